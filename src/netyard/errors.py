@@ -1,0 +1,55 @@
+"""What can go wrong, and the exit code each kind ends the process with.
+
+A message has three parts: what was given, what is allowed, what to type. It is printed as one line, without a
+traceback; the traceback is in the run's ``train.log``.
+"""
+
+from __future__ import annotations
+
+
+class NetyardError(Exception):
+    """Something the user can act on. Subclasses fix the exit code; a plain ``Exception`` is a bug in us (code 1)."""
+
+    exit_code = 1
+
+    def __init__(self, given: str, allowed: str = "", type_this: str = "") -> None:
+        self.given, self.allowed, self.type_this = given, allowed, type_this
+        super().__init__(" ".join(part for part in (given, allowed, type_this) if part))
+
+
+class ConfigError(NetyardError, ValueError):
+    """The configuration or the command line is wrong."""
+
+    exit_code = 2
+
+
+class DataError(NetyardError, ValueError):
+    """The data is wrong or missing."""
+
+    exit_code = 3
+
+
+class CheckpointError(NetyardError):
+    """A checkpoint or a run directory is wrong or missing."""
+
+    exit_code = 4
+
+
+class PlatformError(NetyardError):
+    """The machine cannot do it: device, memory, disk, permission, port, a missing extra."""
+
+    exit_code = 5
+
+
+class NumericalError(NetyardError):
+    """The loss became NaN or infinite."""
+
+    exit_code = 6
+
+
+class Interrupted(NetyardError):  # noqa: N818  (an event, not an error)
+    """A signal ended the run after its checkpoint was written."""
+
+    def __init__(self, signal_number: int) -> None:
+        self.exit_code = 128 + signal_number
+        super().__init__(f"interrupted by signal {signal_number}.")
