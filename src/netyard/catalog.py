@@ -80,6 +80,22 @@ def options(group: str, pattern: str = "*") -> list[str]:
     return sorted(name for name in names if fnmatch(name, pattern))
 
 
+def option_file(group: str, name: str) -> dict[str, Any]:
+    """The node a group's option holds, as written: interpolations and defaults are not followed."""
+    if group == "model" and name in variants():
+        return variants()[name]
+    path = conf_dir() / group / f"{name}.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else {}
+
+
+def headline(group: str, name: str) -> str:
+    """The comment that opens the file of an option."""
+    family = family_of(name) if group == "model" else None
+    path = conf_dir() / ("family" if family else group) / f"{family or name}.yaml"
+    first = path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
 def register() -> None:
     """Put every variant into Hydra's ConfigStore, so that ``model=`` composes, completes and globs like a file."""
     # Hydra 1.3 deep-copies the whole store once for each group that --help prints: two seconds with eighty variants.

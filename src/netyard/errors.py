@@ -47,6 +47,12 @@ class NumericalError(NetyardError):
     exit_code = 6
 
 
+class SweepError(NetyardError):
+    """The sweep ended, and some of its jobs failed."""
+
+    exit_code = 7
+
+
 class Interrupted(NetyardError):  # noqa: N818  (an event, not an error)
     """A signal ended the run after its checkpoint was written."""
 

@@ -1,0 +1,64 @@
+"""The run as curves: learning rate and step loss in the dashboard, one row an epoch in ``metrics.csv``, the rate of work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+
+class Curves(Callback):
+    """Logs what changes within an epoch every ``trainer.log_every_n_steps`` steps, and each epoch as one row.
+
+    Every curve has the optimizer step as its x-axis and the same tag in every run: ``lr``, ``train/loss_step``,
+    ``train/samples_per_second``. Samples a second are counted over all devices, validation and checkpoints left out.
+
+    Args:
+        write_row: takes a row of ``metrics.csv``; set by the run.
+    """
+
+    def __init__(self, write_row: Callable[[Mapping[str, Any]], None] | None = None) -> None:
+        self.write_row = write_row
+        self.samples, self.seconds = 0, 0.0
+        self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, 0.0
+
+    @property
+    def samples_per_second(self) -> float:
+        return self.samples / self.seconds if self.seconds else 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._epoch_samples += len(batch[0]) * trainer.world_size
+        if trainer.logger is not None and trainer.global_step % trainer.log_every_n_steps == 0:
+            trainer.logger.log_metrics({"lr": _lr(trainer), "train/loss_step": float(outputs["loss"])}, trainer.global_step)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop_clock()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop_clock()
+        self.samples, self.seconds = self.samples + self._epoch_samples, self.seconds + self._epoch_seconds
+        rate = self._epoch_samples / self._epoch_seconds if self._epoch_seconds else 0.0
+        if trainer.logger is not None:
+            trainer.logger.log_metrics({"lr": _lr(trainer), "train/samples_per_second": rate}, trainer.global_step)
+        if self.write_row is not None and trainer.is_global_zero:
+            metrics = {name: f"{float(value):.6g}" for name, value in sorted(trainer.callback_metrics.items())}
+            self.write_row({"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": f"{_lr(trainer):.6g}", **metrics})
+
+    def _stop_clock(self) -> None:
+        self._epoch_seconds += time.perf_counter() - self._started
+        self._started = time.perf_counter()
+
+
+def _lr(trainer: Trainer) -> float:
+    """The learning rate of the first parameter group: the others are in proportion to it."""
+    return float(trainer.optimizers[0].param_groups[0]["lr"])

@@ -1,0 +1,116 @@
+"""Pictures of a test for the dashboard: what was confused with what, the surest mistakes, predictions against truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.transforms.functional import pil_to_tensor
+from torchvision.utils import make_grid
+
+INK, PAPER, ACCENT = (32, 33, 36), (255, 255, 255), (26, 95, 180)
+
+
+class Figures(Callback):
+    """After a test, draws what the task has kept for it; a task without such results gets no pictures.
+
+    ``test/confusion`` and ``test/mistakes`` for a classification, ``test/predicted_vs_true`` for a regression.
+    """
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        write = getattr(getattr(trainer.logger, "experiment", None), "add_image", None)
+        if write is None or not trainer.is_global_zero:
+            return
+        for name, picture in draw(pl_module, trainer.datamodule).items():  # type: ignore[attr-defined]
+            write(f"test/{name}", picture, trainer.global_step)
+
+
+def draw(task: Any, data: Any) -> dict[str, Tensor]:
+    """Every picture the task's test results allow, as uint8 (3, H, W)."""
+    names = getattr(data, "class_names", None)
+    pictures: dict[str, Tensor] = {}
+    if getattr(task, "confusion", None) is not None:
+        pictures["confusion"] = confusion_matrix(task.confusion.cpu(), names)
+    mistakes = getattr(task, "mistakes", None)
+    if mistakes is not None and mistakes.inputs.ndim == 4 and len(mistakes.inputs):
+        images = data.denormalize(mistakes.inputs).clamp(0, 1).cpu()
+        pictures["mistakes"] = mistaken_images(images, mistakes.labels.tolist(), mistakes.predictions.tolist(), names)
+    if getattr(task, "predicted", None) is not None:
+        pictures["predicted_vs_true"] = scatter(task.true.flatten(), task.predicted.flatten())
+    return pictures
+
+
+def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None, side: int = 640) -> Tensor:
+    """Counts (C, C), rows true and columns predicted, shaded by the share of their row; (3, H, W) uint8."""
+    num_classes = len(counts)
+    labels = [str(name) for name in names or range(num_classes)]
+    font = ImageFont.load_default(size=12)
+    margin = 24 + max(int(font.getlength(label)) for label in labels) if num_classes <= 30 else 24
+    cell = max((side - margin) // num_classes, 1)
+    canvas = Image.new("RGB", (margin + cell * num_classes + 8, margin + cell * num_classes + 8), PAPER)
+    pen = ImageDraw.Draw(canvas)
+    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
+    for row in range(num_classes):
+        for column in range(num_classes):
+            share = float(shares[row, column])
+            left, top = margin + column * cell, margin + row * cell
+            colour = tuple(round(p + (a - p) * share) for p, a in zip(PAPER, ACCENT, strict=True))
+            pen.rectangle((left, top, left + cell - 1, top + cell - 1), fill=colour)
+            if cell >= 24 and counts[row, column] > 0:
+                text = str(int(counts[row, column]))
+                pen.text((left + cell / 2, top + cell / 2), text, PAPER if share > 0.5 else INK, font, anchor="mm")
+    if num_classes <= 30:
+        for index, label in enumerate(labels):
+            pen.text((margin - 4, margin + (index + 0.5) * cell), label, INK, font, anchor="rm")
+            short = label if font.getlength(label) <= cell else label[: max(cell // 8, 1)]
+            pen.text((margin + (index + 0.5) * cell, margin - 4), short, INK, font, anchor="mb")
+    pen.text((4, 4), "true \\ predicted", INK, font)
+    return pil_to_tensor(canvas)
+
+
+def mistaken_images(
+    images: Tensor, labels: Sequence[int], predictions: Sequence[int], names: Sequence[str] | None = None, side: int = 96
+) -> Tensor:
+    """Images (K, C, H, W) in [0, 1] in a grid, each with "true → predicted" under it; (3, H, W) uint8."""
+    if images.shape[1] not in (1, 3):
+        images = images.mean(dim=1, keepdim=True)
+    images = F.interpolate(images.expand(-1, 3, -1, -1), (side, side), mode="nearest")
+    font = ImageFont.load_default(size=11)
+    tiles = []
+    for image, true, predicted in zip(images, labels, predictions, strict=True):
+        tile = Image.new("RGB", (side, side + 18), PAPER)
+        tile.paste(Image.fromarray((image * 255).byte().permute(1, 2, 0).numpy()), (0, 0))
+        caption = " → ".join(str(names[each]) if names else str(each) for each in (true, predicted))
+        ImageDraw.Draw(tile).text((side / 2, side + 9), caption[:18], INK, font, anchor="mm")
+        tiles.append(pil_to_tensor(tile))
+    return make_grid(torch.stack(tiles), nrow=5, padding=4, pad_value=255)
+
+
+def scatter(true: Tensor, predicted: Tensor, side: int = 480, most: int = 5000) -> Tensor:
+    """Points (true, predicted), both (N,), with the line on which a perfect net would put them; (3, H, W) uint8."""
+    true, predicted = true[:most].float(), predicted[:most].float()
+    low, high = float(torch.cat([true, predicted]).min()), float(torch.cat([true, predicted]).max())
+    margin, span = 48, (high - low) or 1.0
+    canvas = Image.new("RGB", (side, side), PAPER)
+    pen = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=12)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        scale = (side - 2 * margin) / span
+        return margin + (x - low) * scale, side - margin - (y - low) * scale
+
+    pen.line((*place(low, low), *place(high, high)), fill=(160, 160, 160))
+    for x, y in zip(true.tolist(), predicted.tolist(), strict=True):
+        across, up = place(x, y)
+        pen.ellipse((across - 2, up - 2, across + 2, up + 2), fill=ACCENT)
+    for value in (low, (low + high) / 2, high):
+        pen.text((place(value, low)[0], side - margin + 8), f"{value:.4g}", INK, font, anchor="ma")
+        pen.text((margin - 6, place(low, value)[1]), f"{value:.4g}", INK, font, anchor="rm")
+    pen.text((side / 2, side - 8), "true", INK, font, anchor="mb")
+    pen.text((6, 6), "predicted", INK, font)
+    return pil_to_tensor(canvas)

@@ -1,0 +1,100 @@
+"""How far a run is: a live bar on a terminal, a line an epoch anywhere else."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bar, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Callback):
+    """One bar for the whole run, in steps, with samples a second and the time that remains; each epoch leaves a line.
+
+    The bar redraws itself ten times a second from a thread of its own, so a step costs it one addition.
+    """
+
+    def __init__(self) -> None:
+        self._bar: Bar | None = None
+        self._task = None
+        self._samples, self._began = 0, 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._samples, self._began = 0, time.perf_counter()
+        console = Console()
+        if not trainer.is_global_zero or not console.is_terminal:
+            return
+        steps = trainer.max_steps if trainer.max_steps > 0 else math.inf
+        if trainer.max_epochs is not None and trainer.max_epochs > 0:
+            steps = min(steps, trainer.max_epochs * trainer.num_training_batches)
+        self._bar = Bar(
+            SpinnerColumn(),
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} steps"),
+            TextColumn("{task.fields[rate]} samples/s"),
+            TimeElapsedColumn(),
+            _Remaining(),
+            TextColumn("{task.fields[score]}"),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task(
+            "fit",
+            total=None if math.isinf(steps) else int(steps),
+            completed=trainer.fit_loop.epoch_loop.batch_progress.total.processed,
+            epoch=trainer.current_epoch,
+            rate="-",
+            score="",
+        )
+        self._bar.start()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._samples += len(batch[0]) * trainer.world_size
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        rate = self._samples / (time.perf_counter() - self._began)
+        score = _summary(trainer.callback_metrics)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, epoch=trainer.current_epoch + 1, rate=f"{rate:,.0f}", score=score)
+        if trainer.is_global_zero:
+            log.info("epoch %3d  step %6d  %9s samples/s  %s", trainer.current_epoch, trainer.global_step, f"{rate:,.0f}", score)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self.on_train_end(trainer, pl_module)
+
+
+class _Remaining(ProgressColumn):
+    """The time to the end of the run at the rate so far."""
+
+    def render(self, task: Task) -> Text:
+        remaining = task.time_remaining
+        return Text("" if remaining is None else f"{_clock(remaining)} left")
+
+
+def _clock(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def _summary(metrics: Mapping[str, Any]) -> str:
+    """Training and validation metrics, the loss first."""
+    names = sorted(metrics, key=lambda name: (name.split("/")[0] != "train", not name.endswith("/loss"), name))
+    return "  ".join(f"{name} {float(metrics[name]):.4g}" for name in names if name.startswith(("train/", "val/")))

@@ -1,0 +1,53 @@
+"""Ctrl-C and SIGTERM end a run in order: the step is finished, a checkpoint written, and the run can be resumed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+from netyard.callbacks.checkpoint import BestAndLast
+from netyard.errors import Interrupted
+
+
+class Signals(Callback):
+    """A signal only sets a flag; between two steps the flag is read, the state saved and ``Interrupted`` raised.
+
+    Nothing is saved inside a handler, where the network may be half updated. A second Ctrl-C ends the process at once.
+    """
+
+    HANDLED = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._note) for number in self.HANDLED}
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if self.received is not None:
+            for callback in trainer.checkpoint_callbacks:
+                if isinstance(callback, BestAndLast):
+                    callback.save(trainer)
+            raise Interrupted(self.received)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.received is not None:  # it came after the last step, and the last epoch is saved
+            raise Interrupted(self.received)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self.teardown(trainer, pl_module, "fit")
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+        signal.signal(number, self._previous.get(number) or signal.SIG_DFL)

@@ -1,0 +1,23 @@
+"""The second phase of fine-tuning."""
+
+from __future__ import annotations
+
+from lightning import Callback, LightningModule, Trainer
+
+
+class Unfreeze(Callback):
+    """Calls the net's ``unfreeze()`` when ``epoch`` (counted from 0) begins: what ``model.freeze`` held still is trained too."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if not hasattr(pl_module.net, "unfreeze"):
+            raise ValueError(
+                f"callbacks has unfreeze, and {type(pl_module.net).__name__} has nothing frozen; "
+                "it goes with a model that takes model.freeze; take unfreeze out of callbacks."
+            )
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.current_epoch >= self.epoch:
+            pl_module.net.unfreeze()

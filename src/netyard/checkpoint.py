@@ -1,0 +1,116 @@
+"""The checkpoint protocol: how a file is written so that it is whole, what it holds, and how it is read back.
+
+A checkpoint is what Lightning makes of a run (weights, optimizers, schedules, loops, callbacks) plus ``netyard``: the resolved
+config and the choices as plain types, so that the file alone rebuilds its network. Every load is ``weights_only=True``.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.fabric.utilities.types import _PATH
+from lightning.pytorch import LightningModule
+
+from netyard.build import build
+from netyard.errors import CheckpointError
+from netyard.rundir import RunDir
+
+SCHEMA = 1
+
+
+class WholeFileIO(TorchCheckpointIO):
+    """Writes beside the destination, syncs, and renames: a kill leaves the old file or the new one, never half of one.
+
+    Lightning stages in ``$TMPDIR`` and moves; on another file system the move is a copy, and a kill leaves it torn.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any = None) -> None:
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with draft.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def load_checkpoint(self, path: _PATH, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        return read(Path(path))
+
+
+def describe(config: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says of its own making."""
+    return {"schema": SCHEMA, "config": dict(config), "choices": dict(choices)}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Load a checkpoint to the CPU, tensors and plain types only.
+
+    Raises:
+        CheckpointError: no such file, a broken one, one with other objects in it, or one of a later netyard.
+    """
+    if not path.is_file():
+        raise CheckpointError(
+            f"there is no checkpoint at {path};", "a run writes best.ckpt and last.ckpt into checkpoints/;", "check the run directory."
+        )
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0] if str(error) else type(error).__name__};",
+            "a checkpoint is a file that torch.save wrote, of tensors and plain types only;",
+            "if it was cut short, take the other one of best.ckpt and last.ckpt.",
+        ) from error
+    if checkpoint.get("netyard", {}).get("schema", 0) > SCHEMA:
+        raise CheckpointError(
+            f"{path} was written by a later netyard;", f"this one reads schema {SCHEMA};", "install a netyard as new as the run's."
+        )
+    return checkpoint
+
+
+def load(run_dir: str | Path, which: str = "best") -> LightningModule:
+    """The trained task of a run, in evaluation mode on the CPU, rebuilt from nothing but its directory.
+
+    Args:
+        run_dir: a run's directory.
+        which: ``best`` or ``last``.
+
+    Raises:
+        CheckpointError: see ``read``.
+    """
+    checkpoint = read(RunDir(run_dir).checkpoints / f"{which}.ckpt")
+    task = build(without_pretrained(checkpoint["netyard"]["config"])["task"])
+    restore(task, checkpoint)
+    return task.eval()
+
+
+def restore(task: LightningModule, checkpoint: Mapping[str, Any]) -> None:
+    """Put a checkpoint's weights into a task.
+
+    Raises:
+        CheckpointError: the weights are another network's.
+    """
+    try:
+        task.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        made = checkpoint.get("netyard", {}).get("choices", {})
+        raise CheckpointError(
+            f"the checkpoint does not fit the network: {str(error).splitlines()[1].strip() if len(str(error).splitlines()) > 1 else error};",
+            f"it holds model={made.get('model')} trained on data={made.get('data')};",
+            "evaluate with the model the run was made of.",
+        ) from error
+
+
+def without_pretrained(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a run with nothing to download: a checkpoint brings every weight itself."""
+    model = {key: (False if key == "pretrained" else value) for key, value in config["model"].items()}
+    return {**config, "model": model, "task": {**config["task"], "net": model}}

@@ -1,0 +1,216 @@
+"""The command line: ``train.py`` and the subcommands of ``netyard``. Knows Hydra; torch stays asleep until a run begins."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from netyard import catalog, journal, listing, schema
+from netyard.errors import CheckpointError, ConfigError, Interrupted, SweepError
+from netyard.explain import did_you_mean, explain
+from netyard.rundir import RunDir, is_main_process, unclaimed
+
+HELP = """\
+One experiment: a network, trained on data, tested, written down.
+
+  python train.py                                    an MLP on handwritten digits, in seconds
+  python train.py model=resnet50 optimizer=adam      any choice below, any key of it
+  python train.py -m model=mlp,lenet5 seed=0,1,2     a sweep over the product
+  python train.py resume=RUN_DIR                     go on where a run stopped
+  netyard evaluate run=RUN_DIR                       test its best checkpoint again
+  netyard list models 'resnet*'                      what can be chosen
+
+Choices, GROUP=OPTION:
+{choices}
+
+Keys, key=value (python train.py --cfg job prints all of them with their values):
+  seed  threads  tags  resume  trainer.max_epochs  trainer.max_steps  data.batch_size  data.num_workers  optimizer.lr
+
+Flags:
+  -m, --multirun      a sweep over the values that are separated by commas
+  -c, --cfg job       print the config instead of running it (with --resolve: interpolations followed)
+  -cd, --config-dir   a folder with options of your own: DIR/model/mine.yaml is model=mine
+  --info, --shell-completion, --hydra-help           Hydra's own
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``netyard COMMAND ...``; returns the exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    commands: dict[str, Callable[[list[str]], int]] = {"train": train, "evaluate": evaluate, "list": listing.show}
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("netyard COMMAND ...\n")
+        for name, command in commands.items():
+            print(f"  {name:10} {(command.__doc__ or '').splitlines()[0]}")
+        print("\nnetyard COMMAND --help says more.")
+        return 0
+    command, *rest = arguments
+    if command not in commands:
+        mistake = ConfigError(
+            f"there is no command '{command}';",
+            did_you_mean(command, commands) or f"commands are {', '.join(commands)};",
+            "netyard --help prints them.",
+        )
+        return _failed(mistake, rest)
+    try:
+        return commands[command](rest)
+    except Exception as error:
+        return _failed(error, rest)
+
+
+def train(arguments: Sequence[str] | None = None) -> int:
+    """Train a network, test it, write the results down; `python train.py` is the same."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if "--help" in arguments or "-h" in arguments:
+        print(HELP.format(choices=listing.overview()))
+        return 0
+    overrides = [text for text in arguments if _is_override(text)]
+    flags = [text for text in arguments if not _is_override(text)]
+    _FAILED_JOBS.clear()
+    try:
+        if resumed := _value(overrides, "resume"):
+            overrides = _continued(RunDir(resumed), overrides)
+            if not overrides:
+                print(f"{resumed} is finished already; its results are in {Path(resumed) / 'results.json'}.")
+                return 0
+        elif (wanted := _value(overrides, "hydra.run.dir")) and is_main_process():
+            RunDir(wanted).refuse_if_taken()
+        # Hydra reads sys.argv, and so do the processes that Lightning starts for the other devices. Flags go first: Hydra
+        # 1.3 does not find them behind overrides.
+        sys.argv = [sys.argv[0], *flags, *overrides]
+        _prepare()
+        hydra.main(version_base="1.3", config_path=str(catalog.conf_dir()), config_name="train")(_job)()
+        return 0
+    except Exception as error:
+        return _failed(error, overrides)
+    finally:
+        journal.stop()
+
+
+def evaluate(arguments: Sequence[str]) -> int:
+    """Test the best checkpoint of a run again: run=RUN_DIR [overrides]."""
+    arguments = list(arguments)
+    path = _value(arguments, "run")
+    if path is None or {"-h", "--help"} & {*arguments}:
+        print("netyard evaluate run=RUN_DIR [overrides]\n\nTests the best checkpoint again; data=... tests on other data.")
+        return 0 if {"-h", "--help"} & {*arguments} else ConfigError.exit_code
+    run_dir = RunDir(path)
+    cfg, choices = compose([*run_dir.overrides(), *(text for text in arguments if not text.startswith("run="))])
+    schema.check(cfg, choices)
+    journal.start(None)
+    from netyard import run
+
+    run.evaluate(cfg, run_dir)
+    return 0
+
+
+def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
+    """What ``python train.py`` would make of these overrides, without running it: the config, and the option of each group."""
+    _prepare()
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(catalog.conf_dir())):
+        cfg = hydra.compose("train", list(overrides), return_hydra_config=True)
+    choices = _choices(cfg.hydra)
+    OmegaConf.set_struct(cfg, False)
+    del cfg["hydra"]
+    return cfg, choices
+
+
+def _job(cfg: DictConfig) -> float | None:
+    """One run, as Hydra starts it: alone, or as a job of a sweep. Returns the objective for the sweeper."""
+    hydra_cfg = HydraConfig.get()
+    run_dir = RunDir(hydra_cfg.runtime.output_dir)
+    journal.start(run_dir.path)
+    try:
+        schema.check(cfg, choices := _choices(hydra_cfg))
+        from netyard import run
+
+        return run.fit(cfg, choices, run_dir)
+    except Exception as error:
+        _record(error, run_dir)
+        if hydra_cfg.mode == RunMode.MULTIRUN and not isinstance(error, Interrupted):
+            _FAILED_JOBS.append(run_dir.path)
+            raise
+        if not run_dir.begun and not cfg.resume:
+            run_dir.discard()
+        raise SystemExit(_failed(error, hydra_cfg.overrides.task)) from None
+    finally:
+        journal.stop()
+
+
+_FAILED_JOBS: list[Path] = []
+
+
+def _record(error: Exception, run_dir: RunDir) -> None:
+    """The whole story goes to the run's log, its first line to ``status.json``."""
+    mistake = explain(error)
+    journal.log.debug("the run ended with an error", exc_info=error)
+    run_dir.mark("interrupted" if isinstance(error, Interrupted) else "failed", str(mistake or repr(error)))
+
+
+def _failed(error: Exception, overrides: Sequence[str]) -> int:
+    """Say on one line what went wrong, or, where the fault is ours, everything; returns the exit code."""
+    if _FAILED_JOBS:
+        error = SweepError(
+            f"{len(_FAILED_JOBS)} of the sweep's jobs failed, the first with: {explain(error, overrides) or error}",
+            "The others were run;",
+            f"look into {_FAILED_JOBS[0] / 'train.log'}.",
+        )
+    mistake = explain(error, overrides)
+    if not is_main_process():
+        return mistake.exit_code if mistake else 1
+    if mistake is None or any(text.startswith("debug=") for text in overrides):
+        traceback.print_exception(error)
+    if mistake is None:
+        print(f"error: a bug in netyard, not in your command; please report it with the lines above.", file=sys.stderr)
+        return 1
+    prefix = "" if isinstance(mistake, Interrupted) else "error: "
+    print(f"{prefix}{mistake}", file=sys.stderr)
+    return mistake.exit_code
+
+
+def _prepare() -> None:
+    """What Hydra has to know before it composes: the families' models, and where a new run may write."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us whole, and explain() words them
+    catalog.register()
+    OmegaConf.register_new_resolver("unclaimed", unclaimed, replace=True)
+
+
+def _continued(run_dir: RunDir, overrides: list[str]) -> list[str]:
+    """The overrides that continue a run in its own directory; none if it is finished and nothing new is asked of it."""
+    saved = run_dir.overrides()
+    new = [text for text in overrides if not text.startswith("resume=")]
+    if run_dir.status().get("state") == "completed" and not new:
+        return []
+    if not run_dir.last.is_file():
+        raise CheckpointError(
+            f"{run_dir.path} holds no checkpoint to continue from;",
+            "a run writes checkpoints/last.ckpt after its first epoch, and when it is interrupted;",
+            f"start it again: python train.py {' '.join(saved)}".rstrip(),
+        )
+    return [*saved, *new, f"resume={run_dir.path}", f"hydra.run.dir={run_dir.path}"]
+
+
+def _choices(hydra_cfg: Any) -> dict[str, Any]:
+    chosen = OmegaConf.to_container(hydra_cfg.runtime.choices)
+    return {str(group): option for group, option in chosen.items() if group in catalog.GROUPS}  # type: ignore[union-attr]
+
+
+def _is_override(text: str) -> bool:
+    return not text.startswith("-") and ("=" in text or text.startswith("~"))
+
+
+def _value(overrides: Sequence[str], key: str) -> str | None:
+    """What the last ``key=value`` among the overrides says; null is None."""
+    values = [text.partition("=")[2] for text in overrides if text.partition("=")[0] == key]
+    return values[-1] if values and values[-1] not in ("", "null") else None

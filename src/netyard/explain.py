@@ -1,0 +1,160 @@
+"""Turns whatever went wrong into a three-part message, with the nearest names where a name was mistyped. Knows no torch."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, ValueType
+from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+
+from netyard import catalog
+from netyard.errors import ConfigError, NetyardError, PlatformError
+from netyard.schema import GLOBALS
+
+_OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def nearest(word: str, names: Iterable[str], count: int = 3) -> list[str]:
+    """The names most like a word, best first; a name that contains the word counts as like it."""
+    names = list(dict.fromkeys(names))
+    close = get_close_matches(word, names, n=count, cutoff=0.6)
+    return close or [name for name in names if len(word) > 2 and word.lower() in name.lower()][:count]
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """A question for a message, empty where nothing is near."""
+    close = nearest(word, names)
+    return f"did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+
+
+def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError | None:
+    """The message for a user, or None where the error is a bug of ours."""
+    if isinstance(error, NetyardError):
+        return error
+    if isinstance(error, InstantiationException):
+        return _from_target(error)
+    if isinstance(error, OverrideParseException):
+        return ConfigError(
+            f"'{error.override}' cannot be read as an override;",
+            "overrides are key=value, and values with spaces, brackets or commas want quotes around the whole;",
+            "try for instance 'model.hidden_sizes=[64,64]'.",
+        )
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return _from_composition(error, overrides)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return PlatformError(
+            f"there is not enough memory: {_first_line(error)};",
+            "a step needs room for the network, its gradients, the optimizer's state and one batch;",
+            "try a smaller data.batch_size.",
+        )
+    if isinstance(error, OSError) and error.errno in _OUT_OF_SPACE:
+        return PlatformError(
+            f"the disk is full: {error};", "a run needs room for its checkpoints;", "try hydra.run.dir=DIR on another disk."
+        )
+    if isinstance(error, PermissionError):
+        return PlatformError(f"{error};", "the run may only use what you may;", "check the permissions of that path.")
+    return None
+
+
+def _from_target(error: InstantiationException) -> NetyardError | None:
+    """Hydra wraps what a constructor raised; a ValueError there is the user's, written in three parts by its author."""
+    cause = error.__cause__ or error.__context__
+    where = (str(error).rpartition("full_key: ")[2] or "the config").strip()
+    if isinstance(cause, NetyardError):
+        return cause
+    if isinstance(cause, OSError):
+        return PlatformError(str(cause))
+    if isinstance(cause, ValueError):
+        return ConfigError(str(cause))
+    if isinstance(cause, TypeError):
+        return ConfigError(
+            f"{where} cannot be built: {cause};",
+            "the keys of a node are the parameters of its _target_;",
+            f"look at them with: python train.py --cfg job --package {where}",
+        )
+    if cause is None or isinstance(cause, ImportError | AttributeError):
+        return ConfigError(
+            f"{where} cannot be built: {_first_line(error)};",
+            "_target_ is the dotted name of a class that Python can import;",
+            "check its spelling, and that its package is installed.",
+        )
+    return None
+
+
+def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError:
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        guess = nearest(option, error.options)
+        return ConfigError(
+            f"there is no {group}={option};",
+            did_you_mean(option, error.options) or f"{group} is one of {', '.join(error.options[:12])}, ...;",
+            f"try {group}={guess[0]}." if guess else f"netyard list {group} prints them all.",
+        )
+    for override in _parsed(overrides):
+        mistake = _unknown_key(override, overrides)
+        if mistake is not None:
+            return mistake
+    return ConfigError(
+        f"{_first_line(error)};", "overrides are key=value of keys that exist;", "python train.py --cfg job prints them."
+    )
+
+
+def _unknown_key(override: Override, overrides: Sequence[str]) -> ConfigError | None:
+    """What is wrong with one override, if anything is: a key that does not exist, or a list without ``-m``."""
+    key = override.key_or_group
+    if override.is_add() or key.startswith("hydra"):
+        return None
+    keys = _all_keys(overrides)
+    if key in keys or key in catalog.GROUPS:
+        if override.value_type in (ValueType.CHOICE_SWEEP, ValueType.SIMPLE_CHOICE_SWEEP, ValueType.GLOB_CHOICE_SWEEP):
+            return ConfigError(
+                f"{override.input_line} names several values;",
+                "one run takes one value, a sweep takes several;",
+                f"try python train.py -m {override.input_line}, or quote a list: '{key}=[...]'.",
+            )
+        return None
+    names = [*keys, *catalog.GROUPS]
+    last = key.rpartition(".")[2]
+    guess = nearest(key, names) or [name for name in keys if name.rpartition(".")[2] == last]
+    return ConfigError(
+        f"there is no key '{key}';",
+        f"did you mean {' or '.join(repr(name) for name in guess[:3])}?" if guess else "keys are those of --cfg job;",
+        f"try {guess[0]}={override.get_value_element_as_str()}." if guess else "python train.py --cfg job prints them.",
+    )
+
+
+def _all_keys(overrides: Sequence[str]) -> list[str]:
+    """Every dotted key of the config that the group choices among the overrides make."""
+    from netyard.cli import compose
+
+    groups = [text for text in overrides if text.partition("=")[0] in catalog.GROUPS]
+    for attempt in (groups, []):  # a choice may itself be the mistake
+        try:
+            cfg = compose([text for text in attempt if "," not in text.partition("=")[2] or "[" in text])
+        except (HydraException, OmegaConfBaseException):
+            continue
+        return [*GLOBALS, *_dotted(cfg)]
+    return list(GLOBALS)
+
+
+def _dotted(node: Any, prefix: str = "") -> Iterable[str]:
+    for name in node:
+        key = f"{prefix}.{name}" if prefix else str(name)
+        yield key
+        child = node._get_node(name)
+        if child is not None and hasattr(child, "keys") and not child._is_interpolation() and not child._is_none():
+            yield from _dotted(child, key)
+
+
+def _parsed(overrides: Sequence[str]) -> list[Override]:
+    parser = OverridesParser.create()
+    return [parser.parse_override(text) for text in overrides]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".;")

@@ -1,0 +1,273 @@
+"""One experiment from config to results: seed, data, task, trainer, fit, test the best checkpoint, write it down."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from omegaconf import DictConfig, open_dict
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from netyard import __version__, checkpoint, schema
+from netyard.build import build, build_all
+from netyard.callbacks.checkpoint import BestAndLast
+from netyard.callbacks.curves import Curves
+from netyard.errors import ConfigError, Interrupted, PlatformError
+from netyard.rundir import RunDir
+
+log = logging.getLogger(__name__)
+
+# Below this many multiply-adds a batch, a second thread waits longer than it works; measured in docs/log.md.
+WORK_FOR_TWO_THREADS = 50e6
+
+
+def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float | None:
+    """Train, test on the best checkpoint, write the results; returns the objective, the best validation of the run.
+
+    Raises:
+        NetyardError: what a user can mend; see ``netyard.errors`` for the kinds.
+    """
+    began = time.perf_counter()
+    _require_device(cfg.trainer)
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    data = build(cfg.data)
+    config = _with_facts(cfg, data, choices)
+    task = build(config["task"])
+    parameters = count_parameters(task.net)
+    threads = _set_threads(config["threads"], task.net, config["data"])
+
+    run_dir.mark("running")
+    logger = _logger(config, run_dir)
+    callbacks = build_all(config["callbacks"])
+    best = _equip(callbacks, run_dir, checkpoint.describe(config, choices))
+    trainer = build(
+        config["trainer"],
+        callbacks=callbacks,
+        logger=logger or False,
+        plugins=[checkpoint.WholeFileIO()],
+        default_root_dir=str(run_dir.path),
+    )
+    device = _device_name(trainer)
+    log.info("%s, %s parameters, on %s with %s", choices["model"], f"{parameters:,}", choices["data"], choices["optimizer"])
+    log.info("%s, %d thread%s, in %s", device, threads, "" if threads == 1 else "s", run_dir.path)
+
+    fit_began = time.perf_counter()
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=str(run_dir.last) if config["resume"] else None)
+    except Interrupted:
+        log.info("stopped; continue with: python train.py resume=%s", run_dir.path)
+        raise
+    fit_ended = time.perf_counter()
+
+    trainer.strategy.barrier()  # rank 0 has written the checkpoint that all of them read
+    checkpoint.restore(task, checkpoint.read(run_dir.best))
+    trainer.test(task, datamodule=data, verbose=False)
+    test_ended = time.perf_counter()
+
+    curves = next((each for each in callbacks if isinstance(each, Curves)), None)
+    metrics = {**best.best_metrics, **{name: float(value) for name, value in trainer.callback_metrics.items()}}
+    results = {
+        "model": choices["model"],
+        "data": choices["data"],
+        "task": choices["task"],
+        "optimizer": choices["optimizer"],
+        "seed": config["seed"],
+        "parameters": parameters,
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "objective": {"name": best.monitor, "mode": best.mode, "value": best.best_value, "epoch": best.best_epoch},
+        "metrics": metrics,
+        "throughput": {"train_samples_per_second": round(curves.samples_per_second, 1) if curves else None},
+        "seconds": {
+            "setup": round(fit_began - began, 3),
+            "fit": round(fit_ended - fit_began, 3),
+            "test": round(test_ended - fit_ended, 3),
+        },
+        "best_checkpoint": str(run_dir.best.relative_to(run_dir.path)),
+        "environment": environment(device),
+    }
+    if trainer.is_global_zero:
+        _log_hyperparameters(logger, config, choices, results)
+        run_dir.write_results(results)
+        run_dir.mark("completed")
+        _show(f"{choices['model']} on {choices['data']}", results)
+        log.info("results     %s", run_dir.path / "results.json")
+        log.info("dashboard   tensorboard --logdir %s", run_dir.path)
+        log.info("test again  netyard evaluate run=%s", run_dir.path)
+    return best.best_value
+
+
+def evaluate(cfg: DictConfig, run_dir: RunDir) -> dict[str, float]:
+    """Test the best checkpoint of a run on the data of a config; the network is rebuilt from the checkpoint alone."""
+    _require_device(cfg.trainer)
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    data = build(cfg.data)
+    _with_facts(cfg, data, {})
+    task = checkpoint.load(run_dir.path)
+    trainer = build(cfg.trainer, logger=False, callbacks=[], default_root_dir=str(run_dir.path))
+    try:
+        trainer.test(task, datamodule=data, verbose=False)
+    except (RuntimeError, ValueError) as error:
+        if not isinstance(error, ConfigError) and "shape" in str(error):
+            raise ConfigError(
+                f"the network of {run_dir.path} cannot read this data: {str(error).splitlines()[0]};",
+                "data of another shape wants another network;",
+                "evaluate on data like the one it was trained on.",
+            ) from error
+        raise
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    _show(str(run_dir.path), {"metrics": metrics})
+    return metrics
+
+
+def count_parameters(net: nn.Module) -> int:
+    """The trainable numbers of a net, frozen ones included, shared ones once."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def environment(device: str) -> dict[str, str]:
+    """What the results depend on besides the config."""
+    return {
+        "netyard": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "lightning": L.__version__,
+        "device": device,
+        "git": _git_revision(),
+    }
+
+
+def _with_facts(cfg: DictConfig, data: L.LightningDataModule, choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The resolved config, once the data has filled in what only it can tell (the classes of a folder of images)."""
+    with open_dict(cfg):
+        cfg.data.update(data.facts())
+    return schema.resolve(cfg, choices)
+
+
+def _equip(callbacks: list[L.Callback], run_dir: RunDir, contents: dict[str, Any]) -> BestAndLast:
+    """Tell the callbacks that write where to; returns the one that knows the best epoch."""
+    for each in callbacks:
+        if isinstance(each, Curves):
+            each.write_row = run_dir.append_metrics
+    best = next((each for each in callbacks if isinstance(each, BestAndLast)), None)
+    if best is None:
+        raise ConfigError(
+            "callbacks has no checkpoint;",
+            "the test at the end is of the best checkpoint, so a run needs one;",
+            "try callbacks=[default], and leave callbacks.checkpoint in.",
+        )
+    best.directory, best.contents = run_dir.checkpoints, contents
+    return best
+
+
+def _logger(config: Mapping[str, Any], run_dir: RunDir) -> Logger | None:
+    node = config["logger"]
+    if not node:
+        return None
+    logger = build(node, save_dir=str(run_dir.path))
+    if isinstance(logger, TensorBoardLogger) and config["resume"]:
+        # Points that the interrupted run wrote after its last checkpoint are about to be written again.
+        logger._kwargs["purge_step"] = checkpoint.read(run_dir.last)["global_step"] + 1
+    return logger
+
+
+def _log_hyperparameters(
+    logger: Logger | None, config: Mapping[str, Any], choices: Mapping[str, Any], results: Mapping[str, Any]
+) -> None:
+    """One row of TensorBoard's HPARAMS tab: the same columns for every run, with the objective and the test's metrics.
+
+    The metrics have tags of their own: written under a curve's tag they would cut the curve.
+    """
+    if not isinstance(logger, TensorBoardLogger):
+        return
+    chosen = ("model", "data", "task", "loss", "optimizer", "scheduler", "augmentation")
+    hyperparameters: dict[str, Any] = {group: str(choices.get(group)) for group in chosen}
+    hyperparameters |= {
+        "lr": float(config["optimizer"]["lr"]),
+        "weight_decay": float(config["optimizer"].get("weight_decay") or 0.0),
+        "batch_size": int(config["data"]["batch_size"]),
+        "max_epochs": int(config["trainer"]["max_epochs"] or -1),
+        "seed": int(config["seed"]),
+        "parameters": int(results["parameters"]),
+    }
+    scores = {f"hp/{name}": value for name, value in results["metrics"].items() if not name.startswith("train/")}
+    logger.log_hyperparams(hyperparameters, {"hp/objective": results["objective"]["value"], **scores})
+    logger.finalize("success")
+
+
+def _show(title: str, results: Mapping[str, Any]) -> None:
+    table = Table(title=title, title_justify="left")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    for name, value in sorted(results["metrics"].items()):
+        table.add_row(name, f"{value:.4f}")
+    if "objective" in results:
+        table.add_row("best epoch", str(results["objective"]["epoch"]))
+    console = Console(width=60)
+    with console.capture() as text:
+        console.print(table)
+    log.info(text.get().rstrip())
+
+
+def _require_device(trainer: DictConfig) -> None:
+    """Never a silent run on the CPU where a GPU was asked for."""
+    if trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise PlatformError(
+            f"trainer.accelerator is {trainer.accelerator}, and there is no CUDA device;",
+            "trainers without one: auto, cpu, ddp_cpu;",
+            "try trainer=cpu.",
+        )
+
+
+def _set_threads(threads: int | str, net: nn.Module, data: Mapping[str, Any]) -> int:
+    """Give torch the threads asked for; ``auto`` gives a small network one."""
+    if threads == "auto":
+        if _multiply_adds(net, data) * data["batch_size"] < WORK_FOR_TWO_THREADS:
+            torch.set_num_threads(1)
+    else:
+        torch.set_num_threads(int(threads))
+    return torch.get_num_threads()
+
+
+def _multiply_adds(net: nn.Module, data: Mapping[str, Any]) -> float:
+    """Of one sample's way through the net; infinite where the data does not say what a sample looks like."""
+    if not data.get("input_shape"):
+        return float("inf")
+    training = net.training
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        net.eval()(torch.zeros(1, *data["input_shape"]))
+    net.train(training)
+    return counter.get_total_flops() / 2
+
+
+def _device_name(trainer: L.Trainer) -> str:
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name
+
+
+def _git_revision() -> str:
+    """The commit of the code that runs, ``-dirty`` where it was changed; ``unknown`` for an installed package."""
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return answer.stdout.strip()

@@ -1,0 +1,187 @@
+"""A run's directory: who may write into it, and the small files that say how the run stands. Knows no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from netyard.errors import CheckpointError, PlatformError
+
+
+def is_main_process() -> bool:
+    """Whether this process speaks and writes for the run: rank 0 of a distributed one, or the only one."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+
+
+@cache
+def unclaimed(path: str) -> str:
+    """Make a directory that nobody else has, named ``path`` or, where that exists, ``path-2``, ``path-3``, ...
+
+    ``mkdir`` of a missing directory is atomic, so two runs that start in one instant get two names. The answer is kept
+    for the life of the process: Hydra asks several times.
+    """
+    if not is_main_process():
+        return path
+    number = 1
+    while True:
+        candidate = Path(path if number == 1 else f"{path}-{number}")
+        try:
+            candidate.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise PlatformError(
+                f"no run directory can be made at {candidate}: {error.strerror};",
+                "runs are written below outputs/, or below the folder NETYARD_OUTPUTS names;",
+                "try hydra.run.dir=DIR or NETYARD_OUTPUTS=DIR with a folder you may write to.",
+            ) from error
+        else:
+            return str(candidate)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file by a complete new one, or leave it as it was: a reader never sees half of it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def plain(value: Any) -> Any:
+    """The value for JSON, where NaN and infinity do not exist: they become null."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0.0:
+        return None
+    return value
+
+
+class RunDir:
+    """The directory of one run. Every process of the run holds one; only the main process writes."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        return self.checkpoints / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def begun(self) -> bool:
+        """Whether training has begun, so that the directory holds more than a mistake."""
+        return self.checkpoints.is_dir()
+
+    def refuse_if_taken(self) -> None:
+        """Raises:
+        CheckpointError: another run has written here.
+        """
+        if (self.path / "status.json").exists():
+            raise CheckpointError(
+                f"{self.path} holds a run already;",
+                "a run directory is written once, and continued with resume=;",
+                f"try resume={self.path}, or another hydra.run.dir.",
+            )
+
+    def discard(self) -> None:
+        """Remove what a run that never began has left; files of others stay."""
+        if is_main_process():
+            shutil.rmtree(self.path / ".hydra", ignore_errors=True)
+            for name in ("train.log", "status.json"):
+                (self.path / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
+
+    def status(self) -> dict[str, Any]:
+        """What ``status.json`` says; an empty dict where there is none."""
+        return self._read("status.json")
+
+    def results(self) -> dict[str, Any]:
+        """What ``results.json`` says; an empty dict where there is none."""
+        return self._read("results.json")
+
+    def mark(self, state: str, error: str | None = None) -> None:
+        """Write ``status.json``. States: running, completed, failed, interrupted, pruned."""
+        if not is_main_process():
+            return
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self._write(
+            "status.json",
+            {
+                "state": state,
+                "started": now if state == "running" else self.status().get("started", now),
+                "ended": None if state == "running" else now,
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "error": error,
+            },
+        )
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        self._write("results.json", results)
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add an epoch's row to ``metrics.csv``; a row of the same or a later epoch is replaced (after a resume)."""
+        path = self.path / "metrics.csv"
+        rows: list[Mapping[str, Any]] = []
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < int(row["epoch"])]
+        rows.append(row)
+        columns = list(dict.fromkeys(key for each in rows for key in each))
+        write_atomically(path, _csv(columns, rows))
+
+    def overrides(self) -> list[str]:
+        """What was typed to start the run, group choices first to last.
+
+        Raises:
+            CheckpointError: the directory is none of a run.
+        """
+        import yaml
+
+        path = self.path / ".hydra" / "overrides.yaml"
+        if not path.is_file():
+            raise CheckpointError(
+                f"{self.path} is not a run directory: {'it has no .hydra/overrides.yaml' if self.path.exists() else 'there is no such folder'};",
+                "a run directory is a folder that a run wrote, with .hydra/ and checkpoints/ in it;",
+                "look for yours below outputs/.",
+            )
+        return [text for text in yaml.safe_load(path.read_text(encoding="utf-8")) or [] if not text.startswith("resume=")]
+
+    def _read(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path / name, json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+
+
+def _csv(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    from io import StringIO
+
+    text = StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,172 @@
+"""What can be said about a config before anything is built: unknown keys, missing values, types and ranges.
+
+A rule belongs to a key's name, wherever the key stands: ``lr`` is a positive number in every optimizer. Knows no torch, so a
+mistake is answered before seconds of imports.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
+
+from netyard.catalog import GROUPS, options, option_file
+from netyard.errors import ConfigError
+
+GLOBALS = ("seed", "threads", "tags", "resume")
+
+
+@dataclass(frozen=True)
+class Number:
+    """The numbers a key may hold: from ``low`` to ``high``, ends included unless ``open_*`` says otherwise."""
+
+    low: float
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+    whole: bool = False
+    example: float = 1
+    also: tuple[Any, ...] = (None,)
+
+    def admits(self, value: Any) -> bool:
+        if value in self.also:
+            return True
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
+            return False
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return above and below and math.isfinite(value)
+
+    def __str__(self) -> str:
+        low = f"{'above' if self.open_low else 'at least'} {self.low:g}"
+        high = "" if self.high == math.inf else f" and {'below' if self.open_high else 'at most'} {self.high:g}"
+        extra = "".join(f", or {value}" for value in self.also if value is not None)
+        return f"a {'whole ' if self.whole else ''}number {low}{high}{extra}"
+
+
+_count = Number(1, whole=True, example=10)
+_endless = Number(1, whole=True, example=10, also=(None, -1))
+_share = Number(0, 1, open_low=True, open_high=True, example=0.1)
+_positive = Number(0, open_low=True, example=0.001)
+_not_negative = Number(0, example=0.0001)
+_probability = Number(0, 1, open_high=True, example=0.5)
+_limit = Number(0, open_low=True, example=10)
+
+RULES: dict[str, Number] = {
+    "lr": _positive,
+    "eps": Number(0, open_low=True, example=1e-8),
+    "momentum": Number(0, 1, open_high=True, example=0.9),
+    "weight_decay": _not_negative,
+    "l1": _not_negative,
+    "label_smoothing": _probability,
+    "dropout": _probability,
+    "gamma": _not_negative,
+    "decay": _share,
+    "warmup": Number(0, 1, open_high=True, example=0.1),
+    "final_ratio": Number(0, 1, example=0.01),
+    "pct_start": _share,
+    "power": _positive,
+    "patience": Number(0, whole=True, example=10),
+    "factor": _share,
+    "seed": Number(0, 2**32 - 1, whole=True, example=0, also=()),
+    "split_seed": Number(0, 2**32 - 1, whole=True, example=0),
+    "threads": Number(1, whole=True, example=2, also=("auto",)),
+    "batch_size": Number(1, whole=True, example=64, also=()),
+    "eval_batch_size": _count,
+    "num_workers": Number(0, whole=True, example=2),
+    "val_fraction": _share,
+    "test_fraction": _share,
+    "num_classes": Number(2, whole=True, example=10),
+    "num_targets": _count,
+    "num_features": _count,
+    "in_channels": _count,
+    "image_size": _count,
+    "size": _count,
+    "kernel_size": _count,
+    "hidden_sizes": Number(1, whole=True, example=64),
+    "max_epochs": _endless,
+    "max_steps": Number(1, whole=True, example=1000, also=(None, -1)),
+    "accumulate_grad_batches": _count,
+    "gradient_clip_val": Number(0, open_low=True, example=1.0),
+    "check_val_every_n_epoch": _count,
+    "log_every_n_steps": _count,
+    "limit_train_batches": _limit,
+    "limit_val_batches": _limit,
+    "limit_test_batches": _limit,
+}
+
+
+def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
+    """Refuse a composed config that cannot make a run.
+
+    Raises:
+        ConfigError: an unknown or missing key, an interpolation that leads nowhere, a value of the wrong type or range.
+    """
+    known = (*GROUPS, *GLOBALS)
+    for key in cfg:
+        if key not in known:
+            raise ConfigError(
+                f"there is no key '{key}';", f"a run knows {', '.join(known)};", f"take {key} out of the command."
+            )
+    _check_missing(cfg, choices)
+    for key, value in _leaves(resolve(cfg, choices)):
+        rule = RULES.get(key.rpartition(".")[2])
+        if rule is None:
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            if not rule.admits(item):
+                example = f"[{rule.example:g}]" if isinstance(value, list) else f"{rule.example:g}"
+                raise ConfigError(f"{key} is {item!r};", f"it must be {rule};", f"try {key}={example}.")
+
+
+def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The config as plain dicts and lists, every interpolation followed.
+
+    Raises:
+        ConfigError: an interpolation leads nowhere: a model asks for what the data does not have.
+    """
+    try:
+        return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except (InterpolationKeyError, InterpolationResolutionError) as error:
+        asked, wanted = str(error.full_key), _interpolation_key(str(error))
+        group, _, fact = wanted.partition(".")
+        giving = [name for name in options(group) if fact in option_file(group, name)] if group in GROUPS else []
+        raise ConfigError(
+            f"{asked} asks for {wanted}, and {group}={choices.get(group)} has none: {_chosen(asked, choices)} does not fit {group}={choices.get(group)};",
+            f"{group} with {fact}: {', '.join(giving) or 'none'};",
+            f"try {group}={giving[0]}." if giving else "try another combination.",
+        ) from error
+
+
+def _check_missing(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        group = missing[0].partition(".")[0]
+        raise ConfigError(
+            f"{group}={choices.get(group)} needs {' and '.join(missing)};",
+            "it has no default, for only you can know it;",
+            f"type {' '.join(f'{key}=...' for key in missing)}.",
+        )
+
+
+def _chosen(key: str, choices: Mapping[str, Any]) -> str:
+    group = key.partition(".")[0]
+    return f"{group}={choices[group]}" if group in choices else group
+
+
+def _interpolation_key(message: str) -> str:
+    """OmegaConf names the missing key in its message only: ``Interpolation key 'data.channels' not found``."""
+    return message.partition("'")[2].partition("'")[0]
+
+
+def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a config with its dotted key; a list of plain values is one value."""
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            yield from _leaves(value, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, node

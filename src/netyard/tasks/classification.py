@@ -1,0 +1,162 @@
+"""Supervised classification: one label of C for each sample, learned by the cross-entropy of a softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassAUROC, MulticlassConfusionMatrix
+
+from netyard.losses.penalties import l1_penalty
+from netyard.losses.probe import check_classification_loss
+from netyard.optim import configure_optimizer
+from netyard.optim.parameters import regularised_parameters
+from netyard.tasks.means import Means
+
+
+class Classifier(Protocol):
+    """What the task needs of a net: logits. With auxiliary classifiers, training mode gives (logits, *auxiliary logits)."""
+
+    def __call__(self, x: Tensor) -> Tensor | tuple[Tensor, ...]: ...
+
+
+class Mistakes(NamedTuple):
+    """The test samples the net was most sure of and wrong about, surest first."""
+
+    inputs: Tensor  # (K, ...)
+    labels: Tensor  # (K,)
+    predictions: Tensor  # (K,)
+    confidences: Tensor  # (K,), in [0, 1]
+
+
+class Classification(LightningModule):
+    """Learns ``net(x) -> (B, num_outputs)`` logits from batches ``(x, y)``, y the labels (B,) or soft targets (B, C).
+
+    Logs ``loss`` and ``accuracy`` of each stage, and after a test ``auroc`` (one class against the rest, averaged), with
+    ``confusion`` (C, C), rows true and columns predicted, and ``mistakes`` for whoever draws them.
+
+    Args:
+        net: see ``Classifier``; the weight of its auxiliary losses is its attribute ``auxiliary_weight``.
+        loss: of logits and targets, averaged over the batch.
+        optimizer: called with the parameters, ``functools.partial``-like.
+        scheduler: called with the optimizer and the run's total steps.
+        num_outputs: the number of classes C.
+        monitor: the metric that decides which epoch is best.
+        mode: ``max`` or ``min``, which direction of it is better.
+        l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
+
+    Raises:
+        ValueError: the loss is not one of logits and labels.
+    """
+
+    NUM_MISTAKES = 25
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        scheduler: Callable[..., Any],
+        num_outputs: int,
+        monitor: str = "val/accuracy",
+        mode: str = "max",
+        l1: float = 0.0,
+    ) -> None:
+        super().__init__()
+        check_classification_loss(loss, num_outputs)
+        self.net = net
+        self.loss = loss
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.num_outputs = num_outputs
+        self.monitor, self.mode = monitor, mode
+        self.l1 = l1
+        self.auxiliary_weight = float(getattr(net, "auxiliary_weight", 0.0))
+        self.means = Means()
+        self.confusion: Tensor | None = None
+        self.mistakes: Mistakes | None = None
+        self._confusion = MulticlassConfusionMatrix(num_outputs)
+        self._auroc = MulticlassAUROC(num_outputs, thresholds=200)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        x, y = batch
+        output = self.net(x)
+        logits, *auxiliary = output if isinstance(output, tuple) else (output,)
+        loss = self.loss(logits, y)
+        self.means.add(len(x), loss=loss, accuracy=accuracy(logits, y))
+        for each in auxiliary:
+            loss = loss + self.auxiliary_weight * self.loss(each, y)
+        if self.l1:
+            loss = loss + self.l1 * l1_penalty(regularised_parameters(self.net))
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        self.means.log(self, "train")
+
+    def on_validation_start(self) -> None:
+        # Validation may come in the middle of a training epoch, whose sums must outlive it.
+        self._training_means, self.means = self.means, Means()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        x, y = batch
+        logits = self.net(x)
+        self.means.add(len(x), loss=self.loss(logits, y), accuracy=accuracy(logits, y))
+
+    def on_validation_epoch_end(self) -> None:
+        self.means.log(self, "val")
+        self.means = self._training_means
+
+    def on_test_start(self) -> None:
+        self.means = Means()
+        self._confusion.reset()
+        self._auroc.reset()
+        self.mistakes = None
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        x, y = batch
+        logits = self.net(x)
+        self.means.add(len(x), loss=self.loss(logits, y), accuracy=accuracy(logits, y))
+        probabilities = logits.float().softmax(dim=1)
+        self._confusion.update(probabilities, y)
+        self._auroc.update(probabilities, y)
+        self._keep_mistakes(x, y, probabilities)
+
+    def on_test_epoch_end(self) -> None:
+        self.means.log(self, "test")
+        self.confusion = self._confusion.compute()
+        self.log("test/auroc", self._auroc.compute())
+
+    def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
+        """Class probabilities (B, C): here, and not in the net, is the softmax of the output."""
+        x = batch if isinstance(batch, Tensor) else batch[0]
+        return self.net(x).softmax(dim=1)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        return configure_optimizer(
+            self.net,
+            self.optimizer,
+            self.scheduler,
+            total_steps=self.trainer.estimated_stepping_batches,
+            monitor=self.monitor,
+            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
+        )
+
+    def _keep_mistakes(self, x: Tensor, y: Tensor, probabilities: Tensor) -> None:
+        confidences, predictions = probabilities.max(dim=1)
+        wrong = predictions != y
+        found = Mistakes(x[wrong], y[wrong], predictions[wrong], confidences[wrong])
+        if self.mistakes is not None:
+            found = Mistakes(*(torch.cat(pair) for pair in zip(self.mistakes, found, strict=True)))
+        surest = found.confidences.argsort(descending=True, stable=True)[: self.NUM_MISTAKES]
+        self.mistakes = Mistakes(*(each[surest] for each in found))
+
+
+def accuracy(logits: Tensor, y: Tensor) -> Tensor:
+    """The share of samples whose largest logit is the label's, or the largest of a soft target."""
+    labels = y if y.ndim == 1 else y.argmax(dim=1)
+    return (logits.argmax(dim=1) == labels).float().mean()

@@ -1,0 +1,38 @@
+"""Weighted means over an epoch, summed on the device and read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+
+class Means:
+    """Means of several scalars over the samples of an epoch, whatever the sizes of its batches and the number of devices.
+
+    Logging a metric every step costs a small network as much as the step itself; two additions on the device cost nothing
+    that can be measured, and do not wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._weight = 0
+
+    def add(self, weight: int, **means: Tensor) -> None:
+        """Take in a batch: the mean of each scalar over its ``weight`` samples."""
+        self._weight += weight
+        for name, mean in means.items():
+            term = mean.detach().float() * weight
+            self._sums[name] = self._sums[name] + term if name in self._sums else term
+
+    def log(self, task: LightningModule, stage: str, **derived: Callable[[dict[str, Tensor]], Tensor]) -> None:
+        """Log every mean, and what is derived from the means, as ``stage/name`` over all devices, and start anew."""
+        if self._sums:
+            sums = torch.stack([*self._sums.values(), torch.tensor(float(self._weight), device=task.device)])
+            sums = task.trainer.strategy.reduce(sums, reduce_op="sum")
+            means = dict(zip(self._sums, (sums[:-1] / sums[-1]).unbind(), strict=True))
+            means |= {name: derive(means) for name, derive in derived.items()}
+            task.log_dict({f"{stage}/{name}": mean for name, mean in means.items()})
+        self._sums, self._weight = {}, 0

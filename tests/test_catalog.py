@@ -1,0 +1,113 @@
+"""Everything that is listed composes, and every key is a parameter of what it configures."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import yaml
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+from netyard import catalog, schema
+from netyard.cli import compose
+
+NAMES = [
+    (group, name)
+    for group in catalog.GROUPS
+    for name in catalog.options(group)
+    if group not in ("experiment", "sweep", "callbacks")
+]
+# What only a user can say; any path will do to compose.
+WANTED = {"image_folder": ["data.root=."], "csv": ["data.path=x.csv", "data.target=y"], "timm": ["model.architecture=vit_tiny_patch16_224"]}
+
+
+@pytest.mark.parametrize(("group", "name"), NAMES, ids=lambda value: str(value))
+def test_every_name_composes_and_keeps_the_schema(group: str, name: str) -> None:
+    overrides = [f"{group}={name}", *WANTED.get(name, [])]
+    if group == "data" and name in TABLES:
+        overrides.append("model=mlp")
+    cfg, choices = compose(overrides)
+    assert choices[group] == name
+    schema.check(cfg, choices) if "csv" != name else None
+
+
+TABLES = [name for name in catalog.options("data") if "num_features" in catalog.option_file("data", name)]
+
+
+def leaves(node: object):
+    """Every node of a config that names a target."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node
+        for value in node.values():
+            yield from leaves(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from leaves(value)
+
+
+@pytest.mark.parametrize(("group", "name"), NAMES, ids=lambda value: str(value))
+def test_keys_are_the_parameters_of_the_target(group: str, name: str) -> None:
+    cfg, _ = compose([f"{group}={name}", *WANTED.get(name, [])])
+    for node in leaves(OmegaConf.to_container(cfg[group], resolve=False)) if group in cfg else ():
+        parameters = inspect.signature(get_object(node["_target_"])).parameters
+        if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
+            continue
+        keys = {key for key in node if not key.startswith("_")}
+        assert keys <= set(parameters), f"{group}={name}: {keys - set(parameters)} are no parameters of {node['_target_']}"
+        required = {
+            key
+            for key, each in parameters.items()
+            if each.default is inspect.Parameter.empty and each.kind is not inspect.Parameter.VAR_POSITIONAL
+        }
+        if not node.get("_partial_"):
+            assert required <= keys, f"{group}={name}: {required - keys} are not given to {node['_target_']}"
+
+
+def test_two_families_may_not_offer_one_name(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "family").mkdir()
+    for family in ("one", "two"):
+        (tmp_path / "family" / f"{family}.yaml").write_text("_target_: x.Y\nvariants: {same: {}}\n", encoding="utf-8")
+    monkeypatch.setattr(catalog, "conf_dir", lambda: tmp_path)
+    catalog.families.cache_clear()
+    catalog.variants.cache_clear()
+    try:
+        with pytest.raises(ValueError, match="families one and two both offer model=same"):
+            catalog.variants()
+    finally:
+        catalog.families.cache_clear()
+        catalog.variants.cache_clear()
+
+
+def test_every_file_opens_with_what_it_is() -> None:
+    for group in catalog.GROUPS:
+        for name in catalog.options(group):
+            assert len(catalog.headline(group, name)) > 10 or "@package" in catalog.headline(group, name), (group, name)
+
+
+def test_numbers_of_the_families_are_numbers() -> None:
+    """PyYAML reads ``1e-3`` as text; a family file must write ``0.001``."""
+
+    def texts(node: object):
+        if isinstance(node, dict):
+            for value in node.values():
+                yield from texts(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from texts(value)
+        elif isinstance(node, str):
+            yield node
+
+    for family in catalog.families().values():
+        for text in texts(family):
+            with pytest.raises(ValueError, match="could not convert"):
+                float(text)
+
+
+def test_the_conf_tree_is_shipped_in_the_wheel() -> None:
+    import tomllib
+
+    project = tomllib.loads((catalog.conf_dir().parent / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {"conf": "netyard/conf"}
+    assert yaml.safe_load((catalog.conf_dir() / "train.yaml").read_text(encoding="utf-8"))["seed"] == 0
