@@ -1,0 +1,271 @@
+"""The data module that all data sets share: cutting, loading, and the way of a batch on the device.
+
+A data set adds ``read``. Its facts (number of classes, size, statistics) are fields, written in its yaml.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from netyard.data.augment import ImageAugmentation
+from netyard.data.loaders import Batch, EvalOrder, Shard, TensorLoader, TrainOrder, WorkerLoader
+from netyard.data.splits import TEST_SEED, holdout
+from netyard.data.tensors import Split, TensorSplit, check_finite, check_labels, moments
+from netyard.errors import ConfigError, DataError
+
+_EVAL_NUMBERS = 2**22  # an evaluation batch by default: up to this many input numbers (16 MiB) ...
+_EVAL_SAMPLES = 1024  # ... and this many samples
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class DataModule(L.LightningDataModule):
+    """Loaders of ``(x, y, key)`` that become ``(x, y)`` on the device.
+
+    x: float32, pictures (B, C, H, W) normalised by mean and std, or tables (B, num_features), standardised.
+    y: int64 (B,); float32 (B, num_targets) of a regression, in its own units; float32 (B, num_classes) when
+    an augmentation mixes samples.
+    """
+
+    batch_size: int = 128
+    """The global batch: several devices share it."""
+    eval_batch_size: int | None = None
+    """None: as many as are small in memory, at least ``batch_size``."""
+    val_fraction: float = 0.1
+    """Of the training data, where the data set has no validation part of its own."""
+    test_fraction: float = 0.2
+    """Of all data, where the data set has no official test part."""
+    split_seed: int = 0
+    """Of the validation cut; the run's seed does not move it."""
+    seed: int = 0
+    """Of order and augmentation."""
+    num_workers: int | None = 0
+    """Processes that decode files. Data sets held in memory need none and start none."""
+    augmentation: ImageAugmentation | None = None
+    """Applied to training batches, on the device. Empty: none."""
+
+    num_classes: int | None = None
+    num_targets: int | None = None
+    num_features: int | None = None
+    channels: int | None = None
+    image_size: int | None = None
+    input_shape: list[int] | None = None
+    max_value: float = 255
+    """What stands for white in the stored pictures."""
+    mean: list[float] | None = None
+    """Of each channel, in pictures scaled to [0, 1]. None: measured on the training part."""
+    std: list[float] | None = None
+    mirror_invariant: bool = False
+    """Whether a mirrored picture still belongs to its class."""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.class_names: list[str] | None = None
+        self._splits: dict[str, Split] = {}
+        self._statistics: dict[torch.device, tuple[Tensor, Tensor]] = {}
+        self.augmentation = self.augmentation or None
+        if self.batch_size < 1 or (self.eval_batch_size is not None and self.eval_batch_size < 1):
+            raise ConfigError(
+                f"data.batch_size is {self.batch_size} and data.eval_batch_size {self.eval_batch_size};",
+                "both must be at least 1;",
+                "try data.batch_size=128.",
+            )
+        if self.augmentation and self.image_size is None:
+            raise ConfigError(
+                "an augmentation of pictures was chosen for data that are a table;",
+                "tables have none;",
+                "try augmentation=none.",
+            )
+        if self.augmentation and self.augmentation.mixes and self.num_targets is not None:
+            raise ConfigError(
+                "an augmentation that mixes classes was chosen for a regression;",
+                "it needs classes;",
+                "try augmentation=standard.",
+            )
+
+    # What a data set provides
+
+    def read(self) -> dict[str, Split]:
+        """The parts that exist: ``train``, and ``val`` and ``test`` where they are official."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, Any]:
+        """What only the data can tell, by the keys that are null in its yaml; reads the data for it."""
+        return {}
+
+    # Parts
+
+    def setup(self, stage: str | None = None) -> None:
+        if self._splits:  # Lightning calls this once for fit, again for test
+            return
+        splits = self.read()
+        for name, fraction, seed in (
+            ("test", self.test_fraction, TEST_SEED),
+            ("val", self.val_fraction, self.split_seed),
+        ):
+            if name not in splits:
+                stays, goes = holdout(splits["train"].y, fraction, seed)
+                splits["train"], splits[name] = splits["train"].take(stays), splits["train"].take(goes)
+        for name, split in splits.items():
+            self._check(name, split)
+        self._measure(splits)
+        self._splits = splits
+
+    def split(self, name: str) -> Split:
+        """One of ``train``, ``val``, ``test``."""
+        self.setup()
+        return self._splits[name]
+
+    def _check(self, name: str, split: Split) -> None:
+        if not len(split):
+            raise DataError(f"the {name} part is empty;", "every part needs a sample;", "check data.root.")
+        if self.num_classes is not None and not split.y.is_floating_point():
+            check_labels(split.y, self.num_classes, name)
+        check_finite(split.y, f"the {name} targets")
+        if isinstance(split, TensorSplit):
+            check_finite(split.x, f"the {name} inputs")
+            shape = list(split.x.shape[1:])
+            if self.input_shape and shape != list(self.input_shape):
+                raise DataError(
+                    f"the {name} samples have shape {shape}, data.input_shape is {list(self.input_shape)};",
+                    "data.channels, data.image_size and data.num_features are facts, not choices;",
+                    "leave them as the data's yaml has them.",
+                )
+
+    def _measure(self, splits: dict[str, Split]) -> None:
+        """Mean and std where the yaml has none, from the training part; tables are standardised for good."""
+        train = splits["train"]
+        if not isinstance(train, TensorSplit):
+            return
+        measured = self.mean is None or self.std is None
+        table = train.x.is_floating_point()
+        if measured:
+            mean, std = moments(train.x)
+            scale = 1.0 if table else self.max_value
+            self.mean, self.std = (mean / scale).tolist(), (std / scale).tolist()
+        if measured and table:
+            for split in splits.values():
+                if isinstance(split, TensorSplit):
+                    split.x = (split.x - torch.tensor(self.mean)) / torch.tensor(self.std)
+
+    def target_statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and std of a regression's targets in the training part: two float32 (num_targets,)."""
+        y = self.split("train").y
+        if not y.is_floating_point():
+            raise ConfigError(
+                "the statistics of targets were asked of data that have classes;",
+                "a regression needs numbers;",
+                "try task=classification.",
+            )
+        mean, std = moments(y)
+        return mean.float(), std.float()
+
+    # Loaders
+
+    def train_dataloader(self) -> TensorLoader | WorkerLoader:
+        split = self._placed("train")
+        order = TrainOrder(
+            len(split), self.batch_size, self.seed, self._shard(), self._position(), split.device
+        )
+        return split.loader(order, training=True)
+
+    def val_dataloader(self) -> TensorLoader | WorkerLoader:
+        return self._eval_loader("val")
+
+    def test_dataloader(self) -> TensorLoader | WorkerLoader:
+        return self._eval_loader("test")
+
+    def predict_dataloader(self) -> TensorLoader | WorkerLoader:
+        return self._eval_loader("test")
+
+    def _eval_loader(self, name: str) -> TensorLoader | WorkerLoader:
+        split = self._placed(name)
+        order = EvalOrder(len(split), self._eval_size(), self._shard(), split.device)
+        return split.loader(order, training=False)
+
+    def _eval_size(self) -> int:
+        if self.eval_batch_size is not None:
+            return self.eval_batch_size
+        numbers = torch.Size(self.input_shape or [1]).numel()
+        return max(self.batch_size, min(_EVAL_SAMPLES, _EVAL_NUMBERS // numbers))
+
+    def _shard(self) -> Shard:
+        return Shard(self.trainer.global_rank, self.trainer.world_size) if self.trainer else Shard()
+
+    def _position(self) -> Any:
+        """The loop's own counter, which its checkpoints carry; None without a Trainer."""
+        trainer = self.trainer
+        if trainer is None:
+            return None
+
+        def position() -> tuple[int, int]:
+            batches = int(trainer.num_training_batches)  # honours limit_train_batches
+            # Overfitting to a few batches means the same few in every epoch.
+            done = trainer.fit_loop.epoch_loop.batch_progress.total.processed
+            return (done % batches if trainer.overfit_batches else done), batches
+
+        return position
+
+    def _placed(self, name: str) -> Split:
+        """The part, moved with the others to a CUDA device that has four times the room for them."""
+        split = self.split(name)
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        if device.type == "cuda" and split.device != device:
+            needed = sum(part.num_bytes for part in self._splits.values() if part.device != device)
+            if needed < torch.cuda.mem_get_info(device)[0] / 4:
+                self._splits = {key: part.to(device) for key, part in self._splits.items()}
+        return self._splits[name]
+
+    # The way of a batch on the device
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        x, y, key = batch
+        training = self.trainer is not None and self.trainer.training
+        x, y = self.prepare(x, y, key if training else None)
+        if self.trainer and self.trainer.precision in ("16-true", "bf16-true", "64-true"):
+            # Lightning converted the stored batch, whose pictures were integers then.
+            x, y = self.trainer.precision_plugin.convert_input((x, y))
+        return x, y
+
+    def prepare(self, x: Tensor, y: Tensor, key: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Stored samples to what a network takes; augmented if their keys are given."""
+        if x.is_floating_point():
+            return x, y
+        mean, std = self._device_statistics(x.device)
+        if key is None or self.augmentation is None:
+            # Scaling and normalising in one pass: (x / max - mean) / std.
+            return x.float().sub_(mean * self.max_value).div_(std * self.max_value), y
+        if self.augmentation.mixes:
+            y = F.one_hot(y, self._known_classes()).float()
+        x, y = self.augmentation(x.float().div_(self.max_value), y, key)
+        return x.sub(mean).div_(std), y
+
+    def denormalize(self, x: Tensor) -> Tensor:
+        """Pictures as a network sees them, back to [0, 1]: (B, C, H, W) -> (B, C, H, W)."""
+        mean, std = self._device_statistics(x.device)
+        return (x * std + mean).clamp(0, 1)
+
+    def _device_statistics(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Mean and std as (C, 1, 1), kept on each device they were wanted on."""
+        if device not in self._statistics:
+            if self.mean is None or self.std is None:
+                self.setup()
+            mean, std = (torch.tensor(value, device=device)[:, None, None] for value in (self.mean, self.std))
+            self._statistics[device] = mean, std
+        return self._statistics[device]
+
+    def _known_classes(self) -> int:
+        if self.num_classes is None:
+            self.setup()
+        if self.num_classes is None:
+            raise ConfigError(
+                "an augmentation mixes classes, but the data have none;",
+                "it needs data.num_classes;",
+                "try augmentation=none.",
+            )
+        return self.num_classes
