@@ -1,7 +1,8 @@
 """The activation functions a user can name, for every family built from our own layers.
 
-Softmax is not among them: it belongs to the loss during training (cross-entropy takes logits and applies a log-softmax
-that cannot overflow) and to prediction afterwards. Inside the net it would be applied twice and flatten the gradient.
+Softmax is not among them: it belongs to the loss during training (cross-entropy takes logits and applies a
+log-softmax that cannot overflow) and to prediction afterwards. Inside the net it would be applied twice and
+flatten the gradient.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def check_sizes(**sizes: int | Sequence[int]) -> None:
-    """Raise ValueError unless every size, or every member of a list of sizes, is a whole number of at least 1."""
+    """Raise ValueError unless every size, or member of a list of sizes, is a whole number of at least 1."""
     for name, value in sizes.items():
         members = (
             [value] if isinstance(value, int) else list(value) if isinstance(value, Sequence) else [None]

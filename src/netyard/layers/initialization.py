@@ -9,7 +9,8 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import init
 
-# calculate_gain knows the saturating and the rectifying kinds; the smooth rectifiers are treated as the relu they resemble.
+# calculate_gain knows the saturating and the rectifying kinds; the smooth rectifiers are treated as the relu
+# they resemble.
 _GAIN_OF = {"gelu": "relu", "silu": "relu", "elu": "relu", "softplus": "relu", "identity": "linear"}
 
 
@@ -44,7 +45,8 @@ def initialize_weights(module: nn.Module, scheme: str, activation: str = "relu")
     if scheme not in WEIGHT_INITS:
         nearest = get_close_matches(str(scheme), WEIGHT_INITS, n=1, cutoff=0.0)[0]
         raise ValueError(
-            f"weight_init is {scheme!r}; it must be one of {', '.join(WEIGHT_INITS)}; try model.weight_init={nearest}."
+            f"weight_init is {scheme!r}; it must be one of {', '.join(WEIGHT_INITS)}; "
+            f"try model.weight_init={nearest}."
         )
     if scheme == "default":
         return

@@ -29,7 +29,8 @@ class Resize(nn.Module):
 class PadOrResize(Resize):
     """(B, C, H, W) -> (B, C, size, size): a margin of zeros when the image nearly fits, else bilinear.
 
-    LeNet-5 reads 28x28 digits on a 32x32 field, so that strokes can reach the centre of every receptive field.
+    LeNet-5 reads 28x28 digits on a 32x32 field, so that strokes can reach the centre of every receptive
+    field.
     """
 
     def __init__(self, size: int, largest_margin: int = 4) -> None:

@@ -1,9 +1,9 @@
 """Fit a network made for 224x224 photographs to small images, keeping what its weights know.
 
-An ImageNet network halves its input five times; an 8x8 digit would be one pixel after three. Two things help: the
-early layers that halve are made to keep the size (``keep_early_size``), and a linear layer that would read the same
-pixel many times is made to read it once (``fold_repeated_pool``). Neither knows any architecture: the paths of the
-layers are given.
+An ImageNet network halves its input five times; an 8x8 digit would be one pixel after three. Two things help:
+the early layers that halve are made to keep the size (``keep_early_size``), and a linear layer that would
+read the same pixel many times is made to read it once (``fold_repeated_pool``). Neither knows any
+architecture: the paths of the layers are given.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ SMALLEST_MAP = 4  # pixels a side that the last map keeps, as CIFAR networks do 
 
 
 def num_kept(image_size: int, num_early: int) -> int:
-    """How many of the early halvings to undo, so that the last map has ``SMALLEST_MAP`` pixels a side, or all.
+    """How many early halvings to undo, so that the last map has ``SMALLEST_MAP`` pixels a side, or all.
 
-    224 -> 0, 64 -> 1, 32 and 28 -> 2: at 32 a ResNet then is the CIFAR one, a 3x3 stem of stride 1 without pool.
+    224 -> 0, 64 -> 1, 32 and 28 -> 2: at 32 a ResNet then is the CIFAR one, a 3x3 stem of stride 1 without
+    pool.
     """
     kept = 0
     while kept < num_early and -(-image_size * 2**kept // TOTAL_STRIDE) < SMALLEST_MAP:
@@ -34,8 +35,8 @@ def num_kept(image_size: int, num_early: int) -> int:
 def keep_early_size(network: nn.Module, paths: Sequence[str], shrink_weights: bool = False) -> None:
     """Make each layer, given by its path, keep the size of its input.
 
-    A pool becomes the identity; a convolution gets stride 1, and a kernel wider than 5 becomes 3x3. Its new weights are
-    drawn afresh, or, with ``shrink_weights``, are the old kernel scaled down as the image is.
+    A pool becomes the identity; a convolution gets stride 1, and a kernel wider than 5 becomes 3x3. Its new
+    weights are drawn afresh, or, with ``shrink_weights``, are the old kernel scaled down as the image is.
     """
     for path in paths:
         layer = network.get_submodule(path)
@@ -65,10 +66,11 @@ def _three_by_three(layer: nn.Conv2d, shrink_weights: bool) -> nn.Conv2d:
 def fold_repeated_pool(
     network: nn.Module, pool_path: str, linear_path: str, in_channels: int, image_size: int
 ) -> None:
-    """Fold an adaptive pool that enlarges its map into the linear layer behind it. The function stays the same.
+    """Fold a pool that enlarges its map into the linear layer behind it. The function stays the same.
 
-    VGG and AlexNet pool to 7x7 and 6x6, whatever comes. A map smaller than that is only repeated: VGG's first linear
-    layer would read one pixel 49 times through 103 million weights. Its weights, summed over the repeats, do the same.
+    VGG and AlexNet pool to 7x7 and 6x6, whatever comes. A map smaller than that is only repeated: VGG's first
+    linear layer would read one pixel 49 times through 103 million weights. Its weights, summed over the
+    repeats, do the same.
     """
     pool = cast(nn.AdaptiveAvgPool2d, network.get_submodule(pool_path))
     linear = cast(nn.Linear, network.get_submodule(linear_path))

@@ -12,13 +12,13 @@ from netyard.layers.initialization import initialize_weights
 
 
 class CNN(nn.Module):
-    """Blocks of convolution, batch norm, activation and 2x2 max pool, then the mean over the map and a linear output.
+    """Blocks of convolution, batch norm, activation and 2x2 max pool, then the mean over the map and a linear layer.
 
-    (B, in_channels, H, W) -> (B, num_outputs) logits. The mean makes the output independent of H and W. Blocks
-    stop pooling where the map would fall below 2x2, so ``image_size`` decides how many of them pool.
+    (B, in_channels, H, W) -> (B, num_outputs) logits. The mean makes the output independent of H and W.
+    Blocks stop pooling where the map would fall below 2x2, so ``image_size`` decides how many of them pool.
 
     Raises:
-        ValueError: a size below 1, an even kernel, a dropout outside [0, 1), an unknown activation or weight_init.
+        ValueError: a size below 1, an even kernel, a dropout outside [0, 1), an unknown activation or scheme.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class CNN(nn.Module):
         if kernel_size % 2 == 0 or not channels:
             given = f"kernel_size is {kernel_size}" if channels else "channels is empty"
             raise ValueError(
-                f"{given}; the kernel must be odd, so that it has a centre, and at least one block is needed; "
+                f"{given}; the kernel must be odd, so that it has a centre, and there must be one block or more; "
                 "try model.kernel_size=3 model.channels=[16,32]."
             )
         blocks: list[nn.Module] = []

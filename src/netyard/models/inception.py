@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from netyard.layers.checks import check_dropout, check_sizes
 
-# Ioffe & Szegedy 2015, figure 5; one row a module. Columns: 1x1, 3x3 reduce, 3x3, double 3x3 reduce, double 3x3,
-# pool, pool projection. A module without 1x1 branch halves the map, and its pool branch passes without projection.
+# Ioffe & Szegedy 2015, figure 5; one row a module. Columns: 1x1, 3x3 reduce, 3x3, double 3x3 reduce, double
+# 3x3, pool, pool projection. A module without 1x1 branch halves the map, and its pool branch passes without
+# projection.
 _TABLE: dict[str, tuple[int, int, int, int, int, str, int]] = {
     "3a": (64, 64, 64, 64, 96, "avg", 32),
     "3b": (64, 64, 96, 64, 96, "avg", 64),
@@ -27,8 +28,9 @@ _TABLE: dict[str, tuple[int, int, int, int, int, str, int]] = {
 class BNInception(nn.Module):
     """Inception with batch normalisation after every convolution, and 5x5 branches as two 3x3.
 
-    (B, in_channels, H, W) -> (B, num_outputs) logits, H and W any size from 1. Ioffe & Szegedy 2015, arXiv:1502.03167.
-    Convolutions keep their biases, as in the authors' Caffe model: 11,295,240 parameters at 1000 classes.
+    (B, in_channels, H, W) -> (B, num_outputs) logits, H and W any size from 1. Ioffe & Szegedy 2015,
+    arXiv:1502.03167. Convolutions keep their biases, as in the authors' Caffe model: 11,295,240 parameters at
+    1000 classes.
 
     Raises:
         ValueError: a size below 1, or a dropout outside [0, 1).
@@ -63,7 +65,7 @@ class BNInception(nn.Module):
 
 
 class InceptionModule(nn.Module):
-    """Up to four branches side by side: (B, C, H, W) -> (B, out_channels, H, W), or half of H and W, rounded up."""
+    """Branches side by side: (B, C, H, W) -> (B, out_channels, H, W), or half of H and W, rounded up."""
 
     def __init__(
         self,
@@ -117,10 +119,11 @@ class ConvBlock(nn.Module):
 
 
 class HalvingMaxPool(nn.Module):
-    """3x3 max pool of stride 2, (B, C, H, W) -> (B, C, ceil(H/2), ceil(W/2)), for maps that come out of a ReLU.
+    """3x3 max pool of stride 2, (B, C, H, W) -> (B, C, ceil(H/2), ceil(W/2)), for maps out of a ReLU.
 
-    On even sides it is the published pool (ceil mode, no padding). On odd sides that pool would be one pixel smaller
-    than the strided convolution beside it; a margin of zeros, which no maximum of a ReLU map notices, evens it out.
+    On even sides it is the published pool (ceil mode, no padding). On odd sides that pool would be one pixel
+    smaller than the strided convolution beside it; a margin of zeros, which no maximum of a ReLU map notices,
+    evens it out.
     """
 
     def forward(self, x: Tensor) -> Tensor:

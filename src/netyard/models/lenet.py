@@ -12,10 +12,10 @@ from netyard.layers.resize import PadOrResize
 class LeNet5(nn.Module):
     """Two convolutions with 2x2 mean pools, a third that sees the whole map, and two linear layers.
 
-    (B, in_channels, H, W) -> (B, num_outputs) logits; images of any size are brought to 32x32, MNIST's 28x28 by a
-    margin of two zeros. LeCun, Bottou, Bengio & Haffner 1998, figure 2. As is usual since, the pools have no weights,
-    every map of C3 sees all of S2, and the outputs are linear instead of radial basis functions: 61,706 parameters
-    for ten classes of grey images.
+    (B, in_channels, H, W) -> (B, num_outputs) logits; images of any size are brought to 32x32, MNIST's 28x28
+    by a margin of two zeros. LeCun, Bottou, Bengio & Haffner 1998, figure 2. As is usual since, the pools
+    have no weights, every map of C3 sees all of S2, and the outputs are linear instead of radial basis
+    functions: 61,706 parameters for ten classes of grey images.
 
     Raises:
         ValueError: a size below 1, or an unknown activation.

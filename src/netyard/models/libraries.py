@@ -1,7 +1,7 @@
 """Build a network from the library that keeps it.
 
-The network is the library's own, with ``num_outputs`` outputs and ``in_channels`` inputs; at 1000 and 3 it is untouched,
-so that state dicts pass between it and the library in both directions.
+The network is the library's own, with ``num_outputs`` outputs and ``in_channels`` inputs; at 1000 and 3 it is
+untouched, so that state dicts pass between it and the library in both directions.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def create(
     except TypeError as error:
         given = ", ".join(f"{key}={value}" for key, value in arguments.items()) or "nothing"
         raise ValueError(
-            f"{architecture} was given {given}, and {library} answered: {error}; an architecture takes only its own "
-            "arguments; try it without model.arguments, model.auxiliary and model.dropout."
+            f"{architecture} was given {given}, and {library} answered: {error}; an architecture takes only "
+            "its own arguments; try it without model.arguments, model.auxiliary and model.dropout."
         ) from error
     if in_channels != 3:
         _replace_first_convolution(network, in_channels)
@@ -66,8 +66,8 @@ def check_name(library: str, architecture: str) -> None:
             return
     nearest = get_close_matches(str(architecture), names, n=3, cutoff=0.0)
     raise ValueError(
-        f"architecture is {architecture!r}; it must be one of the {len(names)} names in {library}, the nearest of "
-        f"which are {', '.join(nearest)}; try model.architecture={nearest[0]}."
+        f"architecture is {architecture!r}; it must be one of the {len(names)} names in {library}; "
+        f"the nearest are {', '.join(nearest)}; try model.architecture={nearest[0]}."
     )
 
 
@@ -76,8 +76,8 @@ def find_size(
 ) -> tuple[int, dict[str, int]]:
     """The smallest image size from ``smallest`` up at which a timm network trains, and how to ask for it.
 
-    Transformers are made for one size (``img_size``); most others take any that survives their halvings. The attempts
-    run on the meta device: they cost neither memory nor arithmetic.
+    Transformers are made for one size (``img_size``); most others take any that survives their halvings. The
+    attempts run on the meta device: they cost neither memory nor arithmetic.
 
     Raises:
         ValueError: no such architecture, or it gives no logits at any size tried.

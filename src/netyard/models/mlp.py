@@ -17,8 +17,8 @@ class MLP(nn.Module):
 
     (B, *input_shape) -> (B, num_outputs) logits. Rumelhart, Hinton & Williams 1986.
 
-    There is no softmax here: during training it is inside the loss, afterwards inside prediction. With no hidden
-    layers the model is softmax regression, or linear regression.
+    There is no softmax here: during training it is inside the loss, afterwards inside prediction. With no
+    hidden layers the model is softmax regression, or linear regression.
 
     Raises:
         ValueError: a size below 1, a dropout outside [0, 1), an unknown activation or weight_init.

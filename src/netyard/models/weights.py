@@ -59,8 +59,9 @@ def torchvision_published(architecture: str, network: nn.Module) -> StateDict:
 def _absorb_input_scale(state: StateDict, path: str) -> None:
     """Let weights that expect pixels in [-1, 1] take pixels normalised as for every other network.
 
-    GoogLeNet's and Inception v3's come from TensorFlow; torchvision rescales in the forward pass (``transform_input``).
-    In the first convolution and the batch norm behind it the same scale costs nothing and survives an export.
+    GoogLeNet's and Inception v3's come from TensorFlow; torchvision rescales in the forward pass
+    (``transform_input``). In the first convolution and the batch norm behind it the same scale costs nothing
+    and survives an export.
     """
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     weight = state[f"{path}.weight"]
@@ -72,8 +73,9 @@ def _absorb_input_scale(state: StateDict, path: str) -> None:
 
 def _no_download(architecture: str, error: Exception) -> OSError:
     return OSError(
-        f"the published weights of {architecture} could not be downloaded ({error}); model.pretrained=true needs the "
-        "internet, or the library's cache filled before; try model.pretrained=FILE with weights you have, or false."
+        f"the published weights of {architecture} could not be downloaded ({error}); model.pretrained=true "
+        "needs the internet, or the library's cache filled before; "
+        "try model.pretrained=FILE with weights you have, or false."
     )
 
 
@@ -117,8 +119,8 @@ def read(path: str) -> StateDict:
 
 def _unreadable(path: str, why: str) -> ValueError:
     return ValueError(
-        f"model.pretrained is {path}, which {why}; it must be true, false, or a .pt, .pth, .ckpt or .safetensors file "
-        "with a state dict; try model.pretrained=true for the published weights."
+        f"model.pretrained is {path}, which {why}; it must be true, false, or a .pt, .pth, .ckpt or .safetensors "
+        "file with a state dict; try model.pretrained=true for the published weights."
     )
 
 
@@ -140,7 +142,7 @@ def misfits(network: nn.Module, state: StateDict, heads: Sequence[str]) -> list[
 
 
 def load(network: nn.Module, state: StateDict, heads: Sequence[str], source: str) -> None:
-    """Load a state dict; output layers of another size, and auxiliary heads it lacks, are left as they are and logged.
+    """Load a state dict; output layers of another size and absent auxiliary heads are skipped, and logged.
 
     Raises:
         ValueError: anything else does not fit.
@@ -159,7 +161,7 @@ def load(network: nn.Module, state: StateDict, heads: Sequence[str], source: str
 
 
 def _is_optional(key: str, heads: Sequence[str]) -> bool:
-    """Whether a key belongs to an output layer, or anywhere in an auxiliary head (every head but the first)."""
+    """Whether a key belongs to an output layer, or to an auxiliary head (every head but the first)."""
     roots = [*heads[:1], *(head.split(".")[0] for head in heads[1:])]
     return any(key.startswith(f"{root}.") for root in roots)
 
@@ -177,6 +179,6 @@ def _refuse(network: nn.Module, state: StateDict, source: str, lines: Sequence[s
             )
     shown = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
     raise ValueError(
-        f"{source} does not fit this network ({shown}); the weights must be of the same architecture, or its small-image "
-        "form at a similar image size; try the model= and data.image_size it was trained with."
+        f"{source} does not fit this network ({shown}); the weights must be of the same architecture, "
+        "or its small-image form at a similar image size; try the model= and data.image_size it was trained with."
     )

@@ -23,17 +23,20 @@ _DROPOUT_ARGUMENT = {"timm": "drop_rate", "torchvision": "dropout", "netyard": "
 class ZooNet(nn.Module):
     """A library's network, fitted to the data's channels, image size and number of outputs.
 
-    (B, in_channels, image_size, image_size) -> (B, num_outputs) logits; while training, a network with auxiliary heads
-    returns a tuple, the logits first, and ``auxiliary_weight`` is what the loss of each further one counts.
-    ``network`` is the library's module: at three channels and the native size its state dict is the library's own.
+    (B, in_channels, image_size, image_size) -> (B, num_outputs) logits; while training, a network with
+    auxiliary heads returns a tuple, the logits first, and ``auxiliary_weight`` is what the loss of each
+    further one counts. ``network`` is the library's module: at three channels and the native size its state
+    dict is the library's own.
 
     A small image means, as the family file says:
 
     * ``early_strides``: the layers that halve the image first are made to keep its size, as many as needed;
-    * ``minimum_size``: below it the batch is enlarged on the device; with ``probe_size`` the size is asked of timm;
+    * ``minimum_size``: below it the batch is enlarged on the device; with ``probe_size`` the size is asked of
+      timm;
     * ``fold``: a pool that would only repeat a small map is folded into the linear layer behind it.
 
-    None of it depends on ``pretrained``, so that a checkpoint fits the network built without the published weights.
+    None of it depends on ``pretrained``, so that a checkpoint fits the network built without the published
+    weights.
 
     Args:
         library: ``timm``, ``torchvision`` or ``netyard`` (our own, where neither has it).
@@ -140,7 +143,8 @@ class ZooNet(nn.Module):
     def _freeze(self, part: str) -> None:
         if part != "backbone":
             raise ValueError(
-                f"freeze is {part!r}; it must be backbone (all but the output layer) or null; try model.freeze=backbone."
+                f"freeze is {part!r}; it must be backbone (all but the output layer) or null; "
+                "try model.freeze=backbone."
             )
         trainable = tuple(f"{head}." for head in self.heads)
         frozen = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
@@ -152,7 +156,7 @@ class ZooNet(nn.Module):
 
 
 def _has(network: nn.Module, path: str) -> bool:
-    """Whether the path leads to a layer with weights: heads are None where the auxiliary ones were not built."""
+    """Whether a path leads to a layer with weights; auxiliary heads that were not built are None."""
     try:
         return any(True for _ in network.get_submodule(path).parameters())
     except AttributeError:
