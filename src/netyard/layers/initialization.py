@@ -1,0 +1,58 @@
+"""Schemes that set the first weights of linear and convolutional layers, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import partial
+
+from torch import Tensor, nn
+from torch.nn import init
+
+# calculate_gain knows the saturating and the rectifying kinds; the smooth rectifiers are treated as the relu
+# they resemble.
+_GAIN_OF = {"gelu": "relu", "silu": "relu", "elu": "relu", "softplus": "relu", "identity": "linear"}
+
+
+def _schemes(activation: str) -> dict[str, Callable[[Tensor], Tensor]]:
+    gain_name = _GAIN_OF.get(activation, activation)
+    gain = init.calculate_gain(gain_name)
+    kaiming = "relu" if gain_name in ("relu", "leaky_relu") else "linear"
+    return {
+        "xavier_uniform": partial(init.xavier_uniform_, gain=gain),  # Glorot & Bengio 2010
+        "xavier_normal": partial(init.xavier_normal_, gain=gain),
+        "kaiming_uniform": partial(
+            init.kaiming_uniform_, nonlinearity=kaiming
+        ),  # He et al. 2015, arXiv:1502.01852
+        "kaiming_normal": partial(init.kaiming_normal_, nonlinearity=kaiming),
+        "orthogonal": partial(init.orthogonal_, gain=gain),  # Saxe et al. 2013, arXiv:1312.6120
+        "normal": partial(init.normal_, std=0.01),  # Krizhevsky et al. 2012
+        "zeros": init.zeros_,  # a demonstration: equal units stay equal for ever
+    }
+
+
+WEIGHT_INITS = ("default", *_schemes("relu"))
+
+
+def initialize_weights(module: nn.Module, scheme: str, activation: str = "relu") -> None:
+    """Set the weights of every linear and convolutional layer inside, and their biases to zero.
+
+    ``default`` leaves everything as torch made it. The gain is that of the activation that follows.
+
+    Raises:
+        ValueError: no scheme has that name.
+    """
+    if scheme not in WEIGHT_INITS:
+        nearest = get_close_matches(str(scheme), WEIGHT_INITS, n=1, cutoff=0.0)[0]
+        raise ValueError(
+            f"weight_init is {scheme!r}; it must be one of {', '.join(WEIGHT_INITS)}; "
+            f"try model.weight_init={nearest}."
+        )
+    if scheme == "default":
+        return
+    initialize = _schemes(activation)[scheme]
+    for layer in module.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            initialize(layer.weight)
+            if layer.bias is not None:
+                init.zeros_(layer.bias)

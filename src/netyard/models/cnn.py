@@ -1,0 +1,69 @@
+"""A simple convolutional network: the one to read first, and the one to change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from netyard.layers.activations import activation_layer
+from netyard.layers.checks import check_dropout, check_sizes
+from netyard.layers.initialization import initialize_weights
+
+
+class CNN(nn.Module):
+    """Blocks of convolution, batch norm, activation and 2x2 max pool, then the mean over the map and a linear layer.
+
+    (B, in_channels, H, W) -> (B, num_outputs) logits. The mean makes the output independent of H and W.
+    Blocks stop pooling where the map would fall below 2x2, so ``image_size`` decides how many of them pool.
+
+    Raises:
+        ValueError: a size below 1, an even kernel, a dropout outside [0, 1), an unknown activation or scheme.
+    """
+
+    def __init__(
+        self,
+        num_outputs: int,
+        in_channels: int,
+        image_size: int,
+        channels: Sequence[int] = (32, 64, 128),
+        kernel_size: int = 3,
+        activation: str = "relu",
+        batch_norm: bool = True,
+        dropout: float = 0.0,
+        weight_init: str = "default",
+    ) -> None:
+        super().__init__()
+        check_sizes(num_outputs=num_outputs, in_channels=in_channels, image_size=image_size)
+        check_sizes(channels=channels, kernel_size=kernel_size)
+        check_dropout(dropout)
+        if kernel_size % 2 == 0 or not channels:
+            given = f"kernel_size is {kernel_size}" if channels else "channels is empty"
+            raise ValueError(
+                f"{given}; the kernel must be odd, so that it has a centre, and there must be one block or more; "
+                "try model.kernel_size=3 model.channels=[16,32]."
+            )
+        blocks: list[nn.Module] = []
+        width, side = in_channels, image_size
+        for out_channels in channels:
+            layers: list[nn.Module] = [
+                nn.Conv2d(width, out_channels, kernel_size, padding=kernel_size // 2, bias=not batch_norm)
+            ]
+            if batch_norm:
+                layers.append(nn.BatchNorm2d(out_channels))
+            layers.append(activation_layer(activation))
+            if side >= 4:
+                layers.append(nn.MaxPool2d(2))
+                side //= 2
+            blocks.append(nn.Sequential(*layers))
+            width = out_channels
+        self.blocks = nn.Sequential(*blocks)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(width, num_outputs)
+        initialize_weights(self.blocks, weight_init, activation)
+        initialize_weights(self.head, weight_init, "identity")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool(self.blocks(x)).flatten(1)  # (B, channels[-1])
+        return self.head(self.dropout(x))

@@ -1,0 +1,46 @@
+"""LeNet-5, the network that read the digits on cheques."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from netyard.layers.activations import activation_layer
+from netyard.layers.checks import check_sizes
+from netyard.layers.resize import PadOrResize
+
+
+class LeNet5(nn.Module):
+    """Two convolutions with 2x2 mean pools, a third that sees the whole map, and two linear layers.
+
+    (B, in_channels, H, W) -> (B, num_outputs) logits; images of any size are brought to 32x32, MNIST's 28x28
+    by a margin of two zeros. LeCun, Bottou, Bengio & Haffner 1998, figure 2. As is usual since, the pools
+    have no weights, every map of C3 sees all of S2, and the outputs are linear instead of radial basis
+    functions: 61,706 parameters for ten classes of grey images.
+
+    Raises:
+        ValueError: a size below 1, or an unknown activation.
+    """
+
+    def __init__(self, num_outputs: int, in_channels: int, activation: str = "tanh") -> None:
+        super().__init__()
+        check_sizes(num_outputs=num_outputs, in_channels=in_channels)
+        self.resize = PadOrResize(32)
+        self.features = nn.Sequential(
+            nn.Conv2d(in_channels, 6, kernel_size=5),  # C1: (B, 6, 28, 28)
+            activation_layer(activation),
+            nn.AvgPool2d(2),  # S2: (B, 6, 14, 14)
+            nn.Conv2d(6, 16, kernel_size=5),  # C3: (B, 16, 10, 10)
+            activation_layer(activation),
+            nn.AvgPool2d(2),  # S4: (B, 16, 5, 5)
+            nn.Conv2d(16, 120, kernel_size=5),  # C5: (B, 120, 1, 1)
+            activation_layer(activation),
+            nn.Flatten(),
+        )
+        self.classifier = nn.Sequential(
+            nn.Linear(120, 84),  # F6
+            activation_layer(activation),
+            nn.Linear(84, num_outputs),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.features(self.resize(x)))

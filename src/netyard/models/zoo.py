@@ -1,0 +1,169 @@
+"""Every architecture of timm and torchvision, at every image size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from netyard.layers.checks import check_dropout, check_sizes
+from netyard.layers.resize import Resize
+from netyard.layers.small_image import fold_repeated_pool, keep_early_size, num_kept
+from netyard.models.libraries import create, find_size, library_heads
+from netyard.models.weights import StateDict, load, misfits, read, timm_published, torchvision_published
+
+# What each library calls the dropout before its output layer.
+_DROPOUT_ARGUMENT = {"timm": "drop_rate", "torchvision": "dropout", "netyard": "dropout"}
+
+
+class ZooNet(nn.Module):
+    """A library's network, fitted to the data's channels, image size and number of outputs.
+
+    (B, in_channels, image_size, image_size) -> (B, num_outputs) logits; while training, a network with
+    auxiliary heads returns a tuple, the logits first, and ``auxiliary_weight`` is what the loss of each
+    further one counts. ``network`` is the library's module: at three channels and the native size its state
+    dict is the library's own.
+
+    A small image means, as the family file says:
+
+    * ``early_strides``: the layers that halve the image first are made to keep its size, as many as needed;
+    * ``minimum_size``: below it the batch is enlarged on the device; with ``probe_size`` the size is asked of
+      timm;
+    * ``fold``: a pool that would only repeat a small map is folded into the linear layer behind it.
+
+    None of it depends on ``pretrained``, so that a checkpoint fits the network built without the published
+    weights.
+
+    Args:
+        library: ``timm``, ``torchvision`` or ``netyard`` (our own, where neither has it).
+        architecture: its name there.
+        pretrained: the library's published weights, or a file (see ``weights.read``).
+        freeze: ``backbone`` trains the output layers only; ``unfreeze()`` ends it.
+        dropout: before the output layer; None is what the library publishes.
+        auxiliary: build the auxiliary heads; None for an architecture that has none.
+        auxiliary_map_size: maps below it are enlarged before they enter an auxiliary head.
+        heads: paths of the output layers, the main one first; timm knows its own.
+        arguments: further arguments of the library's constructor.
+
+    Raises:
+        ValueError: an unknown name, a size below 1, a dropout outside [0, 1), a file that does not fit.
+        OSError: the published weights cannot be downloaded.
+    """
+
+    def __init__(
+        self,
+        library: str,
+        architecture: str,
+        num_outputs: int,
+        in_channels: int,
+        image_size: int,
+        pretrained: bool | str | None = False,
+        freeze: str | None = None,
+        dropout: float | None = None,
+        auxiliary: bool | None = None,
+        auxiliary_weight: float = 0.0,
+        auxiliary_map_size: int = 1,
+        early_strides: Sequence[str] = (),
+        minimum_size: int = 1,
+        probe_size: bool = False,
+        fold: Sequence[str] = (),
+        heads: Sequence[str] = (),
+        arguments: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        check_sizes(
+            num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, minimum_size=minimum_size
+        )
+        arguments = dict(arguments or {})
+        if dropout is not None:
+            check_dropout(dropout)
+            arguments[_DROPOUT_ARGUMENT.get(library, "dropout")] = dropout
+        if auxiliary is not None:
+            arguments["aux_logits"] = auxiliary
+        size = max(image_size, minimum_size)
+        if probe_size:
+            size, made_for_size = find_size(architecture, num_outputs, in_channels, size, **arguments)
+            arguments |= made_for_size
+        if library == "timm" and pretrained is True:
+            network = timm_published(architecture, num_outputs, in_channels, **arguments)
+        else:
+            network = create(library, architecture, num_outputs, in_channels, **arguments)
+
+        self.resize = Resize(size) if size != image_size else nn.Identity()
+        self.network = network
+        self.heads = tuple(path for path in heads or library_heads(network) if _has(network, path))
+        self.auxiliary_weight = auxiliary_weight
+        state: StateDict | None = None
+        if isinstance(pretrained, str):
+            state = read(pretrained)
+        elif pretrained and library != "timm":
+            state = torchvision_published(architecture, network)
+        # A file may hold the published form or the small-image form of the same architecture.
+        is_native = state is not None and not misfits(network, state, self.heads)
+        if state is not None and is_native:
+            load(network, state, self.heads, source=str(pretrained))
+        early = early_strides[: num_kept(size, len(early_strides))]
+        keep_early_size(network, early, shrink_weights=is_native or pretrained is True)
+        if fold:
+            pool, linear = fold
+            fold_repeated_pool(network, pool, linear, in_channels, size)
+        if state is not None and not is_native:
+            load(network, state, self.heads, source=str(pretrained))
+
+        for path in self.heads[1:]:
+            auxiliary_head = network.get_submodule(path.split(".")[0])
+            auxiliary_head.register_forward_pre_hook(partial(_enlarge_map, auxiliary_map_size))
+        self._frozen: tuple[str, ...] = ()
+        if freeze is not None:
+            self._freeze(freeze)
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        return self.network(self.resize(x))
+
+    def train(self, mode: bool = True) -> ZooNet:
+        """Training mode, but for the batch norm of a frozen backbone: its statistics are frozen too."""
+        super().train(mode)
+        if self._frozen:
+            for module in self.network.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def unfreeze(self) -> None:
+        """Let everything that ``freeze`` stopped learn again."""
+        for name in self._frozen:
+            self.network.get_parameter(name).requires_grad_(True)
+        self._frozen = ()
+        self.train(self.training)
+
+    def _freeze(self, part: str) -> None:
+        if part != "backbone":
+            raise ValueError(
+                f"freeze is {part!r}; it must be backbone (all but the output layer) or null; "
+                "try model.freeze=backbone."
+            )
+        trainable = tuple(f"{head}." for head in self.heads)
+        frozen = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
+        frozen = [(name, p) for name, p in frozen if not name.startswith(trainable)]
+        for _, parameter in frozen:
+            parameter.requires_grad_(False)
+        self._frozen = tuple(name for name, _ in frozen)
+        self.train(self.training)
+
+
+def _has(network: nn.Module, path: str) -> bool:
+    """Whether a path leads to a layer with weights; auxiliary heads that were not built are None."""
+    try:
+        return any(True for _ in network.get_submodule(path).parameters())
+    except AttributeError:
+        return False
+
+
+def _enlarge_map(smallest: int, _: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    """Repeat the pixels of the map that enters an auxiliary head until it is ``smallest`` wide."""
+    x = inputs[0]
+    return (F.adaptive_avg_pool2d(x, smallest),) if x.shape[-1] < smallest else inputs
