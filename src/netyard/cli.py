@@ -141,7 +141,7 @@ def _job(cfg: DictConfig) -> float | None:
         if hydra_cfg.mode == RunMode.MULTIRUN and not isinstance(error, Interrupted):
             _FAILED_JOBS.append(run_dir.path)
             raise
-        if not run_dir.begun and not cfg.resume:
+        if explain(error) and not run_dir.begun and not cfg.resume:
             run_dir.discard()
         raise SystemExit(_failed(error, hydra_cfg.overrides.task)) from None
     finally:

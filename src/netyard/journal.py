@@ -11,8 +11,8 @@ from pathlib import Path
 
 from netyard.rundir import is_main_process
 
-# Libraries whose information is for their own developers.
-_QUIET = ("lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning", "torch", "PIL", "timm", "httpx", "matplotlib")
+_OURS = "netyard"
+_SET_ASIDE: list[logging.Handler] = []
 
 log = logging.getLogger("netyard")
 
@@ -28,27 +28,34 @@ def start(path: Path | None) -> None:
     """Send the messages of this process to the console and, where a run directory is given, to its ``train.log``."""
     stop()
     root = logging.getLogger()
+    _SET_ASIDE[:] = root.handlers  # Hydra's, of a sweep
+    root.handlers = []
     root.setLevel(logging.INFO)
     log.setLevel(logging.DEBUG)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
     if is_main_process():
         console = _Console(logging.INFO)
         console.addFilter(lambda record: record.name.startswith("netyard"))
-        root.addHandler(console)
+        _add(console)
         if path is not None:
             file = logging.FileHandler(path / "train.log", encoding="utf-8")
             file.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-            root.addHandler(file)
+            _add(file)
     else:
-        root.addHandler(logging.NullHandler())
+        _add(logging.NullHandler())
     logging.captureWarnings(True)
 
 
 def stop() -> None:
-    """Close what ``start`` opened; jobs of a sweep share a process, and each has its own file."""
+    """Undo ``start``: jobs of a sweep share a process, and each has its own file."""
     root = logging.getLogger()
-    for handler in [h for h in root.handlers if isinstance(h, _Console | logging.FileHandler | logging.NullHandler)]:
+    for handler in [each for each in root.handlers if each.name == _OURS]:
         root.removeHandler(handler)
         handler.close()
+    root.handlers += [each for each in _SET_ASIDE if each not in root.handlers]
+    _SET_ASIDE.clear()
     logging.captureWarnings(False)
+
+
+def _add(handler: logging.Handler) -> None:
+    handler.name = _OURS
+    logging.getLogger().addHandler(handler)

@@ -207,8 +207,7 @@ def _log_hyperparameters(
 
 
 def _show(title: str, results: Mapping[str, Any]) -> None:
-    table = Table(title=title, title_justify="left")
-    table.add_column("metric")
+    table = Table("metric", title=title, title_justify="left")
     table.add_column("value", justify="right")
     for name, value in sorted(results["metrics"].items()):
         table.add_row(name, f"{value:.4f}")
@@ -217,7 +216,7 @@ def _show(title: str, results: Mapping[str, Any]) -> None:
     console = Console(width=60)
     with console.capture() as text:
         console.print(table)
-    log.info(text.get().rstrip())
+    log.info("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
 def _require_device(trainer: DictConfig) -> None:

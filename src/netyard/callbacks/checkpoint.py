@@ -59,7 +59,7 @@ class BestAndLast(Checkpoint):
 
     def save(self, trainer: Trainer) -> None:
         """Write ``last.ckpt`` now; every rank must call it."""
-        trainer.save_checkpoint(self.last)
+        trainer.save_checkpoint(self.last, weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
         return {"value": self.best_value, "epoch": self.best_epoch, "metrics": self.best_metrics}

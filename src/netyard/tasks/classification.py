@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
-from torchmetrics.classification import MulticlassAUROC, MulticlassConfusionMatrix
+from torchmetrics.classification import MulticlassAUROC
 
 from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_classification_loss
@@ -77,8 +77,7 @@ class Classification(LightningModule):
         self.means = Means()
         self.confusion: Tensor | None = None
         self.mistakes: Mistakes | None = None
-        self._confusion = MulticlassConfusionMatrix(num_outputs)
-        self._auroc = MulticlassAUROC(num_outputs, thresholds=200)
+        self._auroc = MulticlassAUROC(num_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)
@@ -95,8 +94,9 @@ class Classification(LightningModule):
             loss = loss + self.l1 * l1_penalty(regularised_parameters(self.net))
         return loss
 
-    def on_train_epoch_end(self) -> None:
-        self.means.log(self, "train")
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.trainer.is_last_batch:  # not in on_train_epoch_end, which comes after the callbacks have read the metrics
+            self.means.log(self, "train")
 
     def on_validation_start(self) -> None:
         # Validation may come in the middle of a training epoch, whose sums must outlive it.
@@ -113,7 +113,7 @@ class Classification(LightningModule):
 
     def on_test_start(self) -> None:
         self.means = Means()
-        self._confusion.reset()
+        self.confusion = torch.zeros(self.num_outputs, self.num_outputs, dtype=torch.int64, device=self.device)
         self._auroc.reset()
         self.mistakes = None
 
@@ -122,14 +122,16 @@ class Classification(LightningModule):
         logits = self.net(x)
         self.means.add(len(x), loss=self.loss(logits, y), accuracy=accuracy(logits, y))
         probabilities = logits.float().softmax(dim=1)
-        self._confusion.update(probabilities, y)
+        pairs = y * self.num_outputs + logits.argmax(dim=1)
+        self.confusion += torch.bincount(pairs, minlength=self.num_outputs**2).view_as(self.confusion)
         self._auroc.update(probabilities, y)
         self._keep_mistakes(x, y, probabilities)
 
     def on_test_epoch_end(self) -> None:
         self.means.log(self, "test")
-        self.confusion = self._confusion.compute()
-        self.log("test/auroc", self._auroc.compute())
+        self.confusion = self.trainer.strategy.reduce(self.confusion, reduce_op="sum")
+        if (self.confusion.sum(dim=1) > 0).all():  # undefined for a class that the test does not show
+            self.log("test/auroc", self._auroc.compute())
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         """Class probabilities (B, C): here, and not in the net, is the softmax of the output."""

@@ -34,5 +34,6 @@ class Means:
             sums = task.trainer.strategy.reduce(sums, reduce_op="sum")
             means = dict(zip(self._sums, (sums[:-1] / sums[-1]).unbind(), strict=True))
             means |= {name: derive(means) for name, derive in derived.items()}
-            task.log_dict({f"{stage}/{name}": mean for name, mean in means.items()})
+            named = {f"{stage}/{name}": mean for name, mean in means.items()}
+            task.log_dict(named, on_step=False, on_epoch=True, batch_size=1)
         self._sums, self._weight = {}, 0

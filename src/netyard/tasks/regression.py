@@ -87,8 +87,9 @@ class Regression(LightningModule):
             loss = loss + self.l1 * l1_penalty(regularised_parameters(self.net))
         return loss
 
-    def on_train_epoch_end(self) -> None:
-        self._log("train")
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.trainer.is_last_batch:  # not in on_train_epoch_end, which comes after the callbacks have read the metrics
+            self._log("train")
 
     def on_validation_start(self) -> None:
         # Validation may come in the middle of a training epoch, whose sums must outlive it.
