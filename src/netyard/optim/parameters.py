@@ -55,8 +55,10 @@ def hidden_matrices(module: nn.Module) -> list[nn.Parameter]:
     The output layer is known by its place: the last matrix or kernel in the order of registration.
     """
     weights = regularised_parameters(module)
-    tables = {layer.weight for layer in module.modules() if isinstance(layer, nn.Embedding | nn.EmbeddingBag)}
-    return [weight for weight in weights[:-1] if weight.ndim == 2 and weight not in tables]
+    with_repeats = [parameter for _, parameter in module.named_parameters(remove_duplicate=False)]
+    output = [parameter for parameter in with_repeats if parameter in set(weights)][-1:]  # may be a tied embedding
+    tables = [layer.weight for layer in module.modules() if isinstance(layer, nn.Embedding | nn.EmbeddingBag)]
+    return [weight for weight in _rest(weights, output + tables) if weight.ndim == 2]
 
 
 def _rest(parameters: list[nn.Parameter], taken: list[nn.Parameter]) -> list[nn.Parameter]:
