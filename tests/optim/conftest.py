@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from hydra.utils import instantiate
-from netyard.catalog import conf_dir
 from omegaconf import OmegaConf
+
+from netyard.catalog import conf_dir
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from functools import partial
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from torch import nn
+
 from netyard.optim import configure_optimizer, schedules
 from netyard.optim.muon import MuonAdamW
-from torch import nn
 
 
 def net() -> nn.Module:
@@ -22,7 +23,10 @@ def configure(optimizer, scheduler=schedules.constant, total_steps=10, **more):
 
 def test_weights_decay_in_a_group_of_their_own():
     optimizer = configure(partial(torch.optim.Adam, lr=0.1, weight_decay=0.2))["optimizer"]
-    assert [(len(group["params"]), group["weight_decay"]) for group in optimizer.param_groups] == [(2, 0.2), (2, 0.0)]
+    assert [(len(group["params"]), group["weight_decay"]) for group in optimizer.param_groups] == [
+        (2, 0.2),
+        (2, 0.0),
+    ]
 
 
 def test_torchs_own_default_decay_is_respected():
@@ -50,19 +54,27 @@ def test_a_schedule_is_stepped_with_the_optimizer():
 
 
 def test_a_plateau_is_stepped_with_the_validation():
-    config = configure(partial(torch.optim.SGD, lr=0.1), schedules.plateau, epochs_per_validation=3)["lr_scheduler"]
+    config = configure(partial(torch.optim.SGD, lr=0.1), schedules.plateau, epochs_per_validation=3)[
+        "lr_scheduler"
+    ]
     assert (config["interval"], config["frequency"], config["monitor"]) == ("epoch", 3, "val/loss")
 
 
 @pytest.mark.parametrize("lr", [math.nan, math.inf, -0.1, "fast", None])
 def test_an_impossible_lr_is_refused(lr):
-    with pytest.raises(ValueError, match=r"^lr is .*; it must be a finite number, at least 0; try optimizer\.lr="):
+    with pytest.raises(
+        ValueError, match=r"^lr is .*; it must be a finite number, at least 0; try optimizer\.lr="
+    ):
         configure(partial(torch.optim.SGD, lr=lr))
 
 
-@pytest.mark.parametrize("settings", [{"betas": (0.9, 1.5)}, {"beta": 0.9}, {"weight_decay": -1}, {"weight_decay": None}])
+@pytest.mark.parametrize(
+    "settings", [{"betas": (0.9, 1.5)}, {"beta": 0.9}, {"weight_decay": -1}, {"weight_decay": None}]
+)
 def test_a_setting_torch_refuses_is_explained(settings):
-    with pytest.raises(ValueError, match=r"^Adam refuses lr=0.1, .*; it takes lr, betas, .*; try the values of its file"):
+    with pytest.raises(
+        ValueError, match=r"^Adam refuses lr=0.1, .*; it takes lr, betas, .*; try the values of its file"
+    ):
         configure(partial(torch.optim.Adam, lr=0.1, **settings))
 
 
@@ -104,7 +116,9 @@ class Batches:
     """A fixed list of batches; a bare list would be taken for one loader an element."""
 
     def __init__(self, count: int) -> None:
-        self.batches = [torch.randn(16, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(count)]
+        self.batches = [
+            torch.randn(16, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(count)
+        ]
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -127,7 +141,9 @@ def fit(module: Line, epochs: int, **settings) -> None:
     ).fit(module, Batches(5), Batches(1))
 
 
-@pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec:FutureWarning")  # Lightning 2.6 on torch 2.15
+@pytest.mark.filterwarnings(
+    "ignore:.*isinstance.treespec, LeafSpec:FutureWarning"
+)  # Lightning 2.6 on torch 2.15
 class TestUnderLightning:
     @pytest.mark.parametrize(
         "optimizer",
@@ -149,7 +165,7 @@ class TestUnderLightning:
         plateau = partial(schedules.plateau, factor=0.5, patience=1)
         module = Line(partial(torch.optim.SGD, lr=0.1), plateau, [1.0, 1.0, 1.0], epochs_per_validation=2)
         fit(module, 6, check_val_every_n_epoch=2)
-        # the lr is read before the epoch's own validation is; three validations without progress: the first sets the mark
+        # three equal scores: the first sets the mark, the third exceeds the patience; lrs are noted before it
         assert module.lrs[-1] == 0.1
         assert module.optimizers().param_groups[0]["lr"] == 0.05
 

@@ -2,17 +2,30 @@
 
 import pytest
 import torch
-from netyard import catalog
-from netyard.optim import configure_optimizer
 from torch import nn
 from torch.nn import functional as F
+
+from netyard import catalog
+from netyard.optim import configure_optimizer
 
 OPTIMIZERS = catalog.options("optimizer")
 
 
 def test_the_classics_are_there():
     assert set(OPTIMIZERS) >= {
-        *("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "adadelta", "adamax", "nadam", "radam"),
+        *(
+            "sgd",
+            "momentum",
+            "nesterov",
+            "adagrad",
+            "rmsprop",
+            "adam",
+            "adamw",
+            "adadelta",
+            "adamax",
+            "nadam",
+            "radam",
+        ),
         *("adafactor", "lbfgs", "muon"),
     }
 
@@ -23,7 +36,9 @@ def learn(optimizer, scheduler, steps: int) -> list[float]:
     x = torch.randn(64, 4, generator=generator)
     y = torch.sin(x).sum(1, keepdim=True)
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(4, 16), nn.LayerNorm(16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1))
+    net = nn.Sequential(
+        nn.Linear(4, 16), nn.LayerNorm(16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1)
+    )
     config = configure_optimizer(net, optimizer, scheduler, steps, "val/loss")
     built, schedule = config["optimizer"], config["lr_scheduler"]["scheduler"]
 

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from netyard.optim.parameters import hidden_matrices, muon_groups, parameter_groups, regularised_parameters
 from torch import nn
+
+from netyard.optim.parameters import hidden_matrices, muon_groups, parameter_groups, regularised_parameters
 
 
 class Tied(nn.Module):
@@ -33,7 +34,12 @@ def convnet() -> nn.Module:
     )
 
 
-NETS = {"convnet": convnet, "tied": Tied, "linear": lambda: nn.Linear(3, 1), "norm_only": lambda: nn.LayerNorm([2, 2])}
+NETS = {
+    "convnet": convnet,
+    "tied": Tied,
+    "linear": lambda: nn.Linear(3, 1),
+    "norm_only": lambda: nn.LayerNorm([2, 2]),
+}
 
 
 @pytest.mark.parametrize("grouping", [parameter_groups, muon_groups])
@@ -75,7 +81,10 @@ def test_the_output_layer_and_embeddings_are_not_hidden():
     mlp = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 2))
     assert [id(p) for p in hidden_matrices(mlp)] == [id(mlp[0].weight), id(mlp[2].weight)]
     assert hidden_matrices(nn.Linear(4, 2)) == []
-    assert [tuple(p.shape) for p in hidden_matrices(Tied())] == [(24, 6), (24, 6)]  # the LSTM's; the table is both
+    assert [tuple(p.shape) for p in hidden_matrices(Tied())] == [
+        (24, 6),
+        (24, 6),
+    ]  # the LSTM's; the table is both
 
 
 def test_a_final_kernel_is_the_output_layer():
@@ -92,4 +101,6 @@ def test_decay_shrinks_matrices_only():
     optimizer.step()
     decayed = {id(parameter) for parameter in regularised_parameters(net)}
     for name, parameter in net.named_parameters():
-        torch.testing.assert_close(parameter.detach(), before[name] * (0.95 if id(parameter) in decayed else 1.0))
+        torch.testing.assert_close(
+            parameter.detach(), before[name] * (0.95 if id(parameter) in decayed else 1.0)
+        )

@@ -12,13 +12,14 @@ from netyard.losses.targets import as_probabilities
 
 
 def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0, alpha: Tensor | None = None) -> Tensor:
-    """Logits ``(B, C)``, class indices ``(B,)`` or soft targets ``(B, C)``  ->  the mean over samples, in nats.
+    """Logits ``(B, C)``, class indices ``(B,)`` or soft targets ``(B, C)``  ->  scalar, in nats.
 
-    The paper's ``-alpha_t (1 - p_t)^gamma log p_t`` (equation 5) with the softmax in place of the sigmoid; a soft target
-    weighs the terms of its classes. ``gamma`` 0 is cross-entropy. ``alpha`` is one weight a class, ``(C,)``.
+    The mean over samples of the paper's ``-alpha_t (1 - p_t)^gamma log p_t`` (equation 5), with the softmax in
+    place of the sigmoid; a soft target weighs the terms of its classes. ``gamma`` 0 is cross-entropy. ``alpha``
+    is one weight a class, ``(C,)``.
     """
     log_p = F.log_softmax(logits, dim=1)
-    # Below gamma 1 the power's slope at p = 1 is infinite; the smallest positive number keeps it from meeting a zero.
+    # Below gamma 1 the power's slope at p = 1 is infinite; a smallest number keeps it from meeting a zero.
     away = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
     terms = -(away**gamma) * log_p * as_probabilities(target, log_p)
     return (terms if alpha is None else terms * alpha).sum(dim=1).mean()
@@ -44,7 +45,7 @@ class FocalLoss(nn.Module):
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         if self.alpha is not None and self.alpha.shape != logits.shape[1:]:
             raise ValueError(
-                f"alpha has {self.alpha.numel()} weights; it must have one for each of the {logits.shape[1]} classes; "
-                "try loss.alpha=null."
+                f"alpha has {self.alpha.numel()} weights; it must have one for each of the "
+                f"{logits.shape[1]} classes; try loss.alpha=null."
             )
         return focal_loss(logits, target, self.gamma, self.alpha)

@@ -1,4 +1,4 @@
-"""Does a loss fit the task? Found out by trying it on a few numbers, so that any loss may be used and none by name."""
+"""Does a loss fit the task? Found out by trying it, so that any loss may come and none is known by name."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ def check_classification_loss(loss: Loss, num_classes: int, soft_targets: bool =
     With ``soft_targets`` it must also take ``(B, C)`` probabilities, as mixup and cutmix make them.
 
     Raises:
-        ValueError: the loss takes no labels, is not a finite number, or does not fall as the true class's logit rises.
+        ValueError: it takes no labels, is not finite, or does not fall as the true class's logit rises.
     """
     name = _name(loss)
     if num_classes < 2:
-        raise ValueError(f"num_classes is {num_classes}; a classification needs 2 or more; try task=regression.")
-    labels = torch.arange(num_classes + 1, device="cpu") % num_classes  # B = C + 1: nothing fits by broadcasting
+        raise ValueError(
+            f"num_classes is {num_classes}; a classification needs 2 or more; try task=regression."
+        )
+    labels = (
+        torch.arange(num_classes + 1, device="cpu") % num_classes
+    )  # B = C + 1: nothing fits by broadcasting
     truth = F.one_hot(labels, num_classes).float()
 
     def refuse(found: str, cause: Exception | None = None) -> NoReturn:
@@ -49,20 +53,20 @@ def check_classification_loss(loss: Loss, num_classes: int, soft_targets: bool =
 
 
 def check_regression_loss(loss: Loss, num_targets: int) -> None:
-    """Refuse a loss that does not pull each prediction ``(B, T)`` to its target ``(B, T)``, from above and from below.
+    """Refuse a loss that does not pull predictions ``(B, T)`` to targets ``(B, T)`` from both sides.
 
     Raises:
-        ValueError: the loss takes no numbers, is not finite, or its slope points away from a target.
+        ValueError: it takes no numbers, is not finite, or its slope points away from a target.
     """
     name = _name(loss)
 
     def refuse(found: str, cause: Exception | None = None) -> NoReturn:
         raise ValueError(
-            f"loss {name} {found}; regression needs a loss of predictions and targets, lowest where they agree; "
-            "try loss=mse."
+            f"loss {name} {found}; regression needs a loss of predictions and targets, lowest where they "
+            "agree; try loss=mse."
         ) from cause
 
-    # Targets on both sides of [0, 1]: a loss made for probabilities has its minimum elsewhere for most of them.
+    # Targets on both sides of [0, 1]: a loss made for probabilities has its minimum elsewhere for most.
     target = torch.linspace(-2.0, 3.0, 4 * num_targets, device="cpu").reshape(4, num_targets)
     for offset in (-0.5, 0.5):
         prediction = (target + offset).requires_grad_()

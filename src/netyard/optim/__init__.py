@@ -1,4 +1,4 @@
-"""What torch.optim does not have: who is regularised, schedules in fractions of a run, Muon for whole nets."""
+"""What torch.optim does not have: who is regularised, schedules as fractions of a run, whole-net Muon."""
 
 from netyard.optim.configure import configure_optimizer
 

@@ -1,4 +1,4 @@
-"""From what the user chose to what Lightning expects: the one function behind every ``configure_optimizers``."""
+"""From the user's choices to Lightning's format: the one function behind every ``configure_optimizers``."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def configure_optimizer(
     """The optimizer of a net and its schedule, in Lightning's format.
 
     ``total_steps`` counts optimizer steps (``trainer.estimated_stepping_batches``). A plateau schedule reads
-    ``monitor`` every ``epochs_per_validation`` epochs (``trainer.check_val_every_n_epoch``): between validations
-    Lightning would hand it the old score again, and patience would run out too early. ``name`` is the tag the learning
-    rate is logged under, the same for every optimizer so that curves of different runs share a plot.
+    ``monitor`` every ``epochs_per_validation`` epochs (``trainer.check_val_every_n_epoch``): between
+    validations Lightning would hand it the old score again, and patience would run out too early. ``name`` is
+    the tag the lr is logged under, the same for every optimizer so that different runs share a plot.
 
     Raises:
-        ValueError: a setting that the optimizer or the schedule refuses; an unknown length with a schedule that needs it.
+        ValueError: a setting that the optimizer or the schedule refuses; no end in sight of one that needs it.
     """
     built = _build(module, optimizer)
     schedule = scheduler(built, total_steps)

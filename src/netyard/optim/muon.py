@@ -15,15 +15,17 @@ from netyard.optim.parameters import muon_groups
 
 
 class MuonAdamW(Optimizer):
-    """One ``step`` orthogonalises the momentum of the ``use_muon`` groups and takes an AdamW step on the others.
+    """One ``step`` orthogonalises the momentum of the ``use_muon`` groups and does an AdamW step on the rest.
 
-    One lr serves both: Muon's update is scaled to the root mean square of AdamW's (Liu et al. 2025, section 2.2).
+    One lr serves both: Muon's update is scaled to the size of AdamW's (Liu et al. 2025, section 2.2).
 
     Raises:
         ValueError: a group does not say whether it is Muon's, or gives Muon something that is not a matrix.
     """
 
-    parameter_groups = staticmethod(muon_groups)  # ``configure_optimizer`` asks the optimizer for its own grouping
+    parameter_groups = staticmethod(
+        muon_groups
+    )  # ``configure_optimizer`` asks the optimizer for its own grouping
 
     def __init__(
         self,
@@ -36,8 +38,8 @@ class MuonAdamW(Optimizer):
         betas: tuple[float, float] = (0.9, 0.95),
         eps: float = 1e-8,
     ) -> None:
-        # The halves do the arithmetic and hold nothing: groups and state are lent to them for each step, so that
-        # schedulers, checkpoints and clipping see a single optimizer.
+        # The halves do the arithmetic and hold nothing: groups and state are lent to them for each step, so
+        # that schedulers, checkpoints and clipping see a single optimizer.
         nothing: list[dict[str, Any]] = [{"params": []}]
         self.muon = Muon(
             nothing,
@@ -74,7 +76,9 @@ class MuonAdamW(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for half in (self.muon, self.adamw):
-            half.param_groups = [group for group in self.param_groups if group["use_muon"] == (half is self.muon)]
+            half.param_groups = [
+                group for group in self.param_groups if group["use_muon"] == (half is self.muon)
+            ]
             half.state = self.state
             half.step()
         return loss

@@ -6,15 +6,15 @@ from typing import Any
 
 from torch import nn
 
-# The two normalisations whose gain may have more than one axis; every other one's is a vector, exempt by its shape.
+# The two whose gain may have several axes; every other normalisation's is a vector, exempt by its shape.
 NORMALISATIONS = (nn.LayerNorm, nn.RMSNorm)
 
 
 def regularised_parameters(module: nn.Module) -> list[nn.Parameter]:
     """The weight matrices and kernels: what weight decay and the L1 penalty pull towards zero.
 
-    Biases and the gains of normalisations set the scale of a layer rather than what it computes; pulling them to zero
-    costs accuracy and saves nothing (Goyal et al. 2017, arXiv:1706.02677, section 5.3).
+    Biases and the gains of normalisations set the place and scale of a layer rather than what it computes, and
+    are too few to overfit (He et al. 2018, arXiv:1812.01187, section 3.1).
     """
     exempt = {
         parameter
@@ -26,7 +26,7 @@ def regularised_parameters(module: nn.Module) -> list[nn.Parameter]:
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Every parameter once: those that decay, then those that do not; one plain group where nothing decays."""
+    """Every parameter once: those that decay, then those that do not; one plain group if none does."""
     parameters = list(module.parameters())
     if weight_decay == 0:
         return [{"params": parameters}]
@@ -56,7 +56,9 @@ def hidden_matrices(module: nn.Module) -> list[nn.Parameter]:
     """
     weights = regularised_parameters(module)
     with_repeats = [parameter for _, parameter in module.named_parameters(remove_duplicate=False)]
-    output = [parameter for parameter in with_repeats if parameter in set(weights)][-1:]  # may be a tied embedding
+    output = [parameter for parameter in with_repeats if parameter in set(weights)][
+        -1:
+    ]  # may be a tied embedding
     tables = [layer.weight for layer in module.modules() if isinstance(layer, nn.Embedding | nn.EmbeddingBag)]
     return [weight for weight in _rest(weights, output + tables) if weight.ndim == 2]
 

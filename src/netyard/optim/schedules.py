@@ -1,10 +1,10 @@
-"""Learning-rate schedules as functions ``(optimizer, total_steps, **own)``, stepped once after each optimizer step.
+"""Schedules of the lr: functions ``(optimizer, total_steps, **own)``, stepped once after each optimizer step.
 
-Time is a fraction of the run, from 0 before the first step to 1 after the last, so that ``trainer.max_epochs``
-stretches a schedule and nothing in it knows of epochs. A schedule multiplies the initial lr of every parameter group
-by the same factor of that fraction. Only counters enter a checkpoint, never the length of the run: a run that is
-resumed with more epochs follows the longer curve, where torch's own ``OneCycleLR`` or ``CosineAnnealingLR`` would
-stop or climb again.
+Time is a fraction of the run, from 0 before the first step to 1 after the last: ``trainer.max_epochs`` stretches
+a schedule, and nothing in it knows of epochs. A schedule multiplies the initial lr of every parameter group by the
+same factor of that fraction. Only counters enter a checkpoint, never the length of the run: one that is resumed
+with more epochs follows the longer curve, where torch's ``OneCycleLR`` would end in an error and
+``CosineAnnealingLR`` climb again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def exponential(optimizer: Optimizer, total_steps: float, final_ratio: float = 0
 
 
 def polynomial(optimizer: Optimizer, total_steps: float, power: float = 1.0) -> LRScheduler:
-    """Down to 0 as ``(1 - t)^power``; a straight line for power 1. Chen et al. 2016, arXiv:1606.00915, section 4.1."""
+    """Down to 0 as ``(1 - t)^power``; a straight line for power 1. Chen et al. 2016, arXiv:1606.00915."""
     _require(power > 0, "power", power, "above 0", 1.0)
     return _scaled(optimizer, total_steps, lambda t: (1 - t) ** power)
 
@@ -61,14 +61,16 @@ def cosine(optimizer: Optimizer, total_steps: float, final_ratio: float = 0.0) -
 def warmup_cosine(
     optimizer: Optimizer, total_steps: float, warmup: float = 0.1, final_ratio: float = 0.0
 ) -> LRScheduler:
-    """A straight climb over the first ``warmup`` of the run, then half a cosine. Goyal et al. 2017, arXiv:1706.02677."""
+    """A straight climb for ``warmup`` of the run, then half a cosine. Goyal et al. 2017, arXiv:1706.02677."""
     _require(0 <= warmup < 1, "warmup", warmup, "a fraction of the run, at least 0 and below 1", 0.1)
     _require(final_ratio >= 0, "final_ratio", final_ratio, "at least 0", 0.0)
     one_step = 1 / _known(total_steps)
 
     def factor(t: float) -> float:
         if t < warmup:
-            return (t + one_step) / (warmup + one_step)  # one step ahead: the first step would be lost at lr 0
+            return (t + one_step) / (
+                warmup + one_step
+            )  # one step ahead: the first step would be lost at lr 0
         return _between(final_ratio, 1.0, _half_cosine((t - warmup) / (1 - warmup)))
 
     return _scaled(optimizer, total_steps, factor)
@@ -83,10 +85,10 @@ def one_cycle(
     base_momentum: float = 0.85,
     max_momentum: float = 0.95,
 ) -> LRScheduler:
-    """Up to the optimizer's lr at ``pct_start`` of the run, then down to nearly nothing; momentum does the opposite.
+    """Up to the optimizer's lr at ``pct_start`` of the run, then down to nearly nothing; momentum the opposite.
 
-    The names and the curve are those of torch's ``OneCycleLR``. Momentum is moved only where the optimizer uses one: a
-    ``momentum`` above 0, or the first of its ``betas``. Smith & Topin 2017, arXiv:1708.07120.
+    The names and the curve are those of torch's ``OneCycleLR``. Momentum is moved only where the optimizer uses
+    one: a ``momentum`` above 0, or the first of its ``betas``. Smith & Topin 2017, arXiv:1708.07120.
     """
     _require(0 < pct_start < 1, "pct_start", pct_start, "a fraction of the run, above 0 and below 1", 0.3)
     _require(div_factor >= 1, "div_factor", div_factor, "at least 1", 25)
@@ -97,7 +99,11 @@ def one_cycle(
     start, end = 1 / div_factor, 1 / (div_factor * final_div_factor)
 
     def height(t: float) -> float:
-        return _half_cosine((t - pct_start) / (1 - pct_start)) if t > pct_start else _half_cosine(1 - t / pct_start)
+        return (
+            _half_cosine((t - pct_start) / (1 - pct_start))
+            if t > pct_start
+            else _half_cosine(1 - t / pct_start)
+        )
 
     return _MomentumCycle(
         optimizer,
@@ -113,7 +119,7 @@ def plateau(
     factor: float = 0.5,
     patience: int = 3,
 ) -> LRScheduler:
-    """lr times ``factor`` when the monitored score has not improved for more than ``patience`` validations in a row."""
+    """lr times ``factor`` after more than ``patience`` validations in a row without a better score."""
     _require(mode in ("min", "max"), "mode", mode, "min or max", "min")
     _require(0 < factor < 1, "factor", factor, "above 0 and below 1", 0.5)
     _require(patience >= 0, "patience", patience, "a number of validations, at least 0", 3)
@@ -154,8 +160,8 @@ def _scaled(optimizer: Optimizer, total_steps: float, factor: Callable[[float], 
 def _known(total_steps: float) -> int:
     if not math.isfinite(total_steps):
         raise ValueError(
-            f"the run has {total_steps} optimizer steps as far as can be known; this schedule is a fraction of the run "
-            "and needs to know its end; try trainer.max_steps=10000, or scheduler=constant."
+            f"the run has {total_steps} optimizer steps as far as can be known; this schedule is a fraction "
+            "of the run and needs to know its end; try trainer.max_steps=10000, or scheduler=constant."
         )
     return max(1, int(total_steps))
 
