@@ -1,0 +1,24 @@
+"""Class labels in the two forms a batch may bring: one index a sample, or soft targets after mixup."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def as_probabilities(target: Tensor, logits: Tensor) -> Tensor:
+    """Class indices ``(B,)`` or soft targets ``(B, C)``, beside logits ``(B, C)``  ->  ``(B, C)``.
+
+    Raises:
+        ValueError: a target of another shape or kind.
+    """
+    if target.dtype == torch.int64 and target.shape == logits.shape[:1]:
+        return F.one_hot(target, logits.shape[1]).to(logits.dtype)
+    if target.is_floating_point() and target.shape == logits.shape:
+        return target.to(logits.dtype)
+    raise ValueError(
+        f"the targets are {target.dtype} of shape {tuple(target.shape)} beside logits of shape "
+        f"{tuple(logits.shape)}; they must be int64 of shape {tuple(logits.shape[:1])}, or soft targets of the "
+        "logits' shape; try data with class labels, or loss=mse for a regression."
+    )

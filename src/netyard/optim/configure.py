@@ -1,0 +1,70 @@
+"""From the user's choices to Lightning's format: the one function behind every ``configure_optimizers``."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from netyard.optim.parameters import parameter_groups
+
+
+def configure_optimizer(
+    module: nn.Module,
+    optimizer: partial[Optimizer],
+    scheduler: Callable[[Optimizer, float], LRScheduler],
+    total_steps: float,
+    monitor: str,
+    *,
+    epochs_per_validation: int = 1,
+    name: str = "lr",
+) -> dict[str, Any]:
+    """The optimizer of a net and its schedule, in Lightning's format.
+
+    ``total_steps`` counts optimizer steps (``trainer.estimated_stepping_batches``). A plateau schedule reads
+    ``monitor`` every ``epochs_per_validation`` epochs (``trainer.check_val_every_n_epoch``): between
+    validations Lightning would hand it the old score again, and patience would run out too early. ``name`` is
+    the tag the lr is logged under, the same for every optimizer so that different runs share a plot.
+
+    Raises:
+        ValueError: a setting that the optimizer or the schedule refuses; no end in sight of one that needs it.
+    """
+    built = _build(module, optimizer)
+    schedule = scheduler(built, total_steps)
+    config: dict[str, Any] = {"scheduler": schedule, "interval": "step", "frequency": 1, "name": name}
+    if isinstance(schedule, ReduceLROnPlateau):
+        # Not strict: a run without validation keeps its lr and is told so, instead of ending in an error.
+        config |= {
+            "interval": "epoch",
+            "frequency": epochs_per_validation,
+            "monitor": monitor,
+            "strict": False,
+        }
+    return {"optimizer": built, "lr_scheduler": config}
+
+
+def _build(module: nn.Module, optimizer: partial[Optimizer]) -> Optimizer:
+    settings = inspect.signature(optimizer.func).parameters
+    lr = optimizer.keywords.get("lr", 0.0)
+    if not (isinstance(lr, int | float) and math.isfinite(lr) and lr >= 0):  # torch lets nan and inf through
+        raise ValueError(f"lr is {lr}; it must be a finite number, at least 0; try optimizer.lr=0.001.")
+
+    # torch's default counts where the user gave none: AdamW decays by 0.01 unless told otherwise.
+    default = settings["weight_decay"].default if "weight_decay" in settings else 0.0
+    weight_decay = optimizer.keywords.get("weight_decay", default)
+    grouping = getattr(optimizer.func, "parameter_groups", parameter_groups)
+    try:
+        return optimizer(grouping(module, weight_decay))
+    except (TypeError, ValueError) as error:
+        given = ", ".join(f"{key}={value}" for key, value in optimizer.keywords.items())
+        raise ValueError(
+            f"{optimizer.func.__name__} refuses {given} ({error}); "
+            f"it takes {', '.join(list(settings)[1:])} in the ranges torch documents; "
+            "try the values of its file in conf/optimizer."
+        ) from error

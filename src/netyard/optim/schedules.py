@@ -1,0 +1,180 @@
+"""Schedules of the lr: functions ``(optimizer, total_steps, **own)``, stepped once after each optimizer step.
+
+Time is a fraction of the run, from 0 before the first step to 1 after the last: ``trainer.max_epochs`` stretches
+a schedule, and nothing in it knows of epochs. A schedule multiplies the initial lr of every parameter group by the
+same factor of that fraction. Only counters enter a checkpoint, never the length of the run: one that is resumed
+with more epochs follows the longer curve, where torch's ``OneCycleLR`` would end in an error and
+``CosineAnnealingLR`` climb again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
+
+
+def constant(optimizer: Optimizer, total_steps: float) -> LRScheduler:
+    """The same lr throughout; ``total_steps`` may be unknown."""
+    return LambdaLR(optimizer, lambda step: 1.0)
+
+
+def step(optimizer: Optimizer, total_steps: float, step_size: float = 0.3, gamma: float = 0.1) -> LRScheduler:
+    """lr times ``gamma`` after every ``step_size`` of the run."""
+    _require(0 < step_size <= 1, "step_size", step_size, "a fraction of the run, above 0 and at most 1", 0.3)
+    drops = math.ceil(1 / step_size - ROUNDING) - 1
+    return multistep(optimizer, total_steps, [drop * step_size for drop in range(1, drops + 1)], gamma)
+
+
+def multistep(
+    optimizer: Optimizer, total_steps: float, milestones: list[float], gamma: float = 0.1
+) -> LRScheduler:
+    """lr times ``gamma`` at each milestone. He et al. 2015, arXiv:1512.03385, section 4.2: at 1/2 and 3/4."""
+    inside = all(0 < milestone < 1 for milestone in milestones)
+    _require(inside, "milestones", milestones, "fractions of the run, above 0 and below 1", "[0.5,0.75]")
+    _require(gamma > 0, "gamma", gamma, "above 0", 0.1)
+    return _scaled(
+        optimizer, total_steps, lambda t: gamma ** sum(t >= milestone - ROUNDING for milestone in milestones)
+    )
+
+
+def exponential(optimizer: Optimizer, total_steps: float, final_ratio: float = 0.01) -> LRScheduler:
+    """The same percentage off at every step, down to ``final_ratio`` of the initial lr."""
+    _require(final_ratio > 0, "final_ratio", final_ratio, "above 0", 0.01)
+    return _scaled(optimizer, total_steps, lambda t: final_ratio**t)
+
+
+def polynomial(optimizer: Optimizer, total_steps: float, power: float = 1.0) -> LRScheduler:
+    """Down to 0 as ``(1 - t)^power``; a straight line for power 1. Chen et al. 2016, arXiv:1606.00915."""
+    _require(power > 0, "power", power, "above 0", 1.0)
+    return _scaled(optimizer, total_steps, lambda t: (1 - t) ** power)
+
+
+def cosine(optimizer: Optimizer, total_steps: float, final_ratio: float = 0.0) -> LRScheduler:
+    """Half a cosine down to ``final_ratio`` of the initial lr. Loshchilov & Hutter 2016, arXiv:1608.03983."""
+    return warmup_cosine(optimizer, total_steps, warmup=0.0, final_ratio=final_ratio)
+
+
+def warmup_cosine(
+    optimizer: Optimizer, total_steps: float, warmup: float = 0.1, final_ratio: float = 0.0
+) -> LRScheduler:
+    """A straight climb for ``warmup`` of the run, then half a cosine. Goyal et al. 2017, arXiv:1706.02677."""
+    _require(0 <= warmup < 1, "warmup", warmup, "a fraction of the run, at least 0 and below 1", 0.1)
+    _require(final_ratio >= 0, "final_ratio", final_ratio, "at least 0", 0.0)
+    one_step = 1 / _known(total_steps)
+
+    def factor(t: float) -> float:
+        if t < warmup:
+            return (t + one_step) / (
+                warmup + one_step
+            )  # one step ahead: the first step would be lost at lr 0
+        return _between(final_ratio, 1.0, _half_cosine((t - warmup) / (1 - warmup)))
+
+    return _scaled(optimizer, total_steps, factor)
+
+
+def one_cycle(
+    optimizer: Optimizer,
+    total_steps: float,
+    pct_start: float = 0.3,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+    base_momentum: float = 0.85,
+    max_momentum: float = 0.95,
+) -> LRScheduler:
+    """Up to the optimizer's lr at ``pct_start`` of the run, then down to nearly nothing; momentum the opposite.
+
+    The names and the curve are those of torch's ``OneCycleLR``. Momentum is moved only where the optimizer uses
+    one: a ``momentum`` above 0, or the first of its ``betas``. Smith & Topin 2017, arXiv:1708.07120.
+    """
+    _require(0 < pct_start < 1, "pct_start", pct_start, "a fraction of the run, above 0 and below 1", 0.3)
+    _require(div_factor >= 1, "div_factor", div_factor, "at least 1", 25)
+    _require(final_div_factor >= 1, "final_div_factor", final_div_factor, "at least 1", 10000)
+    _require(0 <= base_momentum < 1, "base_momentum", base_momentum, "at least 0 and below 1", 0.85)
+    _require(0 <= max_momentum < 1, "max_momentum", max_momentum, "at least 0 and below 1", 0.95)
+    steps = _known(total_steps)
+    start, end = 1 / div_factor, 1 / (div_factor * final_div_factor)
+
+    def height(t: float) -> float:
+        return (
+            _half_cosine((t - pct_start) / (1 - pct_start))
+            if t > pct_start
+            else _half_cosine(1 - t / pct_start)
+        )
+
+    return _MomentumCycle(
+        optimizer,
+        lambda at: _between(end if at / steps > pct_start else start, 1.0, height(min(at / steps, 1.0))),
+        lambda at: _between(max_momentum, base_momentum, height(min(at / steps, 1.0))),
+    )
+
+
+def plateau(
+    optimizer: Optimizer,
+    total_steps: float,
+    mode: Literal["min", "max"] = "min",
+    factor: float = 0.5,
+    patience: int = 3,
+) -> LRScheduler:
+    """lr times ``factor`` after more than ``patience`` validations in a row without a better score."""
+    _require(mode in ("min", "max"), "mode", mode, "min or max", "min")
+    _require(0 < factor < 1, "factor", factor, "above 0 and below 1", 0.5)
+    _require(patience >= 0, "patience", patience, "a number of validations, at least 0", 3)
+    return ReduceLROnPlateau(optimizer, mode=mode, factor=factor, patience=patience)
+
+
+ROUNDING = 1e-9  # 3 * 0.1 is a little above 0.3, and a milestone there must not come a step late
+
+
+class _MomentumCycle(LambdaLR):
+    """A ``LambdaLR`` that also moves the momentum of the groups that use one."""
+
+    def __init__(
+        self, optimizer: Optimizer, lr_factor: Callable[[int], float], momentum: Callable[[int], float]
+    ) -> None:
+        self.momentum = momentum
+        super().__init__(optimizer, lr_factor)
+
+    def get_lr(self) -> list[Any]:
+        momentum = self.momentum(self.last_epoch)
+        for group in self.optimizer.param_groups:
+            if group.get("momentum", 0) > 0:
+                group["momentum"] = momentum
+            elif "betas" in group:
+                group["betas"] = (momentum, *group["betas"][1:])
+        return super().get_lr()
+
+    def state_dict(self) -> dict[str, Any]:
+        # A function is no state, and would keep the checkpoint from loading with weights_only.
+        return {key: value for key, value in super().state_dict().items() if key != "momentum"}
+
+
+def _scaled(optimizer: Optimizer, total_steps: float, factor: Callable[[float], float]) -> LambdaLR:
+    steps = _known(total_steps)
+    return LambdaLR(optimizer, lambda at: factor(min(at / steps, 1.0)))
+
+
+def _known(total_steps: float) -> int:
+    if not math.isfinite(total_steps):
+        raise ValueError(
+            f"the run has {total_steps} optimizer steps as far as can be known; this schedule is a fraction "
+            "of the run and needs to know its end; try trainer.max_steps=10000, or scheduler=constant."
+        )
+    return max(1, int(total_steps))
+
+
+def _half_cosine(t: float) -> float:
+    """1 at t = 0, 0 at t = 1, level at both ends."""
+    return 0.5 * (1 + math.cos(math.pi * t))
+
+
+def _between(low: float, high: float, height: float) -> float:
+    return low + (high - low) * height
+
+
+def _require(holds: bool, name: str, value: object, allowed: str, example: object) -> None:
+    if not holds:
+        raise ValueError(f"{name} is {value}; it must be {allowed}; try scheduler.{name}={example}.")

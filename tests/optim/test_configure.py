@@ -1,0 +1,176 @@
+"""One function from the user's choices to Lightning's format."""
+
+import math
+from functools import partial
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import nn
+
+from netyard.optim import configure_optimizer, schedules
+from netyard.optim.muon import MuonAdamW
+
+
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+
+
+def configure(optimizer, scheduler=schedules.constant, total_steps=10, **more):
+    return configure_optimizer(net(), optimizer, scheduler, total_steps, "val/loss", **more)
+
+
+def test_weights_decay_in_a_group_of_their_own():
+    optimizer = configure(partial(torch.optim.Adam, lr=0.1, weight_decay=0.2))["optimizer"]
+    assert [(len(group["params"]), group["weight_decay"]) for group in optimizer.param_groups] == [
+        (2, 0.2),
+        (2, 0.0),
+    ]
+
+
+def test_torchs_own_default_decay_is_respected():
+    groups = configure(partial(torch.optim.AdamW, lr=0.1))["optimizer"].param_groups
+    assert [group["weight_decay"] for group in groups] == [0.01, 0.0]
+
+
+@pytest.mark.parametrize("optimizer", [partial(torch.optim.LBFGS, lr=0.1), partial(torch.optim.SGD, lr=0.1)])
+def test_without_decay_there_is_one_group(optimizer):
+    assert len(configure(optimizer)["optimizer"].param_groups) == 1
+
+
+def test_an_optimizer_may_choose_its_own_groups():
+    groups = configure(partial(MuonAdamW, lr=0.1))["optimizer"].param_groups
+    assert [group["name"] for group in groups] == ["hidden", "decayed", "undecayed"]
+
+
+def test_a_schedule_is_stepped_with_the_optimizer():
+    config = configure(partial(torch.optim.SGD, lr=0.1), name="lr_generator")["lr_scheduler"]
+    assert {key: config[key] for key in config if key != "scheduler"} == {
+        "interval": "step",
+        "frequency": 1,
+        "name": "lr_generator",
+    }
+
+
+def test_a_plateau_is_stepped_with_the_validation():
+    config = configure(partial(torch.optim.SGD, lr=0.1), schedules.plateau, epochs_per_validation=3)[
+        "lr_scheduler"
+    ]
+    assert (config["interval"], config["frequency"], config["monitor"]) == ("epoch", 3, "val/loss")
+
+
+@pytest.mark.parametrize("lr", [math.nan, math.inf, -0.1, "fast", None])
+def test_an_impossible_lr_is_refused(lr):
+    with pytest.raises(
+        ValueError, match=r"^lr is .*; it must be a finite number, at least 0; try optimizer\.lr="
+    ):
+        configure(partial(torch.optim.SGD, lr=lr))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"betas": (0.9, 1.5)}, {"beta": 0.9}, {"weight_decay": -1}, {"weight_decay": None}]
+)
+def test_a_setting_torch_refuses_is_explained(settings):
+    with pytest.raises(
+        ValueError, match=r"^Adam refuses lr=0.1, .*; it takes lr, betas, .*; try the values of its file"
+    ):
+        configure(partial(torch.optim.Adam, lr=0.1, **settings))
+
+
+def test_an_endless_run_needs_max_steps():
+    with pytest.raises(ValueError, match=r"try trainer\.max_steps="):
+        configure(partial(torch.optim.SGD, lr=0.1), schedules.cosine, math.inf)
+    configure(partial(torch.optim.SGD, lr=0.1), schedules.constant, math.inf)
+
+
+class Line(LightningModule):
+    """Learns y = sum(x) and remembers the lrs it saw."""
+
+    def __init__(self, optimizer, scheduler, validation_losses=(), **more):
+        super().__init__()
+        self.net = net()
+        self.choice = (optimizer, scheduler)
+        self.more = more
+        self.validation_losses = list(validation_losses)
+        self.losses: list[float] = []
+        self.lrs: list[float] = []
+
+    def training_step(self, batch, batch_idx):
+        loss = nn.functional.mse_loss(self.net(batch), batch.sum(1, keepdim=True))
+        self.losses.append(loss.item())
+        return loss
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/loss", torch.tensor(self.validation_losses.pop(0)), batch_size=1)
+
+    def on_train_epoch_end(self):
+        self.lrs.append(self.optimizers().param_groups[0]["lr"])
+
+    def configure_optimizers(self):
+        steps = self.trainer.estimated_stepping_batches
+        return configure_optimizer(self.net, *self.choice, steps, "val/loss", **self.more)
+
+
+class Batches:
+    """A fixed list of batches; a bare list would be taken for one loader an element."""
+
+    def __init__(self, count: int) -> None:
+        self.batches = [
+            torch.randn(16, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(count)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
+def fit(module: Line, epochs: int, **settings) -> None:
+    Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=1.0 if module.validation_losses else 0,
+        **settings,
+    ).fit(module, Batches(5), Batches(1))
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.*isinstance.treespec, LeafSpec:FutureWarning"
+)  # Lightning 2.6 on torch 2.15
+class TestUnderLightning:
+    @pytest.mark.parametrize(
+        "optimizer",
+        [partial(torch.optim.SGD, lr=0.1), partial(torch.optim.LBFGS, lr=0.3), partial(MuonAdamW, lr=0.03)],
+        ids=["sgd", "lbfgs", "muon"],
+    )
+    def test_the_loss_falls_and_the_lr_reaches_its_end(self, optimizer):
+        module = Line(optimizer, schedules.cosine)
+        fit(module, 4)
+        assert module.losses[-1] < 0.5 * module.losses[0]
+        assert module.lrs[-1] == 0.0
+
+    def test_accumulated_batches_are_one_step_of_the_schedule(self):
+        module = Line(partial(torch.optim.SGD, lr=0.1), schedules.cosine)
+        fit(module, 3, accumulate_grad_batches=2)
+        assert module.lrs[-1] == 0.0
+
+    def test_plateau_counts_validations_and_not_epochs(self):
+        plateau = partial(schedules.plateau, factor=0.5, patience=1)
+        module = Line(partial(torch.optim.SGD, lr=0.1), plateau, [1.0, 1.0, 1.0], epochs_per_validation=2)
+        fit(module, 6, check_val_every_n_epoch=2)
+        # three equal scores: the first sets the mark, the third exceeds the patience; lrs are noted before it
+        assert module.lrs[-1] == 0.1
+        assert module.optimizers().param_groups[0]["lr"] == 0.05
+
+    def test_plateau_without_validation_keeps_its_lr_and_says_so(self):
+        module = Line(partial(torch.optim.SGD, lr=0.1), schedules.plateau)
+        with pytest.warns(RuntimeWarning, match="Skipping learning rate update"):
+            fit(module, 2)
+        assert module.lrs == [0.1, 0.1]
