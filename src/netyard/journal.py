@@ -45,6 +45,14 @@ def start(path: Path | None) -> None:
     logging.captureWarnings(True)
 
 
+def take_over(*libraries: str) -> None:
+    """Let libraries that print for themselves speak through the journal."""
+    for name in [each for each in logging.root.manager.loggerDict if each.split(".")[0] in libraries]:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+
+
 def stop() -> None:
     """Undo ``start``: jobs of a sweep share a process, and each has its own file."""
     root = logging.getLogger()

@@ -19,7 +19,7 @@ from rich.table import Table
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from netyard import __version__, checkpoint, schema
+from netyard import __version__, checkpoint, journal, schema
 from netyard.build import build, build_all
 from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
@@ -39,6 +39,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         NetyardError: what a user can mend; see ``netyard.errors`` for the kinds.
     """
     began = time.perf_counter()
+    journal.take_over("lightning")
     _require_device(cfg.trainer)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = build(cfg.data)
@@ -110,6 +111,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
 
 def evaluate(cfg: DictConfig, run_dir: RunDir) -> dict[str, float]:
     """Test the best checkpoint of a run on the data of a config; the network is rebuilt from the checkpoint alone."""
+    journal.take_over("lightning")
     _require_device(cfg.trainer)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = build(cfg.data)
