@@ -23,7 +23,7 @@ class MuonAdamW(Optimizer):
         ValueError: a group does not say whether it is Muon's, or gives Muon something that is not a matrix.
     """
 
-    # ``configure_optimizer`` asks for it: who learns what is decided by the net's modules, not by shapes alone.
+    # ``configure_optimizer`` asks for it: who learns what depends on the net's modules, not on shapes alone.
     parameter_groups = staticmethod(muon_groups)
 
     def __init__(

@@ -68,9 +68,8 @@ def warmup_cosine(
 
     def factor(t: float) -> float:
         if t < warmup:
-            return (t + one_step) / (
-                warmup + one_step
-            )  # one step ahead: the first step would be lost at lr 0
+            # One step ahead: at lr 0 the first step would be lost.
+            return (t + one_step) / (warmup + one_step)
         return _between(final_ratio, 1.0, _half_cosine((t - warmup) / (1 - warmup)))
 
     return _scaled(optimizer, total_steps, factor)
