@@ -141,9 +141,8 @@ def fit(module: Line, epochs: int, **settings) -> None:
     ).fit(module, Batches(5), Batches(1))
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*isinstance.treespec, LeafSpec:FutureWarning"
-)  # Lightning 2.6 on torch 2.15
+# Lightning 2.6 on torch 2.15
+@pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec:FutureWarning")
 class TestUnderLightning:
     @pytest.mark.parametrize(
         "optimizer",

@@ -14,9 +14,9 @@ from netyard.losses.targets import as_probabilities
 def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0, alpha: Tensor | None = None) -> Tensor:
     """Logits ``(B, C)``, class indices ``(B,)`` or soft targets ``(B, C)``  ->  scalar, in nats.
 
-    The mean over samples of the paper's ``-alpha_t (1 - p_t)^gamma log p_t`` (equation 5), with the softmax in
-    place of the sigmoid; a soft target weighs the terms of its classes. ``gamma`` 0 is cross-entropy. ``alpha``
-    is one weight a class, ``(C,)``.
+    The mean over samples of the paper's ``-alpha_t (1 - p_t)^gamma log p_t`` (equation 5), with the softmax
+    in place of the sigmoid; a soft target weighs the terms of its classes. ``gamma`` 0 is cross-entropy.
+    ``alpha`` is one weight a class, ``(C,)``.
     """
     log_p = F.log_softmax(logits, dim=1)
     # Below gamma 1 the power's slope at p = 1 is infinite; a smallest number keeps it from meeting a zero.

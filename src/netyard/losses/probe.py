@@ -26,9 +26,8 @@ def check_classification_loss(loss: Loss, num_classes: int, soft_targets: bool =
         raise ValueError(
             f"num_classes is {num_classes}; a classification needs 2 or more; try task=regression."
         )
-    labels = (
-        torch.arange(num_classes + 1, device="cpu") % num_classes
-    )  # B = C + 1: nothing fits by broadcasting
+    # B = C + 1: nothing fits by broadcasting.
+    labels = torch.arange(num_classes + 1, device="cpu") % num_classes
     truth = F.one_hot(labels, num_classes).float()
 
     def refuse(found: str, cause: Exception | None = None) -> NoReturn:

@@ -19,6 +19,6 @@ def as_probabilities(target: Tensor, logits: Tensor) -> Tensor:
         return target.to(logits.dtype)
     raise ValueError(
         f"the targets are {target.dtype} of shape {tuple(target.shape)} beside logits of shape "
-        f"{tuple(logits.shape)}; they must be int64 of shape {tuple(logits.shape[:1])}, or soft targets of the "
-        "logits' shape; try data with class labels, or loss=mse for a regression."
+        f"{tuple(logits.shape)}; they must be int64 of shape {tuple(logits.shape[:1])}, or soft targets of "
+        "the logits' shape; try data with class labels, or loss=mse for a regression."
     )

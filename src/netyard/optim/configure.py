@@ -33,7 +33,7 @@ def configure_optimizer(
     the tag the lr is logged under, the same for every optimizer so that different runs share a plot.
 
     Raises:
-        ValueError: a setting that the optimizer or the schedule refuses; no end in sight of one that needs it.
+        ValueError: a setting that the optimizer or the schedule refuses; a run without a known end.
     """
     built = _build(module, optimizer)
     schedule = scheduler(built, total_steps)

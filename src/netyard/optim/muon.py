@@ -23,9 +23,8 @@ class MuonAdamW(Optimizer):
         ValueError: a group does not say whether it is Muon's, or gives Muon something that is not a matrix.
     """
 
-    parameter_groups = staticmethod(
-        muon_groups
-    )  # ``configure_optimizer`` asks the optimizer for its own grouping
+    # ``configure_optimizer`` asks for it: who learns what depends on the net's modules, not on shapes alone.
+    parameter_groups = staticmethod(muon_groups)
 
     def __init__(
         self,
@@ -40,9 +39,8 @@ class MuonAdamW(Optimizer):
     ) -> None:
         # The halves do the arithmetic and hold nothing: groups and state are lent to them for each step, so
         # that schedulers, checkpoints and clipping see a single optimizer.
-        nothing: list[dict[str, Any]] = [{"params": []}]
         self.muon = Muon(
-            nothing,
+            [{"params": []}],
             lr=lr,
             weight_decay=weight_decay,
             momentum=momentum,
@@ -50,7 +48,7 @@ class MuonAdamW(Optimizer):
             ns_steps=ns_steps,
             adjust_lr_fn="match_rms_adamw",
         )
-        self.adamw = AdamW(nothing, lr=lr, weight_decay=weight_decay, betas=tuple(betas), eps=eps)
+        self.adamw = AdamW([{"params": []}], lr=lr, weight_decay=weight_decay, betas=tuple(betas), eps=eps)
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:

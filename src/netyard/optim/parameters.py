@@ -13,8 +13,8 @@ NORMALISATIONS = (nn.LayerNorm, nn.RMSNorm)
 def regularised_parameters(module: nn.Module) -> list[nn.Parameter]:
     """The weight matrices and kernels: what weight decay and the L1 penalty pull towards zero.
 
-    Biases and the gains of normalisations set the place and scale of a layer rather than what it computes, and
-    are too few to overfit (He et al. 2018, arXiv:1812.01187, section 3.1).
+    Biases and the gains of normalisations set the place and scale of a layer rather than what it computes,
+    and are too few to overfit (He et al. 2018, arXiv:1812.01187, section 3.1).
     """
     exempt = {
         parameter

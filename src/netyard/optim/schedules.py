@@ -1,10 +1,10 @@
 """Schedules of the lr: functions ``(optimizer, total_steps, **own)``, stepped once after each optimizer step.
 
-Time is a fraction of the run, from 0 before the first step to 1 after the last: ``trainer.max_epochs`` stretches
-a schedule, and nothing in it knows of epochs. A schedule multiplies the initial lr of every parameter group by the
-same factor of that fraction. Only counters enter a checkpoint, never the length of the run: one that is resumed
-with more epochs follows the longer curve, where torch's ``OneCycleLR`` would end in an error and
-``CosineAnnealingLR`` climb again.
+Time is a fraction of the run, from 0 before the first step to 1 after the last: ``trainer.max_epochs``
+stretches a schedule, and nothing in it knows of epochs. A schedule multiplies the initial lr of every
+parameter group by the same factor of that fraction. Only counters enter a checkpoint, never the length of the
+run: one that is resumed with more epochs follows the longer curve, where torch's ``OneCycleLR`` would end in
+an error and ``CosineAnnealingLR`` climb again.
 """
 
 from __future__ import annotations
@@ -68,9 +68,8 @@ def warmup_cosine(
 
     def factor(t: float) -> float:
         if t < warmup:
-            return (t + one_step) / (
-                warmup + one_step
-            )  # one step ahead: the first step would be lost at lr 0
+            # One step ahead: at lr 0 the first step would be lost.
+            return (t + one_step) / (warmup + one_step)
         return _between(final_ratio, 1.0, _half_cosine((t - warmup) / (1 - warmup)))
 
     return _scaled(optimizer, total_steps, factor)
@@ -85,10 +84,10 @@ def one_cycle(
     base_momentum: float = 0.85,
     max_momentum: float = 0.95,
 ) -> LRScheduler:
-    """Up to the optimizer's lr at ``pct_start`` of the run, then down to nearly nothing; momentum the opposite.
+    """Up to the optimizer's lr at ``pct_start`` of the run, then down to almost none; momentum the opposite.
 
-    The names and the curve are those of torch's ``OneCycleLR``. Momentum is moved only where the optimizer uses
-    one: a ``momentum`` above 0, or the first of its ``betas``. Smith & Topin 2017, arXiv:1708.07120.
+    The names and the curve are those of torch's ``OneCycleLR``. Momentum is moved only where the optimizer
+    uses one: a ``momentum`` above 0, or the first of its ``betas``. Smith & Topin 2017, arXiv:1708.07120.
     """
     _require(0 < pct_start < 1, "pct_start", pct_start, "a fraction of the run, above 0 and below 1", 0.3)
     _require(div_factor >= 1, "div_factor", div_factor, "at least 1", 25)
