@@ -56,7 +56,9 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
     def run(*overrides: str, path: Path | None = None) -> Ran:
         path = path or tmp_path / "run"
-        where = [] if any(text.startswith(("hydra.", "resume=", "-")) for text in overrides) else [f"hydra.run.dir={path}"]
+        where = (
+            [] if any(text.startswith(("hydra.", "resume=", "-")) for text in overrides) else [f"hydra.run.dir={path}"]
+        )
         try:
             code = cli.train([*overrides, *where])
         except SystemExit as exit_:

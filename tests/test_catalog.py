@@ -19,7 +19,11 @@ NAMES = [
     if group not in ("experiment", "sweep", "callbacks")
 ]
 # What only a user can say; any path will do to compose.
-WANTED = {"image_folder": ["data.root=."], "csv": ["data.path=x.csv", "data.target=y"], "timm": ["model.architecture=vit_tiny_patch16_224"]}
+WANTED = {
+    "image_folder": ["data.root=."],
+    "csv": ["data.path=x.csv", "data.target=y"],
+    "timm": ["model.architecture=vit_tiny_patch16_224"],
+}
 
 
 @pytest.mark.parametrize(("group", "name"), NAMES, ids=lambda value: str(value))
@@ -29,7 +33,7 @@ def test_every_name_composes_and_keeps_the_schema(group: str, name: str) -> None
         overrides.append("model=mlp")
     cfg, choices = compose(overrides)
     assert choices[group] == name
-    schema.check(cfg, choices) if "csv" != name else None
+    schema.check(cfg, choices) if name != "csv" else None
 
 
 TABLES = [name for name in catalog.options("data") if "num_features" in catalog.option_file("data", name)]
@@ -55,7 +59,9 @@ def test_keys_are_the_parameters_of_the_target(group: str, name: str) -> None:
         if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
             continue
         keys = {key for key in node if not key.startswith("_")}
-        assert keys <= set(parameters), f"{group}={name}: {keys - set(parameters)} are no parameters of {node['_target_']}"
+        assert keys <= set(parameters), (
+            f"{group}={name}: {keys - set(parameters)} are no parameters of {node['_target_']}"
+        )
         required = {
             key
             for key, each in parameters.items()

@@ -9,7 +9,19 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "netyard"
 
-TORCH_FREE = {"catalog", "cli", "errors", "explain", "journal", "listing", "rundir", "schema", "__init__", "__main__", "build"}
+TORCH_FREE = {
+    "catalog",
+    "cli",
+    "errors",
+    "explain",
+    "journal",
+    "listing",
+    "rundir",
+    "schema",
+    "__init__",
+    "__main__",
+    "build",
+}
 HEAVY = {"torch", "torchvision", "lightning", "timm", "torchmetrics", "sklearn", "gymnasium", "tensorboard"}
 
 # package -> what of other people's it may import, and what of ours
@@ -32,7 +44,11 @@ def imports(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "netyard" else {str(node.module)}
+            found |= (
+                {f"{node.module}.{alias.name}" for alias in node.names}
+                if node.module == "netyard"
+                else {str(node.module)}
+            )
     return found
 
 
@@ -57,7 +73,9 @@ def test_a_package_imports_only_what_it_may(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(SOURCE.glob("*.py")), ids=lambda path: path.stem)
 def test_the_top_level_knows_no_concrete_model_data_or_task(path: Path) -> None:
     for module in imports(path):
-        assert not module.startswith(("netyard.models", "netyard.data", "netyard.tasks", "netyard.losses", "netyard.optim"))
+        assert not module.startswith(
+            ("netyard.models", "netyard.data", "netyard.tasks", "netyard.losses", "netyard.optim")
+        )
         if path.stem in TORCH_FREE:
             assert module.partition(".")[0] not in HEAVY, f"{path.name} imports {module}"
 

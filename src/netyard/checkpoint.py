@@ -1,7 +1,8 @@
 """The checkpoint protocol: how a file is written so that it is whole, what it holds, and how it is read back.
 
-A checkpoint is what Lightning makes of a run (weights, optimizers, schedules, loops, callbacks) plus ``netyard``: the resolved
-config and the choices as plain types, so that the file alone rebuilds its network. Every load is ``weights_only=True``.
+A checkpoint is what Lightning makes of a run (weights, optimizers, schedules, loops, callbacks) plus ``netyard``: the
+resolved config and the choices as plain types, so that the file alone rebuilds its network. Every load is
+``weights_only=True``.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class WholeFileIO(TorchCheckpointIO):
         finally:
             draft.unlink(missing_ok=True)
 
-    def load_checkpoint(self, path: _PATH, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: _PATH, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
         return read(Path(path))
 
 
@@ -60,19 +63,23 @@ def read(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise CheckpointError(
-            f"there is no checkpoint at {path};", "a run writes best.ckpt and last.ckpt into checkpoints/;", "check the run directory."
+            f"there is no checkpoint at {path};",
+            "a run writes best.ckpt and last.ckpt into checkpoints/;",
+            "check the run directory.",
         )
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(
-            f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0] if str(error) else type(error).__name__};",
+            f"{path} cannot be read as a checkpoint: {(str(error) or type(error).__name__).splitlines()[0]};",
             "a checkpoint is a file that torch.save wrote, of tensors and plain types only;",
             "if it was cut short, take the other one of best.ckpt and last.ckpt.",
         ) from error
     if checkpoint.get("netyard", {}).get("schema", 0) > SCHEMA:
         raise CheckpointError(
-            f"{path} was written by a later netyard;", f"this one reads schema {SCHEMA};", "install a netyard as new as the run's."
+            f"{path} was written by a later netyard;",
+            f"this one reads schema {SCHEMA};",
+            "install a netyard as new as the run's.",
         )
     return checkpoint
 
@@ -103,8 +110,9 @@ def restore(task: LightningModule, checkpoint: Mapping[str, Any]) -> None:
         task.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
         made = checkpoint.get("netyard", {}).get("choices", {})
+        reason = str(error).splitlines()[min(1, str(error).count("\n"))].strip()
         raise CheckpointError(
-            f"the checkpoint does not fit the network: {str(error).splitlines()[1].strip() if len(str(error).splitlines()) > 1 else error};",
+            f"the checkpoint does not fit the network: {reason};",
             f"it holds model={made.get('model')} trained on data={made.get('data')};",
             "evaluate with the model the run was made of.",
         ) from error

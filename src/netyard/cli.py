@@ -1,4 +1,7 @@
-"""The command line: ``train.py`` and the subcommands of ``netyard``. Knows Hydra; torch stays asleep until a run begins."""
+"""The command line: ``train.py`` and the subcommands of ``netyard``.
+
+Knows Hydra; torch stays asleep until a run begins.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands: dict[str, Callable[[list[str]], int]] = {"train": train, "evaluate": evaluate, "list": listing.show}
     if not arguments or arguments[0] in ("-h", "--help"):
         print("netyard COMMAND ...\n")
-        for name, command in commands.items():
-            print(f"  {name:10} {(command.__doc__ or '').splitlines()[0]}")
+        for name, run in commands.items():
+            print(f"  {name:10} {(run.__doc__ or '').splitlines()[0]}")
         print("\nnetyard COMMAND --help says more.")
         return 0
     command, *rest = arguments
@@ -85,8 +88,8 @@ def train(arguments: Sequence[str] | None = None) -> int:
                 return 0
         elif (wanted := _value(overrides, "hydra.run.dir")) and is_main_process():
             RunDir(wanted).refuse_if_taken()
-        # Hydra reads sys.argv, and so do the processes that Lightning starts for the other devices. Flags go first: Hydra
-        # 1.3 does not find them behind overrides.
+        # Hydra reads sys.argv, and so do the processes that Lightning starts for the other devices. Flags go first:
+        # Hydra 1.3 does not find them behind overrides.
         sys.argv = [sys.argv[0], *flags, *overrides]
         _prepare()
         hydra.main(version_base="1.3", config_path=str(catalog.conf_dir()), config_name="train")(_job)()
@@ -102,7 +105,9 @@ def evaluate(arguments: Sequence[str]) -> int:
     arguments = list(arguments)
     path = _value(arguments, "run")
     if path is None or {"-h", "--help"} & {*arguments}:
-        print("netyard evaluate run=RUN_DIR [overrides]\n\nTests the best checkpoint again; data=... tests on other data.")
+        print(
+            "netyard evaluate run=RUN_DIR [overrides]\n\nTests the best checkpoint again; data=... tests on other data."
+        )
         return 0 if {"-h", "--help"} & {*arguments} else ConfigError.exit_code
     run_dir = RunDir(path)
     cfg, choices = compose([*run_dir.overrides(), *(text for text in arguments if not text.startswith("run="))])
@@ -115,7 +120,7 @@ def evaluate(arguments: Sequence[str]) -> int:
 
 
 def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
-    """What ``python train.py`` would make of these overrides, without running it: the config, and the option of each group."""
+    """What ``python train.py`` would make of these overrides: the config, and the option of each group."""
     _prepare()
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(catalog.conf_dir())):
@@ -172,7 +177,7 @@ def _failed(error: Exception, overrides: Sequence[str]) -> int:
     if mistake is None or any(text.startswith("debug=") for text in overrides):
         traceback.print_exception(error)
     if mistake is None:
-        print(f"error: a bug in netyard, not in your command; please report it with the lines above.", file=sys.stderr)
+        print("error: a bug in netyard, not in your command; please report it with the lines above.", file=sys.stderr)
         return 1
     prefix = "" if isinstance(mistake, Interrupted) else "error: "
     print(f"{prefix}{mistake}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Turns whatever went wrong into a three-part message, with the nearest names where a name was mistyped. Knows no torch."""
+"""Turns whatever went wrong into a three-part message, with the nearest names for a mistyped one. Knows no torch."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
         )
     if isinstance(error, OSError) and error.errno in _OUT_OF_SPACE:
         return PlatformError(
-            f"the disk is full: {error};", "a run needs room for its checkpoints;", "try hydra.run.dir=DIR on another disk."
+            f"the disk is full: {error};",
+            "a run needs room for its checkpoints;",
+            "try hydra.run.dir=DIR on another disk.",
         )
     if isinstance(error, PermissionError):
         return PlatformError(f"{error};", "the run may only use what you may;", "check the permissions of that path.")
@@ -100,7 +102,9 @@ def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError
         if mistake is not None:
             return mistake
     return ConfigError(
-        f"{_first_line(error)};", "overrides are key=value of keys that exist;", "python train.py --cfg job prints them."
+        f"{_first_line(error)};",
+        "overrides are key=value of keys that exist;",
+        "python train.py --cfg job prints them.",
     )
 
 

@@ -10,7 +10,13 @@ from netyard.errors import ConfigError
 from netyard.explain import did_you_mean
 
 _PLURALS = {"models": "model", "tasks": "task", "losses": "loss", "optimizers": "optimizer", "schedulers": "scheduler"}
-_PLURALS |= {"augmentations": "augmentation", "trainers": "trainer", "loggers": "logger", "experiments": "experiment", "sweeps": "sweep"}
+_PLURALS |= {
+    "augmentations": "augmentation",
+    "trainers": "trainer",
+    "loggers": "logger",
+    "experiments": "experiment",
+    "sweeps": "sweep",
+}
 
 
 def overview() -> str:
@@ -21,7 +27,9 @@ def overview() -> str:
         if group == "model":
             lines.append("  model")
             for family, node in catalog.families().items():
-                lines += wrap(", ".join(node["variants"]), 108, initial_indent=f"    {family:14}", subsequent_indent=" " * 18)
+                lines += wrap(
+                    ", ".join(node["variants"]), 108, initial_indent=f"    {family:14}", subsequent_indent=" " * 18
+                )
         else:
             lines += wrap(", ".join(names) or "-", 108, initial_indent=f"  {group:16}", subsequent_indent=" " * 18)
     return "\n".join(lines)

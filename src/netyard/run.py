@@ -60,7 +60,9 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         default_root_dir=str(run_dir.path),
     )
     device = _device_name(trainer)
-    log.info("%s, %s parameters, on %s with %s", choices["model"], f"{parameters:,}", choices["data"], choices["optimizer"])
+    log.info(
+        "%s, %s parameters, on %s with %s", choices["model"], f"{parameters:,}", choices["data"], choices["optimizer"]
+    )
     log.info("%s, %d thread%s, in %s", device, threads, "" if threads == 1 else "s", run_dir.path)
 
     fit_began = time.perf_counter()

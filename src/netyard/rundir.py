@@ -26,8 +26,8 @@ def is_main_process() -> bool:
 def unclaimed(path: str) -> str:
     """Make a directory that nobody else has, named ``path`` or, where that exists, ``path-2``, ``path-3``, ...
 
-    ``mkdir`` of a missing directory is atomic, so two runs that start in one instant get two names. The answer is kept
-    for the life of the process: Hydra asks several times.
+    ``mkdir`` of a missing directory is atomic, so two runs that start in one instant get two names. The answer is
+    kept for the life of the process: Hydra asks several times.
     """
     if not is_main_process():
         return path
@@ -162,11 +162,13 @@ class RunDir:
         path = self.path / ".hydra" / "overrides.yaml"
         if not path.is_file():
             raise CheckpointError(
-                f"{self.path} is not a run directory: {'it has no .hydra/overrides.yaml' if self.path.exists() else 'there is no such folder'};",
+                f"{self.path} is not a run directory: {'it has no .hydra/' if self.path.exists() else 'no such folder'};",
                 "a run directory is a folder that a run wrote, with .hydra/ and checkpoints/ in it;",
                 "look for yours below outputs/.",
             )
-        return [text for text in yaml.safe_load(path.read_text(encoding="utf-8")) or [] if not text.startswith("resume=")]
+        return [
+            text for text in yaml.safe_load(path.read_text(encoding="utf-8")) or [] if not text.startswith("resume=")
+        ]
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self.path / name

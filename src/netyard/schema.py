@@ -1,7 +1,7 @@
 """What can be said about a config before anything is built: unknown keys, missing values, types and ranges.
 
-A rule belongs to a key's name, wherever the key stands: ``lr`` is a positive number in every optimizer. Knows no torch, so a
-mistake is answered before seconds of imports.
+A rule belongs to a key's name, wherever the key stands: ``lr`` is a positive number in every optimizer. Knows no torch,
+so a mistake is answered before seconds of imports.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
-from netyard.catalog import GROUPS, options, option_file
+from netyard.catalog import GROUPS, option_file, options
 from netyard.errors import ConfigError
 
 GLOBALS = ("seed", "threads", "tags", "resume")
@@ -107,7 +107,7 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
         ConfigError: an unknown or missing key, an interpolation that leads nowhere, a value of the wrong type or range.
     """
     known = (*GROUPS, *GLOBALS)
-    for key in cfg:
+    for key in map(str, cfg):
         if key not in known:
             raise ConfigError(
                 f"there is no key '{key}';", f"a run knows {', '.join(known)};", f"take {key} out of the command."
@@ -136,7 +136,7 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
         group, _, fact = wanted.partition(".")
         giving = [name for name in options(group) if fact in option_file(group, name)] if group in GROUPS else []
         raise ConfigError(
-            f"{asked} asks for {wanted}, and {group}={choices.get(group)} has none: {_chosen(asked, choices)} does not fit {group}={choices.get(group)};",
+            f"{_chosen(asked, choices)} does not fit {group}={choices.get(group)}: {asked} needs {wanted};",
             f"{group} with {fact}: {', '.join(giving) or 'none'};",
             f"try {group}={giving[0]}." if giving else "try another combination.",
         ) from error

@@ -50,7 +50,5 @@ def test_probabilities_take_the_dtype_of_the_logits():
     ids=["column", "floats", "too_many", "integer_table"],
 )
 def test_a_target_of_another_kind_is_refused(target):
-    with pytest.raises(
-        ValueError, match=r"the targets are .*; they must be int64 of shape \(2,\), or soft.*; try"
-    ):
+    with pytest.raises(ValueError, match=r"the targets are .*; they must be int64 of shape \(2,\), or soft.*; try"):
         binary_cross_entropy(torch.zeros(2, 3), target)

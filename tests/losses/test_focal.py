@@ -54,9 +54,7 @@ def test_certainty_gives_finite_values_and_slopes(gamma, size):
 
 
 def test_the_gradient_is_the_slope():
-    logits = torch.randn(
-        4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True
-    )
+    logits = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
     torch.autograd.gradcheck(lambda x: focal_loss(x, torch.tensor([0, 1, 2, 0]), gamma=1.5), (logits,))
 
 
@@ -67,7 +65,5 @@ def test_weights_are_no_part_of_a_checkpoint():
 def test_wrong_settings_are_refused():
     with pytest.raises(ValueError, match=r"gamma is -1; it must be at least 0; try loss\.gamma=2"):
         FocalLoss(gamma=-1)
-    with pytest.raises(
-        ValueError, match=r"alpha has 3 weights; .* each of the 2 classes; try loss\.alpha=null"
-    ):
+    with pytest.raises(ValueError, match=r"alpha has 3 weights; .* each of the 2 classes; try loss\.alpha=null"):
         FocalLoss(alpha=[1.0, 1.0, 1.0])(LOGITS, LABELS)

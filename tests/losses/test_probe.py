@@ -94,9 +94,7 @@ def test_the_median_is_not_the_only_quantile():
     ids=["unreduced", "bce_logits", "gaussian_nll", "cosine", "upside_down", "nan", "constant"],
 )
 def test_what_is_no_classification_loss(loss):
-    with pytest.raises(
-        ValueError, match=r"does not .*; classification needs a loss of logits and labels; try"
-    ):
+    with pytest.raises(ValueError, match=r"does not .*; classification needs a loss of logits and labels; try"):
         check_classification_loss(loss, 3)
 
 
@@ -127,9 +125,7 @@ def test_what_is_no_classification_loss(loss):
     ],
 )
 def test_what_is_no_regression_loss(loss, num_targets):
-    with pytest.raises(
-        ValueError, match=r"does not .*; regression needs a loss of predictions and targets.*; try"
-    ):
+    with pytest.raises(ValueError, match=r"does not .*; regression needs a loss of predictions and targets.*; try"):
         check_regression_loss(loss, num_targets)
 
 

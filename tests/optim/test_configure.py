@@ -54,17 +54,13 @@ def test_a_schedule_is_stepped_with_the_optimizer():
 
 
 def test_a_plateau_is_stepped_with_the_validation():
-    config = configure(partial(torch.optim.SGD, lr=0.1), schedules.plateau, epochs_per_validation=3)[
-        "lr_scheduler"
-    ]
+    config = configure(partial(torch.optim.SGD, lr=0.1), schedules.plateau, epochs_per_validation=3)["lr_scheduler"]
     assert (config["interval"], config["frequency"], config["monitor"]) == ("epoch", 3, "val/loss")
 
 
 @pytest.mark.parametrize("lr", [math.nan, math.inf, -0.1, "fast", None])
 def test_an_impossible_lr_is_refused(lr):
-    with pytest.raises(
-        ValueError, match=r"^lr is .*; it must be a finite number, at least 0; try optimizer\.lr="
-    ):
+    with pytest.raises(ValueError, match=r"^lr is .*; it must be a finite number, at least 0; try optimizer\.lr="):
         configure(partial(torch.optim.SGD, lr=lr))
 
 
@@ -116,9 +112,7 @@ class Batches:
     """A fixed list of batches; a bare list would be taken for one loader an element."""
 
     def __init__(self, count: int) -> None:
-        self.batches = [
-            torch.randn(16, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(count)
-        ]
+        self.batches = [torch.randn(16, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(count)]
 
     def __len__(self) -> int:
         return len(self.batches)

@@ -41,17 +41,13 @@ def equal(one: nn.Module, other: nn.Module) -> bool:
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_both_halves_are_torchs_own(weight_decay):
     ours, theirs = net(), net()
-    optimizer = MuonAdamW(
-        muon_groups(ours, weight_decay), lr=0.01, weight_decay=weight_decay, betas=(0.8, 0.9)
-    )
+    optimizer = MuonAdamW(muon_groups(ours, weight_decay), lr=0.01, weight_decay=weight_decay, betas=(0.8, 0.9))
     groups = [
         {key: group[key] for key in ("params", "weight_decay")} | {"muon": group["use_muon"]}
         for group in muon_groups(theirs, weight_decay)
     ]
     halves = [
-        torch.optim.Muon(
-            [group for group in groups if group["muon"]], lr=0.01, adjust_lr_fn="match_rms_adamw"
-        ),
+        torch.optim.Muon([group for group in groups if group["muon"]], lr=0.01, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW([group for group in groups if not group["muon"]], lr=0.01, betas=(0.8, 0.9)),
     ]
     train(ours, optimizer, range(4))
@@ -129,8 +125,7 @@ def test_a_net_without_hidden_matrices_is_adamws():
     module(torch.ones(1, 4)).sum().backward()
     optimizer.step()
     assert all(
-        set(optimizer.state[parameter]) == {"step", "exp_avg", "exp_avg_sq"}
-        for parameter in module.parameters()
+        set(optimizer.state[parameter]) == {"step", "exp_avg", "exp_avg_sq"} for parameter in module.parameters()
     )
 
 

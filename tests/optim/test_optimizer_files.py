@@ -36,9 +36,7 @@ def learn(optimizer, scheduler, steps: int) -> list[float]:
     x = torch.randn(64, 4, generator=generator)
     y = torch.sin(x).sum(1, keepdim=True)
     torch.manual_seed(0)
-    net = nn.Sequential(
-        nn.Linear(4, 16), nn.LayerNorm(16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1)
-    )
+    net = nn.Sequential(nn.Linear(4, 16), nn.LayerNorm(16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1))
     config = configure_optimizer(net, optimizer, scheduler, steps, "val/loss")
     built, schedule = config["optimizer"], config["lr_scheduler"]["scheduler"]
 

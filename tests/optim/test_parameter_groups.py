@@ -101,6 +101,4 @@ def test_decay_shrinks_matrices_only():
     optimizer.step()
     decayed = {id(parameter) for parameter in regularised_parameters(net)}
     for name, parameter in net.named_parameters():
-        torch.testing.assert_close(
-            parameter.detach(), before[name] * (0.95 if id(parameter) in decayed else 1.0)
-        )
+        torch.testing.assert_close(parameter.detach(), before[name] * (0.95 if id(parameter) in decayed else 1.0))

@@ -78,9 +78,7 @@ def test_a_longer_run_follows_the_longer_curve_after_resuming(name, chosen, tmp_
     optimizer = sgd(0.5, momentum=0.9)
     schedule = chosen("scheduler", name)(optimizer, 10)
     run(optimizer, schedule, 5)
-    torch.save(
-        {"schedule": schedule.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "half.ckpt"
-    )
+    torch.save({"schedule": schedule.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "half.ckpt")
     saved = torch.load(tmp_path / "half.ckpt", weights_only=True)
 
     resumed = sgd(0.5, momentum=0.9)
@@ -120,10 +118,7 @@ def test_exponential_falls_by_one_percentage():
 
 def test_warmup_climbs_in_a_straight_line_to_the_optimizers_lr():
     optimizer = sgd(1.0)
-    lrs = [
-        lr
-        for (lr,) in run(optimizer, schedules.warmup_cosine(optimizer, 40, warmup=0.1, final_ratio=0.2), 40)
-    ]
+    lrs = [lr for (lr,) in run(optimizer, schedules.warmup_cosine(optimizer, 40, warmup=0.1, final_ratio=0.2), 40)]
     assert lrs[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert lrs[4:] == sorted(lrs[4:], reverse=True)
     assert lrs[-1] == 0.2
@@ -174,9 +169,7 @@ def test_an_endless_run_is_refused_where_the_end_matters():
         if name in ("constant", "plateau"):
             schedule(sgd(), math.inf, **settings)
             continue
-        with pytest.raises(
-            ValueError, match=r"inf optimizer steps.*needs to know its end; try trainer\.max_steps="
-        ):
+        with pytest.raises(ValueError, match=r"inf optimizer steps.*needs to know its end; try trainer\.max_steps="):
             schedule(sgd(), math.inf, **settings)
 
 

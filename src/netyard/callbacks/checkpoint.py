@@ -13,10 +13,11 @@ from lightning.pytorch.callbacks import Checkpoint
 
 
 class BestAndLast(Checkpoint):
-    """Writes ``last.ckpt`` at the end of every epoch, and makes it ``best.ckpt`` too when the monitored metric improved.
+    """Writes ``last.ckpt`` at the end of every epoch, and makes it ``best.ckpt`` too when the monitor improved.
 
-    A state is written once: best is a hard link to it, until last is replaced by the next. As Lightning runs checkpoint
-    callbacks after all others, an epoch is saved when nothing more happens in it, so that a resumed run misses nothing.
+    A state is written once: best is a hard link to it, until last is replaced by the next. As Lightning runs
+    checkpoint callbacks after all others, an epoch is saved when nothing more happens in it, so that a resumed run
+    misses nothing.
 
     Args:
         monitor: a metric that validation logs.
@@ -25,7 +26,9 @@ class BestAndLast(Checkpoint):
         contents: what else a checkpoint says, plain types; set by the run.
     """
 
-    def __init__(self, monitor: str, mode: str, directory: str | None = None, contents: Mapping[str, Any] | None = None):
+    def __init__(
+        self, monitor: str, mode: str, directory: str | None = None, contents: Mapping[str, Any] | None = None
+    ):
         self.monitor, self.mode = monitor, mode
         self.directory = Path(directory) if directory else None
         self.contents = dict(contents or {})
@@ -75,9 +78,13 @@ class BestAndLast(Checkpoint):
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if self.monitor not in metrics:
             known = ", ".join(sorted(metrics))
-            raise ValueError(f"task.monitor is {self.monitor}; validation logs {known}; set task.monitor to one of them.")
+            raise ValueError(
+                f"task.monitor is {self.monitor}; validation logs {known}; set task.monitor to one of them."
+            )
         value = metrics[self.monitor]
-        if self.best_value is not None and not (value > self.best_value if self.mode == "max" else value < self.best_value):
+        if self.best_value is not None and not (
+            value > self.best_value if self.mode == "max" else value < self.best_value
+        ):
             return False
         self.best_value, self.best_epoch = value, trainer.current_epoch
         self.best_metrics = {name: each for name, each in metrics.items() if name.startswith("val/")}
@@ -93,5 +100,3 @@ def _link(source: Path, target: Path) -> None:
     except OSError:
         shutil.copyfile(source, draft)
     draft.replace(target)
-
-

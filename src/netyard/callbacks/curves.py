@@ -1,4 +1,4 @@
-"""The run as curves: learning rate and step loss in the dashboard, one row an epoch in ``metrics.csv``, the rate of work."""
+"""The run as curves: learning rate, step loss and rate of work in the dashboard, a row an epoch in ``metrics.csv``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ class Curves(Callback):
     ) -> None:
         self._epoch_samples += len(batch[0]) * trainer.world_size
         if trainer.logger is not None and trainer.global_step % trainer.log_every_n_steps == 0:
-            trainer.logger.log_metrics({"lr": _lr(trainer), "train/loss_step": float(outputs["loss"])}, trainer.global_step)
+            trainer.logger.log_metrics(
+                {"lr": _lr(trainer), "train/loss_step": float(outputs["loss"])}, trainer.global_step
+            )
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_clock()
@@ -52,7 +54,9 @@ class Curves(Callback):
             trainer.logger.log_metrics({"lr": _lr(trainer), "train/samples_per_second": rate}, trainer.global_step)
         if self.write_row is not None and trainer.is_global_zero:
             metrics = {name: f"{float(value):.6g}" for name, value in sorted(trainer.callback_metrics.items())}
-            self.write_row({"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": f"{_lr(trainer):.6g}", **metrics})
+            self.write_row(
+                {"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": f"{_lr(trainer):.6g}", **metrics}
+            )
 
     def _stop_clock(self) -> None:
         self._epoch_seconds += time.perf_counter() - self._started

@@ -26,7 +26,7 @@ class Figures(Callback):
         write = getattr(getattr(trainer.logger, "experiment", None), "add_image", None)
         if write is None or not trainer.is_global_zero:
             return
-        for name, picture in draw(pl_module, trainer.datamodule).items():  # type: ignore[attr-defined]
+        for name, picture in draw(pl_module, trainer.datamodule).items():
             write(f"test/{name}", picture, trainer.global_step)
 
 
@@ -74,7 +74,11 @@ def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None, side: i
 
 
 def mistaken_images(
-    images: Tensor, labels: Sequence[int], predictions: Sequence[int], names: Sequence[str] | None = None, side: int = 96
+    images: Tensor,
+    labels: Sequence[int],
+    predictions: Sequence[int],
+    names: Sequence[str] | None = None,
+    side: int = 96,
 ) -> Tensor:
     """Images (K, C, H, W) in [0, 1] in a grid, each with "true → predicted" under it; (3, H, W) uint8."""
     if images.shape[1] not in (1, 3):

@@ -10,7 +10,18 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import (
+    Progress as Bar,
+)
 from rich.text import Text
 
 log = logging.getLogger(__name__)
@@ -24,7 +35,7 @@ class Progress(Callback):
 
     def __init__(self) -> None:
         self._bar: Bar | None = None
-        self._task = None
+        self._task: TaskID | None = None
         self._samples, self._began = 0, 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -70,7 +81,13 @@ class Progress(Callback):
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, epoch=trainer.current_epoch + 1, rate=f"{rate:,.0f}", score=score)
         if trainer.is_global_zero:
-            log.info("epoch %3d  step %6d  %9s samples/s  %s", trainer.current_epoch, trainer.global_step, f"{rate:,.0f}", score)
+            log.info(
+                "epoch %3d  step %6d  %9s samples/s  %s",
+                trainer.current_epoch,
+                trainer.global_step,
+                f"{rate:,.0f}",
+                score,
+            )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._bar is not None:

@@ -16,7 +16,7 @@ from netyard.errors import Interrupted
 class Signals(Callback):
     """A signal only sets a flag; between two steps the flag is read, the state saved and ``Interrupted`` raised.
 
-    Nothing is saved inside a handler, where the network may be half updated. A second Ctrl-C ends the process at once.
+    Nothing is saved inside a handler, where the network may be half updated. A second one ends the process at once.
     """
 
     HANDLED = (signal.SIGINT, signal.SIGTERM)

@@ -23,9 +23,7 @@ def check_classification_loss(loss: Loss, num_classes: int, soft_targets: bool =
     """
     name = _name(loss)
     if num_classes < 2:
-        raise ValueError(
-            f"num_classes is {num_classes}; a classification needs 2 or more; try task=regression."
-        )
+        raise ValueError(f"num_classes is {num_classes}; a classification needs 2 or more; try task=regression.")
     # B = C + 1: nothing fits by broadcasting.
     labels = torch.arange(num_classes + 1, device="cpu") % num_classes
     truth = F.one_hot(labels, num_classes).float()

@@ -74,9 +74,7 @@ class MuonAdamW(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for half in (self.muon, self.adamw):
-            half.param_groups = [
-                group for group in self.param_groups if group["use_muon"] == (half is self.muon)
-            ]
+            half.param_groups = [group for group in self.param_groups if group["use_muon"] == (half is self.muon)]
             half.state = self.state
             half.step()
         return loss

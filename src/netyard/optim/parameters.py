@@ -17,10 +17,7 @@ def regularised_parameters(module: nn.Module) -> list[nn.Parameter]:
     and are too few to overfit (He et al. 2018, arXiv:1812.01187, section 3.1).
     """
     exempt = {
-        parameter
-        for layer in module.modules()
-        if isinstance(layer, NORMALISATIONS)
-        for parameter in layer.parameters()
+        parameter for layer in module.modules() if isinstance(layer, NORMALISATIONS) for parameter in layer.parameters()
     }
     return [parameter for parameter in module.parameters() if parameter.ndim > 1 and parameter not in exempt]
 
@@ -56,9 +53,7 @@ def hidden_matrices(module: nn.Module) -> list[nn.Parameter]:
     """
     weights = regularised_parameters(module)
     with_repeats = [parameter for _, parameter in module.named_parameters(remove_duplicate=False)]
-    output = [parameter for parameter in with_repeats if parameter in set(weights)][
-        -1:
-    ]  # may be a tied embedding
+    output = [parameter for parameter in with_repeats if parameter in set(weights)][-1:]  # may be a tied embedding
     tables = [layer.weight for layer in module.modules() if isinstance(layer, nn.Embedding | nn.EmbeddingBag)]
     return [weight for weight in _rest(weights, output + tables) if weight.ndim == 2]
 

@@ -29,9 +29,7 @@ def step(optimizer: Optimizer, total_steps: float, step_size: float = 0.3, gamma
     return multistep(optimizer, total_steps, [drop * step_size for drop in range(1, drops + 1)], gamma)
 
 
-def multistep(
-    optimizer: Optimizer, total_steps: float, milestones: list[float], gamma: float = 0.1
-) -> LRScheduler:
+def multistep(optimizer: Optimizer, total_steps: float, milestones: list[float], gamma: float = 0.1) -> LRScheduler:
     """lr times ``gamma`` at each milestone. He et al. 2015, arXiv:1512.03385, section 4.2: at 1/2 and 3/4."""
     inside = all(0 < milestone < 1 for milestone in milestones)
     _require(inside, "milestones", milestones, "fractions of the run, above 0 and below 1", "[0.5,0.75]")
@@ -98,11 +96,7 @@ def one_cycle(
     start, end = 1 / div_factor, 1 / (div_factor * final_div_factor)
 
     def height(t: float) -> float:
-        return (
-            _half_cosine((t - pct_start) / (1 - pct_start))
-            if t > pct_start
-            else _half_cosine(1 - t / pct_start)
-        )
+        return _half_cosine((t - pct_start) / (1 - pct_start)) if t > pct_start else _half_cosine(1 - t / pct_start)
 
     return _MomentumCycle(
         optimizer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -18,7 +19,7 @@ from netyard.tasks.means import Means
 
 
 class Classifier(Protocol):
-    """What the task needs of a net: logits. With auxiliary classifiers, training mode gives (logits, *auxiliary logits)."""
+    """What the task needs of a net: logits; in training mode (logits, *auxiliary logits) if it has more classifiers."""
 
     def __call__(self, x: Tensor) -> Tensor | tuple[Tensor, ...]: ...
 
@@ -35,13 +36,13 @@ class Mistakes(NamedTuple):
 class Classification(LightningModule):
     """Learns ``net(x) -> (B, num_outputs)`` logits from batches ``(x, y)``, y the labels (B,) or soft targets (B, C).
 
-    Logs ``loss`` and ``accuracy`` of each stage, and after a test ``auroc`` (one class against the rest, averaged), with
-    ``confusion`` (C, C), rows true and columns predicted, and ``mistakes`` for whoever draws them.
+    Logs ``loss`` and ``accuracy`` of each stage, and after a test ``auroc`` (one class against the rest, averaged);
+    keeps ``confusion`` (C, C), rows true and columns predicted, and ``mistakes`` for whoever draws them.
 
     Args:
         net: see ``Classifier``; the weight of its auxiliary losses is its attribute ``auxiliary_weight``.
         loss: of logits and targets, averaged over the batch.
-        optimizer: called with the parameters, ``functools.partial``-like.
+        optimizer: a class of torch.optim with its settings; called with the parameters.
         scheduler: called with the optimizer and the run's total steps.
         num_outputs: the number of classes C.
         monitor: the metric that decides which epoch is best.
@@ -58,7 +59,7 @@ class Classification(LightningModule):
         self,
         net: nn.Module,
         loss: nn.Module,
-        optimizer: Callable[..., torch.optim.Optimizer],
+        optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
         num_outputs: int,
         monitor: str = "val/accuracy",
@@ -95,7 +96,9 @@ class Classification(LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self.trainer.is_last_batch:  # not in on_train_epoch_end, which comes after the callbacks have read the metrics
+        if (
+            self.trainer.is_last_batch
+        ):  # not in on_train_epoch_end, which comes after the callbacks have read the metrics
             self.means.log(self, "train")
 
     def on_validation_start(self) -> None:

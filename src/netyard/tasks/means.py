@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 class Means:
-    """Means of several scalars over the samples of an epoch, whatever the sizes of its batches and the number of devices.
+    """Means of several scalars over the samples of an epoch, whatever the batches' sizes and the number of devices.
 
-    Logging a metric every step costs a small network as much as the step itself; two additions on the device cost nothing
-    that can be measured, and do not wait for it.
+    Logging a metric every step costs a small network as much as the step itself; an addition on the device costs
+    little, and does not wait for it.
     """
 
     def __init__(self) -> None:

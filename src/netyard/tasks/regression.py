@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -32,7 +33,7 @@ class Regression(LightningModule):
     Args:
         net: see ``Regressor``.
         loss: of prediction and target, both (B, num_outputs), averaged over the batch.
-        optimizer: called with the parameters, ``functools.partial``-like.
+        optimizer: a class of torch.optim with its settings; called with the parameters.
         scheduler: called with the optimizer and the run's total steps.
         num_outputs: the number of targets of a sample.
         monitor: the metric that decides which epoch is best.
@@ -50,7 +51,7 @@ class Regression(LightningModule):
         self,
         net: nn.Module,
         loss: nn.Module,
-        optimizer: Callable[..., torch.optim.Optimizer],
+        optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
         num_outputs: int,
         monitor: str = "val/loss",
@@ -73,7 +74,7 @@ class Regression(LightningModule):
         self._tested: list[tuple[Tensor, Tensor]] = []
 
     def on_fit_start(self) -> None:
-        mean, std = self.trainer.datamodule.target_statistics()  # type: ignore[attr-defined]
+        mean, std = self.trainer.datamodule.target_statistics()
         self.target_mean.copy_(mean)
         self.target_std.copy_(std)
 
@@ -88,7 +89,9 @@ class Regression(LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self.trainer.is_last_batch:  # not in on_train_epoch_end, which comes after the callbacks have read the metrics
+        if (
+            self.trainer.is_last_batch
+        ):  # not in on_train_epoch_end, which comes after the callbacks have read the metrics
             self._log("train")
 
     def on_validation_start(self) -> None:
