@@ -46,6 +46,8 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
         )
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _from_composition(error, overrides)
+    if isinstance(error, ValueError) and _raised_by_us(error):
+        return ConfigError(str(error))
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return PlatformError(
             f"there is not enough memory: {_first_line(error)};",
@@ -61,6 +63,14 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
     if isinstance(error, PermissionError):
         return PlatformError(f"{error};", "the run may only use what you may;", "check the permissions of that path.")
     return None
+
+
+def _raised_by_us(error: BaseException) -> bool:
+    """Whether netyard itself raised it: then its text was written for the user, as the house wants every ValueError."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and str(frame.tb_frame.f_globals.get("__name__", "")).startswith("netyard.")
 
 
 def _from_target(error: InstantiationException) -> NetyardError | None:

@@ -162,7 +162,7 @@ class RunDir:
         path = self.path / ".hydra" / "overrides.yaml"
         if not path.is_file():
             raise CheckpointError(
-                f"{self.path} is not a run directory: {'it has no .hydra/' if self.path.exists() else 'no such folder'};",
+                f"{self.path} is not a run directory: {'no .hydra/ in it' if self.path.exists() else 'no such folder'};",
                 "a run directory is a folder that a run wrote, with .hydra/ and checkpoints/ in it;",
                 "look for yours below outputs/.",
             )

@@ -136,7 +136,7 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
         group, _, fact = wanted.partition(".")
         giving = [name for name in options(group) if fact in option_file(group, name)] if group in GROUPS else []
         raise ConfigError(
-            f"{_chosen(asked, choices)} does not fit {group}={choices.get(group)}: {asked} needs {wanted};",
+            f"{group}={choices.get(group)} has no {fact}, and {asked} is made of it: {_chosen(asked, choices)} does not fit;",
             f"{group} with {fact}: {', '.join(giving) or 'none'};",
             f"try {group}={giving[0]}." if giving else "try another combination.",
         ) from error

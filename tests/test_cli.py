@@ -1,0 +1,146 @@
+"""The command line: what it answers, how fast it wakes, and what it says to a mistake."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netyard import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+
+ASLEEP = "import sys; from netyard import cli; code = cli.{}; assert not {{'torch', 'lightning', 'timm'}} & set(sys.modules), 'awake'; sys.exit(code)"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "train(['--help'])",
+        "train(['--cfg', 'job'])",
+        "train(['--cfg', 'job', 'model=resnet50', 'optimizer=sgd'])",
+        "train(['optimzer=adam'])",
+        "train(['optimizer.lr=-1'])",
+        "main([])",
+        "main(['list'])",
+        "main(['list', 'models', 'resnet*'])",
+        "main(['evaluate', '--help'])",
+    ],
+)
+def test_the_door_answers_without_torch(call: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ASLEEP.format(call)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": "", "PYTHONPATH": str(ROOT / "src")},
+        check=False,
+    )
+    assert "awake" not in done.stderr
+    assert done.returncode in (0, 2), done.stderr
+
+
+def test_tab_completion_knows_the_families_without_torch(tmp_path: Path) -> None:
+    script = "import sys; sys.argv = ['train.py', '-sc', 'query=bash']; from netyard import cli; cli.train(); assert 'torch' not in sys.modules"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": "", "PYTHONPATH": str(ROOT / "src"), "COMP_LINE": "train.py model=resnet1", "COMP_POINT": "22"},
+        check=False,
+    )
+    assert set(done.stdout.split()) == {"model=resnet18", "model=resnet101", "model=resnet152"}, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "code", "words"),
+    [
+        (["optimzer=adam"], 2, ["'optimzer'", "did you mean 'optimizer'", "try optimizer=adam"]),
+        (["optimizer=adan"], 2, ["optimizer=adan", "did you mean 'adam'", "try optimizer=adam"]),
+        (["model=mlpp"], 2, ["model=mlpp", "did you mean 'mlp'", "try model=mlp."]),
+        (["model=resnet51"], 2, ["did you mean 'resnet50' or", "try model="]),
+        (["trainer.max_epoch=3"], 2, ["'trainer.max_epoch'", "did you mean 'trainer.max_epochs'", "try trainer.max_epochs=3"]),
+        (["lr=0.1"], 2, ["'lr'", "'optimizer.lr'", "try optimizer.lr=0.1"]),
+        (["optimizer.lr=0.1,0.2"], 2, ["several values", "-m optimizer.lr=0.1,0.2"]),
+        (["optimizer.lr=-1"], 2, ["optimizer.lr is -1", "above 0", "try optimizer.lr=0.001"]),
+        (["optimizer.lr=nan"], 2, ["optimizer.lr is nan", "above 0"]),
+        (["optimizer.lr="], 2, ["optimizer.lr is ''", "a number"]),
+        (["data.batch_size=0"], 2, ["data.batch_size is 0", "at least 1", "try data.batch_size=64"]),
+        (["data.batch_size=2.5"], 2, ["data.batch_size is 2.5", "whole number"]),
+        (["model.dropout=1.5"], 2, ["model.dropout is 1.5", "below 1"]),
+        (["model.hidden_sizes=[64,0]"], 2, ["model.hidden_sizes is 0", "at least 1"]),
+        (["trainer.max_epochs=abc"], 2, ["trainer.max_epochs is 'abc'", "whole number"]),
+        (["trainer.max_epochs=0"], 2, ["trainer.max_epochs is 0"]),
+        (["seed=-1"], 2, ["seed is -1"]),
+        (["+trainer.max_epoch=4"], 2, ["max_epoch", "parameters of its _target_"]),
+        (["+colour=red"], 2, ["there is no key 'colour'"]),
+        (["~data.batch_sizes"], 2, ["'data.batch_sizes'", "did you mean 'data.batch_size'"]),
+        (["model.hidden_sizes=[1,"], 2, ["cannot be read as an override", "quotes"]),
+        (["model.activation=rellu"], 2, ["rellu", "relu", "model.activation="]),
+        (["model=resnet18", "data=iris"], 2, ["data=iris has no channels", "model=resnet18 does not fit", "digits", "try data="]),
+        (["task=regression"], 2, ["data=digits has no num_targets", "diabetes"]),
+        (["loss=mse"], 2, ["MSELoss does not take class labels", "try loss=cross_entropy"]),
+        (["data=diabetes", "loss=cross_entropy"], 2, ["CrossEntropyLoss", "try loss=mse"]),
+        (["optimizer.betas=[0.9,1.5]"], 2, ["Adam refuses", "betas"]),
+        (["model=timm", "model.architecture=resnt50"], 2, ["resnt50", "resnet50"]),
+        (["model=timm"], 2, ["model=timm needs model.architecture", "type model.architecture=..."]),
+        (["data=csv"], 2, ["data=csv needs data.path and data.target"]),
+        (["data=iris", "augmentation=standard"], 2, ["augmentation", "table"]),
+        (["callbacks.checkpoint=null"], 2, ["callbacks has no checkpoint"]),
+        (["task.monitor=val/f1", "debug=smoke"], 2, ["task.monitor is val/f1", "val/accuracy"]),
+        (["model=nowhere", "--config-dir=CONF"], 2, ["nowhere", "_target_"]),
+        (["data=csv", "data.path=missing.csv", "data.target=y"], 3, ["missing.csv", "data.path"]),
+        (["data=image_folder", "data.root=nowhere"], 3, ["nowhere", "data.root"]),
+        (["trainer=gpu"], 5, ["no CUDA device", "try trainer=cpu"]),
+        (["resume=nowhere"], 4, ["nowhere is not a run directory", "outputs/"]),
+        (["model.pretrained=nowhere.pt", "model=resnet18"], 2, ["nowhere.pt"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+def test_a_mistake_is_answered_in_three_parts(train, tmp_path, overrides, code, words) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "nowhere.yaml").write_text("_target_: nowhere.Net\n", encoding="utf-8")
+    ran = train(*(text.replace("CONF", str(tmp_path / "conf")) for text in overrides), f"hydra.run.dir={tmp_path / 'run'}")
+    assert ran.code == code, ran.err
+    assert "Traceback" not in ran.err or any(text.startswith("debug=") for text in overrides)
+    message = ran.err.strip().splitlines()[-1]
+    assert message.startswith("error: ")
+    for word in words:
+        assert word in message
+    if code in (2, 3, 4, 5) and "debug=smoke" not in overrides:
+        assert not (tmp_path / "run").exists(), "a mistake leaves nothing behind"
+
+
+def test_nearest_names_are_for_the_asking(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evalute"]) == 2
+    assert "did you mean 'evaluate'?" in capsys.readouterr().err
+    assert cli.main(["list", "modles"]) == 2
+    assert "did you mean 'models' or 'model'?" in capsys.readouterr().err
+
+
+def test_list_prints_names_and_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", "models", "resnet1*"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["resnet101", "resnet152", "resnet18"]
+    assert "arXiv:1512.03385" in lines[0]
+    assert "44,549,160" in lines[0]
+
+
+def test_python_m_netyard_is_netyard(command) -> None:
+    assert "evaluate" in command("-m", "netyard", "--help").out
+
+
+@pytest.mark.slow
+def test_a_sweep_runs_every_job_and_outlives_a_bad_one(train, tmp_path: Path) -> None:
+    ran = train("-m", "model=mlp_tiny", "debug=smoke", "data.batch_size=0,16,32", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert ran.code == 7
+    assert "1 of the sweep's jobs failed" in ran.err
+    states = {path.parent.name: path.read_text() for path in sorted((tmp_path / "sweep").glob("*/status.json"))}
+    assert '"failed"' in states["0"]
+    assert "data.batch_size is 0" in states["0"]
+    assert '"completed"' in states["1"]
+    assert '"completed"' in states["2"]
+    assert "data.batch_size is 0" in (tmp_path / "sweep" / "0" / "train.log").read_text()
