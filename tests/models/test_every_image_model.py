@@ -1,4 +1,4 @@
-"""Every MLP and image model that is listed: exact counts, shapes, gradients. A new variant is tested by being listed."""
+"""Every MLP and image model that is listed: exact counts, shapes, gradients; a new one by being listed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from netyard.catalog import variants
 
 Build = Callable[..., nn.Module]
 
-# Parameters at 1000 classes and 3x224x224, auxiliary heads included as published. Those of timm's and torchvision's
-# networks are what the libraries print; inception_v2's is also that of pretrainedmodels and pytorchcv.
+# Parameters at 1000 classes and 3x224x224, auxiliary heads included as published. Those of timm's and
+# torchvision's networks are what the libraries print; inception_v2's is that of pretrainedmodels and pytorchcv.
 PARAMETERS = {
     "perceptron": 150_529_000,
     "mlp": 38_697_320,
@@ -68,13 +68,8 @@ PARAMETERS = {
 }
 MODULES = ("mlp", "cnn", "lenet", "zoo")
 NAMES = [name for name, node in variants().items() if node["_target_"].split(".")[2] in MODULES]
-# The ends of the range always; what lies between them, where nothing else is decided, in the full suite.
-SHAPES = [
-    (1, 8),
-    pytest.param((1, 28), marks=pytest.mark.slow),
-    pytest.param((3, 32), marks=pytest.mark.slow),
-    (3, 224),
-]
+# The smallest images always, where most is decided; the others in the full suite.
+SHAPES = [(1, 8), *(pytest.param(shape, marks=pytest.mark.slow) for shape in [(1, 28), (3, 32), (3, 224)])]
 SMALL = [
     "mlp_image",
     "cnn",

@@ -46,7 +46,7 @@ class ZooNet(nn.Module):
         dropout: before the output layer; None is what the library publishes.
         auxiliary: build the auxiliary heads; None for an architecture that has none.
         auxiliary_map_size: maps below it are enlarged before they enter an auxiliary head.
-        batch_norm_momentum: None is the library's; 0.01 needs a thousand steps before validation means anything.
+        batch_norm_momentum: None is the library's; with 0.01 the first hundreds of steps validate at chance.
         heads: paths of the output layers, the main one first; timm knows its own.
         arguments: further arguments of the library's constructor.
 
