@@ -13,8 +13,8 @@ from netyard.catalog import variants
 
 Build = Callable[..., nn.Module]
 
-# Parameters at 1000 classes and 3x224x224, auxiliary heads included as published. Those of timm's and
-# torchvision's networks are what the libraries print; inception_v2's is that of pretrainedmodels and pytorchcv.
+# Parameters at 1000 classes and 3x224x224, auxiliary heads as published. Those of timm and torchvision
+# are what the libraries print; inception_v2 agrees with pretrainedmodels and pytorchcv.
 PARAMETERS = {
     "perceptron": 150_529_000,
     "mlp": 38_697_320,
