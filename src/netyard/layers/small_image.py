@@ -15,6 +15,7 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 
 TOTAL_STRIDE = 32  # of every ImageNet network here: five halvings, 224 -> 7
 SMALLEST_MAP = 4  # pixels a side that the last map keeps, as CIFAR networks do (32 -> 4)
@@ -92,11 +93,10 @@ def _input_side(network: nn.Module, layer: nn.Module, in_channels: int, image_si
     """The side of the map that reaches a layer."""
     sides: list[int] = []
     hook = layer.register_forward_pre_hook(partial(_record_side, sides))
-    training = network.training
-    weight = next(network.parameters())
-    with torch.no_grad():
-        network.eval()(torch.zeros(1, in_channels, image_size, image_size, device=weight.device))
-    network.train(training)
+    # On the meta device shapes are worked out without arithmetic: VGG's features would take seconds.
+    shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in network.state_dict().items()}
+    image = torch.empty(2, in_channels, image_size, image_size, device="meta")
+    functional_call(network, shapes, (image,))
     hook.remove()
     return sides[0]
 

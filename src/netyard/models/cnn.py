@@ -12,7 +12,7 @@ from netyard.layers.initialization import initialize_weights
 
 
 class CNN(nn.Module):
-    """Blocks of convolution, batch norm, activation and 2x2 max pool, then the mean over the map and a linear layer.
+    """Blocks of convolution, batch norm, activation and 2x2 max pool; then the mean of the map, and linear.
 
     (B, in_channels, H, W) -> (B, num_outputs) logits. The mean makes the output independent of H and W.
     Blocks stop pooling where the map would fall below 2x2, so ``image_size`` decides how many of them pool.
@@ -40,7 +40,7 @@ class CNN(nn.Module):
         if kernel_size % 2 == 0 or not channels:
             given = f"kernel_size is {kernel_size}" if channels else "channels is empty"
             raise ValueError(
-                f"{given}; the kernel must be odd, so that it has a centre, and there must be one block or more; "
+                f"{given}; the kernel must be odd, so that it has a centre, and a block is needed; "
                 "try model.kernel_size=3 model.channels=[16,32]."
             )
         blocks: list[nn.Module] = []

@@ -119,8 +119,8 @@ def read(path: str) -> StateDict:
 
 def _unreadable(path: str, why: str) -> ValueError:
     return ValueError(
-        f"model.pretrained is {path}, which {why}; it must be true, false, or a .pt, .pth, .ckpt or .safetensors "
-        "file with a state dict; try model.pretrained=true for the published weights."
+        f"model.pretrained is {path}, which {why}; it must be true, false, or a .pt, .pth, .ckpt "
+        "or .safetensors file with a state dict; try model.pretrained=true for the published weights."
     )
 
 
@@ -179,6 +179,7 @@ def _refuse(network: nn.Module, state: StateDict, source: str, lines: Sequence[s
             )
     shown = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
     raise ValueError(
-        f"{source} does not fit this network ({shown}); the weights must be of the same architecture, "
-        "or its small-image form at a similar image size; try the model= and data.image_size it was trained with."
+        f"{source} does not fit this network ({shown}); the weights must be of the same "
+        "architecture, or its small-image form at a similar image size; "
+        "try the model= and data.image_size it was trained with."
     )

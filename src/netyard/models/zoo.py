@@ -46,6 +46,7 @@ class ZooNet(nn.Module):
         dropout: before the output layer; None is what the library publishes.
         auxiliary: build the auxiliary heads; None for an architecture that has none.
         auxiliary_map_size: maps below it are enlarged before they enter an auxiliary head.
+        batch_norm_momentum: None is the library's; with 0.01 the first hundreds of steps validate at chance.
         heads: paths of the output layers, the main one first; timm knows its own.
         arguments: further arguments of the library's constructor.
 
@@ -69,6 +70,7 @@ class ZooNet(nn.Module):
         auxiliary_map_size: int = 1,
         early_strides: Sequence[str] = (),
         minimum_size: int = 1,
+        batch_norm_momentum: float | None = None,
         probe_size: bool = False,
         fold: Sequence[str] = (),
         heads: Sequence[str] = (),
@@ -95,7 +97,8 @@ class ZooNet(nn.Module):
 
         self.resize = Resize(size) if size != image_size else nn.Identity()
         self.network = network
-        self.heads = tuple(path for path in heads or library_heads(network) if _has(network, path))
+        heads = tuple(heads) or library_heads(network)
+        self.heads = tuple(path for path in heads if _has(network, path))
         self.auxiliary_weight = auxiliary_weight
         state: StateDict | None = None
         if isinstance(pretrained, str):
@@ -103,17 +106,21 @@ class ZooNet(nn.Module):
         elif pretrained and library != "timm":
             state = torchvision_published(architecture, network)
         # A file may hold the published form or the small-image form of the same architecture.
-        is_native = state is not None and not misfits(network, state, self.heads)
+        is_native = state is not None and not misfits(network, state, heads)
         if state is not None and is_native:
-            load(network, state, self.heads, source=str(pretrained))
+            load(network, state, heads, source=f"model.pretrained={pretrained}")
         early = early_strides[: num_kept(size, len(early_strides))]
         keep_early_size(network, early, shrink_weights=is_native or pretrained is True)
         if fold:
             pool, linear = fold
             fold_repeated_pool(network, pool, linear, in_channels, size)
         if state is not None and not is_native:
-            load(network, state, self.heads, source=str(pretrained))
+            load(network, state, heads, source=f"model.pretrained={pretrained}")
 
+        if batch_norm_momentum is not None:
+            for module in network.modules():
+                if isinstance(module, _BatchNorm):
+                    module.momentum = batch_norm_momentum
         for path in self.heads[1:]:
             auxiliary_head = network.get_submodule(path.split(".")[0])
             auxiliary_head.register_forward_pre_hook(partial(_enlarge_map, auxiliary_map_size))
@@ -145,6 +152,11 @@ class ZooNet(nn.Module):
             raise ValueError(
                 f"freeze is {part!r}; it must be backbone (all but the output layer) or null; "
                 "try model.freeze=backbone."
+            )
+        if not self.heads:
+            raise ValueError(
+                "freeze is backbone, but this network does not say which layer is its output; "
+                "freezing needs one; try model.freeze=null."
             )
         trainable = tuple(f"{head}." for head in self.heads)
         frozen = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]

@@ -1,0 +1,33 @@
+"""Build a network from the catalogue as a run would, with the data's facts given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch import nn
+
+from netyard.catalog import variants
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[..., nn.Module]:
+    """``build("resnet18", channels=1, image_size=8, num_outputs=10, dropout=0.1)``."""
+
+    def build(
+        name: str, channels: int = 1, image_size: int = 8, num_outputs: int = 10, **keys: Any
+    ) -> nn.Module:
+        shape = [channels, image_size, image_size]
+        root = OmegaConf.create(
+            {
+                "data": {"channels": channels, "image_size": image_size, "input_shape": shape},
+                "task": {"num_outputs": num_outputs},
+                "model": {**variants()[name], **keys},
+            }
+        )
+        return instantiate(root.model, _convert_="all")
+
+    return build
