@@ -22,7 +22,6 @@ NAMES = [
 COMPANY = {
     ("data", "image_folder"): ["data.root=."],
     ("data", "csv"): ["data.path=x.csv", "data.target=y"],
-    ("model", "timm"): ["model.architecture=vit_tiny_patch16_224"],
     ("task", "regression"): ["data=diabetes"],
 }
 

@@ -7,6 +7,7 @@ through ``--config-dir``) stand beside them.
 
 from __future__ import annotations
 
+import csv
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -94,6 +95,16 @@ def headline(group: str, name: str) -> str:
     path = conf_dir() / ("family" if family else group) / f"{family or name}.yaml"
     first = path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
     return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
+@cache
+def parameters() -> dict[str, int]:
+    """How many parameters a model has at 1000 classes of 3x224x224 images, auxiliary classifiers included.
+
+    The published numbers, and those of the tests, which count them again.
+    """
+    with (conf_dir() / "parameters.csv").open(newline="", encoding="utf-8") as file:
+        return {row["model"]: int(row["parameters"]) for row in csv.DictReader(file)}
 
 
 def register() -> None:

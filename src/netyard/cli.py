@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog, journal, listing, schema
-from netyard.errors import CheckpointError, ConfigError, Interrupted, SweepError
+from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, SweepError
 from netyard.explain import did_you_mean, explain
 from netyard.rundir import RunDir, is_main_process, unclaimed
 
@@ -146,7 +146,7 @@ def _job(cfg: DictConfig) -> float | None:
         if hydra_cfg.mode == RunMode.MULTIRUN and not isinstance(error, Interrupted):
             _FAILED_JOBS.append(run_dir.path)
             raise
-        if explain(error) and not run_dir.begun and not cfg.resume:
+        if isinstance(explain(error), ConfigError | DataError | PlatformError) and not run_dir.begun and not cfg.resume:
             run_dir.discard()
         raise SystemExit(_failed(error, hydra_cfg.overrides.task)) from None
     finally:

@@ -22,7 +22,7 @@ _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 def nearest(word: str, names: Iterable[str], count: int = 3) -> list[str]:
     """The names most like a word, best first; a name that contains the word counts as like it."""
     names = list(dict.fromkeys(names))
-    close = get_close_matches(word, names, n=count, cutoff=0.6)
+    close = get_close_matches(word, names, n=count, cutoff=0.7)
     return close or [name for name in names if len(word) > 2 and word.lower() in name.lower()][:count]
 
 
@@ -76,7 +76,8 @@ def _raised_by_us(error: BaseException) -> bool:
 def _from_target(error: InstantiationException) -> NetyardError | None:
     """Hydra wraps what a constructor raised; a ValueError there is the user's, written in three parts by its author."""
     cause = error.__cause__ or error.__context__
-    where = (str(error).rpartition("full_key: ")[2] or "the config").strip()
+    target = str(error).partition("'")[2].partition("'")[0]
+    where = str(error).partition("full_key: ")[2].strip() or target.rpartition(".")[2] or "a node of the config"
     if isinstance(cause, NetyardError):
         return cause
     if isinstance(cause, OSError):
@@ -87,7 +88,7 @@ def _from_target(error: InstantiationException) -> NetyardError | None:
         return ConfigError(
             f"{where} cannot be built: {cause};",
             "the keys of a node are the parameters of its _target_;",
-            f"look at them with: python train.py --cfg job --package {where}",
+            "python train.py --cfg job prints those that are set.",
         )
     if cause is None or isinstance(cause, ImportError | AttributeError):
         return ConfigError(
@@ -138,8 +139,13 @@ def _unknown_key(override: Override, overrides: Sequence[str]) -> ConfigError | 
     return ConfigError(
         f"there is no key '{key}';",
         f"did you mean {' or '.join(repr(name) for name in guess[:3])}?" if guess else "keys are those of --cfg job;",
-        f"try {guess[0]}={override.get_value_element_as_str()}." if guess else "python train.py --cfg job prints them.",
+        f"try {_with_key(override, guess[0])}." if guess else "python train.py --cfg job prints them.",
     )
+
+
+def _with_key(override: Override, key: str) -> str:
+    """The same override of another key."""
+    return str(override.input_line).replace(override.key_or_group, key, 1)
 
 
 def _all_keys(overrides: Sequence[str]) -> list[str]:
@@ -149,7 +155,7 @@ def _all_keys(overrides: Sequence[str]) -> list[str]:
     groups = [text for text in overrides if text.partition("=")[0] in catalog.GROUPS]
     for attempt in (groups, []):  # a choice may itself be the mistake
         try:
-            cfg = compose([text for text in attempt if "," not in text.partition("=")[2] or "[" in text])
+            cfg, _ = compose([text for text in attempt if "," not in text.partition("=")[2] or "[" in text])
         except (HydraException, OmegaConfBaseException):
             continue
         return [*GLOBALS, *_dotted(cfg)]

@@ -51,6 +51,10 @@ def show(arguments: Sequence[str]) -> int:
         )
     names = catalog.options(group, words[1] if len(words) > 1 else "*")
     width = max((len(name) for name in names), default=0)
+    counts = catalog.parameters() if group == "model" else {}
     for name in names:
-        print(f"{name:{width}}  {catalog.headline(group, name)}".rstrip())
+        count = f"{counts[name]:>13,}  " if name in counts else " " * 15 if counts else ""
+        print(f"{name:{width}}  {count}{catalog.headline(group, name)}".rstrip())
+    if counts:
+        print("\nParameters at 1000 classes of 3x224x224 images; a network fits itself to the data it gets.")
     return 0

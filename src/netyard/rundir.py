@@ -74,6 +74,8 @@ class RunDir:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        # Hydra writes .hydra/ before the job begins.
+        self._found = {each for each in self.path.glob("*") if each.name != ".hydra"}
 
     @property
     def checkpoints(self) -> Path:
@@ -89,8 +91,8 @@ class RunDir:
 
     @property
     def begun(self) -> bool:
-        """Whether training has begun, so that the directory holds more than a mistake."""
-        return self.checkpoints.is_dir()
+        """Whether an epoch was trained and saved, so that the directory holds more than a mistake."""
+        return self.last.exists()
 
     def refuse_if_taken(self) -> None:
         """Raises:
@@ -104,11 +106,10 @@ class RunDir:
             )
 
     def discard(self) -> None:
-        """Remove what a run that never began has left; files of others stay."""
+        """Remove what a run that never began has left; what was there before this object was made stays."""
         if is_main_process():
-            shutil.rmtree(self.path / ".hydra", ignore_errors=True)
-            for name in ("train.log", "status.json"):
-                (self.path / name).unlink(missing_ok=True)
+            for path in set(self.path.iterdir()) - self._found:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
             with contextlib.suppress(OSError):
                 self.path.rmdir()
 

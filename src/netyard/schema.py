@@ -113,7 +113,9 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
                 f"there is no key '{key}';", f"a run knows {', '.join(known)};", f"take {key} out of the command."
             )
     _check_missing(cfg, choices)
-    for key, value in _leaves(resolve(cfg, choices)):
+    resolved = resolve(cfg, choices)
+    # The task holds the model, loss and optimizer once more; a mistake is to be named where it was typed.
+    for key, value in _leaves({group: resolved[group] for group in sorted(resolved, key="task".__eq__)}):
         rule = RULES.get(key.rpartition(".")[2])
         if rule is None:
             continue
@@ -143,7 +145,7 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_missing(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
-    missing = sorted(OmegaConf.missing_keys(cfg))
+    missing = sorted(_missing(cfg))
     if missing:
         group = missing[0].partition(".")[0]
         raise ConfigError(
@@ -151,6 +153,15 @@ def _check_missing(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
             "it has no default, for only you can know it;",
             f"type {' '.join(f'{key}=...' for key in missing)}.",
         )
+
+
+def _missing(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    """The keys that hold ``???``. ``OmegaConf.missing_keys`` would follow interpolations, and trip over a broken one."""
+    for name in map(str, node):
+        if OmegaConf.is_missing(node, name):
+            yield f"{prefix}{name}"
+        elif not OmegaConf.is_interpolation(node, name) and isinstance(node[name], DictConfig):
+            yield from _missing(node[name], f"{prefix}{name}.")
 
 
 def _chosen(key: str, choices: Mapping[str, Any]) -> str:

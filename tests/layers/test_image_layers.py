@@ -37,9 +37,7 @@ def test_resize_grows_and_shrinks_and_passes_what_fits() -> None:
 def test_pad_or_resize_pads_what_nearly_fits() -> None:
     x = torch.rand(2, 1, 28, 28)
     padded = PadOrResize(32)(x)
-    assert torch.equal(padded[:, :, 2:30, 2:30], x) and padded.sum() == pytest.approx(
-        x.sum().item(), rel=1e-5
-    )
+    assert torch.equal(padded[:, :, 2:30, 2:30], x) and padded.sum() == pytest.approx(x.sum().item(), rel=1e-5)
     assert PadOrResize(32)(torch.rand(2, 1, 8, 8)).shape == (2, 1, 32, 32)
 
 

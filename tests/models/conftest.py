@@ -17,9 +17,7 @@ from netyard.catalog import variants
 def build() -> Callable[..., nn.Module]:
     """``build("resnet18", channels=1, image_size=8, num_outputs=10, dropout=0.1)``."""
 
-    def build(
-        name: str, channels: int = 1, image_size: int = 8, num_outputs: int = 10, **keys: Any
-    ) -> nn.Module:
+    def build(name: str, channels: int = 1, image_size: int = 8, num_outputs: int = 10, **keys: Any) -> nn.Module:
         shape = [channels, image_size, image_size]
         root = OmegaConf.create(
             {

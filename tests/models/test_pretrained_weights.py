@@ -27,9 +27,7 @@ def donor() -> nn.Module:
     return timm.create_model("resnet18", num_classes=5, **TINY)
 
 
-def test_a_state_dict_of_the_library_gives_the_librarys_answers(
-    build: Build, donor: nn.Module, tmp_path: Path
-) -> None:
+def test_a_state_dict_of_the_library_gives_the_librarys_answers(build: Build, donor: nn.Module, tmp_path: Path) -> None:
     torch.save(donor.state_dict(), tmp_path / "donor.pt")
     net = build("resnet_tiny", 3, 224, 5, pretrained=str(tmp_path / "donor.pt")).eval()
     x = torch.randn(2, 3, 224, 224)
@@ -48,9 +46,7 @@ def test_another_head_is_skipped_and_said(
 
 
 @pytest.mark.parametrize("image_size", [8, 224])
-def test_a_checkpoint_of_ours_fits_the_network_it_came_from(
-    build: Build, tmp_path: Path, image_size: int
-) -> None:
+def test_a_checkpoint_of_ours_fits_the_network_it_came_from(build: Build, tmp_path: Path, image_size: int) -> None:
     net = build("resnet_tiny", 1, image_size, 10)
     state = {f"net.{key}": value for key, value in net.state_dict().items()}
     torch.save({"state_dict": {**state, "loss.weight": torch.ones(3)}, "epoch": 3}, tmp_path / "best.ckpt")
@@ -139,9 +135,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, state: dict[str, Tensor]) -> None:
     monkeypatch.setattr(torchvision.models._api.WeightsEnum, "get_state_dict", lambda self, **_: state)
 
 
-def test_published_weights_of_torchvision_fit_grey_images(
-    build: Build, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_published_weights_of_torchvision_fit_grey_images(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     published = torchvision.models.mobilenet_v3_small().state_dict()
     serve(monkeypatch, published)
     net = build("mobilenet_v3_small", 1, 224, 1000, pretrained=True).eval()
@@ -153,9 +147,7 @@ def test_published_weights_of_torchvision_fit_grey_images(
 def test_the_input_scale_of_published_inceptions_is_in_their_weights(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    published = torchvision.models.inception_v3(
-        init_weights=False, aux_logits=True, transform_input=True
-    ).eval()
+    published = torchvision.models.inception_v3(init_weights=False, aux_logits=True, transform_input=True).eval()
     published.Conv2d_1a_3x3.bn.running_mean.normal_()
     serve(monkeypatch, published.state_dict())
     net = build("inception_v3", 3, 80, 1000, pretrained=True).eval()

@@ -54,9 +54,7 @@ def test_a_densenet_at_64_pixels_keeps_its_pool(build: Build) -> None:
     assert features.conv0.stride == (1, 1) and isinstance(features.pool0, nn.MaxPool2d)
 
 
-@pytest.mark.parametrize(
-    ("name", "size"), [("alexnet", 64), ("vgg11", 32), ("inception_v3", 75), ("timm", 32)]
-)
+@pytest.mark.parametrize(("name", "size"), [("alexnet", 64), ("vgg11", 32), ("inception_v3", 75), ("timm", 32)])
 def test_where_the_architecture_cannot_shrink_the_batch_grows(build: Build, name: str, size: int) -> None:
     with torch.device("meta"):
         assert build(name).resize.size == size

@@ -150,16 +150,12 @@ def rotate_and_scale(x: Tensor, key: Tensor, radians: float, fraction: float) ->
 def light(x: Tensor, key: Tensor, brightness: float, contrast: float) -> Tensor:
     mean = x.mean(dim=(1, 2, 3), keepdim=True)
     gain = _per_picture(1 + contrast * _around_zero(key, Draw.CONTRAST))
-    return (
-        ((x - mean) * gain + mean) * _per_picture(1 + brightness * _around_zero(key, Draw.BRIGHTNESS))
-    ).clamp(0, 1)
+    return (((x - mean) * gain + mean) * _per_picture(1 + brightness * _around_zero(key, Draw.BRIGHTNESS))).clamp(0, 1)
 
 
 def cutout(x: Tensor, key: Tensor, fraction: float) -> Tensor:
     """Hide a square, which may hang over the border, under the picture's own mean colour."""
-    hidden = _box(
-        x, uniform(key, Draw.CUTOUT_Y), uniform(key, Draw.CUTOUT_X), torch.full(key.shape, fraction).to(x)
-    )
+    hidden = _box(x, uniform(key, Draw.CUTOUT_Y), uniform(key, Draw.CUTOUT_X), torch.full(key.shape, fraction).to(x))
     return torch.where(hidden, x.mean(dim=(2, 3), keepdim=True), x)
 
 
@@ -172,9 +168,7 @@ def mixup(x: Tensor, y: Tensor, key: Tensor, alpha: float) -> tuple[Tensor, Tens
 def cutmix(x: Tensor, y: Tensor, key: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
     side = (1 - beta(key, Draw.MIX, alpha)).sqrt()
     foreign = _box(x, uniform(key, Draw.CUT_Y), uniform(key, Draw.CUT_X), side)
-    own = 1 - foreign.float().mean(
-        dim=(1, 2, 3)
-    )  # of the area that is left: the box may hang over the border
+    own = 1 - foreign.float().mean(dim=(1, 2, 3))  # of the area that is left: the box may hang over the border
     return torch.where(foreign, x.roll(1, 0), x), torch.lerp(y.roll(1, 0), y, own[:, None])
 
 

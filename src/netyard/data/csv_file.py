@@ -66,9 +66,7 @@ class CSVFile(DataModule):
         parts = {"train": rest[stays], "val": rest[goes], "test": test}
 
         self.columns = [fit_column(table, name, parts["train"].numpy()) for name in names]
-        x = torch.from_numpy(
-            np.concatenate([column.encode(table) for column in self.columns], axis=1)
-        ).float()
+        x = torch.from_numpy(np.concatenate([column.encode(table) for column in self.columns], axis=1)).float()
         # Standardised already, in float64: a year or a time stamp has too many digits for float32.
         self.mean, self.std = [0.0] * x.shape[1], [1.0] * x.shape[1]
         return {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}

@@ -73,9 +73,7 @@ def read_table(path: Path) -> Table:
     names = [name.strip() for name in next(reader, [])]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise DataError(
-            f"{path} names column {twice[0]!r} twice;", "names must differ;", "rename one of them."
-        )
+        raise DataError(f"{path} names column {twice[0]!r} twice;", "names must differ;", "rename one of them.")
     rows: list[list[str]] = []
     lines: list[int] = []
     for row in reader:
@@ -90,12 +88,8 @@ def read_table(path: Path) -> Table:
         rows.append([cell.strip() for cell in row])
         lines.append(reader.line_num)
     if not rows:
-        raise DataError(
-            f"{path} has no rows;", "the first line names the columns, each other is a sample;", "fill it."
-        )
-    return Table(
-        path, {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}, lines
-    )
+        raise DataError(f"{path} has no rows;", "the first line names the columns, each other is a sample;", "fill it.")
+    return Table(path, {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}, lines)
 
 
 def numbers(table: Table, name: str) -> np.ndarray | None:
@@ -106,11 +100,7 @@ def numbers(table: Table, name: str) -> np.ndarray | None:
     """
     cells = table.column(name)
     values = np.array([_number(cell) for cell in cells])
-    present = [
-        math.isfinite(value)
-        for cell, value in zip(cells, values, strict=True)
-        if cell.lower() not in _MISSING
-    ]
+    present = [math.isfinite(value) for cell, value in zip(cells, values, strict=True) if cell.lower() not in _MISSING]
     if not present or sum(present) < _MOSTLY * len(present):
         if "" in cells:
             raise table.bad_cell(name, cells.index(""), "every cell must hold a value;")

@@ -40,17 +40,13 @@ class FakeImages(DataModule):
 
         cells = torch.arange(channels * 16)
         pattern = uniform(sample_keys(1, 0, torch.arange(classes), CONTENT)[:, None], cells)
-        pattern = (
-            (pattern > 0.5).to(torch.uint8).mul_(127).view(classes, channels, 4, 4)
-        )  # dark and light fields
+        pattern = (pattern > 0.5).to(torch.uint8).mul_(127).view(classes, channels, 4, 4)  # dark and light fields
         field = torch.arange(side) * 4 // side
 
         # Each sample's noise is a window of one long stream at an offset of its own: a copy, not a hash of
         # each pixel.
         pixels = channels * side * side
-        stream = integers(sample_keys(2, 0, torch.arange(pixels + _NOISE_OFFSETS), CONTENT), 0, 129).to(
-            torch.uint8
-        )
+        stream = integers(sample_keys(2, 0, torch.arange(pixels + _NOISE_OFFSETS), CONTENT), 0, 129).to(torch.uint8)
         noise = stream.unfold(0, pixels, 1)[integers(sample_keys(0, 0, index, CONTENT), 1, _NOISE_OFFSETS)]
         x = noise.view(self.size, channels, side, side).add_(pattern[y][:, :, field[:, None], field])
         self.class_names = [f"pattern {number}" for number in range(classes)]

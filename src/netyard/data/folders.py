@@ -79,9 +79,7 @@ class PictureFiles:
 
     def __getitems__(self, pairs: list[tuple[int, int]]) -> Batch | DataError:
         index, key = torch.tensor(pairs).unbind(dim=1)
-        draws = (
-            uniform(key[:, None], torch.arange(NUM_DRAWS)).tolist() if self.cropping else [[]] * len(pairs)
-        )
+        draws = uniform(key[:, None], torch.arange(NUM_DRAWS)).tolist() if self.cropping else [[]] * len(pairs)
         try:
             pictures = [self._read(i, drawn) for i, drawn in zip(index.tolist(), draws, strict=True)]
         except DataError as error:
@@ -209,9 +207,7 @@ def _check_folder(root: Path) -> None:
 def _subfolders(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
-    return sorted(
-        entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith(".")
-    )
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _class_names(folder: Path) -> list[str]:

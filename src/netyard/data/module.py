@@ -169,9 +169,7 @@ class DataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> TensorLoader | WorkerLoader:
         split = self._placed("train")
-        order = TrainOrder(
-            len(split), self.batch_size, self.seed, self._shard(), self._position(), split.device
-        )
+        order = TrainOrder(len(split), self.batch_size, self.seed, self._shard(), self._position(), split.device)
         return split.loader(order, training=True)
 
     def val_dataloader(self) -> TensorLoader | WorkerLoader:

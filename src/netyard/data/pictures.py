@@ -74,9 +74,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     """Any mode to RGB: 16 bits keep their upper eight, what is transparent lies on white."""
     if picture.mode.startswith("I"):
         wide = np.asarray(picture).astype(np.int64)
-        picture = Image.fromarray(
-            (wide >> 8 if wide.max(initial=0) > 255 else wide).clip(0, 255).astype(np.uint8)
-        )
+        picture = Image.fromarray((wide >> 8 if wide.max(initial=0) > 255 else wide).clip(0, 255).astype(np.uint8))
     if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)

@@ -28,8 +28,6 @@ class ScikitData(DataModule):
         else:
             x = torch.from_numpy(bunch.data.astype(np.float32))
         if self.num_targets is not None:
-            return {
-                "train": TensorSplit(x, torch.from_numpy(bunch.target.astype(np.float32)).view(len(x), -1))
-            }
+            return {"train": TensorSplit(x, torch.from_numpy(bunch.target.astype(np.float32)).view(len(x), -1))}
         self.class_names = [str(name) for name in bunch.target_names]
         return {"train": TensorSplit(x, torch.from_numpy(bunch.target.astype(np.int64)))}

@@ -70,9 +70,7 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and std of each column or channel: (N, C, ...) -> two float64 (C,); the std of a constant is 1."""
     axes = [0, *range(2, x.ndim)]
     total = torch.zeros(2, x.shape[1], dtype=torch.float64)
-    for part in x.split(
-        4096 if x.ndim == 2 else 64
-    ):  # a whole set in float64 would take eight times its memory
+    for part in x.split(4096 if x.ndim == 2 else 64):  # a whole set in float64 would take eight times its memory
         part = part.double()
         total += torch.stack([part.sum(axes), part.square().sum(axes)]).cpu()
     mean, square = total / (x.numel() / x.shape[1])

@@ -8,14 +8,10 @@ from collections.abc import Sequence
 def check_sizes(**sizes: int | Sequence[int]) -> None:
     """Raise ValueError unless every size, or member of a list of sizes, is a whole number of at least 1."""
     for name, value in sizes.items():
-        members = (
-            [value] if isinstance(value, int) else list(value) if isinstance(value, Sequence) else [None]
-        )
+        members = [value] if isinstance(value, int) else list(value) if isinstance(value, Sequence) else [None]
         if any(not isinstance(size, int) or isinstance(size, bool) or size < 1 for size in members):
             example = "[64,32]" if isinstance(value, Sequence) and not isinstance(value, str) else "1"
-            raise ValueError(
-                f"{name} is {value}; sizes must be whole numbers of at least 1; try {name}={example}."
-            )
+            raise ValueError(f"{name} is {value}; sizes must be whole numbers of at least 1; try {name}={example}.")
 
 
 def check_dropout(dropout: float) -> None:

@@ -21,9 +21,7 @@ def _schemes(activation: str) -> dict[str, Callable[[Tensor], Tensor]]:
     return {
         "xavier_uniform": partial(init.xavier_uniform_, gain=gain),  # Glorot & Bengio 2010
         "xavier_normal": partial(init.xavier_normal_, gain=gain),
-        "kaiming_uniform": partial(
-            init.kaiming_uniform_, nonlinearity=kaiming
-        ),  # He et al. 2015, arXiv:1502.01852
+        "kaiming_uniform": partial(init.kaiming_uniform_, nonlinearity=kaiming),  # He et al. 2015, arXiv:1502.01852
         "kaiming_normal": partial(init.kaiming_normal_, nonlinearity=kaiming),
         "orthogonal": partial(init.orthogonal_, gain=gain),  # Saxe et al. 2013, arXiv:1312.6120
         "normal": partial(init.normal_, std=0.01),  # Krizhevsky et al. 2012
@@ -45,8 +43,7 @@ def initialize_weights(module: nn.Module, scheme: str, activation: str = "relu")
     if scheme not in WEIGHT_INITS:
         nearest = get_close_matches(str(scheme), WEIGHT_INITS, n=1, cutoff=0.0)[0]
         raise ValueError(
-            f"weight_init is {scheme!r}; it must be one of {', '.join(WEIGHT_INITS)}; "
-            f"try model.weight_init={nearest}."
+            f"weight_init is {scheme!r}; it must be one of {', '.join(WEIGHT_INITS)}; try model.weight_init={nearest}."
         )
     if scheme == "default":
         return

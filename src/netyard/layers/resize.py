@@ -18,9 +18,7 @@ class Resize(nn.Module):
             return x
         # Shrinking needs the low-pass filter; for growing it changes nothing and costs time.
         shrinks = x.shape[-1] > self.size
-        return F.interpolate(
-            x, (self.size, self.size), mode="bilinear", align_corners=False, antialias=shrinks
-        )
+        return F.interpolate(x, (self.size, self.size), mode="bilinear", align_corners=False, antialias=shrinks)
 
     def extra_repr(self) -> str:
         return f"size={self.size}"

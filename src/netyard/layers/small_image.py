@@ -64,9 +64,7 @@ def _three_by_three(layer: nn.Conv2d, shrink_weights: bool) -> nn.Conv2d:
     return small
 
 
-def fold_repeated_pool(
-    network: nn.Module, pool_path: str, linear_path: str, in_channels: int, image_size: int
-) -> None:
+def fold_repeated_pool(network: nn.Module, pool_path: str, linear_path: str, in_channels: int, image_size: int) -> None:
     """Fold a pool that enlarges its map into the linear layer behind it. The function stays the same.
 
     VGG and AlexNet pool to 7x7 and 6x6, whatever comes. A map smaller than that is only repeated: VGG's first

@@ -22,9 +22,7 @@ _OWN = {"bn_inception": BNInception}
 _SIZE_STEP = 32  # pixels between the image sizes that are tried on a network
 
 
-def create(
-    library: str, architecture: str, num_outputs: int, in_channels: int, **arguments: Any
-) -> nn.Module:
+def create(library: str, architecture: str, num_outputs: int, in_channels: int, **arguments: Any) -> nn.Module:
     """A network of a library; random weights, or timm's published ones with ``pretrained=True``.
 
     Raises:
@@ -51,13 +49,9 @@ def create(
 def check_name(library: str, architecture: str) -> None:
     """Raise ValueError, naming the nearest, unless the library has the architecture."""
     if library not in LIBRARIES:
-        raise ValueError(
-            f"library is {library!r}; it must be one of {', '.join(LIBRARIES)}; try model.library=timm."
-        )
+        raise ValueError(f"library is {library!r}; it must be one of {', '.join(LIBRARIES)}; try model.library=timm.")
     if library == "timm":
-        if ":" in architecture or timm.is_model(
-            architecture
-        ):  # hf-hub:owner/name and local-dir:path are timm's too
+        if ":" in architecture or timm.is_model(architecture):  # hf-hub:owner/name and local-dir:path are timm's too
             return
         names = timm.list_models()
     else:
@@ -96,9 +90,7 @@ def find_size(
             else:
                 if isinstance(output, Tensor) and output.shape == (2, num_outputs):
                     return size, made_for
-                refusal = TypeError(
-                    f"in training it returns {type(output).__name__}, not one tensor of logits"
-                )
+                refusal = TypeError(f"in training it returns {type(output).__name__}, not one tensor of logits")
     raise ValueError(
         f"{architecture} was tried with images of {smallest} pixels and more, and timm answered: {refusal}; "
         "a network must map images to logits; try model.architecture=resnet18."
@@ -122,9 +114,7 @@ def library_heads(network: nn.Module) -> tuple[str, ...]:
 
 def first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d] | None:
     """The path and the layer that read the channels of the image; None in a network without convolutions."""
-    return next(
-        ((path, layer) for path, layer in network.named_modules() if isinstance(layer, nn.Conv2d)), None
-    )
+    return next(((path, layer) for path, layer in network.named_modules() if isinstance(layer, nn.Conv2d)), None)
 
 
 def _replace_first_convolution(network: nn.Module, in_channels: int) -> None:

@@ -40,9 +40,7 @@ class MLP(nn.Module):
         layers: list[nn.Module] = [nn.Flatten()]
         size = math.prod(input_shape)
         for hidden_size in hidden_sizes:
-            layers.append(
-                nn.Linear(size, hidden_size, bias=not batch_norm)
-            )  # batch norm brings its own shift
+            layers.append(nn.Linear(size, hidden_size, bias=not batch_norm))  # batch norm brings its own shift
             if batch_norm:
                 layers.append(nn.BatchNorm1d(hidden_size))
             layers.append(activation_layer(activation))

@@ -108,9 +108,7 @@ def read(path: str) -> StateDict:
         raise _unreadable(path, f"cannot be read ({str(error).splitlines()[0]})") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     for prefix in ("net.", "network."):  # of the task's net in a checkpoint, of the library's network in ours
-        inside = {
-            key.removeprefix(prefix): value for key, value in state.items() if str(key).startswith(prefix)
-        }
+        inside = {key.removeprefix(prefix): value for key, value in state.items() if str(key).startswith(prefix)}
         state = inside or state
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise _unreadable(path, "holds no state dict")
@@ -154,9 +152,7 @@ def load(network: nn.Module, state: StateDict, heads: Sequence[str], source: str
     fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
     skipped = sorted(key for key in own.keys() - fitting.keys() if not key.endswith("num_batches_tracked"))
     if skipped:
-        logger.info(
-            "%s: these stay at their first values, the file's do not fit: %s", source, ", ".join(skipped)
-        )
+        logger.info("%s: these stay at their first values, the file's do not fit: %s", source, ", ".join(skipped))
     network.load_state_dict(fitting, strict=False)
 
 

@@ -77,9 +77,7 @@ class ZooNet(nn.Module):
         arguments: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        check_sizes(
-            num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, minimum_size=minimum_size
-        )
+        check_sizes(num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, minimum_size=minimum_size)
         arguments = dict(arguments or {})
         if dropout is not None:
             check_dropout(dropout)
