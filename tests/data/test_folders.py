@@ -125,6 +125,8 @@ def test_refusals(tmp_path: Path, picture_folder: Path) -> None:
     with pytest.raises(Exception, match="read in colour") as caught:
         folder(picture_folder, channels=1)
     assert isinstance(caught.value.__cause__ or caught.value, ConfigError)
+    with pytest.raises(Exception, match="not measured over folders"):
+        folder(picture_folder, mean=None)
     with pytest.raises(Exception, match="fractions of the area"):
         folder(picture_folder, crop_scale=[0.5, 0.2])
 

@@ -18,7 +18,6 @@ from netyard.data.tensors import Split, TensorSplit
 pytestmark = [
     # Lightning 2.6.6 still calls what torch 2.15 deprecates.
     pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
 ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,24 @@ def test_damaged_cifar_names_the_folder(tmp_path: Path) -> None:
     data = build("cifar10", root=str(tmp_path))
     with pytest.raises(DataError, match=r"CIFAR10 is not in .* \(its files are damaged: delete them\)"):
         data.setup()
+
+
+def test_two_runs_at_once_download_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    downloads = []
+
+    class SlowMNIST(torchvision.datasets.MNIST):
+        def __init__(self, root: str, download: bool) -> None:
+            downloads.append(root)
+            write_mnist(Path(root) / "MNIST" / "raw")
+            time.sleep(0.3)
+            assert not (tmp_path / "MNIST").exists()  # nothing half finished lies where a third would read it
+
+    monkeypatch.setattr(torchvision.datasets, "MNIST", SlowMNIST)
+    with ThreadPoolExecutor(2) as runs:
+        list(runs.map(lambda _: build("mnist", root=str(tmp_path)).prepare_data(), range(2)))
+    assert len(downloads) == 1
+    assert len(build("mnist", root=str(tmp_path)).split("train")) == 54
+    assert {path.name for path in tmp_path.iterdir()} <= {"MNIST", ".MNIST.lock"}
 
 
 def test_folder_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
