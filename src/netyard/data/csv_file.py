@@ -69,6 +69,8 @@ class CSVFile(DataModule):
         x = torch.from_numpy(np.concatenate([column.encode(table) for column in self.columns], axis=1)).float()
         # Standardised already, in float64: a year or a time stamp has too many digits for float32.
         self.mean, self.std = [0.0] * x.shape[1], [1.0] * x.shape[1]
+        if self.num_features is None:
+            self.num_features, self.input_shape = x.shape[1], [x.shape[1]]
         return {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}
 
     def _targets(self, table: Table) -> Tensor:

@@ -124,6 +124,12 @@ class ImageFolder(DataModule):
                 "it must be 3;",
                 "try data.channels=3.",
             )
+        if self.mean is None or self.std is None:
+            raise ConfigError(
+                "data.mean or data.std is null; they are not measured over folders;",
+                "each has a number for every channel;",
+                "try data.mean=[0.5,0.5,0.5] data.std=[0.25,0.25,0.25].",
+            )
         low, high = self.crop_scale or (1, 1)
         if not (0 < low <= high <= 1 and 0 < self.crop_ratio <= 1):
             raise ConfigError(

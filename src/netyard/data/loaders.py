@@ -18,6 +18,8 @@ from torch.utils.data import DataLoader
 from netyard.data.keys import permutation, sample_keys
 from netyard.errors import ConfigError, DataError, PlatformError
 
+_POLL = 5.0  # seconds between two looks at the workers
+
 Batch = tuple[Tensor, Tensor, Tensor]
 Position = Callable[[], tuple[int, int]]
 """Returns the number of batches already processed and the number of batches in an epoch."""
@@ -180,14 +182,14 @@ class WorkerLoader:
     """
 
     def __init__(self, dataset: Any, order: Order, num_workers: int, seed: int, timeout: float = 300) -> None:
-        self.order = order
+        self.order, self.patience = order, timeout
         self.loader: DataLoader[Any] = DataLoader(
             dataset,
             batch_sampler=_Pairs(order),
             collate_fn=_as_it_is,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
-            timeout=timeout if num_workers > 0 else 0,
+            timeout=min(_POLL, timeout) if num_workers > 0 else 0,
             pin_memory=torch.cuda.is_available(),
             # Its own, because every pass of a DataLoader draws a number from the global generator otherwise.
             generator=torch.Generator().manual_seed(seed % 2**63),
@@ -199,19 +201,50 @@ class WorkerLoader:
     def __iter__(self) -> Iterator[Batch]:
         # A generator: the DataLoader starts to prefetch in its iter(), before Lightning knows the length of
         # an epoch.
-        try:
-            for batch in self.loader:
-                if isinstance(batch, DataError):
-                    raise batch
-                yield batch
-        except RuntimeError as error:
-            if "DataLoader" not in str(error):
-                raise
-            raise PlatformError(
-                f"a data worker stopped: {str(error).splitlines()[0]};",
-                "it was killed, ran out of memory or waited too long for a file;",
-                "try data.num_workers=0.",
-            ) from error
+        batches = iter(self.loader)
+        for _ in range(len(self)):
+            batch = self._next(batches)
+            if batch is None:
+                return
+            if isinstance(batch, DataError):
+                raise batch
+            yield batch
+
+    @property
+    def _iterator(self) -> Any:
+        """Lightning stops the workers of whatever has this attribute, when it is done.
+
+        Left to the garbage collector, in a cycle with the Trainer, each would be waited for five seconds.
+        """
+        return self.loader._iterator
+
+    @_iterator.setter
+    def _iterator(self, value: None) -> None:
+        self.loader._iterator = value
+
+    def _next(self, batches: Iterator[Any]) -> Any:
+        """The next batch, or None at the end.
+
+        A DataLoader looks after its workers only when it stops waiting, so it waits in short turns: the
+        signal that tells it of a dead one is lost once Lightning has put back the handlers it found.
+        """
+        waited = 0.0
+        while True:
+            try:
+                return next(batches, None)
+            except RuntimeError as error:
+                if "DataLoader" not in str(error):
+                    raise
+                waited += self.loader.timeout
+                late = "timed out" in str(error)
+                if late and waited < self.patience:
+                    continue
+                reason = f"gave no batch for {waited:g} s" if late else str(error).splitlines()[0]
+                raise PlatformError(
+                    f"a data worker stopped: {reason};",
+                    "it was killed, ran out of memory or waits for a file;",
+                    "try data.num_workers=0.",
+                ) from error
 
     def state_dict(self) -> dict[str, Any]:
         return {}

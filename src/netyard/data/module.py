@@ -104,6 +104,8 @@ class DataModule(L.LightningDataModule):
         if self._splits:  # Lightning calls this once for fit, again for test
             return
         splits = self.read()
+        for name, split in splits.items():
+            self._check(name, split)
         for name, fraction, seed in (
             ("test", self.test_fraction, TEST_SEED),
             ("val", self.val_fraction, self.split_seed),
@@ -111,8 +113,6 @@ class DataModule(L.LightningDataModule):
             if name not in splits:
                 stays, goes = holdout(splits["train"].y, fraction, seed)
                 splits["train"], splits[name] = splits["train"].take(stays), splits["train"].take(goes)
-        for name, split in splits.items():
-            self._check(name, split)
         self._measure(splits)
         self._splits = splits
 

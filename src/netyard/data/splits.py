@@ -41,14 +41,12 @@ def holdout(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]
 
     counts = torch.bincount(classes)
     place = torch.arange(num_samples) - (counts.cumsum(0) - counts)[classes[order]]  # within its class
-    quota = _quota(counts, wanted)
-    # With fewer than two samples in most classes the quotas fall short; the rest is then taken at random.
-    taken = order[place < quota[classes[order]]]
-    left = order[place >= quota[classes[order]]]
-    missing = wanted - len(taken)
-    if missing > 0:
-        left = left[sample_keys(seed, 1, left, SPLIT).argsort(stable=True)]
-        taken = torch.cat([taken, left[:missing]])
+    quota = _quota(counts, wanted)[classes[order]]
+    # Rounding may leave quotas short, and with one sample a class all are 0. Then any sample fills the part,
+    # but the last of a class only when nothing else is left.
+    turn = torch.where(place < quota, 0, torch.where(place < counts[classes[order]] - 1, 1, 2))
+    mixed = sample_keys(seed, 1, order, SPLIT).argsort(stable=True)
+    taken = order[mixed[turn[mixed].argsort(stable=True)]][:wanted]
     held = torch.zeros(num_samples, dtype=torch.bool)
     held[taken] = True
     return (~held).nonzero().squeeze(1), held.nonzero().squeeze(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import warnings
 from collections.abc import Iterator
@@ -45,7 +46,10 @@ class TorchvisionImages(DataModule):
             # Two runs started at once download once: the second waits, then finds the files.
             with FileLock(root / f".{self.dataset}.lock"), _patience():
                 if not self._is_there():
-                    self._source()(str(root), download=True)
+                    aside = root / f".{self.dataset}.part"
+                    aside.mkdir(exist_ok=True)
+                    self._source()(str(aside), download=True)
+                    _move_files(aside, root)
         except PermissionError as error:
             raise PlatformError(
                 f"{root} cannot be written to, and {self.dataset} is to be downloaded there;",
@@ -131,6 +135,16 @@ class IdxImages(TorchvisionImages):
             splits[name] = TensorSplit(x[:, None], y.long())
         self.class_names = list(self._source().classes)
         return splits
+
+
+def _move_files(source: Path, target: Path) -> None:
+    """Put finished files where others look for them: a download that was cut short never lies there."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)
+    shutil.rmtree(source)
 
 
 @contextmanager
