@@ -163,8 +163,8 @@ class RunDir:
         path = self.path / ".hydra" / "overrides.yaml"
         if not path.is_file():
             raise CheckpointError(
-                f"{self.path} is not a run directory: {'no .hydra/ in it' if self.path.exists() else 'no such folder'};",
-                "a run directory is a folder that a run wrote, with .hydra/ and checkpoints/ in it;",
+                f"{self.path} is not a run directory: {'no .hydra/ in it' if self.path.exists() else 'nothing there'};",
+                "a run directory is a folder that a run wrote;",
                 "look for yours below outputs/.",
             )
         return [

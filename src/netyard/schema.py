@@ -136,11 +136,13 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
     except (InterpolationKeyError, InterpolationResolutionError) as error:
         asked, wanted = str(error.full_key), _interpolation_key(str(error))
         group, _, fact = wanted.partition(".")
-        giving = [name for name in options(group) if fact in option_file(group, name)] if group in GROUPS else []
+        files = {name: option_file(group, name) for name in options(group)} if group in GROUPS else {}
+        giving = [name for name, node in files.items() if fact in node]
+        complete = [name for name in giving if "???" not in files[name].values()]
         raise ConfigError(
-            f"{group}={choices.get(group)} has no {fact}, and {asked} is made of it: {_chosen(asked, choices)} does not fit;",
+            f"{_chosen(asked, choices)} does not fit {group}={choices.get(group)}, which has no {fact} for {asked};",
             f"{group} with {fact}: {', '.join(giving) or 'none'};",
-            f"try {group}={giving[0]}." if giving else "try another combination.",
+            f"try {group}={complete[0]}." if complete else "try another combination.",
         ) from error
 
 
@@ -156,7 +158,7 @@ def _check_missing(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
 
 
 def _missing(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    """The keys that hold ``???``. ``OmegaConf.missing_keys`` would follow interpolations, and trip over a broken one."""
+    """The keys that hold ``???``. ``OmegaConf.missing_keys`` follows interpolations too, and trips over broken ones."""
     for name in map(str, node):
         if OmegaConf.is_missing(node, name):
             yield f"{prefix}{name}"

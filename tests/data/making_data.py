@@ -24,9 +24,7 @@ def build(name: str, augmentation: str = "none", **changes: Any) -> DataModule:
     data.pop("defaults", None)
     data.update(changes)
     augment = OmegaConf.load(CONF / "augmentation" / f"{augmentation}.yaml")
-    return instantiate(
-        OmegaConf.create({"seed": 0, "data": data, "augmentation": augment}).data, _convert_="all"
-    )
+    return instantiate(OmegaConf.create({"seed": 0, "data": data, "augmentation": augment}).data, _convert_="all")
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -36,9 +34,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
 
 
-def write_mnist(
-    folder: Path, suffix: str = "", train: int = 60, test: int = 20, num_classes: int = 10
-) -> None:
+def write_mnist(folder: Path, suffix: str = "", train: int = 60, test: int = 20, num_classes: int = 10) -> None:
     generator = np.random.default_rng(0)
     for stem, size in (("train", train), ("t10k", test)):
         write_idx(folder / f"{stem}-images-idx3-ubyte{suffix}", generator.integers(0, 256, (size, 28, 28)))

@@ -42,9 +42,7 @@ def test_sample_is_alone_in_its_batch(name: str) -> None:
     assert not torch.equal(together, PICTURES)
     assert torch.equal(together, augment(**arguments))
     some = torch.tensor([40, 3, 17])
-    torch.testing.assert_close(
-        augment(PICTURES[some], KEYS[some], **arguments), together[some], rtol=0, atol=1e-6
-    )
+    torch.testing.assert_close(augment(PICTURES[some], KEYS[some], **arguments), together[some], rtol=0, atol=1e-6)
 
 
 def test_key_decides() -> None:
@@ -69,9 +67,7 @@ def test_shift_moves_by_whole_pixels_within_its_range() -> None:
     padded = F.pad(PICTURES, (4, 4, 4, 4))
     found = set()
     for number in range(64):
-        windows = {
-            (dy, dx): padded[number, :, dy : dy + 32, dx : dx + 32] for dy in range(9) for dx in range(9)
-        }
+        windows = {(dy, dx): padded[number, :, dy : dy + 32, dx : dx + 32] for dy in range(9) for dx in range(9)}
         matches = [offset for offset, window in windows.items() if torch.equal(window, moved[number])]
         assert len(matches) == 1
         found.add(matches[0])

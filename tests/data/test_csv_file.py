@@ -157,9 +157,7 @@ def test_kinds_of_target(write_csv: Write, cells: Any, kind: str, names: list[st
         ("x,y\n1,0.5\n2,0.7\n", {"target": "y"}, r"has 1 sample\(s\)"),
     ],
 )
-def test_refusals(
-    write_csv: Write, tmp_path: Path, text: str | None, changes: dict[str, Any], message: str
-) -> None:
+def test_refusals(write_csv: Write, tmp_path: Path, text: str | None, changes: dict[str, Any], message: str) -> None:
     path = tmp_path / "nowhere.csv" if text is None else write_csv(text)
     with pytest.raises(DataError, match=f"(?s){message}") as caught:
         load(path, **changes)

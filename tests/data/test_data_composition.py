@@ -24,8 +24,7 @@ def conf(tmp_path: Path) -> Path:
         for name in names:
             (tmp_path / group / f"{name}.yaml").write_text(f"name: {name}\n")
     (tmp_path / "train.yaml").write_text(
-        "seed: 3\n"
-        "defaults: [_self_, task: classification, loss: cross_entropy, augmentation: none, data: digits]\n"
+        "seed: 3\ndefaults: [_self_, task: classification, loss: cross_entropy, augmentation: none, data: digits]\n"
     )
     return tmp_path
 

@@ -19,9 +19,7 @@ from netyard.errors import ConfigError, DataError
 
 
 def folder(root: Path, **changes: Any) -> DataModule:
-    return build(
-        "image_folder", **{"root": str(root), "image_size": 16, "batch_size": 6, "num_workers": 0, **changes}
-    )
+    return build("image_folder", **{"root": str(root), "image_size": 16, "batch_size": 6, "num_workers": 0, **changes})
 
 
 def names(data: DataModule, part: str) -> list[str]:
@@ -173,9 +171,7 @@ def test_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     for side in (8_000, 12_000, 60_000):  # below Pillow's warning, below its error, above it
         header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
         path = tmp_path / "bomb.png"
-        path.write_bytes(
-            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-        )
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
         with pytest.raises(DataError, match=r"bomb\.png"):
             read_square(path, 8, CentreBox(1.0))
 
@@ -203,36 +199,28 @@ def test_every_mode_becomes_the_same_colours(tmp_path: Path, mode: str) -> None:
         picture, expected = Image.new("RGB", (10, 10), colour).convert(mode), list(colour)
     picture.save(path)
     pixels = read_square(path, 8, CentreBox(1.0))
-    assert (
-        pixels.shape == (8, 8, 3) and abs(pixels[4, 4].astype(int) - expected).max() <= 3
-    )  # palettes are coarse
+    assert pixels.shape == (8, 8, 3) and abs(pixels[4, 4].astype(int) - expected).max() <= 3  # palettes are coarse
 
 
 def test_orientation_of_the_camera_is_undone(tmp_path: Path) -> None:
-    upright = Image.fromarray(
-        np.repeat(np.array([[255], [0]], np.uint8), 100, axis=1).repeat(30, axis=0)
-    ).convert("RGB")
+    upright = Image.fromarray(np.repeat(np.array([[255], [0]], np.uint8), 100, axis=1).repeat(30, axis=0)).convert(
+        "RGB"
+    )
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera lay on its side: turn clockwise to see it upright
     upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.jpg", exif=exif, quality=95)
     upright.save(tmp_path / "upright.jpg", quality=95)
     for choose in (CentreBox(0.8), RandomBox((0.2, 0.9), [0.3, 0.6, 0.1, 0.7] * 10)):
-        turned, straight = (
-            read_square(tmp_path / f"{name}.jpg", 16, choose) for name in ("turned", "upright")
-        )
+        turned, straight = (read_square(tmp_path / f"{name}.jpg", 16, choose) for name in ("turned", "upright"))
         assert abs(turned.astype(int) - straight).max() <= 6
 
 
-def test_small_squares_of_large_jpegs_are_decoded_small(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_small_squares_of_large_jpegs_are_decoded_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ramp = np.linspace(0, 255, 640, dtype=np.uint8)
     Image.fromarray(np.tile(ramp, (480, 1))).convert("RGB").save(tmp_path / "large.jpg", quality=95)
     decoded = []
     resize = Image.Image.resize
-    monkeypatch.setattr(
-        Image.Image, "resize", lambda self, *a, **k: decoded.append(self.size) or resize(self, *a, **k)
-    )
+    monkeypatch.setattr(Image.Image, "resize", lambda self, *a, **k: decoded.append(self.size) or resize(self, *a, **k))
     small = read_square(tmp_path / "large.jpg", 32, CentreBox(1.0))
     assert decoded[0] == (80, 60)
     expected = np.linspace(80, 560, 32) / 640 * 255

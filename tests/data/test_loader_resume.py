@@ -105,9 +105,7 @@ def test_augmented_pictures_are_the_same_after_a_resume(tmp_path: Path) -> None:
 
 def test_folders_resume_alike_with_any_number_of_workers(tmp_path: Path, picture_folder: Path) -> None:
     def data(num_workers: int) -> DataModule:
-        return build(
-            "image_folder", root=str(picture_folder), image_size=16, batch_size=5, num_workers=num_workers
-        )
+        return build("image_folder", root=str(picture_folder), image_size=16, batch_size=5, num_workers=num_workers)
 
     whole = fit(data(0), save_after={7: tmp_path / "7.ckpt"}, max_epochs=2)
     assert fit(data(2), max_epochs=2) == whole

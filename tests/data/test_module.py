@@ -71,10 +71,7 @@ def test_parts_are_every_sample_once(name: str) -> None:
 @pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer"])
 def test_classes_keep_their_shares(name: str) -> None:
     data = build(name)
-    shares = [
-        torch.bincount(data.split(part).y, minlength=data.num_classes) / len(data.split(part))
-        for part in PARTS
-    ]
+    shares = [torch.bincount(data.split(part).y, minlength=data.num_classes) / len(data.split(part)) for part in PARTS]
     assert (shares[0] - shares[1]).abs().max() < 0.07
     assert (shares[0] - shares[2]).abs().max() < 0.02
 

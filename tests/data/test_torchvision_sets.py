@@ -49,8 +49,7 @@ def test_official_test_part_is_not_touched(tmp_path: Path) -> None:
 
 def test_mirror_images_where_they_are_the_same_class() -> None:
     flips = {
-        name: build(name, "standard").augmentation.flip
-        for name in ("mnist", "fashion_mnist", "cifar10", "digits")
+        name: build(name, "standard").augmentation.flip for name in ("mnist", "fashion_mnist", "cifar10", "digits")
     }
     assert flips == {"mnist": False, "fashion_mnist": True, "cifar10": True, "digits": False}
 
@@ -58,9 +57,7 @@ def test_mirror_images_where_they_are_the_same_class() -> None:
 @pytest.mark.parametrize(
     ("name", "num_classes", "sizes"), [("cifar10", 10, [45, 5, 10]), ("cifar100", 100, [9, 1, 10])]
 )
-def test_cifar(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, num_classes: int, sizes: list[int]
-) -> None:
+def test_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, num_classes: int, sizes: list[int]) -> None:
     monkeypatch.setattr(torchvision.datasets.cifar, "check_integrity", lambda *_: True)  # of small stand-ins
     write_cifar(tmp_path, num_classes)
     data = build(name, root=str(tmp_path), batch_size=4)

@@ -38,7 +38,7 @@ def outputs_of(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_count_is_the_published_one(build: Build, name: str) -> None:
-    """timm's and torchvision's as the libraries print them; inception_v2's agrees with pretrainedmodels and pytorchcv."""
+    """timm's and torchvision's as they print them; inception_v2's agrees with pretrainedmodels and pytorchcv."""
     with torch.device("meta"):
         net = build(name, 3, 224, 1000)
     assert sum(parameter.numel() for parameter in net.parameters()) == parameters()[name]

@@ -6,7 +6,7 @@ from lightning import Callback, LightningModule, Trainer
 
 
 class Unfreeze(Callback):
-    """Calls the net's ``unfreeze()`` when ``epoch`` begins, counted from 0: what ``model.freeze`` held is trained too."""
+    """Calls the net's ``unfreeze()`` when ``epoch`` begins, counted from 0: what ``model.freeze`` held learns too."""
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
