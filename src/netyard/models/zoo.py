@@ -31,6 +31,7 @@ class ZooNet(nn.Module):
     A small image means, as the family file says:
 
     * ``early_strides``: the layers that halve the image first are made to keep its size, as many as needed;
+      below ``tiny_size`` only the first, where more would cost time and gain nothing;
     * ``minimum_size``: below it the batch is enlarged on the device; with ``probe_size`` the size is asked of
       timm;
     * ``fold``: a pool that would only repeat a small map is folded into the linear layer behind it.
@@ -69,6 +70,7 @@ class ZooNet(nn.Module):
         auxiliary_weight: float = 0.0,
         auxiliary_map_size: int = 1,
         early_strides: Sequence[str] = (),
+        tiny_size: int = 0,
         minimum_size: int = 1,
         batch_norm_momentum: float | None = None,
         probe_size: bool = False,
@@ -107,7 +109,7 @@ class ZooNet(nn.Module):
         is_native = state is not None and not misfits(network, state, heads)
         if state is not None and is_native:
             load(network, state, heads, source=f"model.pretrained={pretrained}")
-        early = early_strides[: num_kept(size, len(early_strides))]
+        early = early_strides[: 1 if size < tiny_size else num_kept(size, len(early_strides))]
         keep_early_size(network, early, shrink_weights=is_native or pretrained is True)
         if fold:
             pool, linear = fold
