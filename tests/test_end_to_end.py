@@ -1,0 +1,183 @@
+"""Every name that is listed trains, validates, tests and writes its results, on the data and in the time of a test."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from netyard import catalog
+
+FAST = ("trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=3", "logger=none")
+# On two cores a step of these takes seconds; a small sibling of each family runs always.
+SMALL = {
+    *(
+        "perceptron",
+        "mlp",
+        "mlp_tiny",
+        "mlp_table",
+        "mlp_image",
+        "cnn",
+        "cnn_tiny",
+        "lenet5",
+        "resnet_tiny",
+        "resnet18",
+    ),
+    *("densenet_tiny", "efficientnet_tiny", "mobilenet_tiny", "mobilenet_v3_small", "timm_tiny"),
+}
+MODELS = [name if name in SMALL else pytest.param(name, marks=pytest.mark.slow) for name in catalog.options("model")]
+REGRESSION = {"mse", "mae", "huber"}
+
+
+def test_the_default_learns_the_digits(train) -> None:
+    ran = train()
+    assert ran.code == 0, ran.err
+    assert ran.json("results.json")["metrics"]["test/accuracy"] >= 0.95
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_runs(train, name: str) -> None:
+    # Two samples a batch: the largest networks take long for each, and batch norm needs two.
+    size = (
+        "data.batch_size=2",
+        "trainer.limit_train_batches=1",
+        "trainer.limit_val_batches=1",
+        "trainer.limit_test_batches=1",
+    )
+    ran = train(f"model={name}", *FAST[:2], "logger=none", *size, "data.eval_batch_size=2")
+    assert ran.code == 0, ran.err
+    assert ran.json("results.json")["model"] == name
+
+
+@pytest.mark.parametrize("name", catalog.options("optimizer"))
+def test_every_optimizer_learns(train, name: str) -> None:
+    ran = train(f"optimizer={name}", "logger=none")
+    assert ran.code == 0, ran.err
+    assert ran.json("results.json")["metrics"]["test/accuracy"] > 0.85
+
+
+@pytest.mark.parametrize("name", catalog.options("scheduler"))
+def test_every_scheduler_runs(train, name: str) -> None:
+    ran = train(f"scheduler={name}", "model=mlp_tiny", "trainer.max_epochs=2", "logger=none")
+    assert ran.code == 0, ran.err
+    assert ran.json("results.json")["steps"] == 40
+
+
+@pytest.mark.parametrize("name", catalog.options("loss"))
+def test_every_loss_runs(train, name: str) -> None:
+    data = "diabetes" if name in REGRESSION else "breast_cancer"
+    ran = train(f"loss={name}", "model=mlp_table", f"data={data}", "trainer.max_epochs=2", "logger=none")
+    assert ran.code == 0, ran.err
+    metrics = ran.json("results.json")["metrics"]
+    assert {"test/mae", "test/rmse"} <= set(metrics) if data == "diabetes" else metrics["test/accuracy"] > 0.8
+
+
+@pytest.mark.parametrize("name", catalog.options("augmentation"))
+def test_every_augmentation_runs(train, name: str) -> None:
+    ran = train(f"augmentation={name}", "model=cnn_tiny", *FAST)
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer"])
+def test_every_table_is_learned(train, name: str) -> None:
+    ran = train(f"data={name}", "logger=none")
+    assert ran.code == 0, ran.err
+    assert ran.json("results.json")["metrics"]["test/accuracy"] >= 0.9
+
+
+def test_diabetes_is_predicted_better_than_by_its_mean(train) -> None:
+    ran = train("data=diabetes", "logger=none", "callbacks=[default,early_stopping]")
+    assert ran.code == 0, ran.err
+    results = ran.json("results.json")
+    assert results["task"] == "regression"
+    assert results["metrics"]["test/rmse"] < 70  # the standard deviation of the targets is 77
+
+
+@pytest.mark.parametrize("sizes", [(1, 28), (3, 32)], ids=str)
+def test_fake_images_of_any_size(train, sizes: tuple[int, int]) -> None:
+    channels, side = sizes
+    ran = train(
+        "data=fake", f"data.channels={channels}", f"data.image_size={side}", "data.size=96", "model=lenet5", *FAST
+    )
+    assert ran.code == 0, ran.err
+
+
+def test_a_folder_of_images(train, tmp_path: Path) -> None:
+    for label, colour in (("red", (200, 30, 30)), ("blue", (30, 30, 200))):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for number in range(20):
+            noise = np.random.default_rng(number).integers(-20, 20, (24, 32, 3))
+            Image.fromarray((noise + colour).astype(np.uint8)).save(tmp_path / "photos" / label / f"{number}.png")
+    folder = ("data=image_folder", f"data.root={tmp_path / 'photos'}", "data.image_size=16", "data.batch_size=8")
+    ran = train(*folder, "data.num_workers=0", "model=cnn_tiny", "trainer.max_epochs=2")
+    assert ran.code == 0, ran.err
+    assert ran.json("results.json")["metrics"]["test/accuracy"] >= 0.5
+
+
+def test_a_csv_file_of_either_kind(train, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [(a, b, "up" if a + b > 0 else "down", 3 * a - b) for a, b in rng.normal(size=(200, 2)).round(4)]
+    path = tmp_path / "table.csv"
+    lines = ["a,b,kind,value", *(f"{a},{b},{kind},{value:.4f}" for a, b, kind, value in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    ran = train("data=csv", f"data.path={path}", "data.target=kind", "trainer.max_epochs=10", path=tmp_path / "kind")
+    assert ran.code == 0, ran.err
+    assert ran.json("results.json")["metrics"]["test/accuracy"] > 0.8
+    words = (
+        "data=csv",
+        f"data.path={path}",
+        "data.target=value",
+        "task=regression",
+        "loss=mse",
+        "trainer.max_epochs=10",
+    )
+    ran = train(*words, path=tmp_path / "value")
+    assert ran.code == 0, ran.err
+    assert ran.json("results.json")["metrics"]["test/rmse"] < 1.0
+
+
+def test_fashion_mnist_as_debian_lays_it_down(train, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 120), ("t10k", 40)):
+        labels = np.arange(count, dtype=np.uint8) % 10
+        images = rng.integers(0, 40, (count, 28, 28), dtype=np.uint8) + (labels * 20)[:, None, None].astype(np.uint8)
+        for name, magic, array in (
+            (f"{part}-images-idx3-ubyte", 2051, images),
+            (f"{part}-labels-idx1-ubyte", 2049, labels),
+        ):
+            header = struct.pack(f">{1 + array.ndim}I", magic, *array.shape)
+            (tmp_path / f"{name}.gz").write_bytes(gzip.compress(header + array.tobytes()))
+    ran = train(
+        "data=fashion_mnist",
+        f"data.root={tmp_path}",
+        "data.batch_size=16",
+        "model=mlp_tiny",
+        *FAST,
+        path=tmp_path / "run",
+    )
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.slow
+def test_the_command_of_the_house(train) -> None:
+    """`python train.py model=resnet50 optimizer=adam`, a fifth of it."""
+    ran = train("model=resnet50", "optimizer=adam", "trainer.max_epochs=1")
+    assert ran.code == 0, ran.err
+    assert ran.json("results.json")["steps"] == 20
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(command, tmp_path: Path) -> None:
+    words = ("model=mlp_tiny", "trainer.max_epochs=2", "logger=none")
+    one = command("train.py", *words, f"hydra.run.dir={tmp_path / 'one'}", path=tmp_path / "one")
+    two = command("train.py", *words, "trainer=ddp_cpu", f"hydra.run.dir={tmp_path / 'two'}", path=tmp_path / "two")
+    assert (one.code, two.code) == (0, 0), two.err
+    scores = [ran.json("results.json") for ran in (one, two)]
+    assert scores[0]["steps"] == scores[1]["steps"]
+    for name in ("test/accuracy", "test/loss", "val/accuracy"):
+        assert scores[1]["metrics"][name] == pytest.approx(scores[0]["metrics"][name], abs=1e-4), name
+    assert two.out.count("epoch   0") == 1, "one process speaks"
