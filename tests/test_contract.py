@@ -86,7 +86,8 @@ def test_a_run_leaves_what_the_contract_says(finished) -> None:
 
 
 def test_the_closing_lines_say_what_to_type_next(finished) -> None:
-    assert f"netyard evaluate run={finished.path}" in finished.out.splitlines()[-1]
+    *_, last = finished.out.splitlines()
+    assert last.startswith("test again") and last.endswith(f"netyard evaluate run={finished.path}")
     assert "test/accuracy" in finished.out
     assert finished.err == ""
 

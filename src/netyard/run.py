@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import platform
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 
 # Below this many multiply-adds a batch, a second thread waits longer than it works; measured in docs/log.md.
 WORK_FOR_TWO_THREADS = 50e6
+ALL_THREADS = torch.get_num_threads()  # jobs of a sweep share the process, and the last one may have had fewer
 
 
 def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float | None:
@@ -71,7 +74,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     try:
         trainer.fit(task, datamodule=data, ckpt_path=str(run_dir.last) if config["resume"] else None)
     except Interrupted:
-        log.info("stopped; continue with: python train.py resume=%s", run_dir.path)
+        log.info("stopped; continue with: %s train.py resume=%s", _here("python"), run_dir.path)
         raise
     fit_ended = time.perf_counter()
 
@@ -108,8 +111,8 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         run_dir.mark("completed")
         _show(f"{choices['model']} on {choices['data']}", results)
         log.info("results     %s", run_dir.path / "results.json")
-        log.info("dashboard   tensorboard --logdir %s", run_dir.path)
-        log.info("test again  netyard evaluate run=%s", run_dir.path)
+        log.info("dashboard   %s --logdir %s", _here("tensorboard"), run_dir.path)
+        log.info("test again  %s evaluate run=%s", _here("netyard"), run_dir.path)
     return best.best_value
 
 
@@ -236,12 +239,11 @@ def _require_device(trainer: DictConfig) -> None:
 
 
 def _set_threads(threads: int | str, net: nn.Module, data: Mapping[str, Any]) -> int:
-    """Give torch the threads asked for; ``auto`` gives a small network one."""
+    """Give torch the threads asked for; ``auto`` gives a small network one, any other what torch had at the start."""
     if threads == "auto":
-        if _multiply_adds(net, data) * data["batch_size"] < WORK_FOR_TWO_THREADS:
-            torch.set_num_threads(1)
-    else:
-        torch.set_num_threads(int(threads))
+        small = _multiply_adds(net, data) * data["batch_size"] < WORK_FOR_TWO_THREADS
+        threads = 1 if small else ALL_THREADS
+    torch.set_num_threads(int(threads))
     return torch.get_num_threads()
 
 
@@ -260,6 +262,14 @@ def _device_name(trainer: L.Trainer) -> str:
     device = trainer.strategy.root_device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name
+
+
+def _here(program: str) -> str:
+    """How to call a program of this environment from here: by name, or by path where it is not activated."""
+    beside = Path(sys.executable).parent / program
+    if shutil.which(program) == str(beside) or not beside.exists():
+        return program
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 def _git_revision() -> str:

@@ -38,9 +38,14 @@ class Progress(Callback):
         self._task: TaskID | None = None
         self._samples, self._began = 0, 0.0
 
+    @property
+    def rate(self) -> float:
+        """Samples a second since training began, over all devices, validation and checkpoints included."""
+        return self._samples / max(time.perf_counter() - self._began, 1e-9)
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._samples, self._began = 0, time.perf_counter()
-        console = Console()
+        console = Console(soft_wrap=True)  # lines printed above the bar are not cut at its width
         if not trainer.is_global_zero or not console.is_terminal:
             return
         steps = trainer.max_steps if trainer.max_steps > 0 else math.inf
@@ -51,10 +56,9 @@ class Progress(Callback):
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
             TextColumn("{task.completed}/{task.total} steps"),
-            TextColumn("{task.fields[rate]} samples/s"),
+            _Rate(self),
             TimeElapsedColumn(),
             _Remaining(),
-            TextColumn("{task.fields[score]}"),
             console=console,
             transient=True,
         )
@@ -63,8 +67,6 @@ class Progress(Callback):
             total=None if math.isinf(steps) else int(steps),
             completed=trainer.fit_loop.epoch_loop.batch_progress.total.processed,
             epoch=trainer.current_epoch,
-            rate="-",
-            score="",
         )
         self._bar.start()
 
@@ -76,16 +78,15 @@ class Progress(Callback):
             self._bar.advance(self._task)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        rate = self._samples / (time.perf_counter() - self._began)
         score = _summary(trainer.callback_metrics)
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, epoch=trainer.current_epoch + 1, rate=f"{rate:,.0f}", score=score)
+            self._bar.update(self._task, epoch=trainer.current_epoch + 1)
         if trainer.is_global_zero:
             log.info(
                 "epoch %3d  step %6d  %9s samples/s  %s",
                 trainer.current_epoch,
                 trainer.global_step,
-                f"{rate:,.0f}",
+                f"{self.rate:,.0f}",
                 score,
             )
 
@@ -96,6 +97,17 @@ class Progress(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self.on_train_end(trainer, pl_module)
+
+
+class _Rate(ProgressColumn):
+    """Samples a second since training began, over all devices."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self.progress = progress
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{self.progress.rate:,.0f} samples/s")
 
 
 class _Remaining(ProgressColumn):
