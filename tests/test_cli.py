@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from netyard import cli
 
@@ -62,6 +64,24 @@ def test_tab_completion_knows_the_families_without_torch(tmp_path: Path) -> None
     assert set(done.stdout.split()) == {"model=resnet18", "model=resnet101", "model=resnet152"}, done.stderr
 
 
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, Path]:
+    """Things of the user's that are not as they should be."""
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "nowhere.yaml").write_text("_target_: nowhere.Net\n", encoding="utf-8")
+    (tmp_path / "table.csv").write_text("size,price\n1,2\n2,4\n", encoding="utf-8")
+    for folder in ("folder", "broken"):
+        for label in ("cat", "dog"):
+            (tmp_path / folder / label).mkdir(parents=True)
+            for number in range(10):
+                Image.new("RGB", (16, 16), (25 * number, 0, 0)).save(tmp_path / folder / label / f"{number}.png")
+    (tmp_path / "folder" / "empty_class").mkdir()
+    for number in range(10):
+        (tmp_path / "broken" / "dog" / f"{number}.png").unlink()
+        (tmp_path / "broken" / "dog" / f"{number}_broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    return {name.upper(): tmp_path / name for name in ("conf", "folder", "broken")} | {"TABLE": tmp_path / "table.csv"}
+
+
 @pytest.mark.parametrize(
     ("overrides", "code", "words"),
     [
@@ -108,17 +128,22 @@ def test_tab_completion_knows_the_families_without_torch(tmp_path: Path) -> None
         (["model=nowhere", "--config-dir=CONF"], 2, ["nowhere", "_target_"]),
         (["data=csv", "data.path=missing.csv", "data.target=y"], 3, ["missing.csv", "data.path"]),
         (["data=image_folder", "data.root=nowhere"], 3, ["nowhere", "data.root"]),
+        (["loss=hinge", "augmentation=mixup"], 2, ["soft targets", "try loss=cross_entropy"]),
+        (["data=csv", "data.path=TABLE", "data.target=pric"], 3, ["no column 'pric'", "try data.target=price"]),
+        (["data=image_folder", "data.root=FOLDER", "data.num_workers=0"], 3, ["empty_class"]),
+        (["data=image_folder", "data.root=BROKEN", "data.num_workers=0", "model=cnn_tiny"], 3, ["broken.png"]),
+        (["data=cifar10"], 3, ["CIFAR10 is not in", "type:", "data.root=FOLDER"]),
         (["trainer=gpu"], 5, ["no CUDA device", "try trainer=cpu"]),
         (["resume=nowhere"], 4, ["nowhere is not a run directory", "outputs/"]),
         (["model.pretrained=nowhere.pt", "model=resnet18"], 2, ["nowhere.pt"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
-def test_a_mistake_is_answered_in_three_parts(train, tmp_path, overrides, code, words) -> None:
-    (tmp_path / "conf" / "model").mkdir(parents=True)
-    (tmp_path / "conf" / "model" / "nowhere.yaml").write_text("_target_: nowhere.Net\n", encoding="utf-8")
+def test_a_mistake_is_answered_in_three_parts(train, tmp_path, monkeypatch, places, overrides, code, words) -> None:
+    monkeypatch.setenv("NETYARD_DATA", str(tmp_path / "data"))
     ran = train(
-        *(text.replace("CONF", str(tmp_path / "conf")) for text in overrides), f"hydra.run.dir={tmp_path / 'run'}"
+        *(re.sub("[A-Z]{4,}$", lambda found: str(places[found[0]]), text) for text in overrides),
+        f"hydra.run.dir={tmp_path / 'run'}",
     )
     assert ran.code == code, ran.err
     assert "Traceback" not in ran.err or any(text.startswith("debug=") for text in overrides)

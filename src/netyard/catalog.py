@@ -93,8 +93,9 @@ def headline(group: str, name: str) -> str:
     """The comment that opens the file of an option."""
     family = family_of(name) if group == "model" else None
     path = conf_dir() / ("family" if family else group) / f"{family or name}.yaml"
-    first = path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
-    return first.removeprefix("#").strip() if first.startswith("#") else ""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    comments = (line.removeprefix("#").strip() for line in lines if line.startswith("#"))
+    return next((comment for comment in comments if not comment.startswith("@package")), "")
 
 
 @cache

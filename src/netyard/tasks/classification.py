@@ -80,6 +80,11 @@ class Classification(LightningModule):
         self.mistakes: Mistakes | None = None
         self._auroc = MulticlassAUROC(num_outputs)
 
+    def setup(self, stage: str) -> None:
+        augmentation = getattr(self.trainer.datamodule, "augmentation", None)
+        if stage == "fit" and getattr(augmentation, "mixes", False):
+            check_classification_loss(self.loss, self.num_outputs, soft_targets=True)
+
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)
 
