@@ -181,3 +181,17 @@ def test_two_processes_train_as_one(command, tmp_path: Path) -> None:
     for name in ("test/accuracy", "test/loss", "val/accuracy"):
         assert scores[1]["metrics"][name] == pytest.approx(scores[0]["metrics"][name], abs=1e-4), name
     assert two.out.count("epoch   0") == 1, "one process speaks"
+
+
+def test_overfitting_learns_the_same_batches_by_heart(train) -> None:
+    ran = train("debug=overfit", "logger=none")
+    assert ran.code == 0, ran.err
+    last = (ran.path / "metrics.csv").read_text().splitlines()[-1].split(",")
+    header = (ran.path / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert float(last[header.index("train/accuracy")]) == 1.0
+
+
+def test_profiling_says_where_the_time_goes(train) -> None:
+    ran = train("debug=profile", "model=mlp_tiny")
+    assert ran.code == 0, ran.err
+    assert "run_training_epoch" in (ran.path / "train.log").read_text()
