@@ -203,3 +203,37 @@ def test_the_big_one_counts_its_published_parameters(train) -> None:
     assert ran.code == 0, ran.err
     assert ran.json("results.json")["parameters"] == 25_557_032
     assert ran.json("results.json")["steps"] == 2
+
+
+def test_evaluate_takes_overrides_and_other_data(finished, capsys: pytest.CaptureFixture[str]) -> None:
+    where = f"run={finished.path}"
+    assert cli.main(["evaluate", where, "data.eval_batch_size=7", "trainer=cpu"]) == 0
+    assert f"{finished.json('results.json')['metrics']['test/accuracy']:.4f}" in capsys.readouterr().out
+    assert cli.main(["evaluate", where, "data=fake", "data.channels=1", "data.image_size=8", "data.size=64"]) == 0
+    assert cli.main(["evaluate", where, "data=fake"]) == 2
+    assert "does not fit the data" in capsys.readouterr().err
+    assert cli.main(["evaluate", where, "data=breast_cancer"]) == 2
+    assert "trained for 10 outputs, and the data wants 2" in capsys.readouterr().err
+
+
+def test_a_network_of_the_users_own(train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    (tmp_path / "own" / "model").mkdir(parents=True)
+    (tmp_path / "own" / "own_net.py").write_text(
+        "from torch import nn\n\n\nclass Net(nn.Sequential):\n    def __init__(self, width, num_outputs):\n"
+        "        super().__init__(nn.Flatten(), nn.LazyLinear(width), nn.ReLU(), nn.LazyLinear(num_outputs))\n"
+    )
+    (tmp_path / "own" / "model" / "mine.yaml").write_text(
+        "_target_: own_net.Net\nwidth: 8\nnum_outputs: ${task.num_outputs}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "own"))
+    ran = train("model=mine", "debug=smoke", f"--config-dir={tmp_path / 'own'}", f"hydra.run.dir={tmp_path / 'run'}")
+    assert ran.code == 0, ran.err
+    assert ran.json("results.json")["parameters"] == 64 * 8 + 8 + 8 * 10 + 10
+    assert cli.main(["evaluate", f"run={tmp_path / 'run'}"]) == 0, "the checkpoint says what to build"
+
+
+def test_a_mistyped_sweep_leaves_no_directory(command, tmp_path: Path) -> None:
+    ran = command("train.py", "-m", "optimzer=adam,sgd")
+    assert ran.code == 2
+    assert "did you mean 'optimizer'" in ran.err
+    assert not list((tmp_path / "outputs").rglob("multirun.yaml"))

@@ -15,13 +15,14 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog, journal, listing, schema
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, SweepError
 from netyard.explain import did_you_mean, explain
-from netyard.rundir import RunDir, is_main_process, unclaimed
+from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 
 HELP = """\
 One experiment: a network, trained on data, tested, written down.
@@ -95,6 +96,8 @@ def train(arguments: Sequence[str] | None = None) -> int:
         hydra.main(version_base="1.3", config_path=str(catalog.conf_dir()), config_name="train")(_job)()
         return 0
     except Exception as error:
+        for path in claimed():
+            remove_if_empty(path)
         return _failed(error, overrides)
     finally:
         journal.stop()
@@ -110,11 +113,14 @@ def evaluate(arguments: Sequence[str]) -> int:
         )
         return 0 if {"-h", "--help"} & {*arguments} else ConfigError.exit_code
     run_dir = RunDir(path)
-    cfg, choices = compose([*run_dir.overrides(), *(text for text in arguments if not text.startswith("run="))])
-    schema.check(cfg, choices)
+    run_dir.require()
     journal.start(None)
-    from netyard import run
+    from netyard import checkpoint, run
 
+    recorded = checkpoint.read(run_dir.best)["netyard"]
+    cfg, choices = OmegaConf.create(recorded["config"]), recorded["choices"]
+    _overlay(cfg, choices, [text for text in arguments if not text.startswith("run=")])
+    schema.check(cfg, choices)
     run.evaluate(cfg, run_dir)
     return 0
 
@@ -129,6 +135,19 @@ def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
     OmegaConf.set_struct(cfg, False)
     del cfg["hydra"]
     return cfg, choices
+
+
+def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> None:
+    """Change a recorded config as the command line changes a composed one: data=cifar10 data.batch_size=32."""
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    for override in parsed:
+        if override.key_or_group in catalog.GROUPS:
+            fresh, chosen = compose([str(override.input_line)])
+            cfg[override.key_or_group] = fresh[override.key_or_group]
+            choices[override.key_or_group] = chosen[override.key_or_group]
+    for override in parsed:
+        if override.key_or_group not in catalog.GROUPS:
+            OmegaConf.update(cfg, override.key_or_group, override.value(), force_add=False)
 
 
 def _job(cfg: DictConfig) -> float | None:

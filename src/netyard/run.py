@@ -48,8 +48,8 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     data = build(cfg.data)
     config = _with_facts(cfg, data, choices)
     task = build(config["task"])
-    parameters = count_parameters(task.net)
     threads = _set_threads(config["threads"], task.net, config["data"])
+    parameters = count_parameters(task.net)
 
     run_dir.mark("running")
     logger = _logger(config, run_dir)
@@ -122,22 +122,34 @@ def evaluate(cfg: DictConfig, run_dir: RunDir) -> dict[str, float]:
     _require_device(cfg.trainer)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = build(cfg.data)
-    _with_facts(cfg, data, {})
+    config = _with_facts(cfg, data, {})
     task = checkpoint.load(run_dir.path)
-    trainer = build(cfg.trainer, logger=False, callbacks=[], default_root_dir=str(run_dir.path))
-    try:
-        trainer.test(task, datamodule=data, verbose=False)
-    except (RuntimeError, ValueError) as error:
-        if not isinstance(error, ConfigError) and "shape" in str(error):
-            raise ConfigError(
-                f"the network of {run_dir.path} cannot read this data: {str(error).splitlines()[0]};",
-                "data of another shape wants another network;",
-                "evaluate on data like the one it was trained on.",
-            ) from error
-        raise
+    _require_fit(task, config["data"], run_dir)
+    trainer = build(config["trainer"], logger=False, callbacks=[], default_root_dir=str(run_dir.path))
+    trainer.test(task, datamodule=data, verbose=False)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     _show(str(run_dir.path), {"metrics": metrics})
     return metrics
+
+
+def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:
+    """Try one empty sample: other data may have another shape, or other classes."""
+    reason = ""
+    outputs = data.get("num_classes") or data.get("num_targets")
+    if outputs and outputs != task.num_outputs:
+        reason = f"it was trained for {task.num_outputs} outputs, and the data wants {outputs}"
+    elif data.get("input_shape"):
+        try:
+            with torch.no_grad():
+                task.net(torch.zeros(1, *data["input_shape"]))
+        except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+            reason = str(error).splitlines()[0]
+    if reason:
+        raise ConfigError(
+            f"the network of {run_dir.path} does not fit the data: {reason};",
+            "data to evaluate on must look like the data it was trained on;",
+            "try it without data=.",
+        )
 
 
 def count_parameters(net: nn.Module) -> int:

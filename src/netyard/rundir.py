@@ -11,8 +11,11 @@ import socket
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from netyard.errors import CheckpointError, PlatformError
 
@@ -45,7 +48,26 @@ def unclaimed(path: str) -> str:
                 "try hydra.run.dir=DIR or NETYARD_OUTPUTS=DIR with a folder you may write to.",
             ) from error
         else:
+            _CLAIMED.append(candidate)
             return str(candidate)
+
+
+_CLAIMED: list[Path] = []
+
+
+def claimed() -> list[Path]:
+    """The directories this process has made for itself so far."""
+    return list(_CLAIMED)
+
+
+def remove_if_empty(path: Path) -> None:
+    """Take back a directory that ``unclaimed`` made and no run was begun in, and its day's folder with it."""
+    if is_main_process():
+        with contextlib.suppress(OSError):
+            if [each.name for each in path.iterdir()] == ["multirun.yaml"]:
+                (path / "multirun.yaml").unlink()  # Hydra writes it before it composes the jobs
+            path.rmdir()
+            path.parent.rmdir()
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -110,8 +132,7 @@ class RunDir:
         if is_main_process():
             for path in set(self.path.iterdir()) - self._found:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-            with contextlib.suppress(OSError):
-                self.path.rmdir()
+            remove_if_empty(self.path)
 
     def status(self) -> dict[str, Any]:
         """What ``status.json`` says; an empty dict where there is none."""
@@ -153,23 +174,22 @@ class RunDir:
         write_atomically(path, _csv(columns, rows))
 
     def overrides(self) -> list[str]:
-        """What was typed to start the run, group choices first to last.
-
-        Raises:
-            CheckpointError: the directory is none of a run.
-        """
-        import yaml
-
+        """What was typed to start the run, first to last; see ``require`` for what it raises."""
+        self.require()
         path = self.path / ".hydra" / "overrides.yaml"
-        if not path.is_file():
+        typed = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+        return [text for text in typed if not text.startswith("resume=")]
+
+    def require(self) -> None:
+        """Raises:
+        CheckpointError: the directory is none of a run.
+        """
+        if not (self.path / ".hydra" / "overrides.yaml").is_file():
             raise CheckpointError(
                 f"{self.path} is not a run directory: {'no .hydra/ in it' if self.path.exists() else 'nothing there'};",
                 "a run directory is a folder that a run wrote;",
                 "look for yours below outputs/.",
             )
-        return [
-            text for text in yaml.safe_load(path.read_text(encoding="utf-8")) or [] if not text.startswith("resume=")
-        ]
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self.path / name
@@ -181,8 +201,6 @@ class RunDir:
 
 
 def _csv(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    from io import StringIO
-
     text = StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
