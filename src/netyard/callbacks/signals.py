@@ -50,4 +50,6 @@ class Signals(Callback):
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        signal.signal(number, self._previous.get(number) or signal.SIG_DFL)
+        # Not the handlers of before: Lightning's for SIGTERM only takes note, and KeyboardInterrupt cleans up first.
+        for each in self.HANDLED:
+            signal.signal(each, signal.SIG_DFL)
