@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,12 @@ def read(path: Path) -> dict[str, Any]:
             "check the run directory.",
         )
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch wonders at the pickle protocol of what is no pickle
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("netyard", {}), dict):
+            raise ValueError(f"a {type(checkpoint).__name__} that no run wrote")
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, LookupError, TypeError) as error:
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint: {(str(error) or type(error).__name__).splitlines()[0]};",
             "a checkpoint is a file that torch.save wrote, of tensors and plain types only;",
@@ -95,6 +100,12 @@ def load(run_dir: str | Path, which: str = "best") -> LightningModule:
         CheckpointError: see ``read``.
     """
     checkpoint = read(RunDir(run_dir).checkpoints / f"{which}.ckpt")
+    if "config" not in checkpoint.get("netyard", {}):
+        raise CheckpointError(
+            f"{run_dir} has a checkpoint that does not say what network it is of;",
+            "netyard writes the config into each of its checkpoints;",
+            "check that a run of netyard wrote it.",
+        )
     task = build(without_pretrained(checkpoint["netyard"]["config"])["task"])
     restore(task, checkpoint)
     return task.eval()

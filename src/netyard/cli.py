@@ -81,6 +81,7 @@ def train(arguments: Sequence[str] | None = None) -> int:
     overrides = [text for text in arguments if _is_override(text)]
     flags = [text for text in arguments if not _is_override(text)]
     _FAILED_JOBS.clear()
+    unclaimed.cache_clear()
     try:
         if resumed := _value(overrides, "resume"):
             overrides = _continued(RunDir(resumed), overrides)

@@ -73,11 +73,14 @@ def remove_if_empty(path: Path) -> None:
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file by a complete new one, or leave it as it was: a reader never sees half of it."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def plain(value: Any) -> Any:

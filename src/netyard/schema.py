@@ -22,13 +22,17 @@ GLOBALS = ("seed", "threads", "tags", "resume")
 
 @dataclass(frozen=True)
 class Number:
-    """The numbers a key may hold: from ``low`` to ``high``, ends included unless ``open_*`` says otherwise."""
+    """The numbers a key may hold: from ``low`` to ``high``, ends included unless ``open_*`` says otherwise.
+
+    ``share_or_count`` admits a share of something, at most 1, or a whole number of it.
+    """
 
     low: float
     high: float = math.inf
     open_low: bool = False
     open_high: bool = False
     whole: bool = False
+    share_or_count: bool = False
     example: float = 1
     also: tuple[Any, ...] = (None,)
 
@@ -37,6 +41,8 @@ class Number:
             return True
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
             return False
+        if self.share_or_count and value > 1 and not isinstance(value, int):
+            return False
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
         return above and below and math.isfinite(value)
@@ -44,6 +50,7 @@ class Number:
     def __str__(self) -> str:
         low = f"{'above' if self.open_low else 'at least'} {self.low:g}"
         high = "" if self.high == math.inf else f" and {'below' if self.open_high else 'at most'} {self.high:g}"
+        high += ", whole if above 1" if self.share_or_count else ""
         extra = "".join(f", or {value}" for value in self.also if value is not None)
         return f"a {'whole ' if self.whole else ''}number {low}{high}{extra}"
 
@@ -54,7 +61,7 @@ _share = Number(0, 1, open_low=True, open_high=True, example=0.1)
 _positive = Number(0, open_low=True, example=0.001)
 _not_negative = Number(0, example=0.0001)
 _probability = Number(0, 1, open_high=True, example=0.5)
-_limit = Number(0, open_low=True, example=10)
+_limit = Number(0, open_low=True, share_or_count=True, example=10)
 
 RULES: dict[str, Number] = {
     "lr": _positive,

@@ -11,6 +11,8 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from netyard.errors import ConfigError
+
 
 class BestAndLast(Checkpoint):
     """Writes ``last.ckpt`` at the end of every epoch, and makes it ``best.ckpt`` too when the monitor improved.
@@ -47,8 +49,18 @@ class BestAndLast(Checkpoint):
         return self.best.with_name("last.ckpt")
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        every, epochs = trainer.check_val_every_n_epoch or 1, trainer.max_epochs or -1
+        if 0 < epochs < every:
+            raise _never_validated(every, f"the run has {epochs} epoch{'s' * (epochs > 1)}")
         if trainer.is_global_zero:
             self.best.parent.mkdir(parents=True, exist_ok=True)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        # At max_steps Lightning leaves an epoch as it is; asked to stop, it validates first.
+        if trainer.global_step == trainer.max_steps:
+            trainer.should_stop = True
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validated = not trainer.sanity_checking
@@ -59,6 +71,10 @@ class BestAndLast(Checkpoint):
         self.save(trainer)
         if improved and trainer.is_global_zero:
             _link(self.last, self.best)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.best_epoch is None:
+            raise _never_validated(trainer.check_val_every_n_epoch or 1, "the run ended before")
 
     def save(self, trainer: Trainer) -> None:
         """Write ``last.ckpt`` now; every rank must call it."""
@@ -89,6 +105,14 @@ class BestAndLast(Checkpoint):
         self.best_value, self.best_epoch = value, trainer.current_epoch
         self.best_metrics = {name: each for name, each in metrics.items() if name.startswith("val/")}
         return True
+
+
+def _never_validated(every: int, why: str) -> ConfigError:
+    return ConfigError(
+        f"trainer.check_val_every_n_epoch is {every} and {why};",
+        "the best checkpoint is of an epoch that was validated;",
+        "try trainer.check_val_every_n_epoch=1.",
+    )
 
 
 def _link(source: Path, target: Path) -> None:

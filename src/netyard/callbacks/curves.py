@@ -23,27 +23,38 @@ class Curves(Callback):
         self.write_row = write_row
         self.samples, self.seconds = 0, 0.0
         self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, 0.0
+        self._logged_step = 0
+        self._validated = False
 
     @property
     def samples_per_second(self) -> float:
         return self.samples / self.seconds if self.seconds else 0.0
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # A run that resumes within an epoch does not start that epoch again.
+        self._logged_step = trainer.global_step
+        self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = False
         self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._epoch_samples += len(batch[0]) * trainer.world_size
-        if trainer.logger is not None and trainer.global_step % trainer.log_every_n_steps == 0:
-            trainer.logger.log_metrics(
-                {"lr": _lr(trainer), "train/loss_step": float(outputs["loss"])}, trainer.global_step
-            )
+        step = trainer.global_step
+        # Several batches are one step where gradients are accumulated, and Lightning divides their losses by that.
+        if trainer.logger is not None and step % trainer.log_every_n_steps == 0 and step != self._logged_step:
+            self._logged_step = step
+            loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
+            trainer.logger.log_metrics({"lr": _lr(trainer), "train/loss_step": loss}, step)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_clock()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = True
         self._started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -53,7 +64,12 @@ class Curves(Callback):
         if trainer.logger is not None:
             trainer.logger.log_metrics({"lr": _lr(trainer), "train/samples_per_second": rate}, trainer.global_step)
         if self.write_row is not None and trainer.is_global_zero:
-            metrics = {name: f"{float(value):.6g}" for name, value in sorted(trainer.callback_metrics.items())}
+            # Lightning keeps what an earlier epoch's validation said.
+            metrics = {
+                name: f"{float(value):.6g}"
+                for name, value in sorted(trainer.callback_metrics.items())
+                if self._validated or not name.startswith("val/")
+            }
             self.write_row(
                 {"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": f"{_lr(trainer):.6g}", **metrics}
             )

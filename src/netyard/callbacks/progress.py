@@ -37,6 +37,7 @@ class Progress(Callback):
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._samples, self._began = 0, 0.0
+        self._validated = False
 
     @property
     def rate(self) -> float:
@@ -77,8 +78,12 @@ class Progress(Callback):
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task)
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = True
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        score = _summary(trainer.callback_metrics)
+        score = _summary(trainer.callback_metrics, ("train/", "val/") if self._validated else ("train/",))
+        self._validated = False
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, epoch=trainer.current_epoch + 1)
         if trainer.is_global_zero:
@@ -123,7 +128,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
-def _summary(metrics: Mapping[str, Any]) -> str:
-    """Training and validation metrics, the loss first."""
+def _summary(metrics: Mapping[str, Any], stages: tuple[str, ...]) -> str:
+    """The metrics of these stages, training before validation, the loss first."""
     names = sorted(metrics, key=lambda name: (name.split("/")[0] != "train", not name.endswith("/loss"), name))
-    return "  ".join(f"{name} {float(metrics[name]):.4g}" for name in names if name.startswith(("train/", "val/")))
+    return "  ".join(f"{name} {float(metrics[name]):.4g}" for name in names if name.startswith(stages))

@@ -25,7 +25,8 @@ class Signals(Callback):
         self.received: int | None = None
         self._previous: dict[int, Any] = {}
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # After Lightning has taken SIGTERM, to which it ends the process with code 0 and no checkpoint.
         if threading.current_thread() is threading.main_thread():
             self._previous = {number: signal.signal(number, self._note) for number in self.HANDLED}
 
@@ -50,4 +51,6 @@ class Signals(Callback):
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        signal.signal(number, self._previous.get(number) or signal.SIG_DFL)
+        # Not the handlers of before: Lightning's for SIGTERM only takes note, and KeyboardInterrupt cleans up first.
+        for each in self.HANDLED:
+            signal.signal(each, signal.SIG_DFL)

@@ -18,6 +18,10 @@ class Unfreeze(Callback):
                 "it goes with a model that takes model.freeze; take unfreeze out of callbacks."
             )
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # A run that resumes within an epoch does not start that epoch again.
+        self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.current_epoch >= self.epoch:
             pl_module.net.unfreeze()

@@ -101,9 +101,8 @@ class Classification(LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if (
-            self.trainer.is_last_batch
-        ):  # not in on_train_epoch_end, which comes after the callbacks have read the metrics
+        # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
+        if self.trainer.is_last_batch or self.trainer.should_stop:
             self.means.log(self, "train")
 
     def on_validation_start(self) -> None:

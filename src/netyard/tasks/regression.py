@@ -89,9 +89,8 @@ class Regression(LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if (
-            self.trainer.is_last_batch
-        ):  # not in on_train_epoch_end, which comes after the callbacks have read the metrics
+        # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
+        if self.trainer.is_last_batch or self.trainer.should_stop:
             self._log("train")
 
     def on_validation_start(self) -> None:

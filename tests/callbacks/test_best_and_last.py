@@ -1,0 +1,125 @@
+"""best.ckpt is of the best epoch, last.ckpt of the last, and both are whole at every moment."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from netyard import checkpoint
+from netyard.callbacks.checkpoint import _link
+
+RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none", "trainer.max_epochs=5")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with (path / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def states(path: Path) -> tuple[dict, dict]:
+    return tuple(checkpoint.read(path / "checkpoints" / f"{name}.ckpt") for name in ("best", "last"))
+
+
+@pytest.mark.parametrize(("mode", "choose"), [("min", min), ("max", max)])
+def test_best_is_the_epoch_that_the_curve_says(train, mode: str, choose):
+    # With so large a rate the loss goes up and down.
+    ran = train(*RUN, "optimizer=sgd", "optimizer.lr=2", "task.monitor=val/loss", f"task.mode={mode}")
+    assert ran.code == 0, ran.err
+    losses = [float(row["val/loss"]) for row in rows(ran.path)]
+    objective = ran.json("results.json")["objective"]
+    assert objective["epoch"] == losses.index(choose(losses))
+    assert objective["value"] == pytest.approx(choose(losses), rel=1e-5)
+    best, last = states(ran.path)
+    assert (best["epoch"], last["epoch"]) == (objective["epoch"], 4)
+    assert ran.json("results.json")["metrics"]["val/loss"] == objective["value"]
+
+
+def test_best_is_left_alone_while_last_goes_on(train):
+    ran = train(*RUN, "task.monitor=val/loss", "task.mode=max")  # the first epoch is the worst, so the "best"
+    best, last = states(ran.path)
+    assert (best["epoch"], last["epoch"]) == (0, 4)
+    alone = train(*RUN, "task.monitor=val/loss", "task.mode=max", "trainer.max_epochs=1", path=ran.path.parent / "one")
+    for name, value in checkpoint.read(alone.path / "checkpoints" / "best.ckpt")["state_dict"].items():
+        assert torch.equal(value, best["state_dict"][name]), name
+
+
+def test_only_two_whole_files_are_left(train):
+    ran = train(*RUN)
+    assert {each.name for each in (ran.path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert not list(ran.path.rglob("*.tmp"))
+
+
+def test_a_checkpoint_holds_what_rebuilds_it_and_nothing_but_plain_types(train):
+    ran = train(*RUN)
+    for state in states(ran.path):  # read with weights_only=True
+        assert state["netyard"]["schema"] == checkpoint.SCHEMA
+        assert state["netyard"]["choices"]["model"] == "mlp_tiny"
+        assert state["netyard"]["config"]["model"]["hidden_sizes"] == [16]
+        assert {"state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks"} <= set(state)
+
+
+def test_a_resumed_run_remembers_how_good_the_best_was(train):
+    ran = train(*RUN, "task.monitor=val/loss", "task.mode=max", "trainer.max_epochs=2")
+    before = ran.json("results.json")["objective"]
+    again = train(f"resume={ran.path}", "trainer.max_epochs=4", path=ran.path)
+    assert again.code == 0, again.err
+    assert again.json("results.json")["objective"] == before and before["epoch"] == 0
+    best, last = states(ran.path)
+    assert (best["epoch"], last["epoch"]) == (0, 3)
+
+
+def test_only_validated_epochs_can_be_best(train):
+    ran = train(*RUN, "trainer.check_val_every_n_epoch=2", "task.monitor=val/loss", "task.mode=min")
+    assert ran.code == 0, ran.err
+    best, last = states(ran.path)
+    assert (best["epoch"], last["epoch"]) == (3, 4)
+    assert [bool(row["val/loss"]) for row in rows(ran.path)] == [False, True, False, True, False]
+
+
+@pytest.mark.parametrize("budget", ["trainer.max_epochs=2", "trainer.max_steps=3"])
+def test_a_run_that_will_never_be_validated_is_refused_with_the_reason(train, budget: str):
+    ran = train(*RUN, budget, "trainer.check_val_every_n_epoch=3")
+    assert ran.code == 2
+    assert "trainer.check_val_every_n_epoch is 3 and the run" in ran.err
+    assert "try trainer.check_val_every_n_epoch=1." in ran.err
+
+
+def test_a_run_whose_steps_end_within_an_epoch_is_validated_there(train):
+    ran = train(*RUN, "trainer.max_steps=8")  # an epoch has 5 or 6
+    assert ran.code == 0, ran.err
+    last = rows(ran.path)[-1]
+    assert last["step"] == "8" and last["train/loss"] and last["val/loss"]
+    assert float(last["val/loss"]) != float(rows(ran.path)[0]["val/loss"])
+    assert states(ran.path)[1]["global_step"] == ran.json("results.json")["steps"] == 8
+
+
+def test_a_monitor_that_nobody_logs_is_refused(train):
+    ran = train(*RUN, "task.monitor=val/f1")
+    assert ran.code == 2
+    assert "task.monitor is val/f1; validation logs" in ran.err and "val/accuracy" in ran.err
+
+
+def test_a_run_without_the_callback_is_refused(train):
+    ran = train(*RUN, "callbacks.checkpoint=null")
+    assert ran.code == 2 and "callbacks has no checkpoint" in ran.err
+
+
+def test_the_link_is_a_copy_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    last, best = tmp_path / "last.ckpt", tmp_path / "best.ckpt"
+    best.write_text("old")
+    last.write_text("new")
+    _link(last, best)
+    assert best.samefile(last)
+    last.unlink()
+    last.write_text("newer")
+
+    def refuse(*_: object) -> None:
+        raise OSError("no hard links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    _link(last, best)
+    assert best.read_text() == "newer" and not best.samefile(last)
+    assert len(list(tmp_path.iterdir())) == 2

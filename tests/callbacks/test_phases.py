@@ -1,0 +1,138 @@
+"""What changes the course of a run: stopping early, averaged weights, a backbone set free."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import lightning as L
+import pytest
+import torch
+
+from netyard import checkpoint
+from netyard.callbacks.unfreeze import Unfreeze
+
+RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none")
+IMAGES = (
+    "model=resnet_tiny",
+    "data=fake",
+    "data.size=60",
+    "data.image_size=8",
+    "data.channels=1",
+    "data.num_classes=2",
+    "data.batch_size=16",
+)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with (path / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights(path: Path, which: str = "last") -> dict[str, torch.Tensor]:
+    return checkpoint.read(path / "checkpoints" / f"{which}.ckpt")["state_dict"]
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_run_that_does_not_improve_stops_early(train, every: int):
+    ran = train(
+        *RUN,
+        "callbacks=[default,early_stopping]",
+        "callbacks.early_stopping.patience=2",
+        "optimizer.lr=1e-12",
+        "trainer.max_epochs=50",
+        f"trainer.check_val_every_n_epoch={every}",
+    )
+    assert ran.code == 0, ran.err
+    assert len(rows(ran.path)) == 3 * every == ran.json("results.json")["epochs"]
+    assert ran.json("results.json")["objective"]["epoch"] == every - 1
+
+
+def test_a_run_that_improves_does_not_stop(train):
+    common = ("task.monitor=val/loss", "task.mode=min", "trainer.max_epochs=6")
+    ran = train(*RUN, *common, "callbacks=[default,early_stopping]", "callbacks.early_stopping.patience=1")
+    assert len(rows(ran.path)) == 6
+
+
+def test_the_averaged_weights_are_validated_tested_and_saved(train, tmp_path: Path):
+    average = ("callbacks=[default,ema]", "callbacks.ema.decay=0.9", "trainer.max_epochs=3", "optimizer.lr=0.05")
+    best = ("task.monitor=val/loss", "task.mode=min")
+    ran = train(*RUN, *average, *best)
+    assert ran.code == 0, ran.err
+    raw = train(*RUN, *best, "trainer.max_epochs=3", "optimizer.lr=0.05", path=tmp_path / "raw")
+    last = checkpoint.read(ran.path / "checkpoints" / "last.ckpt")
+
+    # The trained weights are those of a run without averages; what is saved to be used are others.
+    for name, value in weights(raw.path).items():
+        assert torch.equal(last["current_model_state"][name], value), name
+        assert not torch.equal(last["state_dict"][name], value), name
+
+    # The scores are of the averages: rebuilt from the checkpoint alone, they are the same.
+    results = ran.json("results.json")
+    got = score(checkpoint.load(ran.path), ran)
+    assert got == {name: results["metrics"][name] for name in got} and {"val/loss", "test/loss"} <= set(got)
+    assert results["metrics"]["val/loss"] != raw.json("results.json")["metrics"]["val/loss"]
+
+
+def test_an_averaged_run_resumes_with_its_averages(train, tmp_path: Path):
+    average = ("callbacks=[default,ema]", "callbacks.ema.decay=0.9", "optimizer.lr=0.05")
+    ran = train(*RUN, *average, "trainer.max_epochs=2")
+    assert train(f"resume={ran.path}", "trainer.max_epochs=4", path=ran.path).code == 0
+    whole = train(*RUN, *average, "trainer.max_epochs=4", path=tmp_path / "whole")
+    for name, value in weights(whole.path).items():
+        assert torch.equal(weights(ran.path)[name], value), name
+
+
+def score(task: L.LightningModule, ran) -> dict[str, float]:
+    from netyard.build import build
+
+    config = checkpoint.read(ran.path / "checkpoints" / "best.ckpt")["netyard"]["config"]
+    trainer = L.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
+    data, found = build(config["data"]), {}
+    for stage in (trainer.validate, trainer.test):
+        stage(task, datamodule=data, verbose=False)
+        found |= {name: float(value) for name, value in trainer.callback_metrics.items()}
+    return found
+
+
+# Batch norm of a frozen backbone is in evaluation mode, as it should be.
+@pytest.mark.filterwarnings("ignore:Found .* module.s. in eval mode at the start of training")
+def test_a_frozen_backbone_learns_from_the_epoch_on_that_it_is_set_free(train, tmp_path: Path):
+    common = (*IMAGES, "trainer=cpu", "logger=none", "model.freeze=backbone")
+    unfrozen = ("callbacks=[default,unfreeze]", "callbacks.unfreeze.epoch=1")
+    ran = {
+        epochs: train(*common, *unfrozen, f"trainer.max_epochs={epochs}", path=tmp_path / f"{epochs}")
+        for epochs in (1, 2)
+    }
+    assert {each.code for each in ran.values()} == {0}, ran[2].err
+    first, second = weights(ran[1].path), weights(ran[2].path)
+    never = weights(train(*common, "trainer.max_epochs=2", path=tmp_path / "never").path)
+    head = {name for name in first if ".fc." in name}
+    assert head
+    for name in set(first) - head:
+        assert torch.equal(first[name], never[name]), name  # held, its statistics too
+    moved = {name for name in set(first) - head if not torch.equal(first[name], second[name])}
+    assert {name for name in first if name.endswith("conv1.weight")} <= moved
+    assert all(not torch.equal(first[name], never[name]) for name in head)
+
+
+def test_unfreeze_asks_for_a_model_that_can_be_frozen(train):
+    ran = train(*RUN, "callbacks=[default,unfreeze]")
+    assert ran.code == 2
+    assert "MLP has nothing frozen" in ran.err and "take unfreeze out of callbacks" in ran.err
+
+
+def test_a_run_that_resumes_within_an_epoch_is_set_free_there_too():
+    class Net(torch.nn.Module):
+        frozen = True
+
+        def unfreeze(self) -> None:
+            self.frozen = False
+
+    for epoch, frozen in ((2, True), (3, False), (4, False)):
+        task, trainer = L.LightningModule(), L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+        task.net = Net()
+        trainer.fit_loop.epoch_progress.current.completed = epoch
+        trainer.fit_loop.epoch_progress.current.processed = epoch
+        Unfreeze(3).on_train_start(trainer, task)
+        assert task.net.frozen is frozen

@@ -1,0 +1,115 @@
+"""Ctrl-C and SIGTERM, sent to a real process: in order the first time, at once the second."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from netyard import checkpoint
+from netyard.rundir import RunDir
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=4", "trainer=cpu", "logger=none")
+
+SLOW = """
+import time
+from lightning import Callback
+
+class Slow(Callback):
+    def __init__(self, seconds): self.seconds = seconds
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        with open("steps", "a") as file:
+            file.write("x")
+        time.sleep(self.seconds)
+"""
+
+
+@pytest.fixture
+def started(tmp_path: Path):
+    """Start ``train.py`` with slow steps, and wait for a few of them."""
+    (tmp_path / "slow_steps.py").write_text(SLOW)
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*overrides: str, seconds: float, steps: int) -> subprocess.Popen[str]:
+        path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+        process = subprocess.Popen(
+            [
+                *(sys.executable, str(ROOT / "train.py"), *RUN, *overrides, f"hydra.run.dir={tmp_path / 'run'}"),
+                *("+callbacks.slow._target_=slow_steps.Slow", f"+callbacks.slow.seconds={seconds}"),
+            ],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        until(lambda: process.poll() is not None or done(tmp_path) >= steps)
+        assert process.poll() is None, process.communicate()
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def done(path: Path) -> int:
+    return (path / "steps").stat().st_size if (path / "steps").exists() else 0
+
+
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "steps"), [(signal.SIGINT, 130, 5), (signal.SIGTERM, 143, 30)], ids=["SIGINT", "SIGTERM"]
+)
+def test_a_signalled_run_can_be_resumed_bit_for_bit(started, train, tmp_path: Path, number: int, code: int, steps: int):
+    process = started("trainer.max_epochs=3", "scheduler=cosine", seconds=0.06, steps=steps)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    run = tmp_path / "run"
+    assert f"stopped; continue with: python train.py resume={run}" in out
+    assert "Traceback" not in err and f"interrupted by signal {int(number)}" in err
+    assert RunDir(run).status()["state"] == "interrupted"
+    state = checkpoint.read(run / "checkpoints" / "last.ckpt")
+    assert steps <= state["global_step"] < 3 * 27
+
+    sys.path.insert(0, str(tmp_path))
+    try:
+        resumed = train(f"resume={run}", "callbacks.slow.seconds=0", path=run)
+    finally:
+        sys.path.remove(str(tmp_path))
+    assert resumed.code == 0, resumed.err
+    whole = train(*RUN, "trainer.max_epochs=3", "scheduler=cosine", path=tmp_path / "whole")
+    for name in ("best", "last"):
+        got, wanted = (checkpoint.read(each / "checkpoints" / f"{name}.ckpt") for each in (run, whole.path))
+        assert got["global_step"] == wanted["global_step"] and got["epoch"] == wanted["epoch"]
+        for key, value in wanted["state_dict"].items():
+            assert torch.equal(got["state_dict"][key], value), f"{name}: {key}"
+    assert resumed.json("results.json")["objective"] == whole.json("results.json")["objective"]
+    assert resumed.json("status.json")["state"] == "completed"
+    assert 0 < resumed.json("results.json")["throughput"]["train_samples_per_second"] < 1e7
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_second_signal_ends_the_process_at_once(started, number: int):
+    process = started(seconds=60, steps=1)
+    process.send_signal(number)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=0.5)  # the step is finished first
+    process.send_signal(number)
+    assert process.wait(timeout=5) == -number
