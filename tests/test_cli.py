@@ -155,6 +155,22 @@ def test_a_mistake_is_answered_in_three_parts(train, tmp_path, monkeypatch, plac
         assert not (tmp_path / "run").exists(), "a mistake leaves nothing behind"
 
 
+@pytest.mark.parametrize("event", [KeyboardInterrupt, SystemExit(1)], ids=repr)
+def test_ctrl_c_outside_of_training_is_an_interruption(train, monkeypatch, event) -> None:
+    from lightning import Trainer
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise event
+
+    monkeypatch.setattr(Trainer, "test", interrupted)
+    ran = train("model=mlp_tiny", "trainer.max_epochs=1")
+    assert ran.code == 130
+    assert ran.json("status.json")["state"] == "interrupted"
+    monkeypatch.undo()
+    assert train(f"resume={ran.path}").code == 0, "only the test is left to do"
+    assert ran.json("results.json")["epochs"] == 1
+
+
 def test_nearest_names_are_for_the_asking(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["evalute"]) == 2
     assert "did you mean 'evaluate'?" in capsys.readouterr().err

@@ -6,6 +6,7 @@ Knows Hydra; torch stays asleep until a run begins.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -169,6 +170,10 @@ def _job(cfg: DictConfig) -> float | None:
         if isinstance(explain(error), ConfigError | DataError | PlatformError) and not run_dir.begun and not cfg.resume:
             run_dir.discard()
         raise SystemExit(_failed(error, hydra_cfg.overrides.task)) from None
+    except (KeyboardInterrupt, SystemExit):  # Ctrl-C outside of training, which Lightning turns into the latter
+        stopped = Interrupted(signal.SIGINT)
+        _record(stopped, run_dir)
+        raise SystemExit(_failed(stopped, hydra_cfg.overrides.task)) from None
     finally:
         journal.stop()
 

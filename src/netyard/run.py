@@ -68,13 +68,13 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     log.info(
         "%s, %s parameters, on %s with %s", choices["model"], f"{parameters:,}", choices["data"], choices["optimizer"]
     )
-    log.info("%s, %d thread%s, in %s", device, threads, "" if threads == 1 else "s", run_dir.path)
+    log.info("%s, %d thread%s, in %s", device, threads, "" if threads == 1 else "s", _near(run_dir.path))
 
     fit_began = time.perf_counter()
     try:
         trainer.fit(task, datamodule=data, ckpt_path=str(run_dir.last) if config["resume"] else None)
     except Interrupted:
-        log.info("stopped; continue with: %s train.py resume=%s", _here("python"), run_dir.path)
+        log.info("stopped; continue with: %s train.py resume=%s", _here("python"), _near(run_dir.path))
         raise
     fit_ended = time.perf_counter()
 
@@ -110,9 +110,9 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         run_dir.write_results(results)
         run_dir.mark("completed")
         _show(f"{choices['model']} on {choices['data']}", results)
-        log.info("results     %s", run_dir.path / "results.json")
-        log.info("dashboard   %s --logdir %s", _here("tensorboard"), run_dir.path)
-        log.info("test again  %s evaluate run=%s", _here("netyard"), run_dir.path)
+        log.info("results     %s", _near(run_dir.path / "results.json"))
+        log.info("dashboard   %s --logdir %s", _here("tensorboard"), _near(run_dir.path))
+        log.info("test again  %s evaluate run=%s", _here("netyard"), _near(run_dir.path))
     return best.best_value
 
 
@@ -279,9 +279,12 @@ def _device_name(trainer: L.Trainer) -> str:
 def _here(program: str) -> str:
     """How to call a program of this environment from here: by name, or by path where it is not activated."""
     beside = Path(sys.executable).parent / program
-    if shutil.which(program) == str(beside) or not beside.exists():
-        return program
-    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
+    return program if shutil.which(program) == str(beside) or not beside.exists() else _near(beside)
+
+
+def _near(path: Path) -> str:
+    """The path as one would type it from here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _git_revision() -> str:
