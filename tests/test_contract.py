@@ -87,7 +87,7 @@ def test_a_run_leaves_what_the_contract_says(finished) -> None:
 
 def test_the_closing_lines_say_what_to_type_next(finished) -> None:
     *_, last = finished.out.splitlines()
-    assert last.startswith("test again") and last.endswith(f"netyard evaluate run={finished.path}")
+    assert last.startswith("test again") and last.endswith("netyard evaluate run=run"), "as one would type it from here"
     assert "test/accuracy" in finished.out
     assert finished.err == ""
 
