@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 
 import pytest
-import yaml
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
@@ -103,8 +102,5 @@ def test_numbers_of_the_families_are_numbers() -> None:
 
 
 def test_the_conf_tree_is_shipped_in_the_wheel() -> None:
-    import tomllib
-
-    project = tomllib.loads((catalog.conf_dir().parent / "pyproject.toml").read_text(encoding="utf-8"))
-    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {"conf": "netyard/conf"}
-    assert yaml.safe_load((catalog.conf_dir() / "train.yaml").read_text(encoding="utf-8"))["seed"] == 0
+    project = (catalog.conf_dir().parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert '[tool.hatch.build.targets.wheel.force-include]\n"conf" = "netyard/conf"' in project

@@ -42,6 +42,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         NetyardError: what a user can mend; see ``netyard.errors`` for the kinds.
     """
     began = time.perf_counter()
+    run_dir.mark("running")
     journal.take_over("lightning")
     _require_device(cfg.trainer)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -51,7 +52,6 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     threads = _set_threads(config["threads"], task.net, config["data"])
     parameters = count_parameters(task.net)
 
-    run_dir.mark("running")
     logger = _logger(config, run_dir)
     callbacks = build_all(config["callbacks"])
     best = _equip(callbacks, run_dir, checkpoint.describe(config, choices))
