@@ -31,7 +31,7 @@ from netyard.rundir import RunDir
 log = logging.getLogger(__name__)
 
 # Below this many multiply-adds a batch, a second thread waits longer than it works; measured in docs/log.md.
-WORK_FOR_TWO_THREADS = 50e6
+WORK_FOR_TWO_THREADS = 100e6
 ALL_THREADS = torch.get_num_threads()  # jobs of a sweep share the process, and the last one may have had fewer
 
 
