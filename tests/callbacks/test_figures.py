@@ -68,14 +68,14 @@ def test_mistakes_are_tiles_of_five_a_row(channels: int, count: int):
     torch.manual_seed(0)
     picture = mistaken_images(torch.rand(count, channels, 8, 8), [0] * count, [1] * count, ["a long name", "another"])
     rows, columns = -(-count // 5), min(count, 5)
-    assert picture.shape == (3, rows * (96 + 18 + 4) + 4, columns * (96 + 4) + 4)
+    assert picture.shape == (3, rows * (96 + 30 + 4) + 4, columns * (96 + 4) + 4)
     assert picture.dtype == torch.uint8
     grey = torch.equal(picture[0, 4:100, 4:100], picture[1, 4:100, 4:100])
     assert grey == (channels != 3)
 
 
 def test_a_single_mistake_is_a_tile():
-    assert mistaken_images(torch.rand(1, 1, 8, 8), [0], [1]).shape == (3, 96 + 18, 96)
+    assert mistaken_images(torch.rand(1, 1, 8, 8), [0], [1]).shape == (3, 96 + 30, 96)
 
 
 def test_pictures_are_shown_as_they_were_before_normalisation():

@@ -81,17 +81,18 @@ def mistaken_images(
     names: Sequence[str] | None = None,
     side: int = 96,
 ) -> Tensor:
-    """Images (K, C, H, W) in [0, 1] in a grid, each with "true → predicted" under it; (3, H, W) uint8."""
+    """Images (K, C, H, W) in [0, 1] in a grid, under each what it is and what it was taken for; (3, H, W) uint8."""
     if images.shape[1] not in (1, 3):
         images = images.mean(dim=1, keepdim=True)
     images = F.interpolate(images.expand(-1, 3, -1, -1), (side, side), mode="nearest")
     font = ImageFont.load_default(size=11)
     tiles = []
     for image, true, predicted in zip(images, labels, predictions, strict=True):
-        tile = Image.new("RGB", (side, side + 18), PAPER)
+        tile = Image.new("RGB", (side, side + 30), PAPER)
         tile.paste(Image.fromarray((image * 255).byte().permute(1, 2, 0).numpy()), (0, 0))
-        caption = " → ".join(str(names[each]) if names else str(each) for each in (true, predicted))
-        ImageDraw.Draw(tile).text((side / 2, side + 9), caption[:18], INK, font, anchor="mm")
+        truth, guess = (str(names[each]) if names else str(each) for each in (true, predicted))
+        for line, caption in enumerate((truth, f"not {guess}")):
+            ImageDraw.Draw(tile).text((side / 2, side + 8 + 13 * line), caption[:16], INK, font, anchor="mm")
         tiles.append(pil_to_tensor(tile))
     return make_grid(torch.stack(tiles), nrow=5, padding=4, pad_value=255)
 
