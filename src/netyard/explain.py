@@ -78,8 +78,6 @@ def _from_target(error: InstantiationException) -> NetyardError | None:
     cause = error.__cause__ or error.__context__
     target = str(error).partition("'")[2].partition("'")[0]
     where = str(error).partition("full_key: ")[2].strip() or target.rpartition(".")[2] or "a node of the config"
-    if isinstance(cause, NetyardError):
-        return cause
     if isinstance(cause, OSError):
         return PlatformError(str(cause))
     if isinstance(cause, ValueError):
@@ -108,8 +106,9 @@ def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError
             did_you_mean(option, error.options) or f"{group} is one of {', '.join(error.options[:12])}, ...;",
             f"try {group}={guess[0]}." if guess else f"netyard list {group} prints them all.",
         )
+    keys = _all_keys(overrides)
     for override in _parsed(overrides):
-        mistake = _unknown_key(override, overrides)
+        mistake = _unknown_key(override, keys)
         if mistake is not None:
             return mistake
     return ConfigError(
@@ -119,12 +118,11 @@ def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError
     )
 
 
-def _unknown_key(override: Override, overrides: Sequence[str]) -> ConfigError | None:
+def _unknown_key(override: Override, keys: Sequence[str]) -> ConfigError | None:
     """What is wrong with one override, if anything is: a key that does not exist, or a list without ``-m``."""
     key = override.key_or_group
     if override.is_add() or key.startswith("hydra"):
         return None
-    keys = _all_keys(overrides)
     if key in keys or key in catalog.GROUPS:
         if override.value_type in (ValueType.CHOICE_SWEEP, ValueType.SIMPLE_CHOICE_SWEEP, ValueType.GLOB_CHOICE_SWEEP):
             return ConfigError(
