@@ -30,7 +30,10 @@ MAY = {
     "losses": ({"torch", "timm"}, set()),
     "optim": ({"torch"}, set()),
     "models": ({"torch", "timm", "torchvision", "safetensors"}, {"layers"}),
-    "data": ({"torch", "torchvision", "lightning", "gymnasium", "sklearn", "numpy", "PIL", "filelock"}, {"errors"}),
+    "data": (
+        {"torch", "torchvision", "lightning", "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers"},
+        {"errors"},
+    ),
     "tasks": ({"torch", "lightning", "torchmetrics"}, {"losses", "optim"}),
     "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL"}, {"errors"}),
 }

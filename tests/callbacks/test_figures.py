@@ -86,7 +86,7 @@ def test_pictures_are_shown_as_they_were_before_normalisation():
             inputs=torch.full((1, 1, 8, 8), 2.0), labels=torch.tensor([3]), predictions=torch.tensor([5])
         ),
     )
-    shown = draw(task, SimpleNamespace(class_names=None, denormalize=lambda x: x * 0.25))["mistakes"]
+    shown = draw(task, SimpleNamespace(class_names=None, image_size=8, denormalize=lambda x: x * 0.25))["mistakes"]
     assert (shown[:, :96, :96] == 127).all()
 
 

@@ -37,7 +37,7 @@ def draw(task: Any, data: Any) -> dict[str, Tensor]:
     if getattr(task, "confusion", None) is not None:
         pictures["confusion"] = confusion_matrix(task.confusion.cpu(), names)
     mistakes = getattr(task, "mistakes", None)
-    if mistakes is not None and mistakes.inputs.ndim == 4 and len(mistakes.inputs):
+    if mistakes is not None and len(mistakes.inputs) and getattr(data, "image_size", None):
         images = data.denormalize(mistakes.inputs).clamp(0, 1).cpu()
         pictures["mistakes"] = mistaken_images(images, mistakes.labels.tolist(), mistakes.predictions.tolist(), names)
     if getattr(task, "predicted", None) is not None:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from netyard.data.augment import ImageAugmentation
-from netyard.data.loaders import Batch, EvalOrder, Shard, TensorLoader, TrainOrder, WorkerLoader
+from netyard.data.loaders import Batch, EvalOrder, Order, Shard, TensorLoader, TrainOrder, WorkerLoader
 from netyard.data.splits import TEST_SEED, holdout
 from netyard.data.tensors import Split, TensorSplit, check_finite, check_labels, moments
 from netyard.errors import ConfigError, DataError
@@ -27,7 +27,8 @@ _EVAL_SAMPLES = 1024  # ... and this many samples
 class DataModule(L.LightningDataModule):
     """Loaders of ``(x, y, key)`` that become ``(x, y)`` on the device.
 
-    x: float32, pictures (B, C, H, W) normalised by mean and std, or tables (B, num_features), standardised.
+    x: float32, pictures (B, C, H, W) normalised by mean and std, or tables (B, num_features), standardised; with
+    ``as_sequence`` pictures are read row by row (B, H, C * W) or pixel by pixel (B, H * W, C).
     y: int64 (B,); float32 (B, num_targets) of a regression, in its own units; float32 (B, num_classes) when
     an augmentation mixes samples.
     """
@@ -62,6 +63,13 @@ class DataModule(L.LightningDataModule):
     std: list[float] | None = None
     mirror_invariant: bool = False
     """Whether a mirrored picture still belongs to its class."""
+    as_sequence: str | None = None
+    """rows or pixels: what a picture becomes a sequence of, for networks that read one."""
+    sequence_length: int | None = None
+    input_size: int | None = None
+    """Numbers in each step of a sequence."""
+    vocab_size: int | None = None
+    """Of sequences of tokens, which have no ``input_size``."""
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -80,6 +88,12 @@ class DataModule(L.LightningDataModule):
                 "an augmentation of pictures was chosen for data that are a table;",
                 "tables have none;",
                 "try augmentation=none.",
+            )
+        if self.as_sequence not in (None, "rows", "pixels"):
+            raise ConfigError(
+                f"data.as_sequence is {self.as_sequence!r};",
+                "a picture is read by rows or by pixels;",
+                "try data.as_sequence=rows.",
             )
         if self.augmentation and self.augmentation.mixes and self.num_targets is not None:
             raise ConfigError(
@@ -129,7 +143,7 @@ class DataModule(L.LightningDataModule):
         check_finite(split.y, f"the {name} targets")
         if isinstance(split, TensorSplit):
             check_finite(split.x, f"the {name} inputs")
-            shape = list(split.x.shape[1:])
+            shape = list(self._in_sequence(split.x[:1]).shape[1:])
             if self.input_shape and shape != list(self.input_shape):
                 raise DataError(
                     f"the {name} samples have shape {shape}, data.input_shape is {list(self.input_shape)};",
@@ -169,8 +183,7 @@ class DataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> TensorLoader | WorkerLoader:
         split = self._placed("train")
-        order = TrainOrder(len(split), self.batch_size, self.seed, self._shard(), self._position(), split.device)
-        return split.loader(order, training=True)
+        return split.loader(self._train_order(split), training=True)
 
     def val_dataloader(self) -> TensorLoader | WorkerLoader:
         return self._eval_loader("val")
@@ -183,8 +196,13 @@ class DataModule(L.LightningDataModule):
 
     def _eval_loader(self, name: str) -> TensorLoader | WorkerLoader:
         split = self._placed(name)
-        order = EvalOrder(len(split), self._eval_size(), self._shard(), split.device)
-        return split.loader(order, training=False)
+        return split.loader(self._eval_order(split), training=False)
+
+    def _train_order(self, split: Split) -> Order:
+        return TrainOrder(len(split), self.batch_size, self.seed, self._shard(), self._position(), split.device)
+
+    def _eval_order(self, split: Split) -> Order:
+        return EvalOrder(len(split), self._eval_size(), self._shard(), split.device)
 
     def _eval_size(self) -> int:
         if self.eval_batch_size is not None:
@@ -237,16 +255,27 @@ class DataModule(L.LightningDataModule):
         mean, std = self._device_statistics(x.device)
         if key is None or self.augmentation is None:
             # Scaling and normalising in one pass: (x / max - mean) / std.
-            return x.float().sub_(mean * self.max_value).div_(std * self.max_value), y
+            return self._in_sequence(x.float().sub_(mean * self.max_value).div_(std * self.max_value)), y
         if self.augmentation.mixes:
             y = F.one_hot(y, self._known_classes()).float()
         x, y = self.augmentation(x.float().div_(self.max_value), y, key)
-        return x.sub(mean).div_(std), y
+        return self._in_sequence(x.sub(mean).div_(std)), y
 
     def denormalize(self, x: Tensor) -> Tensor:
-        """Pictures as a network sees them, back to [0, 1]: (B, C, H, W) -> (B, C, H, W)."""
+        """Pictures as a network sees them, back to (B, C, H, W) in [0, 1]."""
         mean, std = self._device_statistics(x.device)
+        if self.as_sequence == "rows":
+            x = x.unflatten(2, (len(mean), -1)).transpose(1, 2)
+        elif self.as_sequence == "pixels":
+            x = x.transpose(1, 2).unflatten(2, (self.image_size, -1))
         return (x * std + mean).clamp(0, 1)
+
+    def _in_sequence(self, x: Tensor) -> Tensor:
+        if self.as_sequence == "rows":
+            return x.transpose(1, 2).flatten(2)  # (B, H, C * W)
+        if self.as_sequence == "pixels":
+            return x.flatten(2).transpose(1, 2)  # (B, H * W, C)
+        return x
 
     def _device_statistics(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Mean and std as (C, 1, 1), kept on each device they were wanted on."""
