@@ -1,0 +1,122 @@
+"""Layers of recurrent cells over padded batches: torch's own cells, packed, with one kind of state for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import init
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from netyard.layers.checks import check_dropout, check_sizes
+from netyard.layers.choices import check_choice
+
+State = tuple[Tensor, ...]
+
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {
+    "rnn_tanh": partial(nn.RNN, nonlinearity="tanh"),  # Elman 1990, "Finding structure in time"
+    "rnn_relu": partial(nn.RNN, nonlinearity="relu"),  # Le, Jaitly & Hinton 2015, arXiv:1504.00941
+    "lstm": nn.LSTM,  # Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000
+    "gru": nn.GRU,  # Cho et al. 2014, arXiv:1406.1078
+}
+
+
+class RecurrentLayers(nn.Module):
+    """Cells over cells, read in one direction or both; dropout between them, layer norm after each.
+
+    (B, T, input_size) -> (B, T, output_size) and the state after the last step; output_size is hidden_size for each
+    direction. A state is one tensor (B, num_layers * directions, hidden_size), and a second one for the cells of an
+    LSTM; its rows are in torch's order. Dropout never touches what goes from one step to the next (Zaremba et al. 2014,
+    arXiv:1409.2329). Layer norm is of the outputs: inside the cell it would be lost to cuDNN.
+
+    Raises:
+        ValueError: an unknown cell, a size below 1, a dropout outside [0, 1).
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        layer_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        check_choice("cell", cell, CELLS)
+        check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        check_dropout(dropout)
+        self.num_layers, self.bidirectional = num_layers, bidirectional
+        self.output_size = hidden_size * (2 if bidirectional else 1)
+        # Torch runs layers without anything of ours between them faster as one.
+        depths = [1] * num_layers if layer_norm else [num_layers]
+        self.groups, self.norms = nn.ModuleList(), nn.ModuleList()
+        for depth in depths:
+            within = dropout if depth > 1 else 0.0
+            self.groups.append(
+                CELLS[cell](
+                    input_size, hidden_size, depth, batch_first=True, dropout=within, bidirectional=bidirectional
+                )
+            )
+            self.norms.append(nn.LayerNorm(self.output_size) if layer_norm else nn.Identity())
+            input_size = self.output_size
+        self.dropout = nn.Dropout(dropout)
+        for group in self.groups:
+            initialize_cells(group)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
+        """With lengths (B,), the steps behind them are not read, and zero in the output."""
+        steps: Tensor | PackedSequence = x
+        if lengths is not None:
+            steps = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        before = [None] * len(self.groups) if state is None else self._of_groups(state)
+        after: list[State] = []
+        for index, (group, norm) in enumerate(zip(self.groups, self.norms, strict=True)):
+            if index:
+                steps = _each_step(self.dropout, steps)
+            steps, last = group(steps, before[index])
+            steps = _each_step(norm, steps)
+            after.append(last if isinstance(last, tuple) else (last,))
+        if isinstance(steps, PackedSequence):
+            steps, _ = pad_packed_sequence(steps, batch_first=True)
+        return steps, tuple(torch.cat(parts).transpose(0, 1) for parts in zip(*after, strict=True))
+
+    def summary(self, state: State) -> Tensor:
+        """What the top layer has after its last step, which read backwards is the first one: (B, output_size)."""
+        directions = 2 if self.bidirectional else 1
+        return self.norms[-1](state[0][:, -directions:].flatten(1))
+
+    def _of_groups(self, state: State) -> list[Tensor | State]:
+        """The state of each group as torch wants it: layers first, in one piece, and a tensor where it is one."""
+        parts = [part.transpose(0, 1).contiguous().chunk(len(self.groups)) for part in state]
+        return [group if len(group) > 1 else group[0] for group in zip(*parts, strict=True)]
+
+
+def _each_step(function: nn.Module, steps: Tensor | PackedSequence) -> Tensor | PackedSequence:
+    """Apply what works on one step at a time, whether the steps are packed or not."""
+    return steps._replace(data=function(steps.data)) if isinstance(steps, PackedSequence) else function(steps)
+
+
+@torch.no_grad()
+def initialize_cells(cells: nn.RNNBase) -> None:
+    """Set the first weights, gate by gate.
+
+    Recurrent matrices are orthogonal, so that a signal keeps its length from step to step (Saxe et al. 2013,
+    arXiv:1312.6120); input matrices are Xavier's (Glorot & Bengio 2010); biases are zero, but an LSTM's forget gate
+    begins open, with a bias of 1 (Gers et al. 2000; Jozefowicz et al. 2015).
+    """
+    for name, parameter in cells.named_parameters():
+        gates = parameter.chunk(len(parameter) // cells.hidden_size)
+        for gate in gates:
+            if name.startswith("weight_hh"):
+                init.orthogonal_(gate)
+            elif name.startswith("weight_ih"):
+                init.xavier_uniform_(gate)
+            else:
+                init.zeros_(gate)
+        if isinstance(cells, nn.LSTM) and name.startswith("bias_ih"):  # torch adds bias_hh to it: one of the two
+            _, forget, _, _ = gates
+            init.ones_(forget)
