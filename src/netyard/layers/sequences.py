@@ -66,13 +66,13 @@ class TokenEmbedding(nn.Embedding):
         return super().forward(x) * math.sqrt(self.embedding_dim)
 
 
-def tie(head: nn.Linear, embedding: TokenEmbedding | None) -> None:
+def tie(head: nn.Linear, embedding: nn.Module | None) -> None:
     """Let an output layer score each token by its embedding. Press & Wolf 2017, arXiv:1608.05859.
 
     Raises:
         ValueError: there are no embeddings, or the outputs are not the tokens that are read.
     """
-    if embedding is None:
+    if not isinstance(embedding, TokenEmbedding):
         raise ValueError(
             "tied_embeddings is true and vocab_size is null; the head can share the embeddings of tokens, and these "
             "sequences are of numbers; try model.tied_embeddings=false."
