@@ -18,7 +18,7 @@ from netyard.tasks.tokens import NUM_SPECIAL, check_vocabulary, token_loss
 
 
 class LanguageModel(Protocol):
-    """What the task needs of a net: logits (B, T, V), each step's from it and those before, and a state to go on from."""
+    """What the task needs of a net: logits (B, T, V), each step's from it and those before, and the state then."""
 
     def unroll(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]: ...
 

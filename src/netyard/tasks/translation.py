@@ -243,8 +243,8 @@ def _check_translator(net: nn.Module) -> None:
 def _check_marks(start_token: int, end_token: int, num_outputs: int) -> None:
     if start_token == end_token or not all(PADDING < token < num_outputs for token in (start_token, end_token)):
         raise ValueError(
-            f"start_token is {start_token} and end_token {end_token}; they must be two tokens of the vocabulary, from 1 "
-            f"to {num_outputs - 1}; try task.start_token=2 task.end_token=3."
+            f"start_token is {start_token} and end_token {end_token}; they must be two tokens of the vocabulary, from "
+            f"1 to {num_outputs - 1}; try task.start_token=2 task.end_token=3."
         )
 
 
