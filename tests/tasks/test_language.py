@@ -190,6 +190,8 @@ def test_a_batch_without_targets_counts_for_nothing(loss: nn.Module):
     trainer.validate(task_of(net, loss=loss), data, verbose=False)
     perplexity = math.exp(nll(net, data.x[:, :8], data.y[:, :8]))
     assert trainer.callback_metrics["val/perplexity"].item() == pytest.approx(perplexity, rel=1e-5)
+    bits = trainer.callback_metrics["val/bits_per_character"].item()
+    assert bits == pytest.approx(math.log2(perplexity), rel=1e-5), "a token is a character until data say otherwise"
 
 
 def test_plain_cross_entropy_is_computed_once(monkeypatch: pytest.MonkeyPatch):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from netyard.optim import configure_optimizer
 from netyard.tasks.decoding import State, check_sampling, sample
 from netyard.tasks.means import Means
-from netyard.tasks.tokens import NUM_SPECIAL, check_vocabulary, token_loss
+from netyard.tasks.tokens import NUM_SPECIAL, PADDING, check_vocabulary, token_loss
 
 
 class LanguageModel(Protocol):
@@ -77,7 +77,7 @@ class Language(LightningModule):
         self.num_outputs = num_outputs
         self.monitor, self.mode = monitor, mode
         # In characters, one each until the data says. Not integers, which an average of weights would cut.
-        self.register_buffer("token_lengths", torch.ones(num_outputs))
+        self.register_buffer("token_lengths", (torch.arange(num_outputs) != PADDING).float())
         self.means = Means()
         self._state: State | None = None
         self._next_state: State | None = None

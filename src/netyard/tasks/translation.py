@@ -72,8 +72,6 @@ class Translation(LightningModule):
 
     NUM_TRANSLATIONS = 8
 
-    unspoken: Tensor
-
     def __init__(
         self,
         net: nn.Module,
@@ -102,8 +100,6 @@ class Translation(LightningModule):
         self.start_token, self.end_token = start_token, end_token
         self.max_length, self.beam_size = max_length, beam_size
         self.monitor, self.mode = monitor, mode
-        # Never a target, so nothing is learned against them; decoding must not write them.
-        self.register_buffer("unspoken", torch.tensor([PADDING, start_token]), persistent=False)
         self.means = Means()
         self.sentences = Means()
         self.translations: Translations | None = None
@@ -189,7 +185,10 @@ class Translation(LightningModule):
 
         def step(tokens: Tensor, state: State | None) -> tuple[Tensor, State | None]:
             logits, state = self.net.decode(memory, tokens, state)
-            return logits.index_fill(2, self.unspoken, -math.inf), state
+            logits = logits.clone()
+            # Never a target, so the net has not learned not to write them.
+            logits[..., PADDING] = logits[..., self.start_token] = -math.inf
+            return logits, state
 
         if beam_size == 1:
             return greedy(step, start, self.end_token, self.max_length)
