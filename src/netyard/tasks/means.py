@@ -18,22 +18,29 @@ class Means:
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self._weight = 0
+        self._weight: int | Tensor = 0
 
-    def add(self, weight: int, **means: Tensor) -> None:
-        """Take in a batch: the mean of each scalar over its ``weight`` samples."""
-        self._weight += weight
+    def add(self, weight: int | Tensor, **means: Tensor) -> None:
+        """Take in a batch: the mean of each scalar over its ``weight`` samples.
+
+        The weight is a tensor where only the device knows it; a batch of none counts for nothing, though its means be
+        0/0. A name that begins with ``_`` is there to derive others from, and is not logged.
+        """
+        self._weight = self._weight + weight
         for name, mean in means.items():
             term = mean.detach().float() * weight
+            if isinstance(weight, Tensor):
+                term = torch.where(weight > 0, term, 0.0)
             self._sums[name] = self._sums[name] + term if name in self._sums else term
 
     def log(self, task: LightningModule, stage: str, **derived: Callable[[dict[str, Tensor]], Tensor]) -> None:
         """Log every mean, and what is derived from the means, as ``stage/name`` over all devices, and start anew."""
         if self._sums:
-            sums = torch.stack([*self._sums.values(), torch.tensor(float(self._weight), device=task.device)])
+            weight = torch.as_tensor(self._weight, dtype=torch.float32, device=task.device)
+            sums = torch.stack([*self._sums.values(), weight])
             sums = task.trainer.strategy.reduce(sums, reduce_op="sum")
             means = dict(zip(self._sums, (sums[:-1] / sums[-1]).unbind(), strict=True))
             means |= {name: derive(means) for name, derive in derived.items()}
-            named = {f"{stage}/{name}": mean for name, mean in means.items()}
+            named = {f"{stage}/{name}": mean for name, mean in means.items() if not name.startswith("_")}
             task.log_dict(named, on_step=False, on_epoch=True, batch_size=1)
         self._sums, self._weight = {}, 0

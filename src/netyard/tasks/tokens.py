@@ -1,0 +1,73 @@
+"""Tokens as targets: the special ones, and any loss of logits and labels over the steps that have a target."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from netyard.losses.probe import check_classification_loss
+
+PADDING = 0  # only ever at a sequence's end
+NUM_SPECIAL = 4  # padding, unknown, start, end; real tokens come after them
+IGNORED = -100  # torch's own mark of a target that is none
+
+# As many as a vocabulary of bytes has; one of 30,000 words would be tried on 30,001 x 30,000 logits otherwise.
+_PROBED_CLASSES = 256
+
+
+class TokenLoss(NamedTuple):
+    """Scalars of a batch; the means are 0/0 where no step has a target."""
+
+    loss: Tensor
+    nll: Tensor  # the mean negative log-likelihood of a target, in nats
+    count: Tensor  # of targets
+
+
+def token_loss(loss: nn.Module, logits: Tensor, y: Tensor) -> TokenLoss:
+    """Logits (B, T, V) and targets (B, T)  ->  means over the targets that are not ``IGNORED``.
+
+    Those are left out before a loss that does not know them. To find out whether there are any, the host has to wait
+    for the device; torch's cross-entropy leaves them out itself, and nothing waits.
+    """
+    logits, y = logits.flatten(0, 1), y.flatten()
+    known = y != IGNORED
+    if not _leaves_out_ignored(loss) and not known.all():
+        logits, y = logits[known], y[known]
+    value = loss(logits, y)
+    nll = value if _is_likelihood(loss) else F.cross_entropy(logits.detach(), y, ignore_index=IGNORED)
+    return TokenLoss(value, nll, known.sum())
+
+
+def check_vocabulary(num_outputs: Any, loss: nn.Module, task: str, data: str) -> None:
+    """Refuse data without a vocabulary, and a loss that is none of logits and labels.
+
+    Raises:
+        ValueError: ``num_outputs`` leaves no room for a real token; see ``check_classification_loss``.
+    """
+    if not isinstance(num_outputs, int) or num_outputs <= NUM_SPECIAL:
+        raise ValueError(
+            f"num_outputs is {num_outputs}; task {task} needs data with a vocabulary, of at least "
+            f"{NUM_SPECIAL + 1} tokens; try data={data}."
+        )
+    check_classification_loss(loss, min(num_outputs, _PROBED_CLASSES))
+
+
+def pad_to(tokens: Tensor, width: int) -> Tensor:
+    """(B, T) -> (B, width), padded at the end."""
+    return F.pad(tokens, (0, width - tokens.shape[1]), value=PADDING)
+
+
+def _leaves_out_ignored(loss: nn.Module) -> bool:
+    return type(loss) is nn.CrossEntropyLoss and loss.ignore_index == IGNORED
+
+
+def _is_likelihood(loss: nn.Module) -> bool:
+    """Whether the loss is the mean negative log-likelihood itself, which need not be computed twice then."""
+    return (
+        type(loss) is nn.CrossEntropyLoss
+        and loss.reduction == "mean"
+        and loss.weight is None
+        and not loss.label_smoothing
+    )

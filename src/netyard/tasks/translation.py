@@ -1,0 +1,252 @@
+"""Translation: one sequence of tokens for another, learned by teacher forcing, judged by what the net writes alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+from torchmetrics.text import BLEUScore
+
+from netyard.optim import configure_optimizer
+from netyard.tasks.decoding import State, beam_search, greedy, repeat_rows
+from netyard.tasks.means import Means
+from netyard.tasks.tokens import IGNORED, PADDING, check_vocabulary, pad_to, token_loss
+
+
+class Translator(Protocol):
+    """What the task needs of a net: a source read, and logits (B, T, V) of the target's next tokens, step by step."""
+
+    def encode(self, source: Tensor) -> State: ...
+
+    def decode(self, memory: State, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]: ...
+
+
+class SentencePairs(Protocol):
+    """What translating a sentence needs of data."""
+
+    def encode(self, text: str) -> Tensor: ...
+
+    def decode(self, tokens: Tensor) -> str: ...
+
+
+class Translations(NamedTuple):
+    """The first sentences of an evaluation, with what was made of them; padded, on the CPU."""
+
+    source: Tensor  # (K, S)
+    true: Tensor  # (K, T)
+    predicted: Tensor  # (K, T)
+
+
+class Translation(LightningModule):
+    """Learns from batches ``(x, y)``: int64 source (B, S) and target (B, T), ended by ``end_token``, then padding.
+
+    In training the net sees the true tokens before the one it predicts (teacher forcing; Sutskever, Vinyals & Le 2014,
+    arXiv:1409.3215); ``loss`` and ``token_accuracy`` are of that, over the targets that are not padding. Validation and
+    test decode the source alone: ``exact_match`` is the share of whole sentences right, ``bleu`` the corpus BLEU
+    (Papineni et al. 2002) of token ids as words, the end token left out. It takes n-grams of up to 4 from the whole
+    set, unsmoothed: a sentence shorter than 4 has no say in the longer ones, and where no 4-gram is right it is 0.
+    ``translations`` keeps the first of the last evaluation for whoever shows them.
+
+    Args:
+        net: see ``Translator``.
+        loss: of logits (N, V) and labels (N,), averaged over the tokens.
+        optimizer: a class of torch.optim with its settings; called with the parameters.
+        scheduler: called with the optimizer and the run's total steps.
+        num_outputs: the number of tokens V in the target's vocabulary.
+        start_token: what the decoder reads first.
+        end_token: what ends a sentence.
+        max_length: of a translation, in tokens, the end token included.
+        beam_size: how many beginnings a beam search keeps; 1 decodes greedily.
+        monitor: the metric that decides which epoch is best.
+        mode: ``max`` or ``min``, which direction of it is better.
+
+    Raises:
+        ValueError: no vocabulary, a loss that is none of logits and labels, a net without encode or decode, a token or
+            a length out of range.
+    """
+
+    NUM_TRANSLATIONS = 8
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: partial[torch.optim.Optimizer],
+        scheduler: Callable[..., Any],
+        num_outputs: int,
+        start_token: int,
+        end_token: int,
+        max_length: int,
+        beam_size: int = 1,
+        monitor: str = "val/exact_match",
+        mode: str = "max",
+    ) -> None:
+        super().__init__()
+        check_vocabulary(num_outputs, loss, "translation", data="number_words")
+        _check_translator(net)
+        _check_marks(start_token, end_token, num_outputs)
+        if max_length < 1:
+            raise ValueError(f"max_length is {max_length}; it must be at least 1 token; try task.max_length=20.")
+        _check_beam_size(beam_size, "task.")
+        self.net = net
+        self.loss = loss
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.num_outputs = num_outputs
+        self.start_token, self.end_token = start_token, end_token
+        self.max_length, self.beam_size = max_length, beam_size
+        self.monitor, self.mode = monitor, mode
+        self.means = Means()
+        self.sentences = Means()
+        self.translations: Translations | None = None
+        self._bleu = BLEUScore(n_gram=min(4, max(1, max_length - 1)))
+
+    def forward(self, source: Tensor) -> Tensor:
+        """Source (B, S) -> the likeliest tokens one by one (B, T), up to the end token, then padding."""
+        return self._translate(source, beam_size=1)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        return self._forced(batch)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
+        if self.trainer.is_last_batch or self.trainer.should_stop:
+            self.means.log(self, "train")
+
+    def on_validation_start(self) -> None:
+        # Validation may come in the middle of a training epoch, whose sums must outlive it.
+        self._training_means = self.means
+        self._start_evaluation()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_evaluation("val")
+        self.means = self._training_means
+
+    def on_test_start(self) -> None:
+        self._start_evaluation()
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate(batch)
+
+    def on_test_epoch_end(self) -> None:
+        self._log_evaluation("test")
+
+    def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
+        return self._translate(batch if isinstance(batch, Tensor) else batch[0], self.beam_size)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        return configure_optimizer(
+            self.net,
+            self.optimizer,
+            self.scheduler,
+            total_steps=self.trainer.estimated_stepping_batches,
+            monitor=self.monitor,
+            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
+        )
+
+    @torch.no_grad()
+    def generate(self, data: SentencePairs, prompt: str, beam_size: int | None = None) -> str:
+        """The translation of one sentence, with the task's own ``beam_size`` unless another is given.
+
+        Raises:
+            ValueError: a sentence that the vocabulary cannot write, a beam_size below 1.
+        """
+        if beam_size is not None:
+            _check_beam_size(beam_size)
+        source = data.encode(prompt)[None].to(self.device)
+        training = self.net.training
+        self.net.eval()
+        try:
+            tokens = self._translate(source, beam_size or self.beam_size)
+        finally:
+            self.net.train(training)
+        return data.decode(tokens[0].cpu())
+
+    def _forced(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """The loss where each token is predicted from the true ones before it."""
+        x, y = batch
+        inputs = torch.cat([torch.full_like(y[:, :1], self.start_token), y[:, :-1]], dim=1)
+        logits, _ = self.net.decode(self.net.encode(x), inputs)
+        loss, _, count = token_loss(self.loss, logits, y.masked_fill(y == PADDING, IGNORED))
+        right = (logits.argmax(dim=2) == y) & (y != PADDING)
+        self.means.add(count, loss=loss, token_accuracy=right.sum() / count)
+        return loss
+
+    def _translate(self, source: Tensor, beam_size: int) -> Tensor:
+        memory = self.net.encode(source)
+        start = torch.full_like(source[:, 0], self.start_token)
+
+        def step(tokens: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+            logits, state = self.net.decode(memory, tokens, state)
+            logits = logits.clone()
+            # Never a target, so the net has not learned not to write them.
+            logits[..., PADDING] = logits[..., self.start_token] = -math.inf
+            return logits, state
+
+        if beam_size == 1:
+            return greedy(step, start, self.end_token, self.max_length)
+        memory = repeat_rows(memory, beam_size)
+        return beam_search(step, start, self.end_token, self.max_length, beam_size).tokens[:, 0]
+
+    def _start_evaluation(self) -> None:
+        self.means, self.sentences = Means(), Means()
+        self._bleu.reset()
+        self.translations = None
+
+    def _evaluate(self, batch: tuple[Tensor, Tensor]) -> None:
+        x, y = batch
+        self._forced(batch)
+        predicted = self._translate(x, self.beam_size)
+        width = max(y.shape[1], predicted.shape[1])
+        true, predicted = pad_to(y, width), pad_to(predicted, width)
+        self.sentences.add(len(x), exact_match=(true == predicted).all(dim=1).float().mean())
+        self._bleu.update(self._words(predicted), [[words] for words in self._words(true)])
+        self._keep(x, true, predicted)
+
+    def _log_evaluation(self, stage: str) -> None:
+        self.means.log(self, stage)
+        self.sentences.log(self, stage)
+        self.log(f"{stage}/bleu", self._bleu.compute())
+
+    def _words(self, tokens: Tensor) -> list[str]:
+        return [
+            " ".join(str(token) for token in row if token not in (PADDING, self.end_token)) for row in tokens.tolist()
+        ]
+
+    def _keep(self, *batch: Tensor) -> None:
+        kept = self.translations or tuple(each[:0].cpu() for each in batch)
+        missing = self.NUM_TRANSLATIONS - len(kept[0])
+        if missing:
+            new = [each[:missing].cpu() for each in batch]
+            widths = [max(a.shape[1], b.shape[1]) for a, b in zip(kept, new, strict=True)]
+            rows = zip(kept, new, widths, strict=True)
+            self.translations = Translations(*(torch.cat([pad_to(a, w), pad_to(b, w)]) for a, b, w in rows))
+
+
+def _check_translator(net: nn.Module) -> None:
+    missing = [name for name in ("encode", "decode") if not callable(getattr(net, name, None))]
+    if missing:
+        raise ValueError(
+            f"{type(net).__name__} has no {' and no '.join(missing)}; task translation needs a net with encode and "
+            "decode; try model=seq2seq."
+        )
+
+
+def _check_marks(start_token: int, end_token: int, num_outputs: int) -> None:
+    if start_token == end_token or not all(PADDING < token < num_outputs for token in (start_token, end_token)):
+        raise ValueError(
+            f"start_token is {start_token} and end_token {end_token}; they must be two tokens of the vocabulary, from "
+            f"1 to {num_outputs - 1}; try task.start_token=2 task.end_token=3."
+        )
+
+
+def _check_beam_size(beam_size: int, prefix: str = "") -> None:
+    if beam_size < 1:
+        raise ValueError(f"beam_size is {beam_size}; it must be at least 1, which is greedy; try {prefix}beam_size=4.")
