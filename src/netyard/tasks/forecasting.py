@@ -1,0 +1,204 @@
+"""Forecasting: the next numbers of a series from a window of its past, judged beside the naive forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from netyard.losses.probe import check_regression_loss
+from netyard.optim import configure_optimizer
+from netyard.tasks.means import Means
+
+
+class Forecaster(Protocol):
+    """What the task needs of a net: a number for each step ahead, from (B, window, 1)."""
+
+    def __call__(self, x: Tensor) -> Tensor: ...
+
+
+class Forecast(NamedTuple):
+    """One window, in the series' own units, for whoever draws it."""
+
+    past: Tensor  # (W,)
+    true: Tensor  # (H,)
+    predicted: Tensor  # (H,)
+    seasonal_naive: Tensor  # (H,)
+
+
+class Forecasting(LightningModule):
+    """Learns ``net(x) -> (B, num_outputs)`` from batches ``(x, y)``: the past (B, W, 1), and what came next (B, H).
+
+    The net sees and predicts a series of mean 0 and standard deviation 1, by the training part's statistics, which are
+    saved with the weights; ``loss`` is on that scale, ``mae`` and ``rmse`` are in the series' own units. ``mase`` is
+    the MAE in units of the error that the seasonal naive forecast makes in the training part (Hyndman & Koehler 2006).
+    Validation and test log it for the naive forecasts of the same windows too, as ``mase_naive`` and
+    ``mase_seasonal_naive``: a net has learned something if its own is below both. Afterwards ``forecast`` holds the
+    last window.
+
+    Args:
+        net: see ``Forecaster``.
+        loss: of prediction and target, both (B, num_outputs), averaged over the batch.
+        optimizer: a class of torch.optim with its settings; called with the parameters.
+        scheduler: called with the optimizer and the run's total steps.
+        num_outputs: the horizon H, the number of steps to predict.
+        season: the steps after which the series resembles itself; 1 if it has no season.
+        relative_to_last: take the last value of each window as the zero of its past and its forecast, for series that
+            wander off the levels of their training part (the NLinear of Zeng et al. 2023, arXiv:2205.13504).
+        monitor: the metric that decides which epoch is best.
+        mode: ``max`` or ``min``, which direction of it is better.
+
+    Raises:
+        ValueError: the loss is not one of predictions and targets; the season is not the data's, or exceeds the window.
+    """
+
+    series_mean: Tensor
+    series_std: Tensor
+    mase_scale: Tensor
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: partial[torch.optim.Optimizer],
+        scheduler: Callable[..., Any],
+        num_outputs: int,
+        season: int = 1,
+        relative_to_last: bool = False,
+        monitor: str = "val/mae",
+        mode: str = "min",
+    ) -> None:
+        super().__init__()
+        check_regression_loss(loss, num_outputs)
+        self.net = net
+        self.loss = loss
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.num_outputs = num_outputs
+        self.season = season
+        self.relative_to_last = relative_to_last
+        self.monitor, self.mode = monitor, mode
+        for name, value in (("series_mean", 0.0), ("series_std", 1.0), ("mase_scale", 1.0)):
+            self.register_buffer(name, torch.tensor(value))
+        self.means = Means()
+        self.forecast: Forecast | None = None
+
+    def on_fit_start(self) -> None:
+        data = self.trainer.datamodule
+        if data.season != self.season:
+            raise ValueError(
+                f"task.season is {self.season} and data.season {data.season}; MASE and the seasonal naive forecast "
+                f"share one season; try data.season={self.season}, without task.season."
+            )
+        for buffer, value in zip(
+            (self.series_mean, self.series_std, self.mase_scale), data.series_statistics(), strict=True
+        ):
+            buffer.copy_(value)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Forecasts (B, num_outputs) in the series' own units."""
+        return self._standard_forecast(x) * self.series_std + self.series_mean
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        loss, _, metrics = self._judge(batch)
+        self.means.add(len(batch[0]), loss=loss, **metrics)
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
+        if self.trainer.is_last_batch or self.trainer.should_stop:
+            self._log("train")
+
+    def on_validation_start(self) -> None:
+        # Validation may come in the middle of a training epoch, whose sums must outlive it.
+        self._training_means, self.means = self.means, Means()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log("val")
+        self.means = self._training_means
+        self._share_forecast()
+
+    def on_test_start(self) -> None:
+        self.means = Means()
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate(batch)
+
+    def on_test_epoch_end(self) -> None:
+        self._log("test")
+        self._share_forecast()
+
+    def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
+        return self(batch if isinstance(batch, Tensor) else batch[0])
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        return configure_optimizer(
+            self.net,
+            self.optimizer,
+            self.scheduler,
+            total_steps=self.trainer.estimated_stepping_batches,
+            monitor=self.monitor,
+            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
+        )
+
+    def _standard_forecast(self, x: Tensor) -> Tensor:
+        """(B, W, 1) in the series' own units -> (B, num_outputs) on the standard scale."""
+        past = (x - self.series_mean) / self.series_std
+        if not self.relative_to_last:
+            return self.net(past)
+        last = past[:, -1:]  # (B, 1, 1)
+        return self.net(past - last) + last[:, 0]
+
+    def _judge(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """The loss on the standard scale; the forecast (B, num_outputs) and its errors in the series' own units."""
+        x, y = batch
+        output = self._standard_forecast(x)
+        loss = self.loss(output, (y - self.series_mean) / self.series_std)
+        predicted = output.detach() * self.series_std + self.series_mean
+        mae, mse = (predicted - y).abs().mean(), (predicted - y).square().mean()
+        return loss, predicted, {"mae": mae, "mse": mse, "mase": mae / self.mase_scale}
+
+    def _evaluate(self, batch: tuple[Tensor, Tensor]) -> None:
+        x, y = batch
+        loss, predicted, metrics = self._judge(batch)
+        past = x[..., 0]
+        seasonal = seasonal_naive(past, y.shape[1], self.season)
+        metrics["mase_naive"] = (naive(past, y.shape[1]) - y).abs().mean() / self.mase_scale
+        metrics["mase_seasonal_naive"] = (seasonal - y).abs().mean() / self.mase_scale
+        self.means.add(len(x), loss=loss, **metrics)
+        self.forecast = Forecast(past[-1], y[-1], predicted[-1], seasonal[-1])
+
+    def _share_forecast(self) -> None:
+        """The last device has the last window; the first draws it."""
+        if self.forecast is not None:
+            here = Forecast(*(each.float().cpu() for each in self.forecast))
+            self.forecast = self.trainer.strategy.broadcast(here, src=self.trainer.world_size - 1)
+
+    def _log(self, stage: str) -> None:
+        """RMSE is the root of the mean over the epoch, not the mean of the batches' roots."""
+        self.means.log(self, stage, rmse=lambda means: means["mse"].sqrt())
+
+
+def naive(past: Tensor, horizon: int) -> Tensor:
+    """The last value, again and again: (B, W) -> (B, horizon)."""
+    return past[:, -1:].expand(-1, horizon)
+
+
+def seasonal_naive(past: Tensor, horizon: int, season: int) -> Tensor:
+    """The last season, again and again: (B, W) -> (B, horizon).
+
+    Raises:
+        ValueError: the window is shorter than a season.
+    """
+    if season > past.shape[1]:
+        raise ValueError(
+            f"the season is {season} steps and the window {past.shape[1]}; the window must hold one season, which the "
+            f"seasonal naive forecast repeats; try data.window={season}, or data.season=1."
+        )
+    return past[:, -season:][:, torch.arange(horizon, device=past.device) % season]
