@@ -154,7 +154,7 @@ def test_it_learns_to_reverse() -> None:
     [
         ({"hidden_size": 7}, "hidden_size is 7; .* even; try model.hidden_size=8"),
         ({"hidden_size": 0}, "hidden_size is 0; .* at least 1; try"),
-        ({"vocab_size": None}, "vocab_size is None; .*; try"),
+        ({"vocab_size": None}, "vocab_size is null; .*; try data=number_words"),
         ({"cell": "rnn"}, "cell is 'rnn'; it must be one of .*; try model.cell=rnn_"),
         ({"dropout": -0.1}, "dropout is -0.1; .*; try model.dropout=0.5"),
     ],
