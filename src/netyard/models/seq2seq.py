@@ -44,7 +44,8 @@ class Seq2Seq(nn.Module):
         dropout: on the embeddings, between layers, and before the head.
 
     Raises:
-        ValueError: a source that is no tokens, a size below 1, an odd hidden_size, a dropout outside [0, 1), an unknown cell.
+        ValueError: a source that is no tokens, a size below 1, an odd hidden_size, a dropout outside [0, 1), an unknown
+            cell.
     """
 
     def __init__(
