@@ -44,13 +44,14 @@ class Seq2Seq(nn.Module):
         dropout: on the embeddings, between layers, and before the head.
 
     Raises:
-        ValueError: a size below 1, an odd hidden_size, a dropout outside [0, 1), an unknown cell.
+        ValueError: a source that is no tokens, a size below 1, an odd hidden_size, a dropout outside [0, 1), an unknown
+            cell.
     """
 
     def __init__(
         self,
         num_outputs: int,
-        vocab_size: int,
+        vocab_size: int | None,
         cell: str = "gru",
         embedding_size: int = 64,
         hidden_size: int = 128,
@@ -58,6 +59,11 @@ class Seq2Seq(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        if vocab_size is None:
+            raise ValueError(
+                "vocab_size is null; a source and its target are tokens, and these sequences are of numbers; "
+                "try data=number_words."
+            )
         check_sizes(num_outputs=num_outputs, vocab_size=vocab_size, embedding_size=embedding_size)
         check_sizes(hidden_size=hidden_size)
         check_dropout(dropout)

@@ -1,0 +1,223 @@
+"""The small transformer: causality, padding, a state that slides, tied embeddings, counts, and its variants."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from torch import Tensor, nn
+
+from netyard.catalog import variants
+from netyard.cli import compose
+from netyard.layers.sequences import POOLINGS
+from netyard.models.transformer import POSITIONS, SinusoidalPositions, Transformer
+
+NAMES = [name for name, node in variants().items() if node["_target_"].endswith(".Transformer")]
+
+
+def of_tokens(**arguments: Any) -> Transformer:
+    sizes = {"num_outputs": 3, "input_size": None, "vocab_size": 9, "max_length": 8}
+    return Transformer(**{**sizes, "hidden_size": 8, "num_heads": 2, **arguments})
+
+
+def of_numbers(**arguments: Any) -> Transformer:
+    sizes = {"num_outputs": 3, "input_size": 4, "vocab_size": None, "max_length": 8}
+    return Transformer(**{**sizes, "hidden_size": 8, "num_heads": 2, **arguments})
+
+
+def count(net: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def gradients(net: nn.Module, output: Tensor) -> list[Tensor]:
+    weights = torch.arange(1.0, output.numel() + 1).to(output).view_as(output)
+    return list(torch.autograd.grad((output * weights).sum(), list(net.parameters())))
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_padding_changes_nothing(pooling: str, positions: str) -> None:
+    net = of_tokens(pooling=pooling, positions=positions).double()
+    alone = torch.tensor([[4, 7, 5]])
+    padded = torch.tensor([[4, 7, 5, 0, 0, 0, 0], [5, 4, 8, 8, 6, 0, 0], [0, 0, 0, 0, 0, 0, 0]])
+    by_itself, in_company = net(alone), net(padded)[:1]
+    torch.testing.assert_close(in_company, by_itself)
+    for ours, theirs in zip(gradients(net, in_company), gradients(net, by_itself), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    net.eval()
+    with torch.no_grad():  # where torch takes a faster path
+        torch.testing.assert_close(net(padded)[:1], by_itself)
+        assert net(padded).isfinite().all()
+    assert not torch.allclose(net(torch.tensor([[4, 7, 6]])), by_itself)
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_an_answer_knows_nothing_of_later_steps(training: bool, grad: bool) -> None:
+    x = torch.randn(2, 6, 4)
+    changed = torch.cat([x[:, :4], x[:, 4:] + 1], dim=1)
+    net = of_numbers().train(training)
+    with torch.set_grad_enabled(grad):
+        before, after = net.unroll(x)[0], net.unroll(changed)[0]
+    torch.testing.assert_close(after[:, :4], before[:, :4])
+    assert not torch.allclose(after[:, 4], before[:, 4])
+
+
+@pytest.mark.parametrize("kind", ["tokens", "numbers"])
+def test_unrolling_in_chunks_is_unrolling_at_once(kind: str) -> None:
+    net = of_tokens() if kind == "tokens" else of_numbers()
+    x = torch.randint(4, 9, (2, 8)) if kind == "tokens" else torch.randn(2, 8, 4)
+    at_once, _ = net.unroll(x)
+    assert at_once.shape == (2, 8, 3)
+    for sizes in ([3, 1, 4], [1] * 8):
+        parts, state = [], None
+        for chunk in x.split(sizes, dim=1):
+            part, state = net.unroll(chunk, state)
+            parts.append(part)
+        torch.testing.assert_close(torch.cat(parts, dim=1), at_once)
+        assert torch.equal(state[0], x)
+    torch.testing.assert_close(at_once[:, -1], net(x))
+
+
+def test_what_was_read_drops_out_as_the_context_fills() -> None:
+    net, x = of_tokens(), torch.randint(4, 9, (2, 13))
+    _, state = net.unroll(x[:, :8])
+    slid, state = net.unroll(x[:, 8:10], state)
+    assert torch.equal(state[0], x[:, 2:10])
+    torch.testing.assert_close(slid, net.unroll(x[:, 2:10])[0][:, -2:])
+    fresh, state = net.unroll(x[:, 5:], state)  # as long as it can look: nothing of the past is left
+    torch.testing.assert_close(fresh, net.unroll(x[:, 5:])[0])
+
+
+def test_a_chunk_longer_than_it_can_look_is_read_in_several() -> None:
+    net, x = of_tokens(), torch.randint(4, 9, (2, 19))
+    outputs, state = net.unroll(x)
+    first, carried = net.unroll(x[:, :8])
+    second, carried = net.unroll(x[:, 8:16], carried)
+    third, carried = net.unroll(x[:, 16:], carried)
+    torch.testing.assert_close(outputs, torch.cat([first, second, third], dim=1))
+    assert torch.equal(state[0], carried[0]) and torch.equal(state[0], x[:, -8:])
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_gradient_reaches_every_parameter(pooling: str, positions: str) -> None:
+    for net, x in (
+        (of_tokens(pooling=pooling, positions=positions), torch.randint(4, 9, (4, 8))),
+        (of_numbers(pooling=pooling, positions=positions), torch.randn(4, 8, 4)),
+    ):
+        net(x).square().sum().backward()
+        assert [name for name, each in net.named_parameters() if each.grad is None or not each.grad.any()] == []
+        assert all(each.grad.isfinite().all() for each in net.parameters())
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+def test_the_order_of_the_steps_matters(positions: str) -> None:
+    """Without positions the mean over a set of equal predecessors would not know it."""
+    net = of_tokens(positions=positions, pooling="mean")
+    same = net.unroll(torch.tensor([[4, 4, 4]]))[0][0]
+    assert not torch.allclose(same[0], same[1]) and not torch.allclose(same[1], same[2])
+
+
+def test_sinusoids_by_hand() -> None:
+    table = SinusoidalPositions(5, 6)(torch.zeros(1, 5, 6))[0]
+    for place in range(5):
+        for pair in range(3):
+            angle = place / 10_000 ** (2 * pair / 6)
+            assert table[place, 2 * pair].item() == pytest.approx(math.sin(angle), abs=1e-6)
+            assert table[place, 2 * pair + 1].item() == pytest.approx(math.cos(angle), abs=1e-6)
+
+
+def test_tied_weights_are_one_and_counted_once() -> None:
+    net, untied = of_tokens(num_outputs=9, tied_embeddings=True), of_tokens(num_outputs=9)
+    assert net.head.weight is net.embedding.weight
+    assert count(untied) - count(net) == 8 * 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reading"),
+    [
+        ({"input_size": 8, "vocab_size": None}, 8 * 64 + 64 + 10 * 64),
+        ({"input_size": None, "vocab_size": 50}, 50 * 64 + 10 * 64),
+        ({"input_size": None, "vocab_size": 50, "positions": "sinusoidal"}, 50 * 64),
+        ({"input_size": None, "vocab_size": 50, "pooling": "attention"}, 50 * 64 + 10 * 64 + 64 * 64 + 64 + 64),
+    ],
+)
+def test_the_count_is_that_of_the_formula(arguments: dict[str, Any], reading: int) -> None:
+    with torch.device("meta"):
+        net = Transformer(num_outputs=5, max_length=10, hidden_size=64, num_layers=3, **arguments)
+    attention = 4 * (64 * 64 + 64)
+    feedforward = 64 * 256 + 256 + 256 * 64 + 64
+    norms = 2 * 2 * 64
+    assert count(net) == reading + 3 * (attention + feedforward + norms) + 2 * 64 + 64 * 5 + 5
+
+
+def test_blocks_begin_with_weights_of_their_own() -> None:
+    first, second = of_tokens().blocks
+    assert not torch.equal(first.linear1.weight, second.linear1.weight)
+
+
+def test_dropout_acts_in_training_only() -> None:
+    net, x = of_tokens(dropout=0.5), torch.tensor([[4, 7, 5]])
+    assert not torch.equal(net(x), net(x))
+    net.eval()
+    assert torch.equal(net(x), net(x))
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+def test_a_saved_net_is_the_same_net(positions: str) -> None:
+    arguments = {"positions": positions, "num_outputs": 9, "tied_embeddings": True}
+    net, again = of_tokens(**arguments), of_tokens(**arguments)
+    again.load_state_dict(net.state_dict())
+    x = torch.tensor([[4, 7, 5]])
+    assert torch.equal(net(x), again(x))
+
+
+def test_it_learns_what_only_the_first_step_tells() -> None:
+    torch.manual_seed(0)
+    x = torch.randint(4, 9, (64, 8))
+    x[:, 0] = torch.arange(64) % 2 + 4
+    net = of_tokens(num_outputs=2, hidden_size=16)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    for _ in range(40):
+        loss = nn.functional.cross_entropy(net(x), x[:, 0] - 4)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input_size": None}, "input_size and vocab_size are both null; .*; try data=digits_rows"),
+        ({"hidden_size": 9}, "hidden_size is 9 and num_heads 2; .* evenly; try model.hidden_size=10"),
+        ({"max_length": 0}, "max_length is 0; .* at least 1; try"),
+        ({"num_heads": 0}, "num_heads is 0; .* at least 1; try"),
+        ({"dropout": 1.5}, "dropout is 1.5; .*; try model.dropout=0.5"),
+        ({"positions": "rotary"}, "positions is 'rotary'; it must be one of learned, sinusoidal; try model.positions="),
+        ({"pooling": "max"}, "pooling is 'max'; it must be one of .*; try model.pooling="),
+        ({"tied_embeddings": True}, "tied_embeddings is true and vocab_size is null; .*; try model.tied_embeddings="),
+    ],
+)
+def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        of_numbers(**arguments)
+
+
+def test_a_sequence_longer_than_it_can_look_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"the sequence has 9 steps; .* max_length=8 .*; try model.max_length=9"):
+        of_numbers()(torch.zeros(1, 9, 4))
+    padded = torch.cat([torch.full((1, 8), 4), torch.zeros(1, 5, dtype=torch.int64)], dim=1)
+    assert of_tokens()(padded).shape == (1, 3)  # padding is not length
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_variant_reads_rows_of_digits(name: str) -> None:
+    cfg, choices = compose([f"model={name}"])
+    assert choices["data"] == "digits_rows"
+    net = instantiate(cfg.model, _convert_="all")
+    assert net.max_length == 8 and net(torch.randn(2, 8, 8)).shape == (2, 10)
