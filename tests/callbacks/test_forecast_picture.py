@@ -1,0 +1,90 @@
+"""A forecast drawn: the curves lie where their values say, whatever the sizes and units."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from netyard.callbacks.figures import ACCENT, INK, PAPER
+from netyard.callbacks.forecasts import SOFT, _ticks, forecast_picture
+
+LEGEND = 36  # rows that the legend takes, whose lines have the curves' colours
+
+
+def rows_of(picture: Tensor, colour: tuple[int, ...], columns: slice) -> Tensor:
+    """The rows below the legend that hold a colour."""
+    found = (picture[:, LEGEND:, columns] == torch.tensor(colour, dtype=torch.uint8)[:, None, None]).all(dim=0)
+    return LEGEND + found.any(dim=1).nonzero().flatten()
+
+
+def columns_of(picture: Tensor, colour: tuple[int, ...]) -> Tensor:
+    found = (picture[:, LEGEND:] == torch.tensor(colour, dtype=torch.uint8)[:, None, None]).all(dim=0)
+    return found.any(dim=0).nonzero().flatten()
+
+
+def test_each_future_ends_at_its_value():
+    picture = forecast_picture(
+        torch.zeros(5),
+        true=torch.tensor([0.0, 5.0]),
+        predicted=torch.tensor([0.0, 10.0]),
+        seasonal_naive=torch.zeros(2),
+    )
+    assert picture.dtype == torch.uint8 and picture.shape == (3, 400, 720)
+    top, bottom = 40, 400 - 44
+    end = slice(698, 702)  # the last step
+    for colour, value in ((ACCENT, 10), (INK, 5), (SOFT, 0)):
+        rows = rows_of(picture, colour, end).float()
+        assert abs(rows.mean() - (bottom - value / 10 * (bottom - top))) <= 2.5
+
+
+def test_what_is_predicted_begins_at_now():
+    past, future = torch.linspace(0, 1, 20), torch.tensor([1.5, 0.2, 1.7])
+    picture = forecast_picture(past, future + 0.3, future, future - 0.4)
+    blue = columns_of(picture, ACCENT)
+    now = int((picture[0, 41].long() - SOFT[0]).abs().argmin())  # the line across the whole height, near its top
+    assert 500 < now < 650 and abs(int(blue.min()) - now) <= 4 and int(blue.max()) >= 700
+
+
+def test_the_legend_names_three_curves():
+    flat = torch.zeros(3)
+    legend = forecast_picture(flat, flat, flat, flat)[:, :LEGEND]
+    for colour in (ACCENT, INK, SOFT):
+        assert (legend == torch.tensor(colour, dtype=torch.uint8)[:, None, None]).all(dim=0).sum() >= 20
+
+
+@pytest.mark.parametrize("window", [1, 7, 2000])
+@pytest.mark.parametrize("horizon", [1, 300])
+@pytest.mark.parametrize(("size", "offset"), [(1.0, 0.0), (1e-6, 0.0), (1e30, 0.0), (3.0, 1e6), (0.0, 0.001)])
+def test_any_series_can_be_drawn(window: int, horizon: int, size: float, offset: float):
+    torch.manual_seed(0)
+    past, *futures = (torch.randn(steps) * size + offset for steps in (window, horizon, horizon, horizon))
+    picture = forecast_picture(past, *futures)
+    assert len(rows_of(picture, ACCENT, slice(0, 720))) > 0
+    assert (picture[:, :, -10:] == PAPER[0]).all()  # nothing runs out of the right side
+
+
+def test_a_long_past_does_not_dwarf_the_future():
+    picture = forecast_picture(torch.randn(5000), torch.zeros(10), torch.zeros(10), torch.zeros(10))
+    assert len(columns_of(picture, ACCENT)) > 60
+
+
+def test_a_forecast_that_is_no_number_is_left_out():
+    past, true = torch.arange(6.0), torch.tensor([6.0, 7.0])
+    broken = torch.tensor([float("nan"), float("inf")])
+    picture = forecast_picture(past, true, predicted=broken, seasonal_naive=true)
+    assert len(columns_of(picture, ACCENT)) <= 6  # the dot at the last known value, from which the curve would leave
+    assert forecast_picture(broken, broken, broken, broken).shape == (3, 400, 720)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most", "wanted"),
+    [
+        (0, 190, 5, [0, 50, 100, 150]),
+        (-43, 11, 10, [-40, -30, -20, -10, 0, 10]),
+        (0.12, 0.31, 5, [0.15, 0.2, 0.25, 0.3]),
+        (-3, 2, 10, [-3, -2, -1, 0, 1, 2]),
+    ],
+)
+def test_ticks_are_round_numbers(low: float, high: float, most: int, wanted: list[float]):
+    assert _ticks(low, high, most) == pytest.approx(wanted)
