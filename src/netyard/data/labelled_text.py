@@ -61,7 +61,11 @@ class LabelledText(TokenData):
         try:
             table = read_table(path)
         except csv.Error as error:
-            raise DataError(f"{path} is no CSV file: {error};", "a text holds up to 131072 characters;") from error
+            raise DataError(
+                f"{path} is no CSV file: {error};",
+                f"a text holds at most {csv.field_size_limit()} characters;",
+                "check the quotes, or cut that text.",
+            ) from error
         texts = [self._plain(text) for text in _filled(table, self.text_column, "text_column")]
         y = self._labels(table)
         rest, test = holdout(y, self.test_fraction, TEST_SEED)

@@ -73,15 +73,7 @@ class Vocabulary:
         pieces = self.split(self.prefix + text)
         numbers = [self._numbers.get(piece, UNKNOWN) for piece in pieces]
         if strict and UNKNOWN in numbers:
-            # By repr: a stranger may be a character that no terminal can show.
-            unknown = list(dict.fromkeys(piece for piece in pieces if piece not in self._numbers))
-            named = ", ".join(repr(piece.strip() or piece) for piece in unknown[:_NAMED])
-            shown = " ".join(token.strip() for token in self.tokens if token.strip() and token.isprintable())
-            raise DataError(
-                f"the text holds {named}{', ...' if len(unknown) > _NAMED else ''}, not in the vocabulary of the training;",
-                f"its {len(self.tokens)} {self.kind} are {shown[:_SHOWN]}{' ...' * (len(shown) > _SHOWN)};",
-                "leave the others out.",
-            )
+            raise self._strangers(dict.fromkeys(piece for piece in pieces if piece not in self._numbers))
         return numbers
 
     def decode(self, numbers: Iterable[int]) -> str:
@@ -95,6 +87,16 @@ class Vocabulary:
     def state(self) -> dict[str, Any]:
         """All there is to know, in plain types; ``from_state`` is the way back."""
         return {"kind": self.kind, "tokens": self.tokens, "prefix": self.prefix}
+
+    def _strangers(self, pieces: Iterable[str]) -> DataError:
+        # By repr: a stranger may be a character that no terminal can show.
+        named = [repr(piece.strip() or piece) for piece in pieces]
+        shown = " ".join(token.strip() for token in self.tokens if token.strip() and token.isprintable())
+        return DataError(
+            f"the text holds {', '.join(named[:_NAMED])}{', ...' * (len(named) > _NAMED)}, not in the vocabulary;",
+            f"its {len(self.tokens)} {self.kind} are {shown[:_SHOWN]}{' ...' * (len(shown) > _SHOWN)};",
+            "leave the others out.",
+        )
 
     def _text(self, number: int) -> str:
         return self.tokens[number - NUM_SPECIAL] if number >= NUM_SPECIAL else "�" if number == UNKNOWN else ""
