@@ -5,7 +5,7 @@ READY := .venv/.ready
 # One thread a process: the suite runs on several processes, and small networks are slower on two threads than on one.
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help setup train test check fmt board clean
+.PHONY: help setup train test check fmt bench board clean
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -28,6 +28,9 @@ check: $(READY)  ## what every commit passes: format, lint, types, and the tests
 fmt: $(READY)  ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## measure the speed, beside bare loops: a few minutes
+	@for file in bench/*.py; do echo $$file; $(BIN)/python $$file; done
 
 board: $(READY)  ## TensorBoard over outputs/, on localhost
 	@$(BIN)/tensorboard --logdir outputs --host localhost

@@ -16,16 +16,25 @@ NAMES = [(group, name) for group in catalog.GROUPS for name in catalog.options(g
 COMPANY = {
     ("data", "image_folder"): ["data.root=."],
     ("data", "csv"): ["data.path=x.csv", "data.target=y"],
+    ("data", "text"): ["data.path=x.txt", "model=lstm"],
+    ("data", "python_source"): ["model=lstm"],
+    ("data", "sentiment"): ["data.path=x.csv", "model=lstm"],
+    ("data", "number_words"): ["model=seq2seq"],
+    ("data", "series"): ["data.path=x.csv", "data.column=y"],
     ("task", "regression"): ["data=diabetes"],
+    ("task", "language"): ["model=lstm", "data=python_source"],
+    ("task", "forecasting"): ["data=sunspots"],
+    ("task", "translation"): ["model=seq2seq"],
 }
+# What is in the files, and not known before they are read.
+FACTS = ("num_classes", "num_features", "vocab_size", "target_vocab_size", "sequence_length", "target_length")
 
 
 @pytest.mark.parametrize(("group", "name"), NAMES, ids=str)
 def test_every_name_composes_and_keeps_the_schema(group: str, name: str) -> None:
     cfg, choices = compose([f"{group}={name}", *COMPANY.get((group, name), [])])
     assert choices[group] == name
-    if name in ("image_folder", "csv"):  # their facts are in the files, and not known yet
-        cfg.data.update({"num_classes": 2, "num_features": 2})
+    cfg.data.update({fact: 8 for fact in FACTS if fact in cfg.data and cfg.data[fact] is None})
     schema.check(cfg, choices)
 
 

@@ -28,6 +28,17 @@ SMALL = {
         "resnet18",
     ),
     *("densenet_tiny", "efficientnet_tiny", "mobilenet_tiny", "mobilenet_v3_small", "timm_tiny"),
+    *(
+        "rnn_tiny",
+        "lstm_tiny",
+        "gru_tiny",
+        "rnn",
+        "lstm",
+        "gru",
+        "bilstm_attention",
+        "transformer_tiny",
+        "seq2seq_tiny",
+    ),
 }
 MODELS = [name if name in SMALL else pytest.param(name, marks=pytest.mark.slow) for name in catalog.options("model")]
 REGRESSION = {"mse", "mae", "huber"}

@@ -99,10 +99,12 @@ def test_what_only_the_user_can_know_is_asked_for():
 def test_an_interpolation_that_leads_nowhere_names_what_would_fit():
     said = refusal("model=resnet_tiny", "data=iris")
     assert "model=resnet_tiny does not fit data=iris, which has no " in said
-    with_it, offered = said.split(";")[1], said.split(";")[2]
+    with_it, fitting, offered = (part.strip() for part in said.split(";")[1:])
     assert "digits" in with_it and "mnist" in with_it and "iris" not in with_it
-    offer = offered.strip().removeprefix("try ").removesuffix(".")
-    schema.check(*cli.compose(["model=resnet_tiny", offer]))
+    assert fitting.startswith("models that fit data=iris: perceptron, mlp") and "resnet" not in fitting
+    another_model, other_data = offered.removeprefix("try ").removesuffix(".").split(" or ")
+    schema.check(*cli.compose([another_model, "data=iris"]))
+    schema.check(*cli.compose(["model=resnet_tiny", other_data]))
 
 
 def test_resolving_follows_interpolations_and_gives_plain_values():

@@ -99,16 +99,41 @@ def load(run_dir: str | Path, which: str = "best") -> LightningModule:
     Raises:
         CheckpointError: see ``read``.
     """
-    checkpoint = read(RunDir(run_dir).checkpoints / f"{which}.ckpt")
-    if "config" not in checkpoint.get("netyard", {}):
+    path = RunDir(run_dir).checkpoints / f"{which}.ckpt"
+    return rebuild(read(path), path)
+
+
+def made_of(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The config and the choices of the run that wrote a checkpoint, which was read from ``path``.
+
+    Raises:
+        CheckpointError: it does not say.
+    """
+    described = checkpoint.get("netyard", {})
+    if "config" not in described:
         raise CheckpointError(
-            f"{run_dir} has a checkpoint that does not say what network it is of;",
+            f"{path} does not say what network it is of;",
             "netyard writes the config into each of its checkpoints;",
             "check that a run of netyard wrote it.",
         )
-    task = build(without_pretrained(checkpoint["netyard"]["config"])["task"])
+    return dict(described["config"]), dict(described["choices"])
+
+
+def rebuild(checkpoint: Mapping[str, Any], path: Path) -> LightningModule:
+    """The task of a checkpoint read from ``path``, with its weights, in evaluation mode on the CPU.
+
+    Raises:
+        CheckpointError: it does not say what it is of.
+    """
+    config, _ = made_of(checkpoint, path)
+    task = build(without_pretrained(config)["task"])
     restore(task, checkpoint)
     return task.eval()
+
+
+def data_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """What the data had learned from its training part, a vocabulary for instance; Lightning keeps it by class."""
+    return checkpoint.get(checkpoint["netyard"]["config"]["data"]["_target_"].rpartition(".")[2], {})
 
 
 def restore(task: LightningModule, checkpoint: Mapping[str, Any]) -> None:

@@ -33,6 +33,7 @@ One experiment: a network, trained on data, tested, written down.
   python train.py -m model=mlp,lenet5 seed=0,1,2     a sweep over the product
   python train.py resume=RUN_DIR                     go on where a run stopped
   netyard evaluate run=RUN_DIR                       test its best checkpoint again
+  netyard generate run=RUN_DIR prompt=TEXT           let it write
   netyard list models 'resnet*'                      what can be chosen
 
 Choices, GROUP=OPTION:
@@ -48,11 +49,29 @@ Flags:
   --info, --shell-completion, --hydra-help           Hydra's own
 """
 
+GENERATE_HELP = """\
+netyard generate run=RUN_DIR [option=value ...] [output=FILE]
+
+A language model goes on from a prompt (model=lstm data=python_source):
+  prompt=TEXT      what to go on from; the vocabulary must know it
+  temperature=1.0  below 1 the likely becomes likelier, 0 takes the likeliest each time
+  top_k=0          draw from the k likeliest tokens only; 0 from all
+  length=300       tokens to write
+  seed=0           the same seed writes the same text
+A translation answers one sentence (model=seq2seq):
+  prompt=TEXT      the sentence
+  beam_size=1      sentences kept alive in beam search; 1 is greedy"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``netyard COMMAND ...``; returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    commands: dict[str, Callable[[list[str]], int]] = {"train": train, "evaluate": evaluate, "list": listing.show}
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "train": train,
+        "evaluate": evaluate,
+        "generate": generate,
+        "list": listing.show,
+    }
     if not arguments or arguments[0] in ("-h", "--help"):
         print("netyard COMMAND ...\n")
         for name, run in commands.items():
@@ -119,11 +138,30 @@ def evaluate(arguments: Sequence[str]) -> int:
     journal.start(None)
     from netyard import checkpoint, run
 
-    recorded = checkpoint.read(run_dir.best)["netyard"]
-    cfg, choices = OmegaConf.create(recorded["config"]), recorded["choices"]
+    recorded = checkpoint.read(run_dir.best)
+    config, choices = checkpoint.made_of(recorded, run_dir.best)
+    cfg = OmegaConf.create(config)
     _overlay(cfg, choices, [text for text in arguments if not text.startswith("run=")])
     schema.check(cfg, choices)
-    run.evaluate(cfg, run_dir)
+    run.evaluate(cfg, recorded, run_dir)
+    return 0
+
+
+def generate(arguments: Sequence[str]) -> int:
+    """Let a trained network make something: run=RUN_DIR [prompt=TEXT temperature=0.8 top_k=20 output=FILE ...]."""
+    options = dict(text.partition("=")[::2] for text in arguments if not text.startswith("-"))
+    if "run" not in options or {"-h", "--help"} & {*arguments}:
+        print(GENERATE_HELP)
+        return 0 if {"-h", "--help"} & {*arguments} else ConfigError.exit_code
+    run_dir, output = RunDir(options.pop("run")), options.pop("output", None)
+    run_dir.require()
+    journal.start(None)
+    from netyard import checkpoint, run
+
+    made = run.generate(checkpoint.read(run_dir.best), run_dir, options)
+    print(made)
+    if output:
+        Path(output).write_text(f"{made}\n", encoding="utf-8")
     return 0
 
 

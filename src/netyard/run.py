@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import platform
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import lightning as L
 import torch
@@ -19,7 +20,6 @@ from omegaconf import DictConfig, open_dict
 from rich.console import Console
 from rich.table import Table
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from netyard import __version__, checkpoint, journal, schema
 from netyard.build import build, build_all
@@ -27,12 +27,9 @@ from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
 from netyard.errors import ConfigError, Interrupted, PlatformError
 from netyard.rundir import RunDir
+from netyard.threads import one_input, set_threads
 
 log = logging.getLogger(__name__)
-
-# Below this many multiply-adds a batch, a second thread waits longer than it works; measured in docs/log.md.
-WORK_FOR_TWO_THREADS = 100e6
-ALL_THREADS = torch.get_num_threads()  # jobs of a sweep share the process, and the last one may have had fewer
 
 
 def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float | None:
@@ -49,7 +46,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     data = build(cfg.data)
     config = _with_facts(cfg, data, choices)
     task = build(config["task"])
-    threads = _set_threads(config["threads"], task.net, config["data"])
+    threads = set_threads(config["threads"], task, config["data"])
     parameters = count_parameters(task.net)
 
     logger = _logger(config, run_dir)
@@ -116,14 +113,15 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     return best.best_value
 
 
-def evaluate(cfg: DictConfig, run_dir: RunDir) -> dict[str, float]:
-    """Test the best checkpoint of a run on the data of a config; the network is rebuilt from the checkpoint alone."""
+def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> dict[str, float]:
+    """Test a run's checkpoint on the data of a config; network and vocabulary come from the checkpoint alone."""
     journal.take_over("lightning")
     _require_device(cfg.trainer)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = build(cfg.data)
+    data.load_state_dict(checkpoint.data_state(recorded))
     config = _with_facts(cfg, data, {})
-    task = checkpoint.load(run_dir.path)
+    task = checkpoint.rebuild(recorded, run_dir.best)
     _require_fit(task, config["data"], run_dir)
     trainer = build(config["trainer"], logger=False, callbacks=[], default_root_dir=str(run_dir.path))
     trainer.test(task, datamodule=data, verbose=False)
@@ -132,16 +130,74 @@ def evaluate(cfg: DictConfig, run_dir: RunDir) -> dict[str, float]:
     return metrics
 
 
+def generate(recorded: Mapping[str, Any], run_dir: RunDir, options: Mapping[str, str]) -> str:
+    """What the network of a checkpoint makes of nothing, or of a prompt; the options are its task's own.
+
+    Raises:
+        ConfigError: the task makes nothing, or does not know an option.
+        DataError: the prompt holds what the vocabulary does not.
+    """
+    config, choices = checkpoint.made_of(recorded, run_dir.best)
+    task = checkpoint.rebuild(recorded, run_dir.best)
+    if not hasattr(task, "generate"):
+        raise ConfigError(
+            f"{run_dir.path} is a run of task={choices['task']}, which makes no samples;",
+            "a language model writes text, a translation answers;",
+            "try a run of model=lstm data=python_source.",
+        )
+    data = build(config["data"])
+    data.load_state_dict(checkpoint.data_state(recorded))
+    torch.set_num_threads(1)  # a step of one sample gives a second thread nothing to do
+    return task.generate(data, **_typed(options, task.generate))
+
+
+def _typed(options: Mapping[str, str], function: Callable[..., Any]) -> dict[str, Any]:
+    """Words of the command line as the types that a function's annotations name.
+
+    Raises:
+        ConfigError: an option it does not know, one it needs and did not get, or no number where it wants one.
+    """
+    parameters = inspect.signature(function, eval_str=True).parameters
+    known = {name: each for name, each in parameters.items() if name != "data"}
+    values: dict[str, Any] = {}
+    for name, text in options.items():
+        if name not in known:
+            raise ConfigError(
+                f"there is no option '{name}';",
+                f"a run of this task knows {', '.join(known)};",
+                "netyard generate --help explains them.",
+            )
+        kind = (*get_args(known[name].annotation), known[name].annotation)[0]  # of int | None, int
+        try:
+            values[name] = kind(text)
+        except ValueError as error:
+            raise ConfigError(
+                f"{name} is {text!r};",
+                f"it must be {'a whole number' if kind is int else 'a number'};",
+                f"try {name}=1.",
+            ) from error
+    missing = [name for name, each in known.items() if each.default is each.empty and name not in values]
+    if missing:
+        raise ConfigError(
+            f"{' and '.join(missing)} was not given;",
+            f"a run of this task knows {', '.join(known)};",
+            f"type {' '.join(f'{name}=...' for name in missing)}.",
+        )
+    return values
+
+
 def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:
-    """Try one empty sample: other data may have another shape, or other classes."""
+    """Try one sample: other data may have another shape, or other classes."""
     reason = ""
-    outputs = data.get("num_classes") or data.get("num_targets")
+    counts = ("num_classes", "num_targets", "target_vocab_size", "vocab_size")
+    outputs = next((data[count] for count in counts if data.get(count)), None)
+    example = one_input(data)
     if outputs and outputs != task.num_outputs:
         reason = f"it was trained for {task.num_outputs} outputs, and the data wants {outputs}"
-    elif data.get("input_shape"):
+    elif example is not None:
         try:
             with torch.no_grad():
-                task.net(torch.zeros(1, *data["input_shape"]))
+                task(example)
         except (RuntimeError, ValueError, AssertionError, IndexError) as error:
             reason = str(error).splitlines()[0]
     if reason:
@@ -248,26 +304,6 @@ def _require_device(trainer: DictConfig) -> None:
             "trainers without one: auto, cpu, ddp_cpu;",
             "try trainer=cpu.",
         )
-
-
-def _set_threads(threads: int | str, net: nn.Module, data: Mapping[str, Any]) -> int:
-    """Give torch the threads asked for; ``auto`` gives a small network one, any other what torch had at the start."""
-    if threads == "auto":
-        small = _multiply_adds(net, data) * data["batch_size"] < WORK_FOR_TWO_THREADS
-        threads = 1 if small else ALL_THREADS
-    torch.set_num_threads(int(threads))
-    return torch.get_num_threads()
-
-
-def _multiply_adds(net: nn.Module, data: Mapping[str, Any]) -> float:
-    """Of one sample's way through the net; infinite where the data does not say what a sample looks like."""
-    if not data.get("input_shape"):
-        return float("inf")
-    training = net.training
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net.eval()(torch.zeros(1, *data["input_shape"]))
-    net.train(training)
-    return counter.get_total_flops() / 2
 
 
 def _device_name(trainer: L.Trainer) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
-from netyard.catalog import GROUPS, option_file, options
+from netyard.catalog import GROUPS, option_file, options, variants
 from netyard.errors import ConfigError
 
 GLOBALS = ("seed", "threads", "tags", "resume")
@@ -95,6 +95,22 @@ RULES: dict[str, Number] = {
     "size": _count,
     "kernel_size": _count,
     "hidden_sizes": Number(1, whole=True, example=64),
+    "hidden_size": Number(1, whole=True, example=128),
+    "embedding_size": Number(1, whole=True, example=64),
+    "num_layers": Number(1, whole=True, example=2),
+    "num_heads": Number(1, whole=True, example=4),
+    "embedding_dropout": _probability,
+    "sequence_length": Number(1, whole=True, example=128),
+    "max_length": Number(1, whole=True, example=128),
+    "min_count": Number(1, whole=True, example=2),
+    "max_characters": Number(1, whole=True, example=1000000),
+    "bpe_size": Number(260, whole=True, example=1024),
+    "window": Number(1, whole=True, example=22),
+    "horizon": Number(1, whole=True, example=11),
+    "season": Number(1, whole=True, example=11),
+    "beam_size": Number(1, whole=True, example=4),
+    "max_number": Number(1, whole=True, example=9999),
+    "every_n_epochs": _count,
     "max_epochs": _endless,
     "max_steps": Number(1, whole=True, example=1000, also=(None, -1)),
     "accumulate_grad_batches": _count,
@@ -146,11 +162,24 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
         files = {name: option_file(group, name) for name in options(group)} if group in GROUPS else {}
         giving = [name for name, node in files.items() if fact in node]
         complete = [name for name in giving if "???" not in files[name].values()]
+        models = _fitting_models(choices) if asked.startswith("model.") and group == "data" else []
+        attempts = [f"model={models[0]}"] * bool(models) + [f"{group}={complete[0]}"] * bool(complete)
         raise ConfigError(
             f"{_chosen(asked, choices)} does not fit {group}={choices.get(group)}, which has no {fact} for {asked};",
-            f"{group} with {fact}: {', '.join(giving) or 'none'};",
-            f"try {group}={complete[0]}." if complete else "try another combination.",
+            f"{group} with {fact}: {', '.join(giving) or 'none'};"
+            + f" models that fit {group}={choices.get(group)}: {', '.join(models[:8])};" * bool(models),
+            f"try {' or '.join(attempts)}." if attempts else "try another combination.",
         ) from error
+
+
+def _fitting_models(choices: Mapping[str, Any]) -> list[str]:
+    """The models that ask nothing of the data but what the chosen data set has."""
+    facts = option_file("data", str(choices.get("data")))
+    asked = {
+        name: {str(value)[7:-1] for value in node.values() if str(value).startswith("${data.")}
+        for name, node in variants().items()
+    }
+    return [name for name, keys in asked.items() if keys <= set(facts)]
 
 
 def _check_missing(cfg: DictConfig, choices: Mapping[str, Any]) -> None:

@@ -13,21 +13,26 @@ from torch.nn import functional as F
 from torchvision.transforms.functional import pil_to_tensor
 from torchvision.utils import make_grid
 
+from netyard.callbacks.markdown import table
+
 INK, PAPER, ACCENT = (32, 33, 36), (255, 255, 255), (26, 95, 180)
 
 
 class Figures(Callback):
     """After a test, draws what the task has kept for it; a task without such results gets no pictures.
 
-    ``test/confusion`` and ``test/mistakes`` for a classification, ``test/predicted_vs_true`` for a regression.
+    ``test/confusion`` and ``test/mistakes`` (pictures or texts) for a classification, ``test/predicted_vs_true`` for a
+    regression.
     """
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        write = getattr(getattr(trainer.logger, "experiment", None), "add_image", None)
-        if write is None or not trainer.is_global_zero:
+        board: Any = getattr(trainer.logger, "experiment", None)
+        if not hasattr(board, "add_image") or not trainer.is_global_zero:
             return
         for name, picture in draw(pl_module, trainer.datamodule).items():
-            write(f"test/{name}", picture, trainer.global_step)
+            board.add_image(f"test/{name}", picture, trainer.global_step)
+        if (text := mistaken_texts(pl_module, trainer.datamodule)) is not None:
+            board.add_text("test/mistakes", text, trainer.global_step)
 
 
 def draw(task: Any, data: Any) -> dict[str, Tensor]:
@@ -95,6 +100,15 @@ def mistaken_images(
             ImageDraw.Draw(tile).text((side / 2, side + 8 + 13 * line), caption[:16], INK, font, anchor="mm")
         tiles.append(pil_to_tensor(tile))
     return make_grid(torch.stack(tiles), nrow=5, padding=4, pad_value=255)
+
+
+def mistaken_texts(task: Any, data: Any) -> str | None:
+    """The mistakes of a classification of texts, as a table in Markdown; None where no texts were classified."""
+    mistakes, names = getattr(task, "mistakes", None), getattr(data, "class_names", None)
+    if mistakes is None or not len(mistakes.inputs) or names is None or not hasattr(data, "decode"):
+        return None
+    pairs = zip(mistakes.inputs.cpu(), mistakes.labels.tolist(), mistakes.predictions.tolist(), strict=True)
+    return table(("text", "true", "predicted"), [(data.decode(x), names[y], names[guess]) for x, y, guess in pairs])
 
 
 def scatter(true: Tensor, predicted: Tensor, side: int = 480, most: int = 5000) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 
 
 def check_sizes(**sizes: int | Sequence[int]) -> None:
@@ -14,7 +15,14 @@ def check_sizes(**sizes: int | Sequence[int]) -> None:
             raise ValueError(f"{name} is {value}; sizes must be whole numbers of at least 1; try {name}={example}.")
 
 
-def check_dropout(dropout: float) -> None:
+def check_dropout(dropout: float, name: str = "dropout") -> None:
     """Raise ValueError unless the probability is at least 0 and below 1."""
     if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is {dropout}; it must be at least 0 and below 1; try model.dropout=0.5.")
+        raise ValueError(f"{name} is {dropout}; it must be at least 0 and below 1; try model.{name}=0.5.")
+
+
+def check_choice(name: str, value: str, choices: Collection[str]) -> None:
+    """Raise ValueError unless the value is one of the choices; the message proposes the one spelt most like it."""
+    if value not in choices:
+        nearest = get_close_matches(str(value), choices, n=1, cutoff=0.0)[0]
+        raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(choices)}; try model.{name}={nearest}.")

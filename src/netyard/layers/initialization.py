@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 
 from torch import Tensor, nn
 from torch.nn import init
+
+from netyard.layers.checks import check_choice
 
 # calculate_gain knows the saturating and the rectifying kinds; the smooth rectifiers are treated as the relu
 # they resemble.
@@ -40,11 +41,7 @@ def initialize_weights(module: nn.Module, scheme: str, activation: str = "relu")
     Raises:
         ValueError: no scheme has that name.
     """
-    if scheme not in WEIGHT_INITS:
-        nearest = get_close_matches(str(scheme), WEIGHT_INITS, n=1, cutoff=0.0)[0]
-        raise ValueError(
-            f"weight_init is {scheme!r}; it must be one of {', '.join(WEIGHT_INITS)}; try model.weight_init={nearest}."
-        )
+    check_choice("weight_init", scheme, WEIGHT_INITS)
     if scheme == "default":
         return
     initialize = _schemes(activation)[scheme]

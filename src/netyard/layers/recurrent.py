@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import init
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from netyard.layers.checks import check_dropout, check_sizes
-from netyard.layers.choices import check_choice
+from netyard.layers.checks import check_choice, check_dropout, check_sizes
 
 State = tuple[Tensor, ...]
 

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import init
 
-from netyard.layers.checks import check_sizes
-from netyard.layers.choices import check_choice
+from netyard.layers.checks import check_choice, check_sizes
 
 PADDING = 0
 

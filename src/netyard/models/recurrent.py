@@ -100,11 +100,7 @@ class Recurrent(nn.Module):
 
 
 def _check_embedding_dropout(embedding_dropout: float, vocab_size: int | None) -> None:
-    if not 0 <= embedding_dropout < 1:
-        raise ValueError(
-            f"embedding_dropout is {embedding_dropout}; it must be at least 0 and below 1; "
-            "try model.embedding_dropout=0.5."
-        )
+    check_dropout(embedding_dropout, "embedding_dropout")
     if embedding_dropout and vocab_size is None:
         raise ValueError(
             f"embedding_dropout is {embedding_dropout} and vocab_size is null; only tokens have embeddings, and these "

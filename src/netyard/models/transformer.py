@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import init
 
-from netyard.layers.checks import check_dropout, check_sizes
-from netyard.layers.choices import check_choice
+from netyard.layers.checks import check_choice, check_dropout, check_sizes
 from netyard.layers.sequences import TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
 
 
