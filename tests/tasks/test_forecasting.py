@@ -1,0 +1,353 @@
+"""Forecasting: learned on a standard scale, judged in the series' own units beside the naive forecasts."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from netyard import checkpoint
+from netyard.tasks.forecasting import Forecast, Forecasting, naive, seasonal_naive
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
+
+MEAN, STD, SCALE = torch.tensor(150.0), torch.tensor(40.0), torch.tensor(8.0)
+WINDOW, HORIZON, SEASON = 6, 3, 4
+
+
+class Measured(L.LightningDataModule):
+    """Fixed batches of windows, and other ones to validate and test."""
+
+    season = SEASON
+
+    def __init__(self, sizes: tuple[int, ...], evaluated: tuple[int, ...] = (5,)) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.trained, self.evaluated = (
+            [(torch.randn(size, WINDOW, 1) * STD + MEAN, torch.randn(size, HORIZON) * STD + MEAN) for size in each]
+            for each in (sizes, evaluated)
+        )
+
+    def series_statistics(self) -> tuple[Tensor, Tensor, Tensor]:
+        return MEAN, STD, SCALE
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(self.trained, batch_size=None)  # type: ignore[arg-type]
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(self.evaluated, batch_size=None)  # type: ignore[arg-type]
+
+    test_dataloader = val_dataloader
+
+
+class Linear(nn.Module):
+    """The least that reads (B, W, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(WINDOW, HORIZON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(x[..., 0])
+
+
+class Recurrent(nn.Module):
+    """The least that remembers."""
+
+    def __init__(self, cell: type[nn.RNNBase]) -> None:
+        super().__init__()
+        self.cell = cell(1, 8, batch_first=True)
+        self.head = nn.Linear(8, HORIZON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.cell(x)[0][:, -1])
+
+
+class Told(nn.Module):
+    """Answers what it was told to, and remembers what it was asked."""
+
+    def __init__(self, answer: Tensor) -> None:
+        super().__init__()
+        self.answer, self.idle = answer, nn.Parameter(torch.zeros(1))
+        self.seen: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen = x
+        return self.answer.to(x).expand(len(x), -1) + 0 * self.idle
+
+
+def task_of(net: nn.Module, lr: float = 0.0, season: int = SEASON, **settings: Any) -> Forecasting:
+    return Forecasting(
+        net,
+        nn.MSELoss(),
+        partial(torch.optim.SGD, lr=lr),
+        lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
+        HORIZON,
+        season=season,
+        **settings,
+    )
+
+
+def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
+    return L.Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **settings,
+    )
+
+
+def joined(batches: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    x, y = zip(*batches, strict=True)
+    return torch.cat(x), torch.cat(y)
+
+
+def fitted(net: nn.Module, **settings: Any) -> Forecasting:
+    """A task with the statistics of the data, its net as it was."""
+    task = task_of(net, **settings)
+    trainer_of(limit_train_batches=1, limit_val_batches=1).fit(task, Measured((2,)))
+    return task
+
+
+def test_naive_by_hand() -> None:
+    past = torch.tensor([[1.0, 2.0, 3.0], [6.0, 5.0, 4.0]])
+    assert naive(past, 2).tolist() == [[3, 3], [4, 4]]
+
+
+@pytest.mark.parametrize(
+    ("season", "wanted"),
+    [
+        (1, [[4, 4, 4, 4, 4]]),
+        (2, [[3, 4, 3, 4, 3]]),
+        (3, [[2, 3, 4, 2, 3]]),
+        (4, [[1, 2, 3, 4, 1]]),
+    ],
+)
+def test_seasonal_naive_by_hand(season: int, wanted: list[list[float]]) -> None:
+    assert seasonal_naive(torch.tensor([[1.0, 2.0, 3.0, 4.0]]), 5, season).tolist() == wanted
+
+
+def test_seasonal_naive_is_exact_for_what_repeats_itself_and_naive_is_its_season_of_one() -> None:
+    series = torch.tensor([5.0, 1.0, 9.0]).repeat(20)
+    windows = series.unfold(0, 17, 1)
+    assert torch.equal(seasonal_naive(windows[:, :7], 10, 3), windows[:, 7:])
+    past = torch.randn(4, 9)
+    assert torch.equal(seasonal_naive(past, 6, 1), naive(past, 6))
+
+
+def test_a_window_must_hold_a_season() -> None:
+    with pytest.raises(
+        ValueError, match=r"season is 5 steps and the window 4; .*try data\.window=5, or data\.season=1"
+    ):
+        seasonal_naive(torch.zeros(1, 4), 2, 5)
+
+
+def test_mase_by_hand() -> None:
+    """One window, 10 20 30 40, then 50 10 60; 8 is the error of a seasonal naive forecast in training."""
+    data = Measured((1,))
+    data.trained = data.evaluated = [(torch.tensor([10.0, 20, 30, 40])[None, :, None], torch.tensor([[50.0, 10, 60]]))]
+    answer = (torch.tensor([[46.0, 16, 54]]) - MEAN) / STD  # 4, 6 and 6 off
+    task, trainer = task_of(Told(answer)), trainer_of()
+    trainer.fit(task, data)
+    trainer.test(task, data, verbose=False)
+    got = {name: value.item() for name, value in trainer.callback_metrics.items()}
+    assert got["test/mae"] == pytest.approx(16 / 3, rel=1e-5)
+    assert got["test/rmse"] == pytest.approx(math.sqrt(88 / 3), rel=1e-5)
+    assert got["test/mase"] == pytest.approx(16 / 3 / 8, rel=1e-5)
+    assert got["test/mase_naive"] == pytest.approx((10 + 30 + 20) / 3 / 8, rel=1e-5)  # 40 40 40
+    assert got["test/mase_seasonal_naive"] == pytest.approx((40 + 10 + 30) / 3 / 8, rel=1e-5)  # 10 20 30
+
+
+@pytest.mark.parametrize("sizes", [(10,), (7, 1, 2), (1,) * 10])
+@pytest.mark.parametrize("val_check_interval", [1.0, 0.5])
+@pytest.mark.parametrize("relative_to_last", [False, True])
+def test_metrics_are_those_of_the_whole_epoch_in_the_series_units(
+    sizes: tuple[int, ...], val_check_interval: float, relative_to_last: bool
+) -> None:
+    if len(sizes) == 1 and val_check_interval < 1:
+        pytest.skip("one batch has no middle")
+    net, data = Linear(), Measured(sizes, evaluated=sizes[::-1])
+    task = task_of(net, relative_to_last=relative_to_last)
+    trainer = trainer_of(val_check_interval=val_check_interval)
+    trainer.fit(task, data)
+    got = dict(trainer.callback_metrics)
+    trainer.test(task, data, verbose=False)
+    got |= trainer.callback_metrics
+    for stage, batches in (("train", data.trained), ("val", data.evaluated), ("test", data.evaluated)):
+        x, y = joined(batches)
+        past = (x - MEAN) / STD
+        zero = past[:, -1] if relative_to_last else torch.zeros(1)
+        with torch.no_grad():
+            output = net(past - zero[..., None]) + zero
+        error = output * STD + MEAN - y
+        wanted = {
+            "loss": nn.functional.mse_loss(output, (y - MEAN) / STD),
+            "mae": error.abs().mean(),
+            "mse": error.square().mean(),
+            "rmse": error.square().mean().sqrt(),
+            "mase": error.abs().mean() / SCALE,
+        }
+        if stage != "train":
+            last, season = x[:, -1], x[:, -SEASON : -SEASON + HORIZON, 0]
+            wanted |= {
+                "mase_naive": (last - y).abs().mean() / SCALE,
+                "mase_seasonal_naive": (season - y).abs().mean() / SCALE,
+            }
+        assert {name for name in got if name.startswith(stage)} == {f"{stage}/{name}" for name in wanted}
+        for name, value in wanted.items():
+            assert got[f"{stage}/{name}"].item() == pytest.approx(value.item(), rel=1e-5), f"{stage}/{name}"
+
+
+@pytest.mark.parametrize("relative_to_last", [False, True])
+def test_a_net_that_answers_the_truth_makes_no_error(relative_to_last: bool) -> None:
+    data = Measured((4,), evaluated=(4,))
+    data.evaluated = data.trained
+    x, y = data.trained[0]
+    truth = (y - (x[:, -1] if relative_to_last else MEAN)) / STD
+    task, trainer = task_of(Told(truth), relative_to_last=relative_to_last), trainer_of()
+    trainer.fit(task, data)
+    assert trainer.callback_metrics["val/mae"].item() < 1e-4  # of numbers around 150, in float32
+    torch.testing.assert_close(task(x), y)
+
+
+def test_the_net_sees_a_standard_series() -> None:
+    x = torch.tensor([150.0, 190.0, 110.0, 170.0, 150.0, 230.0])[None, :, None]
+    for relative, wanted in ((False, [0, 1, -1, 0.5, 0, 2]), (True, [-2, -1, -3, -1.5, -2, 0])):
+        net = Told(torch.zeros(1, HORIZON))
+        forecast = fitted(net, relative_to_last=relative)(x)
+        assert net.seen is not None and net.seen.flatten().tolist() == pytest.approx(wanted)
+        assert forecast.flatten().tolist() == pytest.approx([230.0 if relative else 150.0] * HORIZON)
+
+
+def test_relative_to_the_last_value_a_level_changes_nothing() -> None:
+    """The same wave a thousand higher is forecast a thousand higher; on the plain scale it is not."""
+    x = torch.randn(3, WINDOW, 1) * STD + MEAN
+    for relative in (True, False):
+        task = fitted(Linear(), relative_to_last=relative)
+        same = torch.allclose(task(x + 1000), task(x) + 1000, atol=0.01)
+        assert same == relative
+
+
+@pytest.mark.parametrize("relative_to_last", [False, True])
+@pytest.mark.parametrize("make", [Linear, partial(Recurrent, nn.GRU), partial(Recurrent, nn.LSTM)])
+def test_the_loss_falls_on_a_handful_of_fixed_samples(make: Any, relative_to_last: bool) -> None:
+    torch.manual_seed(0)
+    net, data = make(), Measured((4,))
+    task = task_of(net, relative_to_last=relative_to_last)
+    task.optimizer = partial(torch.optim.Adam, lr=0.05)
+    trainer_of(80, limit_val_batches=0).fit(task, data)
+    x, y = data.trained[0]
+    assert (task(x) - y).square().mean() / STD**2 < 0.1
+
+
+@pytest.mark.parametrize("evaluated", [(5,), (2, 3), (1, 1, 3)])
+def test_the_last_window_of_validation_and_test_is_kept_for_a_picture(evaluated: tuple[int, ...]) -> None:
+    data = Measured((4,), evaluated)
+    x, y = joined(data.evaluated)
+    task, trainer = task_of(Linear()), trainer_of()
+    assert task.forecast is None
+    trainer.fit(task, data)
+    for stage in ("val", "test"):
+        if stage == "test":
+            task.forecast = None
+            trainer.test(task, data, verbose=False)
+        assert isinstance(task.forecast, Forecast)
+        past, true, predicted, seasonal = task.forecast
+        assert torch.equal(past, x[-1, :, 0]) and torch.equal(true, y[-1])
+        torch.testing.assert_close(predicted, task(x)[-1].detach())
+        assert torch.equal(seasonal, x[-1, -SEASON : -SEASON + HORIZON, 0])
+        assert all(each.device.type == "cpu" and not each.requires_grad for each in task.forecast)
+
+
+def test_a_prediction_is_in_the_series_units() -> None:
+    task = fitted(Linear())
+    x, y = torch.randn(3, WINDOW, 1), torch.randn(3, HORIZON)
+    assert torch.equal(task.predict_step(x, 0), task(x)) and torch.equal(task.predict_step((x, y), 0), task(x))
+    torch.testing.assert_close(task(x), task.net((x - MEAN) / STD) * STD + MEAN)
+
+
+def test_a_loss_of_classes_is_refused() -> None:
+    with pytest.raises(ValueError, match="try loss=mse"):
+        Forecasting(Linear(), nn.CrossEntropyLoss(), partial(torch.optim.SGD), lambda *_: None, HORIZON)
+
+
+def test_a_season_of_its_own_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"task\.season is 2 and data\.season 4; .*try data\.season=2"):
+        trainer_of().fit(task_of(Linear(), season=2), Measured((2,)))
+
+
+def test_sunspots_end_to_end_and_loaded_again(train: Any) -> None:
+    ran = train("data=sunspots", "model=mlp", "trainer=cpu", "trainer.max_epochs=3")
+    assert ran.code == 0, ran.err
+    results = ran.json("results.json")
+    assert (results["task"], results["objective"]["name"], results["objective"]["mode"]) == (
+        "forecasting",
+        "val/mae",
+        "min",
+    )
+    metrics = results["metrics"]
+    assert metrics["test/mase"] < metrics["test/mase_naive"]
+    assert metrics["test/mae"] / metrics["test/mase"] == pytest.approx(metrics["val/mae"] / metrics["val/mase"])
+
+    state = checkpoint.read(ran.path / "checkpoints" / "best.ckpt")["state_dict"]
+    task = checkpoint.load(ran.path)
+    for name in ("series_mean", "series_std", "mase_scale"):
+        assert torch.equal(getattr(task, name), state[name])
+    # Of 1700 to 1897, from the file itself.
+    assert task.series_mean.item() == pytest.approx(44.37, abs=0.01)
+    assert task.series_std.item() == pytest.approx(34.75, abs=0.01)
+    assert task.mase_scale.item() == pytest.approx(22.24, abs=0.01)
+
+    scores = []
+    for _ in range(2):
+        trainer = trainer_of()
+        trainer.test(task, data_of(ran.path), verbose=False)
+        scores.append({name: value.item() for name, value in trainer.callback_metrics.items()})
+    assert scores[0] == scores[1] == {name: metrics[name] for name in scores[0]}
+
+
+def data_of(run: Path) -> L.LightningDataModule:
+    from netyard.build import build
+
+    return build(checkpoint.read(run / "checkpoints" / "best.ckpt")["netyard"]["config"]["data"])
+
+
+def test_a_series_of_the_users_own(train: Any, tmp_path: Path) -> None:
+    steps = torch.arange(400)
+    wave = 1000 + 50 * torch.sin(steps * 2 * math.pi / 12.5) + steps  # no whole number of steps, and it climbs
+    path = tmp_path / "wave.csv"
+    path.write_text("time;height\n" + "".join(f"{step};{value:.3f}\n" for step, value in enumerate(wave.tolist())))
+    ran = train(
+        *("data=series", f"data.path={path}", "data.column=height", "data.season=12", "data.batch_size=16"),
+        *("task.relative_to_last=true", "model=mlp_tiny", "optimizer.lr=0.01", "trainer.max_epochs=20", "logger=none"),
+    )
+    assert ran.code == 0, ran.err
+    metrics = ran.json("results.json")["metrics"]
+    assert metrics["test/mase"] < min(metrics["test/mase_naive"], metrics["test/mase_seasonal_naive"])
+
+
+def test_a_test_on_another_series_keeps_the_scale_of_training(train: Any, tmp_path: Path) -> None:
+    values = torch.randn(150, generator=torch.Generator().manual_seed(0)).cumsum(0) + 500
+    path = tmp_path / "walk.csv"
+    path.write_text("y\n" + "".join(f"{value}\n" for value in values.tolist()))
+    words = ("data=series", f"data.path={path}", "data.column=y", "data.window=8", "data.horizon=2")
+    ran = train(*words, "model=mlp_tiny", "trainer.max_epochs=1", "logger=none")
+    assert ran.code == 0, ran.err
+    task, trainer = checkpoint.load(ran.path), trainer_of()
+    mean, scale = task.series_mean.item(), task.mase_scale.item()
+    path.write_text("y\n" + "".join(f"{value * 3}\n" for value in values.tolist()))
+    trainer.test(task, data_of(ran.path), verbose=False)
+    assert (task.series_mean.item(), task.mase_scale.item()) == (mean, scale)
+    naive_before = ran.json("results.json")["metrics"]["test/mase_naive"]
+    assert trainer.callback_metrics["test/mase_naive"].item() == pytest.approx(3 * naive_before, rel=1e-3)
