@@ -1,55 +1,43 @@
-"""The data group as Hydra composes it: every option, and a data set that chooses its company."""
+"""The data group as Hydra composes it: every option under every augmentation, and data that choose their company."""
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
-from hydra import compose, initialize_config_dir
-from making_data import CONF
 from omegaconf import OmegaConf
 
+from netyard import catalog
+from netyard.cli import compose
 
-@pytest.fixture
-def conf(tmp_path: Path) -> Path:
-    """The two groups tested here, and stand-ins of the groups they touch."""
-    for group in ("data", "augmentation"):
-        shutil.copytree(CONF / group, tmp_path / group)
-    for group, names in {
-        "task": ["classification", "regression"],
-        "loss": ["cross_entropy", "mse", "l1"],
-    }.items():
-        (tmp_path / group).mkdir()
-        for name in names:
-            (tmp_path / group / f"{name}.yaml").write_text(f"name: {name}\n")
-    (tmp_path / "train.yaml").write_text(
-        "seed: 3\ndefaults: [_self_, task: classification, loss: cross_entropy, augmentation: none, data: digits]\n"
-    )
-    return tmp_path
+TASKS = {
+    "diabetes": "regression",
+    "series": "forecasting",
+    "sunspots": "forecasting",
+    "text": "language",
+    "python_source": "language",
+    "number_words": "translation",
+}
 
 
-def composed(conf: Path, *overrides: str) -> tuple[str, str, dict]:
-    with initialize_config_dir(str(conf), version_base="1.3"):
-        config = compose("train", list(overrides))
-    return config.task.name, config.loss.name, OmegaConf.to_container(config, resolve=True)["data"]
+@pytest.mark.parametrize("name", catalog.options("data"))
+@pytest.mark.parametrize("augmentation", catalog.options("augmentation"))
+def test_every_option_composes(name: str, augmentation: str) -> None:
+    given = [f"data.{key}=x" for key, value in catalog.option_file("data", name).items() if value == "???"]
+    cfg, choices = compose([f"data={name}", f"augmentation={augmentation}", "seed=3", *given])
+    assert choices["task"] == TASKS.get(name, "classification")
+    assert cfg.data.seed == 3
+    # A picture is mirrored only where its class stays what it is.
+    flip = OmegaConf.to_container(cfg.augmentation, resolve=True).get("flip") if augmentation != "none" else None
+    assert flip in (None, cfg.data.get("mirror_invariant", False))
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "data").glob("*.yaml")))
-@pytest.mark.parametrize("augmentation", sorted(path.stem for path in (CONF / "augmentation").glob("*.yaml")))
-def test_every_option_composes(conf: Path, name: str, augmentation: str) -> None:
-    task, _, data = composed(
-        conf,
-        f"data={name}",
-        f"augmentation={augmentation}",
-        "+data.probe=1",
-        *(["data.path=a", "data.target=b"] if name == "csv" else []),
-    )
-    assert task == ("regression" if name == "diabetes" else "classification")
-    assert data["seed"] == 3
-    assert data["augmentation"].get("flip") in (None, data.get("mirror_invariant", False))
+def test_company_can_be_changed() -> None:
+    def chosen(*overrides: str) -> tuple[str, str]:
+        _, choices = compose(overrides)
+        return choices["task"], choices["loss"]
 
-
-def test_company_can_be_changed(conf: Path) -> None:
-    assert composed(conf, "data=diabetes")[:2] == ("regression", "mse")
-    assert composed(conf, "data=diabetes", "loss=l1")[:2] == ("regression", "l1")
+    assert chosen("data=diabetes") == ("regression", "mse")
+    assert chosen("data=diabetes", "loss=mae") == ("regression", "mae")
+    # A model chooses its data, and these their task.
+    assert chosen("model=seq2seq") == ("translation", "cross_entropy")
+    assert chosen("model=lstm", "data=sunspots") == ("forecasting", "mse")
+    assert chosen("model=lstm") == ("classification", "cross_entropy")

@@ -150,9 +150,9 @@ def test_evaluation_takes_batches_that_fit(write_csv: Write) -> None:
         (
             table(),
             {"text_column": "review"},
-            r"no column 'review'; its columns are text, label; try data\.text_column=",
+            r"no column 'review'; it has text, label; try data\.text_column=",
         ),
-        (table(), {"label_column": "mood"}, r"no column 'mood'; its columns are text, label; try data\.label_column="),
+        (table(), {"label_column": "mood"}, r"no column 'mood'; it has text, label; try data\.label_column="),
         ("text,label\ngood,1\n  ,0\n", {}, r"column 'text', line 3 of .* is empty; every text"),
         ("text,label\ngood,1\nbad,\n", {}, r"column 'label', line 3 of .* is empty"),
         ("text,label\ngood,1\nfine,1\n", {}, r"holds one class only, '1'.*another data\.label_column"),

@@ -211,10 +211,10 @@ def test_every_file_opens_with_what_it_is_and_has_the_common_keys(path: Any) -> 
         "batch_size",
         "eval_batch_size",
         "val_fraction",
-        "split_seed",
         "seed",
         "num_workers",
         "augmentation",
-        "input_shape",
     ]
     assert all(f"\n{key}: " in text for key in common)
+    assert "\nsplit_seed: " in text or "the end of the" in text or "the last" in text, "cut at random, or in order"
+    assert ("\ninput_shape: " in text) != ("\ninput_size: null" in text), "tokens have no shape, numbers have one"

@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,19 +28,19 @@ class Table:
     columns: dict[str, list[str]]
     lines: list[int]
 
-    def column(self, name: str) -> list[str]:
-        """One column.
+    def column(self, name: str, key: str = "target") -> list[str]:
+        """One column, which the user names by ``data.<key>``.
 
         Raises:
             DataError: there is none of that name.
         """
         if name in self.columns:
             return self.columns[name]
-        near = difflib.get_close_matches(name, self.columns, n=3, cutoff=0.4) or list(self.columns)[:10]
+        near = difflib.get_close_matches(name, self.columns, n=1, cutoff=0.4) or list(self.columns)[-1:]
         raise DataError(
             f"{self.path} has no column {name!r};",
-            f"near it are {', '.join(near)};",
-            f"try data.target={near[0]}.",
+            f"it has {', '.join(list(self.columns)[:20])};",
+            f"try data.{key}={near[0]}.",
         )
 
     def bad_cell(self, name: str, row: int, allowed: str) -> DataError:
@@ -65,7 +66,7 @@ def read_table(path: Path) -> Table:
         raise DataError(
             f"{path} cannot be read: {reason};",
             "data.path is a CSV file whose first line names the columns;",
-            "try data.path=FILE data.target=COLUMN.",
+            "try data.path=FILE.",
         ) from error
     first = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
@@ -76,7 +77,7 @@ def read_table(path: Path) -> Table:
         raise DataError(f"{path} names column {twice[0]!r} twice;", "names must differ;", "rename one of them.")
     rows: list[list[str]] = []
     lines: list[int] = []
-    for row in reader:
+    for row in _whole(reader, path):
         if not any(cell.strip() for cell in row):
             continue  # a blank line
         if len(row) != len(names):
@@ -90,6 +91,18 @@ def read_table(path: Path) -> Table:
     if not rows:
         raise DataError(f"{path} has no rows;", "the first line names the columns, each other is a sample;", "fill it.")
     return Table(path, {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}, lines)
+
+
+def _whole(rows: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
+    """Rows as they come, until one that is too long to be a row."""
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise DataError(
+            f"{path} is no CSV file: {error};",
+            f"a cell holds at most {csv.field_size_limit()} characters;",
+            "check the quotes, or cut that cell.",
+        ) from error
 
 
 def numbers(table: Table, name: str) -> np.ndarray | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -57,15 +56,7 @@ class LabelledText(TokenData):
         return super().encode(self._plain(text))[: self.sequence_length]
 
     def read(self) -> dict[str, Split]:
-        path = Path(self.path).expanduser()
-        try:
-            table = read_table(path)
-        except csv.Error as error:
-            raise DataError(
-                f"{path} is no CSV file: {error};",
-                f"a text holds at most {csv.field_size_limit()} characters;",
-                "check the quotes, or cut that text.",
-            ) from error
+        table = read_table(Path(self.path).expanduser())
         texts = [self._plain(text) for text in _filled(table, self.text_column, "text_column")]
         y = self._labels(table)
         rest, test = holdout(y, self.test_fraction, TEST_SEED)
@@ -109,13 +100,7 @@ class LabelledText(TokenData):
 
 def _filled(table: Table, name: str, key: str) -> list[str]:
     """A column without an empty cell; ``key`` is where the user names it."""
-    if name not in table.columns:
-        raise DataError(
-            f"{table.path} has no column {name!r};",
-            f"its columns are {', '.join(table.columns)};",
-            f"try data.{key}={next(iter(table.columns))}.",
-        )
-    cells = table.columns[name]
+    cells = table.column(name, key)
     if "" in cells:
         raise DataError(
             f"column {name!r}, line {table.lines[cells.index('')]} of {table.path} is empty;",

@@ -85,8 +85,8 @@ class DataModule(L.LightningDataModule):
             )
         if self.augmentation and self.image_size is None:
             raise ConfigError(
-                "an augmentation of pictures was chosen for data that are a table;",
-                "tables have none;",
+                "an augmentation of pictures was chosen for data that are none;",
+                "tables, texts and series have no augmentation;",
                 "try augmentation=none.",
             )
         if self.as_sequence not in (None, "rows", "pixels"):

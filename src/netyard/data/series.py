@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import difflib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,16 +172,8 @@ class Series(DataModule):
     def _column(self) -> tuple[Tensor, str]:
         """The series (T,), and what to call it in a message."""
         table = self._table()
-        if self.column not in table.columns:
-            names = list(table.columns)
-            near = difflib.get_close_matches(self.column, names, n=1, cutoff=0.4) or names[-1:]
-            raise DataError(
-                f"{table.path} has no column {self.column!r};",
-                f"it has {', '.join(names[:20])};",
-                f"try data.column={near[0]}.",
-            )
+        cells, what = table.column(self.column, "column"), f"column {self.column!r} of {table.path}"
         _check_no_gap(table)
-        cells, what = table.columns[self.column], f"column {self.column!r} of {table.path}"
         exact = torch.tensor([_number(cell) for cell in cells], dtype=torch.float64)
         series = exact.float()
         bad = (~series.isfinite()).nonzero()
@@ -213,12 +204,7 @@ class Series(DataModule):
                     f"try pip install {self.package}.",
                 )
             path = Path(spec.submodule_search_locations[0]) / path
-        try:
-            return read_table(path)
-        except DataError as error:
-            raise DataError(
-                error.given, error.allowed, error.type_this.replace("data.target=COLUMN", "data.column=NAME")
-            ) from error
+        return read_table(path)
 
 
 def _number(cell: str) -> float:
