@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from netyard import checkpoint
-from netyard.tasks.forecasting import Forecast, Forecasting, naive, seasonal_naive
+from netyard.tasks.forecasting import NORMALIZATIONS, Forecast, Forecasting, naive, seasonal_naive
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 
@@ -81,6 +81,13 @@ class Told(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         self.seen = x
         return self.answer.to(x).expand(len(x), -1) + 0 * self.idle
+
+
+def scale_of(past: Tensor, normalize: str) -> tuple[Tensor, Tensor]:
+    """Zero and one of each window (B, W), as (B, 1)."""
+    if normalize == "window":
+        return past.mean(1, keepdim=True), past.var(1, correction=0, keepdim=True).sqrt()
+    return past[:, -1:] if normalize == "last" else torch.zeros(len(past), 1), torch.ones(len(past), 1)
 
 
 def task_of(net: nn.Module, lr: float = 0.0, season: int = SEASON, **settings: Any) -> Forecasting:
@@ -171,14 +178,14 @@ def test_mase_by_hand() -> None:
 
 @pytest.mark.parametrize("sizes", [(10,), (7, 1, 2), (1,) * 10])
 @pytest.mark.parametrize("val_check_interval", [1.0, 0.5])
-@pytest.mark.parametrize("relative_to_last", [False, True])
+@pytest.mark.parametrize("normalize", NORMALIZATIONS)
 def test_metrics_are_those_of_the_whole_epoch_in_the_series_units(
-    sizes: tuple[int, ...], val_check_interval: float, relative_to_last: bool
+    sizes: tuple[int, ...], val_check_interval: float, normalize: str
 ) -> None:
     if len(sizes) == 1 and val_check_interval < 1:
         pytest.skip("one batch has no middle")
     net, data = Linear(), Measured(sizes, evaluated=sizes[::-1])
-    task = task_of(net, relative_to_last=relative_to_last)
+    task = task_of(net, normalize=normalize)
     trainer = trainer_of(val_check_interval=val_check_interval)
     trainer.fit(task, data)
     got = dict(trainer.callback_metrics)
@@ -187,9 +194,9 @@ def test_metrics_are_those_of_the_whole_epoch_in_the_series_units(
     for stage, batches in (("train", data.trained), ("val", data.evaluated), ("test", data.evaluated)):
         x, y = joined(batches)
         past = (x - MEAN) / STD
-        zero = past[:, -1] if relative_to_last else torch.zeros(1)
+        zero, one = scale_of(past[..., 0], normalize)
         with torch.no_grad():
-            output = net(past - zero[..., None]) + zero
+            output = net((past - zero[..., None]) / one[..., None]) * one + zero
         error = output * STD + MEAN - y
         wanted = {
             "loss": nn.functional.mse_loss(output, (y - MEAN) / STD),
@@ -209,42 +216,67 @@ def test_metrics_are_those_of_the_whole_epoch_in_the_series_units(
             assert got[f"{stage}/{name}"].item() == pytest.approx(value.item(), rel=1e-5), f"{stage}/{name}"
 
 
-@pytest.mark.parametrize("relative_to_last", [False, True])
-def test_a_net_that_answers_the_truth_makes_no_error(relative_to_last: bool) -> None:
+@pytest.mark.parametrize("normalize", NORMALIZATIONS)
+def test_a_net_that_answers_the_truth_makes_no_error(normalize: str) -> None:
     data = Measured((4,), evaluated=(4,))
     data.evaluated = data.trained
     x, y = data.trained[0]
-    truth = (y - (x[:, -1] if relative_to_last else MEAN)) / STD
-    task, trainer = task_of(Told(truth), relative_to_last=relative_to_last), trainer_of()
+    zero, one = scale_of((x[..., 0] - MEAN) / STD, normalize)
+    truth = ((y - MEAN) / STD - zero) / one
+    task, trainer = task_of(Told(truth), normalize=normalize), trainer_of()
     trainer.fit(task, data)
     assert trainer.callback_metrics["val/mae"].item() < 1e-4  # of numbers around 150, in float32
     torch.testing.assert_close(task(x), y)
 
 
-def test_the_net_sees_a_standard_series() -> None:
+@pytest.mark.parametrize(
+    ("normalize", "seen", "zero"),
+    [
+        ("series", [0, 1, -1, 0.5, 0, 2], 150.0),
+        ("last", [-2, -1, -3, -1.5, -2, 0], 230.0),
+        # Of mean 166.67 and standard deviation 37.27.
+        ("window", [-0.4472, 0.6261, -1.5205, 0.0894, -0.4472, 1.6994], 166.6667),
+    ],
+)
+def test_the_net_sees_numbers_around_zero(normalize: str, seen: list[float], zero: float) -> None:
     x = torch.tensor([150.0, 190.0, 110.0, 170.0, 150.0, 230.0])[None, :, None]
-    for relative, wanted in ((False, [0, 1, -1, 0.5, 0, 2]), (True, [-2, -1, -3, -1.5, -2, 0])):
-        net = Told(torch.zeros(1, HORIZON))
-        forecast = fitted(net, relative_to_last=relative)(x)
-        assert net.seen is not None and net.seen.flatten().tolist() == pytest.approx(wanted)
-        assert forecast.flatten().tolist() == pytest.approx([230.0 if relative else 150.0] * HORIZON)
+    net = Told(torch.zeros(1, HORIZON))
+    forecast = fitted(net, normalize=normalize)(x)
+    assert net.seen is not None and net.seen.flatten().tolist() == pytest.approx(seen, abs=1e-3)
+    assert forecast.flatten().tolist() == pytest.approx([zero] * HORIZON)
 
 
-def test_relative_to_the_last_value_a_level_changes_nothing() -> None:
-    """The same wave a thousand higher is forecast a thousand higher; on the plain scale it is not."""
+@pytest.mark.parametrize(
+    ("normalize", "level_is_nothing", "swing_is_nothing"),
+    [("series", False, False), ("last", True, False), ("window", True, True)],
+)
+def test_what_is_normalised_away_changes_nothing(
+    normalize: str, level_is_nothing: bool, swing_is_nothing: bool
+) -> None:
+    """The same wave a thousand higher is forecast a thousand higher, and one twice as wide twice as wide."""
     x = torch.randn(3, WINDOW, 1) * STD + MEAN
-    for relative in (True, False):
-        task = fitted(Linear(), relative_to_last=relative)
-        same = torch.allclose(task(x + 1000), task(x) + 1000, atol=0.01)
-        assert same == relative
+    task = fitted(Linear(), normalize=normalize)
+    assert torch.allclose(task(x + 1000), task(x) + 1000, atol=0.01) == level_is_nothing
+    last = x[:, -1:]
+    wide = task(2 * (x - last) + last)
+    assert torch.allclose(wide, 2 * (task(x) - last[:, 0]) + last[:, 0], atol=0.01) == swing_is_nothing
 
 
-@pytest.mark.parametrize("relative_to_last", [False, True])
+def test_a_window_without_change_is_forecast_all_the_same() -> None:
+    assert fitted(Linear(), normalize="window")(torch.full((2, WINDOW, 1), 7.0)).isfinite().all()
+
+
+def test_an_unknown_normalisation_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"normalize is 'batch'; .* series, last, window; try task\.normalize=series"):
+        task_of(Linear(), normalize="batch")
+
+
+@pytest.mark.parametrize("normalize", NORMALIZATIONS)
 @pytest.mark.parametrize("make", [Linear, partial(Recurrent, nn.GRU), partial(Recurrent, nn.LSTM)])
-def test_the_loss_falls_on_a_handful_of_fixed_samples(make: Any, relative_to_last: bool) -> None:
+def test_the_loss_falls_on_a_handful_of_fixed_samples(make: Any, normalize: str) -> None:
     torch.manual_seed(0)
     net, data = make(), Measured((4,))
-    task = task_of(net, relative_to_last=relative_to_last)
+    task = task_of(net, normalize=normalize)
     task.optimizer = partial(torch.optim.Adam, lr=0.05)
     trainer_of(80, limit_val_batches=0).fit(task, data)
     x, y = data.trained[0]
@@ -274,7 +306,7 @@ def test_a_prediction_is_in_the_series_units() -> None:
     task = fitted(Linear())
     x, y = torch.randn(3, WINDOW, 1), torch.randn(3, HORIZON)
     assert torch.equal(task.predict_step(x, 0), task(x)) and torch.equal(task.predict_step((x, y), 0), task(x))
-    torch.testing.assert_close(task(x), task.net((x - MEAN) / STD) * STD + MEAN)
+    torch.testing.assert_close(task(x), task.net((x - MEAN) / STD) * STD + MEAN, rtol=1e-5, atol=1e-4)
 
 
 def test_a_loss_of_classes_is_refused() -> None:
@@ -330,7 +362,7 @@ def test_a_series_of_the_users_own(train: Any, tmp_path: Path) -> None:
     path.write_text("time;height\n" + "".join(f"{step};{value:.3f}\n" for step, value in enumerate(wave.tolist())))
     ran = train(
         *("data=series", f"data.path={path}", "data.column=height", "data.season=12", "data.batch_size=16"),
-        *("task.relative_to_last=true", "model=mlp_tiny", "optimizer.lr=0.01", "trainer.max_epochs=20", "logger=none"),
+        *("task.normalize=last", "model=mlp_tiny", "optimizer.lr=0.01", "trainer.max_epochs=20", "logger=none"),
     )
     assert ran.code == 0, ran.err
     metrics = ran.json("results.json")["metrics"]

@@ -14,6 +14,8 @@ from netyard.losses.probe import check_regression_loss
 from netyard.optim import configure_optimizer
 from netyard.tasks.means import Means
 
+NORMALIZATIONS = ("series", "last", "window")
+
 
 class Forecaster(Protocol):
     """What the task needs of a net: a number for each step ahead, from (B, window, 1)."""
@@ -47,13 +49,16 @@ class Forecasting(LightningModule):
         scheduler: called with the optimizer and the run's total steps.
         num_outputs: the horizon H, the number of steps to predict.
         season: the steps after which the series resembles itself; 1 if it has no season.
-        relative_to_last: take the last value of each window as the zero of its past and its forecast, for series that
-            wander off the levels of their training part (the NLinear of Zeng et al. 2023, arXiv:2205.13504).
+        normalize: what the net sees as zero and one, in the past and in its forecast: ``series``, mean and standard
+            deviation of the training part; ``last``, each window's last value for zero, for series that wander off the
+            level of their training part (NLinear; Zeng et al. 2023, arXiv:2205.13504); ``window``, each window's own
+            mean and standard deviation, for series whose swings grow and shrink too (Kim et al. 2022, RevIN).
         monitor: the metric that decides which epoch is best.
         mode: ``max`` or ``min``, which direction of it is better.
 
     Raises:
-        ValueError: the loss is not one of predictions and targets; the season is not the data's, or exceeds the window.
+        ValueError: the loss is not one of predictions and targets; an unknown normalize; the season is not the data's,
+            or exceeds the window.
     """
 
     series_mean: Tensor
@@ -68,18 +73,22 @@ class Forecasting(LightningModule):
         scheduler: Callable[..., Any],
         num_outputs: int,
         season: int = 1,
-        relative_to_last: bool = False,
+        normalize: str = "series",
         monitor: str = "val/mae",
         mode: str = "min",
     ) -> None:
         super().__init__()
         check_regression_loss(loss, num_outputs)
+        if normalize not in NORMALIZATIONS:
+            raise ValueError(
+                f"normalize is {normalize!r}; it must be one of {', '.join(NORMALIZATIONS)}; try task.normalize=series."
+            )
         self.net = net
         self.loss = loss
         self.optimizer, self.scheduler = optimizer, scheduler
         self.num_outputs = num_outputs
         self.season = season
-        self.relative_to_last = relative_to_last
+        self.normalize = normalize
         self.monitor, self.mode = monitor, mode
         for name, value in (("series_mean", 0.0), ("series_std", 1.0), ("mase_scale", 1.0)):
             self.register_buffer(name, torch.tensor(value))
@@ -149,11 +158,18 @@ class Forecasting(LightningModule):
 
     def _standard_forecast(self, x: Tensor) -> Tensor:
         """(B, W, 1) in the series' own units -> (B, num_outputs) on the standard scale."""
-        past = (x - self.series_mean) / self.series_std
-        if not self.relative_to_last:
-            return self.net(past)
-        last = past[:, -1:]  # (B, 1, 1)
-        return self.net(past - last) + last[:, 0]
+        past = (x[..., 0] - self.series_mean) / self.series_std  # (B, W)
+        zero, one = self._scale(past)
+        return self.net(((past - zero) / one)[..., None]) * one + zero
+
+    def _scale(self, past: Tensor) -> tuple[Tensor | float, Tensor | float]:
+        """What the net sees as zero and as one, in each window (B, W) on the standard scale."""
+        if self.normalize == "last":
+            return past[:, -1:], 1.0
+        if self.normalize == "window":
+            std, mean = torch.std_mean(past, dim=1, correction=0, keepdim=True)
+            return mean, std.clamp(min=1e-3)  # a window without change has no scale of its own
+        return 0.0, 1.0
 
     def _judge(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """The loss on the standard scale; the forecast (B, num_outputs) and its errors in the series' own units."""
