@@ -69,7 +69,14 @@ def places(tmp_path: Path) -> dict[str, Path]:
     """Things of the user's that are not as they should be."""
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "nowhere.yaml").write_text("_target_: nowhere.Net\n", encoding="utf-8")
-    (tmp_path / "table.csv").write_text("size,price\n1,2\n2,4\n", encoding="utf-8")
+    files = {
+        "table.csv": "size,price\n1,2\n2,4\n",
+        "gaps.csv": "year,count\n" + "".join(f"{year},{year % 7 or 'NaN'}\n" for year in range(1900, 1999)),
+        "empty.txt": "",
+        "letter.txt": "a",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     for folder in ("folder", "broken"):
         for label in ("cat", "dog"):
             (tmp_path / folder / label).mkdir(parents=True)
@@ -79,7 +86,8 @@ def places(tmp_path: Path) -> dict[str, Path]:
     for number in range(10):
         (tmp_path / "broken" / "dog" / f"{number}.png").unlink()
         (tmp_path / "broken" / "dog" / f"{number}_broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    return {name.upper(): tmp_path / name for name in ("conf", "folder", "broken")} | {"TABLE": tmp_path / "table.csv"}
+    names = ("conf", "folder", "broken", *files)
+    return {name.partition(".")[0].upper(): tmp_path / name for name in names}
 
 
 @pytest.mark.parametrize(
@@ -114,7 +122,7 @@ def places(tmp_path: Path) -> dict[str, Path]:
         (
             ["model=resnet18", "data=iris"],
             2,
-            ["model=resnet18 does not fit data=iris", "no channels", "digits", "try data="],
+            ["model=resnet18 does not fit data=iris", "no channels", "digits", "try model=perceptron or data=digits"],
         ),
         (["task=regression"], 2, ["does not fit data=digits", "no num_targets", "try data=diabetes"]),
         (["loss=mse"], 2, ["MSELoss does not take class labels", "try loss=cross_entropy"]),
@@ -122,7 +130,7 @@ def places(tmp_path: Path) -> dict[str, Path]:
         (["optimizer.betas=[0.9,1.5]"], 2, ["Adam refuses", "betas"]),
         (["model=timm", "model.architecture=resnt50"], 2, ["resnt50", "resnet50"]),
         (["data=csv"], 2, ["data=csv needs data.path and data.target"]),
-        (["data=iris", "augmentation=standard"], 2, ["augmentation", "table"]),
+        (["data=iris", "augmentation=standard"], 2, ["augmentation", "pictures"]),
         (["callbacks.checkpoint=null"], 2, ["callbacks has no checkpoint"]),
         (["task.monitor=val/f1", "debug=smoke"], 2, ["task.monitor is val/f1", "val/accuracy"]),
         (["model=nowhere", "--config-dir=CONF"], 2, ["nowhere", "_target_"]),
@@ -132,6 +140,36 @@ def places(tmp_path: Path) -> dict[str, Path]:
         (["data=csv", "data.path=TABLE", "data.target=pric"], 3, ["no column 'pric'", "try data.target=price"]),
         (["data=image_folder", "data.root=FOLDER", "data.num_workers=0"], 3, ["empty_class"]),
         (["data=image_folder", "data.root=BROKEN", "data.num_workers=0", "model=cnn_tiny"], 3, ["broken.png"]),
+        (["data=text"], 2, ["data=text needs data.path", "type data.path="]),
+        (["data=python_source"], 2, ["model=mlp does not fit data=python_source", "no input_shape", "try model=rnn"]),
+        (["model=lstm", "data=iris"], 2, ["model=lstm does not fit data=iris", "try model=perceptron or data=digits_"]),
+        (["model=lstm", "data=number_words"], 2, ["Recurrent has no encode", "try model=seq2seq"]),
+        (["model=bilstm", "data=python_source"], 2, ["bidirectional is true", "try model.bidirectional=false"]),
+        (
+            ["model=lstm", "model.cell=lstn"],
+            2,
+            ["cell is 'lstn'", "rnn_tanh, rnn_relu, lstm, gru", "try model.cell=lstm"],
+        ),
+        (["model=lstm", "data=text", "data.path=EMPTY"], 3, ["empty.txt holds 0 character", "give it more text"]),
+        (["model=lstm", "data=text", "data.path=LETTER"], 3, ["letter.txt holds 1 character", "give it more text"]),
+        (["model=lstm", "data=text", "data.path=nowhere.txt"], 3, ["nowhere.txt", "data.path"]),
+        (["model=gru", "data=series", "data.path=GAPS", "data.column=count"], 3, ["column 'count'", "'NaN'", "finite"]),
+        (
+            ["model=gru", "data=series", "data.path=GAPS", "data.column=coutn"],
+            3,
+            ["no column 'coutn'", "data.column=count"],
+        ),
+        (
+            ["model=gru", "data=series", "data.path=GAPS", "data.column=year", "data.window=90"],
+            3,
+            ["99 steps", "try data."],
+        ),
+        (["model=gru", "data=sunspots", "data.window=400"], 3, ["309 steps", "try data.window="]),
+        (
+            ["model=lstm", "data=sentiment", "data.path=TABLE"],
+            3,
+            ["no column 'text'", "size, price", "data.text_column="],
+        ),
         (["data=cifar10"], 3, ["CIFAR10 is not in", "type:", "data.root=FOLDER"]),
         (["trainer=gpu"], 5, ["no CUDA device", "try trainer=cpu"]),
         (["resume=nowhere"], 4, ["nowhere is not a run directory", "outputs/"]),

@@ -194,6 +194,59 @@ def test_two_processes_train_as_one(command, tmp_path: Path) -> None:
     assert two.out.count("epoch   0") == 1, "one process speaks"
 
 
+SEQUENCES = [
+    *(
+        (model, data)
+        for model in ("rnn_tiny", "lstm_tiny", "gru_tiny", "transformer_tiny")
+        for data in ("digits_rows", "sunspots", "python_source", "sentiment")
+    ),
+    ("seq2seq_tiny", "number_words"),
+    ("mlp_tiny", "sunspots"),
+    ("mlp_tiny", "digits_rows"),
+]
+
+
+@pytest.mark.parametrize(("model", "data"), SEQUENCES, ids=str)
+def test_every_reader_of_sequences_reads_every_kind_of_them(train, tmp_path: Path, model: str, data: str) -> None:
+    settings = {
+        "python_source": ["data.max_characters=20000", "data.batch_size=4", "data.sequence_length=32"],
+        "number_words": ["data.size=300", "data.batch_size=32"],
+        "sentiment": [f"data.path={tmp_path / 'opinions.csv'}"],
+    }
+    if data == "sentiment":
+        lines = (
+            f"{'no ' * (number % 3)}{'fine' if number % 2 else 'poor'},{'good' if number % 2 else 'bad'}"
+            for number in range(80)
+        )
+        (tmp_path / "opinions.csv").write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    ran = train(f"model={model}", f"data={data}", *FAST[:2], "trainer.limit_train_batches=3", *settings.get(data, []))
+    assert ran.code == 0, ran.err
+    results = ran.json("results.json")
+    assert results["objective"]["name"] in results["metrics"]
+
+
+@pytest.mark.parametrize("tokens", ["characters", "words", "bpe"])
+def test_a_text_of_the_users_own(train, tmp_path: Path, tokens: str) -> None:
+    (tmp_path / "song.txt").write_text("row, row, row your boat\ngently down the stream\n" * 60, encoding="utf-8")
+    text = ("data=text", f"data.path={tmp_path / 'song.txt'}", f"data.tokens={tokens}", "data.bpe_size=280")
+    small = ("model=gru_tiny", "data.batch_size=4", "data.sequence_length=16", "optimizer.lr=0.03")
+    ran = train(*text, *small, "trainer.max_epochs=10", "logger=none")
+    assert ran.code == 0, ran.err
+    metrics = ran.json("results.json")["metrics"]
+    assert metrics["test/perplexity"] < 2, "it knows the song by heart"
+    assert metrics["test/bits_per_character"] < 1
+
+
+def test_a_series_of_the_users_own(train, tmp_path: Path) -> None:
+    rows = (f"{month},{month % 12 + month / 100}" for month in range(240))
+    (tmp_path / "sales.csv").write_text("\n".join(["month,sold", *rows]), encoding="utf-8")
+    series = ("data=series", f"data.path={tmp_path / 'sales.csv'}", "data.column=sold", "data.season=12")
+    ran = train("model=gru_tiny", *series, "task.normalize=last", "optimizer.lr=0.03", "trainer.max_epochs=30")
+    assert ran.code == 0, ran.err
+    metrics = ran.json("results.json")["metrics"]
+    assert metrics["test/mase"] < metrics["test/mase_naive"]
+
+
 def test_overfitting_learns_the_same_batches_by_heart(train) -> None:
     ran = train("debug=overfit", "logger=none")
     assert ran.code == 0, ran.err

@@ -161,9 +161,13 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
         group, _, fact = wanted.partition(".")
         files = {name: option_file(group, name) for name in options(group)} if group in GROUPS else {}
         giving = [name for name, node in files.items() if fact in node]
-        complete = [name for name in giving if "???" not in files[name].values()]
-        models = _fitting_models(choices) if asked.startswith("model.") and group == "data" else []
-        attempts = [f"model={models[0]}"] * bool(models) + [f"{group}={complete[0]}"] * bool(complete)
+        # A data set with a root may have to be downloaded first.
+        complete = sorted(
+            (name for name in giving if "???" not in files[name].values()), key=lambda name: "root" in files[name]
+        )
+        asked_by_model = f"${{{wanted}}}" in option_file("model", str(choices.get("model"))).values()
+        models = _fitting_models(choices) if asked_by_model else []
+        attempts = [*(f"model={name}" for name in models[:1]), *(f"{group}={name}" for name in complete[:1])]
         raise ConfigError(
             f"{_chosen(asked, choices)} does not fit {group}={choices.get(group)}, which has no {fact} for {asked};",
             f"{group} with {fact}: {', '.join(giving) or 'none'};"
