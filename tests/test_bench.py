@@ -1,0 +1,68 @@
+"""The benchmarks run and measure what they say; how fast is not for a test to judge."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+BENCH = Path(__file__).resolve().parents[1] / "bench"
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_benchmark_is_in_the_readme_and_in_this_file() -> None:
+    names = [path.name for path in sorted(BENCH.glob("*.py"))]
+    for name in names:
+        assert f"python bench/{name}" in (BENCH / "README.md").read_text(encoding="utf-8")
+        assert f'script("{name.removesuffix(".py")}")' in Path(__file__).read_text(encoding="utf-8")
+
+
+def test_tokens_a_second(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    tokens = script("tokens")
+    monkeypatch.setattr(tokens, "PAIRS", 1)
+    small = ("data.max_characters=20000", "data.batch_size=4", "data.sequence_length=32", "model=lstm_tiny")
+    monkeypatch.setattr(sys, "argv", ["bench/tokens.py", *small])
+    tokens.main()
+    numbers = re.findall(r"[\d,]+\.?\d*", capsys.readouterr().out)
+    ours, bare, ratio = (float(number.replace(",", "")) for number in numbers[:3])
+    assert ratio == pytest.approx(ours / bare, rel=0.01)
+
+
+def test_an_ngram_model_knows_what_it_can_know() -> None:
+    baselines = script("text_baselines")
+    rng = np.random.default_rng(0)
+    cycle = np.tile(np.arange(4), 500)
+    assert baselines.ngram_nats(cycle, cycle[:200], 4) < 0.02, "what always follows"
+    noise = rng.integers(0, 4, 200_000)
+    assert baselines.ngram_nats(noise, rng.integers(0, 4, 2000), 4) == pytest.approx(math.log(4), rel=0.02)
+    strangers = baselines.ngram_nats(cycle, rng.permutation(np.arange(4, 14)), 14)
+    assert strangers > math.log(14), "never seen, so less likely than a guess"
+
+
+def test_its_probabilities_sum_to_one() -> None:
+    """Over every token that may follow one context."""
+    baselines = script("text_baselines")
+    train = np.random.default_rng(1).integers(0, 5, 400)
+    context = train[10:15]
+    chances = [math.exp(-baselines.ngram_nats(train, np.append(context, token), 6)) for token in range(6)]
+    assert sum(chances) == pytest.approx(1.0)
+
+
+def test_baselines_of_the_standard_library(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench/text_baselines.py", "data.max_characters=60000"])
+    script("text_baselines").main()
+    bits = [float(text) for text in re.findall(r"([\d.]+) bits", capsys.readouterr().out)]
+    assert len(bits) == 2 and all(1 < each < 6 for each in bits)
