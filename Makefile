@@ -29,7 +29,7 @@ fmt: $(READY)  ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## measure the speed, beside bare loops: a few minutes
+bench: $(READY)  ## measure the speed, beside bare loops
 	@for file in bench/*.py; do echo $$file; $(BIN)/python $$file; done
 
 board: $(READY)  ## TensorBoard over outputs/, on localhost

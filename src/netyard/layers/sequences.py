@@ -10,6 +10,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn import init
 
 from netyard.layers.checks import check_choice, check_sizes
@@ -62,7 +63,8 @@ class TokenEmbedding(nn.Embedding):
             self.weight[PADDING].zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) * math.sqrt(self.embedding_dim)
+        # The table is scaled, which is most often smaller than what is looked up.
+        return F.embedding(x, self.weight * math.sqrt(self.embedding_dim), self.padding_idx)
 
 
 def tie(head: nn.Linear, embedding: nn.Module | None) -> None:
