@@ -16,8 +16,6 @@ SMALL = ("model=gru_tiny", "data.batch_size=4", "data.sequence_length=16", "opti
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A language model, a translation and a classification, each trained for a moment."""
-    from conftest import ROOT
-
     place = tmp_path_factory.mktemp("runs")
     (place / "song.txt").write_text(SONG * 60, encoding="utf-8")
     wanted = {
@@ -26,7 +24,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "digits": ["model=mlp_tiny", "debug=smoke"],
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", [str(ROOT / "train.py")])
+        patch.setattr("sys.argv", ["train.py"])
         for name, overrides in wanted.items():
             assert cli.train([*overrides, f"hydra.run.dir={place / name}"]) == 0
     return {name: place / name for name in wanted} | {"text": place / "song.txt"}

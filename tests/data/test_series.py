@@ -229,7 +229,7 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"No such file.*try data\.path=FILE\."):
         load(tmp_path / "nowhere.csv")
     (tmp_path / "bytes.csv").write_bytes(bytes(range(256)))
-    with pytest.raises(DataError, match=r"not UTF-8 text.*data\.column=NAME\."):
+    with pytest.raises(DataError, match=r"not UTF-8 text.*try data\.path=FILE\."):
         load(tmp_path / "bytes.csv")
 
 
