@@ -7,15 +7,13 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAUROC
 
 from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_classification_loss
-from netyard.optim import configure_optimizer
 from netyard.optim.parameters import regularised_parameters
-from netyard.tasks.means import Means
+from netyard.tasks.learner import Learner
 
 
 class Classifier(Protocol):
@@ -33,7 +31,7 @@ class Mistakes(NamedTuple):
     confidences: Tensor  # (K,), in [0, 1]
 
 
-class Classification(LightningModule):
+class Classification(Learner):
     """Learns ``net(x) -> (B, num_outputs)`` logits from batches ``(x, y)``, y the labels (B,) or soft targets (B, C).
 
     Logs ``loss`` and ``accuracy`` of each stage, and after a test ``auroc`` (one class against the rest, averaged);
@@ -42,11 +40,8 @@ class Classification(LightningModule):
     Args:
         net: see ``Classifier``; the weight of its auxiliary losses is its attribute ``auxiliary_weight``.
         loss: of logits and targets, averaged over the batch.
-        optimizer: a class of torch.optim with its settings; called with the parameters.
-        scheduler: called with the optimizer and the run's total steps.
         num_outputs: the number of classes C.
-        monitor: the metric that decides which epoch is best.
-        mode: ``max`` or ``min``, which direction of it is better.
+        optimizer, scheduler, monitor, mode: see ``Learner``.
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:
@@ -66,16 +61,11 @@ class Classification(LightningModule):
         mode: str = "max",
         l1: float = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_classification_loss(loss, num_outputs)
-        self.net = net
-        self.loss = loss
-        self.optimizer, self.scheduler = optimizer, scheduler
         self.num_outputs = num_outputs
-        self.monitor, self.mode = monitor, mode
         self.l1 = l1
         self.auxiliary_weight = float(getattr(net, "auxiliary_weight", 0.0))
-        self.means = Means()
         self.confusion: Tensor | None = None
         self.mistakes: Mistakes | None = None
         self._auroc = MulticlassAUROC(num_outputs)
@@ -100,26 +90,13 @@ class Classification(LightningModule):
             loss = loss + self.l1 * l1_penalty(regularised_parameters(self.net))
         return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
-        if self.trainer.is_last_batch or self.trainer.should_stop:
-            self.means.log(self, "train")
-
-    def on_validation_start(self) -> None:
-        # Validation may come in the middle of a training epoch, whose sums must outlive it.
-        self._training_means, self.means = self.means, Means()
-
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch
         logits = self.net(x)
         self.means.add(len(x), loss=self.loss(logits, y), accuracy=accuracy(logits, y))
 
-    def on_validation_epoch_end(self) -> None:
-        self.means.log(self, "val")
-        self.means = self._training_means
-
     def on_test_start(self) -> None:
-        self.means = Means()
+        super().on_test_start()
         self.confusion = torch.zeros(self.num_outputs, self.num_outputs, dtype=torch.int64, device=self.device)
         self._auroc.reset()
         self.mistakes = None
@@ -135,7 +112,7 @@ class Classification(LightningModule):
         self._keep_mistakes(x, y, probabilities)
 
     def on_test_epoch_end(self) -> None:
-        self.means.log(self, "test")
+        super().on_test_epoch_end()
         self.confusion = self.trainer.strategy.reduce(self.confusion, reduce_op="sum")
         if (self.confusion.sum(dim=1) > 0).all():  # undefined for a class that the test does not show
             self.log("test/auroc", self._auroc.compute())
@@ -144,16 +121,6 @@ class Classification(LightningModule):
         """Class probabilities (B, C): here, and not in the net, is the softmax of the output."""
         x = batch if isinstance(batch, Tensor) else batch[0]
         return self.net(x).softmax(dim=1)
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        return configure_optimizer(
-            self.net,
-            self.optimizer,
-            self.scheduler,
-            total_steps=self.trainer.estimated_stepping_batches,
-            monitor=self.monitor,
-            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
-        )
 
     def _keep_mistakes(self, x: Tensor, y: Tensor, probabilities: Tensor) -> None:
         confidences, predictions = probabilities.max(dim=1)

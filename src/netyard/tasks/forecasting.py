@@ -7,12 +7,10 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 
 from netyard.losses.probe import check_regression_loss
-from netyard.optim import configure_optimizer
-from netyard.tasks.means import Means
+from netyard.tasks.learner import Learner
 
 NORMALIZATIONS = ("series", "last", "window")
 
@@ -32,7 +30,7 @@ class Forecast(NamedTuple):
     seasonal_naive: Tensor  # (H,)
 
 
-class Forecasting(LightningModule):
+class Forecasting(Learner):
     """Learns ``net(x) -> (B, num_outputs)`` from batches ``(x, y)``: the past (B, W, 1), and what came next (B, H).
 
     The net sees and predicts a series of mean 0 and standard deviation 1, by the training part's statistics, which are
@@ -45,16 +43,13 @@ class Forecasting(LightningModule):
     Args:
         net: see ``Forecaster``.
         loss: of prediction and target, both (B, num_outputs), averaged over the batch.
-        optimizer: a class of torch.optim with its settings; called with the parameters.
-        scheduler: called with the optimizer and the run's total steps.
         num_outputs: the horizon H, the number of steps to predict.
         season: the steps after which the series resembles itself; 1 if it has no season.
         normalize: what the net sees as zero and one, in the past and in its forecast: ``series``, mean and standard
             deviation of the training part; ``last``, each window's last value for zero, for series that wander off the
             level of their training part (NLinear; Zeng et al. 2023, arXiv:2205.13504); ``window``, each window's own
             mean and standard deviation, for series whose swings grow and shrink too (Kim et al. 2022, RevIN).
-        monitor: the metric that decides which epoch is best.
-        mode: ``max`` or ``min``, which direction of it is better.
+        optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
         ValueError: the loss is not one of predictions and targets; an unknown normalize; the season is not the data's,
@@ -77,22 +72,17 @@ class Forecasting(LightningModule):
         monitor: str = "val/mae",
         mode: str = "min",
     ) -> None:
-        super().__init__()
+        super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, num_outputs)
         if normalize not in NORMALIZATIONS:
             raise ValueError(
                 f"normalize is {normalize!r}; it must be one of {', '.join(NORMALIZATIONS)}; try task.normalize=series."
             )
-        self.net = net
-        self.loss = loss
-        self.optimizer, self.scheduler = optimizer, scheduler
         self.num_outputs = num_outputs
         self.season = season
         self.normalize = normalize
-        self.monitor, self.mode = monitor, mode
         for name, value in (("series_mean", 0.0), ("series_std", 1.0), ("mase_scale", 1.0)):
             self.register_buffer(name, torch.tensor(value))
-        self.means = Means()
         self.forecast: Forecast | None = None
 
     def on_fit_start(self) -> None:
@@ -116,45 +106,22 @@ class Forecasting(LightningModule):
         self.means.add(len(batch[0]), loss=loss, **metrics)
         return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
-        if self.trainer.is_last_batch or self.trainer.should_stop:
-            self._log("train")
-
-    def on_validation_start(self) -> None:
-        # Validation may come in the middle of a training epoch, whose sums must outlive it.
-        self._training_means, self.means = self.means, Means()
-
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self._evaluate(batch)
 
     def on_validation_epoch_end(self) -> None:
-        self._log("val")
-        self.means = self._training_means
+        super().on_validation_epoch_end()
         self._share_forecast()
-
-    def on_test_start(self) -> None:
-        self.means = Means()
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self._evaluate(batch)
 
     def on_test_epoch_end(self) -> None:
-        self._log("test")
+        super().on_test_epoch_end()
         self._share_forecast()
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch if isinstance(batch, Tensor) else batch[0])
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        return configure_optimizer(
-            self.net,
-            self.optimizer,
-            self.scheduler,
-            total_steps=self.trainer.estimated_stepping_batches,
-            monitor=self.monitor,
-            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
-        )
 
     def _standard_forecast(self, x: Tensor) -> Tensor:
         """(B, W, 1) in the series' own units -> (B, num_outputs) on the standard scale."""
@@ -196,7 +163,7 @@ class Forecasting(LightningModule):
             here = Forecast(*(each.float().cpu() for each in self.forecast))
             self.forecast = self.trainer.strategy.broadcast(here, src=self.trainer.world_size - 1)
 
-    def _log(self, stage: str) -> None:
+    def log_means(self, stage: str) -> None:
         """RMSE is the root of the mean over the epoch, not the mean of the batches' roots."""
         self.means.log(self, stage, rmse=lambda means: means["mse"].sqrt())
 

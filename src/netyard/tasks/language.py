@@ -8,12 +8,10 @@ from functools import partial
 from typing import Any, Protocol
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 
-from netyard.optim import configure_optimizer
 from netyard.tasks.decoding import State, check_sampling, sample
-from netyard.tasks.means import Means
+from netyard.tasks.learner import Learner
 from netyard.tasks.tokens import NUM_SPECIAL, PADDING, check_vocabulary, token_loss
 
 
@@ -31,7 +29,7 @@ class Text(Protocol):
     def decode(self, tokens: Tensor) -> str: ...
 
 
-class Language(LightningModule):
+class Language(Learner):
     """Learns ``net.unroll(x) -> (B, T, num_outputs)`` logits from batches ``(x, y)`` of tokens (B, T), y those after x.
 
     Row b of a batch continues row b of the one before, so the net's state is carried from batch to batch, and the
@@ -45,11 +43,8 @@ class Language(LightningModule):
     Args:
         net: see ``LanguageModel``.
         loss: of logits (N, V) and labels (N,), averaged over the tokens.
-        optimizer: a class of torch.optim with its settings; called with the parameters.
-        scheduler: called with the optimizer and the run's total steps.
         num_outputs: the number of tokens V in the vocabulary.
-        monitor: the metric that decides which epoch is best.
-        mode: ``max`` or ``min``, which direction of it is better.
+        optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
         ValueError: no vocabulary, a loss that is none of logits and labels, a net that cannot be unrolled or that sees
@@ -68,17 +63,12 @@ class Language(LightningModule):
         monitor: str = "val/perplexity",
         mode: str = "min",
     ) -> None:
-        super().__init__()
+        super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_vocabulary(num_outputs, loss, "language", data="python_source")
         check_causal(net, num_outputs)
-        self.net = net
-        self.loss = loss
-        self.optimizer, self.scheduler = optimizer, scheduler
         self.num_outputs = num_outputs
-        self.monitor, self.mode = monitor, mode
         # In characters, one each until the data says. Not integers, which an average of weights would cut.
         self.register_buffer("token_lengths", (torch.arange(num_outputs) != PADDING).float())
-        self.means = Means()
         self._state: State | None = None
         self._next_state: State | None = None
         self._evaluation_state: State | None = None
@@ -114,9 +104,7 @@ class Language(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self._state = None if self.trainer.is_last_batch else self._next_state
-        # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
-        if self.trainer.is_last_batch or self.trainer.should_stop:
-            self._log("train")
+        super().on_train_batch_end(outputs, batch, batch_idx)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """In the middle of an epoch, ``language_state``: a list of tensors, the rows of all devices in each."""
@@ -132,37 +120,26 @@ class Language(LightningModule):
     # Evaluation: a state of its own
 
     def on_validation_start(self) -> None:
-        # Validation may come in the middle of a training epoch, whose sums must outlive it.
-        self._training_means, self.means = self.means, Means()
+        super().on_validation_start()
         self._evaluation_state = None
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         _, self._evaluation_state = self._step(batch, self._evaluation_state)
 
     def on_validation_epoch_end(self) -> None:
-        self._log("val")
-        self.means, self._evaluation_state = self._training_means, None
+        super().on_validation_epoch_end()
+        self._evaluation_state = None
 
     def on_test_start(self) -> None:
-        self.means = Means()
+        super().on_test_start()
         self._evaluation_state = None
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         _, self._evaluation_state = self._step(batch, self._evaluation_state)
 
     def on_test_epoch_end(self) -> None:
-        self._log("test")
+        super().on_test_epoch_end()
         self._evaluation_state = None
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        return configure_optimizer(
-            self.net,
-            self.optimizer,
-            self.scheduler,
-            total_steps=self.trainer.estimated_stepping_batches,
-            monitor=self.monitor,
-            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
-        )
 
     @torch.no_grad()
     def generate(
@@ -217,7 +194,7 @@ class Language(LightningModule):
         self.means.add(count, loss=loss, _nll=nll, _characters=characters / count)
         return loss, tuple(each.detach() for each in state)
 
-    def _log(self, stage: str) -> None:
+    def log_means(self, stage: str) -> None:
         """Both are of the means over the epoch, not means over the batches."""
         self.means.log(
             self,

@@ -7,14 +7,12 @@ from functools import partial
 from typing import Any, Protocol
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 
 from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_regression_loss
-from netyard.optim import configure_optimizer
 from netyard.optim.parameters import regularised_parameters
-from netyard.tasks.means import Means
+from netyard.tasks.learner import Learner
 
 
 class Regressor(Protocol):
@@ -23,7 +21,7 @@ class Regressor(Protocol):
     def __call__(self, x: Tensor) -> Tensor: ...
 
 
-class Regression(LightningModule):
+class Regression(Learner):
     """Learns ``net(x) -> (B, num_outputs)`` from batches ``(x, y)``, y (B, num_outputs) in the targets' own units.
 
     The net sees and predicts targets of mean 0 and standard deviation 1, by the training split's statistics, which are
@@ -33,11 +31,8 @@ class Regression(LightningModule):
     Args:
         net: see ``Regressor``.
         loss: of prediction and target, both (B, num_outputs), averaged over the batch.
-        optimizer: a class of torch.optim with its settings; called with the parameters.
-        scheduler: called with the optimizer and the run's total steps.
         num_outputs: the number of targets of a sample.
-        monitor: the metric that decides which epoch is best.
-        mode: ``max`` or ``min``, which direction of it is better.
+        optimizer, scheduler, monitor, mode: see ``Learner``.
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:
@@ -58,17 +53,12 @@ class Regression(LightningModule):
         mode: str = "min",
         l1: float = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, num_outputs)
-        self.net = net
-        self.loss = loss
-        self.optimizer, self.scheduler = optimizer, scheduler
         self.num_outputs = num_outputs
-        self.monitor, self.mode = monitor, mode
         self.l1 = l1
         self.register_buffer("target_mean", torch.zeros(num_outputs))
         self.register_buffer("target_std", torch.ones(num_outputs))
-        self.means = Means()
         self.predicted: Tensor | None = None
         self.true: Tensor | None = None
         self._tested: list[tuple[Tensor, Tensor]] = []
@@ -88,24 +78,11 @@ class Regression(LightningModule):
             loss = loss + self.l1 * l1_penalty(regularised_parameters(self.net))
         return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
-        if self.trainer.is_last_batch or self.trainer.should_stop:
-            self._log("train")
-
-    def on_validation_start(self) -> None:
-        # Validation may come in the middle of a training epoch, whose sums must outlive it.
-        self._training_means, self.means = self.means, Means()
-
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self._step(batch)
 
-    def on_validation_epoch_end(self) -> None:
-        self._log("val")
-        self.means = self._training_means
-
     def on_test_start(self) -> None:
-        self.means = Means()
+        super().on_test_start()
         self._tested = []
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -113,21 +90,11 @@ class Regression(LightningModule):
         self._tested.append((predicted, batch[1]))
 
     def on_test_epoch_end(self) -> None:
-        self._log("test")
+        super().on_test_epoch_end()
         self.predicted, self.true = (torch.cat(parts).cpu() for parts in zip(*self._tested, strict=True))
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch if isinstance(batch, Tensor) else batch[0])
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        return configure_optimizer(
-            self.net,
-            self.optimizer,
-            self.scheduler,
-            total_steps=self.trainer.estimated_stepping_batches,
-            monitor=self.monitor,
-            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
-        )
 
     def _step(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The loss on the standard scale, and the prediction (B, num_outputs) in the targets' units."""
@@ -139,6 +106,6 @@ class Regression(LightningModule):
         self.means.add(len(x), loss=loss, mae=error.abs().mean(), mse=error.square().mean())
         return loss, predicted
 
-    def _log(self, stage: str) -> None:
+    def log_means(self, stage: str) -> None:
         """RMSE is the root of the mean over the epoch, not the mean of the batches' roots."""
         self.means.log(self, stage, rmse=lambda means: means["mse"].sqrt())

@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics.text import BLEUScore
 
-from netyard.optim import configure_optimizer
 from netyard.tasks.decoding import State, beam_search, greedy, repeat_rows
+from netyard.tasks.learner import Learner
 from netyard.tasks.means import Means
 from netyard.tasks.tokens import IGNORED, PADDING, check_vocabulary, pad_to, token_loss
 
@@ -42,7 +41,7 @@ class Translations(NamedTuple):
     predicted: Tensor  # (K, T)
 
 
-class Translation(LightningModule):
+class Translation(Learner):
     """Learns from batches ``(x, y)``: int64 source (B, S) and target (B, T), ended by ``end_token``, then padding.
 
     In training the net sees the true tokens before the one it predicts (teacher forcing; Sutskever, Vinyals & Le 2014,
@@ -55,15 +54,12 @@ class Translation(LightningModule):
     Args:
         net: see ``Translator``.
         loss: of logits (N, V) and labels (N,), averaged over the tokens.
-        optimizer: a class of torch.optim with its settings; called with the parameters.
-        scheduler: called with the optimizer and the run's total steps.
         num_outputs: the number of tokens V in the target's vocabulary.
         start_token: what the decoder reads first.
         end_token: what ends a sentence.
         max_length: of a translation, in tokens, the end token included.
         beam_size: how many beginnings a beam search keeps; 1 decodes greedily.
-        monitor: the metric that decides which epoch is best.
-        mode: ``max`` or ``min``, which direction of it is better.
+        optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
         ValueError: no vocabulary, a loss that is none of logits and labels, a net without encode or decode, a token or
@@ -86,21 +82,16 @@ class Translation(LightningModule):
         monitor: str = "val/exact_match",
         mode: str = "max",
     ) -> None:
-        super().__init__()
+        super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_vocabulary(num_outputs, loss, "translation", data="number_words")
         _check_translator(net)
         _check_marks(start_token, end_token, num_outputs)
         if max_length < 1:
             raise ValueError(f"max_length is {max_length}; it must be at least 1 token; try task.max_length=20.")
         _check_beam_size(beam_size, "task.")
-        self.net = net
-        self.loss = loss
-        self.optimizer, self.scheduler = optimizer, scheduler
         self.num_outputs = num_outputs
         self.start_token, self.end_token = start_token, end_token
         self.max_length, self.beam_size = max_length, beam_size
-        self.monitor, self.mode = monitor, mode
-        self.means = Means()
         self.sentences = Means()
         self.translations: Translations | None = None
         self._bleu = BLEUScore(n_gram=min(4, max(1, max_length - 1)))
@@ -112,44 +103,30 @@ class Translation(LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         return self._forced(batch)
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
-        if self.trainer.is_last_batch or self.trainer.should_stop:
-            self.means.log(self, "train")
-
     def on_validation_start(self) -> None:
-        # Validation may come in the middle of a training epoch, whose sums must outlive it.
-        self._training_means = self.means
+        super().on_validation_start()
         self._start_evaluation()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self._evaluate(batch)
 
     def on_validation_epoch_end(self) -> None:
-        self._log_evaluation("val")
-        self.means = self._training_means
+        super().on_validation_epoch_end()
+        self._log_sentences("val")
 
     def on_test_start(self) -> None:
+        super().on_test_start()
         self._start_evaluation()
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self._evaluate(batch)
 
     def on_test_epoch_end(self) -> None:
-        self._log_evaluation("test")
+        super().on_test_epoch_end()
+        self._log_sentences("test")
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self._translate(batch if isinstance(batch, Tensor) else batch[0], self.beam_size)
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        return configure_optimizer(
-            self.net,
-            self.optimizer,
-            self.scheduler,
-            total_steps=self.trainer.estimated_stepping_batches,
-            monitor=self.monitor,
-            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
-        )
 
     @torch.no_grad()
     def generate(self, data: SentencePairs, prompt: str, beam_size: int | None = None) -> str:
@@ -196,7 +173,7 @@ class Translation(LightningModule):
         return beam_search(step, start, self.end_token, self.max_length, beam_size).tokens[:, 0]
 
     def _start_evaluation(self) -> None:
-        self.means, self.sentences = Means(), Means()
+        self.sentences = Means()
         self._bleu.reset()
         self.translations = None
 
@@ -210,8 +187,7 @@ class Translation(LightningModule):
         self._bleu.update(self._words(predicted), [[words] for words in self._words(true)])
         self._keep(x, true, predicted)
 
-    def _log_evaluation(self, stage: str) -> None:
-        self.means.log(self, stage)
+    def _log_sentences(self, stage: str) -> None:
         self.sentences.log(self, stage)
         self.log(f"{stage}/bleu", self._bleu.compute())
 

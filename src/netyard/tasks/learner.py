@@ -1,0 +1,76 @@
+"""What every way of learning shares: a net with its optimizer, and the means of an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import nn
+
+from netyard.optim import configure_optimizer
+from netyard.tasks.means import Means
+
+
+class Learner(LightningModule):
+    """A task adds its steps, which tell ``means`` of each batch; the means of training, validation and test are logged.
+
+    Args:
+        net: what learns.
+        loss: what is to become small.
+        optimizer: a class of torch.optim with its settings; called with the parameters.
+        scheduler: called with the optimizer and the run's total steps.
+        monitor: the metric that decides which epoch is best.
+        mode: ``max`` or ``min``, which direction of it is better.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: partial[torch.optim.Optimizer],
+        scheduler: Callable[..., Any],
+        monitor: str,
+        mode: str,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.loss = loss
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.monitor, self.mode = monitor, mode
+        self.means = Means()
+
+    def log_means(self, stage: str) -> None:
+        """Log the epoch's means, and what a task derives from them, as ``stage/name``."""
+        self.means.log(self, stage)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
+        if self.trainer.is_last_batch or self.trainer.should_stop:
+            self.log_means("train")
+
+    def on_validation_start(self) -> None:
+        # Validation may come in the middle of a training epoch, whose sums must outlive it.
+        self._training_means, self.means = self.means, Means()
+
+    def on_validation_epoch_end(self) -> None:
+        self.log_means("val")
+        self.means = self._training_means
+
+    def on_test_start(self) -> None:
+        self.means = Means()
+
+    def on_test_epoch_end(self) -> None:
+        self.log_means("test")
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        return configure_optimizer(
+            self.net,
+            self.optimizer,
+            self.scheduler,
+            total_steps=self.trainer.estimated_stepping_batches,
+            monitor=self.monitor,
+            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
+        )
