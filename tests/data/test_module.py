@@ -10,7 +10,9 @@ import torch
 from making_data import CONF, build
 
 from netyard.data.augment import ImageAugmentation
+from netyard.data.fake import FakeImages
 from netyard.data.module import DataModule
+from netyard.data.scikit import ScikitData
 from netyard.data.tensors import Split, TensorSplit, check_finite, check_labels
 from netyard.errors import ConfigError, DataError
 
@@ -218,3 +220,14 @@ def test_every_file_opens_with_what_it_is_and_has_the_common_keys(path: Any) -> 
     assert all(f"\n{key}: " in text for key in common)
     assert "\nsplit_seed: " in text or "the end of the" in text or "the last" in text, "cut at random, or in order"
     assert ("\ninput_shape: " in text) != ("\ninput_size: null" in text), "tokens have no shape, numbers have one"
+
+
+def test_pixel_statistics_bring_a_picture_back() -> None:
+    data = FakeImages(num_classes=2, channels=3, image_size=4, size=40)
+    stored = data.split("train").x[:5]
+    x, _ = data.prepare(stored, torch.zeros(5).long())
+    mean, std = data.pixel_statistics()
+    assert mean.shape == std.shape == (3, 1, 1)
+    assert torch.allclose(x * std + mean, stored / 255, atol=1e-6)
+    table = ScikitData(dataset="wine", num_classes=3, num_features=13)
+    assert [each.tolist() for each in table.pixel_statistics()] == [[0.0], [1.0]]

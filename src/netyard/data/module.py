@@ -179,6 +179,18 @@ class DataModule(L.LightningDataModule):
         mean, std = moments(y)
         return mean.float(), std.float()
 
+    def pixel_statistics(self) -> tuple[Tensor, Tensor]:
+        """What brings a network's input back to pictures in [0, 1], ``x * std + mean``: two float32 (C, 1, 1).
+
+        Data that are no pictures stay as they are: a mean of 0 and a std of 1, (1,).
+        """
+        if self.image_size is None:
+            return torch.zeros(1), torch.ones(1)
+        if self.mean is None or self.std is None:
+            self.setup()
+        mean, std = (torch.tensor(value)[:, None, None] for value in (self.mean, self.std))
+        return mean, std
+
     # Loaders
 
     def train_dataloader(self) -> TensorLoader | WorkerLoader:
@@ -278,12 +290,10 @@ class DataModule(L.LightningDataModule):
         return x
 
     def _device_statistics(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Mean and std as (C, 1, 1), kept on each device they were wanted on."""
+        """Mean and std of the pictures, kept on each device they were wanted on."""
         if device not in self._statistics:
-            if self.mean is None or self.std is None:
-                self.setup()
-            mean, std = (torch.tensor(value, device=device)[:, None, None] for value in (self.mean, self.std))
-            self._statistics[device] = mean, std
+            mean, std = self.pixel_statistics()
+            self._statistics[device] = mean.to(device), std.to(device)
         return self._statistics[device]
 
     def _known_classes(self) -> int:
