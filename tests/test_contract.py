@@ -214,6 +214,8 @@ def test_evaluate_takes_overrides_and_other_data(finished, capsys: pytest.Captur
     assert "does not fit the data" in capsys.readouterr().err
     assert cli.main(["evaluate", where, "data=breast_cancer"]) == 2
     assert "trained for 10 outputs, and the data wants 2" in capsys.readouterr().err
+    assert cli.main(["evaluate", where, "data=python_source", "data.max_characters=20000"]) == 2
+    assert "trained for 10 outputs" in capsys.readouterr().err
 
 
 def test_a_network_of_the_users_own(train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

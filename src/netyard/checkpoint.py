@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningDataModule, LightningModule
 
 from netyard.build import build
 from netyard.errors import CheckpointError
@@ -131,11 +131,6 @@ def rebuild(checkpoint: Mapping[str, Any], path: Path) -> LightningModule:
     return task.eval()
 
 
-def data_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """What the data had learned from its training part, a vocabulary for instance; Lightning keeps it by class."""
-    return checkpoint.get(checkpoint["netyard"]["config"]["data"]["_target_"].rpartition(".")[2], {})
-
-
 def restore(task: LightningModule, checkpoint: Mapping[str, Any]) -> None:
     """Put a checkpoint's weights into a task.
 
@@ -152,6 +147,13 @@ def restore(task: LightningModule, checkpoint: Mapping[str, Any]) -> None:
             f"it holds model={made.get('model')} trained on data={made.get('data')};",
             "evaluate with the model the run was made of.",
         ) from error
+
+
+def restore_data(data: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
+    """Give data what the run's own had learned from its training part, a vocabulary for instance."""
+    target = checkpoint["netyard"]["config"]["data"]["_target_"]
+    if state := checkpoint.get(target.rpartition(".")[2]):  # Lightning keeps it under the name of the class
+        data.load_state_dict(state)
 
 
 def without_pretrained(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> d
     _require_device(cfg.trainer)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = build(cfg.data)
-    data.load_state_dict(checkpoint.data_state(recorded))
+    checkpoint.restore_data(data, recorded)
     config = _with_facts(cfg, data, {})
     task = checkpoint.rebuild(recorded, run_dir.best)
     _require_fit(task, config["data"], run_dir)
@@ -146,7 +146,7 @@ def generate(recorded: Mapping[str, Any], run_dir: RunDir, options: Mapping[str,
             "try a run of model=lstm data=python_source.",
         )
     data = build(config["data"])
-    data.load_state_dict(checkpoint.data_state(recorded))
+    checkpoint.restore_data(data, recorded)
     torch.set_num_threads(1)  # a step of one sample gives a second thread nothing to do
     return task.generate(data, **_typed(options, task.generate))
 
