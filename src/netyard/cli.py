@@ -156,9 +156,9 @@ def generate(arguments: Sequence[str]) -> int:
     run_dir, output = RunDir(options.pop("run")), options.pop("output", None)
     run_dir.require()
     journal.start(None)
-    from netyard import checkpoint, run
+    from netyard import generating
 
-    made = run.generate(checkpoint.read(run_dir.best), run_dir, options)
+    made = generating.generate(run_dir, options)
     print(made)
     if output:
         Path(output).write_text(f"{made}\n", encoding="utf-8")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import platform
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import lightning as L
 import torch
@@ -128,62 +127,6 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> d
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     _show(str(run_dir.path), {"metrics": metrics})
     return metrics
-
-
-def generate(recorded: Mapping[str, Any], run_dir: RunDir, options: Mapping[str, str]) -> str:
-    """What the network of a checkpoint makes of nothing, or of a prompt; the options are its task's own.
-
-    Raises:
-        ConfigError: the task makes nothing, or does not know an option.
-        DataError: the prompt holds what the vocabulary does not.
-    """
-    config, choices = checkpoint.made_of(recorded, run_dir.best)
-    task = checkpoint.rebuild(recorded, run_dir.best)
-    if not hasattr(task, "generate"):
-        raise ConfigError(
-            f"{run_dir.path} is a run of task={choices['task']}, which makes no samples;",
-            "a language model writes text, a translation answers;",
-            "try a run of model=lstm data=python_source.",
-        )
-    data = build(config["data"])
-    checkpoint.restore_data(data, recorded)
-    torch.set_num_threads(1)  # a step of one sample gives a second thread nothing to do
-    return task.generate(data, **_typed(options, task.generate))
-
-
-def _typed(options: Mapping[str, str], function: Callable[..., Any]) -> dict[str, Any]:
-    """Words of the command line as the types that a function's annotations name.
-
-    Raises:
-        ConfigError: an option it does not know, one it needs and did not get, or no number where it wants one.
-    """
-    parameters = inspect.signature(function, eval_str=True).parameters
-    known = {name: each for name, each in parameters.items() if name != "data"}
-    values: dict[str, Any] = {}
-    for name, text in options.items():
-        if name not in known:
-            raise ConfigError(
-                f"there is no option '{name}';",
-                f"a run of this task knows {', '.join(known)};",
-                "netyard generate --help explains them.",
-            )
-        kind = (*get_args(known[name].annotation), known[name].annotation)[0]  # of int | None, int
-        try:
-            values[name] = kind(text)
-        except ValueError as error:
-            raise ConfigError(
-                f"{name} is {text!r};",
-                f"it must be {'a whole number' if kind is int else 'a number'};",
-                f"try {name}=1.",
-            ) from error
-    missing = [name for name, each in known.items() if each.default is each.empty and name not in values]
-    if missing:
-        raise ConfigError(
-            f"{' and '.join(missing)} was not given;",
-            f"a run of this task knows {', '.join(known)};",
-            f"type {' '.join(f'{name}=...' for name in missing)}.",
-        )
-    return values
 
 
 def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:
