@@ -37,10 +37,8 @@ def manifold_scores(real: Tensor, generated: Tensor, neighbours: int = 5, chunk_
     Raises:
         ValueError: NaN or infinity, different D, or no more samples than neighbours.
     """
-    real, generated = check_pair(real, generated)
+    real, generated = check_pair(real, generated, least=2)
     fewest = min(len(real), len(generated))
-    if fewest < 2:
-        raise ValueError(f"the smaller set has {fewest} samples; a manifold needs at least 2; try more samples.")
     if not 1 <= neighbours < fewest:
         raise ValueError(
             f"neighbours is {neighbours}; it must be at least 1 and below the {fewest} samples of the smaller set; "
