@@ -19,8 +19,10 @@ def shades(*shape: int) -> Tensor:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize(("count", "columns", "expected"), [(1, None, (1, 1)), (64, None, (8, 8)), (7, None, (3, 3)),
-                                                            (7, 4, (2, 4)), (3, 8, (1, 3)), (5, 1, (5, 1))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "columns", "expected"),
+    [(1, None, (1, 1)), (64, None, (8, 8)), (7, None, (3, 3)), (7, 4, (2, 4)), (3, 8, (1, 3)), (5, 1, (5, 1))],
+)
 def test_a_grid_has_the_rows_and_columns_asked_for(channels: int, count: int, columns: int | None, expected: tuple):
     page = grid(torch.rand(count, channels, 8, 5), columns, scale=3)
     assert page.dtype == torch.uint8
@@ -70,7 +72,7 @@ def test_an_output_lies_under_its_input():
     page = side_by_side(inputs, outputs, columns=2, scale=1)
     pair = 2 + 1 + 2 + GAP
     assert page.shape == (3, 2 * pair + GAP, 2 * (2 + GAP) + GAP)
-    assert page[0, :, GAP].tolist() == [255, 255, 51, 51, 255, 153, 153] + [255, 255, 51, 51, 255, 0, 0] + [255, 255]
+    assert page[0, :, GAP].tolist() == [255, 255, 51, 51, 255, 153, 153, 255, 255, 51, 51, 255, 0, 0, 255, 255]
     assert (page[:, GAP + pair :, 2 * GAP + 2 :] == PAPER).all()
 
 

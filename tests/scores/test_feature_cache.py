@@ -75,6 +75,18 @@ def test_a_torn_file_is_computed_anew_and_mended(tmp_path: Path, caplog, keep: f
     assert same(cached(tmp_path, KEY, compute), compute.tensors) and compute.calls == 2
 
 
+@pytest.mark.parametrize("error", [PermissionError("read-only"), NotImplementedError("no flock here")])
+def test_a_file_system_without_locks_stops_nothing(tmp_path: Path, caplog, monkeypatch, error: Exception):
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("netyard.scores.cache.FileLock", refuse)
+    compute = Computation()
+    for _ in range(2):
+        assert same(cached(tmp_path, KEY, compute), compute.tensors)
+    assert compute.calls == 1 and f"cannot be locked ({error})" in caplog.text
+
+
 class Foreigner:
     """No tensor and no plain type: what ``weights_only`` refuses."""
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from netyard.scores.manifold import ManifoldScores, manifold_scores, nearest_neighbour_radii
+from netyard.scores.manifold import ManifoldScores, manifold_scores
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
@@ -116,10 +116,16 @@ def test_duplicates_have_balls_of_no_size_that_hold_them():
     assert values(manifold_scores(same, same, neighbours=2)) == [1, 1, 5, 1]
 
 
-def test_a_radius_reaches_the_kth_other_sample():
-    x = torch.tensor([[0.0], [1.0], [3.0], [7.0]], dtype=torch.float64)
-    assert nearest_neighbour_radii(x, 1).tolist() == [1, 1, 2, 4]
-    assert nearest_neighbour_radii(x, 2, chunk_size=3).tolist() == [3, 2, 3, 6]
+def test_a_ball_reaches_the_kth_other_sample_and_is_closed():
+    real = torch.tensor([[0.0], [1.0], [3.0]], dtype=torch.float64)  # radii 1, 1, 2 to the nearest other
+
+    def held(at: float) -> list[float]:
+        precision, _, density, coverage = values(manifold_scores(real, torch.full((2, 1), at), neighbours=1))
+        return [precision, density, round(coverage * 3)]
+
+    assert held(-1.0) == [1, 1, 1] and held(-1.001) == [0, 0, 0]
+    assert held(5.0) == [1, 1, 1] and held(5.001) == [0, 0, 0]
+    assert held(1.0) == [1, 3, 3]
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ def cached(folder: str | Path, key: str, compute: Callable[[], Mapping[str, Tens
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(FileLock(path.with_name(f".{path.name}.lock")))
-        except OSError as error:
-            log.warning("%s cannot be locked (%s); its contents are computed anew in every run", path, error)
+        except (OSError, NotImplementedError) as error:  # read-only, or a file system without locks
+            log.warning("%s cannot be locked (%s); other runs may compute it at the same time", path, error)
         # Another process may have written it while this one waited.
         tensors, fault = _read(path, key)
         if tensors is None:

@@ -46,8 +46,8 @@ def manifold_scores(real: Tensor, generated: Tensor, neighbours: int = 5, chunk_
         )
     if chunk_size < 1:
         raise ValueError(f"chunk_size is {chunk_size}; it must be at least 1; try chunk_size=1024.")
-    real_radii = nearest_neighbour_radii(real, neighbours, chunk_size)
-    generated_radii = nearest_neighbour_radii(generated, neighbours, chunk_size)
+    real_radii = _radii(real, neighbours, chunk_size)
+    generated_radii = _radii(generated, neighbours, chunk_size)
     balls = []  # how many real balls hold each generated sample
     covered = torch.zeros(len(real), dtype=torch.bool, device=real.device)
     recalled = torch.zeros_like(covered)
@@ -66,7 +66,7 @@ def manifold_scores(real: Tensor, generated: Tensor, neighbours: int = 5, chunk_
     )
 
 
-def nearest_neighbour_radii(features: Tensor, neighbours: int, chunk_size: int = 1024) -> Tensor:
+def _radii(features: Tensor, neighbours: int, chunk_size: int) -> Tensor:
     """Features (N, D)  ->  (N,), each sample's distance to its ``neighbours``-th nearest other sample."""
     # The nearest of all is the sample itself, at distance 0.
     parts = [
