@@ -1,0 +1,136 @@
+"""What was computed once of a real set, kept on disk under a fingerprint of everything it depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import pickle
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+SCHEMA = 1
+
+log = logging.getLogger(__name__)
+
+
+def fingerprint(**facts: Any) -> str:
+    """A hash, 32 hexadecimal digits, of named facts: plain values, tensors, and lists and mappings of them.
+
+    Equal facts give equal fingerprints in any order, process and machine; a tensor counts with its type and shape, so
+    ``fingerprint(data="digits", split="train", weights=net.state_dict())`` changes with any bit of a weight.
+
+    Raises:
+        ValueError: a fact of another kind.
+    """
+    digest = hashlib.sha256()
+    _absorb(digest, facts)
+    return digest.hexdigest()[:32]
+
+
+def cached(folder: str | Path, key: str, compute: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """What ``compute`` returns, from ``<folder>/<key>.pt`` when it is there; tensors on the CPU.
+
+    ``FeatureStatistics(**cached(folder, fingerprint(...), lambda: FeatureStatistics.of(features)._asdict()))``.
+
+    Of several processes that ask at once the first computes and the others wait, so ``compute`` must not wait for them.
+    A broken or foreign file is replaced, and a folder that cannot be written to costs the next run a computation: both
+    are said in the log, and neither stops a run.
+
+    Raises:
+        ValueError: ``compute`` made NaN or infinity, which are not kept.
+    """
+    path = Path(folder).expanduser() / f"{key}.pt"
+    tensors, _ = _read(path, key)
+    if tensors is not None:
+        return tensors
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(path.with_name(f".{path.name}.lock")))
+        except (OSError, NotImplementedError) as error:  # read-only, or a file system without locks
+            log.warning("%s cannot be locked (%s); other runs may compute it at the same time", path, error)
+        # Another process may have written it while this one waited.
+        tensors, fault = _read(path, key)
+        if tensors is None:
+            if fault:
+                log.warning("%s is not what netyard wrote there (%s); it is computed anew", path, fault)
+            tensors = {name: tensor.detach().cpu().clone() for name, tensor in compute().items()}
+            _check_finite(tensors)
+            try:
+                _write(path, {"schema": SCHEMA, "key": key, "tensors": tensors})
+            except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+                log.warning("%s cannot be written (%s); its contents are computed anew in every run", path, error)
+    return tensors
+
+
+def _read(path: Path, key: str) -> tuple[dict[str, Tensor] | None, str]:
+    """The tensors of a file, or None and what is wrong with it; nothing is wrong with a file that is not there."""
+    try:
+        if not path.exists():
+            return None, ""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch wonders at the pickle protocol of what is no pickle
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        if (content["schema"], content["key"]) != (SCHEMA, key):
+            raise ValueError("it is of another schema or key")
+        tensors = dict(content["tensors"])
+        if not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+            raise ValueError("it holds other things than tensors")
+        _check_finite(tensors)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, LookupError, TypeError) as error:
+        return None, (str(error) or type(error).__name__).splitlines()[0]
+    return tensors, ""
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Beside the destination, synced, renamed: a kill leaves the old file or the new one, never half of one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with draft.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _check_finite(tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ValueError(
+                f"{name} of the real set holds NaN or infinity; every value must be finite; try another classifier."
+            )
+
+
+def _absorb(digest: Any, fact: Any) -> None:
+    """Feed a fact to the digest with its kind and length in front, so that no two facts read alike."""
+    if isinstance(fact, Tensor):
+        flat = fact.detach().cpu().contiguous().flatten()
+        digest.update(f"tensor {fact.dtype} {tuple(fact.shape)} ".encode())
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    elif isinstance(fact, Mapping):
+        digest.update(f"mapping {len(fact)} ".encode())
+        for name, value in sorted(fact.items(), key=lambda item: repr(item[0])):
+            _absorb(digest, name)
+            _absorb(digest, value)
+    elif isinstance(fact, list | tuple):
+        digest.update(f"list {len(fact)} ".encode())
+        for value in fact:
+            _absorb(digest, value)
+    elif fact is None or isinstance(fact, bool | int | float | str | bytes):
+        text = repr(fact).encode()
+        digest.update(f"{type(fact).__name__} {len(text)} ".encode() + text)
+    else:
+        raise ValueError(
+            f"a {type(fact).__name__} has no fingerprint; facts are numbers, texts, tensors, and lists and mappings "
+            "of them; try str(...)."
+        )
