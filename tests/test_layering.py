@@ -34,6 +34,7 @@ MAY = {
         {"torch", "torchvision", "lightning", "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers"},
         {"errors"},
     ),
+    "scores": ({"torch", "filelock"}, {"errors"}),
     "tasks": ({"torch", "lightning", "torchmetrics"}, {"losses", "optim"}),
     "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL"}, {"errors"}),
 }
