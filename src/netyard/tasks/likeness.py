@@ -17,7 +17,7 @@ def psnr(mse: Tensor) -> Tensor:
 def ssim(pictures: Tensor, true: Tensor) -> Tensor:
     """Two batches (B, C, H, W) in [0, 1] -> the mean structural similarity, a scalar of at most 1.
 
-    Of all windows of 7 x 7 that lie within the picture. Wang et al. 2004.
+    Of the window of 7 x 7 around each pixel; beyond the border the picture is mirrored. Wang et al. 2004.
     """
     value = structural_similarity_index_measure(
         pictures, true, gaussian_kernel=False, kernel_size=SSIM_WINDOW, data_range=1.0
