@@ -373,6 +373,19 @@ def test_codes_are_read_by_what_training_codes_taught(monkeypatch: pytest.Monkey
     assert [got[name] for name in names] == pytest.approx([1 / 3] * 4)
 
 
+def test_the_training_part_is_read_plainly_where_the_data_can() -> None:
+    """A loader that follows the training loop begins where that stopped, and augments."""
+    net, data = Coder(), Pictures((6,))
+    x, y = data.trained[0]
+    data.plain_train_dataloader = lambda: [(x + 5, y)]  # type: ignore[attr-defined]
+    task = task_of(net)
+    trainer = trainer_of()
+    trainer.fit(task, data)
+    net.seen.clear()
+    trainer.test(task, data, verbose=False)
+    assert torch.equal(net.seen[0], x + 5)
+
+
 def test_data_without_classes_have_no_accuracy() -> None:
     data = Pictures()
     data.num_classes = None

@@ -61,8 +61,8 @@ class Reconstruction(Learner):
         sparsity: ``l1``, the sum of a code's absolute values, or ``kl``, which asks each unit for a mean activation of
             ``sparsity_target`` over the batch (Ng 2011); its codes must lie in [0, 1].
         contraction: weight of the squared Frobenius norm of the encoder's Jacobian (Rifai et al. 2011).
-        anomaly_class: its samples are left out of everything but the test's ``auroc``, that of the reconstruction error
-            as the score of being one of them.
+        anomaly_class: its samples are in no training step, and in no mean; the test's ``auroc`` is that of the
+            reconstruction error as the score of being one of them.
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
