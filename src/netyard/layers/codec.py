@@ -1,0 +1,210 @@
+"""Encoders to a flat code and decoders back from one, dense and convolutional, each the other's mirror."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from netyard.layers.activations import activation_layer
+from netyard.layers.checks import check_dropout, check_sizes
+from netyard.layers.initialization import initialize_weights
+
+Size = tuple[int, int]
+
+
+class DenseEncoder(nn.Module):
+    """Hidden layers of linear, batch norm, activation and dropout, then a linear code.
+
+    (B, *input_shape) -> (B, latent_size).
+
+    Raises:
+        ValueError: a size below 1, a dropout outside [0, 1), an unknown activation or weight_init.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        latent_size: int,
+        hidden_sizes: Sequence[int] = (256, 128),
+        activation: str = "relu",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        weight_init: str = "default",
+    ) -> None:
+        super().__init__()
+        check_sizes(input_shape=input_shape, latent_size=latent_size, hidden_sizes=hidden_sizes)
+        check_dropout(dropout)
+        sizes = [math.prod(input_shape), *hidden_sizes]
+        self.hidden = nn.Sequential(nn.Flatten(), *_dense(sizes, activation, batch_norm, dropout))
+        self.head = nn.Linear(sizes[-1], latent_size)
+        initialize_weights(self.hidden, weight_init, activation)
+        initialize_weights(self.head, weight_init, "identity")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.hidden(x))
+
+
+class DenseDecoder(nn.Module):
+    """Hidden layers, from the code outwards, then a linear output that nothing squashes.
+
+    (B, latent_size) -> (B, *output_shape).
+
+    Raises:
+        ValueError: as ``DenseEncoder``.
+    """
+
+    def __init__(
+        self,
+        latent_size: int,
+        output_shape: Sequence[int],
+        hidden_sizes: Sequence[int] = (128, 256),
+        activation: str = "relu",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        weight_init: str = "default",
+    ) -> None:
+        super().__init__()
+        check_sizes(latent_size=latent_size, output_shape=output_shape, hidden_sizes=hidden_sizes)
+        check_dropout(dropout)
+        sizes = [latent_size, *hidden_sizes]
+        self.hidden = nn.Sequential(*_dense(sizes, activation, batch_norm, dropout))
+        self.head = nn.Linear(sizes[-1], math.prod(output_shape))
+        self.shape = nn.Unflatten(1, tuple(output_shape))
+        initialize_weights(self.hidden, weight_init, activation)
+        initialize_weights(self.head, weight_init, "identity")
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.shape(self.head(self.hidden(z)))
+
+
+class ConvEncoder(nn.Module):
+    """Convolutions of stride 2, each halving the picture while 2 x 2 is left of it, then a linear code.
+
+    (B, C, H, W) -> (B, latent_size); ``input_shape`` is (C, H, W). Of an odd side the larger half is kept.
+
+    Raises:
+        ValueError: no picture, a size below 1, no channels, an even kernel, an unknown activation or weight_init.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        latent_size: int,
+        channels: Sequence[int] = (32, 64),
+        kernel_size: int = 3,
+        activation: str = "relu",
+        batch_norm: bool = False,
+        weight_init: str = "default",
+    ) -> None:
+        super().__init__()
+        _check_convolutional(input_shape, latent_size, channels, kernel_size)
+        sizes = map_sizes(input_shape[1:], len(channels))
+        blocks: list[nn.Module] = []
+        width = input_shape[0]
+        for out_channels, (before, after) in zip(channels, pairwise(sizes), strict=True):
+            stride = 1 if after == before else 2
+            blocks.append(_block(width, out_channels, kernel_size, stride, activation, batch_norm))
+            width = out_channels
+        self.blocks = nn.Sequential(*blocks)
+        self.head = nn.Linear(width * math.prod(sizes[-1]), latent_size)
+        initialize_weights(self.blocks, weight_init, activation)
+        initialize_weights(self.head, weight_init, "identity")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.blocks(x).flatten(1))
+
+
+class ConvDecoder(nn.Module):
+    """A linear map of the code to a small picture, then enlarging and convolution back through the encoder's sizes.
+
+    (B, latent_size) -> (B, C, H, W); ``output_shape`` is (C, H, W), and ``channels`` count from the code outwards.
+    Enlarging before a convolution leaves no checkerboard, as a transposed one does, and hits every size exactly. Odena,
+    Dumoulin & Olah 2016, "Deconvolution and Checkerboard Artifacts".
+
+    Raises:
+        ValueError: as ``ConvEncoder``.
+    """
+
+    def __init__(
+        self,
+        latent_size: int,
+        output_shape: Sequence[int],
+        channels: Sequence[int] = (64, 32),
+        kernel_size: int = 3,
+        activation: str = "relu",
+        batch_norm: bool = False,
+        weight_init: str = "default",
+    ) -> None:
+        super().__init__()
+        _check_convolutional(output_shape, latent_size, channels, kernel_size)
+        sizes = map_sizes(output_shape[1:], len(channels))[::-1]
+        self.first = nn.Linear(latent_size, channels[0] * math.prod(sizes[0]))
+        self.shape = nn.Unflatten(1, (channels[0], *sizes[0]))
+        self.activation = activation_layer(activation)
+        blocks: list[nn.Module] = []
+        for (width, out_channels), (before, after) in zip(pairwise(channels), pairwise(sizes[:-1]), strict=True):
+            blocks += _enlarged(before, after)
+            blocks.append(_block(width, out_channels, kernel_size, 1, activation, batch_norm))
+        self.blocks = nn.Sequential(*blocks, *_enlarged(sizes[-2], sizes[-1]))
+        self.head = nn.Conv2d(channels[-1], output_shape[0], kernel_size, padding=kernel_size // 2)
+        initialize_weights(self.first, weight_init, activation)
+        initialize_weights(self.blocks, weight_init, activation)
+        initialize_weights(self.head, weight_init, "identity")
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.head(self.blocks(self.activation(self.shape(self.first(z)))))
+
+
+def map_sizes(size: Sequence[int], num_blocks: int) -> list[Size]:
+    """The picture's (H, W) and the map's after each block: halved, rounded up, while both sides are at least 4."""
+    sizes = [(size[0], size[1])]
+    for _ in range(num_blocks):
+        height, width = sizes[-1]
+        sizes.append(((height + 1) // 2, (width + 1) // 2) if min(height, width) >= 4 else (height, width))
+    return sizes
+
+
+def _dense(sizes: Sequence[int], activation: str, batch_norm: bool, dropout: float) -> list[nn.Module]:
+    activation_layer(activation)  # refused by name even where there are no hidden layers
+    layers: list[nn.Module] = []
+    for size, hidden_size in pairwise(sizes):
+        layers.append(nn.Linear(size, hidden_size, bias=not batch_norm))  # batch norm brings its own shift
+        if batch_norm:
+            layers.append(nn.BatchNorm1d(hidden_size))
+        layers.append(activation_layer(activation))
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+    return layers
+
+
+def _block(
+    width: int, out_channels: int, kernel_size: int, stride: int, activation: str, batch_norm: bool
+) -> nn.Sequential:
+    layers: list[nn.Module] = [
+        nn.Conv2d(width, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=not batch_norm)
+    ]
+    if batch_norm:
+        layers.append(nn.BatchNorm2d(out_channels))
+    return nn.Sequential(*layers, activation_layer(activation))
+
+
+def _enlarged(before: Size, after: Size) -> list[nn.Module]:
+    return [] if before == after else [nn.Upsample(size=after)]
+
+
+def _check_convolutional(shape: Sequence[int], latent_size: int, channels: Sequence[int], kernel_size: int) -> None:
+    if len(shape) != 3:
+        raise ValueError(
+            f"one sample has the shape {list(shape)}; convolutions need pictures, [channels, height, width]; "
+            "try model=autoencoder, or data=digits."
+        )
+    check_sizes(shape=shape, latent_size=latent_size, channels=channels, kernel_size=kernel_size)
+    if kernel_size % 2 == 0 or not channels:
+        given = f"kernel_size is {kernel_size}" if channels else "channels is empty"
+        raise ValueError(
+            f"{given}; the kernel must be odd, so that it has a centre, and a block is needed; "
+            "try model.kernel_size=3 model.channels=[32,64]."
+        )

@@ -1,0 +1,77 @@
+"""Autoencoders: a picture or a row through a narrow code and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from netyard.layers.activations import ACTIVATIONS, activation_layer
+from netyard.layers.checks import check_choice, check_dropout
+from netyard.layers.codec import ConvDecoder, ConvEncoder, DenseDecoder, DenseEncoder
+
+KINDS = ("dense", "convolutional")
+
+
+class Autoencoder(nn.Module):
+    """An encoder to ``latent_size`` numbers, and a decoder that is its mirror.
+
+    (B, *input_shape) -> (B, *input_shape), in the normalised space of the input: the output is not squashed. Hinton &
+    Salakhutdinov 2006. What makes it a denoising, a sparse or a contractive one is how it is learned: the task.
+
+    Args:
+        kind: ``dense`` has ``hidden_sizes`` and ``dropout``; ``convolutional`` has ``channels`` and ``kernel_size``.
+        code_activation: of the code; ``sigmoid`` for the codes between 0 and 1 that KL sparsity needs.
+
+    Raises:
+        ValueError: an unknown kind, activation, code_activation or weight_init, a size below 1, a dropout outside
+            [0, 1), a convolutional one of data that are no pictures.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        latent_size: int = 16,
+        kind: str = "dense",
+        hidden_sizes: Sequence[int] = (256, 128),
+        channels: Sequence[int] = (32, 64),
+        kernel_size: int = 3,
+        activation: str = "relu",
+        code_activation: str = "identity",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        weight_init: str = "default",
+    ) -> None:
+        super().__init__()
+        check_choice("kind", kind, KINDS)
+        check_choice("code_activation", code_activation, ACTIVATIONS)
+        check_dropout(dropout)
+        self.input_shape, self.latent_size = tuple(input_shape), latent_size
+        rest: dict[str, Any] = {"activation": activation, "batch_norm": batch_norm, "weight_init": weight_init}
+        self.encoder: nn.Module
+        self.decoder: nn.Module
+        if kind == "dense":
+            rest["dropout"] = dropout
+            self.encoder = DenseEncoder(input_shape, latent_size, hidden_sizes, **rest)
+            self.decoder = DenseDecoder(latent_size, input_shape, hidden_sizes[::-1], **rest)
+        else:
+            if dropout:
+                raise ValueError(
+                    f"dropout is {dropout}; a convolutional autoencoder has none; "
+                    "try model.dropout=0, or model.kind=dense."
+                )
+            self.encoder = ConvEncoder(input_shape, latent_size, channels, kernel_size, **rest)
+            self.decoder = ConvDecoder(latent_size, input_shape, channels[::-1], kernel_size, **rest)
+        self.code_activation = activation_layer(code_activation)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, *input_shape) -> (B, latent_size)."""
+        return self.code_activation(self.encoder(x))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """(B, latent_size) -> (B, *input_shape)."""
+        return self.decoder(z)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))

@@ -1,0 +1,54 @@
+"""What denoising autoencoders are given: inputs with noise on them. Vincent et al. 2008; 2010, section 4.2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+NOISES = ("none", "gaussian", "masking", "salt_and_pepper")
+
+
+def corrupt(
+    x: Tensor,
+    noise: str,
+    level: float,
+    low: float = 0.0,
+    high: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """A corrupted copy of ``x``, of any shape; each number has its own draw.
+
+    Args:
+        noise: ``gaussian`` adds noise of standard deviation ``level``; ``masking`` puts a share ``level`` of the
+            numbers to 0; ``salt_and_pepper`` puts one to ``low`` or ``high``, as a coin falls; ``none`` does nothing.
+        generator: where the draws come from, whatever the device of ``x``; None: torch's own of that device.
+    """
+    if noise == "none":
+        return x
+    device = x.device if generator is None else generator.device
+    settings: dict[str, Any] = {"generator": generator, "device": device, "dtype": x.dtype}
+    if noise == "gaussian":
+        return x + level * torch.randn(x.shape, **settings).to(x.device)
+    draw = torch.rand(x.shape, **settings).to(x.device)
+    if noise == "masking":
+        return torch.where(draw < level, 0.0, x)
+    extremes = torch.where(draw < level / 2, low, high).to(x.dtype)  # the lower half of the draws is pepper
+    return torch.where(draw < level, extremes, x)
+
+
+def check_noise(noise: str, level: float) -> None:
+    """Refuse an unknown noise, or a level it cannot have.
+
+    Raises:
+        ValueError: as said.
+    """
+    if noise not in NOISES:
+        raise ValueError(f"noise is {noise!r}; it must be one of {', '.join(NOISES)}; try task.noise=gaussian.")
+    if noise == "gaussian" and not 0 <= level < float("inf"):
+        raise ValueError(
+            f"noise_level is {level}; a standard deviation must be at least 0 and finite; try task.noise_level=0.5."
+        )
+    if noise in ("masking", "salt_and_pepper") and not 0 <= level <= 1:
+        raise ValueError(f"noise_level is {level}; a share must be from 0 to 1; try task.noise_level=0.3.")
