@@ -60,7 +60,7 @@ class VAE(nn.Module):
             reverse = [latent_size + label_size, *reversed(hidden_sizes)]
             self.decoder = dense(reverse, math.prod(self.output_shape), activation)
         else:
-            check_picture(self.input_shape)
+            check_picture(self.input_shape, channels)
             sides = halved(input_shape[1:], len(channels))
             features = channels[-1] * math.prod(sides[-1])
             down = downwards(input_shape[0] + label_size, channels, activation)
@@ -138,10 +138,12 @@ def halved(side: Sequence[int], times: int) -> list[tuple[int, ...]]:
     return sides
 
 
-def check_picture(input_shape: Sequence[int]) -> None:
-    """Raise ValueError unless the shape is that of a picture."""
+def check_picture(input_shape: Sequence[int], channels: Sequence[int]) -> None:
+    """Raise ValueError unless the shape is that of a picture, and there is a convolution for it."""
     if len(input_shape) != 3:
         raise ValueError(
             f"input_shape is {list(input_shape)}; a convolution needs pictures (channels, height, width); "
             "try model=vae, or data=digits."
         )
+    if not channels:
+        raise ValueError("channels is []; a convolutional net needs a convolution; try model.channels=[32,64].")

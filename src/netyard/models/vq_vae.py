@@ -44,7 +44,7 @@ class VQVAE(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(input_shape=input_shape, channels=channels)
-        check_picture(input_shape)
+        check_picture(input_shape, channels)
         self.input_shape = tuple(input_shape)
         sides = halved(input_shape[1:], len(channels))
         self.codebook_size, self.code_shape = codebook_size, sides[-1]
