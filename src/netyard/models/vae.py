@@ -1,0 +1,149 @@
+"""The variational autoencoder: a dense or convolutional encoder and decoder, told the class if there is one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from netyard.layers.activations import activation_layer
+from netyard.layers.checks import check_choice, check_sizes
+
+KINDS = ("dense", "convolutional")
+
+
+class VAE(nn.Module):
+    """(B, *input_shape) -> mean and log-variance of the code (B, latent_size); and a code -> each pixel's parameters.
+
+    Kingma & Welling 2013, arXiv:1312.6114. With ``num_classes`` encoder and decoder are told the label: Sohn et al.
+    2015, "Learning structured output representation using deep conditional generative models".
+
+    Args:
+        input_shape: (C, H, W); dense nets also take the (F,) of a table.
+        latent_size: the numbers of a code.
+        num_outputs_per_pixel: the parameters of the likelihood; all the first ones come before the second ones.
+        kind: ``dense`` or ``convolutional``.
+        hidden_sizes: of a dense encoder; its decoder has them in reverse.
+        channels: of a convolutional encoder, which halves the picture with each; its decoder has them in reverse.
+        num_classes: None if the net is told no label.
+
+    Raises:
+        ValueError: a size below 1, an unknown kind or activation, a convolution of what is no picture.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        latent_size: int,
+        num_outputs_per_pixel: int,
+        kind: str = "dense",
+        hidden_sizes: Sequence[int] = (256, 128),
+        channels: Sequence[int] = (32, 64),
+        num_classes: int | None = None,
+        activation: str = "relu",
+    ) -> None:
+        super().__init__()
+        check_sizes(input_shape=input_shape, latent_size=latent_size, num_outputs_per_pixel=num_outputs_per_pixel)
+        check_sizes(hidden_sizes=hidden_sizes, channels=channels, num_classes=num_classes or 1)
+        check_choice("kind", kind, KINDS)
+        self.input_shape, self.latent_size, self.num_classes = tuple(input_shape), latent_size, num_classes
+        self.output_shape = (num_outputs_per_pixel * input_shape[0], *input_shape[1:])
+        self.flat = kind == "dense"
+        label_size = num_classes or 0
+        if self.flat:
+            sizes = [math.prod(input_shape) + label_size, *hidden_sizes]
+            self.encoder = dense(sizes, 2 * latent_size, activation)
+            reverse = [latent_size + label_size, *reversed(hidden_sizes)]
+            self.decoder = dense(reverse, math.prod(self.output_shape), activation)
+        else:
+            check_picture(self.input_shape, channels)
+            sides = halved(input_shape[1:], len(channels))
+            features = channels[-1] * math.prod(sides[-1])
+            down = downwards(input_shape[0] + label_size, channels, activation)
+            self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(features, 2 * latent_size))
+            up = upwards(channels, self.output_shape[0], sides, activation)
+            lift = nn.Linear(latent_size + label_size, features)
+            unfold = nn.Unflatten(1, (channels[-1], *sides[-1]))
+            self.decoder = nn.Sequential(lift, activation_layer(activation), unfold, *up)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """The parameters (B, num_outputs_per_pixel * C, H, W) of what the mean of the code stands for."""
+        return self.decode(self.encode(x, y)[0], y)
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(B, *input_shape) and, of a conditional net, labels (B,) or shares (B, num_classes) -> two (B, latent_size).
+
+        Raises:
+            ValueError: a conditional net is not told the label.
+        """
+        mean, log_variance = self.encoder(self._told(x.flatten(1) if self.flat else x, y)).chunk(2, dim=1)
+        return mean, log_variance
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """(B, latent_size) and labels as in ``encode`` -> (B, num_outputs_per_pixel * C, H, W)."""
+        return self.decoder(self._told(z, y)).reshape(len(z), *self.output_shape)
+
+    def _told(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """x with the label beside it: a number for each class, or a map where x has maps."""
+        if self.num_classes is None:
+            return x
+        if y is None:
+            raise ValueError(
+                f"this VAE was told no label; it is conditional, on {self.num_classes} classes; "
+                "give it y, or try model=vae."
+            )
+        shares = (y if y.is_floating_point() else F.one_hot(y, self.num_classes)).to(x.dtype)
+        return torch.cat([x, shares.reshape(*shares.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], dim=1)
+
+
+def dense(sizes: Sequence[int], num_outputs: int, activation: str) -> nn.Sequential:
+    """Linear layers from size to size with an activation after each, and a linear output."""
+    layers: list[nn.Module] = []
+    for size, next_size in pairwise(sizes):
+        layers += [nn.Linear(size, next_size), activation_layer(activation)]
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], num_outputs))
+
+
+def downwards(in_channels: int, channels: Sequence[int], activation: str) -> list[nn.Module]:
+    """Convolutions that halve the side, rounding up, with an activation after each."""
+    layers: list[nn.Module] = []
+    for width, next_width in zip([in_channels, *channels], channels, strict=False):
+        layers += [nn.Conv2d(width, next_width, 3, stride=2, padding=1), activation_layer(activation)]
+    return layers
+
+
+def upwards(
+    channels: Sequence[int], out_channels: int, sides: Sequence[tuple[int, ...]], activation: str
+) -> list[nn.Module]:
+    """Back through the sides that ``downwards`` made, with an activation between, to ``out_channels`` maps.
+
+    Enlarged, then convolved: a transposed convolution leaves a checkerboard. Odena et al. 2016.
+    """
+    widths = [*reversed(channels), out_channels]
+    layers: list[nn.Module] = []
+    for width, next_width, side in zip(widths, widths[1:], reversed(sides[:-1]), strict=False):
+        layers += [nn.Upsample(side), nn.Conv2d(width, next_width, 3, padding=1), activation_layer(activation)]
+    return layers[:-1]  # the output is linear
+
+
+def halved(side: Sequence[int], times: int) -> list[tuple[int, ...]]:
+    """Height and width before and after each of so many halvings, rounded up."""
+    sides = [tuple(side)]
+    for _ in range(times):
+        sides.append(tuple((each + 1) // 2 for each in sides[-1]))
+    return sides
+
+
+def check_picture(input_shape: Sequence[int], channels: Sequence[int]) -> None:
+    """Raise ValueError unless the shape is that of a picture, and there is a convolution for it."""
+    if len(input_shape) != 3:
+        raise ValueError(
+            f"input_shape is {list(input_shape)}; a convolution needs pictures (channels, height, width); "
+            "try model=vae, or data=digits."
+        )
+    if not channels:
+        raise ValueError("channels is []; a convolutional net needs a convolution; try model.channels=[32,64].")

@@ -1,0 +1,67 @@
+"""The VQ-VAE: an autoencoder whose code is a small map of words from a codebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from netyard.layers.activations import activation_layer
+from netyard.layers.checks import check_sizes
+from netyard.layers.quantizer import Quantized, Quantizer
+from netyard.models.vae import check_picture, downwards, halved, upwards
+
+
+class Described(NamedTuple):
+    """A reconstruction, and what the quantizer has to say of it."""
+
+    output: Tensor  # (B, C, H, W)
+    quantized: Quantized
+
+
+class VQVAE(nn.Module):
+    """(B, *input_shape) -> ``Described``. van den Oord, Vinyals & Kavukcuoglu 2017, arXiv:1711.00937.
+
+    Args:
+        input_shape: (C, H, W).
+        channels: of the encoder, which halves the picture with each; the decoder has them in reverse.
+        codebook_size, embedding_size, ema, decay: see ``Quantizer``.
+
+    Raises:
+        ValueError: a size below 1, an unknown activation, what is no picture, a decay outside (0, 1).
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        channels: Sequence[int] = (32, 64),
+        codebook_size: int = 128,
+        embedding_size: int = 16,
+        ema: bool = True,
+        decay: float = 0.95,
+        activation: str = "relu",
+    ) -> None:
+        super().__init__()
+        check_sizes(input_shape=input_shape, channels=channels)
+        check_picture(input_shape, channels)
+        self.input_shape = tuple(input_shape)
+        sides = halved(input_shape[1:], len(channels))
+        self.codebook_size, self.code_shape = codebook_size, sides[-1]
+        self.quantizer = Quantizer(codebook_size, embedding_size, ema, decay)
+        down = downwards(input_shape[0], channels, activation)
+        # The norm keeps the encoder from running away from the words it has just been given; Lancucki et al. 2020,
+        # arXiv:2005.08520.
+        norm = nn.BatchNorm2d(embedding_size, affine=False)
+        self.encoder = nn.Sequential(*down, nn.Conv2d(channels[-1], embedding_size, 1), norm)
+        up = upwards(channels, input_shape[0], sides, activation)
+        lift = nn.Conv2d(embedding_size, channels[-1], 3, padding=1)
+        self.decoder = nn.Sequential(lift, activation_layer(activation), *up)
+
+    def forward(self, x: Tensor) -> Described:
+        quantized = self.quantizer(self.encoder(x))
+        return Described(self.decoder(quantized.output), quantized)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes (B, *code_shape), int64 -> (B, *input_shape)."""
+        return self.decoder(self.quantizer.look_up(codes))

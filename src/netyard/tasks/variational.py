@@ -1,0 +1,312 @@
+"""The variational way: a code for each picture and a picture for each code, learned by the evidence lower bound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from netyard.losses.divergences import free_bits, kl_from_standard_normal
+from netyard.losses.likelihoods import Likelihood
+from netyard.tasks.latents import Latents, LatentUse, interpolation_codes, traversal_codes
+from netyard.tasks.learner import Learner
+
+TRAINING, VALIDATION, TEST = range(3)
+
+
+class Autoencoder(Protocol):
+    """What the task needs of a net: the posterior's mean and log-variance (B, D), and the likelihood's parameters."""
+
+    input_shape: tuple[int, ...]
+    latent_size: int
+    num_classes: int | None
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor: ...
+
+
+class Bound(NamedTuple):
+    """The terms of the bound, for each sample in nats, and where its code lies."""
+
+    log_likelihood: Tensor  # (B,)
+    kl: Tensor  # (B, D)
+    mean: Tensor  # (B, D)
+    log_variance: Tensor  # (B, D)
+    pixels: Tensor  # (B, *input_shape), what the likelihood is of
+
+
+class Reconstructions(NamedTuple):
+    """Pictures and what is left of them on the way through the code, in [0, 1], on the CPU."""
+
+    inputs: Tensor  # (K, C, H, W)
+    outputs: Tensor  # (K, C, H, W)
+
+
+class Variational(Learner):
+    """Learns ``net.encode`` and ``net.decode`` from batches ``(x, y)``, y only for a net that is told the label.
+
+    The loss is -log p(x|z) + beta KL(q(z|x) || N(0, 1)), with one z drawn for each sample; in nats, summed over pixels,
+    averaged over the batch. Kingma & Welling 2013, arXiv:1312.6114. Pixels are in [0, 1], by the statistics of the
+    data, which are saved with the weights.
+
+    Logs ``loss``, and whatever it was made of: ``reconstruction`` and ``kl``, and their negative sum ``elbo``; of a
+    discrete likelihood ``bits_per_dimension`` too. Validation and test add ``active_units`` and keep ``latent_use``
+    and ``reconstructions``; a test adds ``nll``, a tighter bound by importance weighting (Burda et al. 2016).
+
+    Args:
+        net: see ``Autoencoder``.
+        loss: the likelihood of pixels.
+        beta: weight of the KL in the loss; more than 1 asks for a simpler code (Higgins et al. 2017).
+        kl_warmup: the share of the run's steps in which that weight grows from 0 (Bowman et al. 2016).
+        free_bits: nats that each dimension may hold without a price (Kingma et al. 2016).
+        importance_samples: codes drawn for each sample of the test for ``nll``.
+        optimizer, scheduler, monitor, mode: see ``Learner``.
+
+    Raises:
+        ValueError: a net or a loss of another kind, a setting out of range, data without the labels a net is told,
+            pixels asked of a table.
+    """
+
+    NUM_RECONSTRUCTIONS = 32
+    pixel_mean: Tensor
+    pixel_std: Tensor
+    loss: Likelihood
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: partial[torch.optim.Optimizer],
+        scheduler: Callable[..., Any],
+        beta: float = 1.0,
+        kl_warmup: float = 0.0,
+        free_bits: float = 0.0,
+        importance_samples: int = 64,
+        monitor: str = "val/elbo",
+        mode: str = "max",
+    ) -> None:
+        super().__init__(net, loss, optimizer, scheduler, monitor, mode)
+        check_fit(net, loss)
+        check_settings(beta, kl_warmup, free_bits, importance_samples)
+        self.beta, self.kl_warmup, self.free_bits = beta, kl_warmup, free_bits
+        self.importance_samples = importance_samples
+        shape = tuple(net.input_shape)
+        statistics = (shape[0], *[1] * (len(shape) - 1)) if len(shape) == 3 else (1,)
+        self.register_buffer("pixel_mean", torch.zeros(statistics))
+        self.register_buffer("pixel_std", torch.ones(statistics))
+        self.latents = Latents()
+        self.latent_use: LatentUse | None = None
+        self.reconstructions: Reconstructions | None = None
+        self._warmup_steps = 0.0
+
+    def setup(self, stage: str) -> None:
+        data = self.trainer.datamodule
+        if self.net.num_classes is not None and getattr(data, "num_classes", None) is None:
+            raise ValueError(
+                f"{type(data).__name__} has no labels; a conditional VAE is told the class of each sample; "
+                "try model=vae, or data=digits."
+            )
+        if self.loss.bounded and len(self.net.input_shape) != 3:
+            raise ValueError(
+                f"{type(self.loss).__name__} is a likelihood of pixels in [0, 1]; a table has any numbers; "
+                "try loss=gaussian, or data=digits."
+            )
+
+    def on_fit_start(self) -> None:
+        for buffer, value in zip(
+            (self.pixel_mean, self.pixel_std), self.trainer.datamodule.pixel_statistics(), strict=True
+        ):
+            buffer.copy_(value)
+        steps = self.trainer.estimated_stepping_batches
+        if self.kl_warmup and not math.isfinite(steps):
+            raise ValueError(
+                f"kl_warmup is {self.kl_warmup}; a share of a run without end is no number of steps; "
+                "try trainer.max_epochs=10."
+            )
+        self._warmup_steps = self.kl_warmup * steps if self.kl_warmup else 0.0
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """(B, *input_shape) -> its reconstruction, as pixels; of a label not given, from all of them alike."""
+        if y is None and self.net.num_classes is not None:
+            y = x.new_full((len(x), self.net.num_classes), 1 / self.net.num_classes)
+        return self.loss.mean(self.net.decode(self.net.encode(x, y)[0], y))
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        # Noise by the place in the run, so that a resumed run draws what it would have drawn.
+        place = TRAINING, torch.initial_seed(), self.current_epoch, batch_idx
+        bound = self._bound(batch, self._noise(*place))
+        done = min(self.trainer.global_step / self._warmup_steps, 1.0) if self._warmup_steps else 1.0
+        return self._count(bound, beta=done * self.beta)
+
+    def on_validation_start(self) -> None:
+        super().on_validation_start()
+        self.latents = Latents()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        bound = self._bound(batch, self._noise(VALIDATION, batch_idx))
+        self._count(bound, self.beta)
+        self._keep(bound, batch, batch_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        super().on_validation_epoch_end()
+        self._log_use("val")
+
+    def on_test_start(self) -> None:
+        super().on_test_start()
+        self.latents = Latents()
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        noise = self._noise(TEST, batch_idx)
+        bound = self._bound(batch, noise)
+        self._count(bound, self.beta, nll=-self._log_evidence(bound, batch[1], noise).mean())
+        self._keep(bound, batch, batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        super().on_test_epoch_end()
+        self._log_use("test")
+
+    def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
+        return self(batch) if isinstance(batch, Tensor) else self(*batch[:2])
+
+    def log_means(self, stage: str) -> None:
+        numbers = math.prod(self.net.input_shape)
+        bits = {"bits_per_dimension": lambda means: -means["elbo"] / (numbers * math.log(2))}
+        self.means.log(self, stage, **(bits if self.loss.discrete else {}))
+
+    # Pictures
+
+    @torch.no_grad()
+    def pictures(self, count: int, seed: int = 0, label: int | None = None) -> Tensor:
+        """Pictures (count, C, H, W) in [0, 1] from the prior; of one class, or of all in turn, if the net is told one.
+
+        Raises:
+            ValueError: a label that the net does not know, or a net of tables.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        return self._drawn(torch.randn(count, self.net.latent_size, generator=generator), label)
+
+    @torch.no_grad()
+    def traversal(self, rows: int = 8, columns: int = 9, span: float = 3.0, label: int | None = None) -> Tensor:
+        """Along one dimension of the code in each row, from -span to span: (rows, columns, C, H, W) in [0, 1].
+
+        After a validation or test those that hold most come first; there are no more rows than dimensions.
+        """
+        size = self.net.latent_size
+        order = torch.arange(size) if self.latent_use is None else self.latent_use.kl.argsort(descending=True).cpu()
+        return self._strips(traversal_codes(order, min(rows, size), columns, span), label)
+
+    @torch.no_grad()
+    def interpolation(self, rows: int = 4, columns: int = 9, seed: int = 0, label: int | None = None) -> Tensor:
+        """From one code of the prior to another in each row: (rows, columns, C, H, W) in [0, 1]."""
+        return self._strips(interpolation_codes(self.net.latent_size, rows, columns, seed), label)
+
+    def _strips(self, z: Tensor, label: int | None) -> Tensor:
+        label = 0 if label is None and self.net.num_classes else label  # one class in all of them
+        return self._drawn(z.flatten(0, 1), label).unflatten(0, z.shape[:2])
+
+    def _drawn(self, z: Tensor, label: int | None) -> Tensor:
+        num_classes = self.net.num_classes
+        if len(self.net.input_shape) != 3:
+            raise ValueError("this VAE makes rows of a table; pictures come from one of pictures; try data=digits.")
+        if label is not None and not (num_classes and 0 <= label < num_classes):
+            raise ValueError(
+                f"label is {label}; this VAE "
+                + (f"knows 0 to {num_classes - 1}; try label=0." if num_classes else "is told none; leave label out.")
+            )
+        y = None
+        if num_classes:
+            y = (torch.arange(len(z)) % num_classes if label is None else torch.full((len(z),), label)).to(self.device)
+        return self.loss.mean(self.net.decode(z.to(self.device), y)).float().clamp(0, 1).cpu()
+
+    # The bound
+
+    def _noise(self, *place: int) -> torch.Generator:
+        """Random numbers that depend on the place alone, a different one on each device."""
+        seed = 0
+        for number in (*place, self.global_rank):
+            seed = (seed * 1_000_003 + number) % 2**63
+        return torch.Generator(self.device).manual_seed(seed)
+
+    def _bound(self, batch: tuple[Tensor, Tensor], noise: torch.Generator) -> Bound:
+        x, y = batch
+        pixels = self.loss.prepare(x * self.pixel_std + self.pixel_mean, noise)
+        mean, log_variance = self.net.encode((pixels - self.pixel_mean) / self.pixel_std, y)
+        mean, log_variance = mean.float(), log_variance.float()
+        z = mean + (0.5 * log_variance).exp() * draw(mean, noise)
+        log_likelihood = self.loss(self.net.decode(z, y), pixels)
+        return Bound(log_likelihood, kl_from_standard_normal(mean, log_variance), mean, log_variance, pixels)
+
+    def _count(self, bound: Bound, beta: float, **more: Tensor) -> Tensor:
+        """The loss; it and its terms go into the means."""
+        reconstruction, kl = -bound.log_likelihood.mean(), bound.kl.sum(dim=1).mean()
+        loss = reconstruction + beta * free_bits(bound.kl, self.free_bits)
+        elbo = -reconstruction - kl
+        self.means.add(len(bound.kl), loss=loss, elbo=elbo, reconstruction=reconstruction, kl=kl, **more)
+        return loss
+
+    def _log_evidence(self, bound: Bound, y: Tensor, noise: torch.Generator) -> Tensor:
+        """log p(x) of each sample (B,), from below: log mean_k p(x|z_k) p(z_k) / q(z_k|x). Burda et al. 2016."""
+        pixels, std = bound.pixels, (0.5 * bound.log_variance).exp()
+        at_once = max(2**20 // pixels.numel(), 1)  # codes of each sample; all of them may not fit in memory
+        weights = []
+        for first in range(0, self.importance_samples, at_once):
+            count = min(at_once, self.importance_samples - first)
+            error = draw(bound.mean.expand(count, -1, -1), noise)  # (S, B, D)
+            z = bound.mean + std * error
+            repeated = y.repeat(count, *[1] * (y.ndim - 1))
+            parameters = self.net.decode(z.flatten(0, 1), repeated)
+            log_likelihood = self.loss(parameters, pixels.repeat(count, *[1] * (pixels.ndim - 1)))
+            # log N(z; 0, 1) - log N(z; mean, std): their constants cancel.
+            log_ratio = 0.5 * (error.square() - z.square() + bound.log_variance).sum(dim=2)
+            weights.append(log_likelihood.view(count, -1) + log_ratio)
+        return torch.cat(weights).logsumexp(dim=0) - math.log(self.importance_samples)
+
+    def _keep(self, bound: Bound, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self.latents.add(bound.mean, bound.kl)
+        if batch_idx == 0 and bound.pixels.ndim == 4:
+            most = self.NUM_RECONSTRUCTIONS
+            outputs = self.loss.mean(self.net.decode(bound.mean[:most], batch[1][:most]))
+            pairs = (bound.pixels[:most], outputs)
+            self.reconstructions = Reconstructions(*(each.detach().float().clamp(0, 1).cpu() for each in pairs))
+
+    def _log_use(self, stage: str) -> None:
+        self.latent_use = self.latents.use(self)
+        if self.latent_use is not None:
+            self.log(f"{stage}/active_units", self.latent_use.active.sum().float(), batch_size=1)
+
+
+def draw(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal numbers of a tensor's shape, on its device."""
+    return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+
+
+def check_fit(net: nn.Module, loss: nn.Module) -> None:
+    """Raise ValueError unless the net encodes and decodes, and the loss is a likelihood."""
+    if not all(hasattr(net, name) for name in ("encode", "decode", "latent_size", "input_shape", "num_classes")):
+        raise ValueError(
+            f"{type(net).__name__} is no variational autoencoder; task variational needs encode, to mean and "
+            "log-variance, and decode; try model=vae, or task=classification."
+        )
+    if not isinstance(loss, Likelihood):
+        raise ValueError(
+            f"loss {type(loss).__name__} is no likelihood; task variational needs bernoulli, gaussian or "
+            "discretized_logistic; try loss=bernoulli."
+        )
+
+
+def check_settings(beta: float, kl_warmup: float, free_bits: float, importance_samples: int) -> None:
+    """Raise ValueError unless each is in its range."""
+    for name, value, low, high, example in (
+        ("beta", beta, 0, math.inf, 1),
+        ("kl_warmup", kl_warmup, 0, 1, 0.1),
+        ("free_bits", free_bits, 0, math.inf, 0.1),
+        ("importance_samples", importance_samples, 1, math.inf, 64),
+    ):
+        if not low <= value <= high:
+            limits = f"at least {low}" + (f" and at most {high}" if high < math.inf else "")
+            raise ValueError(f"{name} is {value}; it must be {limits}; try task.{name}={example}.")

@@ -1,0 +1,163 @@
+"""The vector-quantised way: pictures through a code of discrete words, learned with a straight-through gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from netyard.losses.probe import check_regression_loss
+from netyard.tasks.learner import Learner
+
+
+class Discrete(Protocol):
+    """What the task needs of a net: the codes of a picture, its losses on them, and a picture for any codes."""
+
+    input_shape: tuple[int, ...]
+    code_shape: tuple[int, ...]
+    codebook_size: int
+
+    def __call__(self, x: Tensor) -> Any:
+        """``output`` (B, C, H, W), and ``quantized``: ``codes`` (B, *code_shape), ``commitment``, ``codebook``."""
+
+    def decode(self, codes: Tensor) -> Tensor: ...
+
+
+class Reconstructions(NamedTuple):
+    """Pictures and what is left of them on the way through the code, in [0, 1], on the CPU."""
+
+    inputs: Tensor  # (K, C, H, W)
+    outputs: Tensor  # (K, C, H, W)
+
+
+class VectorQuantized(Learner):
+    """Learns ``net(x)`` from batches ``(x, _)`` of pictures. van den Oord et al. 2017, arXiv:1711.00937, equation 3.
+
+    Logs ``loss``, and of its terms ``reconstruction``, on the normalised scale, where 1 is the error of the mean
+    picture, and ``commitment``; ``mse`` and ``psnr`` (dB) of pixels in [0, 1]. Validation and test add ``perplexity``,
+    the number of codes that would be in use if all were used alike, and keep ``reconstructions``.
+
+    Args:
+        net: see ``Discrete``.
+        loss: of reconstruction and picture, averaged over the batch.
+        commitment: weight of the loss that keeps the encoder near the codes it chose.
+        optimizer, scheduler, monitor, mode: see ``Learner``.
+
+    Raises:
+        ValueError: a net without codes, a loss that is none of predictions and targets, a negative commitment.
+    """
+
+    NUM_RECONSTRUCTIONS = 32
+    pixel_mean: Tensor
+    pixel_std: Tensor
+    code_counts: Tensor
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: partial[torch.optim.Optimizer],
+        scheduler: Callable[..., Any],
+        commitment: float = 0.25,
+        monitor: str = "val/loss",
+        mode: str = "min",
+    ) -> None:
+        super().__init__(net, loss, optimizer, scheduler, monitor, mode)
+        if not all(hasattr(net, name) for name in ("decode", "code_shape", "codebook_size", "input_shape")):
+            raise ValueError(
+                f"{type(net).__name__} has no codebook; task vector_quantized needs a net whose code is of discrete "
+                "words; try model=vq_vae, or task=classification."
+            )
+        check_regression_loss(loss, 2)
+        if not commitment >= 0:
+            raise ValueError(f"commitment is {commitment}; it must be at least 0; try task.commitment=0.25.")
+        self.commitment = commitment
+        self.register_buffer("pixel_mean", torch.zeros(net.input_shape[0], 1, 1))
+        self.register_buffer("pixel_std", torch.ones(net.input_shape[0], 1, 1))
+        # How often each place of a code held each word, in the last evaluation: a prior to draw from.
+        self.register_buffer("code_counts", torch.ones(*net.code_shape, net.codebook_size))
+        self.reconstructions: Reconstructions | None = None
+
+    def on_fit_start(self) -> None:
+        for buffer, value in zip(
+            (self.pixel_mean, self.pixel_std), self.trainer.datamodule.pixel_statistics(), strict=True
+        ):
+            buffer.copy_(value)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> its reconstruction, as pixels in [0, 1]."""
+        return self._pixels(self.net(x).output)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        return self._step(batch[0])[0]
+
+    def on_validation_start(self) -> None:
+        super().on_validation_start()
+        self.code_counts.zero_()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate(batch[0], batch_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        super().on_validation_epoch_end()
+        self._log_perplexity("val")
+
+    def on_test_start(self) -> None:
+        super().on_test_start()
+        self.code_counts.zero_()
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate(batch[0], batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        super().on_test_epoch_end()
+        self._log_perplexity("test")
+
+    def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
+        return self(batch if isinstance(batch, Tensor) else batch[0])
+
+    def log_means(self, stage: str) -> None:
+        self.means.log(self, stage, psnr=lambda means: -10 * means["mse"].clamp(min=1e-10).log10())
+
+    @torch.no_grad()
+    def pictures(self, count: int, seed: int = 0) -> Tensor:
+        """Pictures (count, C, H, W) in [0, 1] of codes drawn place by place, as often as the evaluation had them.
+
+        A place knows nothing of its neighbours, so this is a poor prior; the paper learns one with a PixelCNN.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        weights = self.code_counts.float().cpu().flatten(0, -2)  # (places, codes)
+        drawn = torch.multinomial(weights, count, replacement=True, generator=generator)
+        codes = drawn.T.reshape(count, *self.net.code_shape).to(self.device)
+        return self._pixels(self.net.decode(codes)).cpu()
+
+    def _pixels(self, x: Tensor) -> Tensor:
+        return (x.float() * self.pixel_std + self.pixel_mean).clamp(0, 1)
+
+    def _step(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The loss; the reconstruction as pixels; the codes."""
+        output, quantized = self.net(x)
+        reconstruction = self.loss(output, x)
+        loss = reconstruction + quantized.codebook + self.commitment * quantized.commitment
+        pixels = self._pixels(output.detach())
+        mse = (pixels - self._pixels(x)).square().mean()
+        self.means.add(len(x), loss=loss, reconstruction=reconstruction, commitment=quantized.commitment, mse=mse)
+        return loss, pixels, quantized.codes
+
+    def _evaluate(self, x: Tensor, batch_idx: int) -> None:
+        _, pixels, codes = self._step(x)
+        words = torch.arange(self.net.codebook_size, device=codes.device)
+        for part in codes.split(64):  # a word for each place and sample would take much room at once
+            self.code_counts += (part[..., None] == words).sum(dim=0)
+        if batch_idx == 0:
+            most = self.NUM_RECONSTRUCTIONS
+            self.reconstructions = Reconstructions(self._pixels(x[:most]).cpu(), pixels[:most].cpu())
+
+    def _log_perplexity(self, stage: str) -> None:
+        self.code_counts.copy_(self.trainer.strategy.reduce(self.code_counts.clone(), reduce_op="sum"))
+        shares = self.code_counts.flatten(0, -2).sum(dim=0)
+        shares = shares / shares.sum()
+        self.log(f"{stage}/perplexity", torch.special.entr(shares).sum().exp(), batch_size=1)
