@@ -1,0 +1,48 @@
+"""How far two clouds of points are apart, as far as a mean and a covariance tell: the Frechet distance of Gaussians."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+class Gaussian:
+    """Mean and covariance of points ``(B, F)`` that come in batches, in float64 on the CPU."""
+
+    def __init__(self) -> None:
+        self._sums: Tensor | None = None
+
+    def add(self, points: Tensor) -> None:
+        # One column of ones: a single matrix product holds the count, the sums and the products.
+        points = torch.cat([torch.ones(len(points), 1), points.detach().float().cpu()], dim=1).double()
+        sums = points.T @ points
+        self._sums = sums if self._sums is None else self._sums + sums
+
+    def moments(self, reduce: Callable[[Tensor], Tensor] = lambda sums: sums) -> tuple[Tensor, Tensor]:
+        """Mean (F,) and covariance (F, F) of all points; ``reduce`` adds up what the devices have seen.
+
+        Raises:
+            ValueError: there are no points.
+        """
+        if self._sums is None:
+            raise ValueError(
+                "a Gaussian was asked of no points; it needs one or more; try trainer.limit_val_batches=1."
+            )
+        sums = reduce(self._sums).cpu()
+        mean = sums[0, 1:] / sums[0, 0]
+        return mean, sums[1:, 1:] / sums[0, 0] - mean.outer(mean)
+
+
+def frechet_distance(mean: Tensor, covariance: Tensor, other_mean: Tensor, other_covariance: Tensor) -> Tensor:
+    """The squared 2-Wasserstein distance of two Gaussians: means (F,), covariances (F, F) -> scalar, at least 0.
+
+    ``|m - n|^2 + tr(C + D - 2 (C^1/2 D C^1/2)^1/2)``. Dowson & Landau 1982; for pictures Heusel et al. 2017,
+    arXiv:1706.08500. The product is symmetric, so its eigenvalues are real and a root of them never complex.
+    """
+    values, vectors = torch.linalg.eigh(covariance)
+    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    overlap = torch.linalg.eigvalsh(root @ other_covariance @ root).clamp(min=0).sqrt().sum()
+    distance = (mean - other_mean).square().sum() + covariance.trace() + other_covariance.trace() - 2 * overlap
+    return distance.clamp(min=0)
