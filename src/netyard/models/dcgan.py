@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
 
 from netyard.layers.checks import check_choice, check_sizes
 
@@ -52,7 +54,7 @@ class DCGAN(nn.Module):
         self.conditional = labels != "none"
         if self.conditional:
             check_sizes(num_classes=num_classes)
-        self.latent_size = latent_size
+        self.latent_size, self.input_shape = latent_size, (in_channels, image_size, image_size)
         halvings, side = halve(image_size)
         widths = [in_channels, *channels[:halvings], *[channels[-1]] * (halvings - len(channels))]
         seen = num_classes if labels == "input" else 0
@@ -72,7 +74,7 @@ class Generator(nn.Module):
         self.first = nn.Linear(latent_size + num_classes, widths[0] * side * side, bias=False)
         self.shape = (widths[0], side, side)
         blocks: list[nn.Module] = []
-        for width, next_width in zip(widths[:-2], widths[1:-1], strict=True):
+        for width, next_width in pairwise(widths[:-1]):
             blocks += [*_norm_relu(width), nn.ConvTranspose2d(width, next_width, 4, 2, 1, bias=False)]
         self.blocks = nn.Sequential(*blocks, *_norm_relu(widths[-2]))
         self.last = nn.ConvTranspose2d(widths[-2], widths[-1], 4, 2, 1)
@@ -140,6 +142,8 @@ def _spectral(layer: nn.Module, norm: str) -> nn.Module:
 
 
 def _initialize(layer: nn.Module) -> None:
+    if is_parametrized(layer):
+        return  # the spectral norm takes the scale out anyway
     if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(layer.weight, std=0.02)
         if layer.bias is not None:

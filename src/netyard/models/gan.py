@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ class GAN(nn.Module):
         hidden_sizes: Sequence[int] = (256, 256),
         activation: str = "leaky_relu",
         dropout: float = 0.0,
+        batch_norm: bool = True,
         conditional: bool = False,
     ) -> None:
         super().__init__()
@@ -38,13 +40,14 @@ class GAN(nn.Module):
         check_dropout(dropout)
         if len(input_shape) != 3:
             raise ValueError(
-                f"input_shape is {list(input_shape)}; a GAN makes pictures of channels, height and width; try data=digits."
+                f"input_shape is {list(input_shape)}; a GAN makes pictures, of channels, height and width; "
+                "try data=digits."
             )
         if conditional:
             check_sizes(num_classes=num_classes)
-        self.latent_size, self.conditional = latent_size, conditional
+        self.latent_size, self.input_shape, self.conditional = latent_size, tuple(input_shape), conditional
         labels = num_classes if conditional else 0
-        self.generator = Generator(input_shape, labels, latent_size, hidden_sizes, activation)
+        self.generator = Generator(input_shape, labels, latent_size, hidden_sizes, activation, batch_norm)
         self.discriminator = Discriminator(input_shape, labels, hidden_sizes[::-1], activation, dropout)
 
 
@@ -58,10 +61,12 @@ class Generator(nn.Module):
         latent_size: int,
         hidden_sizes: Sequence[int],
         activation: str,
+        batch_norm: bool,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.layers = _perceptron([latent_size + num_classes, *hidden_sizes, math.prod(input_shape)], activation)
+        sizes = [latent_size + num_classes, *hidden_sizes, math.prod(input_shape)]
+        self.layers = _perceptron(sizes, activation, batch_norm=batch_norm)
         self.shape = tuple(input_shape)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -81,7 +86,7 @@ class Discriminator(nn.Module):
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.layers = _perceptron([math.prod(input_shape) + num_classes, *hidden_sizes, 1], activation, dropout)
+        self.layers = _perceptron([math.prod(input_shape) + num_classes, *hidden_sizes, 1], activation, dropout=dropout)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.layers(beside(x.flatten(1), y, self.num_classes))[:, 0]
@@ -94,10 +99,13 @@ def beside(x: Tensor, y: Tensor | None, num_classes: int) -> Tensor:
     return torch.cat([x, F.one_hot(y, num_classes).to(x.dtype)], dim=1)
 
 
-def _perceptron(sizes: Sequence[int], activation: str, dropout: float = 0.0) -> nn.Sequential:
+def _perceptron(sizes: Sequence[int], activation: str, batch_norm: bool = False, dropout: float = 0.0) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for size, next_size in zip(sizes[:-2], sizes[1:-1], strict=True):
-        layers += [nn.Linear(size, next_size), activation_layer(activation)]
+    for size, next_size in pairwise(sizes[:-1]):
+        layers.append(nn.Linear(size, next_size, bias=not batch_norm))  # batch norm brings its own shift
+        if batch_norm:
+            layers.append(nn.BatchNorm1d(next_size))
+        layers.append(activation_layer(activation))
         if dropout:
             layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))

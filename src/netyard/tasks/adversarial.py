@@ -1,4 +1,4 @@
-"""The adversarial game: a generator makes pictures that a discriminator, taught beside it, cannot tell from real ones."""
+"""The adversarial game: a generator learns to make pictures that a discriminator takes for real."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from netyard.losses.adversarial import gradient_penalty, r1_penalty
 from netyard.optim import configure_optimizer
 from netyard.tasks.diffaug import differentiable_augment
-from netyard.tasks.frechet import Gaussian, frechet_distance
+from netyard.tasks.frechet import Compared, frechet_distance
 from netyard.tasks.learner import Learner
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ class Players(Protocol):
     """What the task needs of a net; where it is ``conditional``, the labels (B,) come second to both."""
 
     latent_size: int
+    input_shape: tuple[int, ...]  # of a picture, (C, H, W)
     conditional: bool
     generator: nn.Module  # (B, latent_size) -> (B, C, H, W) in [-1, 1]
     discriminator: nn.Module  # (B, C, H, W) -> (B,) logits of being real, or those and (B, num_classes) class logits
@@ -45,7 +46,7 @@ class Game(Protocol):
 
 
 class Adversarial(Learner):
-    """Learns ``net.generator`` and ``net.discriminator`` from batches ``(x, y)``, y the labels (B,) of conditional nets.
+    """Learns a net's ``generator`` and ``discriminator`` from batches ``(x, y)``, y the labels (B,) if conditional.
 
     Both players take their gradient from the same state in one backward pass, and one optimizer moves both (the
     single-step method of Nowozin et al. 2016, arXiv:1606.00709, algorithm 1): a batch is a step, and clipping,
@@ -114,17 +115,21 @@ class Adversarial(Learner):
         self.discriminator_steps, self.discriminator_lr = discriminator_steps, discriminator_lr
         self.gradient_penalty, self.r1, self.weight_clip = gradient_penalty, r1, weight_clip
         self.ema_decay, self.diffaug, self.diversity_threshold = ema_decay, diffaug, diversity_threshold
-        self.register_buffer("pixel_mean", torch.zeros(1, 1, 1))
-        self.register_buffer("pixel_std", torch.ones(1, 1, 1))
+        channels = net.input_shape[0]
+        self.register_buffer("pixel_mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("pixel_std", torch.ones(channels, 1, 1))
         self.average: nn.Module | None = None
         if ema_decay:
-            self.average = copy.deepcopy(net.generator).requires_grad_(False)  # type: ignore[operator]
+            self.average = copy.deepcopy(net.generator).requires_grad_(False)
         self._warned = False
 
     # Training
 
     def on_fit_start(self) -> None:
-        self.pixel_mean, self.pixel_std = (each.to(self.device) for each in self.trainer.datamodule.pixel_statistics())
+        for buffer, value in zip(
+            (self.pixel_mean, self.pixel_std), self.trainer.datamodule.pixel_statistics(), strict=True
+        ):
+            buffer.copy_(value)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         x, y = batch
@@ -256,7 +261,7 @@ class Adversarial(Learner):
         super().on_test_epoch_end()
 
     def _start_comparison(self) -> None:
-        self._compared = _Compared(self.NUM_COMPARED), _Compared(self.NUM_COMPARED)
+        self._compared = Compared(self.NUM_COMPARED), Compared(self.NUM_COMPARED)
 
     def _log_comparison(self, stage: str) -> None:
         def add_up(each: Tensor) -> Tensor:
@@ -314,7 +319,7 @@ class Adversarial(Learner):
     @property
     def _painter(self) -> nn.Module:
         """The generator that makes samples."""
-        return self.net.generator if self.average is None else self.average  # type: ignore[return-value]
+        return self.net.generator if self.average is None else self.average
 
     def _signed(self, x: Tensor) -> Tensor:
         """Pictures as the data have them, to [-1, 1]."""
@@ -352,28 +357,6 @@ class Adversarial(Learner):
         return torch.Generator(self.device).manual_seed(seed % 2**63)
 
 
-class _Compared:
-    """What is kept of real or of generated pictures to compare them with the others."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.gaussian = Gaussian()
-        self._kept: list[Tensor] = []
-
-    def add(self, pictures: Tensor) -> None:
-        """(B, C, H, W) in [0, 1]."""
-        side = min(16, pictures.shape[-1])
-        small = F.adaptive_avg_pool2d(pictures.float(), side).flatten(1)
-        self.gaussian.add(small)
-        room = self.count - sum(map(len, self._kept))
-        self._kept.append(small[: max(0, room)].cpu())
-
-    def mean_distance(self) -> Tensor:
-        """Of two pictures; 0 where there is one."""
-        distances = torch.pdist(torch.cat(self._kept))
-        return distances.mean() if len(distances) else torch.zeros(())
-
-
 @contextmanager
 def _frozen(player: nn.Module) -> Iterator[None]:
     """No gradient for the player's weights, only through them."""
@@ -397,11 +380,12 @@ def _follow(average: nn.Module, module: nn.Module, decay: float) -> None:
 
 
 def _check(net: nn.Module, loss: nn.Module) -> None:
-    missing = [name for name in ("generator", "discriminator", "latent_size", "conditional") if not hasattr(net, name)]
+    wanted = tuple(Players.__annotations__)
+    missing = [name for name in wanted if not hasattr(net, name)]
     if missing:
         raise ValueError(
-            f"task 'adversarial' needs a net with generator, discriminator, latent_size and conditional; "
-            f"{type(net).__name__} has no {', '.join(missing)}; try model=dcgan, or task=classification."
+            f"{type(net).__name__} has no {', '.join(missing)}; task 'adversarial' needs a net with "
+            f"{', '.join(wanted)}; try model=dcgan, or task=classification."
         )
     if not all(hasattr(loss, name) for name in ("generator", "discriminator", "boundary")):
         raise ValueError(

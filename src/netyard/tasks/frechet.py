@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 class Gaussian:
@@ -46,3 +47,25 @@ def frechet_distance(mean: Tensor, covariance: Tensor, other_mean: Tensor, other
     overlap = torch.linalg.eigvalsh(root @ other_covariance @ root).clamp(min=0).sqrt().sum()
     distance = (mean - other_mean).square().sum() + covariance.trace() + other_covariance.trace() - 2 * overlap
     return distance.clamp(min=0)
+
+
+class Compared:
+    """What is kept of real or of generated pictures to compare them with the others."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.gaussian = Gaussian()
+        self._kept: list[Tensor] = []
+
+    def add(self, pictures: Tensor) -> None:
+        """(B, C, H, W) in [0, 1]."""
+        side = min(16, pictures.shape[-1])
+        small = F.adaptive_avg_pool2d(pictures.float(), side).flatten(1)
+        self.gaussian.add(small)
+        room = self.count - sum(map(len, self._kept))
+        self._kept.append(small[: max(0, room)].cpu())
+
+    def mean_distance(self) -> Tensor:
+        """Of two pictures; 0 where there is one."""
+        distances = torch.pdist(torch.cat(self._kept))
+        return distances.mean() if len(distances) else torch.zeros(())
