@@ -15,9 +15,9 @@ NAMES = list(families()["dcgan"]["variants"])
 SIZES = [(1, 8), (3, 8), (1, 28), (3, 28), (1, 32), (3, 32), (1, 64), (3, 64)]
 
 
-def build(name: str, channels: int = 1, side: int = 8, **keys: Any) -> DCGAN:
+def build(name: str, in_channels: int = 1, side: int = 8, **keys: Any) -> DCGAN:
     """A net of the catalogue, with the data's facts given."""
-    facts = {"in_channels": channels, "image_size": side, "num_classes": 10}
+    facts = {"in_channels": in_channels, "image_size": side, "num_classes": 10}
     settings = {key: value for key, value in variants()[name].items() if key not in ("_target_", "defaults", *facts)}
     return DCGAN(**{**facts, **settings, **keys})
 
@@ -47,7 +47,7 @@ def test_a_picture_is_halved_until_it_is_small(side: int, wanted: tuple[int, int
     assert halve(side) == wanted
 
 
-@pytest.mark.parametrize(("side", "near"), [(1, 8), (4, 8), (9, 8), (30, 28), (50, 48), (100, 96)])
+@pytest.mark.parametrize(("side", "near"), [(1, 8), (4, 8), (9, 8), (30, 32), (50, 48), (100, 96)])
 def test_a_size_that_cannot_be_doubled_to_is_refused(side: int, near: int) -> None:
     with pytest.raises(ValueError, match=rf"image_size is {side}; .*try data whose pictures have {near}, or model=gan"):
         build("dcgan", 1, side)
@@ -66,7 +66,7 @@ def test_only_the_conditional_discriminator_sees_the_label() -> None:
     for name, differs in (("conditional_gan", True), ("acgan", False)):
         net = build(name).eval()
         one, other = logits_of(net.discriminator(x, torch.tensor([3, 4])))
-        assert (one != other).item() == differs
+        assert torch.isclose(one, other, atol=1e-6).item() != differs
 
 
 def test_norms_are_where_they_belong() -> None:

@@ -49,6 +49,7 @@ class Pictures(L.LightningDataModule):
 
 
 def dense(**settings: Any) -> GAN:
+    torch.manual_seed(0)
     return GAN((2, 8, 8), 3, latent_size=4, hidden_sizes=[8], **settings)
 
 
@@ -94,7 +95,7 @@ class Watch(L.Callback):
 
 
 def test_a_batch_is_a_step_of_both_players_and_of_the_schedule() -> None:
-    watch, trainer = Watch(), trainer_of(2, callbacks=[watch := Watch()])
+    trainer = trainer_of(2, callbacks=[watch := Watch()])
     trainer.fit(task_of(), Pictures(6))
     assert trainer.global_step == 12
     assert [each["step"] for each in watch.steps] == list(range(1, 13))
@@ -174,7 +175,6 @@ def test_every_parameter_learns(norm: str, labels: str) -> None:
     task = task_of(net, diffaug=True, r1=0.1)
     first = {name: each.detach().clone() for name, each in net.named_parameters()}
     trainer_of(3).fit(task, Pictures(3))
-    # The last bias of a critic without a sigmoid is the one exception, and here there is none.
     assert [name for name, each in net.named_parameters() if torch.equal(each, first[name])] == []
     assert all(each.requires_grad for each in net.parameters())
 
@@ -246,14 +246,14 @@ def test_the_discriminator_sees_real_pictures_from_minus_one_to_one() -> None:
 
 
 def test_pictures_are_drawn_by_a_seed_of_their_own() -> None:
-    task, before = task_of(dense(conditional=True)), torch.get_rng_state()
+    task = task_of(dense(conditional=True))
+    before = torch.get_rng_state()
     one, again, other = task.pictures(5, seed=1), task.pictures(5, seed=1), task.pictures(5, seed=2)
-    assert one.shape == (5, 2, 8, 8) and 0 <= one.min() and one.max() <= 1
+    assert one.shape == (5, 2, 8, 8) and one.min() >= 0 and one.max() <= 1
     assert torch.equal(one, again) and not torch.equal(one, other)
     assert not torch.equal(task.pictures(2, label=1), task.pictures(2, label=2))
     assert task.net.generator.training
-    torch.manual_seed(0)
-    assert len(before) == len(torch.get_rng_state())
+    assert torch.equal(torch.get_rng_state(), before)
     for labelless, label in ((task, 3), (task_of(), 0)):
         with pytest.raises(ValueError, match=rf"label is {label}; the net was taught"):
             labelless.pictures(1, label=label)
@@ -389,4 +389,4 @@ def test_the_default_gan_learns_digits(train: Any) -> None:
 
 def test_a_loss_that_is_no_number_ends_the_run(train: Any) -> None:
     done = train("model=gan_tiny", "optimizer.lr=1e30", "trainer.max_epochs=2", "logger=none")
-    assert done.code == 3 or (done.code != 0 and "finite" in done.err), (done.code, done.err)
+    assert done.code != 0 and "became nan" in done.err and "try a smaller optimizer.lr" in done.err, done.err

@@ -42,6 +42,10 @@ def frechet_distance(mean: Tensor, covariance: Tensor, other_mean: Tensor, other
     ``|m - n|^2 + tr(C + D - 2 (C^1/2 D C^1/2)^1/2)``. Dowson & Landau 1982; for pictures Heusel et al. 2017,
     arXiv:1706.08500. The product is symmetric, so its eigenvalues are real and a root of them never complex.
     """
+    if not (covariance.isfinite().all() and other_covariance.isfinite().all()):
+        return mean.new_tensor(
+            torch.nan
+        )  # eigenvalues would be an error, where a run that diverged is to say so itself
     values, vectors = torch.linalg.eigh(covariance)
     root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     overlap = torch.linalg.eigvalsh(root @ other_covariance @ root).clamp(min=0).sqrt().sum()
