@@ -1,0 +1,111 @@
+"""The first generative adversarial network: two multilayer perceptrons, one that paints and one that judges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from netyard.layers.activations import activation_layer
+from netyard.layers.checks import check_dropout, check_sizes
+
+
+class GAN(nn.Module):
+    """``generator(z[, y]) -> (B, C, H, W)`` in [-1, 1]; ``discriminator(x[, y]) -> (B,)`` logits of being real.
+
+    z: (B, latent_size). Goodfellow et al. 2014, arXiv:1406.2661; with ``conditional`` both also see the label, one-hot
+    beside their input: Mirza & Osindero 2014, arXiv:1411.1784.
+
+    Raises:
+        ValueError: data other than pictures, a size below 1, a dropout outside [0, 1), an unknown activation.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        num_classes: int,
+        latent_size: int = 64,
+        hidden_sizes: Sequence[int] = (256, 256),
+        activation: str = "leaky_relu",
+        dropout: float = 0.0,
+        batch_norm: bool = True,
+        conditional: bool = False,
+    ) -> None:
+        super().__init__()
+        check_sizes(input_shape=input_shape, latent_size=latent_size, hidden_sizes=hidden_sizes)
+        check_dropout(dropout)
+        if len(input_shape) != 3:
+            raise ValueError(
+                f"input_shape is {list(input_shape)}; a GAN makes pictures, of channels, height and width; "
+                "try data=digits."
+            )
+        if conditional:
+            check_sizes(num_classes=num_classes)
+        self.latent_size, self.input_shape, self.conditional = latent_size, tuple(input_shape), conditional
+        labels = num_classes if conditional else 0
+        self.generator = Generator(input_shape, labels, latent_size, hidden_sizes, activation, batch_norm)
+        self.discriminator = Discriminator(input_shape, labels, hidden_sizes[::-1], activation, dropout)
+
+
+class Generator(nn.Module):
+    """(B, latent_size), labels (B,) where there are any -> (B, C, H, W) in [-1, 1]."""
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        num_classes: int,
+        latent_size: int,
+        hidden_sizes: Sequence[int],
+        activation: str,
+        batch_norm: bool,
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        sizes = [latent_size + num_classes, *hidden_sizes, math.prod(input_shape)]
+        self.layers = _perceptron(sizes, activation, batch_norm=batch_norm)
+        self.shape = tuple(input_shape)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.layers(beside(z, y, self.num_classes)).tanh().unflatten(1, self.shape)
+
+
+class Discriminator(nn.Module):
+    """(B, C, H, W), labels (B,) where there are any -> (B,) logits."""
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        num_classes: int,
+        hidden_sizes: Sequence[int],
+        activation: str,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.layers = _perceptron([math.prod(input_shape) + num_classes, *hidden_sizes, 1], activation, dropout=dropout)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.layers(beside(x.flatten(1), y, self.num_classes))[:, 0]
+
+
+def beside(x: Tensor, y: Tensor | None, num_classes: int) -> Tensor:
+    """(B, F) with the labels (B,) one-hot beside it: (B, F + num_classes); as it is where there are no classes."""
+    if not num_classes or y is None:
+        return x
+    return torch.cat([x, F.one_hot(y, num_classes).to(x.dtype)], dim=1)
+
+
+def _perceptron(sizes: Sequence[int], activation: str, batch_norm: bool = False, dropout: float = 0.0) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for size, next_size in pairwise(sizes[:-1]):
+        layers.append(nn.Linear(size, next_size, bias=not batch_norm))  # batch norm brings its own shift
+        if batch_norm:
+            layers.append(nn.BatchNorm1d(next_size))
+        layers.append(activation_layer(activation))
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))

@@ -1,0 +1,399 @@
+"""The adversarial game: a generator learns to make pictures that a discriminator takes for real."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from netyard.losses.adversarial import gradient_penalty, r1_penalty
+from netyard.optim import configure_optimizer
+from netyard.tasks.diffaug import differentiable_augment
+from netyard.tasks.frechet import Compared, frechet_distance
+from netyard.tasks.learner import Learner
+
+log = logging.getLogger(__name__)
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Players(Protocol):
+    """What the task needs of a net; where it is ``conditional``, the labels (B,) come second to both."""
+
+    latent_size: int
+    input_shape: tuple[int, ...]  # of a picture, (C, H, W)
+    conditional: bool
+    generator: nn.Module  # (B, latent_size) -> (B, C, H, W) in [-1, 1]
+    discriminator: nn.Module  # (B, C, H, W) -> (B,) logits of being real, or those and (B, num_classes) class logits
+
+
+class Game(Protocol):
+    """What the task needs of a loss: one for each player, and the logit from which on a picture counts as real."""
+
+    boundary: float
+
+    def discriminator(self, real: Tensor, generated: Tensor) -> Tensor: ...
+
+    def generator(self, generated: Tensor) -> Tensor: ...
+
+
+class Adversarial(Learner):
+    """Learns a net's ``generator`` and ``discriminator`` from batches ``(x, y)``, y the labels (B,) if conditional.
+
+    Both players take their gradient from the same state in one backward pass, and one optimizer moves both (the
+    single-step method of Nowozin et al. 2016, arXiv:1606.00709, algorithm 1): a batch is a step, and clipping,
+    accumulation, schedules and resuming are Lightning's own. Neither player's loss reaches the other's weights. A
+    generator whose turn it is not has no gradient, and an optimizer leaves such parameters alone.
+
+    Logs in training ``loss``, ``discriminator_loss`` and ``generator_loss`` (their sum, and each without penalties),
+    and the shares that the discriminator judges rightly, ``discriminator_real`` and ``discriminator_generated``. In
+    validation and test ``pixel_frechet_distance``, between Gaussians fitted to as many generated and real pictures of
+    at most 16 x 16 pixels in [0, 1], and ``diversity``, the mean distance of two generated pictures over that of real.
+
+    Args:
+        net: see ``Players``.
+        loss: see ``Game``.
+        num_outputs: the number of classes of the data, which conditional nets are given.
+        discriminator_steps: the discriminator's steps to one of the generator.
+        discriminator_lr: null for the optimizer's. Heusel et al. 2017, arXiv:1706.08500.
+        gradient_penalty: weight of the penalty on slopes other than 1 (see ``losses.adversarial``).
+        r1: weight of the penalty on slopes at real pictures.
+        weight_clip: the discriminator's weights are kept within this of 0; 0 does not (Arjovsky et al. 2017).
+        ema_decay: of a moving average of the generator's weights, which makes the samples; 0 is without.
+        diffaug: augment what the discriminator sees, see ``differentiable_augment``.
+        diversity_threshold: a lower diversity is warned of, once.
+        optimizer, scheduler, monitor, mode: see ``Learner``.
+
+    Raises:
+        ValueError: a net without the players, a loss without theirs, a setting out of range; labels that a conditional
+            net cannot use.
+    """
+
+    NUM_COMPARED = 256  # pictures whose distances from each other are measured
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: partial[torch.optim.Optimizer],
+        scheduler: Callable[..., Any],
+        num_outputs: int,
+        discriminator_steps: int = 1,
+        discriminator_lr: float | None = None,
+        gradient_penalty: float = 0.0,
+        r1: float = 0.0,
+        weight_clip: float = 0.0,
+        ema_decay: float = 0.0,
+        diffaug: bool = False,
+        diversity_threshold: float = 0.1,
+        monitor: str = "val/pixel_frechet_distance",
+        mode: str = "min",
+    ) -> None:
+        super().__init__(net, loss, optimizer, scheduler, monitor, mode)
+        _check(net, loss)
+        _require(
+            discriminator_steps >= 1, "discriminator_steps", discriminator_steps, "a whole number of at least 1", 5
+        )
+        if discriminator_lr is not None:
+            fits = math.isfinite(discriminator_lr) and discriminator_lr > 0
+            _require(fits, "discriminator_lr", discriminator_lr, "above 0, or null", 0.0004)
+        _require(0 <= ema_decay < 1, "ema_decay", ema_decay, "at least 0 and below 1", 0.999)
+        for name, weight in (("gradient_penalty", gradient_penalty), ("r1", r1), ("weight_clip", weight_clip)):
+            _require(math.isfinite(weight) and weight >= 0, name, weight, "a finite number of at least 0", 0)
+        self.num_outputs = num_outputs
+        self.discriminator_steps, self.discriminator_lr = discriminator_steps, discriminator_lr
+        self.gradient_penalty, self.r1, self.weight_clip = gradient_penalty, r1, weight_clip
+        self.ema_decay, self.diffaug, self.diversity_threshold = ema_decay, diffaug, diversity_threshold
+        channels = net.input_shape[0]
+        self.register_buffer("pixel_mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("pixel_std", torch.ones(channels, 1, 1))
+        self.average: nn.Module | None = None
+        if ema_decay:
+            self.average = copy.deepcopy(net.generator).requires_grad_(False)
+        self._warned = False
+
+    # Training
+
+    def on_fit_start(self) -> None:
+        for buffer, value in zip(
+            (self.pixel_mean, self.pixel_std), self.trainer.datamodule.pixel_statistics(), strict=True
+        ):
+            buffer.copy_(value)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        x, y = batch
+        labels, random = self._labels(y), self._random()
+        real = self._signed(x)
+        generator_moves = self._generator_moves()
+        with torch.set_grad_enabled(generator_moves):
+            generated = self._generate(self.net.generator, self._latents(len(x), random), labels)
+        seen = self._seen(generated.detach(), random)
+
+        judge = partial(self._judge, labels=labels)
+        on_real, classes = judge(self._seen(real, random))
+        on_generated, generated_classes = judge(seen)
+        discriminator_loss = self.loss.discriminator(on_real, on_generated)
+        if classes is not None and generated_classes is not None:
+            discriminator_loss = (
+                discriminator_loss + F.cross_entropy(classes, y) + F.cross_entropy(generated_classes, y)
+            )
+
+        if generator_moves:
+            with _frozen(self.net.discriminator):
+                on_generated, generated_classes = judge(self._seen(generated, random))
+        generator_loss = self.loss.generator(on_generated)
+        if generated_classes is not None:
+            generator_loss = generator_loss + F.cross_entropy(generated_classes, y)
+
+        self.means.add(
+            len(x),
+            loss=discriminator_loss + generator_loss,
+            discriminator_loss=discriminator_loss,
+            generator_loss=generator_loss,
+            discriminator_real=(on_real > self.loss.boundary).float().mean(),
+            discriminator_generated=(on_generated <= self.loss.boundary).float().mean(),
+        )
+        if self.gradient_penalty:
+            at = torch.rand(len(x), generator=random, device=self.device)
+            slope = gradient_penalty(lambda between: judge(between)[0], real, generated, at)
+            discriminator_loss = discriminator_loss + self.gradient_penalty * slope
+        if self.r1:
+            discriminator_loss = discriminator_loss + self.r1 * r1_penalty(lambda at: judge(at)[0], real)
+        if generator_moves:
+            return discriminator_loss + generator_loss
+        if self.trainer.world_size > 1:  # distributed training waits for a gradient of every parameter
+            discriminator_loss = discriminator_loss + 0 * sum(each.sum() for each in self.net.generator.parameters())
+        # The value is of both, the gradient of one.
+        return discriminator_loss + generator_loss.detach()
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        if not self._generator_moves():
+            for parameter in self.net.generator.parameters():
+                parameter.grad = None
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """The norm is each player's own: one that is wild does not silence the other."""
+        if not gradient_clip_val or gradient_clip_algorithm == "value":
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        for player in (self.net.generator, self.net.discriminator):
+            nn.utils.clip_grad_norm_(player.parameters(), gradient_clip_val)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Once a batch, or once for all batches whose gradients are accumulated."""
+        generator_moves = self._generator_moves()
+        super().optimizer_step(*args, **kwargs)
+        if self.weight_clip:
+            with torch.no_grad():
+                for parameter in self.net.discriminator.parameters():
+                    parameter.clamp_(-self.weight_clip, self.weight_clip)
+        if self.average is not None and generator_moves:
+            _follow(self.average, self.net.generator, self.ema_decay)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        return configure_optimizer(
+            self.net,
+            self.optimizer,
+            self._schedule,
+            total_steps=self.trainer.estimated_stepping_batches,
+            monitor=self.monitor,
+            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
+        )
+
+    def _schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
+        """The run's schedule of both players; a schedule multiplies, so each keeps its own lr to start from."""
+        if self.discriminator_lr is not None:
+            theirs = set(self.net.discriminator.parameters())
+            groups = []
+            for group in optimizer.param_groups:
+                for second, lr in ((False, group["lr"]), (True, self.discriminator_lr)):
+                    members = [each for each in group["params"] if (each in theirs) == second]
+                    groups += [{**group, "params": members, "lr": lr}] * bool(members)
+            optimizer.param_groups[:] = groups
+        return self.scheduler(optimizer, total_steps)
+
+    def _generator_moves(self) -> bool:
+        """Whether the generator's turn is this step; the same for all batches of one step."""
+        return (self.trainer.global_step + 1) % self.discriminator_steps == 0
+
+    # Validation and test
+
+    def on_validation_start(self) -> None:
+        super().on_validation_start()
+        self._start_comparison()
+
+    def on_test_start(self) -> None:
+        super().on_test_start()
+        self._start_comparison()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        x, y = batch
+        seed = batch_idx * self.trainer.world_size + self.global_rank
+        latents = self._latents(len(x), torch.Generator().manual_seed(seed))  # the same in every epoch
+        generated = self._generate(self._painter, latents, self._labels(y))
+        for compared, pictures in zip(self._compared, (self._signed(x), generated), strict=True):
+            compared.add((pictures + 1) / 2)
+
+    test_step = validation_step
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_comparison("val")
+        super().on_validation_epoch_end()
+
+    def on_test_epoch_end(self) -> None:
+        self._log_comparison("test")
+        super().on_test_epoch_end()
+
+    def _start_comparison(self) -> None:
+        self._compared = Compared(self.NUM_COMPARED), Compared(self.NUM_COMPARED)
+
+    def _log_comparison(self, stage: str) -> None:
+        def add_up(each: Tensor) -> Tensor:
+            return self.trainer.strategy.reduce(each.to(self.device), reduce_op="sum")
+
+        real, generated = self._compared
+        distance = frechet_distance(*real.gaussian.moments(add_up), *generated.gaussian.moments(add_up))
+        apart = add_up(torch.stack([real.mean_distance(), generated.mean_distance()])).cpu()
+        diversity = apart[1] / apart[0].clamp(min=1e-12)
+        self.log_dict(
+            {f"{stage}/pixel_frechet_distance": distance.float(), f"{stage}/diversity": diversity}, batch_size=1
+        )
+        if diversity < self.diversity_threshold and not self._warned:
+            self._warned = True
+            log.warning(
+                "the generated pictures differ %.2g times as much as real ones, less than task.diversity_threshold=%g: "
+                "the generator may have collapsed; try another seed, task.r1=1, or a smaller optimizer.lr.",
+                float(diversity),
+                self.diversity_threshold,
+            )
+
+    # Pictures
+
+    def pictures(self, count: int, seed: int = 0, label: int | None = None) -> Tensor:
+        """Samples (count, C, H, W) in [0, 1] on the CPU, of one class, or of one class after another.
+
+        Raises:
+            ValueError: a label that the net was not taught.
+        """
+        labels = None
+        if self.net.conditional:
+            labels = torch.arange(count, device=self.device) % self.num_outputs
+        if label is not None:
+            if labels is None or not 0 <= label < self.num_outputs:
+                known = f"labels 0 to {self.num_outputs - 1}" if labels is not None else "no labels"
+                raise ValueError(
+                    f"label is {label}; the net was taught {known}; try another, or model=conditional_gan."
+                )
+            labels = torch.full_like(labels, label)
+        training = self._painter.training
+        self._painter.eval()
+        with torch.no_grad():
+            latents = self._latents(count, torch.Generator().manual_seed(seed))
+            made = (self._generate(self._painter, latents, labels) + 1) / 2
+        self._painter.train(training)
+        return made.float().cpu().clamp(0, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The discriminator's logits (B,) of pictures as the data have them, taken for the first class."""
+        labels = torch.zeros(len(x), dtype=torch.int64, device=x.device) if self.net.conditional else None
+        return self._judge(self._signed(x), labels)[0]
+
+    # What both stages need
+
+    @property
+    def _painter(self) -> nn.Module:
+        """The generator that makes samples."""
+        return self.net.generator if self.average is None else self.average
+
+    def _signed(self, x: Tensor) -> Tensor:
+        """Pictures as the data have them, to [-1, 1]."""
+        return 2 * (x * self.pixel_std + self.pixel_mean) - 1
+
+    def _seen(self, pictures: Tensor, random: torch.Generator) -> Tensor:
+        return differentiable_augment(pictures, random) if self.diffaug else pictures
+
+    def _latents(self, count: int, random: torch.Generator) -> Tensor:
+        return torch.randn(count, self.net.latent_size, generator=random, device=random.device).to(self.device)
+
+    def _generate(self, generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
+        return generator(latents) if labels is None else generator(latents, labels)
+
+    def _judge(self, pictures: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Logits (B,) of being real, and class logits where the discriminator has any."""
+        discriminator = self.net.discriminator
+        output = discriminator(pictures) if labels is None else discriminator(pictures, labels)
+        return output if isinstance(output, tuple) else (output, None)
+
+    def _labels(self, y: Tensor) -> Tensor | None:
+        if not self.net.conditional:
+            return None
+        if y.is_floating_point() or y.ndim != 1:
+            raise ValueError(
+                f"the targets are {y.dtype} of shape {list(y.shape)}; a conditional net needs data with one label a "
+                "picture; try data=digits augmentation=none, or model=dcgan."
+            )
+        return y
+
+    def _random(self) -> torch.Generator:
+        """Noise by seed, place in the run and device: a resumed run draws what the whole one drew."""
+        place = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
+        seed = (torch.initial_seed() * 1_000_003 + place) * self.trainer.world_size + self.global_rank
+        return torch.Generator(self.device).manual_seed(seed % 2**63)
+
+
+@contextmanager
+def _frozen(player: nn.Module) -> Iterator[None]:
+    """No gradient for the player's weights, only through them."""
+    learning = [each for each in player.parameters() if each.requires_grad]
+    for each in learning:
+        each.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for each in learning:
+            each.requires_grad_(True)
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, module: nn.Module, decay: float) -> None:
+    """Weights a share of the way to the module's; its counters and running statistics as they are."""
+    for mean, current in zip(average.parameters(), module.parameters(), strict=True):
+        mean.lerp_(current, 1 - decay)
+    for mean, current in zip(average.buffers(), module.buffers(), strict=True):
+        mean.copy_(current)
+
+
+def _check(net: nn.Module, loss: nn.Module) -> None:
+    wanted = tuple(Players.__annotations__)
+    missing = [name for name in wanted if not hasattr(net, name)]
+    if missing:
+        raise ValueError(
+            f"{type(net).__name__} has no {', '.join(missing)}; task 'adversarial' needs a net with "
+            f"{', '.join(wanted)}; try model=dcgan, or task=classification."
+        )
+    if not all(hasattr(loss, name) for name in ("generator", "discriminator", "boundary")):
+        raise ValueError(
+            f"loss {type(loss).__name__} is not one of two players; an adversarial loss has a generator's and a "
+            "discriminator's; try loss=non_saturating."
+        )
+
+
+def _require(holds: bool, name: str, value: object, allowed: str, example: object) -> None:
+    if not holds:
+        raise ValueError(f"{name} is {value}; it must be {allowed}; try task.{name}={example}.")

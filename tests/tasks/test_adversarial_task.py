@@ -1,0 +1,392 @@
+"""The adversarial game under Lightning: a batch is a step, and everything that counts steps counts these."""
+
+from __future__ import annotations
+
+import logging
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from netyard import checkpoint
+from netyard.catalog import families
+from netyard.losses.adversarial import AdversarialLoss
+from netyard.models.dcgan import DCGAN
+from netyard.models.gan import GAN
+from netyard.tasks.adversarial import Adversarial
+from netyard.tasks.frechet import Compared, Gaussian, frechet_distance
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
+
+MEAN, STD = torch.tensor([0.3, 0.5])[:, None, None], torch.tensor([0.4, 0.2])[:, None, None]
+
+
+class Pictures(L.LightningDataModule):
+    """Fixed batches of two channels, with labels or numbers."""
+
+    def __init__(self, batches: int = 6, size: int = 4, labelled: bool = True) -> None:
+        super().__init__()
+        random = torch.Generator().manual_seed(2)
+        self.batches = []
+        for _ in range(batches):
+            pixels = torch.rand(size, 2, 8, 8, generator=random)
+            y = torch.arange(size) % 3 if labelled else torch.zeros(size, 1)
+            self.batches.append(((pixels - MEAN) / STD, y))
+
+    def pixel_statistics(self) -> tuple[Tensor, Tensor]:
+        return MEAN, STD
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(self.batches, batch_size=None)  # type: ignore[arg-type]
+
+    test_dataloader = val_dataloader = train_dataloader
+
+
+def dense(**settings: Any) -> GAN:
+    torch.manual_seed(0)
+    return GAN((2, 8, 8), 3, latent_size=4, hidden_sizes=[8], **settings)
+
+
+def task_of(net: nn.Module | None = None, objective: str = "non_saturating", lr: float = 0.01, **settings: Any) -> Any:
+    torch.manual_seed(0)
+    optimizer = settings.pop("optimizer", partial(torch.optim.Adam, lr=lr, betas=(0.5, 0.999)))
+    scheduler = settings.pop(
+        "scheduler", lambda optimizer, total: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
+    )
+    return Adversarial(net or dense(), AdversarialLoss(objective), optimizer, scheduler, 3, **settings)
+
+
+def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
+    defaults = {"logger": False, "enable_checkpointing": False, "limit_val_batches": 0}
+    return L.Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **{**defaults, **settings},
+    )
+
+
+def weights(module: nn.Module) -> Tensor:
+    return torch.cat([each.detach().flatten() for each in module.parameters()])
+
+
+class Watch(L.Callback):
+    """What happened at each step of the optimizer."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Any]] = []
+
+    def on_before_zero_grad(self, trainer: L.Trainer, pl_module: Any, optimizer: Any) -> None:
+        self.before = weights(pl_module.net.generator), weights(pl_module.net.discriminator)
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *_: Any) -> None:
+        after = weights(pl_module.net.generator), weights(pl_module.net.discriminator)
+        moved = [not torch.equal(*pair) for pair in zip(self.before, after, strict=True)]
+        lrs = [group["lr"] for group in trainer.optimizers[0].param_groups]
+        self.steps.append({"moved": moved, "step": trainer.global_step, "lrs": lrs})
+
+
+def test_a_batch_is_a_step_of_both_players_and_of_the_schedule() -> None:
+    trainer = trainer_of(2, callbacks=[watch := Watch()])
+    trainer.fit(task_of(), Pictures(6))
+    assert trainer.global_step == 12
+    assert [each["step"] for each in watch.steps] == list(range(1, 13))
+    assert all(each["moved"] == [True, True] for each in watch.steps)
+    assert watch.steps[-1]["lrs"] == [pytest.approx(0.01 / 13)]
+
+
+def test_max_steps_counts_batches() -> None:
+    trainer = trainer_of(-1, max_steps=7)
+    trainer.fit(task_of(), Pictures(6))
+    assert trainer.global_step == 7 and trainer.fit_loop.epoch_loop.batch_progress.total.completed == 7
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_generator_waits_for_its_turn(accumulate: int) -> None:
+    trainer = trainer_of(callbacks=[watch := Watch()], accumulate_grad_batches=accumulate)
+    trainer.fit(task_of(discriminator_steps=3), Pictures(6 * accumulate))
+    steps = watch.steps[accumulate - 1 :: accumulate]
+    assert trainer.global_step == 6 and [each["step"] for each in steps] == [1, 2, 3, 4, 5, 6]
+    assert [each["moved"] for each in steps] == [[turn, True] for turn in (False, False, True) * 2]
+
+
+def test_each_player_may_have_its_lr() -> None:
+    trainer = trainer_of(callbacks=[watch := Watch()])
+    task = task_of(discriminator_lr=0.04)
+    trainer.fit(task, Pictures(3))
+    assert watch.steps[-1]["lrs"] == [pytest.approx(0.01 / 4), pytest.approx(0.04 / 4)]
+    groups = [{id(each) for each in group["params"]} for group in trainer.optimizers[0].param_groups]
+    assert groups == [
+        {id(each) for each in player.parameters()} for player in (task.net.generator, task.net.discriminator)
+    ]
+
+
+def test_accumulated_gradients_are_the_mean_of_the_batches() -> None:
+    """With SGD at lr 1 the change of the weights is the gradient."""
+    data, changes = Pictures(2), []
+    for settings in ({"limit_train_batches": 1}, {}, {"accumulate_grad_batches": 2}):
+        task = task_of(dense(batch_norm=False), optimizer=partial(torch.optim.SGD, lr=1.0))
+        first = weights(task.net)
+        if not settings:  # the second batch alone, at the weights and with the noise it has as the second
+            task.optimizer = partial(torch.optim.SGD, lr=0.0)
+            task.on_before_optimizer_step = partial(_raise_lr_at, task, 1)
+            task.scheduler = lambda optimizer, total: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+        trainer_of(**settings).fit(task, data)
+        changes.append(weights(task.net) - first)
+    torch.testing.assert_close(changes[2], (changes[0] + changes[1]) / 2)
+
+
+def _raise_lr_at(task: Any, step: int, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.param_groups[0]["lr"] = float(task.trainer.global_step == step)
+
+
+def test_clipping_bounds_the_gradient_of_each_player() -> None:
+    task = task_of(optimizer=partial(torch.optim.SGD, lr=1.0))
+    first = [weights(player) for player in (task.net.generator, task.net.discriminator)]
+    trainer_of(gradient_clip_val=0.01, limit_train_batches=1).fit(task, Pictures(1))
+    for before, player in zip(first, (task.net.generator, task.net.discriminator), strict=True):
+        assert (weights(player) - before).norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_a_players_loss_reaches_its_own_weights_alone() -> None:
+    """A discriminator's loss without slope leaves it where it is, and the generator learns; and the other way round."""
+    for silent in ("discriminator", "generator"):
+        task = task_of(optimizer=partial(torch.optim.SGD, lr=1.0))
+        loss = getattr(task.loss, f"_{silent}")
+        setattr(task.loss, f"_{silent}", lambda *logits, loss=loss: 0.0 * loss(*logits))
+        first = {name: each.detach().clone() for name, each in task.net.named_parameters()}
+        trainer_of(limit_train_batches=1).fit(task, Pictures(1))
+        moved = {name for name, each in task.net.named_parameters() if not torch.equal(each, first[name])}
+        assert moved == {name for name in first if not name.startswith(silent)}
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "spectral", "none"])
+@pytest.mark.parametrize("labels", ["none", "input", "auxiliary"])
+def test_every_parameter_learns(norm: str, labels: str) -> None:
+    net = DCGAN(2, 8, 3, latent_size=4, channels=[4, 8], discriminator_norm=norm, labels=labels)
+    task = task_of(net, diffaug=True, r1=0.1)
+    first = {name: each.detach().clone() for name, each in net.named_parameters()}
+    trainer_of(3).fit(task, Pictures(3))
+    assert [name for name, each in net.named_parameters() if torch.equal(each, first[name])] == []
+    assert all(each.requires_grad for each in net.parameters())
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"discriminator_steps": 2, "ema_decay": 0.9, "diffaug": True, "discriminator_lr": 0.02}], ids=str
+)
+def test_a_resumed_run_is_the_run(tmp_path: Path, settings: dict[str, Any]) -> None:
+    whole, part, resumed = (task_of(**settings) for _ in range(3))
+    trainer_of(4).fit(whole, Pictures(5))
+    torch.manual_seed(0)
+    trainer = trainer_of(4)
+    trainer.fit_loop.max_epochs = 2
+    trainer.fit(part, Pictures(5))
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    assert not torch.equal(weights(part.net), weights(whole.net))
+    torch.manual_seed(0)
+    torch.rand(100)  # the global random state is no part of it
+    trainer = trainer_of(4)
+    trainer.fit(resumed, Pictures(5), ckpt_path=tmp_path / "last.ckpt")
+    assert trainer.global_step == 20
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_the_average_follows_the_generator_and_makes_the_samples() -> None:
+    task = task_of(ema_decay=0.75)
+    first = weights(task.net.generator)
+    torch.testing.assert_close(weights(task.average), first)
+    trainer_of(limit_train_batches=1).fit(task, Pictures(1))
+    torch.testing.assert_close(weights(task.average), 0.75 * first + 0.25 * weights(task.net.generator))
+    made = task.pictures(3)
+    for parameter in task.net.generator.parameters():
+        parameter.data.zero_()
+    assert torch.equal(task.pictures(3), made)
+    assert any(name.startswith("average.") for name in task.state_dict())
+
+
+def test_weights_are_clipped_where_that_is_asked() -> None:
+    task = task_of(objective="wasserstein", weight_clip=0.01)
+    trainer_of().fit(task, Pictures(2))
+    assert weights(task.net.discriminator).abs().max().item() == pytest.approx(0.01)
+    assert weights(task.net.generator).abs().max() > 0.05
+
+
+def test_the_gradient_penalty_holds_the_slope_at_one() -> None:
+    slopes = []
+    for weight in (0.0, 100.0):
+        task = task_of(objective="wasserstein", gradient_penalty=weight, lr=0.02, scheduler=_constant)
+        trainer_of(20).fit(task, Pictures(6))
+        x = torch.rand(8, 2, 8, 8).mul(2).sub(1).requires_grad_()
+        (slope,) = torch.autograd.grad(task.net.discriminator(x).sum(), x)
+        slopes.append(slope.flatten(1).norm(dim=1).mean().item())
+    assert slopes[0] > 3 and slopes[1] == pytest.approx(1, abs=0.4)
+
+
+def _constant(optimizer: torch.optim.Optimizer, total: float) -> Any:
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+
+
+def test_the_discriminator_sees_real_pictures_from_minus_one_to_one() -> None:
+    data = Pictures(1)
+    data.batches = [((torch.cat([torch.zeros(1, 2, 8, 8), torch.ones(1, 2, 8, 8)]) - MEAN) / STD, torch.zeros(2))]
+    task, seen = task_of(), []
+    task.net.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    trainer_of().fit(task, data)
+    torch.testing.assert_close(seen[0], torch.stack([torch.full((2, 8, 8), -1.0), torch.ones(2, 8, 8)]))
+    torch.testing.assert_close(task.state_dict()["pixel_std"], STD)
+
+
+def test_pictures_are_drawn_by_a_seed_of_their_own() -> None:
+    task = task_of(dense(conditional=True))
+    before = torch.get_rng_state()
+    one, again, other = task.pictures(5, seed=1), task.pictures(5, seed=1), task.pictures(5, seed=2)
+    assert one.shape == (5, 2, 8, 8) and one.min() >= 0 and one.max() <= 1
+    assert torch.equal(one, again) and not torch.equal(one, other)
+    assert not torch.equal(task.pictures(2, label=1), task.pictures(2, label=2))
+    assert task.net.generator.training
+    assert torch.equal(torch.get_rng_state(), before)
+    for labelless, label in ((task, 3), (task_of(), 0)):
+        with pytest.raises(ValueError, match=rf"label is {label}; the net was taught"):
+            labelless.pictures(1, label=label)
+
+
+def test_validation_leaves_training_as_it_is() -> None:
+    runs = []
+    for batches in (0, 2):
+        task = task_of()
+        trainer_of(2, limit_val_batches=batches, val_check_interval=0.5).fit(task, Pictures(4))
+        runs.append(weights(task.net))
+    assert torch.equal(*runs)
+
+
+def test_what_is_logged() -> None:
+    task, trainer = task_of(), trainer_of(limit_val_batches=1.0)
+    trainer.fit(task, Pictures(3))
+    trainer.test(task, Pictures(3), verbose=False)
+    assert set(trainer.callback_metrics) == {"test/pixel_frechet_distance", "test/diversity"}
+    trainer = trainer_of(limit_val_batches=1.0)
+    trainer.fit(task_of(), Pictures(3))
+    got = {name: value.item() for name, value in trainer.callback_metrics.items()}
+    shares = ("train/discriminator_real", "train/discriminator_generated")
+    assert set(got) == {
+        "train/loss", "train/discriminator_loss", "train/generator_loss", *shares,
+        "val/pixel_frechet_distance", "val/diversity",
+    }  # fmt: skip
+    assert got["train/loss"] == pytest.approx(got["train/discriminator_loss"] + got["train/generator_loss"])
+    assert all(0 <= got[name] <= 1 for name in shares)
+
+
+def test_a_collapsed_generator_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    task = task_of(lr=1e-9)
+    task.net.generator.forward = lambda z: torch.zeros(len(z), 2, 8, 8) + 0 * z.sum()  # type: ignore[method-assign]
+    trainer = trainer_of(3, limit_val_batches=1.0)
+    with caplog.at_level(logging.WARNING, "netyard"):
+        trainer.fit(task, Pictures(2))
+    assert trainer.callback_metrics["val/diversity"].item() == 0
+    assert [each.message for each in caplog.records if "may have collapsed" in each.message][1:] == []
+    assert "may have collapsed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("net", "settings", "message"),
+    [
+        (nn.Linear(1, 1), {}, r"Linear has no latent_size, .*needs a net with .*try model=dcgan"),
+        (None, {"discriminator_steps": 0}, r"discriminator_steps is 0; .*try task\.discriminator_steps=5"),
+        (None, {"discriminator_lr": -1.0}, r"discriminator_lr is -1\.0"),
+        (None, {"ema_decay": 1.0}, r"ema_decay is 1\.0"),
+        (None, {"r1": math.nan}, r"r1 is nan"),
+    ],
+)
+def test_what_does_not_fit_is_refused(net: nn.Module | None, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        task_of(net, **settings)
+
+
+def test_a_loss_of_one_player_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"loss MSELoss is not one of two players; .*try loss=non_saturating"):
+        Adversarial(dense(), nn.MSELoss(), partial(torch.optim.SGD, lr=1.0), _constant, 3)
+
+
+def test_a_conditional_net_needs_labels() -> None:
+    with pytest.raises(ValueError, match=r"targets are torch\.float32 .*one label a picture; try data=digits"):
+        trainer_of().fit(task_of(dense(conditional=True)), Pictures(1, labelled=False))
+    trainer_of().fit(task_of(), Pictures(1, labelled=False))
+
+
+def test_the_distance_of_gaussians_by_hand() -> None:
+    zero, one = torch.zeros(2).double(), torch.eye(2).double()
+    assert frechet_distance(zero, one, zero, one).item() == pytest.approx(0, abs=1e-12)
+    shifted = frechet_distance(zero, one, torch.tensor([3.0, 4.0]).double(), one)
+    assert shifted.item() == pytest.approx(25)
+    wide = torch.diag(torch.tensor([4.0, 9.0]).double())
+    assert frechet_distance(zero, one, zero, wide).item() == pytest.approx((2 - 1) ** 2 + (3 - 1) ** 2)
+    flat = torch.diag(torch.tensor([4.0, 0.0]).double())  # of fewer points than numbers
+    assert frechet_distance(zero, flat, zero, one).item() == pytest.approx(1 + 1)
+    turned = torch.tensor([[2.0, 1.0], [1.0, 2.0]]).double()
+    root = torch.linalg.eigvals(wide @ turned).real.sqrt().sum()
+    assert frechet_distance(zero, wide, zero, turned).item() == pytest.approx((13 + 4 - 2 * root).item())
+
+
+def test_moments_do_not_depend_on_the_batches() -> None:
+    points, gaussian = torch.randn(30, 3), Gaussian()
+    for part in points.split([1, 20, 9]):
+        gaussian.add(part)
+    mean, covariance = gaussian.moments()
+    torch.testing.assert_close(mean, points.double().mean(0))
+    torch.testing.assert_close(covariance, points.double().T.cov(correction=0))
+
+
+def test_compared_pictures_are_small_and_few() -> None:
+    compared = Compared(3)
+    compared.add(torch.rand(2, 3, 28, 28))
+    compared.add(torch.rand(5, 3, 28, 28))
+    assert compared.gaussian.moments()[0].shape == (3 * 16 * 16,)
+    assert [len(each) for each in compared._kept] == [2, 1]
+    still = Compared(3)
+    still.add(torch.ones(3, 1, 8, 8))
+    assert still.mean_distance() == 0
+
+
+VARIANTS = [name for family in ("gan", "dcgan") for name in families()[family]["variants"]]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_trains_from_the_command(train: Any, name: str) -> None:
+    small = [] if name.startswith("gan") else ["model.channels=[8,16]"]
+    done = train(f"model={name}", *small, "trainer.max_epochs=1", "trainer.limit_train_batches=6", "logger=none")
+    assert done.code == 0, done.err
+    results = done.json("results.json")
+    assert results["steps"] == 6 and results["objective"]["name"] == "val/pixel_frechet_distance"
+    assert math.isfinite(results["metrics"]["test/pixel_frechet_distance"])
+    task = checkpoint.load(done.path)
+    assert task.pictures(2).shape == (2, 1, 8, 8)
+
+
+def test_the_default_gan_learns_digits(train: Any) -> None:
+    """A net of an epoch is more than twice as far off as one of twenty."""
+    done = train("model=gan", "trainer.max_epochs=20", "trainer.check_val_every_n_epoch=20", "logger=none")
+    assert done.code == 0, done.err
+    metrics = done.json("results.json")["metrics"]
+    assert metrics["val/pixel_frechet_distance"] < 3 and metrics["val/diversity"] > 0.6
+    untrained = train(
+        "model=gan",
+        "trainer.max_epochs=1",
+        "trainer.limit_train_batches=1",
+        "logger=none",
+        path=done.path / "untrained",
+    )
+    assert untrained.json("results.json")["metrics"]["val/pixel_frechet_distance"] > 6
+
+
+def test_a_loss_that_is_no_number_ends_the_run(train: Any) -> None:
+    done = train("model=gan_tiny", "optimizer.lr=1e30", "trainer.max_epochs=2", "logger=none")
+    assert done.code != 0 and "became nan" in done.err and "try a smaller optimizer.lr" in done.err, done.err
