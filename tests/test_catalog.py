@@ -25,6 +25,16 @@ COMPANY = {
     ("task", "language"): ["model=lstm", "data=python_source"],
     ("task", "forecasting"): ["data=sunspots"],
     ("task", "translation"): ["model=seq2seq"],
+    ("task", "reconstruction"): ["model=autoencoder"],
+    ("task", "denoising"): ["model=denoising_autoencoder"],
+    ("task", "sparse_coding"): ["model=sparse_autoencoder"],
+    ("task", "contraction"): ["model=contractive_autoencoder"],
+    ("task", "variational"): ["model=vae"],
+    ("task", "beta_variational"): ["model=beta_vae"],
+    ("task", "vector_quantized"): ["model=vq_vae"],
+    ("task", "adversarial"): ["model=gan"],
+    ("task", "wasserstein"): ["model=wgan"],
+    ("task", "wasserstein_gp"): ["model=wgan_gp"],
 }
 # What is in the files, and not known before they are read.
 FACTS = ("num_classes", "num_features", "vocab_size", "target_vocab_size", "sequence_length", "target_length")

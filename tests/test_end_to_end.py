@@ -39,9 +39,13 @@ SMALL = {
         "transformer_tiny",
         "seq2seq_tiny",
     ),
+    *("autoencoder_tiny", "denoising_autoencoder", "sparse_autoencoder", "contractive_autoencoder", "conv_autoencoder"),
+    *("vae_tiny", "beta_vae", "conditional_vae", "vq_vae_tiny", "gan_tiny", "dcgan_tiny", "wgan", "wgan_gp", "acgan"),
 }
 MODELS = [name if name in SMALL else pytest.param(name, marks=pytest.mark.slow) for name in catalog.options("model")]
 REGRESSION = {"mse", "mae", "huber"}
+LIKELIHOODS = {"bernoulli", "gaussian", "discretized_logistic"}
+ADVERSARIAL = {"non_saturating", "minimax", "least_squares", "wasserstein", "adversarial_hinge"}
 
 
 def test_the_default_learns_the_digits(train) -> None:
@@ -80,6 +84,12 @@ def test_every_scheduler_runs(train, name: str) -> None:
 
 @pytest.mark.parametrize("name", catalog.options("loss"))
 def test_every_loss_runs(train, name: str) -> None:
+    if name in LIKELIHOODS | ADVERSARIAL:
+        ran = train(f"loss={name}", f"model={'vae_tiny' if name in LIKELIHOODS else 'gan_tiny'}", *FAST)
+        assert ran.code == 0, ran.err
+        wanted = "elbo" if name in LIKELIHOODS else "pixel_frechet_distance"
+        assert f"test/{wanted}" in ran.json("results.json")["metrics"]
+        return
     data = "diabetes" if name in REGRESSION else "breast_cancer"
     ran = train(f"loss={name}", "model=mlp_table", f"data={data}", "trainer.max_epochs=2", "logger=none")
     assert ran.code == 0, ran.err

@@ -135,8 +135,9 @@ def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:
     counts = ("num_classes", "num_targets", "target_vocab_size", "vocab_size")
     outputs = next((data[count] for count in counts if data.get(count)), None)
     example = one_input(data)
-    if outputs and outputs != task.num_outputs:
-        reason = f"it was trained for {task.num_outputs} outputs, and the data wants {outputs}"
+    trained = getattr(task, "num_outputs", outputs)  # a task that answers nothing has no number of answers
+    if outputs and outputs != trained:
+        reason = f"it was trained for {trained} outputs, and the data wants {outputs}"
     elif example is not None:
         try:
             with torch.no_grad():

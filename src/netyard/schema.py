@@ -97,6 +97,14 @@ RULES: dict[str, Number] = {
     "hidden_sizes": Number(1, whole=True, example=64),
     "hidden_size": Number(1, whole=True, example=128),
     "embedding_size": Number(1, whole=True, example=64),
+    "latent_size": Number(1, whole=True, example=16),
+    "codebook_size": Number(2, whole=True, example=128),
+    "beta": _not_negative,
+    "free_bits": _not_negative,
+    "importance_samples": Number(1, whole=True, example=64),
+    "noise_level": _not_negative,
+    "sparsity_weight": _not_negative,
+    "contraction": _not_negative,
     "num_layers": Number(1, whole=True, example=2),
     "num_heads": Number(1, whole=True, example=4),
     "embedding_dropout": _probability,
@@ -166,7 +174,7 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
             (name for name in giving if "???" not in files[name].values()), key=lambda name: "root" in files[name]
         )
         asked_by_model = f"${{{wanted}}}" in option_file("model", str(choices.get("model"))).values()
-        models = _fitting_models(choices) if asked_by_model else []
+        models = _fitting_models(choices) if asked_by_model and group == "data" else []
         attempts = [*(f"model={name}" for name in models[:1]), *(f"{group}={name}" for name in complete[:1])]
         raise ConfigError(
             f"{_chosen(asked, choices)} does not fit {group}={choices.get(group)}, which has no {fact} for {asked};",

@@ -11,6 +11,9 @@ from netyard.losses.probe import check_classification_loss, check_regression_los
 
 CLASSIFICATION = ["bce", "cross_entropy", "focal", "hinge", "label_smoothing"]
 REGRESSION = ["huber", "mae", "mse"]
+# Of pictures, and not of labels or numbers; their own tests are test_likelihoods and test_adversarial.
+OTHERS = ["bernoulli", "discretized_logistic", "gaussian"]
+OTHERS += ["adversarial_hinge", "least_squares", "minimax", "non_saturating", "wasserstein"]
 NO_SOFT_TARGETS = ["hinge"]
 
 
@@ -19,7 +22,7 @@ def chosen(name: str) -> nn.Module:
 
 
 def test_every_file_is_tested():
-    assert sorted(CLASSIFICATION + REGRESSION) == catalog.options("loss")
+    assert sorted(CLASSIFICATION + REGRESSION + OTHERS) == catalog.options("loss")
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 10, 100])

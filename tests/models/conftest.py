@@ -23,7 +23,7 @@ def build() -> Callable[..., nn.Module]:
             {
                 "data": {"channels": channels, "image_size": image_size, "input_shape": shape},
                 "task": {"num_outputs": num_outputs},
-                "model": {**variants()[name], **keys},
+                "model": {key: value for key, value in {**variants()[name], **keys}.items() if key != "defaults"},
             }
         )
         return instantiate(root.model, _convert_="all")

@@ -197,6 +197,12 @@ class DataModule(L.LightningDataModule):
         split = self._placed("train")
         return split.loader(self._train_order(split), training=True)
 
+    def plain_train_dataloader(self) -> TensorLoader | WorkerLoader:
+        """The training part in one fixed order, without augmentation, wherever the loop stands: for a look back."""
+        split = self._placed("train")
+        order = TrainOrder(len(split), self.batch_size, self.seed, self._shard(), None, split.device)
+        return split.loader(order, training=False)
+
     def val_dataloader(self) -> TensorLoader | WorkerLoader:
         return self._eval_loader("val")
 
