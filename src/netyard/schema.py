@@ -105,6 +105,11 @@ RULES: dict[str, Number] = {
     "noise_level": _not_negative,
     "sparsity_weight": _not_negative,
     "contraction": _not_negative,
+    "discriminator_steps": _count,
+    "discriminator_lr": _positive,
+    "gradient_penalty": _not_negative,
+    "r1": _not_negative,
+    "weight_clip": _not_negative,
     "num_layers": Number(1, whole=True, example=2),
     "num_heads": Number(1, whole=True, example=4),
     "embedding_dropout": _probability,
@@ -191,7 +196,9 @@ def _fitting_models(choices: Mapping[str, Any]) -> list[str]:
         name: {str(value)[7:-1] for value in node.values() if str(value).startswith("${data.")}
         for name, node in variants().items()
     }
-    return [name for name, keys in asked.items() if keys <= set(facts)]
+    fitting = [name for name, keys in asked.items() if keys <= set(facts)]
+    # Those that bring no task of their own first.
+    return sorted(fitting, key=lambda name: "/task@" in str(variants()[name].get("defaults")))
 
 
 def _check_missing(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
