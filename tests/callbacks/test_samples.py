@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
+from torchvision.transforms.functional import pil_to_tensor
 
 from netyard.callbacks.figures import mistaken_texts
 from netyard.callbacks.markdown import table, verbatim
@@ -36,8 +39,9 @@ class Words:
     decode_source = decode
 
 
-def trainer(board: Any, epoch: int = 0, rank_zero: bool = True) -> Any:
+def trainer(board: Any, epoch: int = 0, rank_zero: bool = True, place: Path = Path()) -> Any:
     return SimpleNamespace(
+        default_root_dir=str(place),
         logger=SimpleNamespace(experiment=board),
         datamodule=Words(),
         current_epoch=epoch,
@@ -69,12 +73,39 @@ def test_translations_are_a_table() -> None:
     ]
 
 
-def test_a_forecast_is_a_picture() -> None:
+def test_a_forecast_is_a_picture(tmp_path: Path) -> None:
     board = Board()
     forecast = (torch.arange(6.0), torch.tensor([6.0, 7.0]), torch.tensor([6.5, 6.5]), torch.tensor([5.0, 5.0]))
-    Samples().on_validation_end(trainer(board), SimpleNamespace(forecast=forecast))
+    Samples().on_validation_end(trainer(board, place=tmp_path), SimpleNamespace(forecast=forecast))
     (tag, picture, _) = board.shown[0]
     assert tag == "val/forecast" and picture.dtype == torch.uint8 and picture.ndim == 3
+    with Image.open(tmp_path / "pictures" / "val_forecast.png") as file:
+        assert torch.equal(pil_to_tensor(file), picture)
+
+
+def test_reconstructions_and_samples_are_pictures(tmp_path: Path) -> None:
+    board, asked = Board(), []
+
+    def pictures(count: int) -> torch.Tensor:
+        asked.append(count)
+        return torch.full((count, 1, 8, 8), 0.5)
+
+    task = SimpleNamespace(reconstructions=(torch.zeros(4, 1, 8, 8), torch.ones(4, 1, 8, 8)), pictures=pictures)
+    place = trainer(board, place=tmp_path)
+    place.datamodule.image_size = 8
+    Samples().on_test_end(place, task)
+    assert [tag for tag, _, _ in board.shown] == ["test/reconstructions", "test/samples"]
+    assert asked == [64]
+    reconstructions, samples = (picture for _, picture, _ in board.shown)
+    assert {0, 255} <= set(reconstructions.unique().tolist()) and 128 in samples.unique().tolist()
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"test_reconstructions.png", "test_samples.png"}
+
+
+def test_samples_that_are_no_pictures_are_not_drawn() -> None:
+    """An autoencoder of a table has none."""
+    board = Board()
+    Samples().on_validation_end(trainer(board), SimpleNamespace(reconstructions=None, pictures=lambda count: 1 / 0))
+    assert not board.shown
 
 
 @pytest.mark.parametrize(("every", "shown"), [(1, 4), (2, 2), (3, 1)])

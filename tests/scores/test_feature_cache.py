@@ -105,7 +105,7 @@ class Foreigner:
         {"schema": 1, "key": KEY, "tensors": 3},
         {"schema": 1, "key": KEY, "tensors": {"mean": torch.tensor(float("nan"))}},
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_foreign_file_is_computed_anew(tmp_path: Path, caplog, content: object):
     torch.save(content, tmp_path / f"{KEY}.pt")

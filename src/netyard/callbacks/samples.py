@@ -1,24 +1,30 @@
-"""What a network makes, in the dashboard as training goes on: text it writes, sentences it translates, a forecast."""
+"""What a network makes, in the dashboard as training goes on: text it writes, pictures it draws, a forecast."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
 
 from netyard.callbacks.forecasts import forecast_picture
 from netyard.callbacks.markdown import table, verbatim
+from netyard.callbacks.pictures import grid, side_by_side, write_png
 
 
 class Samples(Callback):
     """After a validation and after the test, shows what the task can make; a task that makes nothing shows nothing.
 
-    ``val/text`` of a language model, ``val/translations``, ``val/forecast``; ``test/...`` likewise. Drawing uses random
-    numbers of its own, so a run with samples is the run without them.
+    ``val/text`` of a language model, ``val/translations``, ``val/forecast``, ``val/reconstructions``, ``val/samples``;
+    ``test/...`` likewise. The latest pictures are also in the run directory, ``pictures/val_samples.png`` and so on.
+    Drawing uses random numbers of its own, so a run with samples is the run without them.
 
     Args:
         every_n_epochs: epochs from one showing to the next.
     """
+
+    NUM_PICTURES = 64
 
     def __init__(self, every_n_epochs: int = 1) -> None:
         self.every_n_epochs = every_n_epochs
@@ -34,14 +40,32 @@ class Samples(Callback):
         board: Any = getattr(trainer.logger, "experiment", None)
         if not hasattr(board, "add_text") or not trainer.is_global_zero:
             return
-        data = trainer.datamodule
+        for name, picture in self._pictures(task, trainer.datamodule).items():
+            board.add_image(f"{stage}/{name}", picture, trainer.global_step)
+            write_png(picture, Path(trainer.default_root_dir) / "pictures" / f"{stage}_{name}.png")
+        for name, text in _texts(task, trainer.datamodule).items():
+            board.add_text(f"{stage}/{name}", text, trainer.global_step)
+
+    def _pictures(self, task: Any, data: Any) -> dict[str, Tensor]:
+        """Each uint8 (3, H, W)."""
+        pictures = {}
         if getattr(task, "forecast", None) is not None:
-            board.add_image(f"{stage}/forecast", forecast_picture(*task.forecast), trainer.global_step)
-        elif getattr(task, "translations", None) is not None:
-            rows = [
-                (data.decode_source(source), data.decode(true), data.decode(predicted))
-                for source, true, predicted in zip(*task.translations, strict=True)
-            ]
-            board.add_text(f"{stage}/translations", table(("source", "true", "predicted"), rows), trainer.global_step)
-        elif hasattr(task, "generate"):
-            board.add_text(f"{stage}/text", verbatim(task.generate(data)), trainer.global_step)
+            pictures["forecast"] = forecast_picture(*task.forecast)
+        if getattr(task, "reconstructions", None) is not None:
+            pictures["reconstructions"] = side_by_side(*task.reconstructions)
+        if hasattr(task, "pictures") and getattr(data, "image_size", None):
+            pictures["samples"] = grid(task.pictures(self.NUM_PICTURES))
+        return pictures
+
+
+def _texts(task: Any, data: Any) -> dict[str, str]:
+    """Each in Markdown."""
+    if getattr(task, "translations", None) is not None:
+        rows = [
+            (data.decode_source(source), data.decode(true), data.decode(predicted))
+            for source, true, predicted in zip(*task.translations, strict=True)
+        ]
+        return {"translations": table(("source", "true", "predicted"), rows)}
+    if hasattr(task, "generate"):
+        return {"text": verbatim(task.generate(data))}
+    return {}
