@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from netyard import cli
@@ -22,6 +24,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "song": ["data=text", f"data.path={place / 'song.txt'}", *SMALL, "trainer.max_epochs=6"],
         "numbers": ["model=seq2seq_tiny", "data.size=300", "data.batch_size=32", "trainer.max_epochs=1"],
         "digits": ["model=mlp_tiny", "debug=smoke"],
+        "drawn": ["model=gan_tiny", "debug=smoke"],
+        "drawn_by_class": ["model=conditional_vae", "model.hidden_sizes=[16]", "debug=smoke"],
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["train.py"])
@@ -60,6 +64,33 @@ def test_a_translation_answers(runs, capsys) -> None:
     greedy = generated(capsys, f"run={runs['numbers']}", "prompt=40")
     assert set(greedy.split()) and not set(greedy) & set("0123456789")
     assert generated(capsys, f"run={runs['numbers']}", "prompt=40", "beam_size=3")
+
+
+def test_pictures_are_drawn_into_a_grid_a_folder_or_a_tensor(runs, capsys, tmp_path: Path) -> None:
+    where = f"run={runs['drawn']}"
+    said = generated(capsys, where)
+    assert f"64 picture(s) in {runs['drawn'] / 'pictures' / 'generated.png'}" in said
+    with Image.open(runs["drawn"] / "pictures" / "generated.png") as file:
+        assert file.width == file.height > 8 * 64
+    generated(capsys, where, "count=3", f"output={tmp_path / 'each'}")
+    assert sorted(path.name for path in (tmp_path / "each").iterdir()) == ["00000.png", "00001.png", "00002.png"]
+    drawn = []
+    for number, seed in enumerate((1, 1, 2)):
+        generated(capsys, where, "count=5", f"seed={seed}", f"output={tmp_path / f'{number}.pt'}")
+        drawn.append(torch.load(tmp_path / f"{number}.pt", weights_only=True))
+    assert drawn[0].shape == (5, 1, 8, 8) and 0 <= drawn[0].min() <= drawn[0].max() <= 1
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+
+
+def test_pictures_of_one_class(runs, capsys, tmp_path: Path) -> None:
+    where = f"run={runs['drawn_by_class']}"
+    drawn = []
+    for label in (3, 4):
+        generated(capsys, where, "count=2", f"class={label}", f"output={tmp_path / 'x.pt'}")
+        drawn.append(torch.load(tmp_path / "x.pt", weights_only=True))
+    assert not torch.equal(*drawn), "the same noise, told another class"
+    assert cli.main(["generate", where, "class=10"]) == 2
+    assert "10" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,11 @@ A language model goes on from a prompt (model=lstm data=python_source):
   seed=0           the same seed writes the same text
 A translation answers one sentence (model=seq2seq):
   prompt=TEXT      the sentence
-  beam_size=1      sentences kept alive in beam search; 1 is greedy"""
+  beam_size=1      sentences kept alive in beam search; 1 is greedy
+A VAE or a GAN draws (model=vae, model=gan); output=FILE.png, FILE.pt, or a folder:
+  count=64         pictures
+  class=3          of one class, if the net was told classes
+  seed=0           the same seed draws the same pictures"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -158,10 +162,7 @@ def generate(arguments: Sequence[str]) -> int:
     journal.start(None)
     from netyard import generating
 
-    made = generating.generate(run_dir, options)
-    print(made)
-    if output:
-        Path(output).write_text(f"{made}\n", encoding="utf-8")
+    print(generating.generate(run_dir, options, output))
     return 0
 
 

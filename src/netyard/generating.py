@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 import torch
 
 from netyard import checkpoint
 from netyard.build import build
+from netyard.callbacks.pictures import grid, write_png
 from netyard.errors import ConfigError
 from netyard.rundir import RunDir
 
 
-def generate(run_dir: RunDir, options: Mapping[str, str]) -> str:
+def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = None) -> str:
     """Let the best network of a run make something; the options are its task's own.
+
+    Returns the text it wrote, or where its pictures are. ``output`` is a file for the text; for pictures one PNG of
+    all, a folder for one of each, or a ``.pt`` file for a tensor (count, C, H, W) in [0, 1].
 
     Raises:
         ConfigError: the task makes nothing, or does not know an option.
@@ -24,16 +29,36 @@ def generate(run_dir: RunDir, options: Mapping[str, str]) -> str:
     recorded = checkpoint.read(run_dir.best)
     config, choices = checkpoint.made_of(recorded, run_dir.best)
     task = checkpoint.rebuild(recorded, run_dir.best)
+    if hasattr(task, "pictures"):
+        return _draw(task, options, Path(output) if output else run_dir.path / "pictures" / "generated.png")
     if not hasattr(task, "generate"):
         raise ConfigError(
             f"{run_dir.path} is a run of task={choices['task']}, which makes no samples;",
-            "a language model writes text, a translation answers;",
+            "a language model writes text, a translation answers, a VAE or a GAN draws;",
             "try a run of model=lstm data=python_source.",
         )
     data = build(config["data"])
     checkpoint.restore_data(data, recorded)
     torch.set_num_threads(1)  # a step of one sample gives a second thread nothing to do
-    return task.generate(data, **_typed(options, task.generate))
+    text = task.generate(data, **_typed(options, task.generate))
+    if output:
+        Path(output).write_text(f"{text}\n", encoding="utf-8")
+    return text
+
+
+def _draw(task: Any, options: Mapping[str, str], output: Path) -> str:
+    # A class is called a label in Python, where class is a word of the language.
+    named = {"label" if name == "class" else name: text for name, text in {"count": "64", **options}.items()}
+    pictures = task.pictures(**_typed(named, task.pictures))
+    if output.suffix == ".pt":
+        output.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(pictures.cpu(), output)
+    elif output.suffix == ".png":
+        write_png(grid(pictures), output)
+    else:
+        for number, picture in enumerate(pictures):
+            write_png(picture, output / f"{number:05}.png")
+    return f"{len(pictures)} picture(s) in {output}"
 
 
 def _typed(options: Mapping[str, str], function: Callable[..., Any]) -> dict[str, Any]:
