@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from netyard.layers.activations import activation_layer
 from netyard.layers.checks import check_dropout, check_sizes
+from netyard.layers.dense import dense_layers
 from netyard.layers.initialization import initialize_weights
 
 Size = tuple[int, int]
@@ -38,7 +39,7 @@ class DenseEncoder(nn.Module):
         check_sizes(input_shape=input_shape, latent_size=latent_size, hidden_sizes=hidden_sizes)
         check_dropout(dropout)
         sizes = [math.prod(input_shape), *hidden_sizes]
-        self.hidden = nn.Sequential(nn.Flatten(), *_dense(sizes, activation, batch_norm, dropout))
+        self.hidden = nn.Sequential(nn.Flatten(), *dense_layers(sizes, activation, batch_norm, dropout))
         self.head = nn.Linear(sizes[-1], latent_size)
         initialize_weights(self.hidden, weight_init, activation)
         initialize_weights(self.head, weight_init, "identity")
@@ -70,7 +71,7 @@ class DenseDecoder(nn.Module):
         check_sizes(latent_size=latent_size, output_shape=output_shape, hidden_sizes=hidden_sizes)
         check_dropout(dropout)
         sizes = [latent_size, *hidden_sizes]
-        self.hidden = nn.Sequential(*_dense(sizes, activation, batch_norm, dropout))
+        self.hidden = nn.Sequential(*dense_layers(sizes, activation, batch_norm, dropout))
         self.head = nn.Linear(sizes[-1], math.prod(output_shape))
         self.shape = nn.Unflatten(1, tuple(output_shape))
         initialize_weights(self.hidden, weight_init, activation)
@@ -165,19 +166,6 @@ def map_sizes(size: Sequence[int], num_blocks: int) -> list[Size]:
         height, width = sizes[-1]
         sizes.append(((height + 1) // 2, (width + 1) // 2) if min(height, width) >= 4 else (height, width))
     return sizes
-
-
-def _dense(sizes: Sequence[int], activation: str, batch_norm: bool, dropout: float) -> list[nn.Module]:
-    activation_layer(activation)  # refused by name even where there are no hidden layers
-    layers: list[nn.Module] = []
-    for size, hidden_size in pairwise(sizes):
-        layers.append(nn.Linear(size, hidden_size, bias=not batch_norm))  # batch norm brings its own shift
-        if batch_norm:
-            layers.append(nn.BatchNorm1d(hidden_size))
-        layers.append(activation_layer(activation))
-        if dropout:
-            layers.append(nn.Dropout(dropout))
-    return layers
 
 
 def _block(

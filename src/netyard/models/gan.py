@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netyard.layers.activations import activation_layer
 from netyard.layers.checks import check_dropout, check_sizes
+from netyard.layers.dense import dense_layers
 
 
 class GAN(nn.Module):
@@ -100,12 +99,4 @@ def beside(x: Tensor, y: Tensor | None, num_classes: int) -> Tensor:
 
 
 def _perceptron(sizes: Sequence[int], activation: str, batch_norm: bool = False, dropout: float = 0.0) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for size, next_size in pairwise(sizes[:-1]):
-        layers.append(nn.Linear(size, next_size, bias=not batch_norm))  # batch norm brings its own shift
-        if batch_norm:
-            layers.append(nn.BatchNorm1d(next_size))
-        layers.append(activation_layer(activation))
-        if dropout:
-            layers.append(nn.Dropout(dropout))
-    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
+    return nn.Sequential(*dense_layers(sizes[:-1], activation, batch_norm, dropout), nn.Linear(sizes[-2], sizes[-1]))

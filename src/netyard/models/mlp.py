@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from netyard.layers.activations import activation_layer
 from netyard.layers.checks import check_dropout, check_sizes
+from netyard.layers.dense import dense_layers
 from netyard.layers.initialization import initialize_weights
 
 
@@ -37,18 +37,9 @@ class MLP(nn.Module):
         super().__init__()
         check_sizes(input_shape=input_shape, num_outputs=num_outputs, hidden_sizes=hidden_sizes)
         check_dropout(dropout)
-        layers: list[nn.Module] = [nn.Flatten()]
-        size = math.prod(input_shape)
-        for hidden_size in hidden_sizes:
-            layers.append(nn.Linear(size, hidden_size, bias=not batch_norm))  # batch norm brings its own shift
-            if batch_norm:
-                layers.append(nn.BatchNorm1d(hidden_size))
-            layers.append(activation_layer(activation))
-            if dropout:
-                layers.append(nn.Dropout(dropout))
-            size = hidden_size
-        self.hidden = nn.Sequential(*layers)
-        self.head = nn.Linear(size, num_outputs)
+        sizes = [math.prod(input_shape), *hidden_sizes]
+        self.hidden = nn.Sequential(nn.Flatten(), *dense_layers(sizes, activation, batch_norm, dropout))
+        self.head = nn.Linear(sizes[-1], num_outputs)
         initialize_weights(self.hidden, weight_init, activation)
         initialize_weights(self.head, weight_init, "identity")
 

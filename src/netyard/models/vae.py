@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from torch.nn import functional as F
 
 from netyard.layers.activations import activation_layer
 from netyard.layers.checks import check_choice, check_sizes
+from netyard.layers.dense import dense_layers
 
 KINDS = ("dense", "convolutional")
 
@@ -101,11 +101,8 @@ class VAE(nn.Module):
 
 
 def dense(sizes: Sequence[int], num_outputs: int, activation: str) -> nn.Sequential:
-    """Linear layers from size to size with an activation after each, and a linear output."""
-    layers: list[nn.Module] = []
-    for size, next_size in pairwise(sizes):
-        layers += [nn.Linear(size, next_size), activation_layer(activation)]
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], num_outputs))
+    """Hidden layers from size to size, and a linear output."""
+    return nn.Sequential(*dense_layers(sizes, activation), nn.Linear(sizes[-1], num_outputs))
 
 
 def downwards(in_channels: int, channels: Sequence[int], activation: str) -> list[nn.Module]:

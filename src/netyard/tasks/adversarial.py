@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netyard.losses.adversarial import gradient_penalty, r1_penalty
-from netyard.optim import configure_optimizer
 from netyard.tasks.diffaug import differentiable_augment
 from netyard.tasks.frechet import Compared, frechet_distance
 from netyard.tasks.learner import Learner
@@ -206,17 +205,7 @@ class Adversarial(Learner):
         if self.average is not None and generator_moves:
             _follow(self.average, self.net.generator, self.ema_decay)
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        return configure_optimizer(
-            self.net,
-            self.optimizer,
-            self._schedule,
-            total_steps=self.trainer.estimated_stepping_batches,
-            monitor=self.monitor,
-            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
-        )
-
-    def _schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
+    def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
         """The run's schedule of both players; a schedule multiplies, so each keeps its own lr to start from."""
         if self.discriminator_lr is not None:
             theirs = set(self.net.discriminator.parameters())
@@ -226,7 +215,7 @@ class Adversarial(Learner):
                     members = [each for each in group["params"] if (each in theirs) == second]
                     groups += [{**group, "params": members, "lr": lr}] * bool(members)
             optimizer.param_groups[:] = groups
-        return self.scheduler(optimizer, total_steps)
+        return super().schedule(optimizer, total_steps)
 
     def _generator_moves(self) -> bool:
         """Whether the generator's turn is this step; the same for all batches of one step."""

@@ -65,11 +65,15 @@ class Learner(LightningModule):
     def on_test_epoch_end(self) -> None:
         self.log_means("test")
 
+    def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
+        """The run's learning rates; a task with several of them sets each before it begins."""
+        return self.scheduler(optimizer, total_steps)
+
     def configure_optimizers(self) -> dict[str, Any]:
         return configure_optimizer(
             self.net,
             self.optimizer,
-            self.scheduler,
+            self.schedule,
             total_steps=self.trainer.estimated_stepping_batches,
             monitor=self.monitor,
             epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,

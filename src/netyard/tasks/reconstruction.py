@@ -19,17 +19,11 @@ from netyard.tasks.corruption import check_noise, corrupt
 from netyard.tasks.learner import Learner
 from netyard.tasks.likeness import SSIM_WINDOW, psnr, ssim
 from netyard.tasks.probing import Reader
+from netyard.tasks.reconstructions import Reconstructions
 
 TABLE_EXTREMES = (-2.0, 2.0)  # salt and pepper of a standardised row, in standard deviations
 
 Batch = tuple[Tensor, Tensor]
-
-
-class Reconstructions(NamedTuple):
-    """Pictures in [0, 1] on the CPU: what the net was given, with its noise, and what it made of it."""
-
-    inputs: Tensor  # (K, C, H, W)
-    outputs: Tensor  # (K, C, H, W)
 
 
 class Codes(NamedTuple):

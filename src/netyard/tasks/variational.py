@@ -14,6 +14,7 @@ from netyard.losses.divergences import free_bits, kl_from_standard_normal
 from netyard.losses.likelihoods import Likelihood
 from netyard.tasks.latents import Latents, LatentUse, interpolation_codes, traversal_codes
 from netyard.tasks.learner import Learner
+from netyard.tasks.reconstructions import Reconstructions
 
 TRAINING, VALIDATION, TEST = range(3)
 
@@ -38,13 +39,6 @@ class Bound(NamedTuple):
     mean: Tensor  # (B, D)
     log_variance: Tensor  # (B, D)
     pixels: Tensor  # (B, *input_shape), what the likelihood is of
-
-
-class Reconstructions(NamedTuple):
-    """Pictures and what is left of them on the way through the code, in [0, 1], on the CPU."""
-
-    inputs: Tensor  # (K, C, H, W)
-    outputs: Tensor  # (K, C, H, W)
 
 
 class Variational(Learner):

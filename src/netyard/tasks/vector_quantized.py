@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from netyard.losses.probe import check_regression_loss
 from netyard.tasks.learner import Learner
+from netyard.tasks.reconstructions import Reconstructions
 
 
 class Discrete(Protocol):
@@ -24,13 +25,6 @@ class Discrete(Protocol):
         """``output`` (B, C, H, W), and ``quantized``: ``codes`` (B, *code_shape), ``commitment``, ``codebook``."""
 
     def decode(self, codes: Tensor) -> Tensor: ...
-
-
-class Reconstructions(NamedTuple):
-    """Pictures and what is left of them on the way through the code, in [0, 1], on the CPU."""
-
-    inputs: Tensor  # (K, C, H, W)
-    outputs: Tensor  # (K, C, H, W)
 
 
 class VectorQuantized(Learner):

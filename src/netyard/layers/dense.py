@@ -1,0 +1,30 @@
+"""Hidden layers of a multilayer perceptron, of an encoder or of a decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import nn
+
+from netyard.layers.activations import activation_layer
+
+
+def dense_layers(
+    sizes: Sequence[int], activation: str, batch_norm: bool = False, dropout: float = 0.0
+) -> list[nn.Module]:
+    """Linear, batch norm, activation and dropout from each size to the next.
+
+    Raises:
+        ValueError: no activation has that name.
+    """
+    activation_layer(activation)  # refused by name even where there is no layer
+    layers: list[nn.Module] = []
+    for size, hidden_size in pairwise(sizes):
+        layers.append(nn.Linear(size, hidden_size, bias=not batch_norm))  # batch norm brings its own shift
+        if batch_norm:
+            layers.append(nn.BatchNorm1d(hidden_size))
+        layers.append(activation_layer(activation))
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+    return layers
