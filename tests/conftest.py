@@ -69,6 +69,15 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     return run
 
 
+@pytest.fixture(autouse=True, scope="session")
+def a_data_folder_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What runs keep for each other, a classifier of digits for one, is the suite's, not its user's."""
+    place = tmp_path_factory.getbasetemp()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NETYARD_DATA", str((place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "data"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A test leaves no Hydra state, environment variable, thread count or random state to the next one."""

@@ -87,7 +87,7 @@ def test_every_loss_runs(train, name: str) -> None:
     if name in LIKELIHOODS | ADVERSARIAL:
         ran = train(f"loss={name}", f"model={'vae_tiny' if name in LIKELIHOODS else 'gan_tiny'}", *FAST)
         assert ran.code == 0, ran.err
-        wanted = "elbo" if name in LIKELIHOODS else "pixel_frechet_distance"
+        wanted = "elbo" if name in LIKELIHOODS else "frechet_distance"
         assert f"test/{wanted}" in ran.json("results.json")["metrics"]
         return
     data = "diabetes" if name in REGRESSION else "breast_cancer"

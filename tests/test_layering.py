@@ -34,9 +34,9 @@ MAY = {
         {"torch", "torchvision", "lightning", "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers"},
         {"errors"},
     ),
-    "scores": ({"torch", "filelock"}, {"errors"}),
+    "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors"}),
     "tasks": ({"torch", "lightning", "torchmetrics"}, {"losses", "optim"}),
-    "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL"}, {"errors"}),
+    "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL"}, {"errors", "scores"}),
 }
 
 

@@ -20,10 +20,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from netyard import __version__, checkpoint, journal, schema
+from netyard import __version__, checkpoint, journal, judging, schema
 from netyard.build import build, build_all
 from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
+from netyard.callbacks.scores import SampleScores
 from netyard.errors import ConfigError, Interrupted, PlatformError
 from netyard.rundir import RunDir
 from netyard.threads import one_input, set_threads
@@ -51,6 +52,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     logger = _logger(config, run_dir)
     callbacks = build_all(config["callbacks"])
     best = _equip(callbacks, run_dir, checkpoint.describe(config, choices))
+    _appoint(callbacks, config["data"])
     trainer = build(
         config["trainer"],
         callbacks=callbacks,
@@ -122,7 +124,8 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> d
     config = _with_facts(cfg, data, {})
     task = checkpoint.rebuild(recorded, run_dir.best)
     _require_fit(task, config["data"], run_dir)
-    trainer = build(config["trainer"], logger=False, callbacks=[], default_root_dir=str(run_dir.path))
+    scores = _appoint(build_all(config["callbacks"]), config["data"])
+    trainer = build(config["trainer"], logger=False, callbacks=scores, default_root_dir=str(run_dir.path))
     trainer.test(task, datamodule=data, verbose=False)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     _show(str(run_dir.path), {"metrics": metrics})
@@ -190,6 +193,15 @@ def _equip(callbacks: list[L.Callback], run_dir: RunDir, contents: dict[str, Any
         )
     best.directory, best.contents = run_dir.checkpoints, contents
     return best
+
+
+def _appoint(callbacks: list[L.Callback], data: Mapping[str, Any]) -> list[L.Callback]:
+    """Give those that score samples the network they ask for, where a run has it; returns them."""
+    scores = [each for each in callbacks if isinstance(each, SampleScores)]
+    for each in scores:
+        if each.features not in ("auto", "inception"):
+            each.network = judging.features_of(each.features, data)
+    return list(scores)
 
 
 def _logger(config: Mapping[str, Any], run_dir: RunDir) -> Logger | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
 from netyard import checkpoint
-from netyard.callbacks.checkpoint import _link
+from netyard.callbacks.checkpoint import BestAndLast, _link
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none", "trainer.max_epochs=5")
 
@@ -35,6 +38,15 @@ def test_best_is_the_epoch_that_the_curve_says(train, mode: str, choose):
     best, last = states(ran.path)
     assert (best["epoch"], last["epoch"]) == (objective["epoch"], 4)
     assert ran.json("results.json")["metrics"]["val/loss"] == objective["value"]
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_any_number_is_better_than_none(mode: str) -> None:
+    best, found = BestAndLast("val/score", mode), []
+    for epoch, value in enumerate([math.nan, 2.0, math.nan, 2.0]):
+        trainer: Any = SimpleNamespace(callback_metrics={"val/score": torch.tensor(value)}, current_epoch=epoch)
+        found.append(best._improves(trainer))
+    assert found == [True, True, False, False] and (best.best_value, best.best_epoch) == (2.0, 1)
 
 
 def test_best_is_left_alone_while_last_goes_on(train):

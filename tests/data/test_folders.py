@@ -106,6 +106,16 @@ def test_training_crops_by_key_and_evaluation_does_not(picture_folder: Path) -> 
     assert pictures[0] == pictures[1]  # the centre, the same in every epoch
 
 
+def test_the_content_of_a_folder_changes_with_its_files(picture_folder: Path) -> None:
+    data = folder(picture_folder)
+    before = data.split("test").content
+    assert [name for name, *_ in before["files"]] == [str(path) for path in data.split("test").paths]
+    assert data.split("test").content["files"] == before["files"]
+    path = data.split("test").paths[0]
+    path.write_bytes(path.read_bytes() + b" ")
+    assert data.split("test").content["files"] != before["files"]
+
+
 def test_refusals(tmp_path: Path, picture_folder: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere is not there; .*try data\.root=FOLDER"):
         folder(tmp_path / "nowhere").setup()

@@ -323,7 +323,7 @@ def test_data_that_do_not_fit_are_refused() -> None:
 
 @pytest.mark.parametrize(("label", "num_classes"), [(3, 3), (-1, 3), (0, None)])
 def test_a_label_that_is_none_is_refused(label: int, num_classes: int | None) -> None:
-    with pytest.raises(ValueError, match=rf"label is {label}; this VAE .*; (try label=0|leave label out)"):
+    with pytest.raises(ValueError, match=rf"label is {label}; this net .*; (try class=0|leave class out)"):
         task_of(net_of(num_classes)).pictures(2, label=label)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -98,9 +99,8 @@ class BestAndLast(Checkpoint):
                 f"task.monitor is {self.monitor}; validation logs {known}; set task.monitor to one of them."
             )
         value = metrics[self.monitor]
-        if self.best_value is not None and not (
-            value > self.best_value if self.mode == "max" else value < self.best_value
-        ):
+        best = self.best_value
+        if best is not None and not math.isnan(best) and not (value > best if self.mode == "max" else value < best):
             return False
         self.best_value, self.best_epoch = value, trainer.current_epoch
         self.best_metrics = {name: each for name, each in metrics.items() if name.startswith("val/")}

@@ -56,6 +56,12 @@ class FolderSplit:
     def num_bytes(self) -> int:
         return 0
 
+    @property
+    def content(self) -> dict[str, Any]:
+        stats = [path.stat() for path in self.paths]
+        files = [[str(path), each.st_size, each.st_mtime_ns] for path, each in zip(self.paths, stats, strict=True)]
+        return {"files": files, "y": self.y, "size": self.decoding.size, "crop_ratio": self.decoding.crop_ratio}
+
     def loader(self, order: Order, training: bool) -> WorkerLoader:
         files = PictureFiles(self.paths, self.y, self.decoding, training)
         return WorkerLoader(files, order, self.decoding.num_workers, self.decoding.seed)

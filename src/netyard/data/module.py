@@ -5,6 +5,7 @@ A data set adds ``read``. Its facts (number of classes, size, statistics) are fi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from netyard.data.augment import ImageAugmentation
+from netyard.data.keys import permutation
 from netyard.data.loaders import Batch, EvalOrder, Order, Shard, TensorLoader, TrainOrder, WorkerLoader
 from netyard.data.splits import TEST_SEED, holdout
 from netyard.data.tensors import Split, TensorSplit, check_finite, check_labels, moments
@@ -254,6 +256,19 @@ class DataModule(L.LightningDataModule):
             if needed < torch.cuda.mem_get_info(device)[0] / 4:
                 self._splits = {key: part.to(device) for key, part in self._splits.items()}
         return self._splits[name]
+
+    def pictures(
+        self, name: str, most: int | None = None, batch_size: int = 256, seed: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pictures of a part as they are, ((b, C, H, W) in [0, 1], y (b,)), the same on every device.
+
+        All of them or ``most``, chosen and ordered by the seed, whoever trains and whatever the loop does meanwhile.
+        """
+        split = self._placed(name)
+        chosen = split.take(permutation(len(split), seed)[:most])
+        order = EvalOrder(len(chosen), batch_size, device=chosen.device)
+        for x, y, _ in chosen.loader(order, training=False):
+            yield x.float().div_(self.max_value), y
 
     # The way of a batch on the device
 

@@ -6,6 +6,7 @@ import bisect
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,6 +53,10 @@ class Windows:
     @property
     def num_bytes(self) -> int:
         return self.series.nbytes
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return {"series": self.series, "window": self.window, "horizon": self.horizon}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

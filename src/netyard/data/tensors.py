@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -31,6 +31,11 @@ class Split(Protocol):
     @property
     def num_bytes(self) -> int:
         """What moving the split to a device would take there; 0 if it cannot be moved."""
+        ...
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Everything its samples depend on, as tensors and plain values: equal contents are equal samples."""
         ...
 
 
@@ -64,6 +69,10 @@ class TensorSplit:
     @property
     def num_bytes(self) -> int:
         return self.x.nbytes + self.y.nbytes
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return {"x": self.x, "y": self.y}
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:

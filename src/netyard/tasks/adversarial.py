@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,12 +15,12 @@ from torch.nn import functional as F
 
 from netyard.losses.adversarial import gradient_penalty, r1_penalty
 from netyard.tasks.diffaug import differentiable_augment
-from netyard.tasks.frechet import Compared, frechet_distance
+from netyard.tasks.labels import labels_to_draw
 from netyard.tasks.learner import Learner
 
-log = logging.getLogger(__name__)
-
 Batch = tuple[Tensor, Tensor]
+Judgement = tuple[Tensor, Tensor | None]
+"""Logits (B,) of being real, and class logits (B, num_classes) where the discriminator has any."""
 
 
 class Players(Protocol):
@@ -52,10 +51,10 @@ class Adversarial(Learner):
     accumulation, schedules and resuming are Lightning's own. Neither player's loss reaches the other's weights. A
     generator whose turn it is not has no gradient, and an optimizer leaves such parameters alone.
 
-    Logs in training ``loss``, ``discriminator_loss`` and ``generator_loss`` (their sum, and each without penalties),
-    and the shares that the discriminator judges rightly, ``discriminator_real`` and ``discriminator_generated``. In
-    validation and test ``pixel_frechet_distance``, between Gaussians fitted to as many generated and real pictures of
-    at most 16 x 16 pixels in [0, 1], and ``diversity``, the mean distance of two generated pictures over that of real.
+    Logs ``loss``, ``discriminator_loss`` and ``generator_loss`` (their sum, and each without penalties), and the shares
+    that the discriminator judges rightly, ``discriminator_real`` and ``discriminator_generated``: real pictures judged
+    worse in validation than in training tell of pictures learned by heart. How good the samples are no loss says, but
+    ``callbacks.scores``.
 
     Args:
         net: see ``Players``.
@@ -68,15 +67,12 @@ class Adversarial(Learner):
         weight_clip: the discriminator's weights are kept within this of 0; 0 does not (Arjovsky et al. 2017).
         ema_decay: of a moving average of the generator's weights, which makes the samples; 0 is without.
         diffaug: augment what the discriminator sees, see ``differentiable_augment``.
-        diversity_threshold: a lower diversity is warned of, once.
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
         ValueError: a net without the players, a loss without theirs, a setting out of range; labels that a conditional
             net cannot use.
     """
-
-    NUM_COMPARED = 256  # pictures whose distances from each other are measured
 
     pixel_mean: Tensor
     pixel_std: Tensor
@@ -95,8 +91,7 @@ class Adversarial(Learner):
         weight_clip: float = 0.0,
         ema_decay: float = 0.0,
         diffaug: bool = False,
-        diversity_threshold: float = 0.1,
-        monitor: str = "val/pixel_frechet_distance",
+        monitor: str = "val/frechet_distance",
         mode: str = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
@@ -113,14 +108,13 @@ class Adversarial(Learner):
         self.num_outputs = num_outputs
         self.discriminator_steps, self.discriminator_lr = discriminator_steps, discriminator_lr
         self.gradient_penalty, self.r1, self.weight_clip = gradient_penalty, r1, weight_clip
-        self.ema_decay, self.diffaug, self.diversity_threshold = ema_decay, diffaug, diversity_threshold
+        self.ema_decay, self.diffaug = ema_decay, diffaug
         channels = net.input_shape[0]
         self.register_buffer("pixel_mean", torch.zeros(channels, 1, 1))
         self.register_buffer("pixel_std", torch.ones(channels, 1, 1))
         self.average: nn.Module | None = None
         if ema_decay:
             self.average = copy.deepcopy(net.generator).requires_grad_(False)
-        self._warned = False
 
     # Training
 
@@ -140,29 +134,13 @@ class Adversarial(Learner):
         seen = self._seen(generated.detach(), random)
 
         judge = partial(self._judge, labels=labels)
-        on_real, classes = judge(self._seen(real, random))
-        on_generated, generated_classes = judge(seen)
-        discriminator_loss = self.loss.discriminator(on_real, on_generated)
-        if classes is not None and generated_classes is not None:
-            discriminator_loss = (
-                discriminator_loss + F.cross_entropy(classes, y) + F.cross_entropy(generated_classes, y)
-            )
-
+        on_real, on_generated = judge(self._seen(real, random)), judge(seen)
+        discriminator_loss = self._discriminator_loss(on_real, on_generated, y)
         if generator_moves:
             with _frozen(self.net.discriminator):
-                on_generated, generated_classes = judge(self._seen(generated, random))
-        generator_loss = self.loss.generator(on_generated)
-        if generated_classes is not None:
-            generator_loss = generator_loss + F.cross_entropy(generated_classes, y)
-
-        self.means.add(
-            len(x),
-            loss=discriminator_loss + generator_loss,
-            discriminator_loss=discriminator_loss,
-            generator_loss=generator_loss,
-            discriminator_real=(on_real > self.loss.boundary).float().mean(),
-            discriminator_generated=(on_generated <= self.loss.boundary).float().mean(),
-        )
+                on_generated = judge(self._seen(generated, random))
+        generator_loss = self._generator_loss(on_generated, y)
+        self._count(on_real, on_generated, discriminator_loss, generator_loss)
         if self.gradient_penalty:
             at = torch.rand(len(x), generator=random, device=self.device)
             slope = gradient_penalty(lambda between: judge(between)[0], real, generated, at)
@@ -223,73 +201,33 @@ class Adversarial(Learner):
 
     # Validation and test
 
-    def on_validation_start(self) -> None:
-        super().on_validation_start()
-        self._start_comparison()
-
-    def on_test_start(self) -> None:
-        super().on_test_start()
-        self._start_comparison()
-
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Of pictures that no step has seen, and of noise that is the same in every epoch."""
         x, y = batch
-        seed = batch_idx * self.trainer.world_size + self.global_rank
-        latents = self._latents(len(x), torch.Generator().manual_seed(seed))  # the same in every epoch
-        generated = self._generate(self._painter, latents, self._labels(y))
-        for compared, pictures in zip(self._compared, (self._signed(x), generated), strict=True):
-            compared.add((pictures + 1) / 2)
+        labels = self._labels(y)
+        noise = torch.Generator().manual_seed(batch_idx * self.trainer.world_size + self.global_rank)
+        generated = self._generate(self._painter, self._latents(len(x), noise), labels)
+        on_real, on_generated = self._judge(self._signed(x), labels), self._judge(generated, labels)
+        losses = self._discriminator_loss(on_real, on_generated, y), self._generator_loss(on_generated, y)
+        self._count(on_real, on_generated, *losses)
 
     test_step = validation_step
 
-    def on_validation_epoch_end(self) -> None:
-        self._log_comparison("val")
-        super().on_validation_epoch_end()
-
-    def on_test_epoch_end(self) -> None:
-        self._log_comparison("test")
-        super().on_test_epoch_end()
-
-    def _start_comparison(self) -> None:
-        self._compared = Compared(self.NUM_COMPARED), Compared(self.NUM_COMPARED)
-
-    def _log_comparison(self, stage: str) -> None:
-        def add_up(each: Tensor) -> Tensor:
-            return self.trainer.strategy.reduce(each.to(self.device), reduce_op="sum")
-
-        real, generated = self._compared
-        distance = frechet_distance(*real.gaussian.moments(add_up), *generated.gaussian.moments(add_up))
-        apart = add_up(torch.stack([real.mean_distance(), generated.mean_distance()])).cpu()
-        diversity = apart[1] / apart[0].clamp(min=1e-12)
-        self.log_dict(
-            {f"{stage}/pixel_frechet_distance": distance.float(), f"{stage}/diversity": diversity}, batch_size=1
-        )
-        if diversity < self.diversity_threshold and not self._warned:
-            self._warned = True
-            log.warning(
-                "the generated pictures differ %.2g times as much as real ones, less than task.diversity_threshold=%g: "
-                "the generator may have collapsed; try another seed, task.r1=1, or a smaller optimizer.lr.",
-                float(diversity),
-                self.diversity_threshold,
-            )
-
     # Pictures
 
-    def pictures(self, count: int, seed: int = 0, label: int | None = None) -> Tensor:
-        """Samples (count, C, H, W) in [0, 1] on the CPU, of one class, or of one class after another.
+    @property
+    def conditional(self) -> bool:
+        """Whether the net is told labels."""
+        return self.net.conditional
+
+    def pictures(self, count: int, seed: int = 0, label: int | Tensor | None = None) -> Tensor:
+        """Samples (count, C, H, W) in [0, 1] on the CPU: of one class, of labels (count,), or of all classes in turn.
 
         Raises:
             ValueError: a label that the net was not taught.
         """
-        labels = None
-        if self.net.conditional:
-            labels = torch.arange(count, device=self.device) % self.num_outputs
-        if label is not None:
-            if labels is None or not 0 <= label < self.num_outputs:
-                known = f"labels 0 to {self.num_outputs - 1}" if labels is not None else "no labels"
-                raise ValueError(
-                    f"label is {label}; the net was taught {known}; try another, or model=conditional_gan."
-                )
-            labels = torch.full_like(labels, label)
+        labels = labels_to_draw(count, label, self.num_outputs if self.net.conditional else None)
+        labels = labels if labels is None else labels.to(self.device)
         training = self._painter.training
         self._painter.eval()
         with torch.no_grad():
@@ -323,11 +261,31 @@ class Adversarial(Learner):
     def _generate(self, generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
         return generator(latents) if labels is None else generator(latents, labels)
 
-    def _judge(self, pictures: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Logits (B,) of being real, and class logits where the discriminator has any."""
+    def _judge(self, pictures: Tensor, labels: Tensor | None) -> Judgement:
         discriminator = self.net.discriminator
         output = discriminator(pictures) if labels is None else discriminator(pictures, labels)
         return output if isinstance(output, tuple) else (output, None)
+
+    def _discriminator_loss(self, on_real: Judgement, on_generated: Judgement, y: Tensor) -> Tensor:
+        loss = self.loss.discriminator(on_real[0], on_generated[0])
+        return loss + sum(F.cross_entropy(classes, y) for _, classes in (on_real, on_generated) if classes is not None)
+
+    def _generator_loss(self, on_generated: Judgement, y: Tensor) -> Tensor:
+        logits, classes = on_generated
+        loss = self.loss.generator(logits)
+        return loss if classes is None else loss + F.cross_entropy(classes, y)
+
+    def _count(
+        self, on_real: Judgement, on_generated: Judgement, discriminator_loss: Tensor, generator_loss: Tensor
+    ) -> None:
+        self.means.add(
+            len(on_real[0]),
+            loss=discriminator_loss + generator_loss,
+            discriminator_loss=discriminator_loss,
+            generator_loss=generator_loss,
+            discriminator_real=(on_real[0] > self.loss.boundary).float().mean(),
+            discriminator_generated=(on_generated[0] <= self.loss.boundary).float().mean(),
+        )
 
     def _labels(self, y: Tensor) -> Tensor | None:
         if not self.net.conditional:

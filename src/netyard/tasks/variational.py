@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from netyard.losses.divergences import free_bits, kl_from_standard_normal
 from netyard.losses.likelihoods import Likelihood
+from netyard.tasks.labels import labels_to_draw
 from netyard.tasks.latents import Latents, LatentUse, interpolation_codes, traversal_codes
 from netyard.tasks.learner import Learner
 from netyard.tasks.reconstructions import Reconstructions
@@ -174,9 +175,14 @@ class Variational(Learner):
 
     # Pictures
 
+    @property
+    def conditional(self) -> bool:
+        """Whether the net is told labels."""
+        return self.net.num_classes is not None
+
     @torch.no_grad()
-    def pictures(self, count: int, seed: int = 0, label: int | None = None) -> Tensor:
-        """Pictures (count, C, H, W) in [0, 1] from the prior; of one class, or of all in turn, if the net is told one.
+    def pictures(self, count: int, seed: int = 0, label: int | Tensor | None = None) -> Tensor:
+        """Pictures (count, C, H, W) in [0, 1] from the prior: of one class, of labels (count,), or of all in turn.
 
         Raises:
             ValueError: a label that the net does not know, or a net of tables.
@@ -203,18 +209,11 @@ class Variational(Learner):
         label = 0 if label is None and self.net.num_classes else label  # one class in all of them
         return self._drawn(z.flatten(0, 1), label).unflatten(0, z.shape[:2])
 
-    def _drawn(self, z: Tensor, label: int | None) -> Tensor:
-        num_classes = self.net.num_classes
+    def _drawn(self, z: Tensor, label: int | Tensor | None) -> Tensor:
         if len(self.net.input_shape) != 3:
             raise ValueError("this VAE makes rows of a table; pictures come from one of pictures; try data=digits.")
-        if label is not None and not (num_classes and 0 <= label < num_classes):
-            raise ValueError(
-                f"label is {label}; this VAE "
-                + (f"knows 0 to {num_classes - 1}; try label=0." if num_classes else "is told none; leave label out.")
-            )
-        y = None
-        if num_classes:
-            y = (torch.arange(len(z)) % num_classes if label is None else torch.full((len(z),), label)).to(self.device)
+        y = labels_to_draw(len(z), label, self.net.num_classes)
+        y = y if y is None else y.to(self.device)
         return self.loss.mean(self.net.decode(z.to(self.device), y)).float().clamp(0, 1).cpu()
 
     # The bound

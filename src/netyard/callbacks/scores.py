@@ -1,0 +1,188 @@
+"""How good samples are: what a task draws, beside the real pictures, in the features of a classifier."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+
+from netyard.scores.cache import cached, fingerprint
+from netyard.scores.classifier import BATCH_SIZE, SmallClassifier, accuracy, teach
+from netyard.scores.diversity import diversity
+from netyard.scores.frechet import frechet_distance
+from netyard.scores.inception import Inception
+from netyard.scores.kernel import kernel_distance
+from netyard.scores.manifold import manifold_scores
+
+log = logging.getLogger(__name__)
+
+SEEDS = {"val": 1_000_000, "test": 2_000_000}  # none that a person would type
+
+
+class SampleScores(Callback):
+    """Compares a task's ``pictures`` with the real ones of the validation or test part; other tasks are left alone.
+
+    Logs ``frechet_distance`` and ``diversity``, and after a test ``kernel_distance``, ``precision``, ``recall``,
+    ``density`` and ``coverage`` too (see ``netyard.scores``). The real part is taken whole, up to ``num_test_samples``,
+    and its features are kept in the cache; a conditional net is told the real labels. Samples come from seeds of their
+    own, the same in every epoch, so neither the run nor a resumed one depends on them. Distances are comparable only
+    with the same features and numbers of samples.
+
+    Args:
+        features: ``auto``, a small classifier, trained once on the training part and kept in the cache; ``inception``;
+            or the directory of a run that classifies such pictures.
+        num_val_samples, num_test_samples: drawn for a validation and for the test.
+        diversity_threshold: a lower diversity is warned of, once, when it was higher before or at the test.
+        cache: the folder for classifiers and features of real pictures.
+        network: pictures (B, C, H, W) in [0, 1] -> features (B, D), where they are a run's; set by the run.
+
+    Raises:
+        DataError, PlatformError: see ``Inception``.
+    """
+
+    def __init__(
+        self,
+        features: str = "auto",
+        num_val_samples: int = 1024,
+        num_test_samples: int = 10_000,
+        diversity_threshold: float = 0.1,
+        cache: str = "~/.cache/netyard/scores",
+        network: nn.Module | None = None,
+    ) -> None:
+        self.features = features
+        self.network: Any = network
+        self.num_samples = {"val": num_val_samples, "test": num_test_samples}
+        self.diversity_threshold = diversity_threshold
+        self.cache = Path(cache).expanduser()
+        self._real: dict[str, tuple[Tensor, Tensor]] = {}
+        self._were_diverse = self._warned = False
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._prepare(trainer, pl_module)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._prepare(trainer, pl_module)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.network is not None and not trainer.sanity_checking:
+            self._score(trainer, pl_module, "val")
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.network is not None:
+            self._score(trainer, pl_module, "test")
+
+    # The network
+
+    def _prepare(self, trainer: Trainer, task: LightningModule) -> None:
+        """Have a network for the features before the first batch, if there is anything to score."""
+        data: Any = trainer.datamodule
+        if not hasattr(task, "pictures") or not getattr(data, "image_size", None):
+            self.network = None
+            return
+        if self.network is None and self.features == "auto":
+            if not data.num_classes:
+                log.warning("samples are not scored: the data have no classes; try callbacks.scores.features=RUN_DIR.")
+                return
+            self.network = self._classifier(data, task.device)
+        elif self.network is None:
+            self.network = Inception(self.cache.parent / "inception")
+        self.network.to(task.device).eval()
+
+    def _classifier(self, data: Any, device: torch.device) -> nn.Module:
+        """The small classifier of a data set: from the cache, or taught now, by one process for all."""
+        train = data.split("train")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # not the run's: its classifier is every run's
+            net = SmallClassifier(data.channels, data.num_classes)
+
+        def learn() -> dict[str, Tensor]:
+            log.info("teaching a small classifier of these pictures, once, in whose features samples are scored")
+            teach(
+                net.to(device), lambda epoch: _on(device, data.pictures("train", None, BATCH_SIZE, epoch)), len(train)
+            )
+            score = accuracy(net, _on(device, data.pictures("val")))
+            log.info("it tells %.1f %% of the validation part", 100 * score)
+            return net.state_dict()
+
+        key = fingerprint(classifier=1, classes=data.num_classes, channels=data.channels, **train.content)
+        net.load_state_dict(cached(self.cache, key, learn))
+        return net
+
+    # The scores
+
+    def _score(self, trainer: Trainer, task: Any, stage: str) -> None:
+        real, labels = self._real_features(trainer.datamodule, task.device, stage)
+        generated = self._generated_features(trainer, task, labels, stage)
+        real = real.to(generated.device)
+        if not generated.isfinite().all():  # the loss will say so, and ends the run
+            task.log(f"{stage}/frechet_distance", torch.nan)
+            return
+        different = diversity(real, generated)
+        scores = {"frechet_distance": frechet_distance(real, generated), "diversity": different}
+        if stage == "test":
+            scores |= _detailed_scores(real, generated)
+        task.log_dict({f"{stage}/{name}": value.float() for name, value in scores.items()}, batch_size=1)
+        self._watch(float(different), stage)
+
+    def _watch(self, different: float, stage: str) -> None:
+        """Say once that samples have become alike; a generator that has just begun to learn is left in peace."""
+        if different >= self.diversity_threshold:
+            self._were_diverse = True
+        elif (self._were_diverse or stage == "test") and not self._warned:
+            self._warned = True
+            log.warning(
+                "the samples differ %.2g times as much as real pictures, less than "
+                "callbacks.scores.diversity_threshold=%g: they may have collapsed; "
+                "try another seed, a smaller optimizer.lr, more epochs, or, for a GAN, task.r1=1.",
+                different,
+                self.diversity_threshold,
+            )
+
+    @torch.no_grad()
+    def _real_features(self, data: Any, device: torch.device, stage: str) -> tuple[Tensor, Tensor]:
+        """Features (N, D) and labels (N,) of the real part, computed once for all runs with these data."""
+        if stage not in self._real:
+            most = self.num_samples["test"]
+
+            def compute() -> dict[str, Tensor]:
+                parts = [(self.network(x), y) for x, y in _on(device, data.pictures(stage, most))]
+                features, labels = (torch.cat(part) for part in zip(*parts, strict=True))
+                return {"features": features.float(), "labels": labels}
+
+            key = fingerprint(network=dict(self.network.state_dict()), most=most, **data.split(stage).content)
+            kept = cached(self.cache, key, compute)
+            self._real[stage] = kept["features"], kept["labels"]
+        return self._real[stage]
+
+    @torch.no_grad()
+    def _generated_features(self, trainer: Trainer, task: Any, labels: Tensor, stage: str) -> Tensor:
+        """Features (M, D) of samples, drawn in equal shares by all devices."""
+        share = -(-self.num_samples[stage] // trainer.world_size)
+        first = trainer.global_rank * share
+        parts = []
+        for start in range(first, first + share, 256):
+            places = torch.arange(start, min(start + 256, first + share))
+            told = {"label": labels[places % len(labels)]} if getattr(task, "conditional", False) else {}
+            drawn = task.pictures(len(places), seed=SEEDS[stage] + start, **told)
+            parts.append(self.network(drawn.to(task.device)).float())
+        features = torch.cat(parts)
+        return features if trainer.world_size == 1 else task.all_gather(features).flatten(0, 1)
+
+
+def _on(device: torch.device, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    return ((x.to(device), y.to(device)) for x, y in batches)
+
+
+def _detailed_scores(real: Tensor, generated: Tensor) -> dict[str, Tensor]:
+    """The scores that take seconds, of sets of one size."""
+    most = min(len(real), len(generated), 5000)
+    real, generated = real[:most], generated[:most]
+    scores = {"kernel_distance": kernel_distance(real, generated).mean}
+    if most > 5:
+        scores |= manifold_scores(real, generated)._asdict()
+    return scores
