@@ -123,6 +123,14 @@ def test_what_a_code_holds_is_drawn_as_bars_and_as_rows_of_pictures(tmp_path: Pa
             assert torch.equal(pil_to_tensor(file), picture)
 
 
+def test_a_task_may_have_nothing_to_go_between_yet() -> None:
+    """An autoencoder has no codes before its test."""
+    board, place = Board(), trainer(None)
+    place.logger.experiment, place.datamodule.input_shape = board, [1, 8, 8]
+    Samples().on_validation_end(place, SimpleNamespace(interpolation=lambda: None))
+    assert not board.shown
+
+
 @pytest.mark.parametrize("input_shape", [None, [4], [8, 8]])
 def test_samples_that_are_no_pictures_are_not_drawn(input_shape: list[int] | None) -> None:
     """An autoencoder of a table or of sequences has none."""

@@ -69,8 +69,8 @@ def _pictures(task: Any, data: Any) -> dict[str, Tensor]:
         if hasattr(task, "pictures"):
             pictures["samples"] = grid(task.pictures(NUM_PICTURES))
         for name in ("traversal", "interpolation"):
-            if hasattr(task, name):
-                pictures[name] = rows(getattr(task, name)())
+            if hasattr(task, name) and (strips := getattr(task, name)()) is not None:
+                pictures[name] = rows(strips)
     return pictures
 
 
