@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from netyard.callbacks.figures import ACCENT, PAPER, confusion_matrix, draw, mistaken_images, scatter
+from netyard.callbacks.drawing import ACCENT, PAPER
+from netyard.callbacks.figures import confusion_matrix, draw, mistaken_images, scatter
 
 
 def images(path) -> dict[str, Image.Image]:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from netyard.callbacks.figures import ACCENT, INK, PAPER
-from netyard.callbacks.forecasts import SOFT, _ticks, forecast_picture
+from netyard.callbacks.drawing import ACCENT, INK, PAPER, SOFT, ticks
+from netyard.callbacks.forecasts import forecast_picture
 
 LEGEND = 36  # rows that the legend takes, whose lines have the curves' colours
 
@@ -87,4 +87,4 @@ def test_a_forecast_that_is_no_number_is_left_out():
     ],
 )
 def test_ticks_are_round_numbers(low: float, high: float, most: int, wanted: list[float]):
-    assert _ticks(low, high, most) == pytest.approx(wanted)
+    assert ticks(low, high, most) == pytest.approx(wanted)

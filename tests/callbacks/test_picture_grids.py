@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from netyard.callbacks.pictures import GAP, PAPER, grid, rows, side_by_side, write_png
+from netyard.callbacks.pictures import BETWEEN_PAIRS, GAP, PAPER, grid, rows, side_by_side, sprite, write_png
 
 
 def shades(*shape: int) -> Tensor:
@@ -70,10 +70,17 @@ def test_an_output_lies_under_its_input():
     inputs, outputs = torch.full((3, 1, 2, 2), 0.2), torch.full((3, 1, 2, 2), 0.6)
     outputs[2] = 0.0
     page = side_by_side(inputs, outputs, columns=2, scale=1)
-    pair = 2 + 1 + 2 + GAP
-    assert page.shape == (3, 2 * pair + GAP, 2 * (2 + GAP) + GAP)
-    assert page[0, :, GAP].tolist() == [255, 255, 51, 51, 255, 153, 153, 255, 255, 51, 51, 255, 0, 0, 255, 255]
+    pair = 2 + 1 + 2
+    assert page.shape == (3, GAP + pair + BETWEEN_PAIRS + pair + GAP, 2 * (2 + GAP) + GAP)
+    paper = [255] * GAP, [255] * BETWEEN_PAIRS
+    assert page[0, :, GAP].tolist() == [*paper[0], 51, 51, 255, 153, 153, *paper[1], 51, 51, 255, 0, 0, *paper[0]]
     assert (page[:, GAP + pair :, 2 * GAP + 2 :] == PAPER).all()
+
+
+@pytest.mark.parametrize(("count", "columns", "lines"), [(1, 2, 1), (8, 4, 2), (32, 8, 4)])
+def test_pairs_fill_about_a_square(count: int, columns: int, lines: int):
+    page = side_by_side(*torch.rand(2, count, 1, 8, 8), scale=1)
+    assert page.shape == (3, lines * (17 + BETWEEN_PAIRS) - BETWEEN_PAIRS + 2 * GAP, min(columns, count) * 10 + GAP)
 
 
 def test_a_grey_output_may_stand_under_a_colour_input():
@@ -85,6 +92,37 @@ def test_rows_stay_rows():
     page = rows(pictures, scale=1)
     assert page.shape == (3, 2 * (8 + GAP) + GAP, 5 * (8 + GAP) + GAP)
     assert torch.equal(page, grid(pictures.flatten(0, 1), columns=5, scale=1))
+
+
+def test_a_sprite_is_square_and_each_picture_is_where_its_number_says():
+    pictures = shades(7, 3, 2, 2)
+    sheet, side = sprite(pictures, side=4)
+    assert side == 4 and sheet.shape == (3, 12, 12) and sheet.dtype == torch.uint8
+    for index, picture in enumerate(pictures):
+        top, left = index // 3 * 4, index % 3 * 4
+        assert torch.equal(sheet[:, top : top + 4 : 2, left : left + 4 : 2], picture)
+    assert (sheet[:, 8:, 4:] == 0).all()  # where there are no more
+
+
+@pytest.mark.parametrize("count", [1, 2, 1000])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 12, 8), (2, 8, 12), (4, 100, 20), (3, 1, 200)])
+def test_any_pictures_make_a_sprite(count: int, shape: tuple[int, int, int]):
+    sheet, side = sprite(torch.rand(count, *shape))
+    columns = -(-(count**0.5) // 1)
+    assert 32 < side <= 64 and sheet.shape == (3, columns * side, columns * side)
+
+
+def test_a_sprite_is_never_larger_than_a_graphics_card_can_take():
+    sheet, side = sprite(torch.zeros(200**2, 1, 2, 2))
+    assert side == 40 and sheet.shape[1:] == (8000, 8000)
+
+
+def test_what_is_not_square_or_too_large_is_padded_and_made_smaller():
+    high = torch.ones(1, 1, 8, 4)
+    assert sprite(high, side=8)[0][0].eq(255).nonzero()[:, 1].unique().tolist() == [2, 3, 4, 5]
+    large = torch.tensor([[0.0, 1.0], [1.0, 1.0]]).repeat_interleave(64, 0).repeat_interleave(64, 1)
+    assert sprite(large[None, None], side=2)[0][0].tolist() == [[0, 255], [255, 255]]
+    assert torch.equal(sprite(large[None, None])[0], sprite((large * 255).byte()[None, None])[0])
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -109,6 +147,8 @@ def test_what_is_no_set_of_pictures_is_refused():
     pair = torch.rand(2, 1, 8, 8)
     with pytest.raises(ValueError, match=r"shape \(0, 1, 8, 8\); they must be \(N, C, H, W\), one or more; try"):
         grid(pair[:0])
+    with pytest.raises(ValueError, match=r"shape \(0, 1, 8, 8\); they must be \(N, C, H, W\), one or more; try"):
+        sprite(pair[:0])
     with pytest.raises(ValueError, match=r"shape \(8, 8\); they must be .*; try pictures\[None\]"):
         grid(pair[0, 0])
     with pytest.raises(ValueError, match=r"columns is 0; it must be .*; try columns=8"):

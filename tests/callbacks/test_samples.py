@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torchvision.transforms.functional import pil_to_tensor
 
 from netyard.callbacks.figures import mistaken_texts
@@ -39,8 +40,10 @@ class Words:
     decode_source = decode
 
 
-def trainer(board: Any, epoch: int = 0, rank_zero: bool = True, place: Path = Path()) -> Any:
+def trainer(board: Any, epoch: int = 0, rank_zero: bool = True, place: Path = Path(), **more: Any) -> Any:
+    given = {"max_epochs": -1, "check_val_every_n_epoch": 1, **more}
     return SimpleNamespace(
+        **given,
         default_root_dir=str(place),
         logger=SimpleNamespace(experiment=board),
         datamodule=Words(),
@@ -92,7 +95,7 @@ def test_reconstructions_and_samples_are_pictures(tmp_path: Path) -> None:
 
     task = SimpleNamespace(reconstructions=(torch.zeros(4, 1, 8, 8), torch.ones(4, 1, 8, 8)), pictures=pictures)
     place = trainer(board, place=tmp_path)
-    place.datamodule.image_size = 8
+    place.datamodule.input_shape = [1, 8, 8]
     Samples().on_test_end(place, task)
     assert [tag for tag, _, _ in board.shown] == ["test/reconstructions", "test/samples"]
     assert asked == [64]
@@ -101,19 +104,69 @@ def test_reconstructions_and_samples_are_pictures(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"test_reconstructions.png", "test_samples.png"}
 
 
-def test_samples_that_are_no_pictures_are_not_drawn() -> None:
-    """An autoencoder of a table has none."""
+def test_what_a_code_holds_is_drawn_as_bars_and_as_rows_of_pictures(tmp_path: Path) -> None:
     board = Board()
-    Samples().on_validation_end(trainer(board), SimpleNamespace(reconstructions=None, pictures=lambda count: 1 / 0))
+    task = SimpleNamespace(
+        latent_use=SimpleNamespace(kl=torch.tensor([0.1, 2.0]), active=torch.tensor([False, True])),
+        traversal=lambda: torch.linspace(0, 1, 6).reshape(2, 3, 1, 1, 1).expand(-1, -1, -1, 8, 8),
+        interpolation=lambda: torch.zeros(4, 9, 1, 8, 8),
+    )
+    place = trainer(board, place=tmp_path)
+    place.datamodule.input_shape = [1, 8, 8]
+    Samples().on_validation_end(place, task)
+    shown = {tag: picture for tag, picture, _ in board.shown}
+    assert list(shown) == ["val/latent_kl", "val/traversal", "val/interpolation"]
+    assert shown["val/traversal"].shape == (3, 2 * 66 + 2, 3 * 66 + 2)
+    assert shown["val/traversal"][0, 10, [10, 76, 142]].tolist() == [0, 51, 102]  # a row is a dimension
+    for tag, picture in shown.items():
+        with Image.open(tmp_path / "pictures" / f"{tag.replace('/', '_')}.png") as file:
+            assert torch.equal(pil_to_tensor(file), picture)
+
+
+def test_a_task_may_have_nothing_to_go_between_yet() -> None:
+    """An autoencoder has no codes before its test."""
+    board, place = Board(), trainer(None)
+    place.logger.experiment, place.datamodule.input_shape = board, [1, 8, 8]
+    Samples().on_validation_end(place, SimpleNamespace(interpolation=lambda: None))
     assert not board.shown
 
 
-@pytest.mark.parametrize(("every", "shown"), [(1, 4), (2, 2), (3, 1)])
-def test_every_so_many_epochs(every: int, shown: int) -> None:
-    board, samples = Board(), Samples(every)
-    for epoch in range(4):
-        samples.on_validation_end(trainer(board, epoch), WRITER)
-    assert len(board.shown) == shown
+@pytest.mark.parametrize("input_shape", [None, [4], [8, 8]])
+def test_samples_that_are_no_pictures_are_not_drawn(input_shape: list[int] | None) -> None:
+    """An autoencoder of a table or of sequences has none."""
+    board, place = Board(), trainer(None)
+    place.logger.experiment, place.datamodule.input_shape = board, input_shape
+    makes = dict.fromkeys(("pictures", "traversal", "interpolation"), lambda *_: 1 / 0)
+    Samples().on_validation_end(place, SimpleNamespace(reconstructions=None, latent_use=None, **makes))
+    assert not board.shown
+
+
+def showings(samples: Samples, epochs: int, max_epochs: int, check: int = 1) -> list[int]:
+    """After which of the epochs, counted from 1, something is shown."""
+    shown = []
+    for epoch in range(check - 1, epochs, check):
+        board = Board()
+        samples.on_validation_end(
+            trainer(board, epoch, max_epochs=max_epochs, check_val_every_n_epoch=check),
+            WRITER,
+        )
+        shown += [epoch + 1] * len(board.shown)
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("every", "check", "shown"),
+    [(1, 1, [1, 2, 3, 4, 5, 6]), (2, 1, [2, 4, 6]), (4, 1, [4]), (2, 3, [3, 6]), (4, 3, [6]), (1, 4, [4])],
+)
+def test_every_so_many_epochs_or_at_the_next_validation(every: int, check: int, shown: list[int]) -> None:
+    assert showings(Samples(every), 6, 6, check) == shown
+
+
+@pytest.mark.parametrize("check", [1, 5])
+def test_a_long_run_shows_ten_times_and_a_short_or_endless_one_always(check: int) -> None:
+    assert showings(Samples(), 5, 5, check) == list(range(check, 6, check))
+    assert showings(Samples(), 200, 200, check) == list(range(20, 201, 20))
+    assert showings(Samples(), 40, -1, check) == list(range(check, 41, check))
 
 
 def test_nothing_is_shown_without_a_dashboard_by_another_rank_or_by_a_task_that_makes_nothing() -> None:
@@ -122,6 +175,32 @@ def test_nothing_is_shown_without_a_dashboard_by_another_rank_or_by_a_task_that_
     Samples().on_validation_end(trainer(None), WRITER)
     Samples().on_validation_end(trainer(board), SimpleNamespace())
     assert not board.shown
+
+
+@pytest.mark.parametrize("model", ["vae_tiny", "conditional_vae"])
+def test_a_vae_is_drawn_after_each_validation_and_learns_no_different(train, tmp_path: Path, model: str) -> None:
+    run = (f"model={model}", "data=digits", "trainer=cpu", "trainer.max_epochs=3")
+    seen, unseen = train(*run), train(*run, "callbacks.samples=null", path=tmp_path / "unseen")
+    assert seen.code == unseen.code == 0, seen.err + unseen.err
+    assert (seen.path / "metrics.csv").read_bytes() == (unseen.path / "metrics.csv").read_bytes()
+    metrics = (ran.json("results.json")["metrics"] for ran in (seen, unseen))
+    assert next(metrics) == next(metrics)
+    assert not (unseen.path / "pictures").exists()
+
+    drawn = {"reconstructions", "samples", "latent_kl", "traversal", "interpolation"}
+    files = {f"{stage}_{name}.png" for stage in ("val", "test") for name in drawn}
+    assert {path.name for path in (seen.path / "pictures").iterdir()} == files
+    events = EventAccumulator(str(seen.path))
+    events.Reload()
+    assert set(events.Tags()["images"]) == {name.removesuffix(".png").replace("_", "/", 1) for name in files}
+    assert len({image.step for image in events.Images("val/traversal")}) == 3
+
+
+@pytest.mark.parametrize("data", ["digits_rows", "diabetes"])
+def test_a_code_of_no_pictures_is_trained_without_any(train, data: str) -> None:
+    ran = train("model=autoencoder_tiny", f"data={data}", "trainer=cpu", "trainer.max_epochs=1")
+    assert ran.code == 0, ran.err
+    assert not (ran.path / "pictures").exists()
 
 
 def test_verbatim_and_table_are_markdown() -> None:

@@ -13,9 +13,8 @@ from torch.nn import functional as F
 from torchvision.transforms.functional import pil_to_tensor
 from torchvision.utils import make_grid
 
+from netyard.callbacks.drawing import ACCENT, INK, PAPER
 from netyard.callbacks.markdown import table
-
-INK, PAPER, ACCENT = (32, 33, 36), (255, 255, 255), (26, 95, 180)
 
 
 class Figures(Callback):

@@ -10,10 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
-from netyard.callbacks.figures import ACCENT, INK, PAPER
+from netyard.callbacks.drawing import ACCENT, FAINT, INK, PAPER, SHARPNESS, SOFT, ticks
 
-FAINT, SOFT = (225, 226, 230), (150, 152, 158)
-_SHARPNESS = 2  # drawn so many times as large, and reduced: Pillow's lines have no soft edges of their own
 _PAST_SHOWN = 8  # times the horizon
 
 
@@ -36,26 +34,26 @@ def forecast_picture(
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
     first, last = 1 - len(known), len(futures[0]) - 1
 
-    canvas = Image.new("RGB", (_SHARPNESS * width, _SHARPNESS * height), PAPER)
-    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=12 * _SHARPNESS)
-    values = _ticks(low, high, 5)
+    canvas = Image.new("RGB", (SHARPNESS * width, SHARPNESS * height), PAPER)
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=12 * SHARPNESS)
+    values = ticks(low, high, 5)
     labels = [f"{value:.10g}" for value in values]
-    left = 16 + max(font.getlength(label) for label in labels) / _SHARPNESS
+    left = 16 + max(font.getlength(label) for label in labels) / SHARPNESS
     right, top, bottom = width - 20, 40, height - 44
 
     def place(step: float, value: float) -> tuple[float, float]:
         across = left + (step - first) / max(last - first, 1) * (right - left)
         up = bottom - (value - low) / (high - low) * (bottom - top)
-        return across * _SHARPNESS, up * _SHARPNESS
+        return across * SHARPNESS, up * SHARPNESS
 
     for value, label in zip(values, labels, strict=True):
-        pen.line((*place(first, value), *place(last, value)), FAINT, _SHARPNESS)
-        pen.text((place(first, value)[0] - 8 * _SHARPNESS, place(first, value)[1]), label, INK, font, anchor="rm")
-    for step in _ticks(first, last, 10):
+        pen.line((*place(first, value), *place(last, value)), FAINT, SHARPNESS)
+        pen.text((place(first, value)[0] - 8 * SHARPNESS, place(first, value)[1]), label, INK, font, anchor="rm")
+    for step in ticks(first, last, 10):
         if step == round(step):
-            pen.text((place(step, low)[0], (bottom + 8) * _SHARPNESS), f"{step:.0f}", INK, font, anchor="ma")
-    pen.text(((left + right) / 2 * _SHARPNESS, (height - 6) * _SHARPNESS), "steps from now", INK, font, anchor="mb")
-    pen.line((*place(0, low), *place(0, high)), SOFT, _SHARPNESS)
+            pen.text((place(step, low)[0], (bottom + 8) * SHARPNESS), f"{step:.0f}", INK, font, anchor="ma")
+    pen.text(((left + right) / 2 * SHARPNESS, (height - 6) * SHARPNESS), "steps from now", INK, font, anchor="mb")
+    pen.line((*place(0, low), *place(0, high)), SOFT, SHARPNESS)
 
     _curve(pen, [place(first + index, value) for index, value in enumerate(known)], INK)
     for future, colour in zip(futures, colours, strict=True):
@@ -63,29 +61,19 @@ def forecast_picture(
 
     across = left
     for name, colour in zip(reversed(names), reversed(colours), strict=True):
-        pen.line([(each * _SHARPNESS, 20 * _SHARPNESS) for each in (across, across + 20)], colour, 2 * _SHARPNESS)
-        pen.text(((across + 26) * _SHARPNESS, 20 * _SHARPNESS), name, INK, font, anchor="lm")
-        across += 26 + font.getlength(name) / _SHARPNESS + 24
-    return pil_to_tensor(canvas.reduce(_SHARPNESS))
+        pen.line([(each * SHARPNESS, 20 * SHARPNESS) for each in (across, across + 20)], colour, 2 * SHARPNESS)
+        pen.text(((across + 26) * SHARPNESS, 20 * SHARPNESS), name, INK, font, anchor="lm")
+        across += 26 + font.getlength(name) / SHARPNESS + 24
+    return pil_to_tensor(canvas.reduce(SHARPNESS))
 
 
 def _curve(pen: ImageDraw.ImageDraw, points: list[tuple[float, float]], colour: tuple[int, int, int]) -> None:
     """Points joined, where they are finite; a dot on each where there is room for dots."""
-    radius = 2.5 * _SHARPNESS
+    radius = 2.5 * SHARPNESS
     roomy = len(points) < 2 or points[1][0] - points[0][0] > 4 * radius
     for before, after in pairwise(points):
         if math.isfinite(before[1]) and math.isfinite(after[1]):
-            pen.line((*before, *after), colour, 2 * _SHARPNESS, joint="curve")
+            pen.line((*before, *after), colour, 2 * SHARPNESS, joint="curve")
     for across, up in points if roomy else []:
         if math.isfinite(up):
             pen.ellipse((across - radius, up - radius, across + radius, up + radius), fill=colour)
-
-
-def _ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers from low to high, at most ``most`` of them: multiples of 1, 2 or 5 times a power of ten."""
-    power = 10 ** math.floor(math.log10((high - low) / most))
-    for step in (power * factor for factor in (1, 2, 5, 10, 20)):
-        multiples = range(math.ceil(low / step), math.floor(high / step) + 1)
-        if len(multiples) <= most:
-            break
-    return [multiple * step for multiple in multiples]

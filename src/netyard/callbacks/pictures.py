@@ -17,8 +17,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 GAP = 2
+BETWEEN_PAIRS = 8  # so that an output is nearer to its input than to the next
 PAPER = 255
 VISIBLE = 64  # pixels: a picture is enlarged to about this side
+LARGEST = 8192
 
 
 def grid(pictures: Tensor, columns: int | None = None, scale: int | None = None) -> Tensor:
@@ -43,7 +45,9 @@ def side_by_side(inputs: Tensor, outputs: Tensor, columns: int | None = None, sc
         )
     above, below = _tiles(inputs, scale), _tiles(outputs, scale)
     line = torch.full_like(above[:, :, :1], PAPER)
-    return _in_columns(torch.cat([above, line, below], dim=2), columns)
+    if columns is None:
+        columns = math.ceil(math.sqrt(2 * len(above)))  # a pair is twice as high as wide
+    return _in_columns(torch.cat([above, line, below], dim=2), columns, BETWEEN_PAIRS)
 
 
 def rows(pictures: Tensor, scale: int | None = None) -> Tensor:
@@ -58,6 +62,32 @@ def rows(pictures: Tensor, scale: int | None = None) -> Tensor:
             "try pictures.unflatten(0, (R, K))."
         )
     return _in_columns(_tiles(pictures.flatten(0, 1), scale), columns=pictures.shape[1])
+
+
+def sprite(pictures: Tensor, side: int = VISIBLE) -> tuple[Tensor, int]:
+    """Pictures (N, C, H, W)  ->  one that is square, uint8 (3, S, S), row by row, and the side of each in it.
+
+    Each is square too, padded in black, enlarged to about ``side`` or made smaller. The sheet is at most 8,192 pixels
+    wide, which is as much as a graphics card must take.
+
+    Raises:
+        ValueError: see ``grid``.
+    """
+    columns = math.ceil(math.sqrt(len(pictures)))
+    side = max(min(side, LARGEST // max(columns, 1)), 1)
+    longest = max(pictures.shape[-2:])
+    if pictures.ndim == 4 and longest > side:
+        size = [max(length * side // longest, 1) for length in pictures.shape[2:]]
+        shades = pictures.float() / 255 if pictures.dtype == torch.uint8 else pictures
+        pictures = F.interpolate(shades, size, mode="area")
+    tiles = _tiles(pictures, scale=max(side // max(pictures.shape[-2:]), 1))
+    height, width = tiles.shape[2:]
+    side = max(height, width)
+    left, top = (side - width) // 2, (side - height) // 2
+    tiles = F.pad(tiles, (left, side - width - left, top, side - height - top))
+    empty = tiles.new_zeros(columns**2 - len(tiles), *tiles.shape[1:])
+    sheet = torch.cat([tiles, empty]).unflatten(0, (columns, columns))
+    return sheet.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2), side
 
 
 def write_png(picture: Tensor, path: str | Path) -> None:
@@ -100,7 +130,7 @@ def _tiles(pictures: Tensor, scale: int | None) -> Tensor:
     return shades.repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
 
 
-def _in_columns(tiles: Tensor, columns: int | None) -> Tensor:
+def _in_columns(tiles: Tensor, columns: int | None, between_rows: int = GAP) -> Tensor:
     """Tiles (N, 3, h, w), row by row, with paper between and around them  ->  (3, H', W')."""
     count = len(tiles)
     if columns is None:
@@ -109,7 +139,7 @@ def _in_columns(tiles: Tensor, columns: int | None) -> Tensor:
         raise ValueError(f"columns is {columns}; it must be a whole number of at least 1; try columns=8.")
     columns = min(columns, count)
     missing = -count % columns
-    tiles = F.pad(tiles, (0, GAP, 0, GAP), value=PAPER)
+    tiles = F.pad(tiles, (0, GAP, between_rows, 0), value=PAPER)
     tiles = torch.cat([tiles, torch.full_like(tiles[:1], PAPER).expand(missing, -1, -1, -1)])
     page = tiles.unflatten(0, (-1, columns)).permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
-    return F.pad(page, (GAP, 0, GAP, 0), value=PAPER)
+    return F.pad(page[:, between_rows:], (GAP, 0, GAP, GAP), value=PAPER)

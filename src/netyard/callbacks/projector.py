@@ -1,0 +1,70 @@
+"""The codes of a test as a map: points in TensorBoard's projector, each with its class and its picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from netyard.callbacks.pictures import sprite, write_png
+
+FOLDER = "projector"
+NAME = "test/codes"
+
+
+class Projector(Callback):
+    """After a test, writes the codes that the task has kept; a task without codes gets no map.
+
+    ``projector/tensors.tsv``, ``metadata.tsv`` and ``sprite.png``, beside the event files, and what leads the projector
+    to them. A TensorBoard that has read the run before finds the map when another run begins, or when it is started
+    again.
+    """
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        logger: Any = trainer.logger
+        codes = getattr(pl_module, "codes", None)
+        if codes is None or not trainer.is_global_zero or not hasattr(getattr(logger, "experiment", None), "add_image"):
+            return
+        names = getattr(trainer.datamodule, "class_names", None)
+        labels = [str(names[label]) if names else str(label) for label in codes.labels.tolist()]
+        write_map(Path(logger.log_dir), codes.codes, labels, codes.pictures)
+
+
+# Not SummaryWriter.add_embedding: its folder is 00230/test%2fcodes, a new one for each step, and it refuses pictures
+# that are higher than wide or have other than 1 or 3 channels.
+def write_map(directory: Path, codes: Tensor, labels: Sequence[str], pictures: Tensor | None = None) -> None:
+    """Codes (N, D), a label each and perhaps pictures (N, C, H, W) in [0, 1], as files that the projector reads."""
+    folder = directory / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "tensors.tsv", ("\t".join(f"{value:.7g}" for value in code) for code in codes.float().tolist()))
+    # A tab would begin another column, and an empty line be left out.
+    _write(folder / "metadata.tsv", (" ".join(label.split()) or "?" for label in labels))
+    lines = [
+        f'  tensor_name: "{NAME}"',
+        f'  tensor_path: "{FOLDER}/tensors.tsv"',
+        f'  metadata_path: "{FOLDER}/metadata.tsv"',
+    ]
+    if pictures is not None:
+        sheet, side = sprite(pictures)
+        write_png(sheet, folder / "sprite.png")
+        lines += [
+            "  sprite {",
+            f'    image_path: "{FOLDER}/sprite.png"',
+            *[f"    single_image_dim: {side}"] * 2,
+            "  }",
+        ]
+    _write(directory / "projector_config.pbtxt", ("embeddings {", *lines, "}"))
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    """A file of these lines, whole at every moment."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
