@@ -15,6 +15,14 @@ from torch import Tensor, nn
 from netyard.callbacks.scores import SampleScores
 from netyard.data.fake import FakeImages
 
+FACTS: dict[str, Any] = {
+    "num_classes": 4,
+    "channels": 1,
+    "image_size": 8,
+    "input_shape": [1, 8, 8],
+    "mean": [0.5],
+    "std": [0.29],
+}
 SCORES = {"frechet_distance", "diversity", "kernel_distance", "precision", "recall", "density", "coverage"}
 
 
@@ -46,8 +54,7 @@ class Painter(nn.Module):
 
 @pytest.fixture(scope="module")
 def data() -> FakeImages:
-    facts = {"num_classes": 4, "channels": 1, "image_size": 8, "mean": [0.5], "std": [0.29], "size": 512}
-    return FakeImages(**facts, input_shape=[1, 8, 8], batch_size=32, seed=0)
+    return FakeImages(**FACTS, size=512)
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +120,7 @@ def test_the_classifier_is_taught_once_for_all_runs(data, tmp_path: Path, caplog
         assert len(list(tmp_path.glob("*.pt"))) == 2, "its weights, and the features of the test part"
         assert scored(Painter(real(data, "train")), data, tmp_path) == first
         assert caplog.text.count("teaching a small classifier") == 1
-        other = FakeImages(num_classes=4, channels=1, image_size=8, mean=[0.5], std=[0.29], size=256, seed=0)
-        scored(Painter(real(data, "train")), other, tmp_path)
+        scored(Painter(real(data, "train")), FakeImages(**FACTS, size=256), tmp_path)
         assert caplog.text.count("teaching a small classifier") == 2, "other pictures, another classifier"
 
 
@@ -153,7 +159,7 @@ def test_a_network_of_the_users_own_is_taken(data: FakeImages, tmp_path: Path) -
 
 @pytest.mark.parametrize("kind", ["draws nothing", "no pictures", "no classes"])
 def test_what_cannot_be_scored_is_left_alone(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    data = SimpleNamespace(image_size=None if kind == "no pictures" else 8, num_classes=None)
+    data = SimpleNamespace(input_shape=[8, 8] if kind == "no pictures" else [1, 8, 8], num_classes=None)
     painter: Any = Painter(torch.rand(2, 1, 8, 8)) if kind != "draws nothing" else SimpleNamespace(logged={})
     with caplog.at_level(logging.WARNING, "netyard"):
         scored(painter, data, tmp_path)

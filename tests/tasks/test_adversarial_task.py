@@ -257,6 +257,21 @@ def test_pictures_are_drawn_by_a_seed_of_their_own() -> None:
             labelless.pictures(1, label=label)
 
 
+@pytest.mark.parametrize("conditional", [False, True])
+def test_an_interpolation_goes_from_one_sample_to_another_of_its_class(conditional: bool) -> None:
+    task = task_of(dense(conditional=conditional))
+    strips = task.interpolation(rows=4, columns=5, seed=3)
+    assert strips.shape == (4, 5, 2, 8, 8) and torch.equal(strips, task.interpolation(rows=4, columns=5, seed=3))
+    ends = torch.randn(2, 4, 1, 4, generator=torch.Generator().manual_seed(3))
+    told = (torch.arange(4) % 3,) if conditional else ()
+    task.net.generator.eval()
+    for column, z in ((0, ends[0]), (4, ends[1])):
+        made = (task.net.generator(z[:, 0], *told) + 1) / 2
+        torch.testing.assert_close(strips[:, column], made.detach(), rtol=1e-4, atol=1e-5)
+    if conditional:
+        assert not torch.equal(task.interpolation(rows=2, label=0), task.interpolation(rows=2, label=1))
+
+
 def test_validation_leaves_training_as_it_is() -> None:
     runs = []
     for batches in (0, 2):

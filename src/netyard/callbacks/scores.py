@@ -81,7 +81,7 @@ class SampleScores(Callback):
     def _prepare(self, trainer: Trainer, task: LightningModule) -> None:
         """Have a network for the features before the first batch, if there is anything to score."""
         data: Any = trainer.datamodule
-        if not hasattr(task, "pictures") or not getattr(data, "image_size", None):
+        if not hasattr(task, "pictures") or len(getattr(data, "input_shape", None) or ()) != 3:  # tables and sequences
             self.network = None
             return
         if self.network is None and self.features == "auto":

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from netyard.losses.adversarial import gradient_penalty, r1_penalty
 from netyard.tasks.diffaug import differentiable_augment
 from netyard.tasks.labels import labels_to_draw
+from netyard.tasks.latents import interpolation_codes
 from netyard.tasks.learner import Learner
 
 Batch = tuple[Tensor, Tensor]
@@ -226,15 +227,28 @@ class Adversarial(Learner):
         Raises:
             ValueError: a label that the net was not taught.
         """
-        labels = labels_to_draw(count, label, self.num_outputs if self.net.conditional else None)
-        labels = labels if labels is None else labels.to(self.device)
+        labels = labels_to_draw(count, label, self._told_classes)
+        return self._drawn(self._latents(count, torch.Generator().manual_seed(seed)), labels)
+
+    def interpolation(self, rows: int = 4, columns: int = 9, seed: int = 0, label: int | None = None) -> Tensor:
+        """From one latent to another in each row: (rows, columns, C, H, W) in [0, 1]; one class in a row."""
+        z = interpolation_codes(self.net.latent_size, rows, columns, seed).to(self.device)
+        labels = labels_to_draw(rows, label, self._told_classes)
+        told = None if labels is None else labels.repeat_interleave(columns)
+        return self._drawn(z.flatten(0, 1), told).unflatten(0, (rows, columns))
+
+    @torch.no_grad()
+    def _drawn(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """(N, latent_size), labels (N,) -> (N, C, H, W) in [0, 1] on the CPU."""
         training = self._painter.training
         self._painter.eval()
-        with torch.no_grad():
-            latents = self._latents(count, torch.Generator().manual_seed(seed))
-            made = (self._generate(self._painter, latents, labels) + 1) / 2
+        made = self._generate(self._painter, latents, None if labels is None else labels.to(self.device))
         self._painter.train(training)
-        return made.float().cpu().clamp(0, 1)
+        return ((made + 1) / 2).float().cpu().clamp(0, 1)
+
+    @property
+    def _told_classes(self) -> int | None:
+        return self.num_outputs if self.net.conditional else None
 
     def forward(self, x: Tensor) -> Tensor:
         """The discriminator's logits (B,) of pictures as the data have them, taken for the first class."""

@@ -12,3 +12,11 @@ class Reconstructions(NamedTuple):
 
     inputs: Tensor  # (K, C, H, W)
     outputs: Tensor  # (K, C, H, W)
+
+
+class Codes(NamedTuple):
+    """The codes of a test on the CPU, for a map of them."""
+
+    codes: Tensor  # (N, latent_size)
+    labels: Tensor  # (N,)
+    pictures: Tensor | None  # (N, C, H, W) in [0, 1]

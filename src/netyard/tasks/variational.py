@@ -15,7 +15,7 @@ from netyard.losses.likelihoods import Likelihood
 from netyard.tasks.labels import labels_to_draw
 from netyard.tasks.latents import Latents, LatentUse, interpolation_codes, traversal_codes
 from netyard.tasks.learner import Learner
-from netyard.tasks.reconstructions import Reconstructions
+from netyard.tasks.reconstructions import Codes, Reconstructions
 
 TRAINING, VALIDATION, TEST = range(3)
 
@@ -51,7 +51,8 @@ class Variational(Learner):
 
     Logs ``loss``, and whatever it was made of: ``reconstruction`` and ``kl``, and their negative sum ``elbo``; of a
     discrete likelihood ``bits_per_dimension`` too. Validation and test add ``active_units`` and keep ``latent_use``
-    and ``reconstructions``; a test adds ``nll``, a tighter bound by importance weighting (Burda et al. 2016).
+    and ``reconstructions``; a test adds ``nll``, a tighter bound by importance weighting (Burda et al. 2016), and keeps
+    ``codes``, the posteriors' means, of data with classes.
 
     Args:
         net: see ``Autoencoder``.
@@ -67,7 +68,7 @@ class Variational(Learner):
             pixels asked of a table.
     """
 
-    NUM_RECONSTRUCTIONS = 32
+    NUM_RECONSTRUCTIONS, NUM_CODES = 32, 1_000
     pixel_mean: Tensor
     pixel_std: Tensor
     loss: Likelihood
@@ -97,6 +98,8 @@ class Variational(Learner):
         self.latents = Latents()
         self.latent_use: LatentUse | None = None
         self.reconstructions: Reconstructions | None = None
+        self.codes: Codes | None = None
+        self._tested: list[tuple[Tensor, Tensor, Tensor]] = []
         self._warmup_steps = 0.0
 
     def setup(self, stage: str) -> None:
@@ -113,10 +116,10 @@ class Variational(Learner):
             )
 
     def on_fit_start(self) -> None:
-        for buffer, value in zip(
-            (self.pixel_mean, self.pixel_std), self.trainer.datamodule.pixel_statistics(), strict=True
-        ):
-            buffer.copy_(value)
+        if len(self.net.input_shape) == 3:  # what is read as a sequence, or a table, stays as it is
+            mean, std = self.trainer.datamodule.pixel_statistics()
+            self.pixel_mean.copy_(mean)
+            self.pixel_std.copy_(std)
         steps = self.trainer.estimated_stepping_batches
         if self.kl_warmup and not math.isfinite(steps):
             raise ValueError(
@@ -154,15 +157,22 @@ class Variational(Learner):
     def on_test_start(self) -> None:
         super().on_test_start()
         self.latents = Latents()
+        self.codes, self._tested = None, []
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         noise = self._noise(TEST, batch_idx)
         bound = self._bound(batch, noise)
         self._count(bound, self.beta, nll=-self._log_evidence(bound, batch[1], noise).mean())
         self._keep(bound, batch, batch_idx)
+        room = self.NUM_CODES - sum(len(labels) for _, labels, _ in self._tested)
+        if room > 0 and getattr(self.trainer.datamodule, "num_classes", None):
+            self._tested.append((bound.mean[:room].cpu(), batch[1][:room].cpu(), bound.pixels[:room].cpu()))
 
     def on_test_epoch_end(self) -> None:
         super().on_test_epoch_end()
+        if self._tested:
+            codes, labels, pixels = (torch.cat(part) for part in zip(*self._tested, strict=True))
+            self.codes = Codes(codes, labels, pixels if pixels.ndim == 4 else None)
         self._log_use("test")
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
@@ -194,20 +204,23 @@ class Variational(Learner):
     def traversal(self, rows: int = 8, columns: int = 9, span: float = 3.0, label: int | None = None) -> Tensor:
         """Along one dimension of the code in each row, from -span to span: (rows, columns, C, H, W) in [0, 1].
 
+        A conditional net is told one class in all rows, the first unless told another.
         After a validation or test those that hold most come first; there are no more rows than dimensions.
         """
         size = self.net.latent_size
         order = torch.arange(size) if self.latent_use is None else self.latent_use.kl.argsort(descending=True).cpu()
+        label = 0 if label is None and self.conditional else label
         return self._strips(traversal_codes(order, min(rows, size), columns, span), label)
 
     @torch.no_grad()
     def interpolation(self, rows: int = 4, columns: int = 9, seed: int = 0, label: int | None = None) -> Tensor:
-        """From one code of the prior to another in each row: (rows, columns, C, H, W) in [0, 1]."""
+        """From one code of the prior to another in each row: (rows, columns, C, H, W) in [0, 1]; one class in a row."""
         return self._strips(interpolation_codes(self.net.latent_size, rows, columns, seed), label)
 
     def _strips(self, z: Tensor, label: int | None) -> Tensor:
-        label = 0 if label is None and self.net.num_classes else label  # one class in all of them
-        return self._drawn(z.flatten(0, 1), label).unflatten(0, z.shape[:2])
+        labels = labels_to_draw(len(z), label, self.net.num_classes)
+        told = None if labels is None else labels.repeat_interleave(z.shape[1])
+        return self._drawn(z.flatten(0, 1), told).unflatten(0, z.shape[:2])
 
     def _drawn(self, z: Tensor, label: int | Tensor | None) -> Tensor:
         if len(self.net.input_shape) != 3:
