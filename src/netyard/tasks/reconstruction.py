@@ -40,7 +40,7 @@ class Reconstruction(Learner):
     Logs ``loss``, of reconstruction alone, so that autoencoders with different penalties compare; ``mse``; of pictures
     ``psnr`` in dB, of the mean squared error of pictures in [0, 1]. Validation and test add ``ssim`` (Wang et al. 2004)
     and, if there is noise, ``psnr_noisy`` and ``ssim_noisy`` of the corrupted input itself. The noise there is the same
-    in every epoch and draws from a generator of its own. The penalties are logged without their weights.
+    in every epoch; that of training is a function of seed, epoch and batch. The penalties are logged without weights.
 
     After the test, of data with classes: ``knn_accuracy`` and ``linear_accuracy``, what can be read from the codes, and
     the same of a PCA of their size, ``knn_accuracy_pca`` and ``linear_accuracy_pca``; all fitted on training codes.
@@ -126,7 +126,8 @@ class Reconstruction(Learner):
         x = self._normal(batch)
         if not len(x):  # a loss of nothing, and not no loss: the other devices wait for a gradient
             return torch.stack([parameter.sum() for parameter in self.net.parameters()]).sum() * 0.0
-        given = self._corrupted(x).detach().requires_grad_(self.contraction > 0)
+        noise = self.random_at(self.current_epoch, batch_idx)
+        given = self._corrupted(x, noise).detach().requires_grad_(self.contraction > 0)
         codes = self.net.encode(given)
         output = self.net.decode(codes)
         loss, metrics = self._compare(output, x)
@@ -175,7 +176,7 @@ class Reconstruction(Learner):
         x, y = batch
         return x if self.anomaly_class is None else x[y != self.anomaly_class]
 
-    def _corrupted(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def _corrupted(self, x: Tensor, generator: torch.Generator) -> Tensor:
         low, high = (0.0, 1.0) if self.are_pictures else TABLE_EXTREMES
         if self.noise == "none":
             return x
