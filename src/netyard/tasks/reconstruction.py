@@ -267,6 +267,11 @@ class Reconstruction(Learner):
         """Reconstruction errors (B,): the larger, the less an input is like those of training."""
         return self.reconstruction_error(batch if isinstance(batch, Tensor) else batch[0])
 
+    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+        """What a table says of each sample, by column: its error, which is its score of being an anomaly too."""
+        errors = self.predict_step(x, 0).tolist()
+        return {"reconstruction_error": errors} | ({} if self.anomaly_class is None else {"anomaly_score": errors})
+
     def reconstruction_error(self, x: Tensor) -> Tensor:
         """The mean squared error of each sample, without noise: (B, *input_shape) -> (B,)."""
         return (self(x) - x).float().square().flatten(1).mean(dim=1)
