@@ -19,6 +19,8 @@ from sklearn.metrics import roc_auc_score
 from netyard import checkpoint, cli
 from netyard.build import build
 from netyard.callbacks.pictures import write_png
+from netyard.data.inputs import Framing, pictures
+from netyard.errors import ConfigError
 
 QUICK = ("trainer.max_epochs=1", "logger=none")
 
@@ -191,7 +193,6 @@ def test_when_all_are_damaged_nothing_is_written(runs, capsys, tmp_path: Path) -
 
 def test_memory_holds_one_batch(runs) -> None:
     """Pictures are looked for as they are wanted."""
-    from netyard.data.inputs import Framing, pictures
 
     def paths():
         for _ in range(7):
@@ -200,6 +201,11 @@ def test_memory_holds_one_batch(runs) -> None:
 
     batches = pictures(paths(), Framing(16, 3), batch_size=3).batches
     assert [len(next(batches).names) for _ in range(2)] == [3, 3]
+
+
+def test_pictures_of_other_channels_than_files_have_are_refused() -> None:
+    with pytest.raises(ConfigError, match="pictures of 2 channels; a picture file has 1"):
+        Framing(8, 2)
 
 
 def test_a_file_name_of_any_bytes_is_written_as_it_is(runs, predict, tmp_path: Path) -> None:
@@ -264,6 +270,15 @@ def test_a_table_that_a_package_carries_names_its_columns_too(predict, tmp_path:
     assert {"probability_setosa", "probability_versicolor", "probability_virginica"} < set(rows[0])
     assert len(rows) == 150
     assert all(any(close([row], [other]) for other in rows) for row in without(tested, "label"))
+
+
+def test_a_checkpoint_that_kept_no_columns_measures_its_own_data_again(runs, predict, monkeypatch, tmp_path) -> None:
+    iris = load_iris()
+    (tmp_path / "iris.csv").write_text(f"{','.join(iris.feature_names)}\n5.1,3.5,1.4,0.2\n")
+    rows = predict("iris", tmp_path / "iris.csv")
+    monkeypatch.setattr(checkpoint, "restore_data", lambda *_: None)
+    (again,) = predict("iris", tmp_path / "iris.csv")
+    assert close([again], rows)
 
 
 def test_texts_are_lines_or_a_column(predict, tmp_path: Path) -> None:
@@ -332,6 +347,7 @@ def test_a_variational_autoencoder_says_how_far_off_it_draws(runs, predict) -> N
     [
         ("digits", ["inptu=FILES", "output=out.csv"], 2, ["no option 'inptu'", "did you mean 'input'", "--help"]),
         ("digits", ["photos", "output=out.csv"], 2, ["no option 'photos'", "run, input, output"]),
+        ("", ["output=out.csv"], 2, ["run was not given", "type run=PATH"]),
         ("digits", [], 2, ["output was not given", "type output=FILE.csv"]),
         ("digits", ["input=", "output=out.csv"], 2, ["input was not given", "type input=PATH"]),
         ("digits", ["output=out.png"], 2, ["output is out.png", "ends in .csv", "try output=out.csv"]),
