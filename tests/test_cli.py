@@ -36,6 +36,9 @@ sys.exit(code)
         "main(['list'])",
         "main(['list', 'models', 'resnet*'])",
         "main(['evaluate', '--help'])",
+        "main(['predict', '--help'])",
+        "main(['predict', 'run=nowhere', 'inptu=photos', 'output=out.csv'])",
+        "main(['predict', 'run=nowhere', 'output=nowhere/out.csv'])",
     ],
 )
 def test_the_door_answers_without_torch(call: str, tmp_path: Path) -> None:

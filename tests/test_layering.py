@@ -14,6 +14,7 @@ TORCH_FREE = {
     "cli",
     "errors",
     "explain",
+    "files",
     "journal",
     "listing",
     "rundir",

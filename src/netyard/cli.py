@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from netyard import catalog, journal, listing, schema
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, SweepError
 from netyard.explain import did_you_mean, explain
+from netyard.files import require_table
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 
 HELP = """\
@@ -33,6 +34,7 @@ One experiment: a network, trained on data, tested, written down.
   python train.py -m model=mlp,lenet5 seed=0,1,2     a sweep over the product
   python train.py resume=RUN_DIR                     go on where a run stopped
   netyard evaluate run=RUN_DIR                       test its best checkpoint again
+  netyard predict run=RUN_DIR input=PATH output=FILE.csv    what it says of your own files
   netyard generate run=RUN_DIR prompt=TEXT           let it write
   netyard list models 'resnet*'                      what can be chosen
 
@@ -66,6 +68,24 @@ A VAE or a GAN draws (model=vae, model=gan); output=FILE.png, FILE.pt, or a fold
   class=3          of one class, if the net was told classes
   seed=0           the same seed draws the same pictures"""
 
+PREDICT_HELP = """\
+netyard predict run=RUN_DIR [input=PATH] output=FILE.csv
+
+  input=PATH       what to predict; left out: the test part of the run's own data, with what is true in column 2
+  output=FILE.csv  a row for each input: its file, or its row's number from 0, then what the task says
+A network of pictures reads a picture, a folder with all below it, or a pattern ('photos/*.png' in quotes): the central
+square, at the run's size, in its greys or colours. White stays white: digits, which train so, are white on black.
+A file that cannot be read is named and left out.
+A network of a table reads a CSV file that has the columns of training, by name; others are passed over.
+A network of texts reads the lines of a file, or of a .csv file the column of texts; one of a series, a series' end.
+  classification   prediction, probability, and probability_CLASS of each class
+  regression       prediction, in the target's unit; prediction_1, prediction_2, ... of several
+  forecasting      step_1, step_2, ...: the steps after the end
+  reconstruction   reconstruction_error, the mean square of what was lost: the larger, the less like training;
+                   of a run with task.anomaly_class the same number is the anomaly_score
+  variational      negative_elbo, in nats, and reconstruction_error, of pixels in [0, 1]; both are larger the less
+                   an input is like those of training; of vector_quantized the latter alone"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``netyard COMMAND ...``; returns the exit code."""
@@ -73,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands: dict[str, Callable[[list[str]], int]] = {
         "train": train,
         "evaluate": evaluate,
+        "predict": predict,
         "generate": generate,
         "list": listing.show,
     }
@@ -148,6 +169,42 @@ def evaluate(arguments: Sequence[str]) -> int:
     _overlay(cfg, choices, [text for text in arguments if not text.startswith("run=")])
     schema.check(cfg, choices)
     run.evaluate(cfg, recorded, run_dir)
+    return 0
+
+
+def predict(arguments: Sequence[str]) -> int:
+    """Say of files of your own what a trained network says: run=RUN_DIR input=PATH output=FILE.csv."""
+    if not arguments or {"-h", "--help"} & {*arguments}:
+        print(PREDICT_HELP)
+        return 0 if arguments else ConfigError.exit_code
+    options, known = dict(text.partition("=")[::2] for text in arguments), ("run", "input", "output")
+    for name in options:
+        if name not in known:
+            raise ConfigError(
+                f"there is no option '{name}';",
+                did_you_mean(name, known) or f"options are {', '.join(known)};",
+                "netyard predict --help explains them.",
+            )
+    for name, text in {"run": "", "output": "", **options}.items():
+        if not text:
+            raise ConfigError(
+                f"{name} was not given;",
+                "a prediction wants a run and a table to write; without input it is of the run's own test part;",
+                f"type {name}={'FILE.csv' if name == 'output' else 'PATH'}.",
+            )
+    run_dir, where, output = RunDir(options["run"]), options.get("input"), Path(options["output"]).expanduser()
+    require_table(output)
+    if where and output.resolve() == Path(where).expanduser().resolve():
+        raise ConfigError(
+            f"input and output are the same file, {output};",
+            "what is written would take the place of what is read;",
+            f"try output={output.with_name('predictions.csv')}.",
+        )
+    run_dir.require()
+    journal.start(None)
+    from netyard import predicting
+
+    print(predicting.predict(run_dir, where, output))
     return 0
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from netyard.errors import CheckpointError, PlatformError
+from netyard.files import whole
 
 
 def is_main_process() -> bool:
@@ -72,15 +73,8 @@ def remove_if_empty(path: Path) -> None:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file by a complete new one, or leave it as it was: a reader never sees half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole(path) as file:
+        file.write(text)
 
 
 def plain(value: Any) -> Any:

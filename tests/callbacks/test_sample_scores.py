@@ -79,7 +79,7 @@ def scored(painter: Painter, data: Any, cache: Path, stage: str = "test", **sett
 
 
 def real(data: FakeImages, part: str) -> Tensor:
-    return torch.cat([x for x, _ in data.pictures(part)])
+    return torch.cat([x for x, _ in data.real_pictures(part)])
 
 
 def test_real_pictures_score_well_and_noise_badly(data: FakeImages, place: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_conditional_net_is_told_the_real_labels(data: FakeImages, place: Path
     painter = Painter(real(data, "val"), conditional=True)
     scored(painter, data, place, num_test_samples=2 * len(data.split("test")))
     told = torch.cat(painter.labels)
-    expected = torch.cat([y for _, y in data.pictures("test")])
+    expected = torch.cat([y for _, y in data.real_pictures("test")])
     assert torch.equal(told, torch.cat([expected, expected]))
 
 

@@ -219,14 +219,16 @@ def test_weights_are_clipped_where_that_is_asked() -> None:
 
 
 def test_the_gradient_penalty_holds_the_slope_at_one() -> None:
-    slopes = []
-    for weight in (0.0, 100.0):
-        task = task_of(objective="wasserstein", gradient_penalty=weight, lr=0.02, scheduler=_constant)
-        trainer_of(20).fit(task, Pictures(6))
-        x = torch.rand(8, 2, 8, 8).mul(2).sub(1).requires_grad_()
-        (slope,) = torch.autograd.grad(task.net.discriminator(x).sum(), x)
+    """Between real and generated pictures, where it is asked for."""
+    slopes, data = [], Pictures(6)
+    for weight in (0.0, 10.0):
+        task = task_of(objective="wasserstein", gradient_penalty=weight, lr=0.002, scheduler=_constant)
+        trainer_of(150).fit(task, data)
+        real = torch.cat([task._signed(x) for x, _ in data.batches])
+        between = torch.lerp(real, 2 * task.pictures(len(real)) - 1, 0.5).requires_grad_()
+        (slope,) = torch.autograd.grad(task.net.discriminator(between).sum(), between)
         slopes.append(slope.flatten(1).norm(dim=1).mean().item())
-    assert slopes[0] > 3 and slopes[1] == pytest.approx(1, abs=0.4)
+    assert slopes[0] > 1.5 and slopes[1] == pytest.approx(1, abs=0.2)
 
 
 def _constant(optimizer: torch.optim.Optimizer, total: float) -> Any:
@@ -302,7 +304,7 @@ def test_validation_loses_what_the_definitions_say(labels: str) -> None:
     task, data, trainer = task_of(net), Pictures(1), trainer_of(limit_val_batches=1.0)
     trainer.fit(task, data)
     task.eval()
-    (x, y), noise = data.batches[0], torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
+    (x, y), noise = data.batches[0], torch.randn(4, 4, generator=task.random_at(0))
     told = () if labels == "none" else (y,)
     with torch.no_grad():
         made, real = net.generator(noise, *told), 2 * (x * STD + MEAN) - 1

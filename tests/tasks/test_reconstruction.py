@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from netyard import checkpoint
+from netyard.data import scikit
 from netyard.losses.code_penalties import contraction, kl_sparsity, l1_sparsity
 from netyard.tasks.coders import check_coder
 from netyard.tasks.likeness import psnr, ssim
@@ -183,13 +185,44 @@ def test_the_noise_of_training_is_new_each_step_and_that_of_validation_the_same(
     assert torch.equal(one, other)
 
 
-def test_validation_leaves_the_random_numbers_of_training_alone() -> None:
+def test_noise_leaves_the_global_random_numbers_alone() -> None:
     task, data = task_of(Coder(), noise="gaussian"), Pictures((6,))
     before = torch.get_rng_state()
     task.validation_step(data.evaluated[0], 0)
-    assert torch.equal(torch.get_rng_state(), before)
     task.training_step(data.trained[0], 0)
-    assert not torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_noise_of_training_is_that_of_its_seed_and_place() -> None:
+    def given(seed: int, batch_idx: int) -> Tensor:
+        torch.manual_seed(seed)
+        torch.rand(batch_idx)  # whatever else was drawn
+        net, data = Coder(), Pictures((6,))
+        task_of(net, noise="gaussian").training_step(data.trained[0], batch_idx)
+        return net.seen[-1]
+
+    assert torch.equal(given(1, 2), given(1, 2))
+    assert not torch.equal(given(1, 2), given(1, 3)) and not torch.equal(given(1, 2), given(2, 2))
+
+
+def test_a_run_stopped_in_mid_epoch_and_resumed_is_the_run(tmp_path: Path) -> None:
+    class SaveAfter(L.Callback):
+        def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+            if trainer.global_step == 27:  # an epoch has 20
+                trainer.save_checkpoint(tmp_path / "27.ckpt")
+
+    def fit(callbacks: list[L.Callback], resume: Path | None = None) -> Reconstruction:
+        torch.manual_seed(0)
+        task = task_of(Coder(), lr=0.01, noise="gaussian")
+        torch.rand(0 if resume is None else 100)  # the global random state is no part of it
+        data = scikit.ScikitData(
+            dataset="digits", num_classes=10, image_size=8, batch_size=64, max_value=16, mean=[0.3], std=[0.25]
+        )
+        trainer_of(2, callbacks=callbacks).fit(task, data, ckpt_path=resume, weights_only=True)
+        return task
+
+    whole, resumed = fit([SaveAfter()]), fit([], tmp_path / "27.ckpt")
+    assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in whole.state_dict().items())
 
 
 def test_the_noisy_input_is_judged_beside_the_output() -> None:

@@ -230,7 +230,7 @@ def test_validation_and_pictures_leave_the_random_state_alone_and_repeat_themsel
 
 def test_training_noise_depends_on_the_place_in_the_run_alone() -> None:
     task = task_of()
-    draws = [torch.randn(3, generator=task._noise(*place)) for place in ((0, 1, 0), (0, 1, 1), (0, 2, 0), (0, 1, 0))]
+    draws = [torch.randn(3, generator=task.random_at(*place)) for place in ((0, 1, 0), (0, 1, 1), (0, 2, 0), (0, 1, 0))]
     assert torch.equal(draws[0], draws[3])
     assert not any(torch.equal(draws[i], draws[j]) for i in range(3) for j in range(i))
 

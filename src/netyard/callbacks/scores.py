@@ -103,9 +103,11 @@ class SampleScores(Callback):
         def learn() -> dict[str, Tensor]:
             log.info("teaching a small classifier of these pictures, once, in whose features samples are scored")
             teach(
-                net.to(device), lambda epoch: _on(device, data.pictures("train", None, BATCH_SIZE, epoch)), len(train)
+                net.to(device),
+                lambda epoch: _on(device, data.real_pictures("train", None, BATCH_SIZE, epoch)),
+                len(train),
             )
-            score = accuracy(net, _on(device, data.pictures("val")))
+            score = accuracy(net, _on(device, data.real_pictures("val")))
             log.info("it tells %.1f %% of the validation part", 100 * score)
             return net.state_dict()
 
@@ -150,7 +152,7 @@ class SampleScores(Callback):
             most = self.num_samples["test"]
 
             def compute() -> dict[str, Tensor]:
-                parts = [(self.network(x), y) for x, y in _on(device, data.pictures(stage, most))]
+                parts = [(self.network(x), y) for x, y in _on(device, data.real_pictures(stage, most))]
                 features, labels = (torch.cat(part) for part in zip(*parts, strict=True))
                 return {"features": features.float(), "labels": labels}
 

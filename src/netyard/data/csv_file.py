@@ -1,8 +1,12 @@
-"""A table of the user's own: a CSV file and the name of the column to predict."""
+"""A table of the user's own: a CSV file and the name of the column to predict.
+
+What its columns and classes mean travels with the run: another file is read by the encoding that training learned.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netyard.data.csv_reading import Column, Table, fit_column, numbers, read_table
+from netyard.data.csv_reading import Column, Table, encode, fit_column, numbers, read_table
+from netyard.data.inputs import require_columns
 from netyard.data.module import DataModule
 from netyard.data.splits import TEST_SEED, holdout
 from netyard.data.tensors import Split, TensorSplit
@@ -24,7 +29,8 @@ class CSVFile(DataModule):
     """Columns of numbers standardised, columns of words one-hot; both learned from the training part alone.
 
     Raises:
-        DataError: what ``csv_reading`` refuses; a target of one class only; no column left to learn from.
+        DataError: what ``csv_reading`` refuses; a target of one class only, or of classes that a checkpoint's run did
+            not have; no column left to learn from; a resumed run whose file has changed.
     """
 
     path: str
@@ -36,7 +42,6 @@ class CSVFile(DataModule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.columns: list[Column] = []
         if self.target_kind not in ("auto", "class", "number"):
             raise ConfigError(
                 f"data.target_kind is {self.target_kind!r};",
@@ -65,19 +70,32 @@ class CSVFile(DataModule):
         stays, goes = holdout(y[rest], self.val_fraction, self.split_seed)
         parts = {"train": rest[stays], "val": rest[goes], "test": test}
 
-        self.columns = [fit_column(table, name, parts["train"].numpy()) for name in names]
-        x = torch.from_numpy(np.concatenate([column.encode(table) for column in self.columns], axis=1)).float()
+        if self.columns:
+            require_columns(table, [column.name for column in self.columns])
+        self.columns = self.columns or [fit_column(table, name, parts["train"].numpy()) for name in names]
+        x = torch.from_numpy(encode(self.columns, table)).float()
         # Standardised already, in float64: a year or a time stamp has too many digits for float32.
         self.mean, self.std = [0.0] * x.shape[1], [1.0] * x.shape[1]
         if self.num_features is None:
             self.num_features, self.input_shape = x.shape[1], [x.shape[1]]
         return {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if self._splits and not _alike(self.state_dict(), state_dict):
+            raise DataError(
+                f"the columns or classes of {self.path} are not those that the run learned;",
+                "the file has changed since the run began, or its settings (data.drop, data.target_kind, ...) have;",
+                "give the run its old file back, or start a new one.",
+            )
+        super().load_state_dict(state_dict)
+
     def _targets(self, table: Table) -> Tensor:
         """int64 (N,) of classes, float32 (N, 1) of numbers."""
         cells = table.column(self.target)
         values = numbers(table, self.target)
-        if self.target_kind == "number" and values is None:
+        # What a run took the target for, it is.
+        kind = self.target_kind if not self.columns else "class" if self.class_names else "number"
+        if kind == "number" and values is None:
             raise DataError(
                 f"column {self.target!r} of {table.path} holds words;",
                 "a target of kind number holds numbers;",
@@ -85,19 +103,22 @@ class CSVFile(DataModule):
             )
         whole = values is not None and bool((values == values.round()).all())
         few = values is not None and len(np.unique(values)) <= _MAX_CLASSES
-        as_number = self.target_kind == "number" or (self.target_kind == "auto" and not (whole and few))
+        as_number = kind == "number" or (kind == "auto" and not (whole and few))
         if values is not None and as_number:
             self.num_targets = 1
             return torch.from_numpy(values).float()[:, None]
         # Whole numbers are one class however they are written (1, 1.0) and are sorted as numbers.
         kinds, y = np.unique(np.array(cells) if values is None or not whole else values, return_inverse=True)
+        names = [str(int(kind)) if whole else str(kind) for kind in kinds]
+        if self.columns:
+            return self._as_known(names, table)[torch.from_numpy(y)]
         if len(kinds) < 2:
             raise DataError(
                 f"column {self.target!r} of {table.path} holds one class only, {cells[0]!r};",
                 "a classification needs at least two;",
                 "try another data.target.",
             )
-        self.class_names = [str(int(kind)) if whole else str(kind) for kind in kinds]
+        self.class_names = names
         if self.num_classes is not None and self.num_classes != len(kinds):
             raise DataError(
                 f"column {self.target!r} of {table.path} holds {len(kinds)} classes, not {self.num_classes};",
@@ -106,3 +127,26 @@ class CSVFile(DataModule):
             )
         self.num_classes = len(kinds)
         return torch.from_numpy(y).long()
+
+    def _as_known(self, names: list[str], table: Table) -> Tensor:
+        """The number that each class has in the run: int64 (len(names),)."""
+        known = self.class_names or []
+        strangers = [name for name in names if name not in known]
+        if strangers:
+            raise DataError(
+                f"column {self.target!r} of {table.path} holds the class {strangers[0]!r};",
+                f"the run was trained on {', '.join(known[:20])}{', ...' * (len(known) > 20)};",
+                "drop those lines, or train anew.",
+            )
+        self.num_classes = len(known)
+        return torch.tensor([known.index(name) for name in names])
+
+
+def _alike(learned: dict[str, Any], kept: dict[str, Any]) -> bool:
+    """Whether two states say the same, but for the rounding of another machine."""
+    if "columns" not in kept:  # an older netyard kept nothing
+        return True
+    pairs = list(zip_longest(*([Column(**each) for each in state["columns"]] for state in (learned, kept))))
+    return learned.get("class_names") == kept.get("class_names") and all(
+        one and other and one.is_like(other) for one, other in pairs
+    )

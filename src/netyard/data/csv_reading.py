@@ -6,7 +6,7 @@ import csv
 import difflib
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +51,16 @@ class Table:
             f"repair or drop that line, or try data.drop=[{name}].",
         )
 
+    def rows(self, first: int, last: int) -> Table:
+        """A table of the rows from ``first`` to ``last``, which is not one of them."""
+        columns = {name: cells[first:last] for name, cells in self.columns.items()}
+        return Table(self.path, columns, self.lines[first:last])
 
-def read_table(path: Path) -> Table:
+
+def read_table(path: Path, key: str = "data.path") -> Table:
     """The cells of a file whose first line names the columns and shows the delimiter: , ; | or a tab.
+
+    The user names the file by ``key``.
 
     Raises:
         DataError: no such file, no rows, not text, a column name twice, a row with more or fewer cells than
@@ -65,8 +72,8 @@ def read_table(path: Path) -> Table:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise DataError(
             f"{path} cannot be read: {reason};",
-            "data.path is a CSV file whose first line names the columns;",
-            "try data.path=FILE.",
+            f"{key} is a CSV file whose first line names the columns;",
+            f"try {key}=FILE.",
         ) from error
     first = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
@@ -145,17 +152,41 @@ class Column:
         return 1 if self.words is None else len(self.words)
 
     def encode(self, table: Table) -> np.ndarray:
-        """Float64 (N, num_features). A word that training has not seen is a row of zeros."""
+        """Float64 (N, num_features). A word that training has not seen is a row of zeros.
+
+        Raises:
+            DataError: no such column; an empty cell, or one that is not finite where training saw numbers.
+        """
+        cells = table.column(self.name)
         if self.words is not None:
-            return (np.array(table.column(self.name))[:, None] == np.array(self.words)).astype(np.float64)
-        values = numbers(table, self.name)
-        if values is None:
-            raise DataError(
-                f"column {self.name!r} of {table.path} holds words;",
-                "training saw numbers there;",
-                "repair it.",
-            )
+            if "" in cells:
+                raise self._refused(table, cells.index(""), "a word")
+            return (np.array(cells)[:, None] == np.array(self.words)).astype(np.float64)
+        values = np.array([_number(cell) for cell in cells])
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            raise self._refused(table, int(bad[0]), "a finite number")
         return ((values - self.mean) / self.std)[:, None]
+
+    def is_like(self, other: Column) -> bool:
+        """Whether both encode alike, but for the rounding of another machine."""
+        return (self.name, self.words) == (other.name, other.words) and all(
+            math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-12)
+            for mine, theirs in ((self.mean, other.mean), (self.std, other.std))
+        )
+
+    def _refused(self, table: Table, row: int, wanted: str) -> DataError:
+        cell = table.column(self.name)[row]
+        return DataError(
+            f"column {self.name!r}, line {table.lines[row]} of {table.path} is {repr(cell) if cell else 'empty'};",
+            f"the network was trained on {wanted} there;",
+            "repair or drop that line.",
+        )
+
+
+def encode(columns: Sequence[Column], table: Table) -> np.ndarray:
+    """Some columns of a table as features, float64 (N, the sum of num_features); see ``Column.encode``."""
+    return np.concatenate([column.encode(table) for column in columns], axis=1)
 
 
 def fit_column(table: Table, name: str, train: np.ndarray) -> Column:

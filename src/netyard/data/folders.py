@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from netyard.data.inputs import Framing, Inputs, pictures, walk_pictures
 from netyard.data.keys import uniform
 from netyard.data.loaders import Batch, Order, WorkerLoader
 from netyard.data.module import DataModule
@@ -168,6 +169,14 @@ class ImageFolder(DataModule):
         self.class_names, self.num_classes = names, len(names)
         return splits
 
+    def test_inputs(self) -> Inputs:
+        split = self.split("test")
+        assert isinstance(split, FolderSplit)
+        return pictures(split.paths, self._framing(split.decoding.size), self._eval_size(), split.y)
+
+    def _framing(self, size: int) -> Framing:
+        return Framing(size, 3, crop_ratio=self.crop_ratio)
+
     def _scan(self, folder: Path, names: list[str]) -> FolderSplit:
         unknown = sorted(set(_subfolders(folder)) - set(names))
         if unknown:
@@ -179,7 +188,7 @@ class ImageFolder(DataModule):
         paths: list[Path] = []
         labels: list[int] = []
         for label, name in enumerate(names):
-            found = _pictures(folder / name)
+            found = list(walk_pictures(folder / name))
             if not found:
                 raise DataError(
                     f"class folder {folder / name} holds no picture;",
@@ -231,16 +240,3 @@ def _class_names(folder: Path) -> list[str]:
             "sort the pictures into folders, or name another with data.root=FOLDER.",
         )
     return names
-
-
-def _pictures(folder: Path) -> list[Path]:
-    """Every picture below a folder, sorted; hidden files and folders are passed over."""
-    found: list[Path] = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            Path(place, name)
-            for name in sorted(files)
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-        ]
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from netyard.data.csv_reading import Table, read_table
+from netyard.data.inputs import InputBatch, Inputs, numbered, read_lines, require_columns
 from netyard.data.splits import TEST_SEED, holdout
 from netyard.data.tensors import Split, TensorSplit
 from netyard.data.tokens import TokenData, padded
@@ -54,6 +56,28 @@ class LabelledText(TokenData):
 
     def encode(self, text: str) -> Tensor:
         return super().encode(self._plain(text))[: self.sequence_length]
+
+    def inputs(self, where: str) -> Inputs:
+        """Texts of a user's own: the column of texts of a .csv or .tsv file, or the lines of any other.
+
+        Raises:
+            DataError: no such file, no such column, no text.
+        """
+        path = Path(where).expanduser()
+        if path.suffix.lower() in (".csv", ".tsv"):
+            table = read_table(path, "input")
+            require_columns(table, [self.text_column])
+            texts = _filled(table, self.text_column, "text_column")
+        else:
+            texts = read_lines(path)
+        return Inputs("row", self._batches(texts, self._eval_size()))
+
+    def _batches(self, texts: list[str], batch_size: int) -> Iterator[InputBatch]:
+        vocabulary, length = self._vocabulary(self.READS), self.sequence_length or 0
+        for first in range(0, len(texts), batch_size):
+            part = texts[first : first + batch_size]
+            x = padded((vocabulary.encode(self._plain(text))[:length] for text in part), length)
+            yield InputBatch(numbered(first, len(part)), x)
 
     def read(self) -> dict[str, Split]:
         table = read_table(Path(self.path).expanduser())

@@ -6,7 +6,7 @@ A data set adds ``read``. Its facts (number of classes, size, statistics) are fi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import lightning as L
@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from netyard.data.augment import ImageAugmentation
+from netyard.data.csv_reading import Column
+from netyard.data.inputs import Framing, Inputs, find_pictures, pictures, rows, samples
 from netyard.data.keys import permutation
 from netyard.data.loaders import Batch, EvalOrder, Order, Shard, TensorLoader, TrainOrder, WorkerLoader
 from netyard.data.splits import TEST_SEED, holdout
@@ -76,6 +78,9 @@ class DataModule(L.LightningDataModule):
     def __post_init__(self) -> None:
         super().__init__()
         self.class_names: list[str] | None = None
+        self.feature_names: list[str] | None = None
+        self.columns: list[Column] = []
+        self._pixel_moments: list[list[float]] | None = None
         self._splits: dict[str, Split] = {}
         self._statistics: dict[torch.device, tuple[Tensor, Tensor]] = {}
         self.augmentation = self.augmentation or None
@@ -158,16 +163,22 @@ class DataModule(L.LightningDataModule):
         train = splits["train"]
         if not isinstance(train, TensorSplit):
             return
-        measured = self.mean is None or self.std is None
+        if self.mean is not None and self.std is not None:
+            return
         table = train.x.is_floating_point()
-        if measured:
-            mean, std = moments(train.x)
-            scale = 1.0 if table else self.max_value
-            self.mean, self.std = (mean / scale).tolist(), (std / scale).tolist()
-        if measured and table:
-            for split in splits.values():
-                if isinstance(split, TensorSplit):
-                    split.x = (split.x - torch.tensor(self.mean)) / torch.tensor(self.std)
+        mean, std = moments(train.x)
+        scale = 1.0 if table else self.max_value
+        self.mean, self.std = (mean / scale).tolist(), (std / scale).tolist()
+        if not table:
+            self._pixel_moments = [self.mean, self.std]
+            return
+        names = self.feature_names or [f"feature_{number}" for number in range(len(self.mean))]
+        if names == [column.name for column in self.columns]:  # those of a run
+            self.mean, self.std = ([getattr(each, key) for each in self.columns] for key in ("mean", "std"))
+        self.columns = [Column(*each) for each in zip(names, self.mean, self.std, strict=True)]
+        for split in splits.values():
+            if isinstance(split, TensorSplit):
+                split.x = (split.x - torch.tensor(self.mean)) / torch.tensor(self.std)
 
     def target_statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and std of a regression's targets in the training part: two float32 (num_targets,)."""
@@ -192,6 +203,47 @@ class DataModule(L.LightningDataModule):
             self.setup()
         mean, std = (torch.tensor(value)[:, None, None] for value in (self.mean, self.std))
         return mean, std
+
+    # What a run's network needs to be asked of other samples; Lightning stores it, under the name of the class
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was learned from the training part, in plain types."""
+        columns = [asdict(column) for column in self.columns]
+        state = {"class_names": self.class_names, "columns": columns, "statistics": self._pixel_moments}
+        return {name: value for name, value in state.items() if value}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what a run's data, perhaps of another kind, had learned."""
+        if self._splits:  # a run that is resumed learned it again
+            return
+        self.class_names = state_dict.get("class_names")
+        self.columns = [Column(**column) for column in state_dict.get("columns", [])]
+        if self.mean is None and "statistics" in state_dict:
+            self.mean, self.std = self._pixel_moments = state_dict["statistics"]
+
+    def labels(self) -> list[str]:
+        """The classes' names, in the order of their numbers; none of data without classes."""
+        return self.class_names or [str(number) for number in range(self.num_classes or 0)]
+
+    def inputs(self, where: str) -> Inputs:
+        """Pictures or rows of a user's own.
+
+        Raises:
+            DataError: there are none; columns that training knew are missing.
+            ConfigError: they cannot be made what the data are.
+        """
+        if self.image_size is not None:
+            return pictures(find_pictures(where), self._framing(self.image_size), self._eval_size())
+        if not self.columns:
+            self.setup()
+        return rows(where, self.columns, self._eval_size())
+
+    def test_inputs(self) -> Inputs:
+        """The test part, with what is true of it."""
+        return samples(self.predict_dataloader())
+
+    def _framing(self, size: int) -> Framing:
+        return Framing(size, self.channels or len(self.mean or [0.0]), self.max_value)
 
     # Loaders
 
@@ -257,7 +309,7 @@ class DataModule(L.LightningDataModule):
                 self._splits = {key: part.to(device) for key, part in self._splits.items()}
         return self._splits[name]
 
-    def pictures(
+    def real_pictures(
         self, name: str, most: int | None = None, batch_size: int = 256, seed: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Pictures of a part as they are, ((b, C, H, W) in [0, 1], y (b,)), the same on every device.

@@ -27,6 +27,7 @@ class ScikitData(DataModule):
             x = torch.from_numpy(bunch.images.astype(np.uint8))[:, None]
         else:
             x = torch.from_numpy(bunch.data.astype(np.float32))
+            self.feature_names = [str(name) for name in bunch.feature_names]
         if self.num_targets is not None:
             return {"train": TensorSplit(x, torch.from_numpy(bunch.target.astype(np.float32)).view(len(x), -1))}
         self.class_names = [str(name) for name in bunch.target_names]

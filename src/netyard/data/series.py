@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from netyard.data.csv_reading import Table, read_table
+from netyard.data.inputs import InputBatch, Inputs, require_columns
 from netyard.data.loaders import Order, TensorLoader
 from netyard.data.module import DataModule
 from netyard.data.tensors import Split, TensorSplit
@@ -120,6 +121,23 @@ class Series(DataModule):
             for name, (begin, end) in ends.items()
         }
 
+    def inputs(self, where: str) -> Inputs:
+        """The last window of a series of the user's own: one input, which the steps after its end are predicted of.
+
+        Raises:
+            DataError: no such file or column, a step without a number, fewer steps than a window.
+        """
+        table = read_table(Path(where).expanduser(), "input")
+        require_columns(table, [self.column])
+        series, what = self._numbers(table)
+        if len(series) < self.window:
+            raise DataError(
+                f"{what} has {len(series)} steps;",
+                f"the network looks back over {self.window};",
+                "give it a longer series.",
+            )
+        return Inputs("file", iter([InputBatch([str(table.path)], series[None, -self.window :, None])]))
+
     def series_statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         """Mean, std and MASE's scale of the training part: three float32 scalars.
 
@@ -176,7 +194,9 @@ class Series(DataModule):
 
     def _column(self) -> tuple[Tensor, str]:
         """The series (T,), and what to call it in a message."""
-        table = self._table()
+        return self._numbers(self._table())
+
+    def _numbers(self, table: Table) -> tuple[Tensor, str]:
         cells, what = table.column(self.column, "column"), f"column {self.column!r} of {table.path}"
         _check_no_gap(table)
         exact = torch.tensor([_number(cell) for cell in cells], dtype=torch.float64)

@@ -59,7 +59,10 @@ class TokenData(DataModule):
     # Lightning stores the state in a checkpoint, under the name of the class
 
     def state_dict(self) -> dict[str, Any]:
-        return {"vocabularies": {name: each.state() for name, each in self.vocabularies.items()}}
+        return {
+            **super().state_dict(),
+            "vocabularies": {name: each.state() for name, each in self.vocabularies.items()},
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the vocabularies of a run.
@@ -67,14 +70,17 @@ class TokenData(DataModule):
         Raises:
             DataError: others are in use already, and weights of one vocabulary know nothing of the other's numbers.
         """
-        if self.vocabularies and self.state_dict() != state_dict:
+        kept = state_dict.get("vocabularies", {})
+        if self.vocabularies and self.state_dict()["vocabularies"] != kept:
             raise DataError(
                 "the checkpoint's vocabulary is not that of the data;",
                 "the text has changed since the run began, or its settings (data.tokens, data.min_count, ...) have;",
                 "give the run its old text back, or start a new one.",
             )
-        self.vocabularies = {name: from_state(each) for name, each in state_dict["vocabularies"].items()}
-        self.vocab_size = len(self.vocabularies[self.READS])
+        super().load_state_dict(state_dict)
+        self.vocabularies = {name: from_state(each) for name, each in kept.items()}
+        if self.READS in self.vocabularies:
+            self.vocab_size = len(self.vocabularies[self.READS])
 
     # Tokens are numbers, but not those of a picture
 
@@ -95,10 +101,10 @@ class TokenData(DataModule):
         return self.vocabularies[name]
 
 
-def padded(rows: Iterable[list[int]]) -> Tensor:
-    """Rows of tokens as one int64 (N, T), padded at the end to the longest."""
+def padded(rows: Iterable[list[int]], length: int = 0) -> Tensor:
+    """Rows of tokens as one int64 (N, T), padded at the end to the longest, or to ``length`` if that is more."""
     rows = list(rows)
-    longest = max(map(len, rows))
+    longest = max(length, *map(len, rows))
     return torch.tensor([row + [PADDING] * (longest - len(row)) for row in rows])
 
 

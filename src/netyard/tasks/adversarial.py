@@ -127,7 +127,8 @@ class Adversarial(Learner):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         x, y = batch
-        labels, random = self._labels(y), self._random()
+        step = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
+        labels, random = self._labels(y), self.random_at(step, device=self.device)
         real = self._signed(x)
         generator_moves = self._generator_moves()
         with torch.set_grad_enabled(generator_moves):
@@ -206,8 +207,7 @@ class Adversarial(Learner):
         """Of pictures that no step has seen, and of noise that is the same in every epoch."""
         x, y = batch
         labels = self._labels(y)
-        noise = torch.Generator().manual_seed(batch_idx * self.trainer.world_size + self.global_rank)
-        generated = self._generate(self._painter, self._latents(len(x), noise), labels)
+        generated = self._generate(self._painter, self._latents(len(x), self.random_at(batch_idx)), labels)
         on_real, on_generated = self._judge(self._signed(x), labels), self._judge(generated, labels)
         losses = self._discriminator_loss(on_real, on_generated, y), self._generator_loss(on_generated, y)
         self._count(on_real, on_generated, *losses)
@@ -310,12 +310,6 @@ class Adversarial(Learner):
                 "picture; try data=digits augmentation=none, or model=dcgan."
             )
         return y
-
-    def _random(self) -> torch.Generator:
-        """Noise by seed, place in the run and device: a resumed run draws what the whole one drew."""
-        place = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
-        seed = (torch.initial_seed() * 1_000_003 + place) * self.trainer.world_size + self.global_rank
-        return torch.Generator(self.device).manual_seed(seed % 2**63)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -121,6 +121,16 @@ class Classification(Learner):
         """Class probabilities (B, C): here, and not in the net, is the softmax of the output."""
         x = batch if isinstance(batch, Tensor) else batch[0]
         return self.net(x).softmax(dim=1)
+
+    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
+        """What a table says of each sample, by column: its class by name, how probable that is, and each class is."""
+        probabilities = self.predict_step(x, 0).float()
+        surest, classes = probabilities.max(dim=1)
+        return {
+            "prediction": [labels[number] for number in classes.tolist()],
+            "probability": surest.tolist(),
+            **{f"probability_{name}": each.tolist() for name, each in zip(labels, probabilities.T, strict=True)},
+        }
 
     def _keep_mistakes(self, x: Tensor, y: Tensor, probabilities: Tensor) -> None:
         confidences, predictions = probabilities.max(dim=1)

@@ -65,6 +65,16 @@ class Learner(LightningModule):
     def on_test_epoch_end(self) -> None:
         self.log_means("test")
 
+    def random_at(self, *place: int, device: torch.device | str = "cpu") -> torch.Generator:
+        """Random numbers of a place in the run, (epoch, batch) for instance: the run's seed's, and each process's own.
+
+        A resumed run draws what it would have drawn. Drawn on the CPU they are the same on every device.
+        """
+        seed = 0
+        for number in (torch.initial_seed(), *place, self.global_rank):
+            seed = (seed * 1_000_003 + number) % 2**63
+        return torch.Generator(device).manual_seed(seed)
+
     def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
         """The run's learning rates; a task with several of them sets each before it begins."""
         return self.scheduler(optimizer, total_steps)

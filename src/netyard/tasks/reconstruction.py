@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,19 +19,11 @@ from netyard.tasks.corruption import check_noise, corrupt
 from netyard.tasks.learner import Learner
 from netyard.tasks.likeness import SSIM_WINDOW, psnr, ssim
 from netyard.tasks.probing import Reader
-from netyard.tasks.reconstructions import Reconstructions
+from netyard.tasks.reconstructions import Codes, Reconstructions
 
 TABLE_EXTREMES = (-2.0, 2.0)  # salt and pepper of a standardised row, in standard deviations
 
 Batch = tuple[Tensor, Tensor]
-
-
-class Codes(NamedTuple):
-    """The codes of a test on the CPU, for a map of them."""
-
-    codes: Tensor  # (N, latent_size)
-    labels: Tensor  # (N,)
-    pictures: Tensor | None  # (N, C, H, W) in [0, 1]
 
 
 class Reconstruction(Learner):
@@ -40,7 +32,7 @@ class Reconstruction(Learner):
     Logs ``loss``, of reconstruction alone, so that autoencoders with different penalties compare; ``mse``; of pictures
     ``psnr`` in dB, of the mean squared error of pictures in [0, 1]. Validation and test add ``ssim`` (Wang et al. 2004)
     and, if there is noise, ``psnr_noisy`` and ``ssim_noisy`` of the corrupted input itself. The noise there is the same
-    in every epoch and draws from a generator of its own. The penalties are logged without their weights.
+    in every epoch; that of training is a function of seed, epoch and batch. The penalties are logged without weights.
 
     After the test, of data with classes: ``knn_accuracy`` and ``linear_accuracy``, what can be read from the codes, and
     the same of a PCA of their size, ``knn_accuracy_pca`` and ``linear_accuracy_pca``; all fitted on training codes.
@@ -126,7 +118,8 @@ class Reconstruction(Learner):
         x = self._normal(batch)
         if not len(x):  # a loss of nothing, and not no loss: the other devices wait for a gradient
             return torch.stack([parameter.sum() for parameter in self.net.parameters()]).sum() * 0.0
-        given = self._corrupted(x).detach().requires_grad_(self.contraction > 0)
+        noise = self.random_at(self.current_epoch, batch_idx)
+        given = self._corrupted(x, noise).detach().requires_grad_(self.contraction > 0)
         codes = self.net.encode(given)
         output = self.net.decode(codes)
         loss, metrics = self._compare(output, x)
@@ -175,7 +168,7 @@ class Reconstruction(Learner):
         x, y = batch
         return x if self.anomaly_class is None else x[y != self.anomaly_class]
 
-    def _corrupted(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def _corrupted(self, x: Tensor, generator: torch.Generator) -> Tensor:
         low, high = (0.0, 1.0) if self.are_pictures else TABLE_EXTREMES
         if self.noise == "none":
             return x
@@ -205,6 +198,18 @@ class Reconstruction(Learner):
         if of and self.noise != "none" and stage != "train":
             of["psnr_noisy"] = "_square_noisy"
         self.means.log(self, stage, **{name: partial(_psnr_of, name=square) for name, square in of.items()})
+
+    @torch.no_grad()
+    def interpolation(self, rows: int = 4, columns: int = 9) -> Tensor | None:
+        """From one test picture's code to another's in each row: (rows, columns, C, H, W) in [0, 1].
+
+        Along a straight line: these codes have no prior that it would leave. None before a test.
+        """
+        if self.codes is None or self.codes.pictures is None or len(self.codes.codes) < 2 * rows:
+            return None
+        start, end = self.codes.codes[: 2 * rows].to(self.device).unflatten(0, (2, rows, 1))  # (rows, 1, latent_size)
+        z = torch.lerp(start, end, torch.linspace(0, 1, columns, device=self.device)[:, None])
+        return self._pictures(self.net.decode(z.flatten(0, 1))).cpu().unflatten(0, (rows, columns))
 
     # The test: what the codes are worth, and what the error tells
 
@@ -265,6 +270,11 @@ class Reconstruction(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         """Reconstruction errors (B,): the larger, the less an input is like those of training."""
         return self.reconstruction_error(batch if isinstance(batch, Tensor) else batch[0])
+
+    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+        """What a table says of each sample, by column: its error, which is its score of being an anomaly too."""
+        errors = self.predict_step(x, 0).tolist()
+        return {"reconstruction_error": errors} | ({} if self.anomaly_class is None else {"anomaly_score": errors})
 
     def reconstruction_error(self, x: Tensor) -> Tensor:
         """The mean squared error of each sample, without noise: (B, *input_shape) -> (B,)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -95,6 +95,12 @@ class Regression(Learner):
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch if isinstance(batch, Tensor) else batch[0])
+
+    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+        """What a table says of each sample, by column: the number of each target, in its own units."""
+        predicted = self.predict_step(x, 0).float()
+        numbers = [""] if self.num_outputs == 1 else [f"_{number}" for number in range(1, self.num_outputs + 1)]
+        return {f"prediction{number}": each.tolist() for number, each in zip(numbers, predicted.T, strict=True)}
 
     def _step(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The loss on the standard scale, and the prediction (B, num_outputs) in the targets' units."""

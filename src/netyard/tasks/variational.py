@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -135,9 +135,7 @@ class Variational(Learner):
         return self.loss.mean(self.net.decode(self.net.encode(x, y)[0], y))
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        # Noise by the place in the run, so that a resumed run draws what it would have drawn.
-        place = TRAINING, torch.initial_seed(), self.current_epoch, batch_idx
-        bound = self._bound(batch, self._noise(*place))
+        bound = self._bound(batch, self.random_at(TRAINING, self.current_epoch, batch_idx, device=self.device))
         done = min(self.trainer.global_step / self._warmup_steps, 1.0) if self._warmup_steps else 1.0
         return self._count(bound, beta=done * self.beta)
 
@@ -146,7 +144,7 @@ class Variational(Learner):
         self.latents = Latents()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        bound = self._bound(batch, self._noise(VALIDATION, batch_idx))
+        bound = self._bound(batch, self.random_at(VALIDATION, batch_idx, device=self.device))
         self._count(bound, self.beta)
         self._keep(bound, batch, batch_idx)
 
@@ -160,7 +158,7 @@ class Variational(Learner):
         self.codes, self._tested = None, []
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        noise = self._noise(TEST, batch_idx)
+        noise = self.random_at(TEST, batch_idx, device=self.device)
         bound = self._bound(batch, noise)
         self._count(bound, self.beta, nll=-self._log_evidence(bound, batch[1], noise).mean())
         self._keep(bound, batch, batch_idx)
@@ -177,6 +175,19 @@ class Variational(Learner):
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch) if isinstance(batch, Tensor) else self(*batch[:2])
+
+    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+        """What a table says of each sample, by column: how unlike training it is, in nats, and how badly it is redrawn.
+
+        The negative bound takes one draw of the code; the error is the mean square of what the code's mean gives back.
+        """
+        y = x.new_full((len(x), self.net.num_classes), 1 / self.net.num_classes) if self.conditional else None
+        bound = self._bound((x, y), self.random_at(TEST, 0, device=self.device))
+        error = self(x) - (x * self.pixel_std + self.pixel_mean)
+        return {
+            "negative_elbo": (bound.kl.sum(dim=1) - bound.log_likelihood).tolist(),
+            "reconstruction_error": error.float().square().flatten(1).mean(dim=1).tolist(),
+        }
 
     def log_means(self, stage: str) -> None:
         numbers = math.prod(self.net.input_shape)
@@ -231,14 +242,7 @@ class Variational(Learner):
 
     # The bound
 
-    def _noise(self, *place: int) -> torch.Generator:
-        """Random numbers that depend on the place alone, a different one on each device."""
-        seed = 0
-        for number in (*place, self.global_rank):
-            seed = (seed * 1_000_003 + number) % 2**63
-        return torch.Generator(self.device).manual_seed(seed)
-
-    def _bound(self, batch: tuple[Tensor, Tensor], noise: torch.Generator) -> Bound:
+    def _bound(self, batch: tuple[Tensor, Tensor | None], noise: torch.Generator) -> Bound:
         x, y = batch
         pixels = self.loss.prepare(x * self.pixel_std + self.pixel_mean, noise)
         mean, log_variance = self.net.encode((pixels - self.pixel_mean) / self.pixel_std, y)

@@ -1,0 +1,53 @@
+"""Files that are whole under their name or not there, and what is wrong with a place to write. Knows no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from netyard.errors import ConfigError, PlatformError
+
+
+@contextlib.contextmanager
+def whole(path: Path, errors: str = "strict") -> Iterator[IO[str]]:
+    """A text file to write, which takes the place of ``path`` when the block ends well; else that is as it was."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with draft.open("w", encoding="utf-8", errors=errors, newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def require_table(path: Path) -> None:
+    """Refuse a place that no CSV file can be written to, before there is something to write.
+
+    Raises:
+        ConfigError: another kind of file, a folder, or in a folder that is not there.
+        PlatformError: in a folder that may not be written to.
+    """
+    example = path.with_suffix(".csv") if path.name and not path.is_dir() else path / "predictions.csv"
+    if path.suffix.lower() != ".csv" or path.is_dir():
+        raise ConfigError(
+            f"output is {path}{', a folder' * path.is_dir()};",
+            "what is written is a table, a file whose name ends in .csv;",
+            f"try output={example}.",
+        )
+    if not path.parent.is_dir():
+        raise ConfigError(
+            f"output is {path}, and there is no folder {path.parent};",
+            "output is a .csv file in a folder that exists;",
+            f"make it with mkdir -p {path.parent}, or try output={path.name}.",
+        )
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise PlatformError(
+            f"nothing may be written into {path.parent};",
+            "output is a .csv file in a folder of yours;",
+            f"try output={path.name}.",
+        )
