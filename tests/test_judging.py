@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard import cli
+from netyard import checkpoint, cli
 
 FEW = ("callbacks.scores.num_val_samples=128", "callbacks.scores.num_test_samples=256", "logger=none")
 
@@ -75,12 +75,45 @@ def test_a_run_that_tells_no_classes_is_no_judge(train, tmp_path: Path) -> None:
     assert ran.code == 4 and "task=reconstruction" in ran.err and "tells classes of pictures" in ran.err, ran.err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["dcgan_tiny", "vae_tiny"])
+def test_two_processes_score_what_one_would(command, train, tmp_path: Path, capsys, model: str) -> None:
+    words = (f"model={model}", "trainer.max_epochs=2", "task.ema_decay=0.9" if "gan" in model else "task.beta=1", *FEW)
+    ran = command("train.py", *words, "trainer=ddp_cpu", f"hydra.run.dir={tmp_path / 'two'}", path=tmp_path / "two")
+    assert ran.code == 0, ran.err
+    assert ran.out.count("teaching a small classifier") <= 1 and ran.out.count("epoch   1") == 1
+    recorded = ran.json("results.json")
+    assert recorded["steps"] == 40
+    assert cli.main(["evaluate", f"run={ran.path}", "trainer=cpu"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage", "diversity"):
+        line = next(line for line in printed.splitlines() if f"test/{name} " in line)
+        assert float(line.split("│")[2]) == pytest.approx(recorded["metrics"][f"test/{name}"], abs=1e-3, rel=1e-3)
+
+
 # Trained for the few seconds a test has, each against itself with one step behind it.
 LEARNING = {
     "vae": (["loss=gaussian", "optimizer.lr=0.002", "trainer.max_epochs=20"], 0.5),
     "vq_vae": (["trainer.max_epochs=10"], 0.5),
     "gan": (["task.r1=1", "task.ema_decay=0.9", "optimizer.lr=0.001", "trainer.max_epochs=30"], 0.4),
 }
+
+
+def test_a_loss_of_nan_ends_the_run_and_keeps_the_checkpoint_of_before(train, monkeypatch) -> None:
+    from netyard.tasks.adversarial import Adversarial
+
+    step = Adversarial.training_step
+
+    def breaks(task, batch, batch_idx):
+        return step(task, batch, batch_idx) * (float("nan") if task.current_epoch else 1.0)
+
+    monkeypatch.setattr(Adversarial, "training_step", breaks)
+    ran = train("model=gan_tiny", "trainer.max_epochs=3", *FEW)
+    assert ran.code == 6, ran.err
+    assert "the training loss became nan in epoch 1" in ran.err
+    saved = checkpoint.read(ran.path / "checkpoints" / "last.ckpt")
+    assert saved["epoch"] == 0 and all(value.isfinite().all() for value in saved["state_dict"].values())
+    assert checkpoint.load(ran.path).pictures(2).isfinite().all()
 
 
 @pytest.mark.parametrize("model", LEARNING)

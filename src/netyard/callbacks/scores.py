@@ -21,6 +21,7 @@ from netyard.scores.manifold import manifold_scores
 
 log = logging.getLogger(__name__)
 
+PORTION = 256  # samples drawn at once
 SEEDS = {"val": 1_000_000, "test": 2_000_000}  # none that a person would type
 
 
@@ -163,17 +164,19 @@ class SampleScores(Callback):
 
     @torch.no_grad()
     def _generated_features(self, trainer: Trainer, task: Any, labels: Tensor, stage: str) -> Tensor:
-        """Features (M, D) of samples, drawn in equal shares by all devices."""
-        share = -(-self.num_samples[stage] // trainer.world_size)
-        first = trainer.global_rank * share
+        """Features (M, D) of samples: portions drawn by all devices in turn, the same however many there are."""
+        count, world = self.num_samples[stage], trainer.world_size
+        rounds = -(-count // (PORTION * world))
         parts = []
-        for start in range(first, first + share, 256):
-            places = torch.arange(start, min(start + 256, first + share))
+        for portion in range(trainer.global_rank, rounds * world, world):
+            places = torch.arange(PORTION) + portion * PORTION
             told = {"label": labels[places % len(labels)]} if getattr(task, "conditional", False) else {}
-            drawn = task.pictures(len(places), seed=SEEDS[stage] + start, **told)
+            drawn = task.pictures(PORTION, seed=SEEDS[stage] + portion, **told)
             parts.append(self.network(drawn.to(task.device)).float())
-        features = torch.cat(parts)
-        return features if trainer.world_size == 1 else task.all_gather(features).flatten(0, 1)
+        features = torch.stack(parts)  # (rounds, PORTION, D)
+        if world > 1:
+            features = task.all_gather(features).transpose(0, 1)  # (rounds, world, PORTION, D)
+        return features.flatten(0, -2)[:count]
 
 
 def _on(device: torch.device, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
