@@ -35,9 +35,9 @@ MAY = {
         {"torch", "torchvision", "lightning", "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers"},
         {"errors"},
     ),
-    "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors"}),
+    "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
     "tasks": ({"torch", "lightning", "torchmetrics"}, {"losses", "optim"}),
-    "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL"}, {"errors", "scores"}),
+    "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL"}, {"errors", "files", "scores"}),
 }
 
 

@@ -7,7 +7,6 @@ resolved config and the choices as plain types, so that the file alone rebuilds 
 
 from __future__ import annotations
 
-import os
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from lightning.pytorch import LightningDataModule, LightningModule
 
 from netyard.build import build
 from netyard.errors import CheckpointError
+from netyard.files import whole
 from netyard.rundir import RunDir
 
 SCHEMA = 1
@@ -33,17 +33,8 @@ class WholeFileIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any = None) -> None:
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with draft.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        with whole(path, "wb") as file:
+            torch.save(checkpoint, file)
 
     def load_checkpoint(
         self, path: _PATH, map_location: Any = None, weights_only: bool | None = None

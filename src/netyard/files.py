@@ -6,17 +6,24 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from netyard.errors import ConfigError, PlatformError
 
 
 @contextlib.contextmanager
-def whole(path: Path, errors: str = "strict") -> Iterator[IO[str]]:
-    """A text file to write, which takes the place of ``path`` when the block ends well; else that is as it was."""
+def whole(path: str | Path, mode: str = "w", errors: str | None = None) -> Iterator[IO[Any]]:
+    """A file to write, text or with ``wb`` bytes, which takes the place of ``path`` when the block ends well.
+
+    Until then, and if it does not, what was there stays: a kill leaves the old file or the new one, never half of one.
+    Its folder is made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "errors": errors, "newline": ""}
     try:
-        with draft.open("w", encoding="utf-8", errors=errors, newline="") as file:
+        with draft.open(mode, **text) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

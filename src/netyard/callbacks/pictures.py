@@ -8,13 +8,14 @@ picture is enlarged by a whole factor, each pixel a square: an interpolated digi
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+
+from netyard.files import whole
 
 GAP = 2
 BETWEEN_PAIRS = 8  # so that an output is nearer to its input than to the next
@@ -101,14 +102,8 @@ def write_png(picture: Tensor, path: str | Path) -> None:
             f"the picture has shape {tuple(picture.shape)}; it must be (C, H, W); try grid(pictures) for many."
         )
     pixels = _tiles(picture[None], scale=1)[0].permute(1, 2, 0).contiguous()
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        Image.fromarray(pixels.numpy()).save(draft, format="PNG")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole(path, "wb") as file:
+        Image.fromarray(pixels.numpy()).save(file, format="PNG")
 
 
 def _tiles(pictures: Tensor, scale: int | None) -> Tensor:

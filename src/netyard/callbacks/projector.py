@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from netyard.callbacks.pictures import sprite, write_png
+from netyard.files import whole
 
 FOLDER = "projector"
 NAME = "test/codes"
@@ -39,7 +39,6 @@ class Projector(Callback):
 def write_map(directory: Path, codes: Tensor, labels: Sequence[str], pictures: Tensor | None = None) -> None:
     """Codes (N, D), a label each and perhaps pictures (N, C, H, W) in [0, 1], as files that the projector reads."""
     folder = directory / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "tensors.tsv", ("\t".join(f"{value:.7g}" for value in code) for code in codes.float().tolist()))
     # A tab would begin another column, and an empty line be left out.
     _write(folder / "metadata.tsv", (" ".join(label.split()) or "?" for label in labels))
@@ -62,9 +61,5 @@ def write_map(directory: Path, codes: Tensor, labels: Sequence[str], pictures: T
 
 def _write(path: Path, lines: Iterable[str]) -> None:
     """A file of these lines, whole at every moment."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole(path) as file:
+        file.writelines(f"{line}\n" for line in lines)

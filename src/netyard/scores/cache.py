@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import pickle
 import warnings
 from collections.abc import Callable, Mapping
@@ -15,6 +14,8 @@ from typing import Any
 import torch
 from filelock import FileLock
 from torch import Tensor
+
+from netyard.files import whole
 
 SCHEMA = 1
 
@@ -68,7 +69,8 @@ def cached(folder: str | Path, key: str, compute: Callable[[], Mapping[str, Tens
             tensors = {name: tensor.detach().cpu().clone() for name, tensor in compute().items()}
             _check_finite(tensors)
             try:
-                _write(path, {"schema": SCHEMA, "key": key, "tensors": tensors})
+                with whole(path, "wb") as file:
+                    torch.save({"schema": SCHEMA, "key": key, "tensors": tensors}, file)
             except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
                 log.warning("%s cannot be written (%s); its contents are computed anew in every run", path, error)
     return tensors
@@ -96,19 +98,6 @@ def _read(path: Path, key: str) -> tuple[dict[str, Tensor] | None, str]:
     except UNREADABLE as error:
         return None, (str(error) or type(error).__name__).splitlines()[0]
     return tensors, ""
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Beside the destination, synced, renamed: a kill leaves the old file or the new one, never half of one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with draft.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _check_finite(tensors: Mapping[str, Tensor]) -> None:
