@@ -242,7 +242,7 @@ def test_the_discriminator_sees_real_pictures_from_minus_one_to_one() -> None:
     task.net.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     trainer_of().fit(task, data)
     torch.testing.assert_close(seen[0], torch.stack([torch.full((2, 8, 8), -1.0), torch.ones(2, 8, 8)]))
-    torch.testing.assert_close(task.state_dict()["pixel_std"], STD)
+    torch.testing.assert_close(task.state_dict()["pixels.std"], STD)
 
 
 def test_pictures_are_drawn_by_a_seed_of_their_own() -> None:

@@ -495,8 +495,8 @@ def test_every_variant_is_complete(train: Any, model: str, task: str, names: set
     assert names <= {*results["metrics"], *curves}
     assert {"test/mse", "test/knn_accuracy", "test/linear_accuracy_pca"} <= set(results["metrics"])
     loaded = checkpoint.load(ran.path)
-    assert loaded.pixel_mean.flatten().tolist() == pytest.approx([0.3053])
-    assert loaded.pixel_std.flatten().tolist() == pytest.approx([0.3760])
+    assert loaded.pixels.mean.flatten().tolist() == pytest.approx([0.3053])
+    assert loaded.pixels.std.flatten().tolist() == pytest.approx([0.3760])
 
 
 def test_the_noise_can_be_typed(train: Any) -> None:

@@ -367,7 +367,7 @@ def test_end_to_end_and_loaded_again(train: Any, words: list[str], name: str) ->
     task = checkpoint.load(done.path)
     assert isinstance(task, Variational)
     if not any(word.startswith("data=") for word in words):
-        assert task.pixel_mean.item() == pytest.approx(0.3053) and task.pictures(3).shape == (3, 1, 8, 8)
+        assert task.pixels.mean.item() == pytest.approx(0.3053) and task.pictures(3).shape == (3, 1, 8, 8)
     if "model=beta_vae" in words:
         assert task.beta == 4
 

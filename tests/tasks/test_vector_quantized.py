@@ -90,7 +90,7 @@ def test_the_loss_falls_on_a_handful_of_fixed_samples_and_the_codebook_lives(ema
 
 def test_pictures_are_drawn_as_often_as_the_evaluation_had_their_codes() -> None:
     task = task_of().eval()
-    task.pixel_mean.fill_(0.5)
+    task.pixels.mean.fill_(0.5)
     assert task.net.code_shape == (2, 2)
     task.code_counts.zero_()
     task.code_counts[..., 5] = 1

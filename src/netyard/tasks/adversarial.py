@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,30 +17,10 @@ from netyard.tasks.diffaug import differentiable_augment
 from netyard.tasks.labels import labels_to_draw
 from netyard.tasks.latents import interpolation_codes
 from netyard.tasks.learner import Learner
+from netyard.tasks.pixels import Pixels
+from netyard.tasks.players import Judgement, check_players, follow, frozen
 
 Batch = tuple[Tensor, Tensor]
-Judgement = tuple[Tensor, Tensor | None]
-"""Logits (B,) of being real, and class logits (B, num_classes) where the discriminator has any."""
-
-
-class Players(Protocol):
-    """What the task needs of a net; where it is ``conditional``, the labels (B,) come second to both."""
-
-    latent_size: int
-    input_shape: tuple[int, ...]  # of a picture, (C, H, W)
-    conditional: bool
-    generator: nn.Module  # (B, latent_size) -> (B, C, H, W) in [-1, 1]
-    discriminator: nn.Module  # (B, C, H, W) -> (B,) logits of being real, or those and (B, num_classes) class logits
-
-
-class Game(Protocol):
-    """What the task needs of a loss: one for each player, and the logit from which on a picture counts as real."""
-
-    boundary: float
-
-    def discriminator(self, real: Tensor, generated: Tensor) -> Tensor: ...
-
-    def generator(self, generated: Tensor) -> Tensor: ...
 
 
 class Adversarial(Learner):
@@ -58,8 +37,8 @@ class Adversarial(Learner):
     ``callbacks.scores``.
 
     Args:
-        net: see ``Players``.
-        loss: see ``Game``.
+        net: see ``netyard.tasks.players.Players``.
+        loss: see ``netyard.tasks.players.Game``.
         num_outputs: the number of classes of the data, which conditional nets are given.
         discriminator_steps: the discriminator's steps to one of the generator.
         discriminator_lr: null for the optimizer's. Heusel et al. 2017, arXiv:1706.08500.
@@ -74,9 +53,6 @@ class Adversarial(Learner):
         ValueError: a net without the players, a loss without theirs, a setting out of range; labels that a conditional
             net cannot use.
     """
-
-    pixel_mean: Tensor
-    pixel_std: Tensor
 
     def __init__(
         self,
@@ -96,7 +72,7 @@ class Adversarial(Learner):
         mode: str = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
-        _check(net, loss)
+        check_players(net, loss)
         _require(
             discriminator_steps >= 1, "discriminator_steps", discriminator_steps, "a whole number of at least 1", 5
         )
@@ -110,9 +86,7 @@ class Adversarial(Learner):
         self.discriminator_steps, self.discriminator_lr = discriminator_steps, discriminator_lr
         self.gradient_penalty, self.r1, self.weight_clip = gradient_penalty, r1, weight_clip
         self.ema_decay, self.diffaug = ema_decay, diffaug
-        channels = net.input_shape[0]
-        self.register_buffer("pixel_mean", torch.zeros(channels, 1, 1))
-        self.register_buffer("pixel_std", torch.ones(channels, 1, 1))
+        self.pixels = Pixels(net.input_shape)
         self.average: nn.Module | None = None
         if ema_decay:
             self.average = copy.deepcopy(net.generator).requires_grad_(False)
@@ -120,10 +94,7 @@ class Adversarial(Learner):
     # Training
 
     def on_fit_start(self) -> None:
-        for buffer, value in zip(
-            (self.pixel_mean, self.pixel_std), self.trainer.datamodule.pixel_statistics(), strict=True
-        ):
-            buffer.copy_(value)
+        self.pixels.learn(self.trainer.datamodule)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         x, y = batch
@@ -139,7 +110,7 @@ class Adversarial(Learner):
         on_real, on_generated = judge(self._seen(real, random)), judge(seen)
         discriminator_loss = self._discriminator_loss(on_real, on_generated, y)
         if generator_moves:
-            with _frozen(self.net.discriminator):
+            with frozen(self.net.discriminator):
                 on_generated = judge(self._seen(generated, random))
         generator_loss = self._generator_loss(on_generated, y)
         self._count(on_real, on_generated, discriminator_loss, generator_loss)
@@ -183,7 +154,7 @@ class Adversarial(Learner):
                 for parameter in self.net.discriminator.parameters():
                     parameter.clamp_(-self.weight_clip, self.weight_clip)
         if self.average is not None and generator_moves:
-            _follow(self.average, self.net.generator, self.ema_decay)
+            follow(self.average, self.net.generator, self.ema_decay)
 
     def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
         """The run's schedule of both players; a schedule multiplies, so each keeps its own lr to start from."""
@@ -264,7 +235,7 @@ class Adversarial(Learner):
 
     def _signed(self, x: Tensor) -> Tensor:
         """Pictures as the data have them, to [-1, 1]."""
-        return 2 * (x * self.pixel_std + self.pixel_mean) - 1
+        return 2 * self.pixels(x) - 1
 
     def _seen(self, pictures: Tensor, random: torch.Generator) -> Tensor:
         return differentiable_augment(pictures, random) if self.diffaug else pictures
@@ -310,43 +281,6 @@ class Adversarial(Learner):
                 "picture; try data=digits augmentation=none, or model=dcgan."
             )
         return y
-
-
-@contextmanager
-def _frozen(player: nn.Module) -> Iterator[None]:
-    """No gradient for the player's weights, only through them."""
-    learning = [each for each in player.parameters() if each.requires_grad]
-    for each in learning:
-        each.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for each in learning:
-            each.requires_grad_(True)
-
-
-@torch.no_grad()
-def _follow(average: nn.Module, module: nn.Module, decay: float) -> None:
-    """Weights a share of the way to the module's; its counters and running statistics as they are."""
-    for mean, current in zip(average.parameters(), module.parameters(), strict=True):
-        mean.lerp_(current, 1 - decay)
-    for mean, current in zip(average.buffers(), module.buffers(), strict=True):
-        mean.copy_(current)
-
-
-def _check(net: nn.Module, loss: nn.Module) -> None:
-    wanted = tuple(Players.__annotations__)
-    missing = [name for name in wanted if not hasattr(net, name)]
-    if missing:
-        raise ValueError(
-            f"{type(net).__name__} has no {', '.join(missing)}; task 'adversarial' needs a net with "
-            f"{', '.join(wanted)}; try model=dcgan, or task=classification."
-        )
-    if not all(hasattr(loss, name) for name in ("generator", "discriminator", "boundary")):
-        raise ValueError(
-            f"loss {type(loss).__name__} is not one of two players; an adversarial loss has a generator's and a "
-            "discriminator's; try loss=non_saturating."
-        )
 
 
 def _require(holds: bool, name: str, value: object, allowed: str, example: object) -> None:

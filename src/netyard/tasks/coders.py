@@ -9,13 +9,41 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from netyard.losses.likelihoods import Likelihood
+
 
 class Coder(Protocol):
-    """What the task needs of a net: a flat code (B, latent_size) of an input, and an input from a code."""
+    """A flat code (B, latent_size) of an input, and an input from a code."""
 
     def encode(self, x: Tensor) -> Tensor: ...
 
     def decode(self, z: Tensor) -> Tensor: ...
+
+
+class VariationalCoder(Protocol):
+    """The posterior's mean and log-variance (B, latent_size) of an input, and the likelihood's parameters of a code."""
+
+    input_shape: tuple[int, ...]
+    latent_size: int
+    num_classes: int | None  # of the labels it is told
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor: ...
+
+
+def check_variational(net: nn.Module, loss: nn.Module) -> None:
+    """Raise ValueError unless the net encodes and decodes, and the loss is a likelihood."""
+    if not all(hasattr(net, name) for name in ("encode", "decode", *VariationalCoder.__annotations__)):
+        raise ValueError(
+            f"{type(net).__name__} is no variational autoencoder; task variational needs encode, to mean and "
+            "log-variance, and decode; try model=vae, or task=classification."
+        )
+    if not isinstance(loss, Likelihood):
+        raise ValueError(
+            f"loss {type(loss).__name__} is no likelihood; task variational needs bernoulli, gaussian or "
+            "discretized_logistic; try loss=bernoulli."
+        )
 
 
 def check_coder(net: nn.Module, input_shape: Sequence[int], shares: bool = False) -> None:

@@ -18,6 +18,7 @@ from netyard.tasks.coders import check_coder
 from netyard.tasks.corruption import check_noise, corrupt
 from netyard.tasks.learner import Learner
 from netyard.tasks.likeness import SSIM_WINDOW, psnr, ssim
+from netyard.tasks.pixels import Pixels
 from netyard.tasks.probing import Reader
 from netyard.tasks.reconstructions import Codes, Reconstructions
 
@@ -58,9 +59,6 @@ class Reconstruction(Learner):
 
     NUM_PICTURES, NUM_CODES, NUM_PROBED, NUM_PROBED_NUMBERS = 32, 1_000, 10_000, 2**24
 
-    pixel_mean: Tensor
-    pixel_std: Tensor
-
     def __init__(
         self,
         net: nn.Module,
@@ -88,10 +86,7 @@ class Reconstruction(Learner):
         self.sparsity, self.sparsity_weight, self.sparsity_target = sparsity, sparsity_weight, sparsity_target
         self.contraction = contraction
         self.anomaly_class = anomaly_class
-        self.are_pictures = len(input_shape) == 3
-        shape = (input_shape[0], 1, 1) if self.are_pictures else (1,)
-        self.register_buffer("pixel_mean", torch.zeros(shape))
-        self.register_buffer("pixel_std", torch.ones(shape))
+        self.pixels = Pixels(input_shape)
         self.reconstructions: Reconstructions | None = None
         self.codes: Codes | None = None
         self._reader: Reader | None = None
@@ -104,10 +99,7 @@ class Reconstruction(Learner):
             check_anomaly_class(self.anomaly_class, self.trainer.datamodule)
 
     def on_fit_start(self) -> None:
-        if self.are_pictures:
-            mean, std = self.trainer.datamodule.pixel_statistics()
-            self.pixel_mean.copy_(mean)
-            self.pixel_std.copy_(std)
+        self.pixels.learn(self.trainer.datamodule)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net.decode(self.net.encode(x))
@@ -150,7 +142,7 @@ class Reconstruction(Learner):
         loss, metrics = self._compare(output, x)
         if self.sparsity != "none":
             metrics["sparsity"] = self._sparsity(codes)
-        if self.are_pictures:
+        if self.pixels.of_pictures:
             true, made, shown = self._pictures(x), self._pictures(output), self._pictures(given)
             judged = {"": made} if self.noise == "none" else {"": made, "_noisy": shown}
             if min(x.shape[2:]) >= SSIM_WINDOW:
@@ -169,19 +161,16 @@ class Reconstruction(Learner):
         return x if self.anomaly_class is None else x[y != self.anomaly_class]
 
     def _corrupted(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        low, high = (0.0, 1.0) if self.are_pictures else TABLE_EXTREMES
+        low, high = (0.0, 1.0) if self.pixels.of_pictures else TABLE_EXTREMES
         if self.noise == "none":
             return x
-        pictures = x * self.pixel_std + self.pixel_mean
-        return (
-            corrupt(pictures, self.noise, self.noise_level, low, high, generator) - self.pixel_mean
-        ) / self.pixel_std
+        return self.pixels.normalized(corrupt(self.pixels(x), self.noise, self.noise_level, low, high, generator))
 
     def _compare(self, output: Tensor, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and the errors of the output."""
         loss, output = self.loss(output, x), output.detach()
         metrics = {"mse": (output - x).square().mean()}
-        if self.are_pictures:
+        if self.pixels.of_pictures:
             metrics["_square"] = (self._pictures(output) - self._pictures(x)).square().mean()
         return loss, metrics
 
@@ -190,11 +179,11 @@ class Reconstruction(Learner):
 
     def _pictures(self, x: Tensor) -> Tensor:
         """As they are shown: (B, C, H, W) in [0, 1]."""
-        return (x * self.pixel_std + self.pixel_mean).clamp(0, 1).float()
+        return self.pixels(x).clamp(0, 1).float()
 
     def log_means(self, stage: str) -> None:
         """PSNR is of the mean over the epoch, not the mean of the batches'."""
-        of = {"psnr": "_square"} if self.are_pictures else {}
+        of = {"psnr": "_square"} if self.pixels.of_pictures else {}
         if of and self.noise != "none" and stage != "train":
             of["psnr_noisy"] = "_square_noisy"
         self.means.log(self, stage, **{name: partial(_psnr_of, name=square) for name, square in of.items()})
@@ -243,7 +232,7 @@ class Reconstruction(Learner):
         if self.anomaly_class is not None:
             self._errors.append((self.reconstruction_error(x), y == self.anomaly_class))
         if self._reader is not None:
-            if self.are_pictures and sum(map(len, self._shown)) < self.NUM_CODES:
+            if self.pixels.of_pictures and sum(map(len, self._shown)) < self.NUM_CODES:
                 self._shown.append(self._pictures(x).cpu())
             self._tested.append((self.net.encode(x).float().cpu(), self._reader.pca.codes(x.float().cpu()), y.cpu()))
 

@@ -5,31 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from netyard.losses.divergences import free_bits, kl_from_standard_normal
 from netyard.losses.likelihoods import Likelihood
+from netyard.tasks.coders import check_variational
 from netyard.tasks.labels import labels_to_draw
 from netyard.tasks.latents import Latents, LatentUse, interpolation_codes, traversal_codes
 from netyard.tasks.learner import Learner
+from netyard.tasks.pixels import Pixels
 from netyard.tasks.reconstructions import Codes, Reconstructions
 
 TRAINING, VALIDATION, TEST = range(3)
-
-
-class Autoencoder(Protocol):
-    """What the task needs of a net: the posterior's mean and log-variance (B, D), and the likelihood's parameters."""
-
-    input_shape: tuple[int, ...]
-    latent_size: int
-    num_classes: int | None
-
-    def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
-
-    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor: ...
 
 
 class Bound(NamedTuple):
@@ -55,7 +45,7 @@ class Variational(Learner):
     ``codes``, the posteriors' means, of data with classes.
 
     Args:
-        net: see ``Autoencoder``.
+        net: see ``netyard.tasks.coders.VariationalCoder``.
         loss: the likelihood of pixels.
         beta: weight of the KL in the loss; more than 1 asks for a simpler code (Higgins et al. 2017).
         kl_warmup: the share of the run's steps in which that weight grows from 0 (Bowman et al. 2016).
@@ -69,8 +59,6 @@ class Variational(Learner):
     """
 
     NUM_RECONSTRUCTIONS, NUM_CODES = 32, 1_000
-    pixel_mean: Tensor
-    pixel_std: Tensor
     loss: Likelihood
 
     def __init__(
@@ -87,14 +75,11 @@ class Variational(Learner):
         mode: str = "max",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
-        check_fit(net, loss)
+        check_variational(net, loss)
         check_settings(beta, kl_warmup, free_bits, importance_samples)
         self.beta, self.kl_warmup, self.free_bits = beta, kl_warmup, free_bits
         self.importance_samples = importance_samples
-        shape = tuple(net.input_shape)
-        statistics = (shape[0], *[1] * (len(shape) - 1)) if len(shape) == 3 else (1,)
-        self.register_buffer("pixel_mean", torch.zeros(statistics))
-        self.register_buffer("pixel_std", torch.ones(statistics))
+        self.pixels = Pixels(net.input_shape)
         self.latents = Latents()
         self.latent_use: LatentUse | None = None
         self.reconstructions: Reconstructions | None = None
@@ -116,10 +101,7 @@ class Variational(Learner):
             )
 
     def on_fit_start(self) -> None:
-        if len(self.net.input_shape) == 3:  # what is read as a sequence, or a table, stays as it is
-            mean, std = self.trainer.datamodule.pixel_statistics()
-            self.pixel_mean.copy_(mean)
-            self.pixel_std.copy_(std)
+        self.pixels.learn(self.trainer.datamodule)
         steps = self.trainer.estimated_stepping_batches
         if self.kl_warmup and not math.isfinite(steps):
             raise ValueError(
@@ -183,7 +165,7 @@ class Variational(Learner):
         """
         y = x.new_full((len(x), self.net.num_classes), 1 / self.net.num_classes) if self.conditional else None
         bound = self._bound((x, y), self.random_at(TEST, 0, device=self.device))
-        error = self(x) - (x * self.pixel_std + self.pixel_mean)
+        error = self(x) - self.pixels(x)
         return {
             "negative_elbo": (bound.kl.sum(dim=1) - bound.log_likelihood).tolist(),
             "reconstruction_error": error.float().square().flatten(1).mean(dim=1).tolist(),
@@ -244,8 +226,8 @@ class Variational(Learner):
 
     def _bound(self, batch: tuple[Tensor, Tensor | None], noise: torch.Generator) -> Bound:
         x, y = batch
-        pixels = self.loss.prepare(x * self.pixel_std + self.pixel_mean, noise)
-        mean, log_variance = self.net.encode((pixels - self.pixel_mean) / self.pixel_std, y)
+        pixels = self.loss.prepare(self.pixels(x), noise)
+        mean, log_variance = self.net.encode(self.pixels.normalized(pixels), y)
         mean, log_variance = mean.float(), log_variance.float()
         z = mean + (0.5 * log_variance).exp() * draw(mean, noise)
         log_likelihood = self.loss(self.net.decode(z, y), pixels)
@@ -293,20 +275,6 @@ class Variational(Learner):
 def draw(like: Tensor, generator: torch.Generator) -> Tensor:
     """Standard normal numbers of a tensor's shape, on its device."""
     return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
-
-
-def check_fit(net: nn.Module, loss: nn.Module) -> None:
-    """Raise ValueError unless the net encodes and decodes, and the loss is a likelihood."""
-    if not all(hasattr(net, name) for name in ("encode", "decode", "latent_size", "input_shape", "num_classes")):
-        raise ValueError(
-            f"{type(net).__name__} is no variational autoencoder; task variational needs encode, to mean and "
-            "log-variance, and decode; try model=vae, or task=classification."
-        )
-    if not isinstance(loss, Likelihood):
-        raise ValueError(
-            f"loss {type(loss).__name__} is no likelihood; task variational needs bernoulli, gaussian or "
-            "discretized_logistic; try loss=bernoulli."
-        )
 
 
 def check_settings(beta: float, kl_warmup: float, free_bits: float, importance_samples: int) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from netyard.losses.probe import check_regression_loss
 from netyard.tasks.learner import Learner
+from netyard.tasks.pixels import Pixels
 from netyard.tasks.reconstructions import Reconstructions
 
 
@@ -45,8 +46,6 @@ class VectorQuantized(Learner):
     """
 
     NUM_RECONSTRUCTIONS = 32
-    pixel_mean: Tensor
-    pixel_std: Tensor
     code_counts: Tensor
 
     def __init__(
@@ -69,17 +68,13 @@ class VectorQuantized(Learner):
         if not commitment >= 0:
             raise ValueError(f"commitment is {commitment}; it must be at least 0; try task.commitment=0.25.")
         self.commitment = commitment
-        self.register_buffer("pixel_mean", torch.zeros(net.input_shape[0], 1, 1))
-        self.register_buffer("pixel_std", torch.ones(net.input_shape[0], 1, 1))
+        self.pixels = Pixels(net.input_shape)
         # How often each place of a code held each word, in the last evaluation: a prior to draw from.
         self.register_buffer("code_counts", torch.ones(*net.code_shape, net.codebook_size))
         self.reconstructions: Reconstructions | None = None
 
     def on_fit_start(self) -> None:
-        for buffer, value in zip(
-            (self.pixel_mean, self.pixel_std), self.trainer.datamodule.pixel_statistics(), strict=True
-        ):
-            buffer.copy_(value)
+        self.pixels.learn(self.trainer.datamodule)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> its reconstruction, as pixels in [0, 1]."""
@@ -133,7 +128,7 @@ class VectorQuantized(Learner):
         return self._pixels(self.net.decode(codes)).cpu()
 
     def _pixels(self, x: Tensor) -> Tensor:
-        return (x.float() * self.pixel_std + self.pixel_mean).clamp(0, 1)
+        return self.pixels(x.float()).clamp(0, 1)
 
     def _step(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The loss; the reconstruction as pixels; the codes."""
