@@ -35,8 +35,8 @@ MAY = {
         {"errors"},
     ),
     "scores": ({"torch", "filelock"}, {"errors"}),
-    "tasks": ({"torch", "lightning", "torchmetrics"}, {"losses", "optim"}),
-    "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL"}, {"errors"}),
+    "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
+    "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"}, {"errors"}),
 }
 
 
