@@ -247,8 +247,11 @@ ENVIRONMENTS = [
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_the_facts_are_those_of_the_environment(name: str) -> None:
     node = catalog.option_file("data", name)
-    if node["id"] == "???" or node["num_actions"] is None:
+    if node["num_actions"] is None:
         pytest.skip("only the environment itself knows")
     cfg, _ = compose([f"data={name}"])
     data = Experience(id=cfg.data.id, options=cfg.data.options, frame_stack=cfg.data.frame_stack)
-    assert data.facts() == {"input_shape": list(cfg.data.input_shape), "num_actions": cfg.data.num_actions}
+    try:
+        assert data.facts() == {"input_shape": list(cfg.data.input_shape), "num_actions": cfg.data.num_actions}
+    except PlatformError as missing:
+        pytest.skip(str(missing))

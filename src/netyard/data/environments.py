@@ -41,10 +41,12 @@ def make(
     options: Mapping[str, Any] | None = None,
     max_episode_steps: int | None = None,
     render: bool = False,
+    adapted: bool = True,
 ) -> gym.Env[Any, Any]:
     """One environment; ``options`` are the keyword arguments of its constructor.
 
-    ``max_episode_steps`` takes the place of the limit it is registered with; to reach it truncates an episode.
+    ``max_episode_steps`` takes the place of the limit it is registered with; to reach it truncates an episode. Without
+    ``adapted`` it is as Gymnasium made it, for wrappers to come before ``adapt``.
 
     Raises:
         ConfigError: there is no such id, it refuses an option, or its actions are no choice of a few.
@@ -54,14 +56,12 @@ def make(
     arguments = dict(options or {})
     if render:
         arguments["render_mode"] = "rgb_array"
-    _register(id)
+    register(id)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # Box2D's bindings warn of themselves at import; Gymnasium of older versions
+            warnings.simplefilter("ignore")  # Box2D's bindings warn of themselves, Gymnasium of older versions
             environment = gym.make(id, max_episode_steps=max_episode_steps, disable_env_checker=True, **arguments)
-        return adapt(environment, id)
+        return adapt(environment, id) if adapted else environment
     except NetyardError:
         raise
     except gym.error.DependencyNotInstalled as error:
@@ -104,6 +104,8 @@ def adapt(environment: gym.Env[Any, Any], id: str) -> gym.Env[Any, Any]:
             lambda action, start=environment.action_space.start: action + start,  # type: ignore[misc]
             spaces.Discrete(int(environment.action_space.n)),
         )
+    if hasattr(environment.unwrapped, "game") and hasattr(environment.unwrapped.game, "last_action"):
+        environment = ForgetLastAction(environment)
     if not isinstance(environment.observation_space, spaces.Box):
         environment = gym.wrappers.FlattenObservation(environment)  # one-hot of a number, one after another of several
     shape = environment.observation_space.shape or ()
@@ -123,7 +125,7 @@ class ChannelsFirst(gym.ObservationWrapper[Any, Any, Any]):
         super().__init__(env)
         space: Any = env.observation_space
         H, W, C = space.shape
-        self.observation_space = spaces.Box(space.low.min(), space.high.max(), (C, H, W), space.dtype)
+        self.observation_space = spaces.Box(float(space.low.min()), float(space.high.max()), (C, H, W), space.dtype)
 
     def observation(self, observation: Any) -> Any:
         return np.moveaxis(observation, -1, 0)
@@ -151,7 +153,7 @@ def _channels_last(shape: tuple[int, ...], dtype: Any) -> bool:
     return min(first, second) >= SMALLEST_PICTURE and (last <= _MOST_PLANES or dtype == np.bool_)
 
 
-def _register(id: str) -> None:
+def register(id: str) -> None:
     """Import the package that an id's namespace belongs to."""
     module, _ = PROVIDERS.get(id.partition("/")[0], ("", ""))
     if not module:
