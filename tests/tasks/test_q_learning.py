@@ -16,9 +16,11 @@ from torch import nn
 
 from netyard.catalog import families
 from netyard.data.experience import Experience
+from netyard.data.replay import Transitions
 from netyard.losses.returns import ScalarReturn
 from netyard.models.q_network import QNetwork
 from netyard.tasks.acting import interquartile_mean, quick
+from netyard.tasks.chain import Chain
 from netyard.tasks.q_learning import QLearning
 from small_worlds import CORRIDOR, COUNTING, Corridor
 
@@ -87,33 +89,38 @@ def opened(task: QLearning, **keys: Any) -> Experience:
     return data
 
 
-def batch(count: int = 6) -> list[Any]:
+def batch(weight: torch.Tensor | None = None) -> Transitions:
     torch.manual_seed(1)
-    discount = torch.tensor([0.9, 0.9, 0.0, 0.9, 0.0, 0.9])[:count]
-    action = torch.arange(count) % 2
-    return [torch.randn(count, 4), action, torch.randn(count), discount, torch.randn(count, 4)]
+    discount = torch.tensor([0.9, 0.9, 0.0, 0.9, 0.0, 0.9])
+    return Transitions(
+        torch.randn(6, 4), torch.arange(6) % 2, torch.randn(6), discount, torch.randn(6, 4), weight, None
+    )
 
 
+@pytest.mark.parametrize("loss", [nn.MSELoss(), nn.HuberLoss(delta=0.3), nn.SmoothL1Loss()], ids=str)
+@pytest.mark.parametrize("by_hand", [False, True])
 @pytest.mark.parametrize("double", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_an_update_is_the_one_of_the_paper(double: bool, weighted: bool) -> None:
-    task = task_of(double=double, lr=0.1)
+def test_an_update_is_the_one_of_the_paper(double: bool, weighted: bool, by_hand: bool, loss: nn.Module) -> None:
+    task = task_of(double=double, loss=loss)
     opened(task)
+    assert task._chain is not None
+    task._chain = task._chain if by_hand else None
     for parameter in task.target_net.parameters():
         parameter.data.add_(0.1 * torch.randn(parameter.shape))
-    observation, action, reward, discount, after = batch()
     weight = torch.rand(6) if weighted else None
+    observation, action, reward, discount, after, *_ = sample = batch(weight)
     expected = torch.zeros(())
     for row in range(6):
         target_values, own_values = task.target_net(after[row : row + 1])[0], task.net(after[row : row + 1])[0]
         best = own_values.argmax() if double else target_values.argmax()
         target = (reward[row] + discount[row] * target_values[best]).detach()
-        error = task.net(observation[row : row + 1])[0, action[row]] - target
-        expected = expected + (1.0 if weight is None else weight[row]) * error**2 / 6
+        value = task.net(observation[row : row + 1])[0, action[row]]
+        expected = expected + (1.0 if weight is None else weight[row]) * loss(value, target) / 6
     slopes = torch.autograd.grad(expected, list(task.net.parameters()))
     task._replay.prioritize = lambda *_: None
-    task._optimizer.step = lambda: None
-    task._update(observation, action, reward, discount, after, weight, None)
+    task._step = lambda: None
+    task._update(sample)
     torch.testing.assert_close(task._losses[-1], expected.detach())
     for parameter, slope in zip(task.net.parameters(), slopes, strict=True):
         torch.testing.assert_close(parameter.grad, slope)
@@ -125,7 +132,7 @@ def test_the_target_follows(tau: float) -> None:
     opened(task)
     first = [each.clone() for each in task.target_net.parameters()]
     for number in (1, 2):
-        task._update(*batch(), None, None)
+        task._update(batch())
         for old, own, now in zip(first, task.net.parameters(), task.target_net.parameters(), strict=True):
             torch.testing.assert_close(now, old if number == 1 else old + tau * (own - old))
 
@@ -255,15 +262,33 @@ def test_a_run_says_what_an_agent_does(train) -> None:
 def test_numpy_chooses_as_the_net_does() -> None:
     torch.manual_seed(0)
     net = QNetwork((4,), 3, hidden_sizes=[8, 8])
-    act, slow = (quick(each, lambda q: q, torch.device("cpu")) for each in (net, nn.Sequential(net)))
+    act = quick(net, lambda q: q, torch.device("cpu"))
     x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
-    assert act.__name__ == "fast" and slow.__name__ == "slow"
-    assert np.array_equal(act(x), slow(x))
+    assert act.__name__ == "fast"
+    assert np.array_equal(act(x), net(torch.from_numpy(x)).argmax(1).numpy())
     with torch.no_grad():
         net.advantage[-1].bias[2] += 100
     assert (act(x) == 2).all(), "its weights are the net's own"
     for other in (QNetwork((4,), 3, dueling=True), QNetwork((4,), 3, noisy=True), QNetwork((4,), 3, activation="tanh")):
         assert quick(other, lambda q: q, torch.device("cpu")).__name__ == "slow"
+
+
+@pytest.mark.parametrize(
+    ("net", "found"),
+    [
+        (QNetwork((4,), 3, hidden_sizes=[8, 8]), True),
+        (QNetwork((4,), 3, hidden_sizes=[]), True),
+        (nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), True),
+        (nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3), nn.ReLU()), False),
+        (nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3, bias=False)), False),
+        (nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 3)), False),
+        (QNetwork((4,), 3, num_atoms=2), False),
+        (QNetwork((1, 10, 10), 3), False),
+        (QNetwork((4,), 3).double(), False),
+    ],
+)
+def test_a_net_is_taken_for_a_chain_only_if_it_is_one(net: nn.Module, found: bool) -> None:
+    assert (Chain.of(net) is not None) == found
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 100])
@@ -298,6 +323,7 @@ def test_numbers_that_do_not_go_together_are_refused(keys: dict, said: str) -> N
         (("model=dqn", "data=gym", "data.id=CartPoel-v1"), 2, "did you mean CartPole-v1"),
         (("model=dqn", "data=gym", f"data.id={COUNTING}", "data.options={fault: reward}"), 3, "gave the reward nan"),
         (("model=dqn", "trainer.accumulate_grad_batches=2"), 2, "larger data.batch_size"),
+        (("model=dqn", "optimizer=lbfgs"), 2, "try optimizer=adam"),
         (("model=dqn", "trainer.max_epochs=-1"), 2, "try trainer.max_steps=50000"),
         (("model=dqn", "task.discount=1.5"), 2, "task.discount is 1.5"),
         (("model=dqn", "data.replay_size=100000000000"), 5, "try data.replay_size="),

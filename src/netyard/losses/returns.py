@@ -125,4 +125,11 @@ class ScalarReturn(nn.Module):
         return self.elementwise(outputs, torch.addcmul(reward, discount, next_outputs))
 
     def error(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
+        """How far the values were off, (B,)."""
         return outputs - torch.addcmul(reward, discount, next_outputs)
+
+    def slope(self, error: Tensor) -> Tensor | None:
+        """The derivative of a loss at an error, (B,); None where only autograd knows it."""
+        if type(self.elementwise) is nn.HuberLoss:
+            return error.clamp(-self.elementwise.delta, self.elementwise.delta)
+        return 2 * error if type(self.elementwise) is nn.MSELoss else None

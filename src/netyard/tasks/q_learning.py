@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import warnings
 from collections.abc import Callable
@@ -17,11 +18,25 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from netyard.losses.returns import ScalarReturn
 from netyard.optim import configure_optimizer
 from netyard.tasks.acting import Act, interquartile_mean, quick
+from netyard.tasks.chain import Chain
 from netyard.tasks.learner import Learner
 
 VALIDATION, TEST = 1, 2  # whose episodes; each purpose has seeds of its own
 _ACTING, _DRAWING, _NOISE = range(101, 104)  # what random numbers are for
 _CHUNK = 2**23  # numbers of observations that are drawn from the replay at once, at most
+_ROWS = 2**11  # ... and this many transitions: their hidden layers stay in the cache
+
+
+class Batch(Protocol):
+    """What the replay gives for an update, B transitions."""
+
+    observation: Tensor  # (B, *input_shape)
+    action: Tensor  # int64 (B,)
+    reward: Tensor  # (B,)
+    discount: Tensor  # (B,), 0 where nothing comes after
+    next_observation: Tensor  # (B, *input_shape)
+    weight: Tensor | None  # (B,)
+    place: Any
 
 
 class Valued(Protocol):
@@ -163,6 +178,13 @@ class QLearning(Learner):
                 "trainer.max_epochs and trainer.max_steps are both -1; epsilon falls in a fraction of the run, which "
                 "must have an end; try trainer.max_steps=50000."
             )
+        kind: Any = self.optimizer.func
+        closure = inspect.signature(kind.step).parameters.get("closure")
+        if closure is not None and closure.default is closure.empty:
+            raise ValueError(
+                f"{kind.__name__} evaluates its loss several times a step; task q_learning draws a batch once; "
+                "try optimizer=adam."
+            )
         return configure_optimizer(
             self.net,
             self.optimizer,
@@ -178,6 +200,11 @@ class QLearning(Learner):
         self._optimizer: torch.optim.Optimizer = self.optimizers(use_pl_optimizer=False)
         self._weights = [each for group in self._optimizer.param_groups for each in group["params"]]
         self._generator = torch.Generator(self.device)
+        plain = isinstance(self.loss, ScalarReturn) and self.trainer.precision == "32-true"
+        self._chain = Chain.of(self.net) if plain else None
+        self._target_chain = Chain.of(self.target_net) if plain else None
+        # The optimizer's own step, without the hooks around it, which take longer than an update of a small network.
+        self._step: Callable[[], Any] = partial(inspect.unwrap(type(self._optimizer).step), self._optimizer)
         self._noisy = bool(getattr(self.net, "noisy", False))
 
     # A round
@@ -196,6 +223,7 @@ class QLearning(Learner):
         anything = numbers.integers(self.num_outputs, size=(rounds, data.num_envs))
         act = self._act()
         self._losses = []
+        waiting = self._waiting  # an attribute of a module takes long to set
         for number in range(rounds):
             explores = chance[number] < self.epsilon(step)
             if explores.all():
@@ -204,11 +232,12 @@ class QLearning(Learner):
                 actions = np.where(explores, anything[number], act(data.observations))
             data.step(actions)
             step += data.num_envs
-            self._waiting += data.num_envs
-            if self._waiting >= self.collect_steps:
-                self._waiting -= self.collect_steps
+            waiting += data.num_envs
+            if waiting >= self.collect_steps:
+                waiting -= self.collect_steps
                 if self._replay.added >= self._first_update:
                     self._learn(drawing)
+        self._waiting = waiting
         data.check()
         self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total.completed += step - begin
         self._step_schedule()
@@ -232,51 +261,80 @@ class QLearning(Learner):
         """The updates that are due. Priorities change with each, so only without them several batches come at once."""
         remaining = self.updates_per_collection
         numbers = self._batch_size * math.prod(self.trainer.datamodule.observations.shape[1:])
-        at_once = 1 if self.priority_exponent > 0 else max(1, _CHUNK // numbers)
+        at_once = 1 if self.priority_exponent > 0 else max(1, min(_CHUNK // numbers, _ROWS // self._batch_size))
         while remaining > 0:
-            count = min(remaining, at_once)
+            # As far as the target network stays what it is, it values everything that comes after at once.
+            count = min(remaining, at_once, self.target_every - self.updates % self.target_every)
             sample = self._replay.sample(count, self._batch_size, drawing, self._importance())
+            after = None if self._noisy else self._after(sample.next_observation)
             for index in range(count):
-                self._update(*(None if each is None else each[index] for each in sample))
+                batch = type(sample)(*(None if each is None else each[index] for each in sample))
+                self._update(batch, None if after is None else after[index])
             remaining -= count
 
-    def _update(
-        self,
-        observation: Tensor,
-        action: Tensor,
-        reward: Tensor,
-        discount: Tensor,
-        next_observation: Tensor,
-        weight: Tensor | None,
-        place: Any,
-    ) -> None:
+    @torch.no_grad()
+    def _after(self, observation: Tensor) -> Tensor:
+        """What the target network makes of batches (count, B, ...): of all actions, or of the best where it chooses."""
+        flat = observation.flatten(0, 1)
+        outputs = self.target_net(flat) if self._target_chain is None else self._target_chain.forward(flat)[-1]
+        outputs = outputs if self.double else self._best(outputs, outputs)
+        return outputs.unflatten(0, observation.shape[:2])
+
+    def _best(self, outputs: Tensor, judged: Tensor) -> Tensor:
+        """The outputs of the action that is worth most in ``judged``: (B, A) -> (B,), or (B, A, N) -> (B, N)."""
+        return _of(outputs, self.loss.values(judged).argmax(dim=1))
+
+    def _update(self, batch: Batch, after: Tensor | None = None) -> None:
+        """One step of the optimizer; ``after`` is the part of what ``_after`` makes that belongs to the batch."""
         if self._noisy:
             self.net.draw_noise(self._generator)
             self.target_net.draw_noise(self._generator)
         with torch.no_grad():
-            next_outputs = self.target_net(next_observation)
-            choice = self.net(next_observation) if self.double else next_outputs
-            next_outputs = _of(next_outputs, self.loss.values(choice).argmax(dim=1))
-        outputs = _of(self.net(observation), action)
-        each = self.loss(outputs, reward, discount, next_outputs)
-        loss = each.mean() if weight is None else (weight * each).mean()
+            if after is None:
+                after = self._after(batch.next_observation[None])[0]
+            if self.double:
+                after = self._best(after, self._outputs(batch.next_observation))
+        outputs, each, loss = self._gradient(batch, after)
+        if self._clip is not None:
+            nn.utils.clip_grad_norm_(self._weights, self._clip)
+        with torch.no_grad():
+            self._step()
+        self._losses.append(loss)
+        self.updates += 1
+        if batch.weight is not None:
+            # A distribution has its loss for an error, as Rainbow has it; a value how far it was off.
+            scalar = isinstance(self.loss, ScalarReturn)
+            error = self.loss.error(outputs, batch.reward, batch.discount, after) if scalar else each
+            self._replay.prioritize(batch.place, error.cpu().numpy(), self.priority_exponent)
+        if self.updates % self.target_every == 0:
+            self._follow()
+        self._last = outputs, batch.reward, batch.discount, after
+
+    def _outputs(self, observation: Tensor) -> Tensor:
+        """The net's, without a gradient."""
+        return self.net(observation) if self._chain is None else self._chain.forward(observation)[-1]
+
+    def _gradient(self, batch: Batch, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Set the gradient of the loss; what was predicted, the loss of each transition, and their (weighted) mean."""
+        chain = self._chain
+        if chain is not None:
+            passed = chain.forward(batch.observation)
+            outputs = _of(passed[-1], batch.action)
+            slope = self.loss.slope(outputs - torch.addcmul(batch.reward, batch.discount, after))
+            if slope is not None:
+                each = self.loss(outputs, batch.reward, batch.discount, after)
+                loss = each.mean() if batch.weight is None else (batch.weight * each).mean()
+                slope = slope / len(slope) if batch.weight is None else slope * batch.weight / len(slope)
+                at_output = torch.zeros_like(passed[-1]).scatter_(1, batch.action[:, None], slope[:, None])
+                chain.backward(passed, at_output)
+                return outputs, each, loss
+        outputs = _of(self.net(batch.observation), batch.action)
+        each = self.loss(outputs, batch.reward, batch.discount, after)
+        loss = each.mean() if batch.weight is None else (batch.weight * each).mean()
         for parameter in self._weights:  # the optimizer's own way takes longer
             parameter.grad = None
         loss.backward()
-        if self._clip is not None:
-            nn.utils.clip_grad_norm_(self._weights, self._clip)
-        self._optimizer.step()
-        self._losses.append(loss.detach())
-        self.updates += 1
-        if weight is not None:
-            # A distribution has its loss for an error, as Rainbow has it; a value how far it was off.
-            error = (
-                each if hasattr(self.loss, "num_atoms") else self.loss.error(outputs, reward, discount, next_outputs)
-            )
-            self._replay.prioritize(place, error.detach().cpu().numpy(), self.priority_exponent)
-        if self.updates % self.target_every == 0:
-            self._follow()
-        self._last = outputs.detach(), reward, discount, next_outputs
+        return outputs.detach(), each.detach(), loss.detach()
 
     @torch.no_grad()
     def _follow(self) -> None:
