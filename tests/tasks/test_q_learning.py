@@ -104,8 +104,10 @@ def batch(weight: torch.Tensor | None = None) -> Transitions:
 def test_an_update_is_the_one_of_the_paper(double: bool, weighted: bool, by_hand: bool, loss: nn.Module) -> None:
     task = task_of(double=double, loss=loss)
     opened(task)
-    assert task._chain is not None
-    task._chain = task._chain if by_hand else None
+    bootstrap = task._bootstrap
+    assert bootstrap.chain is not None and bootstrap.target_chain is not None
+    if not by_hand:
+        bootstrap.chain = bootstrap.target_chain = None
     for parameter in task.target_net.parameters():
         parameter.data.add_(0.1 * torch.randn(parameter.shape))
     weight = torch.rand(6) if weighted else None
@@ -118,10 +120,9 @@ def test_an_update_is_the_one_of_the_paper(double: bool, weighted: bool, by_hand
         value = task.net(observation[row : row + 1])[0, action[row]]
         expected = expected + (1.0 if weight is None else weight[row]) * loss(value, target) / 6
     slopes = torch.autograd.grad(expected, list(task.net.parameters()))
-    task._replay.prioritize = lambda *_: None
-    task._step = lambda: None
-    task._update(sample)
-    torch.testing.assert_close(task._losses[-1], expected.detach())
+    bootstrap._step = lambda: None
+    bootstrap.update(sample)
+    torch.testing.assert_close(bootstrap._losses[-1], expected.detach())
     for parameter, slope in zip(task.net.parameters(), slopes, strict=True):
         torch.testing.assert_close(parameter.grad, slope)
 
@@ -132,7 +133,7 @@ def test_the_target_follows(tau: float) -> None:
     opened(task)
     first = [each.clone() for each in task.target_net.parameters()]
     for number in (1, 2):
-        task._update(batch())
+        task._bootstrap.update(batch())
         for old, own, now in zip(first, task.net.parameters(), task.target_net.parameters(), strict=True):
             torch.testing.assert_close(now, old if number == 1 else old + tau * (own - old))
 
@@ -289,6 +290,13 @@ def test_numpy_chooses_as_the_net_does() -> None:
 )
 def test_a_net_is_taken_for_a_chain_only_if_it_is_one(net: nn.Module, found: bool) -> None:
     assert (Chain.of(net) is not None) == found
+
+
+def test_a_net_with_batch_norm_and_dropout_acts_as_in_evaluation() -> None:
+    layers = [nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2)]
+    task = task_of(nn.Sequential(*layers), warmup_steps=20, epsilon_end=0.0, epsilon_fraction=0.0)
+    trainer_of().fit(task, data_of())
+    assert task.updates > 30 and task.net.training and int(task.net[1].num_batches_tracked) == task.updates
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 100])

@@ -13,30 +13,17 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from netyard.losses.returns import ScalarReturn
 from netyard.optim import configure_optimizer
 from netyard.tasks.acting import Act, interquartile_mean, quick
-from netyard.tasks.chain import Chain
+from netyard.tasks.bootstrapping import Bootstrap
 from netyard.tasks.learner import Learner
 
 VALIDATION, TEST = 1, 2  # whose episodes; each purpose has seeds of its own
 _ACTING, _DRAWING, _NOISE = range(101, 104)  # what random numbers are for
-_CHUNK = 2**23  # numbers of observations that are drawn from the replay at once, at most
-_ROWS = 2**11  # ... and this many transitions: their hidden layers stay in the cache
-
-
-class Batch(Protocol):
-    """What the replay gives for an update, B transitions."""
-
-    observation: Tensor  # (B, *input_shape)
-    action: Tensor  # int64 (B,)
-    reward: Tensor  # (B,)
-    discount: Tensor  # (B,), 0 where nothing comes after
-    next_observation: Tensor  # (B, *input_shape)
-    weight: Tensor | None  # (B,)
-    place: Any
 
 
 class Valued(Protocol):
@@ -116,11 +103,9 @@ class QLearning(Learner):
         self.epsilon_fraction, self.epsilon_schedule = epsilon_fraction, epsilon_schedule
         self.priority_exponent, self.importance_start = priority_exponent, importance_start
         self.target_net = copy.deepcopy(net).requires_grad_(False)
-        self.updates = 0
+        self._updates = 0  # before this run, or the part of it that is resumed
         self._waiting = 0  # environment steps since the last updates
         self._clip: float | None = None
-        self._losses: list[Tensor] = []
-        self._q_value = self._td_error = torch.zeros(())
 
     def forward(self, x: Tensor) -> Tensor:
         """Observations (B, *input_shape) -> the value of each action (B, num_outputs)."""
@@ -196,16 +181,26 @@ class QLearning(Learner):
     def on_train_start(self) -> None:
         data = self.trainer.datamodule
         self._replay = data.open(self.n_steps, self.discount, self.priority_exponent > 0, self.device)
-        self._batch_size = data.batch_size
-        self._optimizer: torch.optim.Optimizer = self.optimizers(use_pl_optimizer=False)
-        self._weights = [each for group in self._optimizer.param_groups for each in group["params"]]
         self._generator = torch.Generator(self.device)
-        plain = isinstance(self.loss, ScalarReturn) and self.trainer.precision == "32-true"
-        self._chain = Chain.of(self.net) if plain else None
-        self._target_chain = Chain.of(self.target_net) if plain else None
-        # The optimizer's own step, without the hooks around it, which take longer than an update of a small network.
-        self._step: Callable[[], Any] = partial(inspect.unwrap(type(self._optimizer).step), self._optimizer)
-        self._noisy = bool(getattr(self.net, "noisy", False))
+        self._bootstrap = Bootstrap(
+            self.net,
+            self.target_net,
+            self.loss,
+            self.optimizers(use_pl_optimizer=False),
+            self.double,
+            self.target_every,
+            self.tau,
+            self.priority_exponent,
+            self._clip,
+            self.trainer.precision == "32-true",
+            self._generator,
+            self._updates,
+        )
+
+    @property
+    def updates(self) -> int:
+        """How many there have been."""
+        return self._bootstrap.updates if hasattr(self, "_bootstrap") else self._updates
 
     # A round
 
@@ -222,7 +217,8 @@ class QLearning(Learner):
         chance = numbers.random((rounds, data.num_envs))
         anything = numbers.integers(self.num_outputs, size=(rounds, data.num_envs))
         act = self._act()
-        self._losses = []
+        # The newest n transitions of each environment have no return of n steps yet.
+        first_update = max(self.warmup_steps, self.n_steps * data.num_envs + 1)
         waiting = self._waiting  # an attribute of a module takes long to set
         for number in range(rounds):
             explores = chance[number] < self.epsilon(step)
@@ -235,18 +231,15 @@ class QLearning(Learner):
             waiting += data.num_envs
             if waiting >= self.collect_steps:
                 waiting -= self.collect_steps
-                if self._replay.added >= self._first_update:
-                    self._learn(drawing)
+                if self._replay.added >= first_update:
+                    self._bootstrap.learn(
+                        self._replay, self.updates_per_collection, data.batch_size, drawing, self._importance()
+                    )
         self._waiting = waiting
         data.check()
         self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total.completed += step - begin
         self._step_schedule()
         return self._record()
-
-    @property
-    def _first_update(self) -> int:
-        # The newest n transitions of each environment have no return of n steps yet.
-        return max(self.warmup_steps, self.n_steps * self.trainer.datamodule.num_envs + 1)
 
     def epsilon(self, step: int) -> float:
         """The share of random actions at an environment step."""
@@ -256,95 +249,6 @@ class QLearning(Learner):
         if self.epsilon_schedule == "exponential":
             return self.epsilon_start * (self.epsilon_end / self.epsilon_start) ** done
         return self.epsilon_start + (self.epsilon_end - self.epsilon_start) * done
-
-    def _learn(self, drawing: np.random.Generator) -> None:
-        """The updates that are due. Priorities change with each, so only without them several batches come at once."""
-        remaining = self.updates_per_collection
-        numbers = self._batch_size * math.prod(self.trainer.datamodule.observations.shape[1:])
-        at_once = 1 if self.priority_exponent > 0 else max(1, min(_CHUNK // numbers, _ROWS // self._batch_size))
-        while remaining > 0:
-            # As far as the target network stays what it is, it values everything that comes after at once.
-            count = min(remaining, at_once, self.target_every - self.updates % self.target_every)
-            sample = self._replay.sample(count, self._batch_size, drawing, self._importance())
-            after = None if self._noisy else self._after(sample.next_observation)
-            for index in range(count):
-                batch = type(sample)(*(None if each is None else each[index] for each in sample))
-                self._update(batch, None if after is None else after[index])
-            remaining -= count
-
-    @torch.no_grad()
-    def _after(self, observation: Tensor) -> Tensor:
-        """What the target network makes of batches (count, B, ...): of all actions, or of the best where it chooses."""
-        flat = observation.flatten(0, 1)
-        outputs = self.target_net(flat) if self._target_chain is None else self._target_chain.forward(flat)[-1]
-        outputs = outputs if self.double else self._best(outputs, outputs)
-        return outputs.unflatten(0, observation.shape[:2])
-
-    def _best(self, outputs: Tensor, judged: Tensor) -> Tensor:
-        """The outputs of the action that is worth most in ``judged``: (B, A) -> (B,), or (B, A, N) -> (B, N)."""
-        return _of(outputs, self.loss.values(judged).argmax(dim=1))
-
-    def _update(self, batch: Batch, after: Tensor | None = None) -> None:
-        """One step of the optimizer; ``after`` is the part of what ``_after`` makes that belongs to the batch."""
-        if self._noisy:
-            self.net.draw_noise(self._generator)
-            self.target_net.draw_noise(self._generator)
-        with torch.no_grad():
-            if after is None:
-                after = self._after(batch.next_observation[None])[0]
-            if self.double:
-                after = self._best(after, self._outputs(batch.next_observation))
-        outputs, each, loss = self._gradient(batch, after)
-        if self._clip is not None:
-            nn.utils.clip_grad_norm_(self._weights, self._clip)
-        with torch.no_grad():
-            self._step()
-        self._losses.append(loss)
-        self.updates += 1
-        if batch.weight is not None:
-            # A distribution has its loss for an error, as Rainbow has it; a value how far it was off.
-            scalar = isinstance(self.loss, ScalarReturn)
-            error = self.loss.error(outputs, batch.reward, batch.discount, after) if scalar else each
-            self._replay.prioritize(batch.place, error.cpu().numpy(), self.priority_exponent)
-        if self.updates % self.target_every == 0:
-            self._follow()
-        self._last = outputs, batch.reward, batch.discount, after
-
-    def _outputs(self, observation: Tensor) -> Tensor:
-        """The net's, without a gradient."""
-        return self.net(observation) if self._chain is None else self._chain.forward(observation)[-1]
-
-    def _gradient(self, batch: Batch, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Set the gradient of the loss; what was predicted, the loss of each transition, and their (weighted) mean."""
-        chain = self._chain
-        if chain is not None:
-            passed = chain.forward(batch.observation)
-            outputs = _of(passed[-1], batch.action)
-            slope = self.loss.slope(outputs - torch.addcmul(batch.reward, batch.discount, after))
-            if slope is not None:
-                each = self.loss(outputs, batch.reward, batch.discount, after)
-                loss = each.mean() if batch.weight is None else (batch.weight * each).mean()
-                slope = slope / len(slope) if batch.weight is None else slope * batch.weight / len(slope)
-                at_output = torch.zeros_like(passed[-1]).scatter_(1, batch.action[:, None], slope[:, None])
-                chain.backward(passed, at_output)
-                return outputs, each, loss
-        outputs = _of(self.net(batch.observation), batch.action)
-        each = self.loss(outputs, batch.reward, batch.discount, after)
-        loss = each.mean() if batch.weight is None else (batch.weight * each).mean()
-        for parameter in self._weights:  # the optimizer's own way takes longer
-            parameter.grad = None
-        loss.backward()
-        return outputs.detach(), each.detach(), loss.detach()
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        own, target = list(self.net.parameters()), list(self.target_net.parameters())
-        if self.tau == 1:
-            torch._foreach_copy_(target, own)
-        else:
-            torch._foreach_lerp_(target, own, self.tau)
-        for mine, its in zip(self.net.buffers(), self.target_net.buffers(), strict=True):
-            its.copy_(mine)
 
     def _importance(self) -> float:
         done = min(self.trainer.global_step / self._run_steps, 1.0)
@@ -365,14 +269,11 @@ class QLearning(Learner):
 
     def _record(self) -> Tensor:
         """Take note of a round's updates; returns their mean loss, 0 before the first."""
-        if not self._losses:
+        seen = self._bootstrap.seen()
+        if seen is None:
             return torch.zeros((), device=self.device)
-        loss = torch.stack(self._losses).mean()
-        outputs, reward, discount, next_outputs = self._last
-        q_value = self.loss.values(outputs)
-        target = reward + discount * self.loss.values(next_outputs)
-        self.means.add(len(self._losses), loss=loss, q_value=q_value.mean(), td_error=(q_value - target).abs().mean())
-        return loss
+        self.means.add(seen.updates, loss=seen.loss, q_value=seen.q_value, td_error=seen.td_error)
+        return seen.loss
 
     def log_means(self, stage: str) -> None:
         if stage == "train":
@@ -388,16 +289,23 @@ class QLearning(Learner):
 
     # Acting
 
-    def _act(self, training: bool = True) -> Act:
-        """The net's choice for observations, (B, *shape) to (B,)."""
-        self.net.train(training)
-        if not (training and self._noisy):
-            return quick(self.net, self.loss.values, self.device)
-        slow = quick(self.net, self.loss.values, self.device)
+    def _act(self) -> Act:
+        """The net's choice for observations in training, with its own noise if it has some."""
+        noisy, net = self._bootstrap.noisy, self.net
+        net.train(noisy)
+        choose = quick(net, self.loss.values, self.device)
+        net.train()
+        if not noisy and not any(isinstance(each, nn.Dropout | _BatchNorm) for each in net.modules()):
+            return choose
 
         def act(observations: Any) -> Any:
-            self.net.draw_noise(self._generator)
-            return slow(observations)
+            if noisy:
+                net.draw_noise(self._generator)
+                return choose(observations)
+            net.eval()
+            actions = choose(observations)
+            net.train()
+            return actions
 
         return act
 
@@ -455,14 +363,7 @@ class QLearning(Learner):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["q_learning"]
-        self.updates, self._waiting = state["updates"], state["waiting"]
-
-
-def _of(outputs: Tensor, action: Tensor) -> Tensor:
-    """The outputs of an action each: (B, A) -> (B,), or (B, A, N) -> (B, N)."""
-    if outputs.ndim == 2:
-        return outputs.gather(1, action[:, None]).squeeze(1)
-    return outputs[torch.arange(len(action), device=action.device), action]
+        self._updates, self._waiting = state["updates"], state["waiting"]
 
 
 def _check(
