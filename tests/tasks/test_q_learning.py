@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
+from netyard import cli
 from netyard.catalog import families
 from netyard.data.experience import Experience
 from netyard.data.replay import Transitions
@@ -245,7 +248,7 @@ def test_every_agent_learns_to_hold_the_pole(train, name: str) -> None:
     assert ran.json("results.json")["metrics"]["test/return"] > 200
 
 
-def test_a_run_says_what_an_agent_does(train) -> None:
+def test_a_run_says_what_an_agent_does(train, capsys: pytest.CaptureFixture[str]) -> None:
     ran = train("model=dqn", "trainer.max_epochs=1", "data.steps_per_epoch=1000", "data.steps_per_batch=500")
     assert ran.code == 0, ran.err
     results = ran.json("results.json")
@@ -258,6 +261,19 @@ def test_a_run_says_what_an_agent_does(train) -> None:
         assert f"train/{name}" in header
     assert (ran.path / "pictures" / "test_episode.gif").read_bytes()[:4] == b"GIF8"
     assert json.loads((ran.path / "results.json").read_text())["throughput"]["train_samples_per_second"] > 0
+    events = EventAccumulator(str(ran.path)).Reload()
+    assert [point.step for point in events.Scalars("train/updates_per_second")] == [500, 1000]
+    assert [point.step for point in events.Scalars("val/return")] == [1000] and events.Images("test/episode")
+
+    assert cli.main(["generate", f"run={ran.path}", "episodes=2", "first=3"]) == 0
+    assert (ran.path / "pictures" / "episode_4.gif").read_bytes()[:4] == b"GIF8"
+    several = re.findall(r"a return of (\d+)", capsys.readouterr().out)
+    assert cli.main(["generate", f"run={ran.path}", "first=3", f"output={ran.path / 'one.gif'}"]) == 0
+    assert re.findall(r"a return of (\d+)", capsys.readouterr().out) == several[:1], "an episode is its number's"
+    assert cli.main(["generate", f"run={ran.path}", "episodes=2", "output=one.gif"]) == 2
+    assert cli.main(["evaluate", f"run={ran.path}", "data.test_episodes=3"]) == 0
+    assert cli.main(["evaluate", f"run={ran.path}", "data=acrobot"]) == 2
+    assert "it was trained for 2 outputs, and the data wants 3" in capsys.readouterr().err
 
 
 def test_numpy_chooses_as_the_net_does() -> None:

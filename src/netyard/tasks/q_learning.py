@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
+import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -41,8 +42,9 @@ class QLearning(Learner):
     is not. What is random is a function of the seed and the step, so nothing of it has to be stored.
 
     Logs in training ``loss``, ``q_value`` (of the actions taken), ``td_error`` (absolute), ``epsilon``, ``updates``,
-    and ``return`` and ``length`` of the episodes that ended. In validation and test, greedily, in environments of
-    their own: ``return``, ``return_std``, ``return_iqm`` (interquartile mean) and ``length``.
+    ``return`` and ``length`` of the episodes that ended; for the dashboard alone ``updates_per_second``. In validation
+    and test, greedily, in environments of their own: ``return``, ``return_std``, ``return_iqm`` (interquartile mean)
+    and ``length``.
 
     Args:
         net: see ``Valued``.
@@ -206,7 +208,7 @@ class QLearning(Learner):
 
     def training_step(self, batch: tuple[Tensor], batch_idx: int) -> Tensor:
         data, step = self.trainer.datamodule, self.trainer.global_step
-        begin = step
+        begin, began, updates = step, time.perf_counter(), self.updates
         numbers = np.random.default_rng([data.seed, _ACTING, step])
         drawing = np.random.default_rng([data.seed, _DRAWING, step])
         self._generator.manual_seed((data.seed * 1_000_003 + step) * 1_000 + _NOISE)
@@ -237,8 +239,17 @@ class QLearning(Learner):
                     )
         self._waiting = waiting
         data.check()
-        self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total.completed += step - begin
+        # Lightning's own counters, of steps and for the x-axis, which would have gone on by nothing and by one.
+        loop = self.trainer.fit_loop.epoch_loop
+        loop.manual_optimization.optim_step_progress.total.completed += step - begin
+        loop._batches_that_stepped = step
         self._step_schedule()
+        if (
+            self.logger is not None
+            and begin // self.trainer.log_every_n_steps != step // self.trainer.log_every_n_steps
+        ):
+            rate = (self.updates - updates) / (time.perf_counter() - began)
+            self.logger.log_metrics({"train/updates_per_second": rate}, self.trainer.global_step)
         return self._record()
 
     def epsilon(self, step: int) -> float:
