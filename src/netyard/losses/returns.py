@@ -23,9 +23,11 @@ def project(probabilities: Tensor, reward: Tensor, discount: Tensor, atoms: Tens
     low, high = atoms[0], atoms[-1]
     shifted = (reward[:, None] + discount[:, None] * atoms).clamp(low, high)
     place = (shifted - low) / (high - low) * (len(atoms) - 1)
-    # An atom's share of a shifted one falls from 1 to 0 with the distance between them, in steps of the grid.
-    distance = (place[:, None, :] - torch.arange(len(atoms), device=place.device)[:, None]).abs()  # (B, N, N)
-    return ((1 - distance).clamp(min=0) @ probabilities[:, :, None]).squeeze(-1)
+    below = place.floor().clamp(max=len(atoms) - 2)
+    share = (place - below) * probabilities  # of the neighbour above
+    index = below.long()
+    shared = torch.zeros_like(probabilities).scatter_add_(1, index, probabilities - share)
+    return shared.scatter_add_(1, index + 1, share)
 
 
 def quantile_huber(quantiles: Tensor, targets: Tensor, kappa: float = 1.0) -> Tensor:
@@ -55,12 +57,12 @@ class CategoricalReturn(nn.Module):
 
     atoms: Tensor
 
-    def __init__(self, num_atoms: int = 51, v_min: float = -100.0, v_max: float = 100.0) -> None:
+    def __init__(self, num_atoms: int = 101, v_min: float = -100.0, v_max: float = 100.0) -> None:
         super().__init__()
         if num_atoms < 2 or not v_min < v_max:
             raise ValueError(
                 f"loss.num_atoms is {num_atoms}, v_min {v_min} and v_max {v_max}; there must be 2 atoms or more "
-                "between two different returns; try loss.num_atoms=51 loss.v_min=-100 loss.v_max=100."
+                "between two different returns; try loss.num_atoms=101 loss.v_min=-100 loss.v_max=100."
             )
         self.num_atoms = num_atoms
         self.register_buffer("atoms", torch.linspace(v_min, v_max, num_atoms), persistent=False)
