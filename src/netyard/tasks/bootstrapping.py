@@ -100,7 +100,7 @@ class Bootstrap:
             count -= part
 
     def update(self, batch: Batch, after: Tensor | None = None) -> Tensor:
-        """One step of the optimizer; returns how wrong each prediction was.
+        """One step of the optimizer; returns how wrong each prediction was, (B,).
 
         ``after`` is the batch's part of what ``_after`` makes, where that is known already.
         """
@@ -115,7 +115,7 @@ class Bootstrap:
                     self.chain.forward(batch.next_observation)[-1] if self.chain else self.net(batch.next_observation)
                 )
                 after = self._best(after, judged)
-        outputs, each, loss = self._gradient(batch, after)
+        outputs, wrong, loss = self._gradient(batch, after)
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self._weights, self.clip)
         with torch.no_grad():
@@ -125,9 +125,7 @@ class Bootstrap:
         self.updates += 1
         if self.updates % self.target_every == 0:
             self._follow()
-        # A distribution has its loss for an error, as Rainbow has it; a value how far it was off.
-        scalar = isinstance(self.loss, ScalarReturn)
-        return self.loss.error(outputs, batch.reward, batch.discount, after) if scalar else each
+        return wrong
 
     def seen(self) -> Seen | None:
         """What the updates since the last call were like; None where there were none."""
@@ -153,24 +151,30 @@ class Bootstrap:
         return _of(outputs, self.loss.values(judged).argmax(dim=1))
 
     def _gradient(self, batch: Batch, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Set the gradient of the loss; what was predicted, the loss of each transition, and their (weighted) mean."""
+        """Set the gradient of the loss; what was predicted, how wrong that was, and the (weighted) mean loss."""
         if self.chain is not None:
             passed = self.chain.forward(batch.observation)
             outputs = _of(passed[-1], batch.action)
-            slope = self.loss.slope(self.loss.error(outputs, batch.reward, batch.discount, after))
+            goal = torch.addcmul(batch.reward, batch.discount, after)
+            error = outputs - goal
+            slope = self.loss.slope(error)
             if slope is not None:
-                each = self.loss(outputs, batch.reward, batch.discount, after)
+                each = self.loss.elementwise(outputs, goal)
                 slope = slope / len(slope) if batch.weight is None else slope * batch.weight / len(slope)
                 at_output = torch.zeros_like(passed[-1]).scatter_(1, batch.action[:, None], slope[:, None])
                 self.chain.backward(passed, at_output)
-                return outputs, each, _mean(each, batch.weight)
+                return outputs, error, _mean(each, batch.weight)
         outputs = _of(self.net(batch.observation), batch.action)
         each = self.loss(outputs, batch.reward, batch.discount, after)
         loss = _mean(each, batch.weight)
         for parameter in self._weights:  # the optimizer's own way takes longer
             parameter.grad = None
         loss.backward()
-        return outputs.detach(), each.detach(), loss.detach()
+        # A distribution has its loss for an error, as Rainbow has it; a value how far it was off.
+        scalar = isinstance(self.loss, ScalarReturn)
+        outputs = outputs.detach()
+        wrong = self.loss.error(outputs, batch.reward, batch.discount, after) if scalar else each.detach()
+        return outputs, wrong, loss.detach()
 
     @torch.no_grad()
     def _follow(self) -> None:
