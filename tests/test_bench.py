@@ -62,6 +62,43 @@ def test_the_bare_loop_learns_too() -> None:
     assert (logits.argmax(dim=2) == text[:, 1:])[:, 5:].all()
 
 
+def test_steps_of_agents(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    agents = script("agent_steps")
+    small = ["data.steps_per_epoch=1000", "trainer.max_epochs=1", "data.steps_per_batch=250"]
+    monkeypatch.setattr(agents, "WARM_UP", 250)
+    monkeypatch.setitem(sys.modules, "agent_steps", agents)
+    monkeypatch.setattr(agents, "StableBaselines3", lambda **_: (_ for _ in ()).throw(ImportError()))
+    monkeypatch.setattr(sys, "argv", ["bench/agent_steps.py", *small])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    agents.main()
+    said = capsys.readouterr().out
+    assert "is not installed" in said
+    speeds = [float(text.replace(",", "")) for text in re.findall(r"([\d,]+) steps/s", said)]
+    assert len(speeds) == 6 and min(speeds) > 0
+
+
+def test_the_loop_by_hand_computes_the_gradient_of_autograd() -> None:
+    agents = script("agent_steps")
+    loop = agents.ByHand([8, 6], 16, 0.01, 10, 1, 50)
+    weights = [torch.tensor(each.T if each.ndim == 2 else each, requires_grad=True) for each in loop.weights]
+    loop.advance(200)
+    rows = np.arange(16)
+    with torch.no_grad():
+        best = torch.tensor(loop.forward(loop.after[rows], loop.old)[-1].max(axis=1))
+    x = torch.tensor(loop.frames[rows])
+    for place in range(0, 6, 2):
+        x = torch.nn.functional.linear(x, weights[place], weights[place + 1])
+        x = x.relu() if place < 4 else x
+    goal = 1.0 + 0.99 * (1 - torch.tensor(loop.ended[rows])) * best
+    value = x[torch.arange(16), torch.tensor(loop.actions[rows])]
+    torch.nn.functional.huber_loss(value, goal).backward()
+    expected = torch.optim.Adam(weights, lr=0.01)
+    expected.step()
+    loop.update(rows)
+    for own, its in zip(loop.weights, weights, strict=True):
+        np.testing.assert_allclose(own.T if own.ndim == 2 else own, its.detach().numpy(), atol=1e-4)
+
+
 def test_an_ngram_model_knows_what_it_can_know() -> None:
     baselines = script("text_baselines")
     rng = np.random.default_rng(0)

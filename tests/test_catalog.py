@@ -33,6 +33,13 @@ COMPANY = {
     ("task", "beta_variational"): ["model=beta_vae"],
     ("task", "vector_quantized"): ["model=vq_vae"],
     ("task", "adversarial"): ["model=gan"],
+    ("data", "gym"): ["data.id=CartPole-v1"],
+    ("task", "q_learning"): ["model=dqn"],
+    ("task", "double_q_learning"): ["model=double_dqn"],
+    ("task", "prioritized_q_learning"): ["model=prioritized_dqn"],
+    ("task", "n_step_q_learning"): ["model=nstep_dqn"],
+    ("task", "noisy_q_learning"): ["model=noisy_dqn"],
+    ("task", "rainbow_q_learning"): ["model=rainbow"],
     ("task", "wasserstein"): ["model=wgan"],
     ("task", "wasserstein_gp"): ["model=wgan_gp"],
 }

@@ -40,11 +40,13 @@ SMALL = {
         "seq2seq_tiny",
     ),
     *("autoencoder_tiny", "denoising_autoencoder", "sparse_autoencoder", "contractive_autoencoder", "conv_autoencoder"),
+    *("dqn", "prioritized_dqn", "c51", "rainbow"),
     *("vae_tiny", "beta_vae", "conditional_vae", "vq_vae_tiny", "gan_tiny", "dcgan_tiny", "wgan", "wgan_gp", "acgan"),
 }
 MODELS = [name if name in SMALL else pytest.param(name, marks=pytest.mark.slow) for name in catalog.options("model")]
 REGRESSION = {"mse", "mae", "huber"}
 LIKELIHOODS = {"bernoulli", "gaussian", "discretized_logistic"}
+RETURNS = {"categorical_return": "c51", "quantile_return": "qr_dqn"}
 ADVERSARIAL = {"non_saturating", "minimax", "least_squares", "wasserstein", "adversarial_hinge"}
 
 
@@ -89,6 +91,11 @@ def test_every_loss_runs(train, name: str) -> None:
         assert ran.code == 0, ran.err
         wanted = "elbo" if name in LIKELIHOODS else "frechet_distance"
         assert f"test/{wanted}" in ran.json("results.json")["metrics"]
+        return
+    if name in RETURNS:
+        ran = train(f"loss={name}", f"model={RETURNS[name]}", *FAST[:2], "trainer.limit_train_batches=1", "logger=none")
+        assert ran.code == 0, ran.err
+        assert ran.json("results.json")["metrics"]["test/return"] > 0
         return
     data = "diabetes" if name in REGRESSION else "breast_cancer"
     ran = train(f"loss={name}", "model=mlp_table", f"data={data}", "trainer.max_epochs=2", "logger=none")

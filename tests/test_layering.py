@@ -36,8 +36,8 @@ MAY = {
         {"errors"},
     ),
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
-    "tasks": ({"torch", "lightning", "torchmetrics"}, {"losses", "optim"}),
-    "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL"}, {"errors", "files", "scores"}),
+    "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
+    "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"}, {"errors", "files", "scores"}),
 }
 
 

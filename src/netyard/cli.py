@@ -66,7 +66,11 @@ A translation answers one sentence (model=seq2seq):
 A VAE or a GAN draws (model=vae, model=gan); output=FILE.png, FILE.pt, or a folder:
   count=64         pictures
   class=3          of one class, if the net was told classes
-  seed=0           the same seed draws the same pictures"""
+  seed=0           the same seed draws the same pictures
+An agent plays greedily (model=dqn); output=FILE.gif, or a folder:
+  episodes=1       how many
+  first=0          the number of the first: each has a beginning of its own
+  every=2          steps from one frame to the next"""
 
 PREDICT_HELP = """\
 netyard predict run=RUN_DIR [input=PATH] output=FILE.csv

@@ -11,6 +11,7 @@ import torch
 
 from netyard import checkpoint
 from netyard.build import build
+from netyard.callbacks.animations import gif, write_gif
 from netyard.callbacks.pictures import grid, write_png
 from netyard.errors import ConfigError
 from netyard.rundir import RunDir
@@ -31,10 +32,12 @@ def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = N
     task = checkpoint.rebuild(recorded, run_dir.best)
     if hasattr(task, "pictures"):
         return _draw(task, options, Path(output) if output else run_dir.path / "pictures" / "generated.png")
+    if hasattr(task, "greedy"):
+        return _act(task, build(config["data"]), options, Path(output) if output else run_dir.path / "pictures")
     if not hasattr(task, "generate"):
         raise ConfigError(
             f"{run_dir.path} is a run of task={choices['task']}, which makes no samples;",
-            "a language model writes text, a translation answers, a VAE or a GAN draws;",
+            "a language model writes text, a translation answers, a VAE or a GAN draws, an agent acts;",
             "try a run of model=lstm data=python_source.",
         )
     data = build(config["data"])
@@ -59,6 +62,27 @@ def _draw(task: Any, options: Mapping[str, str], output: Path) -> str:
         for number, picture in enumerate(pictures):
             write_png(picture, output / f"{number:05}.png")
     return f"{len(pictures)} picture(s) in {output}"
+
+
+def _act(task: Any, data: Any, options: Mapping[str, str], output: Path) -> str:
+    """Whole episodes as GIFs: in a folder, or a single one in ``output=FILE.gif``."""
+
+    def play(episodes: int = 1, first: int = 0, every: int = 2) -> list[str]:
+        if min(episodes, every) < 1 or (episodes > 1 and output.suffix == ".gif"):
+            raise ConfigError(
+                f"episodes is {episodes}, every {every} and the output {output};",
+                "both are at least 1, and a GIF holds one episode;",
+                "try episodes=1 every=2, or output=FOLDER.",
+            )
+        lines = []
+        for episode in range(first, first + episodes):
+            frames, total = data.show(task.greedy, episode, every)
+            path = output if output.suffix == ".gif" else output / f"episode_{episode}.gif"
+            write_gif(gif(frames), path)
+            lines.append(f"a return of {total:g} in {path}")
+        return lines
+
+    return "\n".join(play(**_typed(options, play)))
 
 
 def _typed(options: Mapping[str, str], function: Callable[..., Any]) -> dict[str, Any]:

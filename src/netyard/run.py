@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import shutil
 import subprocess
@@ -135,7 +136,7 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> d
 def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:
     """Try one sample: other data may have another shape, or other classes."""
     reason = ""
-    counts = ("num_classes", "num_targets", "target_vocab_size", "vocab_size")
+    counts = ("num_classes", "num_targets", "num_actions", "target_vocab_size", "vocab_size")
     outputs = next((data[count] for count in counts if data.get(count)), None)
     example = one_input(data)
     trained = getattr(task, "num_outputs", outputs)  # a task that answers nothing has no number of answers
@@ -260,6 +261,10 @@ def _require_device(trainer: DictConfig) -> None:
             "trainers without one: auto, cpu, ddp_cpu;",
             "try trainer=cpu.",
         )
+    if not torch.cuda.is_available():
+        # Lightning has torch ask the driver's library whether a GPU is there, and an optimizer asks at every step:
+        # without one that is as long as the step of a small network.
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 
 def _device_name(trainer: L.Trainer) -> str:

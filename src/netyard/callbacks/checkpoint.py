@@ -60,7 +60,7 @@ class BestAndLast(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         # At max_steps Lightning leaves an epoch as it is; asked to stop, it validates first.
-        if trainer.global_step == trainer.max_steps:
+        if 0 <= trainer.max_steps <= trainer.global_step:
             trainer.should_stop = True
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -45,7 +45,9 @@ class Curves(Callback):
         self._epoch_samples += len(batch[0]) * trainer.world_size
         step = trainer.global_step
         # Several batches are one step where gradients are accumulated, and Lightning divides their losses by that.
-        if trainer.logger is not None and step % trainer.log_every_n_steps == 0 and step != self._logged_step:
+        # A round of an agent is many steps, and may pass over a multiple.
+        every = trainer.log_every_n_steps
+        if trainer.logger is not None and every and step // every != self._logged_step // every:
             self._logged_step = step
             loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
             trainer.logger.log_metrics({"lr": _lr(trainer), "train/loss_step": loss}, step)

@@ -49,7 +49,9 @@ class Progress(Callback):
         console = Console(soft_wrap=True)  # lines printed above the bar are not cut at its width
         if not trainer.is_global_zero or not console.is_terminal:
             return
-        steps = trainer.max_steps if trainer.max_steps > 0 else math.inf
+        # Of a task that takes several in a batch, as an agent does, the bar counts the batches.
+        per_batch = getattr(pl_module, "steps_per_batch", 1)
+        steps = math.ceil(trainer.max_steps / per_batch) if trainer.max_steps > 0 else math.inf
         if trainer.max_epochs is not None and trainer.max_epochs > 0:
             steps = min(steps, trainer.max_epochs * trainer.num_training_batches)
         self._bar = Bar(

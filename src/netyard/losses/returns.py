@@ -1,0 +1,137 @@
+"""What a network that predicts returns is taught, and what its outputs are worth: values, or distributions.
+
+Outputs are (..., num_atoms) for an action. A target is the distribution of ``reward + discount * Z``, Z being the
+network's own guess of what comes after.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from netyard.losses.probe import check_regression_loss
+
+
+def project(probabilities: Tensor, reward: Tensor, discount: Tensor, atoms: Tensor) -> Tensor:
+    """The distribution of ``reward + discount * Z`` on evenly spaced atoms (N,), Z having ``probabilities`` (B, N).
+
+    Each shifted atom's probability is shared between its two neighbours; what lies outside goes to the ends.
+    (B, N). Bellemare, Dabney & Munos 2017, arXiv:1707.06887, algorithm 1.
+    """
+    low, high = atoms[0], atoms[-1]
+    shifted = (reward[:, None] + discount[:, None] * atoms).clamp(low, high)
+    place = (shifted - low) / (high - low) * (len(atoms) - 1)
+    below = place.floor().clamp(max=len(atoms) - 2)
+    share = (place - below) * probabilities  # of the neighbour above
+    index = below.long()
+    shared = torch.zeros_like(probabilities).scatter_add_(1, index, probabilities - share)
+    return shared.scatter_add_(1, index + 1, share)
+
+
+def quantile_huber(quantiles: Tensor, targets: Tensor, kappa: float = 1.0) -> Tensor:
+    """Quantiles (B, N), of the midpoints' levels, towards samples (B, M) of the target; (B,).
+
+    Asymmetric Huber loss, summed over quantiles and averaged over samples; ``kappa`` 0 is the absolute loss.
+    Dabney et al. 2018, arXiv:1710.10044, equation 10.
+    """
+    count = quantiles.shape[1]
+    levels = (torch.arange(count, device=quantiles.device) + 0.5) / count
+    error = targets[:, None, :] - quantiles[:, :, None]  # (B, N, M)
+    size = error.abs()
+    if kappa > 0:
+        size = torch.where(size <= kappa, 0.5 * error * error / kappa, size - 0.5 * kappa)
+    weight = (levels[:, None] - (error.detach() < 0).to(error.dtype)).abs()
+    return (weight * size).mean(dim=2).sum(dim=1)
+
+
+class CategoricalReturn(nn.Module):
+    """Probabilities of ``num_atoms`` returns from ``v_min`` to ``v_max``: outputs are logits, learned by cross-entropy.
+
+    Bellemare, Dabney & Munos 2017 (C51). Returns outside the range count as its ends.
+
+    Raises:
+        ValueError: fewer than two atoms, or a range that is none.
+    """
+
+    atoms: Tensor
+
+    def __init__(self, num_atoms: int = 101, v_min: float = -100.0, v_max: float = 100.0) -> None:
+        super().__init__()
+        if num_atoms < 2 or not v_min < v_max:
+            raise ValueError(
+                f"loss.num_atoms is {num_atoms}, v_min {v_min} and v_max {v_max}; there must be 2 atoms or more "
+                "between two different returns; try loss.num_atoms=101 loss.v_min=-100 loss.v_max=100."
+            )
+        self.num_atoms = num_atoms
+        self.register_buffer("atoms", torch.linspace(v_min, v_max, num_atoms), persistent=False)
+
+    def values(self, outputs: Tensor) -> Tensor:
+        """Expected returns: (..., N) -> (...)."""
+        return outputs.softmax(dim=-1) @ self.atoms
+
+    def forward(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
+        """Of outputs (B, N) towards what followed, (B,)."""
+        target = project(next_outputs.softmax(dim=1), reward, discount, self.atoms)
+        return -(target * outputs.log_softmax(dim=1)).sum(dim=1)
+
+
+class QuantileReturn(nn.Module):
+    """``num_atoms`` quantiles of the return, learned by quantile regression. Dabney et al. 2018 (QR-DQN).
+
+    Raises:
+        ValueError: no quantile, or a negative kappa.
+    """
+
+    def __init__(self, num_atoms: int = 51, kappa: float = 1.0) -> None:
+        super().__init__()
+        if num_atoms < 1 or kappa < 0:
+            raise ValueError(
+                f"loss.num_atoms is {num_atoms} and loss.kappa {kappa}; there must be a quantile, and kappa "
+                "at least 0; try loss.num_atoms=51 loss.kappa=1."
+            )
+        self.num_atoms, self.kappa = num_atoms, kappa
+
+    def values(self, outputs: Tensor) -> Tensor:
+        """Expected returns: (..., N) -> (...)."""
+        return outputs.mean(dim=-1)
+
+    def forward(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
+        """Of outputs (B, N) towards what followed, (B,)."""
+        return quantile_huber(outputs, reward[:, None] + discount[:, None] * next_outputs, self.kappa)
+
+
+class ScalarReturn(nn.Module):
+    """A loss of torch, of predictions and targets, in the form that losses of distributions have.
+
+    Raises:
+        ValueError: it pulls no prediction to its target, or has no ``reduction``.
+    """
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        check_regression_loss(loss, 1)
+        if not hasattr(loss, "reduction"):
+            raise ValueError(
+                f"loss {type(loss).__name__} has no reduction; task q_learning weighs each transition; try loss=huber."
+            )
+        self.elementwise = copy.deepcopy(loss)
+        self.elementwise.reduction = "none"
+
+    def values(self, outputs: Tensor) -> Tensor:
+        return outputs
+
+    def forward(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
+        """Values (B,) towards ``reward + discount * next_outputs``, (B,)."""
+        return self.elementwise(outputs, torch.addcmul(reward, discount, next_outputs))
+
+    def error(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
+        """How far the values were off, (B,)."""
+        return outputs - torch.addcmul(reward, discount, next_outputs)
+
+    def slope(self, error: Tensor) -> Tensor | None:
+        """The derivative of a loss at an error, (B,); None where only autograd knows it."""
+        if type(self.elementwise) is nn.HuberLoss:
+            return error.clamp(-self.elementwise.delta, self.elementwise.delta)
+        return 2 * error if type(self.elementwise) is nn.MSELoss else None

@@ -1,0 +1,83 @@
+"""The small networks of classic control, computed with little ado.
+
+A step of CartPole takes a few microseconds, and calling the modules of a network that chooses an action several times
+as much; a gradient by autograd takes twice the time of its arithmetic. So a net that is no more than linear layers with
+rectifiers between them is computed on its own weights: by NumPy to act, by a gradient worked out by hand to learn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class Chain:
+    """Linear layers with rectifiers between them: (B, F) -> (B, A), on the layers' own weights.
+
+    Args:
+        layers: the linear ones.
+    """
+
+    def __init__(self, layers: list[nn.Linear]) -> None:
+        self.layers = layers
+
+    @classmethod
+    def of(cls, net: nn.Module) -> Chain | None:
+        """The chain that a net is, or None if it is more than that; found out by trying it."""
+        leaves = [each for each in net.modules() if not list(each.children()) and type(each) is not nn.Sequential]
+        if leaves and isinstance(leaves[0], nn.Flatten):
+            leaves = leaves[1:]
+        layers = [each for each in leaves[::2] if type(each) is nn.Linear and each.bias is not None]
+        between = leaves[1::2]
+        if len(layers) != len(between) + 1 or len(leaves) != 2 * len(layers) - 1:
+            return None
+        if any(type(each) is not nn.ReLU for each in between):
+            return None
+        if any(each.dtype != torch.float32 for each in net.parameters()):
+            return None
+        x = torch.linspace(-1, 1, 3 * layers[0].in_features, device=layers[0].weight.device).view(3, -1)
+        try:
+            with torch.no_grad():
+                expected, found = net(x), cls(layers).forward(x)[-1]
+        except RuntimeError:
+            return None
+        fits = expected.shape == found.shape and torch.allclose(expected, found, rtol=1e-4, atol=1e-5)
+        return cls(layers) if fits else None
+
+    def arrays(self) -> list[tuple[Any, Any]]:
+        """Weights (in, out) and biases as NumPy sees them; they change with the net's."""
+        return [(each.weight.detach().numpy().T, each.bias.detach().numpy()) for each in self.layers]
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The input of each layer, and at last the output."""
+        x = x.flatten(1)
+        passed = [x]
+        for layer in self.layers[:-1]:
+            x = torch.addmm(layer.bias, x, layer.weight.t()).relu_()
+            passed.append(x)
+        passed.append(torch.addmm(self.layers[-1].bias, x, self.layers[-1].weight.t()))
+        return passed
+
+    @torch.no_grad()
+    def backward(self, passed: list[Tensor], slope: Tensor) -> None:
+        """Set every parameter's gradient, from what ``forward`` returned and the slope at its output (B, A)."""
+        for place in range(len(self.layers) - 1, -1, -1):
+            layer, x = self.layers[place], passed[place]
+            layer.weight.grad, layer.bias.grad = slope.t() @ x, slope.sum(0)
+            if place:
+                slope = torch.ops.aten.threshold_backward(slope @ layer.weight, x, 0)
+
+
+def numpy_choice(arrays: list[tuple[Any, Any]], observations: Any) -> Any:
+    """The output of a chain that is largest, for each of the observations (B, *shape): int64 (B,)."""
+    *hidden, (last_weight, last_bias) = arrays
+    x = observations.reshape(len(observations), -1)
+    for weight, bias in hidden:
+        x = x @ weight
+        x += bias
+        np.maximum(x, 0.0, out=x)
+    return (x @ last_weight + last_bias).argmax(axis=1)
