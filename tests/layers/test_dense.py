@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
 from netyard.layers.dense import dense_layers
@@ -23,3 +24,11 @@ def test_without_norm_and_dropout_there_are_none() -> None:
 def test_an_unknown_activation_is_refused_even_where_there_is_no_layer(sizes: list[int]) -> None:
     with pytest.raises(ValueError, match="rlu"):
         dense_layers(sizes, "rlu")
+
+
+def test_a_gate_says_how_much_passes() -> None:
+    linear, gate = dense_layers([6, 4], "relu", gated=True)
+    x = torch.randn(5, 6)
+    kept, share = linear(x).chunk(2, dim=1)
+    torch.testing.assert_close(gate(linear(x)), kept * share.sigmoid())
+    assert gate(linear(x)).shape == (5, 4)

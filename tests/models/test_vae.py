@@ -66,9 +66,18 @@ def test_the_dense_net_has_the_sizes_of_the_paper() -> None:
     assert sum(each.numel() for each in net.parameters()) == wanted
 
 
+def test_a_gated_net_has_two_maps_a_layer() -> None:
+    net = VAE((1, 28, 28), latent_size=40, num_outputs_per_pixel=1, hidden_sizes=[300, 300], gated=True)
+    encoder = (784 * 600 + 600) + (300 * 600 + 600) + (300 * 80 + 80)
+    decoder = (40 * 600 + 600) + (300 * 600 + 600) + (300 * 784 + 784)
+    assert sum(each.numel() for each in net.parameters()) == encoder + decoder
+    assert net(torch.randn(2, 1, 28, 28)).shape == (2, 1, 28, 28)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"gated": True, "kind": "convolutional"}, r"gated is true and kind convolutional; .*; try model\.kind=dense"),
         ({"latent_size": 0}, "latent_size is 0; .* at least 1; try"),
         ({"hidden_sizes": [8, 0]}, r"hidden_sizes is \[8, 0\]"),
         ({"channels": [-1]}, r"channels is \[-1\]"),

@@ -30,9 +30,10 @@ class VAE(nn.Module):
         hidden_sizes: of a dense encoder; its decoder has them in reverse.
         channels: of a convolutional encoder, which halves the picture with each; its decoder has them in reverse.
         num_classes: None if the net is told no label.
+        gated: dense layers have gates in place of the activation, as Tomczak & Welling 2018, arXiv:1705.07120.
 
     Raises:
-        ValueError: a size below 1, an unknown kind or activation, a convolution of what is no picture.
+        ValueError: a size below 1, an unknown kind or activation, a convolution of what is no picture, or with gates.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class VAE(nn.Module):
         channels: Sequence[int] = (32, 64),
         num_classes: int | None = None,
         activation: str = "relu",
+        gated: bool = False,
     ) -> None:
         super().__init__()
         check_sizes(input_shape=input_shape, latent_size=latent_size, num_outputs_per_pixel=num_outputs_per_pixel)
@@ -53,12 +55,14 @@ class VAE(nn.Module):
         self.input_shape, self.latent_size, self.num_classes = tuple(input_shape), latent_size, num_classes
         self.output_shape = (num_outputs_per_pixel * input_shape[0], *input_shape[1:])
         self.flat = kind == "dense"
+        if gated and not self.flat:
+            raise ValueError("gated is true and kind convolutional; dense layers have gates; try model.kind=dense.")
         label_size = num_classes or 0
         if self.flat:
             sizes = [math.prod(input_shape) + label_size, *hidden_sizes]
-            self.encoder = dense(sizes, 2 * latent_size, activation)
+            self.encoder = dense(sizes, 2 * latent_size, activation, gated)
             reverse = [latent_size + label_size, *reversed(hidden_sizes)]
-            self.decoder = dense(reverse, math.prod(self.output_shape), activation)
+            self.decoder = dense(reverse, math.prod(self.output_shape), activation, gated)
         else:
             check_picture(self.input_shape, channels)
             sides = halved(input_shape[1:], len(channels))
@@ -100,9 +104,9 @@ class VAE(nn.Module):
         return torch.cat([x, shares.reshape(*shares.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], dim=1)
 
 
-def dense(sizes: Sequence[int], num_outputs: int, activation: str) -> nn.Sequential:
+def dense(sizes: Sequence[int], num_outputs: int, activation: str, gated: bool) -> nn.Sequential:
     """Hidden layers from size to size, and a linear output."""
-    return nn.Sequential(*dense_layers(sizes, activation), nn.Linear(sizes[-1], num_outputs))
+    return nn.Sequential(*dense_layers(sizes, activation, gated=gated), nn.Linear(sizes[-1], num_outputs))
 
 
 def downwards(in_channels: int, channels: Sequence[int], activation: str) -> list[nn.Module]:
