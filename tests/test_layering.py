@@ -17,6 +17,7 @@ TORCH_FREE = {
     "files",
     "journal",
     "listing",
+    "manual",
     "rundir",
     "schema",
     "__init__",

@@ -24,71 +24,8 @@ from netyard import catalog, journal, listing, schema
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, SweepError
 from netyard.explain import did_you_mean, explain
 from netyard.files import require_table
+from netyard.manual import GENERATE_HELP, HELP, PREDICT_HELP
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
-
-HELP = """\
-One experiment: a network, trained on data, tested, written down.
-
-  python train.py                                    an MLP on handwritten digits, in seconds
-  python train.py model=resnet50 optimizer=adam      any choice below, any key of it
-  python train.py -m model=mlp,lenet5 seed=0,1,2     a sweep over the product
-  python train.py resume=RUN_DIR                     go on where a run stopped
-  netyard evaluate run=RUN_DIR                       test its best checkpoint again
-  netyard predict run=RUN_DIR input=PATH output=FILE.csv    what it says of your own files
-  netyard generate run=RUN_DIR prompt=TEXT           let it write
-  netyard list models 'resnet*'                      what can be chosen
-
-Choices, GROUP=OPTION:
-{choices}
-
-Keys, key=value (python train.py --cfg job prints all of them with their values):
-  seed  threads  tags  resume  trainer.max_epochs  trainer.max_steps  data.batch_size  data.num_workers  optimizer.lr
-
-Flags:
-  -m, --multirun      a sweep over the values that are separated by commas
-  -c, --cfg job       print the config instead of running it (with --resolve: interpolations followed)
-  -cd, --config-dir   a folder with options of your own: DIR/model/mine.yaml is model=mine
-  --info, --shell-completion, --hydra-help           Hydra's own
-"""
-
-GENERATE_HELP = """\
-netyard generate run=RUN_DIR [option=value ...] [output=FILE]
-
-A language model goes on from a prompt (model=lstm data=python_source):
-  prompt=TEXT      what to go on from; the vocabulary must know it
-  temperature=1.0  below 1 the likely becomes likelier, 0 takes the likeliest each time
-  top_k=0          draw from the k likeliest tokens only; 0 from all
-  length=300       tokens to write
-  seed=0           the same seed writes the same text
-A translation answers one sentence (model=seq2seq):
-  prompt=TEXT      the sentence
-  beam_size=1      sentences kept alive in beam search; 1 is greedy
-A VAE or a GAN draws (model=vae, model=gan); output=FILE.png, FILE.pt, or a folder:
-  count=64         pictures
-  class=3          of one class, if the net was told classes
-  seed=0           the same seed draws the same pictures
-An agent plays greedily (model=dqn); output=FILE.gif, or a folder:
-  episodes=1       how many
-  first=0          the number of the first: each has a beginning of its own
-  every=2          steps from one frame to the next"""
-
-PREDICT_HELP = """\
-netyard predict run=RUN_DIR [input=PATH] output=FILE.csv
-
-  input=PATH       what to predict; left out: the test part of the run's own data, with what is true in column 2
-  output=FILE.csv  a row for each input: its file, or its row's number from 0, then what the task says
-A network of pictures reads a picture, a folder with all below it, or a pattern ('photos/*.png' in quotes): the central
-square, at the run's size, in its greys or colours. White stays white: digits, which train so, are white on black.
-A file that cannot be read is named and left out.
-A network of a table reads a CSV file that has the columns of training, by name; others are passed over.
-A network of texts reads the lines of a file, or of a .csv file the column of texts; one of a series, a series' end.
-  classification   prediction, probability, and probability_CLASS of each class
-  regression       prediction, in the target's unit; prediction_1, prediction_2, ... of several
-  forecasting      step_1, step_2, ...: the steps after the end
-  reconstruction   reconstruction_error, the mean square of what was lost: the larger, the less like training;
-                   of a run with task.anomaly_class the same number is the anomaly_score
-  variational      negative_elbo, in nats, and reconstruction_error, of pixels in [0, 1]; both are larger the less
-                   an input is like those of training; of vector_quantized the latter alone"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
