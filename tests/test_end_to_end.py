@@ -70,6 +70,17 @@ def test_every_model_runs(train, name: str) -> None:
     assert ran.json("results.json")["model"] == name
 
 
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+@pytest.mark.parametrize("name", ["autoencoder_tiny", "denoising_autoencoder", "vae_tiny", "gan_tiny", "vq_vae_tiny"])
+def test_generative_models_run_in_half_precision(train, name: str, precision: str) -> None:
+    few = ("trainer.limit_train_batches=2", "callbacks.scores.num_test_samples=256")
+    ran = train(f"model={name}", f"trainer.precision={precision}", "trainer.max_epochs=1", *few)
+    if name == "vq_vae_tiny" and precision == "bf16-true":
+        assert ran.code == 2 and "precision is bf16-true" in ran.err and "try trainer.precision=bf16-mixed" in ran.err
+    else:
+        assert ran.code == 0, ran.err
+
+
 @pytest.mark.parametrize("name", catalog.options("optimizer"))
 def test_every_optimizer_learns(train, name: str) -> None:
     ran = train(f"optimizer={name}", "logger=none")

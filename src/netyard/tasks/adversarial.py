@@ -203,7 +203,7 @@ class Adversarial(Learner):
 
     def interpolation(self, rows: int = 4, columns: int = 9, seed: int = 0, label: int | None = None) -> Tensor:
         """From one latent to another in each row: (rows, columns, C, H, W) in [0, 1]; one class in a row."""
-        z = interpolation_codes(self.net.latent_size, rows, columns, seed).to(self.device)
+        z = interpolation_codes(self.net.latent_size, rows, columns, seed).to(self.device, self.dtype)
         labels = labels_to_draw(rows, label, self._told_classes)
         told = None if labels is None else labels.repeat_interleave(columns)
         return self._drawn(z.flatten(0, 1), told).unflatten(0, (rows, columns))
@@ -241,7 +241,8 @@ class Adversarial(Learner):
         return differentiable_augment(pictures, random) if self.diffaug else pictures
 
     def _latents(self, count: int, random: torch.Generator) -> Tensor:
-        return torch.randn(count, self.net.latent_size, generator=random, device=random.device).to(self.device)
+        latents = torch.randn(count, self.net.latent_size, generator=random, device=random.device)
+        return latents.to(self.device, self.dtype)
 
     def _generate(self, generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
         return generator(latents) if labels is None else generator(latents, labels)

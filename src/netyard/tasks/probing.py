@@ -25,8 +25,8 @@ class PCA(NamedTuple):
     basis: Tensor
 
     def codes(self, x: Tensor) -> Tensor:
-        """(N, ...) -> (N, D)."""
-        return (x.flatten(1) - self.mean) @ self.basis
+        """(N, ...) -> (N, D), in double precision within, which no mixed precision makes a half."""
+        return ((x.flatten(1).double() - self.mean.double()) @ self.basis.double()).float()
 
 
 def fit_pca(x: Tensor, size: int) -> PCA:

@@ -196,8 +196,8 @@ class Reconstruction(Learner):
         """
         if self.codes is None or self.codes.pictures is None or len(self.codes.codes) < 2 * rows:
             return None
-        start, end = self.codes.codes[: 2 * rows].to(self.device).unflatten(0, (2, rows, 1))  # (rows, 1, latent_size)
-        z = torch.lerp(start, end, torch.linspace(0, 1, columns, device=self.device)[:, None])
+        start, end = self.codes.codes[: 2 * rows].unflatten(0, (2, rows, 1))  # (rows, 1, latent_size)
+        z = torch.lerp(start, end, torch.linspace(0, 1, columns)[:, None]).to(self.device, self.dtype)
         return self._pictures(self.net.decode(z.flatten(0, 1))).cpu().unflatten(0, (rows, columns))
 
     # The test: what the codes are worth, and what the error tells

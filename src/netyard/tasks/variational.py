@@ -220,18 +220,22 @@ class Variational(Learner):
             raise ValueError("this VAE makes rows of a table; pictures come from one of pictures; try data=digits.")
         y = labels_to_draw(len(z), label, self.net.num_classes)
         y = y if y is None else y.to(self.device)
-        return self.loss.mean(self.net.decode(z.to(self.device), y)).float().clamp(0, 1).cpu()
+        return self.loss.mean(self._decode(z.to(self.device), y)).float().clamp(0, 1).cpu()
 
     # The bound
 
     def _bound(self, batch: tuple[Tensor, Tensor | None], noise: torch.Generator) -> Bound:
         x, y = batch
-        pixels = self.loss.prepare(self.pixels(x), noise)
-        mean, log_variance = self.net.encode(self.pixels.normalized(pixels), y)
+        pixels = self.loss.prepare(self.pixels(x.float()), noise)
+        mean, log_variance = self.net.encode(self.pixels.normalized(pixels).to(x.dtype), y)
         mean, log_variance = mean.float(), log_variance.float()
         z = mean + (0.5 * log_variance).exp() * draw(mean, noise)
-        log_likelihood = self.loss(self.net.decode(z, y), pixels)
+        log_likelihood = self.loss(self._decode(z, y), pixels)
         return Bound(log_likelihood, kl_from_standard_normal(mean, log_variance), mean, log_variance, pixels)
+
+    def _decode(self, z: Tensor, y: Tensor | None) -> Tensor:
+        """Of codes in full precision, whatever the net's."""
+        return self.net.decode(z.to(self.dtype), y)
 
     def _count(self, bound: Bound, beta: float, **more: Tensor) -> Tensor:
         """The loss; it and its terms go into the means."""
@@ -251,7 +255,7 @@ class Variational(Learner):
             error = draw(bound.mean.expand(count, -1, -1), noise)  # (S, B, D)
             z = bound.mean + std * error
             repeated = y.repeat(count, *[1] * (y.ndim - 1))
-            parameters = self.net.decode(z.flatten(0, 1), repeated)
+            parameters = self._decode(z.flatten(0, 1), repeated)
             log_likelihood = self.loss(parameters, pixels.repeat(count, *[1] * (pixels.ndim - 1)))
             # log N(z; 0, 1) - log N(z; mean, std): their constants cancel.
             log_ratio = 0.5 * (error.square() - z.square() + bound.log_variance).sum(dim=2)
@@ -262,7 +266,7 @@ class Variational(Learner):
         self.latents.add(bound.mean, bound.kl)
         if batch_idx == 0 and bound.pixels.ndim == 4:
             most = self.NUM_RECONSTRUCTIONS
-            outputs = self.loss.mean(self.net.decode(bound.mean[:most], batch[1][:most]))
+            outputs = self.loss.mean(self._decode(bound.mean[:most], batch[1][:most]))
             pairs = (bound.pixels[:most], outputs)
             self.reconstructions = Reconstructions(*(each.detach().float().clamp(0, 1).cpu() for each in pairs))
 

@@ -42,7 +42,8 @@ class VectorQuantized(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: a net without codes, a loss that is none of predictions and targets, a negative commitment.
+        ValueError: a net without codes, a loss that is none of predictions and targets, a negative commitment; before
+            training, weights of half precision.
     """
 
     NUM_RECONSTRUCTIONS = 32
@@ -72,6 +73,13 @@ class VectorQuantized(Learner):
         # How often each place of a code held each word, in the last evaluation: a prior to draw from.
         self.register_buffer("code_counts", torch.ones(*net.code_shape, net.codebook_size))
         self.reconstructions: Reconstructions | None = None
+
+    def setup(self, stage: str) -> None:
+        if self.trainer.precision in ("16-true", "bf16-true"):
+            raise ValueError(
+                f"trainer.precision is {self.trainer.precision}; words that follow as averages need more digits; "
+                "try trainer.precision=bf16-mixed."
+            )
 
     def on_fit_start(self) -> None:
         self.pixels.learn(self.trainer.datamodule)
