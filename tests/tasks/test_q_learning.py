@@ -68,6 +68,9 @@ def test_several_environments_share_the_steps() -> None:
     trainer.fit(task, data := data_of(num_envs=5))
     assert trainer.global_step == 200 == data._replay.added
     assert task.updates == 40 - 1
+    task = task_of(collect_steps=2, updates_per_step=0.5, warmup_steps=0)
+    trainer_of().fit(task, data_of(num_envs=10))
+    assert task.updates == (200 - 10) // 2, "several collections at each step of all"
 
 
 def test_epsilon_falls_in_a_fraction_of_the_run() -> None:

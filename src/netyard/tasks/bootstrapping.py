@@ -74,6 +74,7 @@ class Bootstrap:
         self.net, self.target, self.loss, self.double = net, target, loss, double
         self.target_every, self.tau, self.clip = target_every, tau, clip
         self.priority_exponent, self.generator, self.updates = priority_exponent, generator, updates
+        self.device = next(net.parameters()).device
         self.noisy = bool(getattr(net, "noisy", False))
         target.train(self.noisy)  # noise is part of a noisy target; batch norm and dropout are not
         by_hand = by_hand and isinstance(loss, ScalarReturn)
@@ -90,7 +91,7 @@ class Bootstrap:
         while count > 0:
             # As far as the target network stays what it is, it values everything that comes after at once.
             part = min(count, at_once, self.target_every - self.updates % self.target_every)
-            sample = replay.sample(part, batch_size, drawing, beta)
+            sample = self._here(replay.sample(part, batch_size, drawing, beta))
             after = None if self.noisy else self._after(sample.next_observation)
             for index in range(part):
                 batch = type(sample)(*(None if each is None else each[index] for each in sample))
@@ -98,6 +99,12 @@ class Bootstrap:
                 if self.priority_exponent > 0:
                     replay.prioritize(batch.place, each.cpu().numpy(), self.priority_exponent)
             count -= part
+
+    def _here(self, sample: Any) -> Any:
+        """The sample on the net's device, if the replay is elsewhere."""
+        if sample.observation.device == self.device:
+            return sample
+        return type(sample)(*(each.to(self.device) if isinstance(each, Tensor) else each for each in sample))
 
     def update(self, batch: Batch, after: Tensor | None = None) -> Tensor:
         """One step of the optimizer; returns how wrong each prediction was, (B,).

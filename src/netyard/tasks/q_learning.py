@@ -232,11 +232,10 @@ class QLearning(Learner):
             step += data.num_envs
             waiting += data.num_envs
             if waiting >= self.collect_steps:
-                waiting -= self.collect_steps
+                collections, waiting = divmod(waiting, self.collect_steps)
                 if self._replay.added >= first_update:
-                    self._bootstrap.learn(
-                        self._replay, self.updates_per_collection, data.batch_size, drawing, self._importance()
-                    )
+                    count = collections * self.updates_per_collection
+                    self._bootstrap.learn(self._replay, count, data.batch_size, drawing, self._importance())
         self._waiting = waiting
         data.check()
         # Lightning's own counters, of steps and for the x-axis, which would have gone on by nothing and by one.
