@@ -382,6 +382,20 @@ def test_what_is_kept_for_the_dashboard() -> None:
     torch.testing.assert_close(task.codes.pictures, pixels(x))
 
 
+def test_an_interpolation_goes_from_one_test_picture_to_another() -> None:
+    net, data = Coder(), Pictures((40, 20))
+    task = task_of(net)
+    assert task.interpolation() is None, "there are no codes yet"
+    run(task, data)
+    assert task.codes is not None
+    strips = task.interpolation(rows=3, columns=5)
+    assert strips is not None and strips.shape[:2] == (3, 5)
+    start, end = task.codes.codes[:3], task.codes.codes[3:6]
+    with torch.no_grad():
+        for column, codes in ((0, start), (2, (start + end) / 2), (4, end)):
+            torch.testing.assert_close(strips[:, column], pixels(net.decode(codes)))
+
+
 def test_no_more_is_kept_than_can_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Reconstruction, "NUM_CODES", 50)
     task = task_of(Coder())
