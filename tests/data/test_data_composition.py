@@ -23,7 +23,8 @@ TASKS = {
 def test_every_option_composes(name: str, augmentation: str) -> None:
     given = [f"data.{key}=x" for key, value in catalog.option_file("data", name).items() if value == "???"]
     cfg, choices = compose([f"data={name}", f"augmentation={augmentation}", "seed=3", *given])
-    assert choices["task"] == TASKS.get(name, "classification")
+    otherwise = "q_learning" if "num_envs" in cfg.data else "classification"
+    assert choices["task"] == TASKS.get(name, otherwise)
     assert cfg.data.seed == 3
     # A picture is mirrored only where its class stays what it is.
     flip = OmegaConf.to_container(cfg.augmentation, resolve=True).get("flip") if augmentation != "none" else None
