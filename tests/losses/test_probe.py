@@ -11,8 +11,9 @@ from netyard.losses.probe import check_classification_loss, check_regression_los
 
 CLASSIFICATION = ["bce", "cross_entropy", "focal", "hinge", "label_smoothing"]
 REGRESSION = ["huber", "mae", "mse"]
-# Of pictures, and not of labels or numbers; their own tests are test_likelihoods and test_adversarial.
+# Of pictures or returns, and not of labels or numbers; their own tests are test_likelihoods, test_returns and so on.
 OTHERS = ["bernoulli", "discretized_logistic", "gaussian"]
+OTHERS += ["categorical_return", "quantile_return"]  # test_returns
 OTHERS += ["adversarial_hinge", "least_squares", "minimax", "non_saturating", "wasserstein"]
 NO_SOFT_TARGETS = ["hinge"]
 
