@@ -82,7 +82,8 @@ class SampleScores(Callback):
     def _prepare(self, trainer: Trainer, task: LightningModule) -> None:
         """Have a network for the features before the first batch, if there is anything to score."""
         data: Any = trainer.datamodule
-        if not hasattr(task, "pictures") or len(getattr(data, "input_shape", None) or ()) != 3:  # tables and sequences
+        pictures = hasattr(data, "real_pictures") and len(data.input_shape or ()) == 3  # no tables and sequences
+        if not pictures or not hasattr(task, "pictures"):
             self.network = None
             return
         if self.network is None and self.features == "auto":
