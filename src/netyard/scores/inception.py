@@ -20,7 +20,7 @@ class Inception(nn.Module):
     Distances are comparable only within one port and number of samples.
 
     Args:
-        folder: where the weights lie, or are downloaded to (91 MB); torch's own folder of downloads is looked into too.
+        folder: where the weights lie, or are downloaded to (96 MB); torch's own folder of downloads is looked into too.
 
     Raises:
         PlatformError: torch-fidelity, which holds the network, is not installed.
