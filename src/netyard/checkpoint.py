@@ -7,8 +7,6 @@ resolved config and the choices as plain types, so that the file alone rebuilds 
 
 from __future__ import annotations
 
-import pickle
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from netyard.build import build
 from netyard.errors import CheckpointError
 from netyard.files import whole
 from netyard.rundir import RunDir
+from netyard.scores.cache import UNREADABLE, load_plain
 
 SCHEMA = 1
 
@@ -60,12 +59,10 @@ def read(path: Path) -> dict[str, Any]:
             "check the run directory.",
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch wonders at the pickle protocol of what is no pickle
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = load_plain(path)
         if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("netyard", {}), dict):
             raise ValueError(f"a {type(checkpoint).__name__} that no run wrote")
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, LookupError, TypeError) as error:
+    except UNREADABLE as error:
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint: {(str(error) or type(error).__name__).splitlines()[0]};",
             "a checkpoint is a file that torch.save wrote, of tensors and plain types only;",

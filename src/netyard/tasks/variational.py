@@ -94,7 +94,7 @@ class Variational(Learner):
                 f"{type(data).__name__} has no labels; a conditional VAE is told the class of each sample; "
                 "try model=vae, or data=digits."
             )
-        if self.loss.bounded and len(self.net.input_shape) != 3:
+        if self.loss.bounded and not self.pixels.of_pictures:
             raise ValueError(
                 f"{type(self.loss).__name__} is a likelihood of pixels in [0, 1]; a table has any numbers; "
                 "try loss=gaussian, or data=digits."
@@ -112,8 +112,7 @@ class Variational(Learner):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """(B, *input_shape) -> its reconstruction, as pixels; of a label not given, from all of them alike."""
-        if y is None and self.net.num_classes is not None:
-            y = x.new_full((len(x), self.net.num_classes), 1 / self.net.num_classes)
+        y = self._any_label(x) if y is None else y
         return self.loss.mean(self.net.decode(self.net.encode(x, y)[0], y))
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -163,13 +162,17 @@ class Variational(Learner):
 
         The negative bound takes one draw of the code; the error is the mean square of what the code's mean gives back.
         """
-        y = x.new_full((len(x), self.net.num_classes), 1 / self.net.num_classes) if self.conditional else None
-        bound = self._bound((x, y), self.random_at(TEST, 0, device=self.device))
+        bound = self._bound((x, self._any_label(x)), self.random_at(TEST, 0, device=self.device))
         error = self(x) - self.pixels(x)
         return {
             "negative_elbo": (bound.kl.sum(dim=1) - bound.log_likelihood).tolist(),
             "reconstruction_error": error.float().square().flatten(1).mean(dim=1).tolist(),
         }
+
+    def _any_label(self, x: Tensor) -> Tensor | None:
+        """What a net that is told labels is told where none is known: all of them alike, (B, num_classes)."""
+        num_classes = self.net.num_classes
+        return None if num_classes is None else x.new_full((len(x), num_classes), 1 / num_classes)
 
     def log_means(self, stage: str) -> None:
         numbers = math.prod(self.net.input_shape)
@@ -216,7 +219,7 @@ class Variational(Learner):
         return self._drawn(z.flatten(0, 1), told).unflatten(0, z.shape[:2])
 
     def _drawn(self, z: Tensor, label: int | Tensor | None) -> Tensor:
-        if len(self.net.input_shape) != 3:
+        if not self.pixels.of_pictures:
             raise ValueError("this VAE makes rows of a table; pictures come from one of pictures; try data=digits.")
         y = labels_to_draw(len(z), label, self.net.num_classes)
         y = y if y is None else y.to(self.device)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from netyard.losses.probe import check_regression_loss
 from netyard.tasks.learner import Learner
+from netyard.tasks.likeness import psnr
 from netyard.tasks.pixels import Pixels
 from netyard.tasks.reconstructions import Reconstructions
 
@@ -121,7 +122,7 @@ class VectorQuantized(Learner):
         return {"reconstruction_error": (self(x) - self._pixels(x)).square().flatten(1).mean(dim=1).tolist()}
 
     def log_means(self, stage: str) -> None:
-        self.means.log(self, stage, psnr=lambda means: -10 * means["mse"].clamp(min=1e-10).log10())
+        self.means.log(self, stage, psnr=lambda means: psnr(means["mse"]))
 
     @torch.no_grad()
     def pictures(self, count: int, seed: int = 0) -> Tensor:
