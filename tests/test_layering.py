@@ -37,6 +37,7 @@ MAY = {
         {"errors"},
     ),
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
+    "reports": ({"numpy", "matplotlib", "optuna", "yaml", "omegaconf"}, {"catalog", "errors", "explain", "files"}),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
     "sweeps": ({"hydra", "omegaconf", "optuna"}, {"catalog", "errors", "explain", "files", "rundir", "schema"}),
     "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"}, {"errors", "files", "scores"}),

@@ -32,6 +32,11 @@ def whole(path: str | Path, mode: str = "w", errors: str | None = None) -> Itera
         draft.unlink(missing_ok=True)
 
 
+def near(path: Path) -> str:
+    """The path as one would type it from here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def require_table(path: Path) -> None:
     """Refuse a place that no CSV file can be written to, before there is something to write.
 

@@ -27,6 +27,7 @@ from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
 from netyard.callbacks.scores import SampleScores
 from netyard.errors import ConfigError, Interrupted, PlatformError
+from netyard.files import near
 from netyard.rundir import RunDir
 from netyard.threads import one_input, set_threads
 
@@ -67,13 +68,13 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     log.info(
         "%s, %s parameters, on %s with %s", choices["model"], f"{parameters:,}", choices["data"], choices["optimizer"]
     )
-    log.info("%s, %d thread%s, in %s", device, threads, "" if threads == 1 else "s", _near(run_dir.path))
+    log.info("%s, %d thread%s, in %s", device, threads, "" if threads == 1 else "s", near(run_dir.path))
 
     fit_began = time.perf_counter()
     try:
         trainer.fit(task, datamodule=data, ckpt_path=str(run_dir.last) if config["resume"] else None)
     except Interrupted:
-        log.info("stopped; continue with: %s train.py resume=%s", _here("python"), _near(run_dir.path))
+        log.info("stopped; continue with: %s train.py resume=%s", _here("python"), near(run_dir.path))
         raise
     fit_ended = time.perf_counter()
 
@@ -109,9 +110,9 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         run_dir.write_results(results)
         run_dir.mark("completed")
         _show(f"{choices['model']} on {choices['data']}", results)
-        log.info("results     %s", _near(run_dir.path / "results.json"))
-        log.info("dashboard   %s --logdir %s", _here("tensorboard"), _near(run_dir.path))
-        log.info("test again  %s evaluate run=%s", _here("netyard"), _near(run_dir.path))
+        log.info("results     %s", near(run_dir.path / "results.json"))
+        log.info("dashboard   %s --logdir %s", _here("tensorboard"), near(run_dir.path))
+        log.info("test again  %s evaluate run=%s", _here("netyard"), near(run_dir.path))
     return best.best_value
 
 
@@ -276,12 +277,7 @@ def _device_name(trainer: L.Trainer) -> str:
 def _here(program: str) -> str:
     """How to call a program of this environment from here: by name, or by path where it is not activated."""
     beside = Path(sys.executable).parent / program
-    return program if shutil.which(program) == str(beside) or not beside.exists() else _near(beside)
-
-
-def _near(path: Path) -> str:
-    """The path as one would type it from here."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    return program if shutil.which(program) == str(beside) or not beside.exists() else near(beside)
 
 
 def _git_revision() -> str:

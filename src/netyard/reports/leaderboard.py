@@ -1,0 +1,36 @@
+"""A sweep's ``leaderboard.md`` and ``leaderboard.csv``, and the end of what a sweep prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from netyard.files import near, whole
+from netyard.reports.configurations import Table, tabulate
+from netyard.reports.runs import Run, gather
+from netyard.reports.tables import comma_separated, markdown, states
+
+PRINTED = 10  # rows at the end of a sweep; the files have all
+
+
+def leaderboard(sweep_dir: Path) -> str:
+    """Write both files into a sweep's directory, each whole or not at all; returns the text that ends the sweep."""
+    runs, notes = gather([sweep_dir])
+    tables = tabulate(runs)
+    write(sweep_dir, f"Leaderboard of {sweep_dir.name}", tables, runs, notes)
+    where = f"leaderboard {near(sweep_dir / 'leaderboard.md')}"
+    return "\n\n".join([*(markdown(table, PRINTED) for table in tables), f"{states(runs, notes)}\n{where}"])
+
+
+def page(title: str, tables: Sequence[Table], runs: Sequence[Run], notes: Sequence[str]) -> str:
+    """Every table and the states of all runs, in Markdown."""
+    empty = [] if tables else ["No run has completed."]
+    return "\n\n".join([f"# {title}", *map(markdown, tables), *empty, states(runs, notes)]) + "\n"
+
+
+def write(folder: Path, title: str, tables: Sequence[Table], runs: Sequence[Run], notes: Sequence[str]) -> None:
+    """``leaderboard.md`` and ``leaderboard.csv`` in a folder, which is made."""
+    with whole(folder / "leaderboard.md") as file:
+        file.write(page(title, tables, runs, notes))
+    with whole(folder / "leaderboard.csv") as file:
+        file.write(comma_separated(tables))

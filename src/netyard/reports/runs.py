@@ -1,0 +1,259 @@
+"""Runs as their directories tell them: what was chosen, how it ended, what it scored."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from netyard.catalog import GROUPS
+
+MARKS = (".hydra", "status.json", "results.json")
+REPETITIONS = ("seed", "data.fold")
+MISSING = "-"
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a run was to make large or small: its name, and ``max`` or ``min``."""
+
+    name: str
+    mode: str
+
+
+@dataclass
+class Run:
+    """One run, finished or not.
+
+    Attributes:
+        state: as in ``status.json``, or ``pending`` of a job that was not begun, or ``unreadable``.
+        reason: one line on a state that is not ``completed``.
+        typed: the keys of the command line, in its order.
+        axes: the keys its sweep varied; empty of a run by itself.
+        scores: the objectives' values and every metric, by name.
+    """
+
+    path: Path
+    state: str
+    reason: str = ""
+    choices: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    typed: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+    objectives: tuple[Objective, ...] = ()
+    scores: dict[str, float] = field(default_factory=dict)
+    ended: float = 0.0
+
+    def value(self, key: str) -> Any:
+        """A group's option, or what the config says under a dotted key, interpolations followed; ``-`` if nothing."""
+        if key in self.choices:
+            return self.choices[key]
+        found = find(self.config, key)
+        if isinstance(found, Mapping) and found:
+            return MISSING  # a node has no value of its own, its keys have
+        return _resolved(self.config, key, found) if isinstance(found, str) and "${" in found else found
+
+    @property
+    def repetition(self) -> tuple[Any, ...]:
+        """Its seed and fold: what tells runs of one configuration apart."""
+        return tuple(self.value(key) for key in REPETITIONS)
+
+
+def find(config: Mapping[str, Any], key: str) -> Any:
+    """What a nested mapping holds under a dotted key; ``-`` where there is nothing."""
+    node: Any = config
+    for name in key.split("."):
+        if not isinstance(node, Mapping) or name not in node:
+            return MISSING
+        node = node[name]
+    return node
+
+
+def gather(places: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
+    """Every run in or below the places, each once, and a line on each file that could not be read."""
+    runs: dict[Path, Run] = {}
+    notes: list[str] = []
+    for place in places:
+        for folder, names, _ in os.walk(place):
+            names[:] = sorted((name for name in names if name != ".hydra"), key=_in_order)
+            path = Path(folder)
+            if (path / "sweep.json").is_file():
+                runs.update((run.path.resolve(), run) for run in _jobs(path, notes))
+            if any((path / mark).exists() for mark in MARKS):
+                names.clear()
+                if path.resolve() not in runs:
+                    runs[path.resolve()] = read(path, notes)
+    return list(runs.values()), notes
+
+
+def read(path: Path, notes: list[str]) -> Run:
+    """One run directory. A file that is broken or half-written makes the run ``unreadable`` and leaves a note."""
+    results, status = _json(path / "results.json", notes), _json(path / "status.json", notes)
+    config = _yaml(path / ".hydra" / "config.yaml", notes)
+    state, reason = _state(results, status, notes, path)
+    run = Run(path, state, reason, _choices(path, results or {}, notes), config, _typed(path, notes))
+    objective = (results or {}).get("objective")
+    scores = {**(results or {}).get("metrics", {})} if isinstance((results or {}).get("metrics", {}), Mapping) else {}
+    if isinstance(objective, Mapping) and isinstance(objective.get("name"), str):
+        run.objectives = (Objective(objective["name"], str(objective.get("mode", "min"))),)
+        scores[objective["name"]] = objective.get("value")
+    run.scores = {str(name): float(value) for name, value in scores.items() if _finite(value)}
+    run.ended = _moment((status or {}).get("ended")) or _modified(path / "results.json")
+    if state == "completed" and not run.objectives:
+        run.state, run.reason = "unreadable", "results.json names no objective"
+        notes.append(f"{path / 'results.json'} names no objective")
+    return run
+
+
+def _jobs(path: Path, notes: list[str]) -> Iterable[Run]:
+    """The jobs of a sweep's ledger; of a ledger that cannot be read none, and its runs are found one by one."""
+    ledger = _json(path / "sweep.json", notes)
+    if not ledger or not isinstance(ledger.get("jobs"), list):
+        return
+    axes = tuple(str(key) for key in ledger.get("axes") or ())
+    objectives = tuple(
+        Objective(each["name"], each.get("mode", "min")) for each in ledger.get("objectives") or () if "name" in each
+    )
+    for job in ledger["jobs"]:
+        where = path / str(job["number"])
+        run = read(where, notes) if where.is_dir() else Run(where, "pending")
+        run.axes = axes
+        _agree(run, job, ledger)
+        values = job.get("values") or ()
+        if run.state == "completed" and len(objectives) > 1 and len(values) == len(objectives):
+            run.objectives = objectives
+            pairs = zip(objectives, values, strict=True)
+            run.scores |= {each.name: float(value) for each, value in pairs if _finite(value)}
+        yield run
+
+
+def _agree(run: Run, job: Mapping[str, Any], ledger: Mapping[str, Any]) -> None:
+    """Settle what state a job is in, of which the ledger and its own directory speak.
+
+    The ledger saw deaths that a job could not write down; a job's own ``completed`` may be ahead of a ledger whose
+    sweep was killed.
+    """
+    state = str(job.get("state", "pending"))
+    if state in ("failed", "pruned") or (state == "interrupted" and run.state != "completed"):
+        run.state, run.reason = state, one_line(job.get("reason") or run.reason)
+    elif state == "completed" and run.state == "pending":
+        run.state, run.reason = "unreadable", "its directory is gone"
+    elif state == "running" and run.state == "pending":
+        gone = _gone(ledger)
+        run.state, run.reason = ("interrupted", gone) if gone else ("running", "")
+    if state == "pruned" and job.get("epoch") is not None and "epoch" not in run.reason:
+        run.reason = f"after epoch {job['epoch']}" + (f": {run.reason}" if run.reason else "")
+
+
+def _state(
+    results: Mapping[str, Any] | None, status: Mapping[str, Any] | None, notes: list[str], path: Path
+) -> tuple[str, str]:
+    """Of a run's two small files: None is a broken one, {} one that is not there."""
+    if status is None or results is None:
+        return "unreadable", f"{'status' if status is None else 'results'}.json is broken"
+    state = str(status.get("state") or ("completed" if results else "interrupted"))
+    if state == "completed" and not results:
+        notes.append(f"{path} is completed and has no results.json")
+        return "unreadable", "results.json is missing"
+    if state == "running" and (gone := _gone(status)):
+        return "interrupted", gone
+    return state, one_line(status.get("error") or "") if state != "completed" else ""
+
+
+def _gone(record: Mapping[str, Any]) -> str:
+    """A line if the process a record names is known to be dead; processes of other machines are taken at their word."""
+    if record.get("host") != socket.gethostname() or not isinstance(record.get("pid"), int) or record.get("ended"):
+        return ""
+    try:
+        os.kill(record["pid"], 0)
+    except ProcessLookupError:
+        return f"process {record['pid']} is gone"
+    except (PermissionError, OverflowError):
+        return ""
+    return ""
+
+
+def _choices(path: Path, results: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+    """The option of each group: Hydra's record has all of them, the results the four that always exist."""
+    recorded = find(_yaml(path / ".hydra" / "hydra.yaml", notes), "hydra.runtime.choices")
+    chosen = dict(recorded) if isinstance(recorded, Mapping) else {}
+    chosen |= {name: results[name] for name in ("model", "data", "task", "optimizer") if name in results}
+    return {name: chosen[name] for name in GROUPS if name in chosen}
+
+
+def _typed(path: Path, notes: list[str]) -> tuple[str, ...]:
+    overrides = _yaml(path / ".hydra" / "overrides.yaml", notes)
+    texts = overrides if isinstance(overrides, list) else []
+    return tuple(dict.fromkeys(str(text).lstrip("+~").partition("=")[0].partition("@")[0] for text in texts))
+
+
+def _json(path: Path, notes: list[str]) -> dict[str, Any] | None:
+    """The object in a file; {} if there is no file, None and a note if it is broken."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        notes.append(f"{path} cannot be read: {one_line(error)}")
+        return None
+    if not isinstance(content, dict):
+        notes.append(f"{path} cannot be read: it holds no object")
+        return None
+    return content
+
+
+def _yaml(path: Path, notes: list[str]) -> Any:
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        notes.append(f"{path} cannot be read: {one_line(error)}")
+        return {}
+
+
+def _resolved(config: Mapping[str, Any], key: str, text: str) -> Any:
+    """The value behind an interpolation, or its text where it leads out of the config."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        found = OmegaConf.select(OmegaConf.create(dict(config)), key)
+    except OmegaConfBaseException:
+        return text
+    return OmegaConf.to_container(found) if OmegaConf.is_config(found) else found
+
+
+def one_line(text: object) -> str:
+    """The first line of a text, at most 160 characters of it."""
+    lines = str(text).strip().splitlines() or [""]
+    return lines[0] if len(lines[0]) <= 160 else f"{lines[0][:157]}..."
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _moment(text: object) -> float:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+def _in_order(name: str) -> tuple[int, str]:
+    """Job 10 comes after job 9."""
+    return (int(name), name) if name.isdecimal() else (-1, name)
