@@ -1,1 +1,1 @@
-"""Sweeps: which jobs there are, and how they are run. Knows no torch."""
+"""Many runs as one: what is tried, where it runs, and what became of it. Knows no torch, but for the fork server."""
