@@ -12,6 +12,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "netyard"
 TORCH_FREE = {
     "catalog",
     "cli",
+    "door",
     "errors",
     "explain",
     "files",
@@ -39,7 +40,10 @@ MAY = {
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
     "reports": ({"numpy", "matplotlib", "optuna", "yaml", "omegaconf"}, {"catalog", "errors", "explain", "files"}),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
-    "sweeps": ({"hydra", "omegaconf", "optuna"}, {"catalog", "errors", "explain", "files", "rundir", "schema"}),
+    "sweeps": (
+        {"hydra", "omegaconf", "optuna", "yaml"},
+        {"catalog", "errors", "explain", "files", "reports", "rundir"},
+    ),
     "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"}, {"errors", "files", "scores"}),
 }
 

@@ -102,7 +102,8 @@ def evaluate(arguments: Sequence[str]) -> int:
     path = _value(arguments, "run")
     if path is None or {"-h", "--help"} & {*arguments}:
         print(
-            "netyard evaluate run=RUN_DIR [overrides]\n\nTests the best checkpoint again; data=... tests on other data."
+            "netyard evaluate run=RUN_DIR [overrides]\n\n"
+            "Tests the best checkpoint again; data=... tests on other data, task.KEY=... in another way."
         )
         return 0 if {"-h", "--help"} & {*arguments} else ConfigError.exit_code
     run_dir = RunDir(path)
@@ -186,6 +187,8 @@ def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> 
     """Change a recorded config as the command line changes a composed one: data=cifar10 data.batch_size=32."""
     parsed = OverridesParser.create().parse_overrides(overrides)
     for override in parsed:
+        _require_effect(override.key_or_group)
+    for override in parsed:
         if override.key_or_group in catalog.GROUPS:
             fresh, chosen = compose([str(override.input_line)])
             cfg[override.key_or_group] = fresh[override.key_or_group]
@@ -193,6 +196,24 @@ def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> 
     for override in parsed:
         if override.key_or_group not in catalog.GROUPS:
             OmegaConf.update(cfg, override.key_or_group, override.value(), force_add=False)
+    if any(override.key_or_group.partition(".")[0] == "loss" for override in parsed):
+        cfg.task.loss = cfg.loss  # recorded with its interpolations followed
+
+
+_OF_A_TEST = ("data", "loss", "task", "trainer", "callbacks", "threads", "seed")
+
+
+def _require_effect(key: str) -> None:
+    """Refuse to change what a test of trained weights does not look at."""
+    group, name, *_ = [*key.split("."), ""]
+    of_the_run = group == "task" and name in ("", "net", "num_outputs", "optimizer", "scheduler")
+    if group not in (*catalog.GROUPS, *schema.GLOBALS) or (group in _OF_A_TEST and not of_the_run):
+        return
+    raise ConfigError(
+        f"{key} cannot be changed in a test: the network comes as it was trained;",
+        f"{', '.join(_OF_A_TEST)} can be changed, of the task its settings;",
+        f"take {key} out, or train with it.",
+    )
 
 
 def _job(cfg: DictConfig) -> float | None:

@@ -137,6 +137,14 @@ def _unknown_key(override: Override, keys: Sequence[str]) -> ConfigError | None:
 def no_such_key(key: str, line: str, keys: Iterable[str]) -> ConfigError:
     """The message for ``line``, which overrides a key that is none of the config's."""
     keys = list(keys)
+    # A slip of one letter is a slip, whoever else has the key: model.hidden_size of an MLP is its hidden_sizes.
+    if not get_close_matches(key, keys, cutoff=0.9) and (elsewhere := _options_with(key)):
+        group = key.partition(".")[0]
+        return ConfigError(
+            f"the chosen {group} has no key '{key}';",
+            f"it is one of {group}={', '.join(elsewhere[:8])}{', ...' * (len(elsewhere) > 8)};",
+            f"take it out, or try {group}={elsewhere[0]}.",
+        )
     names = [*keys, *catalog.GROUPS]
     last = key.rpartition(".")[2]
     guess = nearest(key, names) or [name for name in keys if name.rpartition(".")[2] == last]
@@ -145,6 +153,14 @@ def no_such_key(key: str, line: str, keys: Iterable[str]) -> ConfigError:
         f"did you mean {' or '.join(repr(name) for name in guess[:3])}?" if guess else "keys are those of --cfg job;",
         f"try {line.replace(key, guess[0], 1)}." if guess else "python train.py --cfg job prints them.",
     )
+
+
+def _options_with(key: str) -> list[str]:
+    """The options of a group that have a key its chosen one does not."""
+    group, _, name = key.partition(".")
+    if group not in catalog.GROUPS or not name:
+        return []
+    return [option for option in catalog.options(group) if name in catalog.option_file(group, option)]
 
 
 def _all_keys(overrides: Sequence[str]) -> list[str]:

@@ -156,7 +156,7 @@ class Pool:
             )
         ours, theirs = socket.socketpair()
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "netyard.sweeps.forkserver", str(theirs.fileno())],
+            [sys.executable, "-m", "netyard.forkserver", str(theirs.fileno())],
             pass_fds=[theirs.fileno(), *self._inherit],
             stdin=subprocess.DEVNULL,
             start_new_session=True,

@@ -1,6 +1,6 @@
 """A process that has imported torch and Lightning once, and makes every job of a sweep by forking.
 
-``python -m netyard.sweeps.forkserver DESCRIPTOR`` is started by ``pool.Pool`` and speaks with it in lines of JSON. A
+``python -m netyard.forkserver DESCRIPTOR`` is started by ``sweeps.pool.Pool`` and speaks with it in lines of JSON. A
 job starts in a fraction of a second, yet is a process of its own: what it does to seeds, loggers or memory, and how it
 dies, touches no other. The jobs end with the server, and the server with the driver.
 """
