@@ -38,7 +38,10 @@ MAY = {
     ),
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
-    "sweeps": ({"hydra", "omegaconf", "optuna"}, {"catalog", "errors", "explain", "files", "rundir", "schema"}),
+    "sweeps": (
+        {"hydra", "omegaconf", "optuna", "sqlalchemy"},
+        {"catalog", "errors", "explain", "files", "rundir", "schema"},
+    ),
     "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"}, {"errors", "files", "scores"}),
 }
 
