@@ -124,3 +124,15 @@ def test_baselines_of_the_standard_library(monkeypatch, capsys) -> None:
     script("text_baselines").main()
     bits = [float(text) for text in re.findall(r"([\d.]+) bits", capsys.readouterr().out)]
     assert len(bits) == 2 and all(1 < each < 6 for each in bits)
+
+
+@pytest.mark.slow
+def test_seconds_a_job_of_a_sweep(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    bench = script("sweep_jobs")
+    monkeypatch.setattr(bench, "JOB", ["model=mlp_tiny", "trainer.max_epochs=1", "threads=1"])
+    monkeypatch.setattr(sys, "argv", ["bench/sweep_jobs.py", "--jobs", "2", "--rounds", "1", "--alone", "1"])
+    bench.main()
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert len(rows) == len(bench.ways()) + 1
+    series = float(rows[0][1])
+    assert all(float(row[2].rstrip(" |")) == pytest.approx(float(row[1]) / series, abs=0.02) for row in rows)

@@ -97,7 +97,7 @@ def test_every_kind_of_death_is_one_row_and_the_others_finish(train, user: Path)
         "exit": "ended with exit code 0 and no results",
         "killed": "killed by SIGKILL",
         "segfault": "killed by SIGSEGV",
-        "diverges": "not finite",
+        "diverges": "became nan",
         "hang": "ran past launcher.timeout",
     }
     ran = train(
