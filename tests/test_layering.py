@@ -37,7 +37,10 @@ MAY = {
         {"errors"},
     ),
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
-    "reports": ({"numpy", "matplotlib", "optuna", "yaml", "omegaconf"}, {"catalog", "errors", "explain", "files"}),
+    "reports": (
+        {"numpy", "matplotlib", "optuna", "sqlalchemy", "yaml", "omegaconf"},
+        {"catalog", "errors", "explain", "files"},
+    ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
     "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"}, {"errors", "files", "scores"}),
 }
