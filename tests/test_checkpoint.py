@@ -13,7 +13,7 @@ import torch
 from netyard import checkpoint
 from netyard.cli import compose
 from netyard.data.scikit import ScikitData
-from netyard.errors import CheckpointError
+from netyard.errors import CheckpointError, DataError
 
 QUICK = ("model=mlp_tiny", "data=iris", "data.batch_size=40", "trainer=cpu", "logger=none")
 
@@ -139,6 +139,24 @@ def test_the_weights_of_another_network_are_refused(train):
     weight = next(iter(task.state_dict()))
     with pytest.raises(CheckpointError, match=f"size mismatch for {weight}"):
         checkpoint.restore(task, {"state_dict": {**task.state_dict(), weight: torch.ones(1, 1)}})
+
+
+def test_classes_are_known_by_the_numbers_and_told_by_their_names():
+    learned = {"class_names": ["0 - zero", "1 - one"]}
+    recorded = {"netyard": {"config": {"data": {"_target_": "netyard.data.torchvision_sets.IdxImages"}}}}
+    data = L.LightningDataModule()
+    checkpoint.require_classes(data, recorded)  # an older run wrote no names down
+    recorded["IdxImages"] = learned
+    checkpoint.require_classes(data, recorded)  # and some data have none
+    for names in (["0", "1"], ["0 - zero", "1 - one"]):
+        data.class_names = names
+        checkpoint.require_classes(data, recorded)
+    for names, number in ((["1", "0"], 0), (["0", "2"], 1), (["0", "1", "2"], 2), (["0"], 1)):
+        data.class_names = names
+        with pytest.raises(
+            DataError, match=f"are {', '.join(names)};.* are 0 - zero, 1 - one, and from number {number}"
+        ):
+            checkpoint.require_classes(data, recorded)
 
 
 def test_rebuilding_downloads_nothing():

@@ -209,7 +209,10 @@ def test_evaluate_takes_overrides_and_other_data(finished, capsys: pytest.Captur
     where = f"run={finished.path}"
     assert cli.main(["evaluate", where, "data.eval_batch_size=7", "trainer=cpu"]) == 0
     assert f"{finished.json('results.json')['metrics']['test/accuracy']:.4f}" in capsys.readouterr().out
-    assert cli.main(["evaluate", where, "data=fake", "data.channels=1", "data.image_size=8", "data.size=64"]) == 0
+    assert cli.main(["evaluate", where, "data=digits_rows"]) == 0, "the same pictures, in another shape"
+    assert f"{finished.json('results.json')['metrics']['test/accuracy']:.4f}" in capsys.readouterr().out
+    assert cli.main(["evaluate", where, "data=fake", "data.channels=1", "data.image_size=8", "data.size=64"]) == 3
+    assert "classes of the data are pattern 0, pattern 1" in capsys.readouterr().err
     assert cli.main(["evaluate", where, "data=fake"]) == 2
     assert "does not fit the data" in capsys.readouterr().err
     assert cli.main(["evaluate", where, "data=breast_cancer"]) == 2

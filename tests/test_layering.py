@@ -12,6 +12,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "netyard"
 TORCH_FREE = {
     "catalog",
     "cli",
+    "door",
     "errors",
     "explain",
     "files",
@@ -42,6 +43,10 @@ MAY = {
         {"catalog", "errors", "explain", "files"},
     ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
+    "sweeps": (
+        {"hydra", "omegaconf", "optuna", "sqlalchemy", "yaml"},
+        {"catalog", "errors", "explain", "files", "reports", "rundir"},
+    ),
     "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"}, {"errors", "files", "scores"}),
 }
 

@@ -56,10 +56,13 @@ def test_tokens_are_counted_too() -> None:
     assert threads._multiply_adds(task, data) == pytest.approx(4 * H * (16 + H) + H * 3 / 5)
 
 
-def test_threads_are_chosen_by_the_work_or_taken_at_their_word() -> None:
+def test_threads_are_chosen_by_the_work_or_taken_at_their_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_most", 4)
     task, data = made("model=mlp_tiny")
     assert threads.set_threads(2, task, data) == 2
     assert threads.set_threads("auto", task, data) == 1
-    assert threads.set_threads("auto", task, {**data, "batch_size": 10**6}) == threads.ALL_THREADS
+    assert threads.set_threads("auto", task, {**data, "batch_size": 10**6}) == 4
     unknown = {key: value for key, value in data.items() if key != "input_shape"}
-    assert threads.set_threads("auto", task, unknown) == threads.ALL_THREADS, "taken for large"
+    assert threads.set_threads("auto", task, unknown) == 4, "taken for large"
+    threads.limit(3)
+    assert threads.set_threads("auto", task, unknown) == 3, "the share of a job beside others"

@@ -8,6 +8,7 @@ resolved config and the choices as plain types, so that the file alone rebuilds 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch import LightningDataModule, LightningModule
 
 from netyard.build import build
-from netyard.errors import CheckpointError
+from netyard.errors import CheckpointError, ConfigError, DataError
 from netyard.files import whole
 from netyard.rundir import RunDir
 from netyard.scores.cache import UNREADABLE, load_plain
@@ -107,15 +108,31 @@ def made_of(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], 
     return dict(described["config"]), dict(described["choices"])
 
 
-def rebuild(checkpoint: Mapping[str, Any], path: Path) -> LightningModule:
+def rebuild(checkpoint: Mapping[str, Any], path: Path, settings: Mapping[str, Any] | None = None) -> LightningModule:
     """The task of a checkpoint read from ``path``, with its weights, in evaluation mode on the CPU.
+
+    Args:
+        checkpoint: see ``read``.
+        path: where it was read, for messages.
+        settings: of the task, to be taken instead of the run's own.
 
     Raises:
         CheckpointError: it does not say what it is of.
+        ConfigError: with these settings the task has other weights.
     """
     config, _ = made_of(checkpoint, path)
-    task = build(without_pretrained(config)["task"])
-    restore(task, checkpoint)
+    changed = [key for key, value in (settings or {}).items() if value != config["task"].get(key)]
+    task = build(without_pretrained({**config, "task": {**config["task"], **(settings or {})}})["task"])
+    try:
+        restore(task, checkpoint)
+    except CheckpointError as error:
+        if not changed:
+            raise
+        raise ConfigError(
+            f"with another {' and '.join(f'task.{key}' for key in changed)} the task has other weights: {error.given}",
+            "a trained network can be tested in another way, and not be made another;",
+            "take that out, or train with it.",
+        ) from error
     return task.eval()
 
 
@@ -139,9 +156,38 @@ def restore(task: LightningModule, checkpoint: Mapping[str, Any]) -> None:
 
 def restore_data(data: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
     """Give data what the run's own had learned from its training part, a vocabulary for instance."""
-    target = checkpoint["netyard"]["config"]["data"]["_target_"]
-    if state := checkpoint.get(target.rpartition(".")[2]):  # Lightning keeps it under the name of the class
+    if state := _learned(checkpoint):
         data.load_state_dict(state)
+
+
+def require_classes(data: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
+    """Refuse data whose classes are not those of the run: a network knows them by their numbers alone.
+
+    Raises:
+        DataError: another name, or another order.
+    """
+    known = _learned(checkpoint).get("class_names") or []
+    if not known:
+        return
+    data.prepare_data()
+    data.setup("test")
+    found = getattr(data, "class_names", None) or known
+    # MNIST's own name of a class is "0 - zero", where others call it "0".
+    pairs = zip_longest(*([name.partition(" - ")[0] for name in names] for names in (found, known)))
+    number = next((number for number, (one, other) in enumerate(pairs) if one != other), None)
+    if number is None:
+        return
+    of_data, of_run = (", ".join(names[:20]) + ", ..." * (len(names) > 20) for names in (found, known))
+    raise DataError(
+        f"the classes of the data are {of_data};",
+        f"those that the run was trained on are {of_run}, and from number {number} on they differ;",
+        "test on data with the same classes, named alike, or train anew.",
+    )
+
+
+def _learned(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's data had learned, which Lightning keeps under the name of their class."""
+    return checkpoint.get(checkpoint["netyard"]["config"]["data"]["_target_"].rpartition(".")[2]) or {}
 
 
 def without_pretrained(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,11 +21,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog, journal, listing, schema
-from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, SweepError
+from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError
 from netyard.explain import did_you_mean, explain
 from netyard.files import require_table
 from netyard.manual import GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
+from netyard.sweeps import arguments as sweeping
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,17 +66,22 @@ def train(arguments: Sequence[str] | None = None) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(HELP.format(choices=listing.overview()))
         return 0
-    overrides = [text for text in arguments if _is_override(text)]
-    flags = [text for text in arguments if not _is_override(text)]
-    _FAILED_JOBS.clear()
+    flags, overrides = sweeping.split(arguments)
+    many = bool({*sweeping.MULTIRUN} & {*flags})
     unclaimed.cache_clear()
     try:
+        overrides = sweeping.spelled_out(overrides, many)
         if resumed := _value(overrides, "resume"):
-            overrides = _continued(RunDir(resumed), overrides)
+            if many:
+                more, overrides = sweeping.split(sweeping.continued(Path(resumed), overrides))
+                flags += more
+            else:
+                overrides = _continued(RunDir(resumed), overrides)
             if not overrides:
-                print(f"{resumed} is finished already; its results are in {Path(resumed) / 'results.json'}.")
+                results = Path(resumed) / ("leaderboard.md" if many else "results.json")
+                print(f"{resumed} is finished already; its results are in {results}.")
                 return 0
-        elif (wanted := _value(overrides, "hydra.run.dir")) and is_main_process():
+        elif not many and (wanted := _value(overrides, "hydra.run.dir")) and is_main_process():
             RunDir(wanted).refuse_if_taken()
         # Hydra reads sys.argv, and so do the processes that Lightning starts for the other devices. Flags go first:
         # Hydra 1.3 does not find them behind overrides.
@@ -97,7 +103,8 @@ def evaluate(arguments: Sequence[str]) -> int:
     path = _value(arguments, "run")
     if path is None or {"-h", "--help"} & {*arguments}:
         print(
-            "netyard evaluate run=RUN_DIR [overrides]\n\nTests the best checkpoint again; data=... tests on other data."
+            "netyard evaluate run=RUN_DIR [overrides]\n\n"
+            "Tests the best checkpoint again; data=... tests on other data, task.KEY=... in another way."
         )
         return 0 if {"-h", "--help"} & {*arguments} else ConfigError.exit_code
     run_dir = RunDir(path)
@@ -192,6 +199,8 @@ def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> 
     """Change a recorded config as the command line changes a composed one: data=cifar10 data.batch_size=32."""
     parsed = OverridesParser.create().parse_overrides(overrides)
     for override in parsed:
+        _require_effect(override.key_or_group)
+    for override in parsed:
         if override.key_or_group in catalog.GROUPS:
             fresh, chosen = compose([str(override.input_line)])
             cfg[override.key_or_group] = fresh[override.key_or_group]
@@ -199,6 +208,24 @@ def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> 
     for override in parsed:
         if override.key_or_group not in catalog.GROUPS:
             OmegaConf.update(cfg, override.key_or_group, override.value(), force_add=False)
+    if any(override.key_or_group.partition(".")[0] == "loss" for override in parsed):
+        cfg.task.loss = cfg.loss  # recorded with its interpolations followed
+
+
+_OF_A_TEST = ("data", "loss", "task", "trainer", "callbacks", "threads", "seed")
+
+
+def _require_effect(key: str) -> None:
+    """Refuse to change what a test of trained weights does not look at."""
+    group, name, *_ = [*key.split("."), ""]
+    of_the_run = group == "task" and name in ("", "net", "num_outputs", "optimizer", "scheduler")
+    if group not in (*catalog.GROUPS, *schema.GLOBALS) or (group in _OF_A_TEST and not of_the_run):
+        return
+    raise ConfigError(
+        f"{key} cannot be changed in a test: the network comes as it was trained;",
+        f"{', '.join(_OF_A_TEST)} can be changed, of the task its settings;",
+        f"take {key} out, or train with it.",
+    )
 
 
 def _job(cfg: DictConfig) -> float | None:
@@ -214,9 +241,9 @@ def _job(cfg: DictConfig) -> float | None:
     except Exception as error:
         _record(error, run_dir)
         if hydra_cfg.mode == RunMode.MULTIRUN and not isinstance(error, Interrupted):
-            _FAILED_JOBS.append(run_dir.path)
-            raise
-        if isinstance(explain(error), ConfigError | DataError | PlatformError) and not run_dir.begun and not cfg.resume:
+            raise  # to a launcher of Hydra's
+        ours = isinstance(explain(error), ConfigError | DataError | PlatformError)
+        if ours and not (run_dir.begun or run_dir.swept or cfg.resume):
             run_dir.discard()
         raise SystemExit(_failed(error, hydra_cfg.overrides.task)) from None
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C outside of training, which Lightning turns into the latter
@@ -225,9 +252,6 @@ def _job(cfg: DictConfig) -> float | None:
         raise SystemExit(_failed(stopped, hydra_cfg.overrides.task)) from None
     finally:
         journal.stop()
-
-
-_FAILED_JOBS: list[Path] = []
 
 
 def _record(error: Exception, run_dir: RunDir) -> None:
@@ -239,12 +263,6 @@ def _record(error: Exception, run_dir: RunDir) -> None:
 
 def _failed(error: Exception, overrides: Sequence[str]) -> int:
     """Say on one line what went wrong, or, where the fault is ours, everything; returns the exit code."""
-    if _FAILED_JOBS:
-        error = SweepError(
-            f"{len(_FAILED_JOBS)} of the sweep's jobs failed, the first with: {explain(error, overrides) or error}",
-            "The others were run;",
-            f"look into {_FAILED_JOBS[0] / 'train.log'}.",
-        )
     mistake = explain(error, overrides)
     if not is_main_process():
         return mistake.exit_code if mistake else 1
@@ -270,6 +288,7 @@ def _prepare() -> None:
 
 def _continued(run_dir: RunDir, overrides: list[str]) -> list[str]:
     """The overrides that continue a run in its own directory; none if it is finished and nothing new is asked of it."""
+    sweeping.refuse_single(run_dir.path)
     saved = run_dir.overrides()
     new = [text for text in overrides if not text.startswith("resume=")]
     if run_dir.status().get("state") == "completed" and not new:
@@ -286,10 +305,6 @@ def _continued(run_dir: RunDir, overrides: list[str]) -> list[str]:
 def _choices(hydra_cfg: Any) -> dict[str, Any]:
     chosen = OmegaConf.to_container(hydra_cfg.runtime.choices)
     return {str(group): option for group, option in chosen.items() if group in catalog.GROUPS}  # type: ignore[union-attr]
-
-
-def _is_override(text: str) -> bool:
-    return not text.startswith("-") and ("=" in text or text.startswith("~"))
 
 
 def _value(overrides: Sequence[str], key: str) -> str | None:

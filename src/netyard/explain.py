@@ -131,19 +131,36 @@ def _unknown_key(override: Override, keys: Sequence[str]) -> ConfigError | None:
                 f"try python train.py -m {override.input_line}, or quote a list: '{key}=[...]'.",
             )
         return None
+    return no_such_key(key, str(override.input_line), keys)
+
+
+def no_such_key(key: str, line: str, keys: Iterable[str]) -> ConfigError:
+    """The message for ``line``, which overrides a key that is none of the config's."""
+    keys = list(keys)
+    # A slip of one letter is a slip, whoever else has the key: model.hidden_size of an MLP is its hidden_sizes.
+    if not get_close_matches(key, keys, cutoff=0.9) and (elsewhere := _options_with(key)):
+        group = key.partition(".")[0]
+        return ConfigError(
+            f"the chosen {group} has no key '{key}';",
+            f"it is one of {group}={', '.join(elsewhere[:8])}{', ...' * (len(elsewhere) > 8)};",
+            f"take it out, or try {group}={elsewhere[0]}.",
+        )
     names = [*keys, *catalog.GROUPS]
     last = key.rpartition(".")[2]
     guess = nearest(key, names) or [name for name in keys if name.rpartition(".")[2] == last]
     return ConfigError(
         f"there is no key '{key}';",
         f"did you mean {' or '.join(repr(name) for name in guess[:3])}?" if guess else "keys are those of --cfg job;",
-        f"try {_with_key(override, guess[0])}." if guess else "python train.py --cfg job prints them.",
+        f"try {line.replace(key, guess[0], 1)}." if guess else "python train.py --cfg job prints them.",
     )
 
 
-def _with_key(override: Override, key: str) -> str:
-    """The same override of another key."""
-    return str(override.input_line).replace(override.key_or_group, key, 1)
+def _options_with(key: str) -> list[str]:
+    """The options of a group that have a key its chosen one does not."""
+    group, _, name = key.partition(".")
+    if group not in catalog.GROUPS or not name:
+        return []
+    return [option for option in catalog.options(group) if name in catalog.option_file(group, option)]
 
 
 def _all_keys(overrides: Sequence[str]) -> list[str]:
@@ -156,17 +173,18 @@ def _all_keys(overrides: Sequence[str]) -> list[str]:
             cfg, _ = compose([text for text in attempt if "," not in text.partition("=")[2] or "[" in text])
         except (HydraException, OmegaConfBaseException):
             continue
-        return [*GLOBALS, *_dotted(cfg)]
+        return [*GLOBALS, *dotted(cfg)]
     return list(GLOBALS)
 
 
-def _dotted(node: Any, prefix: str = "") -> Iterable[str]:
+def dotted(node: Any, prefix: str = "") -> Iterable[str]:
+    """Every dotted key of a config; interpolations are not followed."""
     for name in node:
         key = f"{prefix}.{name}" if prefix else str(name)
         yield key
         child = node._get_node(name)
         if child is not None and hasattr(child, "keys") and not child._is_interpolation() and not child._is_none():
-            yield from _dotted(child, key)
+            yield from dotted(child, key)
 
 
 def _parsed(overrides: Sequence[str]) -> list[Override]:

@@ -118,15 +118,25 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
 
 
 def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> dict[str, float]:
-    """Test a run's checkpoint on the data of a config; network and vocabulary come from the checkpoint alone."""
+    """Test a run's checkpoint on the data of a config, by the settings of its task.
+
+    Network, vocabulary and the meaning of columns come from the checkpoint alone.
+
+    Raises:
+        ConfigError: the network does not fit the data, or these settings of the task.
+        DataError: a network that knows classes would meet others.
+    """
     journal.take_over("lightning")
     _require_device(cfg.trainer)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = build(cfg.data)
     checkpoint.restore_data(data, recorded)
     config = _with_facts(cfg, data, {})
-    task = checkpoint.rebuild(recorded, run_dir.best)
+    task = checkpoint.rebuild(recorded, run_dir.best, config["task"])
     _require_fit(task, config["data"], run_dir)
+    set_threads(config["threads"], task, config["data"])
+    if getattr(task, "conditional", hasattr(task, "num_outputs")):  # it tells classes, or is told them
+        checkpoint.require_classes(data, recorded)
     scores = _appoint(build_all(config["callbacks"]), config["data"])
     trainer = build(config["trainer"], logger=False, callbacks=scores, default_root_dir=str(run_dir.path))
     trainer.test(task, datamodule=data, verbose=False)

@@ -65,8 +65,6 @@ def remove_if_empty(path: Path) -> None:
     """Take back a directory that ``unclaimed`` made and no run was begun in, and its day's folder with it."""
     if is_main_process():
         with contextlib.suppress(OSError):
-            if [each.name for each in path.iterdir()] == ["multirun.yaml"]:
-                (path / "multirun.yaml").unlink()  # Hydra writes it before it composes the jobs
             path.rmdir()
             path.parent.rmdir()
 
@@ -112,6 +110,11 @@ class RunDir:
     def begun(self) -> bool:
         """Whether an epoch was trained and saved, so that the directory holds more than a mistake."""
         return self.last.exists()
+
+    @property
+    def swept(self) -> bool:
+        """Whether the run is a job of a sweep, which keeps the directories of its failures."""
+        return (self.path / "job.json").exists()
 
     def refuse_if_taken(self) -> None:
         """Raises:

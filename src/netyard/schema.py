@@ -82,6 +82,7 @@ RULES: dict[str, Number] = {
     "seed": Number(0, 2**32 - 1, whole=True, example=0, also=()),
     "split_seed": Number(0, 2**32 - 1, whole=True, example=0),
     "threads": Number(1, whole=True, example=2, also=("auto",)),
+    "num_folds": Number(2, whole=True, example=5),
     "batch_size": Number(1, whole=True, example=64, also=()),
     "eval_batch_size": _count,
     "num_workers": Number(0, whole=True, example=2),

@@ -13,14 +13,20 @@ from torch.utils.flop_counter import FlopCounterMode
 
 # Below this many multiply-adds a batch, a second thread waits longer than it works; measured in docs/log.md.
 WORK_FOR_TWO_THREADS = 100e6
-ALL_THREADS = torch.get_num_threads()  # jobs of a sweep share the process, and the last one may have had fewer
+_most = torch.get_num_threads()
+
+
+def limit(threads: int) -> None:
+    """No more than these from now on: jobs that run side by side share the cores."""
+    global _most
+    _most = threads
 
 
 def set_threads(threads: int | str, task: L.LightningModule, data: Mapping[str, Any]) -> int:
-    """Give torch the threads asked for; ``auto`` gives a small network one, any other what torch had at the start."""
+    """Give torch the threads asked for; ``auto`` gives a small network one, any other all it may have."""
     if threads == "auto":
         small = _multiply_adds(task, data) * data["batch_size"] < WORK_FOR_TWO_THREADS
-        threads = 1 if small else ALL_THREADS
+        threads = 1 if small else _most
     torch.set_num_threads(int(threads))
     return torch.get_num_threads()
 

@@ -215,6 +215,8 @@ def test_every_file_opens_with_what_it_is_and_has_the_common_keys(path: Any) -> 
     if "\nnum_envs: " in text:  # an environment is lived through and not cut
         return
     assert "\nval_fraction: " in text
+    labelled = "\nnum_classes: " in text or "\nnum_targets: " in text
+    assert ("\nnum_folds: null" in text and "\nfold: null" in text) == (labelled and "\nsplit_seed: " in text)
     assert "\nsplit_seed: " in text or "the end of the" in text or "the last" in text, "cut at random, or in order"
 
 

@@ -95,6 +95,7 @@ class SampleScores(Callback):
             self.network = Inception(self.cache.parent / "inception")
         self.network.to(task.device).eval()
 
+    @torch.inference_mode(False)  # a test runs in that mode, and what is made in it cannot be taught
     def _classifier(self, data: Any, device: torch.device) -> nn.Module:
         """The small classifier of a data set: from the cache, or taught now, by one process for all."""
         train = data.split("train")

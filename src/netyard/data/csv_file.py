@@ -17,7 +17,6 @@ from torch import Tensor
 from netyard.data.csv_reading import Column, Table, encode, fit_column, numbers, read_table
 from netyard.data.inputs import require_columns
 from netyard.data.module import DataModule
-from netyard.data.splits import TEST_SEED, holdout
 from netyard.data.tensors import Split, TensorSplit
 from netyard.errors import ConfigError, DataError
 
@@ -66,9 +65,7 @@ class CSVFile(DataModule):
                 "one at least must be left;",
                 "drop fewer.",
             )
-        rest, test = holdout(y, self.test_fraction, TEST_SEED)
-        stays, goes = holdout(y[rest], self.val_fraction, self.split_seed)
-        parts = {"train": rest[stays], "val": rest[goes], "test": test}
+        parts = self._cut(y)
 
         if self.columns:
             require_columns(table, [column.name for column in self.columns])

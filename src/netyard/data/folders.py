@@ -43,6 +43,9 @@ class FolderSplit:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def join(self, other: FolderSplit) -> FolderSplit:
+        return FolderSplit(self.paths + other.paths, torch.cat([self.y, other.y]), self.decoding)
+
     def take(self, index: Tensor) -> FolderSplit:
         return FolderSplit([self.paths[i] for i in index.tolist()], self.y[index], self.decoding)
 
@@ -107,7 +110,8 @@ class PictureFiles:
 class ImageFolder(DataModule):
     """``root/<class>/**/picture`` or ``root/train/<class>/...`` with validation and test folders beside it.
 
-    A part without a folder of its own is cut from the training part.
+    A part without a folder of its own is cut from the training part. For ``num_folds`` the pictures of the validation
+    folder are among those that are cut into folds.
 
     Raises:
         DataError: no such folder, no class folders or only one, a class without pictures, a class that
@@ -162,12 +166,21 @@ class ImageFolder(DataModule):
                 "each class has one folder;",
                 f"try data.num_classes={len(names)}.",
             )
-        splits: dict[str, Split] = {"train": self._scan(train_root, names)}
+        splits = {"train": self._scan(train_root, names)}
         for part, folder in (("val", self.val_folder), ("test", self.test_folder)):
             if split_folders and folder and (root / folder).is_dir():
                 splits[part] = self._scan(root / folder, names)
         self.class_names, self.num_classes = names, len(names)
-        return splits
+        if self.num_folds is not None and "val" in splits:
+            self._release(splits)
+        return {**splits}
+
+    def _release(self, splits: dict[str, FolderSplit]) -> None:
+        """Give the validation folder's pictures to training, to be cut into folds; never to the test part."""
+        if "test" not in splits:
+            stays, goes = self._cut_test(splits["train"].y)
+            splits["train"], splits["test"] = splits["train"].take(stays), splits["train"].take(goes)
+        splits["train"] = splits["train"].join(splits.pop("val"))
 
     def test_inputs(self) -> Inputs:
         split = self.split("test")

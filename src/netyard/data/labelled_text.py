@@ -12,7 +12,6 @@ from torch import Tensor
 
 from netyard.data.csv_reading import Table, read_table
 from netyard.data.inputs import InputBatch, Inputs, numbered, read_lines, require_columns
-from netyard.data.splits import TEST_SEED, holdout
 from netyard.data.tensors import Split, TensorSplit
 from netyard.data.tokens import TokenData, padded
 from netyard.data.vocabulary import BytePairs, Vocabulary, Words, learn_vocabulary
@@ -83,9 +82,7 @@ class LabelledText(TokenData):
         table = read_table(Path(self.path).expanduser())
         texts = [self._plain(text) for text in _filled(table, self.text_column, "text_column")]
         y = self._labels(table)
-        rest, test = holdout(y, self.test_fraction, TEST_SEED)
-        stays, goes = holdout(y[rest], self.val_fraction, self.split_seed)
-        parts = {"train": rest[stays], "val": rest[goes], "test": test}
+        parts = self._cut(y)
 
         if not self.vocabularies:
             self.vocabularies["text"] = self._learn([texts[index] for index in parts["train"].tolist()])

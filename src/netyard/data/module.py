@@ -19,7 +19,7 @@ from netyard.data.csv_reading import Column
 from netyard.data.inputs import Framing, Inputs, find_pictures, pictures, rows, samples
 from netyard.data.keys import permutation
 from netyard.data.loaders import Batch, EvalOrder, Order, Shard, TensorLoader, TrainOrder, WorkerLoader
-from netyard.data.splits import TEST_SEED, holdout
+from netyard.data.splits import TEST_SEED, check_fold, holdout, one_fold
 from netyard.data.tensors import Split, TensorSplit, check_finite, check_labels, moments
 from netyard.errors import ConfigError, DataError
 
@@ -47,6 +47,10 @@ class DataModule(L.LightningDataModule):
     """Of all data, where the data set has no official test part."""
     split_seed: int = 0
     """Of the validation cut; the run's seed does not move it."""
+    num_folds: int | None = None
+    """For cross-validation: what does not test is cut into so many parts, instead of by ``val_fraction``."""
+    fold: int | None = None
+    """The part that validates, from 0. None: the first, where there are folds."""
     seed: int = 0
     """Of order and augmentation."""
     num_workers: int | None = 0
@@ -84,6 +88,7 @@ class DataModule(L.LightningDataModule):
         self._splits: dict[str, Split] = {}
         self._statistics: dict[torch.device, tuple[Tensor, Tensor]] = {}
         self.augmentation = self.augmentation or None
+        check_fold(self.num_folds, self.fold)
         if self.batch_size < 1 or (self.eval_batch_size is not None and self.eval_batch_size < 1):
             raise ConfigError(
                 f"data.batch_size is {self.batch_size} and data.eval_batch_size {self.eval_batch_size};",
@@ -127,12 +132,9 @@ class DataModule(L.LightningDataModule):
         splits = self.read()
         for name, split in splits.items():
             self._check(name, split)
-        for name, fraction, seed in (
-            ("test", self.test_fraction, TEST_SEED),
-            ("val", self.val_fraction, self.split_seed),
-        ):
+        for name, cut in (("test", self._cut_test), ("val", self._cut_validation)):
             if name not in splits:
-                stays, goes = holdout(splits["train"].y, fraction, seed)
+                stays, goes = cut(splits["train"].y)
                 splits["train"], splits[name] = splits["train"].take(stays), splits["train"].take(goes)
         self._measure(splits)
         self._splits = splits
@@ -141,6 +143,20 @@ class DataModule(L.LightningDataModule):
         """One of ``train``, ``val``, ``test``."""
         self.setup()
         return self._splits[name]
+
+    def _cut(self, y: Tensor) -> dict[str, Tensor]:
+        """Indices of all three parts, for a ``read`` that learns from the training part."""
+        rest, test = self._cut_test(y)
+        stays, goes = self._cut_validation(y[rest])
+        return {"train": rest[stays], "val": rest[goes], "test": test}
+
+    def _cut_test(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        return holdout(y, self.test_fraction, TEST_SEED)
+
+    def _cut_validation(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        if self.num_folds is None:
+            return holdout(y, self.val_fraction, self.split_seed)
+        return one_fold(y, self.num_folds, self.fold or 0, self.split_seed)
 
     def _check(self, name: str, split: Split) -> None:
         if not len(split):

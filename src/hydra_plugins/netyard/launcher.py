@@ -1,0 +1,72 @@
+"""``hydra/launcher=local``: jobs as processes of their own on this machine. See conf/hydra/launcher/local.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class LocalLauncher(Launcher):
+    """Arguments as in the file of its configuration."""
+
+    def __init__(
+        self,
+        devices: Any,
+        jobs_per_device: Any,
+        devices_per_job: int,
+        timeout: float | None,
+        retries: int,
+        max_failures: int | None,
+        fail_fast: bool,
+    ) -> None:
+        self.places = {
+            "devices": devices,
+            "jobs_per_device": jobs_per_device,
+            "devices_per_job": devices_per_job,
+            "timeout": timeout,
+        }
+        self.patience = {"retries": retries, "max_failures": max_failures, "fail_fast": fail_fast}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.config = config
+
+    def pool(self, inherit: Sequence[int] = ()) -> Any:
+        """The processes, for the sweepers of netyard, which drive them one by one."""
+        from netyard.sweeps.arguments import flags_of
+        from netyard.sweeps.pool import Pool
+
+        return Pool(**self.places, flags=flags_of(self.config), inherit=inherit)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """For other sweepers: run these jobs and return when the last one has ended."""
+        from netyard.sweeps.ledger import Job
+        from netyard.sweeps.outcomes import settle
+
+        folder = Path(str(self.config.hydra.sweep.dir)).resolve()
+        jobs = [Job(initial_job_idx + index, list(each)) for index, each in enumerate(job_overrides)]
+        waiting, pool = list(jobs), self.pool()
+        try:
+            while waiting or pool.running:
+                while waiting and pool.free:
+                    job = waiting.pop(0)
+                    (folder / str(job.number)).mkdir(parents=True)
+                    pool.start(job.number, job.overrides, folder / str(job.number), resumed=False)
+                for ending in pool.wait():
+                    job = jobs[ending.number - initial_job_idx]
+                    settle(job, folder / str(job.number), [], ending.story)
+        finally:
+            pool.close()
+        return [_returned(job) for job in jobs]
+
+
+def _returned(job: Any) -> JobReturn:
+    done = JobReturn(overrides=job.overrides)
+    done.status = JobStatus.COMPLETED if job.values else JobStatus.FAILED
+    done.return_value = job.values[0] if job.values else RuntimeError(f"job {job.number}: {job.reason}")
+    return done

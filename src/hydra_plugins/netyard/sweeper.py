@@ -1,0 +1,101 @@
+"""``hydra/sweeper=grid``, ``random`` and ``optuna``. See the files of their configuration in conf/hydra/sweeper/."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+
+class _Searching(Sweeper):
+    """What the sweepers share: a space, a ledger, a driver. They differ in the search."""
+
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        when: Mapping[str, Any],
+        together: Sequence[Mapping[str, Any]],
+        keep: int | None,
+        batch_size: int | None,
+        resume: bool,
+        objectives: Sequence[str] | None,
+    ) -> None:
+        self.swept = {"params": _plain(params), "when": _plain(when), "together": _plain(together)}
+        self.keep, self.batch_size, self.resume = keep, batch_size, resume
+        self.objectives = _plain(objectives)
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.config, self.hydra_context = config, hydra_context
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    @abstractmethod
+    def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
+        """What chooses the jobs."""
+
+    def sweep(self, arguments: list[str]) -> None:
+        from netyard.sweeps import starting
+
+        starting.sweep(self, arguments)
+
+
+class GridSweeper(_Searching):
+    def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
+        from netyard.sweeps.searches import Grid
+
+        return Grid(space)
+
+
+class RandomSweeper(_Searching):
+    def __init__(self, num_trials: int, seed: int, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.num_trials, self.seed = num_trials, seed
+
+    def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
+        from netyard.sweeps.searches import Random
+
+        return Random(space, self.num_trials, self.seed)
+
+
+class OptunaSweeper(_Searching):
+    def __init__(
+        self,
+        num_trials: int,
+        seed: int,
+        sampler: str,
+        sampler_options: Mapping[str, Any],
+        pruner: str,
+        pruner_options: Mapping[str, Any],
+        storage: str | None,
+        study_name: str | None,
+        **shared: Any,
+    ) -> None:
+        super().__init__(**shared)
+        self.num_trials, self.seed, self.storage, self.study_name = num_trials, seed, storage, study_name
+        self.sampler, self.pruner = (sampler, _plain(sampler_options)), (pruner, _plain(pruner_options))
+
+    def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
+        from netyard.sweeps.optuna_search import OptunaSearch
+
+        return OptunaSearch(
+            space,
+            directions=["maximize" if each["mode"] == "max" else "minimize" for each in objectives],
+            num_trials=self.num_trials,
+            seed=self.seed,
+            sampler=self.sampler,
+            pruner=self.pruner,
+            storage=self.storage,
+            study_name=self.study_name,
+            folder=folder,
+        )
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

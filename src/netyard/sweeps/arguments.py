@@ -1,0 +1,110 @@
+"""The command line of a sweep: short names for Hydra's keys, what a resumed sweep was told, and what its jobs are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from netyard import catalog
+from netyard.errors import CheckpointError, ConfigError
+from netyard.explain import did_you_mean
+from netyard.sweeps.ledger import Ledger
+
+SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.devices=2, sweep.keep=3
+CHOICES = {"launcher": "hydra/launcher", "sweeper": "hydra/sweeper"}  # launcher=ray, sweeper=optuna
+MULTIRUN = ("-m", "--multirun")
+_OF_THE_SWEEP = ("hydra.sweep.", "hydra.sweeper.", "hydra.launcher.", "hydra/sweeper", "hydra/launcher", "hydra.mode")
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Flags, and overrides."""
+    overrides = [text for text in arguments if not text.startswith("-") and ("=" in text or text.startswith("~"))]
+    return [text for text in arguments if text not in overrides], overrides
+
+
+def spelled_out(overrides: Sequence[str], sweeping: bool) -> list[str]:
+    """The overrides with Hydra's own names for the keys of launcher and sweeper.
+
+    Raises:
+        ConfigError: there is no such key, or there is no sweep.
+    """
+    long = [_long(text) for text in overrides]
+    for was, text in zip(overrides, long, strict=True):
+        if was != text and not sweeping:
+            raise ConfigError(
+                f"{was} is about a sweep, and this is one run;",
+                "a sweep is started with -m;",
+                f"try python train.py -m {' '.join(overrides)}.",
+            )
+    for text in long:
+        _require_key(text, long)
+    return long
+
+
+def continued(folder: Path, overrides: Sequence[str]) -> list[str]:
+    """The command line that continues a sweep: what it was started with, and what is new; none if it is finished."""
+    ledger = Ledger.read(folder)
+    new = [text for text in overrides if not text.startswith("resume=")]
+    if ledger.state == "completed" and not new:
+        return []
+    return [*ledger.arguments, *new, f"hydra.sweep.dir={folder}", "hydra.sweeper.resume=true"]
+
+
+def refuse_single(path: Path) -> None:
+    """Raises:
+    CheckpointError: what is to be continued as a run is a sweep.
+    """
+    if (path / "sweep.json").is_file():
+        raise CheckpointError(
+            f"{path} holds a sweep, not a run;",
+            "a sweep is continued with -m;",
+            f"try python train.py -m resume={path}.",
+        )
+
+
+def given() -> list[str]:
+    """The command line of this process, as another driver has to repeat it."""
+    return [text for text in sys.argv[1:] if text not in MULTIRUN and not text.startswith("hydra.sweep.dir=")]
+
+
+def flags_of(config: DictConfig) -> list[str]:
+    """What the jobs have to be told besides their overrides: flags, and what Hydra itself is told."""
+    flags, _ = split(given())
+    told: Any = OmegaConf.to_container(config.hydra.overrides.hydra)
+    return [*flags, *(text for text in told if not text.startswith(_OF_THE_SWEEP))]
+
+
+def _long(text: str) -> str:
+    key, equals, value = text.partition("=")
+    bare = key.lstrip("+~")
+    group, dot, rest = bare.partition(".")
+    if dot and group in SHORT:
+        return f"{key[: len(key) - len(bare)]}{SHORT[group]}.{rest}{equals}{value}"
+    return f"{CHOICES[key]}={value}" if key in CHOICES else text
+
+
+def _require_key(text: str, overrides: Sequence[str]) -> None:
+    """Hydra says of an unknown key of its own that it is not in struct; the files know better."""
+    key = text.partition("=")[0].lstrip("+~")
+    for short, group in SHORT.items():
+        if not key.startswith(f"{group}."):
+            continue
+        choice = f"hydra/{group.partition('.')[2]}"
+        default = {"hydra/launcher": "local", "hydra/sweeper": "grid"}[choice]
+        name = next((each.partition("=")[2] for each in overrides if each.startswith(f"{choice}=")), default)
+        path = catalog.conf_dir() / choice / f"{name}.yaml"
+        if not path.is_file():
+            return  # a plugin's
+        known = [each for each in yaml.safe_load(path.read_text(encoding="utf-8")) if each != "_target_"]
+        wanted = key.removeprefix(f"{group}.").partition(".")[0]
+        if wanted not in known:
+            raise ConfigError(
+                f"{choice}={name} has no '{wanted}';",
+                did_you_mean(wanted, known) or f"it has {', '.join(known)};",
+                f"{short}.KEY=VALUE sets one of them; {path.name} in conf/{choice}/ explains them.",
+            )

@@ -1,0 +1,50 @@
+"""Jobs on a launcher of Hydra's plugins (Ray, submitit, ...): handed over in batches, judged by their directories."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.plugins.launcher import Launcher
+
+from netyard.sweeps.pool import Ending
+
+
+class Batches:
+    """Collects jobs until there are ``size`` of them or no more, and waits for the whole batch."""
+
+    def __init__(self, launcher: Launcher, size: int | None) -> None:
+        self.launcher, self.size = launcher, size
+        self._waiting: dict[int, list[str]] = {}
+
+    @property
+    def free(self) -> int:
+        return 1 if self.size is None else self.size - len(self._waiting)
+
+    @property
+    def running(self) -> list[int]:
+        return list(self._waiting)
+
+    def start(self, number: int, overrides: Sequence[str], folder: Path, resumed: bool) -> None:
+        where = [f"hydra.sweep.dir={folder.parent}", f"hydra.sweep.subdir={folder.name}"]
+        self._waiting[number] = [*overrides, *where, *([f"resume={folder}"] if resumed else [])]
+
+    def wait(self) -> list[Ending]:
+        began, note = time.monotonic(), "ended without results"
+        try:
+            self.launcher.launch(list(self._waiting.values()), initial_job_idx=min(self._waiting))
+        except Exception as error:  # of one job, as some launchers raise it; the directories tell of each
+            note = str(error).strip().partition("\n")[0] or repr(error)
+        return self._ended(began, note)
+
+    def stop(self, signal_number: int) -> list[Ending]:
+        """The launcher was interrupted itself; what its jobs got done is in their directories."""
+        return self._ended(time.monotonic(), "interrupted")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _ended(self, began: float, note: str) -> list[Ending]:
+        numbers, self._waiting = list(self._waiting), {}
+        return [Ending(number, 1, time.monotonic() - began, note=note) for number in numbers]

@@ -1,0 +1,196 @@
+"""Runs a sweep: asks the search for jobs, starts them where there is room, and writes down what became of each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from netyard.errors import Interrupted, SweepError
+from netyard.files import near
+from netyard.rundir import write_atomically
+from netyard.sweeps import outcomes
+from netyard.sweeps.ledger import ENDED, Job, Ledger
+from netyard.sweeps.pool import Ending
+from netyard.sweeps.searches import Search
+
+
+class Runner(Protocol):
+    """Where jobs run: ``pool.Pool``, or a launcher of Hydra's."""
+
+    @property
+    def free(self) -> int: ...
+    @property
+    def running(self) -> list[int]: ...
+    def start(self, number: int, overrides: Sequence[str], folder: Path, resumed: bool) -> None: ...
+    def wait(self) -> list[Ending]: ...
+    def stop(self, signal_number: int) -> list[Ending]: ...
+    def close(self) -> None: ...
+
+
+class Driver:
+    """One process that drives one sweep.
+
+    Args:
+        ledger: the sweep's book, with the jobs of an earlier driver if there was one.
+        search: what chooses the jobs.
+        keep: how many of the best jobs keep their weights; None for all.
+        retries: how often a job that died is started again, from its checkpoint where it has one.
+        max_failures: so many failed jobs are borne; with one more no further job is started.
+        fail_fast: the first failure ends the jobs that run, too.
+        report: makes the text that is printed at the end.
+
+    Raises, by ``run``:
+        SweepError: the sweep ended, and some of its jobs failed.
+        Interrupted: Ctrl-C or SIGTERM; the jobs have saved themselves.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        search: Search,
+        keep: int | None = None,
+        retries: int = 0,
+        max_failures: int | None = None,
+        fail_fast: bool = False,
+        report: Callable[[Path], str] = lambda folder: "",
+    ) -> None:
+        self.ledger, self.search, self.keep = ledger, search, keep
+        self.retries, self.fail_fast, self.report = retries, fail_fast, report
+        self.max_failures = 0 if fail_fast else max_failures
+        self.fixed = set.intersection(*(set(job.overrides) for job in ledger.jobs)) if len(ledger.jobs) > 1 else set()
+
+    def announce(self) -> None:
+        jobs = self.ledger.jobs
+        number = f"{len(jobs)} jobs" if jobs else "jobs"
+        done = f", of which {self.ledger.count(*ENDED)} are done" if self.ledger.count(*ENDED) else ""
+        print(f"a sweep of {number}{done} in {near(self.ledger.folder)}; each says more in N/train.log", flush=True)
+
+    def run(self, runner: Runner) -> None:
+        self.ledger.begin()
+        self.queue = [job for job in self.ledger.jobs if job.state not in ENDED]
+        try:
+            with _signals_raise():
+                self._work(runner)
+        except (Interrupted, KeyboardInterrupt) as event:
+            stopped = event if isinstance(event, Interrupted) else Interrupted(signal.SIGINT)
+            for ending in runner.stop(signal.SIGTERM):
+                self._settle(ending)
+            self.ledger.end("interrupted")
+            print(f"the sweep stopped with {self.ledger.tally()}; continue with: {_resume(self.ledger)}", flush=True)
+            raise stopped from None
+        failed = [job for job in self.ledger.jobs if job.state not in ENDED]
+        self.ledger.end("failed" if failed else "completed")
+        print(self.report(self.ledger.folder), flush=True)
+        if failed:
+            first = min((job for job in failed if job.state == "failed"), key=lambda job: job.number)
+            raise SweepError(
+                f"{self.ledger.count('failed')} of the sweep's jobs failed, the first with: {first.reason}",
+                f"The sweep has {self.ledger.tally()};",
+                f"look into {near(self._folder(first) / 'train.log')}, and try again with {_resume(self.ledger)}.",
+            )
+
+    def _work(self, runner: Runner) -> None:
+        while True:
+            while runner.free and not self._given_up() and (job := self._next()):
+                self._start(job, runner)
+            if not runner.running:
+                return
+            for ending in runner.wait():
+                self._settle(ending)
+            if self.fail_fast and self._given_up() and runner.running:
+                for ending in runner.stop(signal.SIGTERM):
+                    self._settle(ending)
+
+    def _given_up(self) -> bool:
+        return self.max_failures is not None and self.ledger.count("failed") > self.max_failures
+
+    def _next(self) -> Job | None:
+        if self.queue:
+            return self.queue.pop(0)
+        number = len(self.ledger.jobs)
+        overrides = self.search.ask(number)
+        if overrides is None:
+            return None
+        self.ledger.jobs.append(job := Job(number, overrides))
+        return job
+
+    def _start(self, job: Job, runner: Runner) -> None:
+        """The ledger first: what it calls running may have begun or not, and what it does not has not."""
+        job.state, job.reason = "running", None
+        job.attempts += 1
+        self.ledger.write()
+        folder = self._folder(job)
+        resumed = outcomes.resumable(folder)
+        if not resumed:
+            shutil.rmtree(folder, ignore_errors=True)  # what a job left that had not saved anything yet
+        about = {
+            "number": job.number,
+            "sweep": str(self.ledger.folder),
+            "axes": self.ledger.axes,
+            "study": self.search.study(job.number),
+        }
+        write_atomically(folder / "job.json", json.dumps(about, indent=1) + "\n")
+        runner.start(job.number, job.overrides, folder, resumed)
+
+    def _settle(self, ending: Ending) -> None:
+        job = self.ledger.job(ending.number)
+        outcomes.settle(job, self._folder(job), self.ledger.objectives, ending.story)
+        if ending.timed_out and job.state == "interrupted":  # it saved itself when its time was over
+            job.state, job.reason = "failed", ending.story
+        job.seconds = round((job.seconds or 0.0) + ending.seconds, 1)
+        again = job.state == "failed" and job.attempts <= self.retries and _may_pass(ending)
+        if again:
+            self.queue.insert(0, job)
+        else:
+            self.search.tell(job)
+        self._retain()
+        self.ledger.write()
+        print(self._line(job) + (", is tried again" if again else ""), flush=True)
+
+    def _retain(self) -> None:
+        """Delete the weights of all but the best jobs."""
+        if self.keep is not None:
+            for job in self.ledger.best()[self.keep :]:
+                shutil.rmtree(self._folder(job) / "checkpoints", ignore_errors=True)
+
+    def _line(self, job: Job) -> str:
+        what = " ".join(text for text in job.overrides if text not in self.fixed)
+        if job.values:
+            scores = zip(self.ledger.objectives, job.values, strict=False)
+            end = "  ".join(f"{objective['name']} {value:.4g}" for objective, value in scores)
+        else:
+            end = f"{job.state}: {job.reason}"
+        return f"#{job.number:<3} {what}   {end}   {job.seconds:.0f} s"
+
+    def _folder(self, job: Job) -> Path:
+        return self.ledger.folder / str(job.number)
+
+
+def _may_pass(ending: Ending) -> bool:
+    """Whether another attempt may end better: not after a mistake of the user's, nor after a NaN."""
+    return ending.timed_out or ending.code < 0 or ending.code not in (2, 3, 4, 6)
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a sweep as Ctrl-C does."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _resume(ledger: Ledger) -> str:
+    return f"python train.py -m resume={near(ledger.folder)}"

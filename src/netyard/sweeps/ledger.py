@@ -1,0 +1,191 @@
+"""The book of a sweep, ``sweep.json``: what was asked, every job, and what became of it.
+
+It is written whole after every change, so a driver may die at any instant, and the next one reads where things stand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from netyard.errors import CheckpointError, ConfigError, PlatformError
+from netyard.rundir import plain, write_atomically
+
+FORMAT = 1
+ENDED = ("completed", "pruned")  # what a resumed sweep leaves as it is
+
+
+@dataclass
+class Job:
+    """One run of a sweep; its directory is named by its number."""
+
+    number: int
+    overrides: list[str]
+    state: str = "pending"  # pending running completed failed interrupted pruned
+    values: list[float] | None = None  # of the objectives
+    epoch: int | None = None  # of the best validation
+    reason: str | None = None  # why it failed or was pruned, in a line
+    attempts: int = 0
+    seconds: float | None = None  # of all attempts
+
+
+@dataclass
+class Ledger:
+    """The content of ``sweep.json``.
+
+    Raises, when read:
+        CheckpointError: there is none, or what is there is no ledger.
+    """
+
+    folder: Path
+    arguments: list[str]
+    sweeper: str
+    space: dict[str, str]
+    axes: list[str]
+    objectives: list[dict[str, str]]
+    jobs: list[Job] = field(default_factory=list)
+    state: str = "running"  # running completed failed interrupted
+    started: str = ""
+    ended: str | None = None
+    pid: int = 0
+    host: str = ""
+
+    @classmethod
+    def read(cls, folder: Path) -> Ledger:
+        path = folder / "sweep.json"
+        if not path.is_file():
+            raise CheckpointError(
+                f"{folder} is not a sweep: {'no sweep.json in it' if folder.exists() else 'nothing there'};",
+                "a sweep's directory is a folder that python train.py -m wrote;",
+                "look for yours below outputs/sweeps/.",
+            )
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content.pop("format") != FORMAT:
+                raise ValueError("another format")
+            jobs = [Job(**job) for job in content.pop("jobs")]
+            return cls(folder=folder, jobs=jobs, **content)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CheckpointError(
+                f"{path} cannot be read as a sweep's ledger: {error};",
+                "it is written whole by the sweep alone, and holds every job;",
+                "put back a copy of it, or start the sweep anew in another directory; its jobs' results are whole.",
+            ) from error
+
+    def write(self) -> None:
+        content = {key: value for key, value in vars(self).items() if key not in ("folder", "jobs")}
+        jobs = [asdict(job) for job in self.jobs]
+        text = json.dumps(plain({"format": FORMAT, **content, "jobs": jobs}), indent=1, allow_nan=False)
+        write_atomically(self.folder / "sweep.json", text + "\n")
+
+    def begin(self) -> None:
+        """Take the sweep over: it is run by this process from now on."""
+        self.state, self.ended, self.pid, self.host = "running", None, os.getpid(), socket.gethostname()
+        self.started = self.started or _now()
+        self.write()
+
+    def end(self, state: str) -> None:
+        self.state, self.ended = state, _now()
+        self.write()
+
+    def job(self, number: int) -> Job:
+        return next(job for job in self.jobs if job.number == number)
+
+    def count(self, *states: str) -> int:
+        return sum(job.state in states for job in self.jobs)
+
+    def tally(self) -> str:
+        """How many jobs are in which state: "4 completed, 1 failed"."""
+        counts = Counter(job.state for job in self.jobs)
+        order = ("completed", "pruned", "failed", "interrupted", "running", "pending")
+        return ", ".join(f"{counts[state]} {state}" for state in order if counts[state])
+
+    def best(self) -> list[Job]:
+        """The completed jobs by the first objective, best first; of equals the earlier."""
+        sign = -1.0 if self.objectives[0]["mode"] == "max" else 1.0
+        done = [job for job in self.jobs if job.state == "completed" and job.values]
+        return sorted(done, key=lambda job: (sign * job.values[0], job.number))  # type: ignore[index]
+
+    def require_same(self, space: Mapping[str, str]) -> None:
+        """Raises:
+        ConfigError: the search space is not the one this sweep was started with.
+        """
+        changes = [
+            f"{key} was {self.space.get(key, 'not swept')} and is {space.get(key, 'not swept')}"
+            for key in dict.fromkeys([*self.space, *space])
+            if self.space.get(key) != space.get(key)
+        ]
+        if changes:
+            raise ConfigError(
+                f"the sweep in {self.folder} was started with another search space: {'; '.join(changes)};",
+                "a sweep is continued as it was begun;",
+                f"try python train.py -m resume={self.folder} alone, or start another sweep.",
+            )
+
+
+def refuse_if_taken(folder: Path) -> None:
+    """Raises:
+    CheckpointError: another sweep has written here.
+    """
+    if (folder / "sweep.json").exists() or (folder / "0").exists():
+        raise CheckpointError(
+            f"{folder} holds a sweep already;",
+            "a sweep's directory is written once, and continued with resume=;",
+            f"try python train.py -m resume={folder}, or another hydra.sweep.dir.",
+        )
+
+
+class Locks:
+    """What makes this process the driver of a sweep: one driver at a time, and none while a dead one's jobs still run.
+
+    The fork server and the jobs inherit ``shared``, so that lock is free when the last process of a killed driver is
+    gone: until then, ``patience`` seconds at most, a new driver waits.
+
+    Raises:
+        PlatformError: another driver is at work.
+    """
+
+    def __init__(self, folder: Path, patience: float = 30.0) -> None:
+        self._driver = _open(folder / ".driver.lock")
+        self.shared = _open(folder / ".jobs.lock")
+        waited_until = time.monotonic() + patience
+        if not (_take(self._driver) and _take(self.shared, waited_until)):
+            self.release()
+            raise PlatformError(
+                f"the sweep in {folder} is being run by another process;",
+                "one sweep has one driver;",
+                "wait until it ends, or stop it with Ctrl-C, and resume then.",
+            )
+
+    def release(self) -> None:
+        os.close(self._driver)
+        os.close(self.shared)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _take(descriptor: int, until: float = 0.0) -> bool:
+    import fcntl  # which is POSIX's
+
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
