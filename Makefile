@@ -5,7 +5,7 @@ READY := .venv/.ready
 # One thread a process: the suite runs on several processes, and small networks are slower on two threads than on one.
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help setup train test check fmt bench board clean
+.PHONY: help setup train test check fmt bench board report clean
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -34,6 +34,9 @@ bench: $(READY)  ## measure the speed, beside bare loops
 
 board: $(READY)  ## TensorBoard over outputs/, on localhost
 	@$(BIN)/tensorboard --logdir outputs --host localhost
+
+report: $(READY)  ## a table of all runs in outputs/: make report ARGS="output=report"
+	@$(BIN)/netyard report outputs $(ARGS)
 
 clean:  ## remove .venv and every cache; outputs/ stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -36,6 +36,8 @@ sys.exit(code)
         "main(['list'])",
         "main(['list', 'models', 'resnet*'])",
         "main(['evaluate', '--help'])",
+        "main(['report', '--help'])",
+        "main(['report', '.', 'ouptut=folder'])",
         "main(['predict', '--help'])",
         "main(['predict', 'run=nowhere', 'inptu=photos', 'output=out.csv'])",
         "main(['predict', 'run=nowhere', 'output=nowhere/out.csv'])",

@@ -38,7 +38,10 @@ MAY = {
         {"errors"},
     ),
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
-    "reports": ({"numpy", "matplotlib", "optuna", "yaml", "omegaconf"}, {"catalog", "errors", "explain", "files"}),
+    "reports": (
+        {"numpy", "matplotlib", "optuna", "sqlalchemy", "yaml", "omegaconf"},
+        {"catalog", "errors", "explain", "files"},
+    ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
     "sweeps": (
         {"hydra", "omegaconf", "optuna", "sqlalchemy", "yaml"},

@@ -60,7 +60,9 @@ def test_every_family_is_in_the_readme() -> None:
         assert any(f"`{name}`" in text for name in node["variants"]), family
 
 
-@pytest.mark.parametrize("target", ["help", "setup", "train", "test", "check", "fmt", "bench", "board", "clean"])
+@pytest.mark.parametrize(
+    "target", ["help", "setup", "train", "test", "check", "fmt", "bench", "board", "report", "clean"]
+)
 def test_make_explains_every_target(target: str) -> None:
     assert re.search(rf"^{target}:.*  ## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 

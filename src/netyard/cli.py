@@ -24,7 +24,7 @@ from netyard import catalog, journal, listing, schema
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError
 from netyard.explain import did_you_mean, explain
 from netyard.files import require_table
-from netyard.manual import GENERATE_HELP, HELP, PREDICT_HELP
+from netyard.manual import GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
 
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "evaluate": evaluate,
         "predict": predict,
         "generate": generate,
+        "report": report,
         "list": listing.show,
     }
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -168,6 +169,17 @@ def generate(arguments: Sequence[str]) -> int:
     from netyard import generating
 
     print(generating.generate(run_dir, options, output))
+    return 0
+
+
+def report(arguments: Sequence[str]) -> int:
+    """Compare runs: DIR... [output=FOLDER format=md|csv metric=NAME plots=true]."""
+    if not arguments or {"-h", "--help"} & {*arguments}:
+        print(REPORT_HELP)
+        return 0 if arguments else ConfigError.exit_code
+    from netyard.reports import command
+
+    print(command.report(arguments))
     return 0
 
 

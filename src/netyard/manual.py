@@ -12,6 +12,7 @@ One experiment: a network, trained on data, tested, written down.
   netyard evaluate run=RUN_DIR                       test its best checkpoint again
   netyard predict run=RUN_DIR input=PATH output=FILE.csv    what it says of your own files
   netyard generate run=RUN_DIR prompt=TEXT           let it write
+  netyard report DIR...                              a table of runs: seeds folded, best first
   netyard list models 'resnet*'                      what can be chosen
 
 Choices, GROUP=OPTION:
@@ -65,3 +66,26 @@ A network of texts reads the lines of a file, or of a .csv file the column of te
                    of a run with task.anomaly_class the same number is the anomaly_score
   variational      negative_elbo, in nats, and reconstruction_error, of pixels in [0, 1]; both are larger the less
                    an input is like those of training; of vector_quantized the latter alone"""
+
+REPORT_HELP = """\
+netyard report DIR... [option=value ...]
+
+A row for each configuration, best first. DIR is a run, a sweep, or a folder with any number of them below it.
+  output=FOLDER    write leaderboard.md, leaderboard.csv and plots into it
+  plots=true       the same into DIR itself, where there is one DIR; false with output: the tables alone
+  format=md        what is printed: md, a table for reading (Markdown), or csv, with all digits
+  metric=NAME      rank by this instead of the objective: metric=test/accuracy
+  mode=max         whether more of it is better (max) or less (min); known of objectives, to be told of others
+
+Runs that differ in nothing but seed and data.fold are one row: mean ± standard deviation (n - 1) over n of them; of a
+seed that was run twice the later run counts. Columns are the keys that differ; what follows from another choice (betas
+from optimizer=adam) has none. Objectives of different names have a table each.
+  95 % interval    of the mean, from 3 seeds on: percentiles of 10,000 bootstrap resamples; of few seeds too narrow
+  1 against 2      the two best rows over the seeds both have: mean difference, and p of a paired sign-flip test; that
+                   the two are the best of many is not in p
+  front            of several objectives: no other row is at least as good in all and better in one
+Runs that failed, were pruned or interrupted are counted below the tables, each with its reason; so are files that
+cannot be read.
+
+Plots, PNG: objective_by_KEY (a point for each run, a line for each row's mean), parallel_coordinates, learning_curves
+(mean and deviation of the best six rows), and parameter_importance of a sweep by Optuna."""

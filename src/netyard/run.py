@@ -28,6 +28,7 @@ from netyard.callbacks.curves import Curves
 from netyard.callbacks.scores import SampleScores
 from netyard.errors import ConfigError, Interrupted, PlatformError
 from netyard.files import near
+from netyard.hyperparameters import log_hyperparameters
 from netyard.rundir import RunDir
 from netyard.threads import one_input, set_threads
 
@@ -106,7 +107,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         "environment": environment(device),
     }
     if trainer.is_global_zero:
-        _log_hyperparameters(logger, config, choices, results)
+        log_hyperparameters(logger, config, choices, results, run_dir.path)
         run_dir.write_results(results)
         run_dir.mark("completed")
         _show(f"{choices['model']} on {choices['data']}", results)
@@ -225,30 +226,6 @@ def _logger(config: Mapping[str, Any], run_dir: RunDir) -> Logger | None:
         # Points that the interrupted run wrote after its last checkpoint are about to be written again.
         logger._kwargs["purge_step"] = checkpoint.read(run_dir.last)["global_step"] + 1
     return logger
-
-
-def _log_hyperparameters(
-    logger: Logger | None, config: Mapping[str, Any], choices: Mapping[str, Any], results: Mapping[str, Any]
-) -> None:
-    """One row of TensorBoard's HPARAMS tab: the same columns for every run, with the objective and the test's metrics.
-
-    The metrics have tags of their own: written under a curve's tag they would cut the curve.
-    """
-    if not isinstance(logger, TensorBoardLogger):
-        return
-    chosen = ("model", "data", "task", "loss", "optimizer", "scheduler", "augmentation")
-    hyperparameters: dict[str, Any] = {group: str(choices.get(group)) for group in chosen}
-    hyperparameters |= {
-        "lr": float(config["optimizer"]["lr"]),
-        "weight_decay": float(config["optimizer"].get("weight_decay") or 0.0),
-        "batch_size": int(config["data"]["batch_size"]),
-        "max_epochs": int(config["trainer"]["max_epochs"] or -1),
-        "seed": int(config["seed"]),
-        "parameters": int(results["parameters"]),
-    }
-    scores = {f"hp/{name}": value for name, value in results["metrics"].items() if not name.startswith("train/")}
-    logger.log_hyperparams(hyperparameters, {"hp/objective": results["objective"]["value"], **scores})
-    logger.finalize("success")
 
 
 def _show(title: str, results: Mapping[str, Any]) -> None:

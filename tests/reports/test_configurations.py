@@ -91,6 +91,13 @@ def test_a_sweeps_axes_are_the_columns_in_its_order(tmp_path: Path) -> None:
     assert table_of(tmp_path).columns == ["data.batch_size", "optimizer.lr"]
 
 
+def test_what_two_sweeps_were_told_apart_by_is_a_column(tmp_path: Path) -> None:
+    for sweep, (size, lr) in {"a": (32, 0.1), "b": (64, 0.2)}.items():
+        made_run(tmp_path / sweep / "0", 0.9, [f"optimizer.lr={lr}", f"data.batch_size={size}"])
+        made_ledger(tmp_path / sweep, ["optimizer.lr"], [{}])
+    assert table_of(tmp_path).columns == ["optimizer.lr", "data.batch_size"]
+
+
 def test_folds_are_repetitions_too(tmp_path: Path) -> None:
     for number in range(10):
         lr, fold = 0.1 * (1 + number // 5), number % 5

@@ -30,7 +30,7 @@ def test_runs_are_found_at_any_depth_and_each_once(tmp_path: Path) -> None:
     assert runs[0].value("data.seed") == 0
 
 
-@pytest.mark.parametrize("text", ['{"objective": {"na', "[]", "", "null"])
+@pytest.mark.parametrize("text", ['{"objective": {"na', "[]", "", "null", '{"objective": 3, "metrics": [1]}'])
 def test_broken_results_are_told_and_skipped(tmp_path: Path, text: str) -> None:
     made_run(tmp_path / "good")
     (made_run(tmp_path / "bad") / "results.json").write_text(text, encoding="utf-8")
@@ -75,6 +75,9 @@ def test_the_ledger_tells_what_a_job_could_not(tmp_path: Path) -> None:
     made_run(tmp_path / "1", None, state="running")
     made_run(tmp_path / "2", None, state="pruned")
     made_run(tmp_path / "3")  # ended after the sweep was killed
+    for name in ("4", "6"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "job.json").write_text("{}", encoding="utf-8")
     jobs = [
         {},
         {"state": "failed", "reason": "killed by signal 9"},
@@ -82,6 +85,7 @@ def test_the_ledger_tells_what_a_job_could_not(tmp_path: Path) -> None:
         {"state": "running"},
         {"state": "pending"},
         {"state": "completed"},
+        {"state": "running"},
     ]
     made_ledger(tmp_path, ["seed"], jobs)
     assert states(gather([tmp_path])[0]) == {
@@ -91,7 +95,18 @@ def test_the_ledger_tells_what_a_job_could_not(tmp_path: Path) -> None:
         "3": ("completed", ""),
         "4": ("pending", ""),
         "5": ("unreadable", "its directory is gone"),
+        "6": ("running", ""),
     }
+
+
+def test_a_job_without_a_number_is_told(tmp_path: Path) -> None:
+    made_run(made_ledger(tmp_path, ["seed"], [{}, {"number": None}]) / "0")
+    ledger = json.loads((tmp_path / "sweep.json").read_text())
+    del ledger["jobs"][1]["number"]
+    (tmp_path / "sweep.json").write_text(json.dumps(ledger))
+    runs, notes = gather([tmp_path])
+    assert states(runs) == {"0": ("completed", "")}
+    assert "1 jobs without a number" in notes[0]
 
 
 def test_a_truncated_ledger_leaves_the_runs(tmp_path: Path) -> None:

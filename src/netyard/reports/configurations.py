@@ -103,9 +103,9 @@ def differing(runs: Sequence[Run]) -> list[str]:
 
 
 def _candidates(runs: Sequence[Run]) -> list[str]:
-    """Swept keys and typed ones. Every job has typed its axes, so that what else was typed is the same in a sweep."""
+    """Swept keys, then typed ones: what else was typed is the same in all of a sweep, but not in two of them."""
     keys = dict.fromkeys(axis for run in runs for axis in run.axes)
-    keys |= dict.fromkeys(key for run in runs for key in run.typed if not run.axes and not _incidental(key, ()))
+    keys |= dict.fromkeys(key for run in runs for key in run.typed if not _incidental(key, run.axes))
     return [key for key in keys if key not in REPETITIONS and not key.startswith("hydra")]
 
 

@@ -88,7 +88,7 @@ def gather(places: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
             path = Path(folder)
             if (path / "sweep.json").is_file():
                 runs.update((run.path.resolve(), run) for run in _jobs(path, notes))
-            if any((path / mark).exists() for mark in MARKS):
+            if _is_run(path):
                 names.clear()
                 if path.resolve() not in runs:
                     runs[path.resolve()] = read(path, notes)
@@ -101,9 +101,8 @@ def read(path: Path, notes: list[str]) -> Run:
     config = _yaml(path / ".hydra" / "config.yaml", notes)
     state, reason = _state(results, status, notes, path)
     run = Run(path, state, reason, _choices(path, results or {}, notes), config, _typed(path, notes))
-    objective = (results or {}).get("objective")
-    scores = {**(results or {}).get("metrics", {})} if isinstance((results or {}).get("metrics", {}), Mapping) else {}
-    if isinstance(objective, Mapping) and isinstance(objective.get("name"), str):
+    objective, scores = _object(results, "objective"), _object(results, "metrics")
+    if isinstance(objective.get("name"), str):
         run.objectives = (Objective(objective["name"], str(objective.get("mode", "min"))),)
         scores[objective["name"]] = objective.get("value")
     run.scores = {str(name): float(value) for name, value in scores.items() if _finite(value)}
@@ -119,13 +118,14 @@ def _jobs(path: Path, notes: list[str]) -> Iterable[Run]:
     ledger = _json(path / "sweep.json", notes)
     if not ledger or not isinstance(ledger.get("jobs"), list):
         return
+    jobs = [job for job in ledger["jobs"] if isinstance(job, Mapping) and "number" in job]
+    if len(jobs) < len(ledger["jobs"]):
+        notes.append(f"{path / 'sweep.json'} has {len(ledger['jobs']) - len(jobs)} jobs without a number")
     axes = tuple(str(key) for key in ledger.get("axes") or ())
-    objectives = tuple(
-        Objective(each["name"], each.get("mode", "min")) for each in ledger.get("objectives") or () if "name" in each
-    )
-    for job in ledger["jobs"]:
+    objectives = tuple(Objective(each["name"], each["mode"]) for each in ledger.get("objectives") or ())
+    for job in jobs:
         where = path / str(job["number"])
-        run = read(where, notes) if where.is_dir() else Run(where, "pending")
+        run = read(where, notes) if _is_run(where) else Run(where, "pending")
         run.axes = axes
         _agree(run, job, ledger)
         values = job.get("values") or ()
@@ -134,6 +134,11 @@ def _jobs(path: Path, notes: list[str]) -> Iterable[Run]:
             pairs = zip(objectives, values, strict=True)
             run.scores |= {each.name: float(value) for each, value in pairs if _finite(value)}
         yield run
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a run has begun here; a sweep makes a job's folder before."""
+    return any((path / mark).exists() for mark in MARKS)
 
 
 def _agree(run: Run, job: Mapping[str, Any], ledger: Mapping[str, Any]) -> None:
@@ -188,6 +193,12 @@ def _choices(path: Path, results: Mapping[str, Any], notes: list[str]) -> dict[s
     chosen = dict(recorded) if isinstance(recorded, Mapping) else {}
     chosen |= {name: results[name] for name in ("model", "data", "task", "optimizer") if name in results}
     return {name: chosen[name] for name in GROUPS if name in chosen}
+
+
+def _object(content: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
+    """The object under a key, {} where there is none."""
+    found = (content or {}).get(key)
+    return dict(found) if isinstance(found, Mapping) else {}
 
 
 def _typed(path: Path, notes: list[str]) -> tuple[str, ...]:

@@ -87,13 +87,13 @@ def states(runs: Sequence[Run], notes: Iterable[str] = ()) -> str:
 
 
 def metrics_beside(table: Table) -> list[str]:
-    """The test's metrics that some run has, first the objective's own name after ``test/``."""
+    """What stands beside the ranking: objectives that it replaces, then the test's metrics, its own twin first."""
     names = {name for row in table.rows for run in row.runs for name in run.scores if name.startswith("test/")}
     names -= {table.ranked.name, *(other.name for other in table.others)}
     twin = f"test/{table.ranked.name.partition('/')[2]}"
     validated = {aim.name for row in table.rows for run in row.runs for aim in run.objectives}
     validated -= {table.ranked.name, *(other.name for other in table.others)}
-    return [*sorted(validated), *sorted(names, key=lambda name: (name != twin, name))]
+    return [*sorted(validated), *sorted(names, key=lambda name: (name != twin, name != "test/loss", name))]
 
 
 def comma_separated(tables: Sequence[Table]) -> str:

@@ -1,0 +1,65 @@
+"""Which hyperparameters mattered, by the study that an Optuna sweep leaves beside its jobs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from netyard.reports.runs import one_line
+
+
+def importances(places: Sequence[Path], notes: list[str]) -> dict[str, dict[str, float]]:
+    """Shares that sum to 1, by fANOVA (Hutter et al. 2014), of every ``study.db`` in or below the places.
+
+    The keys name the sweep where there are several, and the objective where a study has several. Without Optuna, or
+    of a study with fewer than two different trials, there is nothing; a file that is no study leaves a note.
+    """
+    files = sorted({path.resolve() for place in places for path in _studies(place)})
+    if not files or importlib.util.find_spec("optuna") is None:
+        return {}
+    found: dict[str, dict[str, float]] = {}
+    for path in files:
+        for objective, weights in _weights(path, notes).items():
+            found["_".join(part for part in (path.parent.name if len(files) > 1 else "", objective) if part)] = weights
+    return found
+
+
+def _studies(place: Path) -> list[Path]:
+    return [Path(folder) / "study.db" for folder, _, files in os.walk(place) if "study.db" in files]
+
+
+def _weights(path: Path, notes: list[str]) -> dict[str, dict[str, float]]:
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    # Optuna would make a study's tables in any file it is shown, so it is shown none that could be changed.
+    address = f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true"
+    found: dict[str, dict[str, float]] = {}
+    try:
+        storage = optuna.storages.RDBStorage(address)
+        for summary in optuna.get_all_study_summaries(storage):
+            study = optuna.load_study(study_name=summary.study_name, storage=storage)
+            several = len(study.directions) > 1
+            names = study.metric_names or [str(index) for index in range(len(study.directions))]
+            for index, name in enumerate(names):
+                if weights := _of(study, index if several else None):
+                    found[name if several else ""] = weights
+        storage.engine.dispose()
+    except (RuntimeError, SQLAlchemyError) as error:  # an older Optuna's tables, or another program's
+        notes.append(f"{path} cannot be read: {one_line(error)}")
+    return found
+
+
+def _of(study: Any, index: int | None) -> dict[str, float]:
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
+    target = None if index is None else lambda trial: trial.values[index]
+    try:
+        found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0), target=target)
+    except (ValueError, RuntimeError):  # Optuna's words for too few trials, or all alike
+        return {}
+    return {str(key): float(share) for key, share in found.items()}
