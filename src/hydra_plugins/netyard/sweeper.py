@@ -78,23 +78,22 @@ class OptunaSweeper(_Searching):
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
-        self.num_trials, self.seed, self.storage, self.study_name = num_trials, seed, storage, study_name
-        self.sampler, self.pruner = (sampler, _plain(sampler_options)), (pruner, _plain(pruner_options))
+        self.asked = {
+            "num_trials": num_trials,
+            "seed": seed,
+            "sampler": sampler,
+            "sampler_options": _plain(sampler_options),
+            "pruner": pruner,
+            "pruner_options": _plain(pruner_options),
+            "storage": storage,
+            "study_name": study_name,
+        }
 
     def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
         from netyard.sweeps.optuna_search import OptunaSearch
 
-        return OptunaSearch(
-            space,
-            directions=["maximize" if each["mode"] == "max" else "minimize" for each in objectives],
-            num_trials=self.num_trials,
-            seed=self.seed,
-            sampler=self.sampler,
-            pruner=self.pruner,
-            storage=self.storage,
-            study_name=self.study_name,
-            folder=folder,
-        )
+        metric = objectives[0]["name"] if self.objectives else None
+        return OptunaSearch(space, [each["mode"] for each in objectives], **self.asked, metric=metric, folder=folder)
 
 
 def _plain(value: Any) -> Any:
