@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from netyard import catalog, schema
 from netyard.cli import compose
+from netyard.sweeps.arguments import spelled_out
+from netyard.sweeps.space import Space
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -21,7 +25,7 @@ PAGES = [
 ]
 # What is in the files, and not known before they are read.
 FACTS = ("num_classes", "num_features", "vocab_size", "target_vocab_size", "sequence_length", "target_length")
-TRAIN = re.compile(r"python train\.py((?: +(?:-\w+|[\w.+~@/]+=(?:\[[^\]]*\]|[^\s`;#)]+)))+)")
+TRAIN = re.compile(r"python train\.py((?: +(?:-\w+|'[^'\n]+'|[\w.+~@/]+=(?:\[[^\]]*\]|[^\s`;#)]+)))+)")
 
 
 def commands() -> list[tuple[str, str]]:
@@ -36,11 +40,18 @@ def commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "words"), commands(), ids=str)
 def test_a_documented_command_composes(page: str, words: str, tmp_path: Path) -> None:
     overrides = shlex.split(words)
-    if any(text.startswith("resume=") or text == "-m" for text in overrides):
-        overrides = [text.partition(",")[0] for text in overrides if text != "-m" and not text.startswith("resume=")]
+    overrides = [text for text in overrides if not text.startswith("resume=")]
+    if "-m" in overrides:
+        overrides = a_job(spelled_out([text for text in overrides if text != "-m"], sweeping=True))
     cfg, choices = compose(overrides)
     cfg.data.update({fact: 8 for fact in FACTS if cfg.data.get(fact, 0) is None})
     schema.check(cfg, choices)
+
+
+def a_job(overrides: list[str]) -> list[str]:
+    """Some job of a sweep."""
+    space = Space.parse(OverridesParser.create(), params={}, when={}, together=[], arguments=overrides)
+    return space.sample(random.Random(0))
 
 
 def test_the_commands_are_found() -> None:

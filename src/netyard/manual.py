@@ -8,7 +8,7 @@ One experiment: a network, trained on data, tested, written down.
   python train.py                                    an MLP on handwritten digits, in seconds
   python train.py model=resnet50 optimizer=adam      any choice below, any key of it
   python train.py -m model=mlp,lenet5 seed=0,1,2     a sweep over the product
-  python train.py resume=RUN_DIR                     go on where a run stopped
+  python train.py resume=RUN_DIR                     go on where a run stopped; -m resume=SWEEP_DIR a sweep
   netyard evaluate run=RUN_DIR                       test its best checkpoint again
   netyard predict run=RUN_DIR input=PATH output=FILE.csv    what it says of your own files
   netyard generate run=RUN_DIR prompt=TEXT           let it write
@@ -20,6 +20,10 @@ Choices, GROUP=OPTION:
 
 Keys, key=value (python train.py --cfg job prints all of them with their values):
   seed  threads  tags  resume  trainer.max_epochs  trainer.max_steps  data.batch_size  data.num_workers  optimizer.lr
+
+Keys of a sweep (docs/sweeps.md explains them):
+  launcher.devices  .jobs_per_device  .timeout  .retries  .max_failures  .fail_fast    sweep.keep
+  hydra/sweeper=random or optuna: sweep.num_trials  .seed; optuna: .sampler  .pruner  .storage  .objectives
 
 Flags:
   -m, --multirun      a sweep over the values that are separated by commas
