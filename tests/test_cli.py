@@ -234,15 +234,8 @@ def test_python_m_netyard_is_netyard(command) -> None:
 
 
 @pytest.mark.slow
-def test_a_sweep_runs_every_job_and_outlives_a_bad_one(train, tmp_path: Path) -> None:
-    ran = train(
-        "-m", "model=mlp_tiny", "debug=smoke", "data.batch_size=0,16,32", f"hydra.sweep.dir={tmp_path / 'sweep'}"
-    )
-    assert ran.code == 7
-    assert "1 of the sweep's jobs failed" in ran.err
-    states = {path.parent.name: path.read_text() for path in sorted((tmp_path / "sweep").glob("*/status.json"))}
-    assert '"failed"' in states["0"]
-    assert "data.batch_size is 0" in states["0"]
-    assert '"completed"' in states["1"]
-    assert '"completed"' in states["2"]
-    assert "data.batch_size is 0" in (tmp_path / "sweep" / "0" / "train.log").read_text()
+def test_netyard_train_is_train_on_several_devices_too(command, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    ran = command("-m", "netyard", "train", "model=mlp_tiny", "debug=smoke", "trainer=ddp_cpu", f"hydra.run.dir={path}")
+    assert ran.code == 0, ran.err
+    assert "2 x cpu" in (path / "train.log").read_text()

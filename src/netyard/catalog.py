@@ -108,6 +108,7 @@ def parameters() -> dict[str, int]:
         return {row["model"]: int(row["parameters"]) for row in csv.DictReader(file)}
 
 
+@cache
 def register() -> None:
     """Put every variant into Hydra's ConfigStore, so that ``model=`` composes, completes and globs like a file."""
     # Hydra 1.3 deep-copies the whole store once for each group that --help prints: two seconds with eighty variants.

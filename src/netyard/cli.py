@@ -5,6 +5,7 @@ Knows Hydra; torch stays asleep until a run begins.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "netyard --help prints them.",
         )
         return _failed(mistake, rest)
+    if command == "train":
+        enter_by_door()
     try:
         return commands[command](rest)
     except Exception as error:
@@ -89,12 +92,20 @@ def train(arguments: Sequence[str] | None = None) -> int:
         _prepare()
         hydra.main(version_base="1.3", config_path=str(catalog.conf_dir()), config_name="train")(_job)()
         return 0
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         for path in claimed():
             remove_if_empty(path)
-        return _failed(error, overrides)
+        return _failed(error if isinstance(error, Exception) else Interrupted(signal.SIGINT), overrides)
     finally:
         journal.stop()
+
+
+def enter_by_door() -> None:
+    """From now on the processes that Lightning starts for a run's other devices begin at ``netyard.door``.
+
+    It starts the program it finds running, and gives it the overrides alone: right for ``train.py``, for nothing else.
+    """
+    sys.modules["__main__"].__spec__ = importlib.util.find_spec("netyard.door")
 
 
 def evaluate(arguments: Sequence[str]) -> int:

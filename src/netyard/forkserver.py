@@ -21,7 +21,6 @@ import socket
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import Any
 
 GRACE = 10.0  # seconds between the request to end and the end
@@ -189,9 +188,7 @@ def _be_the_job(order: dict[str, Any]) -> int:
     if order["threads"]:
         os.environ["OMP_NUM_THREADS"] = str(order["threads"])  # for processes that the job starts
         threads.limit(order["threads"])
-    # The ranks of a distributed job are started by Lightning with the name of this program and its arguments.
-    sys.modules["__main__"].__spec__ = importlib.util.find_spec("netyard.door")
-    sys.argv = [str(Path(cli.__file__).with_name("door.py"))]
+    cli.enter_by_door()
     try:
         return cli.train(order["arguments"])
     except SystemExit as end:

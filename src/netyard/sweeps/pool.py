@@ -75,7 +75,6 @@ class Pool:
     ) -> None:
         self.timeout, self._flags, self._inherit = timeout, list(flags), tuple(inherit)
         self._running: dict[int, _Running] = {}
-        self._unread = b""
         self._channel, gpus = self._start_server()
         try:
             self._environments, self._threads = slots(devices, jobs_per_device, devices_per_job, gpus)
@@ -162,42 +161,44 @@ class Pool:
             start_new_session=True,
         )
         theirs.close()
-        self._channel = ours
-        message = next(iter(self._messages(None)), None)
-        if message is None:
+        self._channel, self._unread = ours, b""
+        messages = self._messages(None)
+        if not messages:
+            self._server.wait()
             raise PlatformError(
                 "the process that starts a sweep's jobs ended before it began;",
                 "it imports what python train.py imports, and says above what it missed;",
                 "try the same command without -m.",
             )
-        return ours, int(message["ready"])
+        return ours, int(messages[0]["ready"])
 
     def _hear(self, seconds: float) -> list[Ending]:
-        endings = []
-        for message in self._messages(seconds):
-            number, job = message["ended"], self._running.pop(message["ended"])
-            endings.append(Ending(number, message["code"], time.monotonic() - job.began, job.timed_out))
+        messages = self._messages(seconds)
+        if messages is None:
+            return self._mourn()
+        return [self._ended(message["ended"], message["code"]) for message in messages]
+
+    def _ended(self, number: int, code: int) -> Ending:
+        job = self._running.pop(number)
+        return Ending(number, code, time.monotonic() - job.began, job.timed_out)
+
+    def _mourn(self) -> list[Ending]:
+        """The server died, and its jobs with it: they are said to have been killed, and a new one is started."""
+        self._server.wait()
+        self._channel.close()
+        endings = [self._ended(number, -signal.SIGKILL) for number in self.running]
+        self._start_server()
         return endings
 
-    def _messages(self, seconds: float | None) -> list[dict[str, Any]]:
-        """What the server has said, once it has said something or ``seconds`` are over."""
+    def _messages(self, seconds: float | None) -> list[dict[str, Any]] | None:
+        """What the server has said, once it has said something or ``seconds`` are over; None when it is gone."""
         if not select.select([self._channel], [], [], seconds)[0]:
             return []
         received = self._channel.recv(65536)
         if not received:
-            return self._mourn()
+            return None
         *lines, self._unread = (self._unread + received).split(b"\n")
         return [json.loads(line) for line in lines]
-
-    def _mourn(self) -> list[dict[str, Any]]:
-        """The server died, and its jobs with it: a new one is started, and the jobs are said to have been killed."""
-        self._server.wait()
-        if not self._running:
-            return []
-        self._unread = b""
-        self._channel.close()
-        self._start_server()
-        return [{"ended": number, "code": -signal.SIGKILL} for number in self._running]
 
     def _tell(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the next read finds out
