@@ -42,7 +42,10 @@ MAY = {
         {"hydra", "omegaconf", "optuna", "sqlalchemy"},
         {"catalog", "errors", "explain", "files", "rundir", "schema"},
     ),
-    "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"}, {"errors", "files", "scores"}),
+    "callbacks": (
+        {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},
+        {"errors", "files", "scores", "sweeps"},
+    ),
 }
 
 
