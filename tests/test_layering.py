@@ -47,7 +47,10 @@ MAY = {
         {"hydra", "omegaconf", "optuna", "sqlalchemy", "yaml"},
         {"catalog", "errors", "explain", "files", "reports", "rundir"},
     ),
-    "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"}, {"errors", "files", "scores"}),
+    "callbacks": (
+        {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},
+        {"errors", "files", "scores", "sweeps"},
+    ),
 }
 
 

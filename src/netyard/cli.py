@@ -22,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog, journal, listing, schema
-from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError
+from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
 from netyard.files import require_table
 from netyard.manual import GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
@@ -249,6 +249,10 @@ def _job(cfg: DictConfig) -> float | None:
         from netyard import run
 
         return run.fit(cfg, choices, run_dir)
+    except Pruned as pruned:
+        run_dir.mark("pruned", str(pruned))
+        journal.log.info("%s", pruned)
+        return None
     except Exception as error:
         _record(error, run_dir)
         if hydra_cfg.mode == RunMode.MULTIRUN and not isinstance(error, Interrupted):

@@ -59,3 +59,12 @@ class Interrupted(NetyardError):  # noqa: N818  (an event, not an error)
     def __init__(self, signal_number: int) -> None:
         self.exit_code = 128 + signal_number
         super().__init__(f"interrupted by signal {signal_number}.")
+
+
+class Pruned(NetyardError):  # noqa: N818  (an event, not an error)
+    """A sweep gave up a job that did worse than others had at its age; its checkpoints are written."""
+
+    exit_code = 0
+
+    def __init__(self, epoch: int, monitor: str, value: float) -> None:
+        super().__init__(f"pruned after epoch {epoch}: {monitor} {value:.4g} is behind the sweep's other jobs.")

@@ -25,6 +25,7 @@ from netyard import __version__, checkpoint, journal, judging, schema
 from netyard.build import build, build_all
 from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
+from netyard.callbacks.pruning import Pruning
 from netyard.callbacks.scores import SampleScores
 from netyard.errors import ConfigError, Interrupted, PlatformError
 from netyard.files import near
@@ -53,7 +54,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     parameters = count_parameters(task.net)
 
     logger = _logger(config, run_dir)
-    callbacks = build_all(config["callbacks"])
+    callbacks = [*build_all(config["callbacks"]), *_pruning(run_dir)]
     best = _equip(callbacks, run_dir, checkpoint.describe(config, choices))
     _appoint(callbacks, config["data"])
     trainer = build(
@@ -206,6 +207,12 @@ def _equip(callbacks: list[L.Callback], run_dir: RunDir, contents: dict[str, Any
         )
     best.directory, best.contents = run_dir.checkpoints, contents
     return best
+
+
+def _pruning(run_dir: RunDir) -> list[L.Callback]:
+    """What reports to the sweep that the run is a job of, where that sweep prunes."""
+    study = run_dir.job().get("study")
+    return [Pruning(**study)] if study else []
 
 
 def _appoint(callbacks: list[L.Callback], data: Mapping[str, Any]) -> list[L.Callback]:

@@ -142,6 +142,10 @@ class RunDir:
         """What ``results.json`` says; an empty dict where there is none."""
         return self._read("results.json")
 
+    def job(self) -> dict[str, Any]:
+        """What ``job.json`` says, which a sweep leaves for its jobs; an empty dict where there is none."""
+        return self._read("job.json")
+
     def mark(self, state: str, error: str | None = None) -> None:
         """Write ``status.json``. States: running, completed, failed, interrupted, pruned."""
         if not is_main_process():

@@ -29,6 +29,21 @@ def space(*arguments: str, when: Any = None) -> Space:
     return Space.parse(OverridesParser.create(), {}, when or {}, [], arguments)
 
 
+@pytest.fixture(autouse=True)
+def unsynced():
+    """SQLite waits for the disk at every write; a test need not survive a power cut."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def hurry(connection: Any, record: Any) -> None:
+        if type(connection).__module__.startswith("sqlite3"):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Engine, "connect", hurry)
+    yield
+    event.remove(Engine, "connect", hurry)
+
+
 @pytest.fixture
 def search(tmp_path: Path):
     def make(

@@ -232,6 +232,7 @@ def test_a_launcher_of_hydras_keeps_the_same_books(train, tmp_path: Path) -> Non
     ("words", "code", "said"),
     [
         (["seed=1,2", "sweep.kep=3"], 2, "hydra/sweeper=grid has no 'kep'; did you mean 'keep'?"),
+        (["sweep=mlp_search", "sweep.num_trial=3"], 2, "did you mean 'num_trials'?"),
         (["seed=1,2", "hydra.launcher.timout=3"], 2, "hydra/launcher=local has no 'timout'; did you mean 'timeout'?"),
         (["seed=1,2", "sweep.objectives=[val/loss]"], 2, "NAME:min or NAME:max"),
         (["optimizer=adam,adan"], 2, "did you mean 'adam'"),

@@ -17,6 +17,7 @@ from netyard.sweeps.ledger import Ledger
 
 SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.devices=2, sweep.keep=3
 CHOICES = {"launcher": "hydra/launcher", "sweeper": "hydra/sweeper"}  # launcher=ray, sweeper=optuna
+DEFAULTS = {"hydra/launcher": "local", "hydra/sweeper": "grid"}  # as conf/train.yaml has them
 MULTIRUN = ("-m", "--multirun")
 _OF_THE_SWEEP = ("hydra.sweep.", "hydra.sweeper.", "hydra.launcher.", "hydra/sweeper", "hydra/launcher", "hydra.mode")
 
@@ -94,17 +95,29 @@ def _require_key(text: str, overrides: Sequence[str]) -> None:
     for short, group in SHORT.items():
         if not key.startswith(f"{group}."):
             continue
-        choice = f"hydra/{group.partition('.')[2]}"
-        default = {"hydra/launcher": "local", "hydra/sweeper": "grid"}[choice]
-        name = next((each.partition("=")[2] for each in overrides if each.startswith(f"{choice}=")), default)
-        path = catalog.conf_dir() / choice / f"{name}.yaml"
-        if not path.is_file():
-            return  # a plugin's
-        known = [each for each in yaml.safe_load(path.read_text(encoding="utf-8")) if each != "_target_"]
+        choice = group.replace(".", "/")
         wanted = key.removeprefix(f"{group}.").partition(".")[0]
-        if wanted not in known:
+        names = _options(choice, overrides)
+        known = {name: _keys(choice, name) for name in names}
+        if all(known.values()) and not any(wanted in keys for keys in known.values()):
+            keys = sorted({each for keys in known.values() for each in keys})
             raise ConfigError(
-                f"{choice}={name} has no '{wanted}';",
-                did_you_mean(wanted, known) or f"it has {', '.join(known)};",
-                f"{short}.KEY=VALUE sets one of them; {path.name} in conf/{choice}/ explains them.",
+                f"{choice}={names[0]} has no '{wanted}';",
+                did_you_mean(wanted, keys) or f"it has {', '.join(keys)};",
+                f"{short}.KEY=VALUE sets one of them; {names[0]}.yaml in conf/{choice}/ explains them.",
             )
+
+
+def _options(choice: str, overrides: Sequence[str]) -> list[str]:
+    """The launcher or sweeper that was typed, or the default; a file of ``sweep=`` may choose any."""
+    typed = [text.partition("=")[2] for text in overrides if text.startswith(f"{choice}=")]
+    if typed:
+        return typed[-1:]
+    names = sorted(path.stem for path in (catalog.conf_dir() / choice).glob("*.yaml"))
+    return names if any(text.startswith("sweep=") for text in overrides) else [DEFAULTS[choice]]
+
+
+def _keys(choice: str, name: str) -> list[str]:
+    """What the file of an option holds; nothing of a plugin's, whose keys Hydra knows."""
+    path = catalog.conf_dir() / choice / f"{name}.yaml"
+    return [key for key in yaml.safe_load(path.read_text(encoding="utf-8")) if key[0] != "_"] if path.is_file() else []

@@ -59,7 +59,7 @@ class OptunaSearch:
     ) -> None:
         require_trials(num_trials)
         self._optuna = named.optuna()
-        _require_fit(sampler, pruner, directions)
+        self._require_fit(sampler, pruner, directions)
         self.space, self.num_trials = space, num_trials
         self.pruner, self.pruner_options, self.metric = pruner, dict(pruner_options or {}), metric
         self.shared = storage is not None
@@ -192,6 +192,23 @@ class OptunaSearch:
             return seed + known
         return int.from_bytes(hashlib.sha256(f"{seed}/{known}/{self.sweep}".encode()).digest()[:4], "big")
 
+    def _require_fit(self, sampler: str, pruner: str, directions: Sequence[str]) -> None:
+        if len(directions) < 2:
+            return
+        if pruner != "none":
+            raise ConfigError(
+                f"pruner is {pruner}, and the sweep has {len(directions)} objectives;",
+                "a job is pruned by one objective;",
+                "try hydra.sweeper.pruner=none, or one objective.",
+            )
+        version = tuple(map(int, self._optuna.__version__.split(".")[:2]))
+        if sampler == "cmaes" or (sampler == "gp" and version < (4, 4)):
+            raise ConfigError(
+                f"sampler is {sampler}, and the sweep has {len(directions)} objectives;",
+                f"in Optuna {self._optuna.__version__} it follows one objective;",
+                "try hydra.sweeper.sampler=nsga2 or hydra.sweeper.sampler=tpe.",
+            )
+
     def _require_same(self, directions: Sequence[str]) -> None:
         """A study that was there already must search the same space for the same."""
         found = [direction.name.lower() for direction in self._study.directions]
@@ -231,20 +248,3 @@ def _is_stale(trial: Any) -> bool:
 
 def _is_finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
-
-
-def _require_fit(sampler: str, pruner: str, directions: Sequence[str]) -> None:
-    if len(directions) < 2:
-        return
-    if pruner != "none":
-        raise ConfigError(
-            f"pruner is {pruner}, and the sweep has {len(directions)} objectives;",
-            "a job is pruned by one objective;",
-            "try hydra.sweeper.pruner=none, or one objective.",
-        )
-    if sampler == "cmaes":
-        raise ConfigError(
-            f"sampler is cmaes, and the sweep has {len(directions)} objectives;",
-            "CMA-ES follows one objective;",
-            "try hydra.sweeper.sampler=nsga2 or hydra.sweeper.sampler=tpe.",
-        )
