@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netyard.catalog import GROUPS
-from netyard.reports.runs import MISSING, REPETITIONS, Objective, Run
+from netyard.reports.runs import REPETITIONS, Objective, Run
 from netyard.reports.statistics import mean
 
 # What a run computes does not depend on these, or it is told apart by other means. A sweep that varies one counts it.
@@ -139,17 +139,12 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def _keys(runs: Sequence[Run]) -> list[str]:
-    """Every key of the configs but those that only ever repeat another key."""
-    values: dict[str, set[str]] = {}
+    """The keys of the configs that are not written the same in all of them: an interpolation repeats another key."""
+    values: dict[str, list[str]] = {}
     for run in runs:
         for key, value in flat(run.config):
-            values.setdefault(key, set()).add(_text(value))
-    return [key for key, texts in values.items() if len(texts) > 1 or _partly(runs, key)]
-
-
-def _partly(runs: Sequence[Run], key: str) -> bool:
-    """Whether some runs have a key and others have not."""
-    return len({run.value(key) == MISSING for run in runs}) > 1
+            values.setdefault(key, []).append(_text(value))
+    return [key for key, texts in values.items() if len(texts) < len(runs) or len(set(texts)) > 1]
 
 
 def _differs(runs: Sequence[Run], key: str) -> bool:
