@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,7 @@ def test_folds_are_repetitions_too(tmp_path: Path) -> None:
     table = table_of(tmp_path)
     assert table.columns == ["optimizer.lr"]
     assert [len(row.runs) for row in table.rows] == [5, 5]
+    assert table.repeated == "folds"
     assert any("Folds" in note for note in table.notes)
 
 
@@ -131,6 +133,23 @@ def test_numbers_are_equal_however_they_are_written(tmp_path: Path) -> None:
     for number, dropout in enumerate((0, 0.0)):
         made_run(tmp_path / str(number), 0.9, [f"model.dropout={dropout}"], seed=number)
     assert len(table_of(tmp_path).rows) == 1
+
+
+def test_results_alone_tell_runs_apart(tmp_path: Path) -> None:
+    for number, model in enumerate(("mlp", "cnn", "mlp")):
+        objective = {"name": "val/accuracy", "mode": "max", "value": number / 10, "epoch": 0}
+        results = {
+            "model": model,
+            "data": "digits",
+            "task": "classification",
+            "optimizer": "adam",
+            "objective": objective,
+        }
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "results.json").write_text(json.dumps({**results, "seed": number}), encoding="utf-8")
+    table = table_of(tmp_path)
+    assert (table.columns, cells(table)) == (["model"], [("mlp",), ("cnn",)])
+    assert [len(row.runs) for row in table.rows] == [2, 1]
 
 
 def test_different_objectives_have_a_table_each(tmp_path: Path) -> None:

@@ -116,6 +116,7 @@ def test_a_folder_may_have_an_equals_sign(tmp_path: Path, monkeypatch: pytest.Mo
         (["runs/0/status.json"], 4, ["status.json is a file"]),
         (["empty"], 4, ["there is no run in empty", "sweep.json", "outputs"]),
         (["runs", "empty"], 4, ["there is no run in empty"]),
+        (["torn"], 4, ["there is no run in torn", "torn/sweep.json cannot be read"]),
         (["runs", "ouptut=x"], 2, ["no option 'ouptut'", "did you mean 'output'"]),
         (["runs", "format=html"], 2, ["format is 'html'", "md or csv", "try format=md"]),
         (["runs", "plots=yes"], 2, ["plots is 'yes'", "true or false"]),
@@ -136,6 +137,8 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     runs: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, parts: list[str]
 ) -> None:
     Path("empty").mkdir()
+    Path("torn").mkdir()
+    Path("torn/sweep.json").write_text('{"format": 1, "jo', encoding="utf-8")
     before = sorted(Path().rglob("*"))
     assert cli.main(["report", *words]) == code
     said = capsys.readouterr()

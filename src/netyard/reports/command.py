@@ -115,15 +115,16 @@ def _found(places: Sequence[Path]) -> tuple[list[Run], list[str]]:
                 "a report is of directories: of runs, of sweeps, or with any number of them below;",
                 "try netyard report outputs.",
             )
-    found = [gather([place]) for place in places]
-    for place, (runs, notes) in zip(places, found, strict=True):
-        if not runs:
+    runs, notes = gather(places)
+    for place in places:
+        if not any(run.path.resolve().is_relative_to(place.resolve()) for run in runs):
+            unread = [note for note in notes if note.startswith(str(place))]
             raise CheckpointError(
-                f"there is no run in {place} or below it{'; ' * bool(notes)}{'; '.join(notes)};",
+                f"there is no run in {place} or below it{'; ' * bool(unread)}{'; '.join(unread)};",
                 "a run's directory has a status.json, a sweep's a sweep.json;",
                 "look for yours below outputs/.",
             )
-    return gather(places)
+    return runs, notes
 
 
 def _metric(runs: Sequence[Run], options: dict[str, str]) -> Objective | None:

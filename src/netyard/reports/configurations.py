@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netyard.catalog import GROUPS
-from netyard.reports.runs import MISSING, REPETITIONS, Objective, Run
+from netyard.reports.runs import REPETITIONS, Objective, Run
 from netyard.reports.statistics import mean
 
 # What a run computes does not depend on these, or it is told apart by other means. A sweep that varies one counts it.
@@ -48,6 +48,15 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def repeated(self) -> str:
+        """What n counts: seeds, folds, or both."""
+        runs = [run for row in self.rows for run in row.runs]
+        varied = [
+            name for name, key in (("seeds", "seed"), ("folds", "data.fold")) if len({r.value(key) for r in runs}) > 1
+        ]
+        return " and ".join(varied) or "seeds"
+
+    @property
     def front(self) -> list[Row]:
         """Of several objectives, the rows that no other row is at least as good as in all and better in one."""
         aims = (self.ranked, *self.others)
@@ -80,12 +89,10 @@ def _table(aims: tuple[Objective, ...], runs: Sequence[Run]) -> Table:
     for row in rows:
         row.cells = {key: row.runs[0].value(key) for key in columns}
     notes = [f"{repeated} older runs of the same configuration and seed are left out."] if repeated else []
-    if len({run.value("data.fold") for run in runs}) > 1:
-        notes.append(
-            "Folds are repetitions here. They share training samples, which makes an interval or a p value of them "
-            "smaller than it should be."
-        )
-    return Table(ranked, aims[1:], columns, rows, notes)
+    table = Table(ranked, aims[1:], columns, rows, notes)
+    if "folds" in table.repeated:
+        notes.append("Folds share training samples: an interval or a p value of them is smaller than it should be.")
+    return table
 
 
 def differing(runs: Sequence[Run]) -> list[str]:
@@ -132,17 +139,12 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def _keys(runs: Sequence[Run]) -> list[str]:
-    """Every key of the configs but those that only ever repeat another key."""
-    values: dict[str, set[str]] = {}
+    """The keys of the configs that are not written the same in all of them: an interpolation repeats another key."""
+    values: dict[str, list[str]] = {}
     for run in runs:
         for key, value in flat(run.config):
-            values.setdefault(key, set()).add(_text(value))
-    return [key for key, texts in values.items() if len(texts) > 1 or _partly(runs, key)]
-
-
-def _partly(runs: Sequence[Run], key: str) -> bool:
-    """Whether some runs have a key and others have not."""
-    return len({run.value(key) == MISSING for run in runs}) > 1
+            values.setdefault(key, []).append(_text(value))
+    return [key for key, texts in values.items() if len(texts) < len(runs) or len(set(texts)) > 1]
 
 
 def _differs(runs: Sequence[Run], key: str) -> bool:

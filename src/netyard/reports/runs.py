@@ -98,10 +98,10 @@ def gather(places: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
 def read(path: Path, notes: list[str]) -> Run:
     """One run directory. A file that is broken or half-written makes the run ``unreadable`` and leaves a note."""
     results, status = _json(path / "results.json", notes), _json(path / "status.json", notes)
-    config = _yaml(path / ".hydra" / "config.yaml", notes)
+    config = {"seed": (results or {}).get("seed", MISSING), **_mapping(_yaml(path / ".hydra" / "config.yaml", notes))}
     state, reason = _state(results, status, notes, path)
     run = Run(path, state, reason, _choices(path, results or {}, notes), config, _typed(path, notes))
-    objective, scores = _object(results, "objective"), _object(results, "metrics")
+    objective, scores = (_mapping((results or {}).get(key)) for key in ("objective", "metrics"))
     if isinstance(objective.get("name"), str):
         run.objectives = (Objective(objective["name"], str(objective.get("mode", "min"))),)
         scores[objective["name"]] = objective.get("value")
@@ -189,15 +189,14 @@ def _gone(record: Mapping[str, Any]) -> str:
 
 def _choices(path: Path, results: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     """The option of each group: Hydra's record has all of them, the results the four that always exist."""
-    recorded = find(_yaml(path / ".hydra" / "hydra.yaml", notes), "hydra.runtime.choices")
-    chosen = dict(recorded) if isinstance(recorded, Mapping) else {}
+    recorded = _mapping(_yaml(path / ".hydra" / "hydra.yaml", notes))
+    chosen = _mapping(find(recorded, "hydra.runtime.choices"))
     chosen |= {name: results[name] for name in ("model", "data", "task", "optimizer") if name in results}
     return {name: chosen[name] for name in GROUPS if name in chosen}
 
 
-def _object(content: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
-    """The object under a key, {} where there is none."""
-    found = (content or {}).get(key)
+def _mapping(found: Any) -> dict[str, Any]:
+    """What was found, if it is a mapping."""
     return dict(found) if isinstance(found, Mapping) else {}
 
 

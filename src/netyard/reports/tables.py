@@ -41,12 +41,12 @@ def markdown(table: Table, most: int | None = None) -> str:
 
 def remarks(table: Table) -> list[str]:
     """What the numbers rest on: how rows compare, and what was left out of them."""
-    lines = [f"Mean ± standard deviation over the n seeds; best run by {table.ranked.name}."]
+    lines = [f"Mean ± standard deviation over the n {table.repeated}; best run by {table.ranked.name}."]
     small = sum(len(row.runs) < FEWEST for row in table.rows)
     if small == len(table.rows):
-        lines.append(f"No intervals of the means: they take {FEWEST} seeds.")
+        lines.append(f"No intervals of the means: they take {FEWEST} {table.repeated}.")
     elif small:
-        lines.append(f"Rows of fewer than {FEWEST} seeds have no interval of the mean; the others' is a bootstrap's.")
+        lines.append(f"Rows with n below {FEWEST} have no interval of the mean; the others' is a bootstrap's.")
     else:
         lines.append("The interval of the mean is a bootstrap's (10,000 resamples, percentiles).")
     if len(table.rows) > 1:
@@ -64,11 +64,11 @@ def compared(table: Table) -> str:
     first, second = (row.by_repetition(name) for row in table.rows[:2])
     shared = [key for key in first if key in second]
     if len(shared) < 2:
-        return f"1 and 2 share {'one seed' if shared else 'no seed'}: too few to compare them in pairs."
+        return f"1 and 2 share fewer than two {table.repeated}: they cannot be compared in pairs."
     differences = [first[key] - second[key] for key in shared]
     how = "exact" if len(shared) <= EXACT else "random flips"
     return (
-        f"1 against 2 over {len(shared)} shared seeds: {mean(differences):+.4g} on average, p = "
+        f"1 against 2 over {len(shared)} shared {table.repeated}: {mean(differences):+.4g} on average, p = "
         f"{sign_flip(differences):.3g} (paired sign-flip test, two-sided, {how}; {len(shared)} pairs can give "
         f"p >= {max(2.0 ** (1 - len(shared)), 1e-5):.2g})."
     )
