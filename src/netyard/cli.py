@@ -73,7 +73,6 @@ def train(arguments: Sequence[str] | None = None) -> int:
     many = bool({*sweeping.MULTIRUN} & {*flags})
     unclaimed.cache_clear()
     try:
-        overrides = sweeping.spelled_out(overrides, many)
         if resumed := _value(overrides, "resume"):
             if many:
                 more, overrides = sweeping.split(sweeping.continued(Path(resumed), overrides))
@@ -86,6 +85,7 @@ def train(arguments: Sequence[str] | None = None) -> int:
                 return 0
         elif not many and (wanted := _value(overrides, "hydra.run.dir")) and is_main_process():
             RunDir(wanted).refuse_if_taken()
+        overrides = sweeping.spelled_out(overrides, many)
         # Hydra reads sys.argv, and so do the processes that Lightning starts for the other devices. Flags go first:
         # Hydra 1.3 does not find them behind overrides.
         sys.argv = [sys.argv[0], *flags, *overrides]

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, ValueType
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -107,8 +107,9 @@ def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError
             f"try {group}={guess[0]}." if guess else f"netyard list {group} prints them all.",
         )
     keys = _all_keys(overrides)
+    alone = "Ambiguous value" in str(error)  # several values, and no -m
     for override in _parsed(overrides):
-        mistake = _unknown_key(override, keys)
+        mistake = _several(override) if alone else _unknown_key(override, keys)
         if mistake is not None:
             return mistake
     return ConfigError(
@@ -118,18 +119,21 @@ def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError
     )
 
 
-def _unknown_key(override: Override, keys: Sequence[str]) -> ConfigError | None:
-    """What is wrong with one override, if anything is: a key that does not exist, or a list without ``-m``."""
-    key = override.key_or_group
-    if override.is_add() or key.startswith("hydra"):
+def _several(override: Override) -> ConfigError | None:
+    """What is wrong with several values in a single run."""
+    if not override.is_sweep_override():
         return None
-    if key in keys or key in catalog.GROUPS:
-        if override.value_type in (ValueType.CHOICE_SWEEP, ValueType.SIMPLE_CHOICE_SWEEP, ValueType.GLOB_CHOICE_SWEEP):
-            return ConfigError(
-                f"{override.input_line} names several values;",
-                "one run takes one value, a sweep takes several;",
-                f"try python train.py -m {override.input_line}, or quote a list: '{key}=[...]'.",
-            )
+    return ConfigError(
+        f"{override.input_line} names several values;",
+        "one run takes one value, a sweep takes several;",
+        f"try python train.py -m {override.input_line}, or quote a list: '{override.key_or_group}=[...]'.",
+    )
+
+
+def _unknown_key(override: Override, keys: Sequence[str]) -> ConfigError | None:
+    """What is wrong with the key of one override, if anything is."""
+    key = override.key_or_group
+    if override.is_add() or key.startswith("hydra") or key in keys or key in catalog.GROUPS:
         return None
     return no_such_key(key, str(override.input_line), keys)
 

@@ -18,6 +18,7 @@ from netyard.sweeps.ledger import Ledger
 SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.devices=2, sweep.keep=3
 CHOICES = {"launcher": "hydra/launcher", "sweeper": "hydra/sweeper"}  # launcher=ray, sweeper=optuna
 DEFAULTS = {"hydra/launcher": "local", "hydra/sweeper": "grid"}  # as conf/train.yaml has them
+OPEN = ("params", "when", "sampler_options", "pruner_options")  # which have any keys, and to Hydra none yet
 MULTIRUN = ("-m", "--multirun")
 _OF_THE_SWEEP = ("hydra.sweep.", "hydra.sweeper.", "hydra.launcher.", "hydra/sweeper", "hydra/launcher", "hydra.mode")
 
@@ -77,7 +78,7 @@ def flags_of(config: DictConfig) -> list[str]:
     """What the jobs have to be told besides their overrides: flags, and what Hydra itself is told."""
     flags, _ = split(given())
     told: Any = OmegaConf.to_container(config.hydra.overrides.hydra)
-    return [*flags, *(text for text in told if not text.startswith(_OF_THE_SWEEP))]
+    return [*flags, *(text for text in told if not text.lstrip("+~").startswith(_OF_THE_SWEEP))]
 
 
 def _long(text: str) -> str:
@@ -85,7 +86,8 @@ def _long(text: str) -> str:
     bare = key.lstrip("+~")
     group, dot, rest = bare.partition(".")
     if dot and group in SHORT:
-        return f"{key[: len(key) - len(bare)]}{SHORT[group]}.{rest}{equals}{value}"
+        sign = key[: len(key) - len(bare)] or "++" * (group == "sweep" and rest.partition(".")[0] in OPEN)
+        return f"{sign}{SHORT[group]}.{rest}{equals}{value}"
     return f"{CHOICES[key]}={value}" if key in CHOICES else text
 
 
