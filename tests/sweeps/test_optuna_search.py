@@ -185,6 +185,15 @@ def test_a_driver_that_died_is_reconciled_with_its_ledger(search):
     assert [trial.state for trial in trials(resumed)][-2:] == [COMPLETE, RUNNING]
 
 
+def test_a_study_that_was_lost_starts_no_second_sweep(search, tmp_path: Path):
+    jobs = run(search(trials=4), 3)
+    (tmp_path / "sweep" / "study.db").unlink()
+    resumed = search(trials=4)
+    resumed.restore(jobs)
+    assert resumed.study(0) is None
+    assert resumed.ask(3) is not None and resumed.ask(4) is None
+
+
 def test_two_sweeps_share_a_study(search, tmp_path: Path):
     shared = {"storage": f"sqlite:///{tmp_path / 'shared.db'}", "study_name": "both", "trials": 7}
     one, two = search(folder="one", **shared), search(folder="two", **shared)

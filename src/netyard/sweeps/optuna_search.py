@@ -88,7 +88,8 @@ class OptunaSearch:
         )
 
     def ask(self, number: int) -> list[str] | None:
-        if self._count() >= self.num_trials:
+        # A study of our own counts by the ledger, so that a study.db that was lost starts no second sweep.
+        if (self._count() if self.shared else number) >= self.num_trials:
             return None
         trial = self._study.ask()
         trial.set_user_attr("sweep", self.sweep)
