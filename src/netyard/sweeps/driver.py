@@ -63,13 +63,12 @@ class Driver:
         self.ledger, self.search, self.keep = ledger, search, keep
         self.retries, self.fail_fast, self.report = retries, fail_fast, report
         self.max_failures = 0 if fail_fast else max_failures
-        self.fixed = set.intersection(*(set(job.overrides) for job in ledger.jobs)) if len(ledger.jobs) > 1 else set()
 
     def announce(self) -> None:
         jobs = self.ledger.jobs
         number = f"{len(jobs)} jobs" if jobs else "jobs"
-        done = f", of which {self.ledger.count(*ENDED)} are done" if self.ledger.count(*ENDED) else ""
-        print(f"a sweep of {number}{done} in {near(self.ledger.folder)}; each says more in N/train.log", flush=True)
+        done = f", {self.ledger.count(*ENDED)} of them done" if self.ledger.count(*ENDED) else ""
+        print(f"a sweep of {number} in {near(self.ledger.folder)}{done}; each says more in N/train.log", flush=True)
 
     def run(self, runner: Runner) -> None:
         self.ledger.begin()
@@ -160,12 +159,13 @@ class Driver:
                 shutil.rmtree(self._folder(job) / "checkpoints", ignore_errors=True)
 
     def _line(self, job: Job) -> str:
-        what = " ".join(text for text in job.overrides if text not in self.fixed)
+        what = " ".join(text for text in job.overrides if text.partition("=")[0].lstrip("+") in self.ledger.axes)
         if job.values:
             scores = zip(self.ledger.objectives, job.values, strict=False)
             end = "  ".join(f"{objective['name']} {value:.4g}" for objective, value in scores)
         else:
-            end = f"{job.state}: {job.reason}"
+            end = str(job.reason)
+            end = end if end.startswith(job.state) else f"{job.state}: {end}"
         return f"#{job.number:<3} {what}   {end}   {job.seconds:.0f} s"
 
     def _folder(self, job: Job) -> Path:
