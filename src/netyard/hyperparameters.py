@@ -9,6 +9,8 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
+from netyard.rundir import RunDir
+
 CHOSEN = ("model", "data", "task", "loss", "optimizer", "scheduler", "augmentation")
 MISSING = "-"
 
@@ -48,8 +50,7 @@ def columns_of_a_sweep(config: Mapping[str, Any], choices: Mapping[str, Any], pa
     TensorBoard takes the columns from whichever run it finds first and shows no others, so every job has all of them:
     ``-`` for a key that this job's choices do not have.
     """
-    file = path / "job.json"
-    axes = json.loads(file.read_text(encoding="utf-8")).get("axes") or [] if file.is_file() else []
+    axes = RunDir(path).job().get("axes", [])
     return {axis: _value(config, choices, axis) for axis in axes if axis not in (*CHOSEN, "seed")}
 
 

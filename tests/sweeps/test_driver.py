@@ -203,3 +203,13 @@ def test_a_job_that_ended_while_nobody_looked_is_not_run_again(ledger: Ledger) -
     Driver(ledger, search).run(place)
     assert place.started == [(1, False)]
     assert Ledger.read(ledger.folder).job(0).values == [0.5]
+
+
+def test_a_job_that_somebody_else_stopped_has_failed(ledger: Ledger) -> None:
+    def act(number: int, folder: Path) -> int:
+        RunDir(folder).mark("interrupted", "interrupted by signal 15.")
+        return 143
+
+    with pytest.raises(SweepError, match="the first with: interrupted by signal 15"):
+        Driver(ledger, Fixed(1)).run(Pretended(act))
+    assert states(ledger) == ["failed"]

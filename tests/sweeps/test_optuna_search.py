@@ -224,7 +224,7 @@ def test_a_study_of_another_search_is_refused(search, tmp_path: Path):
     shared = {"storage": f"sqlite:///{tmp_path / 'shared.db'}", "study_name": "s"}
     search(folder="one", **shared)
     search("x=interval(-1,1)", "y=range(0,10)", "trainer=cpu", folder="two", **shared)  # what is fixed may differ
-    with pytest.raises(ConfigError, match=r"'s' is of another search: .*y was range\(0, 10, step=1\) and is no axis"):
+    with pytest.raises(ConfigError, match=r"'s' is of another search: .*y was range\(0, 10, step=1\) and is not swept"):
         search("x=interval(-1,1)", folder="three", **shared)
     with pytest.raises(ConfigError, match="it was to minimize, not maximize"):
         search(folder="four", directions=["max"], **shared)

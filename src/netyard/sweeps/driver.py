@@ -63,6 +63,7 @@ class Driver:
         self.ledger, self.search, self.keep = ledger, search, keep
         self.retries, self.fail_fast, self.report = retries, fail_fast, report
         self.max_failures = 0 if fail_fast else max_failures
+        self._stopping = False
 
     def announce(self) -> None:
         jobs = self.ledger.jobs
@@ -78,8 +79,7 @@ class Driver:
                 self._work(runner)
         except (Interrupted, KeyboardInterrupt) as event:
             stopped = event if isinstance(event, Interrupted) else Interrupted(signal.SIGINT)
-            for ending in runner.stop(signal.SIGTERM):
-                self._settle(ending)
+            self._stop(runner)
             self.ledger.end("interrupted")
             print(f"the sweep stopped with {self.ledger.tally()}; continue with: {_resume(self.ledger)}", flush=True)
             raise stopped from None
@@ -102,9 +102,14 @@ class Driver:
                 return
             for ending in runner.wait():
                 self._settle(ending)
-            if self.fail_fast and self._given_up() and runner.running:
-                for ending in runner.stop(signal.SIGTERM):
-                    self._settle(ending)
+            if self.fail_fast and self._given_up():
+                self._stop(runner)
+
+    def _stop(self, runner: Runner) -> None:
+        """The jobs that run save themselves and end."""
+        self._stopping = True
+        for ending in runner.stop(signal.SIGTERM):
+            self._settle(ending)
 
     def _given_up(self) -> bool:
         return self.max_failures is not None and self.ledger.count("failed") > self.max_failures
@@ -140,8 +145,8 @@ class Driver:
     def _settle(self, ending: Ending) -> None:
         job = self.ledger.job(ending.number)
         outcomes.settle(job, self._folder(job), self.ledger.objectives, ending.story)
-        if ending.timed_out and job.state == "interrupted":  # it saved itself when its time was over
-            job.state, job.reason = "failed", ending.story
+        if job.state == "interrupted" and not self._stopping:  # by its timeout, or by somebody else
+            job.state, job.reason = "failed", ending.story if ending.timed_out else job.reason
         job.seconds = round((job.seconds or 0.0) + ending.seconds, 1)
         again = job.state == "failed" and job.attempts <= self.retries and _may_pass(ending)
         if again:

@@ -117,17 +117,21 @@ class Ledger:
         """Raises:
         ConfigError: the search space is not the one this sweep was started with.
         """
-        changes = [
-            f"{key} was {self.space.get(key, 'not swept')} and is {space.get(key, 'not swept')}"
-            for key in dict.fromkeys([*self.space, *space])
-            if self.space.get(key) != space.get(key)
-        ]
-        if changes:
+        if changes := differences(self.space, space):
             raise ConfigError(
                 f"the sweep in {self.folder} was started with another search space: {'; '.join(changes)};",
                 "a sweep is continued as it was begun;",
                 f"try python train.py -m resume={self.folder} alone, or start another sweep.",
             )
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What one description of a space says and another does not: "lr was 0.1,0.2 and is 0.1"."""
+    return [
+        f"{key} was {before.get(key, 'not swept')} and is {now.get(key, 'not swept')}"
+        for key in dict.fromkeys([*before, *now])
+        if before.get(key) != now.get(key)
+    ]
 
 
 def refuse_if_taken(folder: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from netyard.errors import ConfigError
 from netyard.rundir import write_atomically
 from netyard.sweeps import study as named
-from netyard.sweeps.ledger import Job
+from netyard.sweeps.ledger import Job, differences
 from netyard.sweeps.searches import require_trials
 from netyard.sweeps.space import Space
 
@@ -219,16 +219,12 @@ class OptunaSearch:
         if before is None:
             self._study.set_user_attr("space", space)
             before = space
-        differences = [
-            f"{key} was {before.get(key, 'no axis')} and is {space.get(key, 'no axis')}"
-            for key in {**before, **space}
-            if before.get(key) != space.get(key)
-        ]
+        changes = differences(before, space)
         if found != wanted:
-            differences.append(f"it was to {' and '.join(found)}, not {' and '.join(wanted)}")
-        if differences:
+            changes.append(f"it was to {' and '.join(found)}, not {' and '.join(wanted)}")
+        if changes:
             raise ConfigError(
-                f"study '{self.study_name}' is of another search: {'; '.join(differences)};",
+                f"study '{self.study_name}' is of another search: {'; '.join(changes)};",
                 "the trials of a study come from one space, and have the same objectives;",
                 f"try hydra.sweeper.study_name={self.study_name}-2.",
             )
