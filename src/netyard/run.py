@@ -27,7 +27,7 @@ from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
 from netyard.callbacks.pruning import Pruning
 from netyard.callbacks.scores import SampleScores
-from netyard.errors import ConfigError, Interrupted, PlatformError
+from netyard.errors import ConfigError, Interrupted, PlatformError, Pruned
 from netyard.files import near
 from netyard.hyperparameters import log_hyperparameters
 from netyard.rundir import RunDir
@@ -77,6 +77,10 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         trainer.fit(task, datamodule=data, ckpt_path=str(run_dir.last) if config["resume"] else None)
     except Interrupted:
         log.info("stopped; continue with: %s train.py resume=%s", _here("python"), near(run_dir.path))
+        raise
+    except Pruned:
+        so_far = {"parameters": parameters, "objective": {"value": best.best_value}, "metrics": best.best_metrics}
+        log_hyperparameters(logger, config, choices, so_far, run_dir.path)
         raise
     fit_ended = time.perf_counter()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from deaths import HAPPENING
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from netyard.sweeps.ledger import Ledger, Locks
 
@@ -205,7 +206,6 @@ def test_optuna_prunes_what_is_hopeless_and_goes_on_after_a_resume(train, tmp_pa
         "-m",
         "model=mlp_tiny",
         "trainer.max_epochs=6",
-        "logger=none",
         "hydra/sweeper=optuna",
         "optimizer.lr=choice(0.02,1e-9)",
         "sweep.num_trials=4",
@@ -227,6 +227,8 @@ def test_optuna_prunes_what_is_hopeless_and_goes_on_after_a_resume(train, tmp_pa
         rows = (folder / str(job.number) / "metrics.csv").read_text().splitlines()
         assert len(rows) - 1 < 6, "it stopped before its last epoch"
         assert "pruned after epoch" in str(job.reason)
+        events = EventAccumulator(str(folder / str(job.number))).Reload()
+        assert "_hparams_/session_start_info" in events.PluginTagToContent("hparams"), "a row of the HPARAMS tab"
     assert f"{8 - len(pruned)} completed, {len(pruned)} pruned" in again.out
 
     study = optuna_study(folder)
