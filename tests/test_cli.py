@@ -233,6 +233,13 @@ def test_python_m_netyard_is_netyard(command) -> None:
     assert "evaluate" in command("-m", "netyard", "--help").out
 
 
+def test_hydras_own_word_for_a_sweep_is_understood(train, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    words = ("hydra.mode=MULTIRUN", "model=mlp_tiny", "debug=smoke", "launcher=basic", "seed=1,2")
+    assert train(*words, f"hydra.sweep.dir={folder}").code == 0
+    assert (folder / "1" / "results.json").exists()
+
+
 @pytest.mark.slow
 def test_netyard_train_is_train_on_several_devices_too(command, tmp_path: Path) -> None:
     path = tmp_path / "run"

@@ -27,6 +27,7 @@ GRACE = 10.0  # seconds between the request to end and the end
 
 
 def main(descriptor: int) -> None:
+    os.setpgid(0, 0)  # so that Ctrl-C is the driver's
     channel = socket.socket(fileno=descriptor)
     channel.set_inheritable(False)
     order = Server(channel).serve()
@@ -51,7 +52,6 @@ class Server:
         self._wakers = (self._wake, wake)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's
 
     def serve(self) -> dict[str, Any] | None:
         """Until the driver hangs up; in a forked child, returns at once with what the child is to do."""
@@ -81,7 +81,6 @@ class Server:
             return process
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         for each in self._wakers:
             os.close(each)
         self.channel.close()
@@ -175,7 +174,7 @@ def _count_devices() -> int:
 
 def _be_the_job(order: dict[str, Any]) -> int:
     """In the child: a group, a console, devices and threads of its own, then what ``python train.py`` does."""
-    os.setsid()
+    os.setpgid(0, 0)
     _end_with_parent()
     console = os.open(order["console"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)

@@ -158,7 +158,6 @@ class Pool:
             [sys.executable, "-m", "netyard.forkserver", str(theirs.fileno())],
             pass_fds=[theirs.fileno(), *self._inherit],
             stdin=subprocess.DEVNULL,
-            start_new_session=True,
         )
         theirs.close()
         self._channel, self._unread = ours, b""
