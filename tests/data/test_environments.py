@@ -189,7 +189,7 @@ def test_a_fault_of_an_environment_is_its_own(fault: str, said: str) -> None:
 
 
 def test_an_episode_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netyard.data.experience._ENDLESS", 50)
+    monkeypatch.setattr("netyard.data.episodes._ENDLESS", 50)
     with pytest.raises(DataError, match=rf"{COUNTING} has not ended .* 50 steps.*max_episode_steps=1000"):
         experience(options={"fault": "endless"}).play(nothing, TEST, [0, 1])
     assert experience(options={"fault": "endless"}, max_episode_steps=9).play(nothing, TEST, [0])[0][1] == 9

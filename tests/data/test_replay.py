@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from netyard.data import replay as module
+from netyard.data import frame_memory
 from netyard.data.priorities import Priorities
 from netyard.data.replay import GOES_ON, TERMINATED, TRUNCATED, Replay
 from netyard.errors import ConfigError, PlatformError
@@ -212,15 +212,15 @@ def test_frames_are_kept_once_and_their_bytes_are_known_before() -> None:
     held = replay.frames.nbytes + sum(
         each.nbytes for each in (replay.actions, replay.rewards, replay.endings, replay.played, replay.ages)
     )
-    assert held == 1000 * module.row_bytes((1, 84, 84), np.dtype(np.uint8)) < 1000 * 84 * 84 * 1.01
+    assert held == 1000 * frame_memory.row_bytes((1, 84, 84), np.dtype(np.uint8)) < 1000 * 84 * 84 * 1.01
 
 
 def test_a_replay_that_does_not_fit_is_refused_with_the_size_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "available_memory", lambda: 2**30)
+    monkeypatch.setattr(frame_memory, "available_memory", lambda: 2**30)
     with pytest.raises(PlatformError, match=r"takes 6\.6 GiB, 1\.0 GiB are free in memory.*replay_size=121") as refused:
         Replay(1_000_000, 1, (1, 84, 84), np.dtype(np.uint8), frame_stack=4)
     size = int(str(refused.value).rpartition("=")[2].rstrip("."))
-    assert size * module.row_bytes((1, 84, 84), np.dtype(np.uint8)) <= 0.8 * 2**30
+    assert size * frame_memory.row_bytes((1, 84, 84), np.dtype(np.uint8)) <= 0.8 * 2**30
     with pytest.raises(ConfigError, match=r"needs 4 rows at least"):
         Replay(3, 1, (1,), FLOAT)
 

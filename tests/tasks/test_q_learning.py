@@ -24,6 +24,7 @@ from netyard.losses.returns import ScalarReturn
 from netyard.models.q_network import QNetwork
 from netyard.tasks.acting import interquartile_mean, quick
 from netyard.tasks.chain import Chain
+from netyard.tasks.gradients import ByAutograd, ByHand
 from netyard.tasks.q_learning import QLearning
 from small_worlds import CORRIDOR, COUNTING, Corridor
 
@@ -79,7 +80,7 @@ def test_epsilon_falls_in_a_fraction_of_the_run() -> None:
     assert [task.epsilon(step) for step in (0, 99)] == [1.0, 1.0]
     assert [task.epsilon(step) for step in (100, 250, 500, 900)] == pytest.approx([0.74, 0.5, 0.1, 0.1])
     task = task_of(epsilon_start=1.0, epsilon_end=0.01, epsilon_fraction=0.5, epsilon_schedule="exponential")
-    task._run_steps, task.warmup_steps = 1000, 0
+    task._run_steps, task.exploration.warmup_steps = 1000, 0
     assert task.epsilon(250) == pytest.approx(0.1)
 
 
@@ -111,9 +112,9 @@ def test_an_update_is_the_one_of_the_paper(double: bool, weighted: bool, by_hand
     task = task_of(double=double, loss=loss)
     opened(task)
     bootstrap = task._bootstrap
-    assert bootstrap.chain is not None and bootstrap.target_chain is not None
+    assert isinstance(bootstrap.gradient, ByAutograd if isinstance(loss, nn.SmoothL1Loss) else ByHand)
     if not by_hand:
-        bootstrap.chain = bootstrap.target_chain = None
+        bootstrap.gradient, bootstrap.target_chain = ByAutograd(task.net, bootstrap.loss, bootstrap._weights), None
     for parameter in task.target_net.parameters():
         parameter.data.add_(0.1 * torch.randn(parameter.shape))
     weight = torch.rand(6) if weighted else None
@@ -127,8 +128,10 @@ def test_an_update_is_the_one_of_the_paper(double: bool, weighted: bool, by_hand
         expected = expected + (1.0 if weight is None else weight[row]) * loss(value, target) / 6
     slopes = torch.autograd.grad(expected, list(task.net.parameters()))
     bootstrap._step = lambda: None
-    bootstrap.update(sample)
-    torch.testing.assert_close(bootstrap._losses[-1], expected.detach())
+    with torch.no_grad():
+        bootstrap.update(sample)
+    torch.testing.assert_close(bootstrap.gradient.losses(), [expected.detach()])
+    assert bootstrap.gradient.losses() == []
     for parameter, slope in zip(task.net.parameters(), slopes, strict=True):
         torch.testing.assert_close(parameter.grad, slope)
 
@@ -139,7 +142,8 @@ def test_the_target_follows(tau: float) -> None:
     opened(task)
     first = [each.clone() for each in task.target_net.parameters()]
     for number in (1, 2):
-        task._bootstrap.update(batch())
+        with torch.no_grad():
+            task._bootstrap.update(batch())
         for old, own, now in zip(first, task.net.parameters(), task.target_net.parameters(), strict=True):
             torch.testing.assert_close(now, old if number == 1 else old + tau * (own - old))
 
@@ -220,7 +224,7 @@ def test_the_values_of_a_small_world_are_learned_exactly(keys: dict) -> None:
         **keys,
     )
     if "n_steps" in keys:  # returns of several steps are of the policy that acted: greedy but for a little
-        task.epsilon_end, task.epsilon_fraction = 0.0, 0.2
+        task.exploration.end, task.exploration.fraction = 0.0, 0.2
     trainer_of(10, limit_val_batches=0).fit(task, data_of(CORRIDOR, steps_per_epoch=400, batch_size=32))
     learned = task(torch.eye(5)).detach().numpy()
     exact = world.values(0.8)

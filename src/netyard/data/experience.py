@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from torch import Tensor
 
 from netyard.data import environments
+from netyard.data.episodes import Policy, not_finite, play, show
 from netyard.data.replay import GOES_ON, TERMINATED, TRUNCATED, Replay
+from netyard.data.rounds import Episodes, Rounds
 from netyard.data.stage import SHOWING, TEST, TRAINING, VALIDATION, Array, Stage, episode_seed
 from netyard.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
-
-Policy = Callable[[Array], Array]
-"""Observations (B, *shape) to actions, int (B,)."""
-_ENDLESS = 200_000  # steps of an evaluated episode after which it is taken for one that never ends
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -147,7 +144,7 @@ class Experience(L.LightningDataModule):
             action = int(actions[place])
             frame, reward, terminated, truncated, life_lost = stage.step(place, action)
             if reward - reward != 0.0:  # NaN or infinite
-                raise _not_finite(self.id, "reward", reward)
+                raise not_finite(self.id, "reward", reward)
             ending = TERMINATED if terminated or life_lost else TRUNCATED if truncated else GOES_ON
             kept = float(np.sign(reward)) if self.clip_rewards else reward
             replay.add(place, action, kept, ending, frame)
@@ -164,7 +161,7 @@ class Experience(L.LightningDataModule):
         replay = self._replay
         assert replay is not None
         if replay.frames.is_floating_point() and not bool(torch.isfinite(replay.frames.sum())):
-            raise _not_finite(self.id, "observation", "NaN or infinite")
+            raise not_finite(self.id, "observation", "NaN or infinite")
 
     def _begin(self, place: int) -> None:
         assert self._stage is not None and self._replay is not None
@@ -175,7 +172,6 @@ class Experience(L.LightningDataModule):
 
     # Judging
 
-    @torch.inference_mode()
     def play(self, policy: Policy, purpose: int, episodes: list[int]) -> list[tuple[float, int]]:
         """Whole episodes in environments of their own, side by side: the return and the length of each.
 
@@ -186,29 +182,8 @@ class Experience(L.LightningDataModule):
             self._evaluation = self._made(len(episodes))
             self._check_facts(self._evaluation)
         stage = self._evaluation
-        for place, episode in enumerate(episodes):
-            stage.reset(place, episode_seed(self.seed, purpose, 0, episode))
-        returns, lengths = [0.0] * len(episodes), [0] * len(episodes)
-        going = list(range(len(episodes)))
-        while going:
-            actions = policy(stage.observations[going])
-            for place, action in zip(tuple(going), actions.tolist(), strict=True):
-                moment = stage.step(place, action)
-                if moment.reward - moment.reward != 0.0:
-                    raise _not_finite(self.id, "reward", moment.reward)
-                returns[place] += moment.reward
-                lengths[place] += 1
-                if moment.terminated or moment.truncated:
-                    going.remove(place)
-            if going and lengths[going[0]] >= _ENDLESS:
-                raise DataError(
-                    f"environment {self.id} has not ended an episode in {_ENDLESS:,} steps;",
-                    "an evaluation is of whole episodes;",
-                    "try data.max_episode_steps=1000.",
-                )
-        return list(zip(returns, lengths, strict=True))
+        return play(stage, policy, [episode_seed(self.seed, purpose, 0, episode) for episode in episodes])
 
-    @torch.inference_mode()
     def show(self, policy: Policy, episode: int = 0, every: int = 1, limit: int = 3_000) -> tuple[list[Array], float]:
         """An episode to look at: every ``every``-th picture of its first ``limit`` steps, uint8 (H, W, 3); its return.
 
@@ -216,18 +191,9 @@ class Experience(L.LightningDataModule):
             PlatformError: drawing needs a package that is not installed.
         """
         stage = self._made(1, render=True)
-        stage.reset(0, episode_seed(self.seed, SHOWING, 0, episode))
-        frames, total = [stage.render(0)], 0.0
-        for step in range(1, limit + 1):
-            moment = stage.step(0, int(policy(stage.observations)[0]))
-            total += moment.reward
-            ended = moment.terminated or moment.truncated
-            if step % every == 0 or ended:
-                frames.append(stage.render(0))
-            if ended:
-                break
+        shown = show(stage, policy, episode_seed(self.seed, SHOWING, 0, episode), every, limit)
         stage.close()
-        return frames, total
+        return shown
 
     # Loaders
 
@@ -301,45 +267,3 @@ class Experience(L.LightningDataModule):
                 "data.input_shape and data.num_actions are facts, not choices;",
                 "leave them as the data's yaml has them.",
             )
-
-
-class Rounds:
-    """The batches of an epoch of training: the numbers of the environment steps of each."""
-
-    def __init__(self, count: int, steps: int, position: Callable[[], int]) -> None:
-        self.count, self.steps, self.position = count, steps, position
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[tuple[Tensor]]:
-        for number in range(self.position(), self.count):
-            yield (torch.arange(number * self.steps, (number + 1) * self.steps),)
-
-    # Lightning warns of a mid-epoch resume unless the loader says it can do it. The position is the loop's own.
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        pass
-
-
-class Episodes:
-    """The batches of an evaluation: the numbers of the episodes of each."""
-
-    def __init__(self, purpose: int, count: int, batch_size: int | None) -> None:
-        self.purpose, self.numbers, self.batch_size = purpose, torch.arange(count), batch_size or count
-
-    def __len__(self) -> int:
-        return -(-len(self.numbers) // self.batch_size)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        yield from self.numbers.split(self.batch_size)
-
-
-def _not_finite(id: str, what: str, value: object) -> DataError:
-    return DataError(
-        f"environment {id} gave the {what} {value};",
-        "observations and rewards must be finite numbers;",
-        "mend the environment, or choose another with data.id=...",
-    )

@@ -6,21 +6,18 @@ ends with has a row too, from which nothing was done, so that a truncated episod
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from netyard.data.frame_memory import allocate, refuse_if_too_large, row_bytes
 from netyard.data.priorities import Priorities
-from netyard.errors import ConfigError, PlatformError
+from netyard.errors import ConfigError
 
 Array = Any  # np.ndarray
 GOES_ON, TERMINATED, TRUNCATED = range(3)
-_BOOKKEEPING = 8 + 4 + 1 + 1 + 1  # bytes of a row beside its frame
 _SMALLEST_PRIORITY = 1e-6
 
 
@@ -76,10 +73,10 @@ class Replay:
                 f"try data.replay_size={max(10_000, num_environments * 1_000)}.",
             )
         total = self.rows * num_environments
-        _refuse_if_too_large(size, row_bytes(shape, dtype, prioritized), torch.device(device), file)
+        refuse_if_too_large(size, row_bytes(shape, dtype, prioritized), torch.device(device), file)
         self.shape, self.frame_stack, self.n_steps = shape, frame_stack, n_steps
         self.num_environments = num_environments
-        self.frames = _frames((total, *shape), dtype, torch.device(device), file)
+        self.frames = allocate((total, *shape), dtype, torch.device(device), file)
         self._view = self.frames.numpy() if self.frames.device.type == "cpu" else None
         self.actions = np.zeros(total, np.int64)
         self.rewards = np.zeros(total, np.float32)
@@ -141,29 +138,27 @@ class Replay:
         ``beta`` is the share of the priorities' bias that the weights correct.
         """
         if self.priorities is None:
-            rows = self._uniform(count * batch_size, generator)
+            rows = self._uniform(count * batch_size, generator).reshape(count, batch_size)
             weight = None
         else:
-            rows = self._prioritized(count * batch_size, generator)
-            held = self.priorities[rows].reshape(count, batch_size)
-            ratio = held / held.min(axis=1, keepdims=True)
-            weight = torch.from_numpy(ratio**-beta).float().to(self.frames.device)
+            rows = self._prioritized(count * batch_size, generator).reshape(count, batch_size)
+            held = self.priorities[rows]
+            weight = self._there((held / held.min(axis=1, keepdims=True)) ** -beta).float()
         reward, discount, after = self.returns(rows)
-        device = self.frames.device
-
-        def batches(array: Array) -> Tensor:
-            return torch.from_numpy(array).view(count, batch_size).to(device)
-
-        observation, following = self.observations(rows), self.observations(after)
         return Transitions(
-            observation.view(count, batch_size, *observation.shape[1:]),
-            batches(self.actions[rows]),
-            batches(reward),
-            batches(discount),
-            following.view(count, batch_size, *following.shape[1:]),
+            self.observations(rows),
+            self._there(self.actions[rows]),
+            self._there(reward),
+            self._there(discount),
+            self.observations(after),
             weight,
-            rows.reshape(count, batch_size),
+            rows,
         )
+
+    def _there(self, array: Array) -> Tensor:
+        """Where the frames are."""
+        tensor = torch.from_numpy(array)
+        return tensor if self._view is not None else tensor.to(self.frames.device)
 
     def prioritize(self, rows: Array, errors: Array, exponent: float) -> None:
         """Remember how wrong the network was about some transitions."""
@@ -173,11 +168,11 @@ class Replay:
         self.priorities.set(rows, new)
 
     def returns(self, rows: Array) -> tuple[Array, Array, Array]:
-        """Of transitions (B,): discounted rewards, the discount of what comes after, and the row that comes after."""
+        """Of transitions (...): discounted rewards, the discount of what comes after, and the row that comes after."""
         if self.n_steps == 1:
             return self.rewards[rows], self._one_step[self.endings[rows]], self._after(rows)
-        reward, alive = np.zeros(len(rows), np.float32), np.ones(len(rows), np.bool_)
-        discount = np.full(len(rows), self._powers[self.n_steps], np.float32)
+        reward, alive = np.zeros(rows.shape, np.float32), np.ones(rows.shape, np.bool_)
+        discount = np.full(rows.shape, self._powers[self.n_steps], np.float32)
         for step in range(self.n_steps):
             reward += np.where(alive, self._powers[step] * self.rewards[rows], 0.0).astype(np.float32)
             ending = self.endings[rows]
@@ -188,15 +183,19 @@ class Replay:
         return reward, discount, rows
 
     def observations(self, rows: Array) -> Tensor:
-        """Frames put together, (B, *shape) or (B, frame_stack * C, ...)."""
-        device = self.frames.device
+        """Frames put together: of rows (...), (..., *shape) or (..., frame_stack * C, ...)."""
         if self.frame_stack == 1:
-            return self.frames.index_select(0, torch.from_numpy(rows).to(device))
-        back = np.minimum(np.arange(self.frame_stack - 1, -1, -1), self.ages[rows][:, None])  # (B, frame_stack)
-        first = rows - rows % self.rows
-        history = first[:, None] + (rows[:, None] % self.rows - back) % self.rows
-        stacked = self.frames.index_select(0, torch.from_numpy(history.reshape(-1)).to(device))
-        return stacked.view(len(rows), self.frame_stack * self.shape[0], *self.shape[1:])
+            return self._frames_of(rows)
+        place = rows[..., None] % self.rows
+        back = np.minimum(np.arange(self.frame_stack - 1, -1, -1), self.ages[rows][..., None])  # (..., frame_stack)
+        history = rows[..., None] - place + (place - back) % self.rows
+        return self._frames_of(history).flatten(rows.ndim, rows.ndim + 1)
+
+    def _frames_of(self, rows: Array) -> Tensor:
+        if self._view is not None:
+            return torch.from_numpy(self._view.take(rows, axis=0))
+        frames = self.frames.index_select(0, self._there(rows.reshape(-1)))
+        return frames.view(*rows.shape, *self.shape)
 
     def valid(self, rows: Array) -> Array:
         """Whether a transition begins in a row whose n steps and stack are all there; bool (B,)."""
@@ -204,11 +203,12 @@ class Replay:
         if self.frame_stack > 1:
             cursor = np.asarray(self.cursors)[rows // self.rows]
             valid = valid & ((rows - cursor - 1) % self.rows >= self.ages[rows])
-        alive = valid & (self.endings[rows] == GOES_ON)
-        for _ in range(self.n_steps - 1):
-            rows = self._after(rows)
-            valid = valid & (~alive | self.played[rows])
-            alive = alive & (self.endings[rows] == GOES_ON)
+        if self.n_steps > 1:
+            alive = valid & (self.endings[rows] == GOES_ON)
+            for _ in range(self.n_steps - 1):
+                rows = self._after(rows)
+                valid = valid & (~alive | self.played[rows])
+                alive = alive & (self.endings[rows] == GOES_ON)
         return valid
 
     def _after(self, rows: Array) -> Array:
@@ -234,11 +234,12 @@ class Replay:
     def _only_valid(self, draw: Any, count: int) -> Array:
         """Draw again what is not valid: what stays is distributed as if only the valid had been there."""
         rows = draw(count)
+        wrong = np.flatnonzero(~self.valid(rows))
         for _ in range(1000):
-            wrong = np.flatnonzero(~self.valid(rows))
             if not len(wrong):
                 return rows
             rows[wrong] = draw(len(wrong))
+            wrong = wrong[~self.valid(rows[wrong])]
         raise RuntimeError("nothing in the replay can be learned from yet")  # the task waits until there is
 
     # Keeping
@@ -282,39 +283,3 @@ class Replay:
 
 
 _COLUMNS = ("actions", "rewards", "endings", "played", "ages")
-
-
-def row_bytes(shape: tuple[int, ...], dtype: np.dtype[Any], prioritized: bool = False) -> int:
-    """Bytes that one more row of a replay takes."""
-    return int(np.prod(shape)) * dtype.itemsize + _BOOKKEEPING + 8 * prioritized
-
-
-def available_memory() -> int:
-    """Bytes of main memory that a program can have now."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 0.8)
-
-
-def _refuse_if_too_large(size: int, row: int, device: torch.device, file: str | None) -> None:
-    if file is not None:
-        free, where = shutil.disk_usage(Path(file).expanduser().parent).free, "on the disk"
-    elif device.type == "cuda":
-        free, where = torch.cuda.mem_get_info(device)[0], "on the device"
-    else:
-        free, where = available_memory(), "in memory"
-    if size * row > free:
-        raise PlatformError(
-            f"a replay of {size:,} rows takes {size * row / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free {where};",
-            f"{int(0.8 * free) // row:,} rows fit, with a fifth left for the rest;",
-            f"try data.replay_size={int(0.8 * free) // row}.",
-        )
-
-
-def _frames(shape: tuple[int, ...], dtype: np.dtype[Any], device: torch.device, file: str | None) -> Tensor:
-    if file is not None:
-        return torch.from_numpy(np.memmap(Path(file).expanduser(), dtype, "w+", shape=shape))
-    frames = torch.from_numpy(np.zeros(shape, dtype))
-    return frames if device.type == "cpu" else frames.to(device)

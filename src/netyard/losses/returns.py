@@ -130,6 +130,10 @@ class ScalarReturn(nn.Module):
         """How far the values were off, (B,)."""
         return outputs - torch.addcmul(reward, discount, next_outputs)
 
+    def at(self, error: Tensor) -> Tensor:
+        """The loss at an error, of its shape; of a loss that knows a ``slope``."""
+        return self.elementwise(error, torch.zeros_like(error))
+
     def slope(self, error: Tensor) -> Tensor | None:
         """The derivative of a loss at an error, (B,); None where only autograd knows it."""
         if type(self.elementwise) is nn.HuberLoss:

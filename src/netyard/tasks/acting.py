@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from netyard.tasks.chain import Chain, numpy_choice
 
@@ -33,6 +34,39 @@ def quick(net: nn.Module, values: Callable[[Tensor], Tensor], device: torch.devi
         return numpy_choice(arrays, observations) if len(observations) <= _FEW else slow(observations)
 
     return fast
+
+
+def in_training(net: Any, values: Callable[[Tensor], Tensor], device: torch.device, noise: torch.Generator) -> Act:
+    """The same choice while a net learns: with its own noise if it has some, without dropout."""
+    noisy = bool(getattr(net, "noisy", False))
+    net.train(noisy)
+    choose = quick(net, values, device)
+    net.train()
+    if not noisy and not any(isinstance(each, nn.Dropout | _BatchNorm) for each in net.modules()):
+        return choose
+
+    def act(observations: Any) -> Any:
+        if noisy:
+            net.draw_noise(noise)
+            return choose(observations)
+        net.eval()
+        actions = choose(observations)
+        net.train()
+        return actions
+
+    return act
+
+
+def scores(played: list[tuple[float, int]]) -> dict[str, Tensor]:
+    """Of episodes, each its return and its length."""
+    returns, lengths = torch.tensor(played, dtype=torch.float64).unbind(1)
+    found = {
+        "return": returns.mean(),
+        "return_std": returns.std(correction=0),
+        "return_iqm": interquartile_mean(returns),
+        "length": lengths.mean(),
+    }
+    return {name: value.float() for name, value in found.items()}
 
 
 def interquartile_mean(values: Tensor) -> Tensor:

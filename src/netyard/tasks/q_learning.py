@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 import time
 import warnings
@@ -14,13 +13,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from netyard.losses.returns import ScalarReturn
 from netyard.optim import configure_optimizer
-from netyard.tasks.acting import Act, interquartile_mean, quick
-from netyard.tasks.bootstrapping import Bootstrap
+from netyard.tasks.acting import in_training, quick, scores
+from netyard.tasks.agent_loop import advance, check_loop, check_optimizer, run_steps, take_over_clipping
+from netyard.tasks.bootstrapping import Bootstrap, updates_after
+from netyard.tasks.exploration import Exploration, Tries
 from netyard.tasks.learner import Learner
 
 VALIDATION, TEST = 1, 2  # whose episodes; each purpose has seeds of its own
@@ -96,13 +96,12 @@ class QLearning(Learner):
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         self.automatic_optimization = False
-        _check(collect_steps, updates_per_step, epsilon_schedule, epsilon_start, epsilon_end)
         self.loss = loss if hasattr(loss, "values") else ScalarReturn(loss)
         self.num_outputs, self.double, self.n_steps, self.discount = num_outputs, double, n_steps, discount
-        self.collect_steps, self.updates_per_collection = collect_steps, round(collect_steps * updates_per_step)
+        self.collect_steps = collect_steps
+        self.updates_per_collection = updates_after(collect_steps, updates_per_step)
         self.warmup_steps, self.target_every, self.tau = warmup_steps, target_every, tau
-        self.epsilon_start, self.epsilon_end = epsilon_start, epsilon_end
-        self.epsilon_fraction, self.epsilon_schedule = epsilon_fraction, epsilon_schedule
+        self.exploration = Exploration(epsilon_start, epsilon_end, epsilon_fraction, epsilon_schedule, warmup_steps)
         self.priority_exponent, self.importance_start = priority_exponent, importance_start
         self.target_net = copy.deepcopy(net).requires_grad_(False)
         self._updates = 0  # before this run, or the part of it that is resumed
@@ -116,62 +115,25 @@ class QLearning(Learner):
     # Beginning
 
     def configure_callbacks(self) -> list[Any]:
-        # Lightning refuses to clip what it does not step. Asked before it checks, the task takes that over.
-        if self.trainer.accumulate_grad_batches > 1:
-            raise ValueError(
-                f"trainer.accumulate_grad_batches is {self.trainer.accumulate_grad_batches}; task q_learning updates "
-                "with whole batches; try a larger data.batch_size."
-            )
-        clip = self.trainer.gradient_clip_val
-        if clip is not None:
-            self._clip, self.trainer.gradient_clip_val = float(clip), None
+        self._clip = take_over_clipping(self.trainer)  # before Lightning looks at it
         return []
 
     def setup(self, stage: str) -> None:
-        data, trainer = self.trainer.datamodule, self.trainer
-        if not all(hasattr(data, name) for name in ("open", "step", "play")):
-            raise ValueError(
-                f"{type(data).__name__} has no environments; task q_learning needs data that an agent can act in; "
-                "try data=cartpole."
-            )
-        if stage == "fit" and trainer.world_size > 1:
-            raise ValueError(
-                f"the trainer has {trainer.world_size} devices; task q_learning acts and learns on one; "
-                "try trainer=auto."
-            )
-        if stage == "fit" and trainer.precision == "16-mixed":
-            raise ValueError(
-                "trainer.precision is 16-mixed; task q_learning scales no losses; try trainer.precision=bf16-mixed."
-            )
+        check_loop(self.trainer, training=stage == "fit")
 
     @property
     def steps_per_batch(self) -> int:
         """Environment steps of a round."""
         return int(self.trainer.datamodule.steps_per_batch)
 
-    def run_steps(self) -> float:
-        """Environment steps of the whole run."""
-        trainer = self.trainer
-        _ = trainer.estimated_stepping_batches  # makes the loaders
-        steps = math.inf
-        if trainer.max_epochs is not None and trainer.max_epochs >= 0:
-            steps = trainer.max_epochs * trainer.num_training_batches * self.steps_per_batch
-        return min(steps, trainer.max_steps) if trainer.max_steps >= 0 else steps
-
     def configure_optimizers(self) -> dict[str, Any]:
-        self._run_steps = self.run_steps()
+        self._run_steps = run_steps(self.trainer, self.steps_per_batch)
         if math.isinf(self._run_steps):
             raise ValueError(
                 "trainer.max_epochs and trainer.max_steps are both -1; epsilon falls in a fraction of the run, which "
                 "must have an end; try trainer.max_steps=50000."
             )
-        kind: Any = self.optimizer.func
-        closure = inspect.signature(kind.step).parameters.get("closure")
-        if closure is not None and closure.default is closure.empty:
-            raise ValueError(
-                f"{kind.__name__} evaluates its loss several times a step; task q_learning draws a batch once; "
-                "try optimizer=adam."
-            )
+        check_optimizer(self.optimizer)
         return configure_optimizer(
             self.net,
             self.optimizer,
@@ -208,28 +170,21 @@ class QLearning(Learner):
 
     def training_step(self, batch: tuple[Tensor], batch_idx: int) -> Tensor:
         data, step = self.trainer.datamodule, self.trainer.global_step
-        begin, began, updates = step, time.perf_counter(), self.updates
+        began, updates = time.perf_counter(), self.updates
         numbers = np.random.default_rng([data.seed, _ACTING, step])
         drawing = np.random.default_rng([data.seed, _DRAWING, step])
         self._generator.manual_seed((data.seed * 1_000_003 + step) * 1_000 + _NOISE)
         end = step + len(batch[0])
         if self.trainer.max_steps >= 0:
             end = min(end, self.trainer.max_steps)
-        rounds = -(-(end - step) // data.num_envs)
-        chance = numbers.random((rounds, data.num_envs))
-        anything = numbers.integers(self.num_outputs, size=(rounds, data.num_envs))
-        act = self._act()
+        ahead = range(step, end, data.num_envs)
+        tries = Tries(numbers, [self.epsilon(each) for each in ahead], data.num_envs, self.num_outputs)
+        act = in_training(self.net, self.loss.values, self.device, self._generator)
         # The newest n transitions of each environment have no return of n steps yet.
         first_update = max(self.warmup_steps, self.n_steps * data.num_envs + 1)
         waiting = self._waiting  # an attribute of a module takes long to set
-        for number in range(rounds):
-            explores = chance[number] < self.epsilon(step)
-            if explores.all():
-                actions = anything[number]
-            else:
-                actions = np.where(explores, anything[number], act(data.observations))
-            data.step(actions)
-            step += data.num_envs
+        for number in range(len(ahead)):
+            data.step(tries.actions(number, act, data.observations))
             waiting += data.num_envs
             if waiting >= self.collect_steps:
                 collections, waiting = divmod(waiting, self.collect_steps)
@@ -238,27 +193,14 @@ class QLearning(Learner):
                     self._bootstrap.learn(self._replay, count, data.batch_size, drawing, self._importance())
         self._waiting = waiting
         data.check()
-        # Lightning's own counters, of steps and for the x-axis, which would have gone on by nothing and by one.
-        loop = self.trainer.fit_loop.epoch_loop
-        loop.manual_optimization.optim_step_progress.total.completed += step - begin
-        loop._batches_that_stepped = step
+        advance(self.trainer, len(ahead) * data.num_envs)
         self._step_schedule()
-        if (
-            self.logger is not None
-            and begin // self.trainer.log_every_n_steps != step // self.trainer.log_every_n_steps
-        ):
-            rate = (self.updates - updates) / (time.perf_counter() - began)
-            self.logger.log_metrics({"train/updates_per_second": rate}, self.trainer.global_step)
+        self._log_rate(step, (self.updates - updates) / (time.perf_counter() - began))
         return self._record()
 
     def epsilon(self, step: int) -> float:
         """The share of random actions at an environment step."""
-        if step < self.warmup_steps:
-            return 1.0
-        done = min(step / (self.epsilon_fraction * self._run_steps), 1.0) if self.epsilon_fraction > 0 else 1.0
-        if self.epsilon_schedule == "exponential":
-            return self.epsilon_start * (self.epsilon_end / self.epsilon_start) ** done
-        return self.epsilon_start + (self.epsilon_end - self.epsilon_start) * done
+        return self.exploration.epsilon(step, self._run_steps)
 
     def _importance(self) -> float:
         done = min(self.trainer.global_step / self._run_steps, 1.0)
@@ -271,6 +213,12 @@ class QLearning(Learner):
                 # Torch warns where no update came before; while the replay warms up there is none.
                 warnings.simplefilter("ignore", UserWarning)
                 schedule.step()
+
+    def _log_rate(self, before: int, rate: float) -> None:
+        """For the dashboard alone: it is never twice the same."""
+        every, step = self.trainer.log_every_n_steps, self.trainer.global_step
+        if self.logger is not None and before // every != step // every:
+            self.logger.log_metrics({"train/updates_per_second": rate}, step)
 
     def on_train_epoch_end(self) -> None:
         schedule = self.lr_schedulers()
@@ -297,27 +245,7 @@ class QLearning(Learner):
             )
         super().log_means(stage)
 
-    # Acting
-
-    def _act(self) -> Act:
-        """The net's choice for observations in training, with its own noise if it has some."""
-        noisy, net = self._bootstrap.noisy, self.net
-        net.train(noisy)
-        choose = quick(net, self.loss.values, self.device)
-        net.train()
-        if not noisy and not any(isinstance(each, nn.Dropout | _BatchNorm) for each in net.modules()):
-            return choose
-
-        def act(observations: Any) -> Any:
-            if noisy:
-                net.draw_noise(self._generator)
-                return choose(observations)
-            net.eval()
-            actions = choose(observations)
-            net.train()
-            return actions
-
-        return act
+    # Judging
 
     def greedy(self, observations: Any) -> Any:
         """The action the net values most for each observation (B, *input_shape), int64 (B,): NumPy in, NumPy out."""
@@ -327,8 +255,6 @@ class QLearning(Learner):
             return quick(self.net, self.loss.values, self.device)(observations)
         finally:
             self.net.train(training)
-
-    # Judging
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         self._play(batch, VALIDATION)
@@ -357,14 +283,7 @@ class QLearning(Learner):
         self._log_returns("test")
 
     def _log_returns(self, stage: str) -> None:
-        returns, lengths = torch.tensor(self._played, dtype=torch.float64).unbind(1)
-        scores = {
-            "return": returns.mean(),
-            "return_std": returns.std(correction=0),
-            "return_iqm": interquartile_mean(returns),
-            "length": lengths.mean(),
-        }
-        self.log_dict({f"{stage}/{name}": value.float() for name, value in scores.items()})
+        self.log_dict({f"{stage}/{name}": value for name, value in scores(self._played).items()})
 
     # Keeping
 
@@ -374,22 +293,3 @@ class QLearning(Learner):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["q_learning"]
         self._updates, self._waiting = state["updates"], state["waiting"]
-
-
-def _check(
-    collect_steps: int, updates_per_step: float, epsilon_schedule: str, epsilon_start: float, epsilon_end: float
-) -> None:
-    updates = collect_steps * updates_per_step
-    if updates < 0.999 or abs(updates - round(updates)) > 1e-6:
-        raise ValueError(
-            f"task.collect_steps is {collect_steps} and task.updates_per_step {updates_per_step}; their product is the "
-            f"updates after each collection, a whole number of at least 1; "
-            f"try task.collect_steps={max(round(1 / updates_per_step), 1)}."
-        )
-    if epsilon_schedule not in ("linear", "exponential") or (
-        epsilon_schedule == "exponential" and min(epsilon_start, epsilon_end) <= 0
-    ):
-        raise ValueError(
-            f"task.epsilon_schedule is {epsilon_schedule!r} from {epsilon_start} to {epsilon_end}; it is linear, or "
-            "exponential between two numbers above 0; try task.epsilon_schedule=linear."
-        )
