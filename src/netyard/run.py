@@ -75,6 +75,11 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     fit_began = time.perf_counter()
     try:
         trainer.fit(task, datamodule=data, ckpt_path=str(run_dir.last) if config["resume"] else None)
+        fit_ended = time.perf_counter()
+        trainer.strategy.barrier()  # rank 0 has written the checkpoint that all of them read
+        checkpoint.restore(task, checkpoint.read(run_dir.best))
+        trainer.test(task, datamodule=data, verbose=False)
+        test_ended = time.perf_counter()
     except Interrupted:
         log.info("stopped; continue with: %s train.py resume=%s", _here("python"), near(run_dir.path))
         raise
@@ -82,12 +87,6 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         so_far = {"parameters": parameters, "objective": {"value": best.best_value}, "metrics": best.best_metrics}
         log_hyperparameters(logger, config, choices, so_far, run_dir.path)
         raise
-    fit_ended = time.perf_counter()
-
-    trainer.strategy.barrier()  # rank 0 has written the checkpoint that all of them read
-    checkpoint.restore(task, checkpoint.read(run_dir.best))
-    trainer.test(task, datamodule=data, verbose=False)
-    test_ended = time.perf_counter()
 
     curves = next((each for each in callbacks if isinstance(each, Curves)), None)
     metrics = {**best.best_metrics, **{name: float(value) for name, value in trainer.callback_metrics.items()}}

@@ -30,6 +30,10 @@ class Slow(Callback):
         with open("steps", "a") as file:
             file.write("x")
         time.sleep(self.seconds)
+    def on_test_batch_end(self, *_):
+        with open("tested", "a") as file:
+            file.write("x")
+        time.sleep(100 * self.seconds)
 """
 
 
@@ -114,3 +118,21 @@ def test_a_second_signal_ends_the_process_at_once(started, number: int):
         process.wait(timeout=0.5)  # the step is finished first
     process.send_signal(number)
     assert process.wait(timeout=5) == -number
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_test_ends_at_once_and_is_done_again(started, train, tmp_path: Path, number: int):
+    process = started("trainer.max_epochs=1", seconds=0.3, steps=27)
+    until(lambda: (tmp_path / "tested").exists())
+    process.send_signal(number)
+    out, err = process.communicate(timeout=15)
+    assert process.returncode == 128 + number, err
+    assert "stopped; continue with: " in out
+    assert RunDir(tmp_path / "run").status()["state"] == "interrupted"
+    sys.path.insert(0, str(tmp_path))
+    try:
+        resumed = train(f"resume={tmp_path / 'run'}", "callbacks.slow.seconds=0", path=tmp_path / "run")
+    finally:
+        sys.path.remove(str(tmp_path))
+    assert resumed.json("results.json")["epochs"] == 1
+    assert "test/accuracy" in resumed.json("results.json")["metrics"]

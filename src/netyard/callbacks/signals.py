@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,7 @@ class Signals(Callback):
     """A signal only sets a flag; between two steps the flag is read, the state saved and ``Interrupted`` raised.
 
     Nothing is saved inside a handler, where the network may be half updated. A second one ends the process at once.
+    A test, which changes nothing, ends where it is, and is done again after a resume.
     """
 
     HANDLED = (signal.SIGINT, signal.SIGTERM)
@@ -26,9 +28,10 @@ class Signals(Callback):
         self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # After Lightning has taken SIGTERM, to which it ends the process with code 0 and no checkpoint.
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._note) for number in self.HANDLED}
+        self._take_over(self._note)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._take_over(self._end)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if self.received is not None:
@@ -48,6 +51,14 @@ class Signals(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self.teardown(trainer, pl_module, "fit")
+
+    def _take_over(self, handler: Callable[[int, FrameType | None], None]) -> None:
+        """After Lightning has, which ends training at SIGTERM with code 0 and no checkpoint, and a test not at all."""
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, handler) for number in self.HANDLED}
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = number
