@@ -20,7 +20,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, journal, listing, schema
+from netyard import catalog, journal, listing, ranks, schema
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError
 from netyard.explain import did_you_mean, explain
 from netyard.files import require_table
@@ -82,6 +82,7 @@ def train(arguments: Sequence[str] | None = None) -> int:
                 return 0
         elif not many and (wanted := _value(overrides, "hydra.run.dir")) and is_main_process():
             RunDir(wanted).refuse_if_taken()
+        overrides = ranks.placed(overrides, many)
         # Hydra reads sys.argv, and so do the processes that Lightning starts for the other devices. Flags go first:
         # Hydra 1.3 does not find them behind overrides.
         sys.argv = [sys.argv[0], *flags, *overrides]
@@ -223,6 +224,7 @@ def _job(cfg: DictConfig) -> float | None:
     journal.start(run_dir.path)
     try:
         schema.check(cfg, choices := _choices(hydra_cfg))
+        run_dir = ranks.gathered(run_dir, cfg.trainer)
         from netyard import run
 
         return run.fit(cfg, choices, run_dir)
