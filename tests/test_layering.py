@@ -41,7 +41,7 @@ MAY = {
     "reports": ({"numpy", "matplotlib", "optuna", "yaml", "omegaconf"}, {"catalog", "errors", "explain", "files"}),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
     "sweeps": (
-        {"hydra", "omegaconf", "optuna", "sqlalchemy", "yaml"},
+        {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "yaml"},
         {"catalog", "errors", "explain", "files", "reports", "rundir"},
     ),
     "callbacks": ({"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"}, {"errors", "files", "scores"}),

@@ -5,6 +5,7 @@ Knows Hydra; torch stays asleep until a run begins.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ from netyard.files import require_table
 from netyard.manual import GENERATE_HELP, HELP, PREDICT_HELP
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
+from netyard.sweeps import guests
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -221,17 +223,19 @@ def _job(cfg: DictConfig) -> float | None:
     """One run, as Hydra starts it: alone, or as a job of a sweep. Returns the objective for the sweeper."""
     hydra_cfg = HydraConfig.get()
     run_dir = RunDir(hydra_cfg.runtime.output_dir)
+    launched = hydra_cfg.mode == RunMode.MULTIRUN  # by a launcher of Hydra's
     journal.start(run_dir.path)
     try:
-        schema.check(cfg, choices := _choices(hydra_cfg))
-        run_dir = ranks.gathered(run_dir, cfg.trainer)
-        from netyard import run
+        with guests.as_one_run(cfg, run_dir) if launched else contextlib.nullcontext():
+            schema.check(cfg, choices := _choices(hydra_cfg))
+            run_dir = ranks.gathered(run_dir, cfg.trainer)
+            from netyard import run
 
-        return run.fit(cfg, choices, run_dir)
+            return run.fit(cfg, choices, run_dir)
     except Exception as error:
         _record(error, run_dir)
-        if hydra_cfg.mode == RunMode.MULTIRUN and not isinstance(error, Interrupted):
-            raise  # to a launcher of Hydra's
+        if launched and not isinstance(error, Interrupted):
+            raise
         ours = isinstance(explain(error), ConfigError | DataError | PlatformError)
         if ours and not (run_dir.begun or run_dir.swept or cfg.resume):
             run_dir.discard()
@@ -239,6 +243,8 @@ def _job(cfg: DictConfig) -> float | None:
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C outside of training, which Lightning turns into the latter
         stopped = Interrupted(signal.SIGINT)
         _record(stopped, run_dir)
+        if launched:
+            raise  # the code tells submitit whether to start the job again
         raise SystemExit(_failed(stopped, hydra_cfg.overrides.task)) from None
     finally:
         journal.stop()
