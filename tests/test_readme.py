@@ -10,6 +10,8 @@ import pytest
 
 from netyard import catalog, schema
 from netyard.cli import compose
+from netyard.errors import PlatformError
+from netyard.sweeps.arguments import spelled_out
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -21,7 +23,7 @@ PAGES = [
 ]
 # What is in the files, and not known before they are read.
 FACTS = ("num_classes", "num_features", "vocab_size", "target_vocab_size", "sequence_length", "target_length")
-TRAIN = re.compile(r"python train\.py((?: +(?:-\w+|[\w.+~@/]+=(?:\[[^\]]*\]|[^\s`;#)]+)))+)")
+TRAIN = re.compile(r"(?:python|torchrun [^\n`]*?) ?train\.py((?: +(?:-\w+|[\w.+~@/]+=(?:\[[^\]]*\]|[^\s`;#)]+)))+)")
 
 
 def commands() -> list[tuple[str, str]]:
@@ -36,6 +38,10 @@ def commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "words"), commands(), ids=str)
 def test_a_documented_command_composes(page: str, words: str, tmp_path: Path) -> None:
     overrides = shlex.split(words)
+    try:
+        overrides = spelled_out(overrides, sweeping="-m" in overrides)
+    except PlatformError as missing:
+        pytest.skip(str(missing))
     if any(text.startswith("resume=") or text == "-m" for text in overrides):
         overrides = [text.partition(",")[0] for text in overrides if text != "-m" and not text.startswith("resume=")]
     cfg, choices = compose(overrides)
