@@ -44,7 +44,7 @@ MAY = {
     ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
     "sweeps": (
-        {"hydra", "omegaconf", "optuna", "sqlalchemy", "yaml"},
+        {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "yaml"},
         {"catalog", "errors", "explain", "files", "reports", "rundir"},
     ),
     "callbacks": (

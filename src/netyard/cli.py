@@ -5,6 +5,7 @@ Knows Hydra; torch stays asleep until a run begins.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -22,13 +23,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, journal, listing, schema
+from netyard import catalog, journal, listing, ranks, schema
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
 from netyard.files import require_table
 from netyard.manual import GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
+from netyard.sweeps import guests
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,7 +90,7 @@ def train(arguments: Sequence[str] | None = None) -> int:
                 return 0
         elif not many and (wanted := _value(overrides, "hydra.run.dir")) and is_main_process():
             RunDir(wanted).refuse_if_taken()
-        overrides = sweeping.spelled_out(overrides, many)
+        overrides = ranks.placed(sweeping.spelled_out(overrides, many), many)
         # Hydra reads sys.argv, and so do the processes that Lightning starts for the other devices. Flags go first:
         # Hydra 1.3 does not find them behind overrides.
         sys.argv = [sys.argv[0], *flags, *overrides]
@@ -246,20 +248,23 @@ def _job(cfg: DictConfig) -> float | None:
     """One run, as Hydra starts it: alone, or as a job of a sweep. Returns the objective for the sweeper."""
     hydra_cfg = HydraConfig.get()
     run_dir = RunDir(hydra_cfg.runtime.output_dir)
+    launched = hydra_cfg.mode == RunMode.MULTIRUN  # by a launcher of Hydra's
     journal.start(run_dir.path)
     try:
-        schema.check(cfg, choices := _choices(hydra_cfg))
-        from netyard import run
+        with guests.as_one_run(cfg, run_dir) if launched else contextlib.nullcontext():
+            schema.check(cfg, choices := _choices(hydra_cfg))
+            run_dir = ranks.gathered(run_dir, cfg.trainer)
+            from netyard import run
 
-        return run.fit(cfg, choices, run_dir)
+            return run.fit(cfg, choices, run_dir)
     except Pruned as pruned:
         run_dir.mark("pruned", str(pruned))
         journal.log.info("%s", pruned)
         return None
     except Exception as error:
         _record(error, run_dir)
-        if hydra_cfg.mode == RunMode.MULTIRUN and not isinstance(error, Interrupted):
-            raise  # to a launcher of Hydra's
+        if launched and not isinstance(error, Interrupted):
+            raise
         ours = isinstance(explain(error), ConfigError | DataError | PlatformError)
         if ours and not (run_dir.begun or run_dir.swept or cfg.resume):
             run_dir.discard()
@@ -267,6 +272,8 @@ def _job(cfg: DictConfig) -> float | None:
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C outside of training, which Lightning turns into the latter
         stopped = Interrupted(signal.SIGINT)
         _record(stopped, run_dir)
+        if launched:
+            raise  # the code tells submitit whether to start the job again
         raise SystemExit(_failed(stopped, hydra_cfg.overrides.task)) from None
     finally:
         journal.stop()

@@ -16,6 +16,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.strategies import FSDPStrategy
 from omegaconf import DictConfig, open_dict
 from rich.console import Console
 from rich.table import Table
@@ -77,8 +78,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         trainer.fit(task, datamodule=data, ckpt_path=str(run_dir.last) if config["resume"] else None)
         fit_ended = time.perf_counter()
         trainer.strategy.barrier()  # rank 0 has written the checkpoint that all of them read
-        checkpoint.restore(task, checkpoint.read(run_dir.best))
-        trainer.test(task, datamodule=data, verbose=False)
+        trainer.test(_at_its_best(task, trainer, run_dir), datamodule=data, verbose=False)
         test_ended = time.perf_counter()
     except Interrupted:
         log.info("stopped; continue with: %s train.py resume=%s", _here("python"), near(run_dir.path))
@@ -147,6 +147,15 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> d
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     _show(str(run_dir.path), {"metrics": metrics})
     return metrics
+
+
+def _at_its_best(task: Any, trainer: L.Trainer, run_dir: RunDir) -> Any:
+    """The task with the weights of its best epoch: a new one where the devices have shared out the old one's."""
+    recorded = checkpoint.read(run_dir.best)
+    if isinstance(trainer.strategy, FSDPStrategy):
+        return checkpoint.rebuild(recorded, run_dir.best)
+    checkpoint.restore(task, recorded)
+    return task
 
 
 def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:

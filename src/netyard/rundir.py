@@ -22,8 +22,12 @@ from netyard.files import whole
 
 
 def is_main_process() -> bool:
-    """Whether this process speaks and writes for the run: rank 0 of a distributed one, or the only one."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    """Whether this process speaks and writes for the run: rank 0 of a distributed one, or the only one.
+
+    torchrun says the rank; it counts nodes in an order of its own, whatever SLURM calls them.
+    """
+    names = ("RANK",) if "RANK" in os.environ else ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+    return all(os.environ.get(name, "0") == "0" for name in names)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog
-from netyard.errors import CheckpointError, ConfigError
+from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.explain import did_you_mean
 from netyard.sweeps.ledger import Ledger
 
@@ -19,6 +20,11 @@ SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.dev
 CHOICES = {"launcher": "hydra/launcher", "sweeper": "hydra/sweeper"}  # launcher=ray, sweeper=optuna
 DEFAULTS = {"hydra/launcher": "local", "hydra/sweeper": "grid"}  # as conf/train.yaml has them
 OPEN = ("params", "when", "sampler_options", "pruner_options")  # which have any keys, and to Hydra none yet
+EXTRAS = {  # launcher -> what has to be installed for it, and the extra that does
+    "ray": (("hydra_plugins.hydra_ray_launcher", "ray"), "ray"),
+    "submitit_local": (("hydra_plugins.hydra_submitit_launcher", "submitit"), "slurm"),
+    "submitit_slurm": (("hydra_plugins.hydra_submitit_launcher", "submitit"), "slurm"),
+}
 MULTIRUN = ("-m", "--multirun")
 _OF_THE_SWEEP = ("hydra.sweep.", "hydra.sweeper.", "hydra.launcher.", "hydra/sweeper", "hydra/launcher", "hydra.mode")
 
@@ -34,6 +40,7 @@ def spelled_out(overrides: Sequence[str], sweeping: bool) -> list[str]:
 
     Raises:
         ConfigError: there is no such key, or there is no sweep.
+        PlatformError: the launcher's extra is not installed.
     """
     long = [_long(text) for text in overrides]
     for was, text in zip(overrides, long, strict=True):
@@ -44,6 +51,7 @@ def spelled_out(overrides: Sequence[str], sweeping: bool) -> list[str]:
                 f"try python train.py -m {' '.join(overrides)}.",
             )
     for text in long:
+        _require_extra(text)
         _require_key(text, long)
     return long
 
@@ -77,8 +85,13 @@ def given() -> list[str]:
 def flags_of(config: DictConfig) -> list[str]:
     """What the jobs have to be told besides their overrides: flags, and what Hydra itself is told."""
     flags, _ = split(given())
-    told: Any = OmegaConf.to_container(config.hydra.overrides.hydra)
-    return [*flags, *(text for text in told if not text.lstrip("+~").startswith(_OF_THE_SWEEP))]
+    return [*flags, *told(config.hydra)]
+
+
+def told(hydra_config: DictConfig) -> list[str]:
+    """What Hydra was told that is not about the sweep."""
+    overrides: Any = OmegaConf.to_container(hydra_config.overrides.hydra)
+    return [text for text in overrides if not text.lstrip("+~").startswith(_OF_THE_SWEEP)]
 
 
 def _long(text: str) -> str:
@@ -89,6 +102,18 @@ def _long(text: str) -> str:
         sign = key[: len(key) - len(bare)] or "++" * (group == "sweep" and rest.partition(".")[0] in OPEN)
         return f"{sign}{SHORT[group]}.{rest}{equals}{value}"
     return f"{CHOICES[key]}={value}" if key in CHOICES else text
+
+
+def _require_extra(text: str) -> None:
+    """Hydra would say of a plugin that is not there that there is no such launcher."""
+    group, _, name = text.partition("=")
+    modules, extra = EXTRAS.get(name, ((), "")) if group == "hydra/launcher" else ((), "")
+    if missing := [module.rpartition(".")[2].replace("_", "-") for module in modules if find_spec(module) is None]:
+        raise PlatformError(
+            f"hydra/launcher={name} needs {' and '.join(missing)}, not installed here;",
+            "it is an extra of netyard, and hydra/launcher=local needs none;",
+            f"type pip install 'netyard[{extra}]'.",
+        )
 
 
 def _require_key(text: str, overrides: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Jobs on a launcher of Hydra's plugins (Ray, submitit, ...): handed over in batches, judged by their directories."""
+"""Jobs on any launcher of Hydra's (basic, joblib, ...): handed over in batches, judged by their directories."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hydra.plugins.launcher import Launcher
 
+from netyard.errors import Interrupted
 from netyard.sweeps.pool import Ending
 
 
@@ -34,17 +35,25 @@ class Batches:
         began, note = time.monotonic(), "ended without results"
         try:
             self.launcher.launch(list(self._waiting.values()), initial_job_idx=min(self._waiting))
+        except SystemExit:  # of a job in this process that Ctrl-C has ended
+            raise KeyboardInterrupt from None
+        except Interrupted:  # of the driver
+            raise
         except Exception as error:  # of one job, as some launchers raise it; the directories tell of each
-            note = str(error).strip().partition("\n")[0] or repr(error)
-        return self._ended(began, note)
+            note = first_line(error)
+        return self._all_ended(began, note)
 
     def stop(self, signal_number: int) -> list[Ending]:
         """The launcher was interrupted itself; what its jobs got done is in their directories."""
-        return self._ended(time.monotonic(), "interrupted")
+        return self._all_ended(time.monotonic(), "interrupted")
 
     def close(self) -> None:
         """Nothing is held."""
 
-    def _ended(self, began: float, note: str) -> list[Ending]:
+    def _all_ended(self, began: float, note: str) -> list[Ending]:
         numbers, self._waiting = list(self._waiting), {}
         return [Ending(number, 1, time.monotonic() - began, note=note) for number in numbers]
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or repr(error)

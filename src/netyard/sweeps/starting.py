@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from netyard.errors import ConfigError
 from netyard.sweeps import arguments as command
-from netyard.sweeps import outcomes
+from netyard.sweeps import guests, outcomes
 from netyard.sweeps.batches import Batches
 from netyard.sweeps.driver import Driver
 from netyard.sweeps.ledger import Job, Ledger, Locks, refuse_if_taken
@@ -39,17 +39,31 @@ def sweep(sweeper: Any, arguments: Sequence[str]) -> None:
         _foresee(search, ledger)
         patience = getattr(sweeper.launcher, "patience", {})
         driver = Driver(ledger, search, keep=sweeper.keep, report=_report, **patience)
-        runner = (
-            sweeper.launcher.pool(inherit=[locks.shared])
-            if hasattr(sweeper.launcher, "pool")
-            else Batches(sweeper.launcher, sweeper.batch_size)
-        )
-        with contextlib.closing(runner):
+        with contextlib.closing(_runner(sweeper, search, locks)) as runner:
             driver.announce()
             driver.run(runner)
     finally:
         locks.release()
         _remove_if_not_begun(folder)
+
+
+def _runner(sweeper: Any, search: Search, locks: Locks) -> Any:
+    """Where the jobs run: our own launcher's processes, or a launcher of Hydra's plugins."""
+    launcher, size = sweeper.launcher, sweeper.batch_size
+    if hasattr(launcher, "pool"):
+        return launcher.pool(inherit=[locks.shared])
+    if size is None and not isinstance(search, Grid | Random):
+        size = 1  # asked for all its jobs at once, a search has learned nothing yet
+    plugin = type(launcher).__module__.partition(".")[2]
+    if plugin.startswith("hydra_submitit_launcher"):
+        from netyard.sweeps.submitted import Submitted
+
+        return Submitted(launcher, size)
+    if plugin.startswith("hydra_ray_launcher"):
+        from netyard.sweeps.on_ray import OnRay
+
+        return OnRay(launcher, size)
+    return Batches(launcher, size)
 
 
 def _remove_if_not_begun(folder: Path) -> None:
@@ -65,6 +79,7 @@ def _ledger(sweeper: Any, space: Space, objectives: list[dict[str, str]], folder
     if sweeper.resume:
         ledger = Ledger.read(folder)
         ledger.require_same(space.describe())
+        guests.require_ended(ledger)
         outcomes.look_around(ledger)
         return ledger
     OmegaConf.save(sweeper.config, folder / "multirun.yaml")

@@ -1,0 +1,88 @@
+"""The processes that torchrun starts for one run: one of them claims its directory, and the others are told of it.
+
+Knows torch only once they speak with each other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from netyard.errors import ConfigError
+from netyard.rundir import RunDir, is_main_process
+
+_STORES: list[Any] = []  # alive as long as the process: a rank may ask late
+
+
+def started_together() -> bool:
+    """Whether torchrun has started this process and others beside it."""
+    return "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def placed(overrides: Sequence[str], sweeping: bool) -> list[str]:
+    """The overrides of this process; any rank but the first gets no directory of its own.
+
+    Raises:
+        ConfigError: what was started several times is a sweep, or the ranks cannot find each other.
+    """
+    if started_together() and sweeping:
+        raise ConfigError(
+            f"torchrun has started this sweep {os.environ['WORLD_SIZE']} times;",
+            "a sweep has one driver, and its jobs are started by a launcher;",
+            "take torchrun out; jobs of several processes are made by trainer=ddp trainer.devices=2.",
+        )
+    knows = any(text.startswith("hydra.run.dir=") for text in overrides)
+    if is_main_process() or sweeping:
+        return list(overrides)
+    if not knows and not started_together():
+        raise ConfigError(
+            "this process is not the first of its run, and was not told the run's directory;",
+            "torchrun's processes tell each other, and those of srun are told;",
+            "try hydra.run.dir='outputs/${oc.env:SLURM_JOB_ID}', or torchrun.",
+        )
+    # One that does not know it yet composes as if it were here. Hydra's own files are written by the first alone.
+    return [*overrides, *([] if knows else ["hydra.run.dir=."]), "hydra.output_subdir=null"]
+
+
+def gathered(run_dir: RunDir, trainer: Any) -> RunDir:
+    """The directory of the run, the same in every process that torchrun has started; itself in any other.
+
+    Raises:
+        ConfigError: the trainer is for another number of processes.
+    """
+    if not started_together():
+        return run_dir
+    _require_same_number(trainer)
+    from datetime import timedelta
+
+    from torch.distributed import TCPStore
+
+    serves = is_main_process() and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    store = TCPStore(
+        os.environ["MASTER_ADDR"],
+        int(os.environ["MASTER_PORT"]),
+        is_master=serves,
+        wait_for_workers=False,
+        timeout=timedelta(minutes=5),
+        multi_tenant=True,
+    )
+    _STORES.append(store)
+    key = f"netyard/run_dir/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    if is_main_process():
+        store.set(key, str(run_dir.path.resolve()))
+        return run_dir
+    return RunDir(Path(store.get(key).decode()))
+
+
+def _require_same_number(trainer: Any) -> None:
+    here, nodes = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ.get("GROUP_WORLD_SIZE", "1"))
+    counted = isinstance(trainer.devices, int) and trainer.devices > 0
+    if trainer.num_nodes != nodes or (counted and trainer.devices != here):
+        raise ConfigError(
+            f"torchrun has started {here} processes on each of {nodes} nodes, and trainer.devices is"
+            f" {trainer.devices}, trainer.num_nodes {trainer.num_nodes};",
+            "both have to say what torchrun was told;",
+            f"try trainer=ddp trainer.devices={here} trainer.num_nodes={nodes}.",
+        )

@@ -1,0 +1,252 @@
+"""Sweeps on launchers of Hydra's plugins: the same books, whatever happens to a job."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from deaths import HAPPENING
+
+from netyard.errors import PlatformError
+from netyard.sweeps import arguments, guests
+from netyard.sweeps.ledger import Job, Ledger
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = ("model=mlp_tiny", "trainer.max_epochs=1", "logger=none")
+HAPPEN = "+callbacks.happening._target_=happening.Happening"
+
+ASLEEP = """
+import sys
+from netyard import cli
+from netyard.sweeps import arguments
+
+arguments.find_spec = lambda name: None
+code = cli.train(['-m', 'seed=1,2', {!r}])
+assert not {{"torch", "lightning", "ray", "submitit"}} & set(sys.modules), "awake"
+sys.exit(code)
+"""
+
+
+@pytest.fixture
+def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a callback of the user's, that jobs can import."""
+    (tmp_path / "happening.py").write_text(HAPPENING)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    return tmp_path
+
+
+def states(folder: Path) -> list[str]:
+    return [job.state for job in Ledger.read(folder).jobs]
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """``python train.py -m`` in the background."""
+    return subprocess.Popen(
+        [sys.executable, "train.py", "-m", *words, f"hydra.sweep.dir={folder}"],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(path: Path, driver: subprocess.Popen[str]) -> None:
+    while not path.exists():
+        time.sleep(0.05)
+        assert driver.poll() is None, driver.communicate()
+
+
+def epochs(folder: Path) -> list[int]:
+    rows = (folder / "metrics.csv").read_text().splitlines()[1:]
+    return [int(row.partition(",")[0]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("word", "extra"),
+    [("launcher=ray", "ray"), ("hydra/launcher=ray", "ray"), ("launcher=submitit_slurm", "slurm")],
+)
+def test_a_missing_extra_is_named_and_torch_sleeps_on(tmp_path: Path, word: str, extra: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ASLEEP.format(word)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": "", "PYTHONPATH": str(ROOT / "src")},
+        check=False,
+    )
+    assert done.returncode == PlatformError.exit_code, done.stderr
+    assert done.stderr.startswith(f"error: hydra/launcher={word.partition('=')[2]} needs ")
+    assert f"type pip install 'netyard[{extra}]'." in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_extras_are_those_of_the_package() -> None:
+    declared = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for modules, extra in arguments.EXTRAS.values():
+        line = next(line for line in declared.splitlines() if line.startswith(f"{extra} = "))
+        assert all(module.rpartition(".")[2].replace("_", "-") in line for module in modules)
+
+
+def test_a_sweep_for_slurm_composes(train) -> None:
+    pytest.importorskip("submitit", reason="the extra slurm is not installed")
+    values = {"partition": "gpu", "gpus_per_node": 2, "tasks_per_node": 2, "timeout_min": 240}
+    settings = [f"hydra.launcher.{key}={value}" for key, value in values.items()]
+    ran = train("--cfg", "hydra", "hydra/launcher=submitit_slurm", *settings)
+    assert ran.code == 0, ran.err
+    shown = yaml.safe_load(ran.out)["hydra"]
+    assert {key: shown["launcher"][key] for key in values} == values
+    assert shown["launcher"]["_target_"].endswith(".SlurmLauncher")
+    assert shown["sweeper"]["_target_"] == "hydra_plugins.netyard.sweeper.GridSweeper"
+
+
+def test_a_cluster_that_is_not_there_fails_every_job_with_its_reason(train, tmp_path: Path) -> None:
+    pytest.importorskip("submitit", reason="the extra slurm is not installed")
+    ran = train("-m", *QUICK, "launcher=submitit_slurm", "seed=1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert ran.code == 7
+    for job in Ledger.read(tmp_path / "sweep").jobs:
+        assert job.state == "failed" and "are you indeed on a slurm cluster?" in str(job.reason)
+
+
+def test_a_job_that_lives_is_not_taken_for_dead(tmp_path: Path) -> None:
+    """Its driver was killed, and the cluster goes on with the job."""
+    ledger = Ledger(tmp_path, [], "grid", {}, [], [], jobs=[Job(0, [], state="running"), Job(1, [], state="running")])
+    for number in (0, 1):
+        (tmp_path / str(number)).mkdir()
+    guests.require_ended(ledger)
+    run = guests.RunDir(tmp_path / "1")
+    run.mark("running")
+    with guests._alone(run), pytest.raises(PlatformError, match=rf"job 1 is being run by process {os.getpid()} on"):
+        guests.require_ended(ledger)
+    guests.require_ended(ledger)
+
+
+@pytest.mark.slow
+def test_submitit_keeps_the_same_books(train, user: Path) -> None:
+    pytest.importorskip("submitit", reason="the extra slurm is not installed")
+    folder = user / "sweep"
+    what = "+callbacks.happening.what=nothing,exception,killed,nothing_either"
+    ran = train(
+        "-m", *QUICK, HAPPEN, what, "launcher=submitit_local", "sweep.batch_size=2", f"hydra.sweep.dir={folder}"
+    )
+    assert ran.code == 7, ran.err
+    assert states(folder) == ["completed", "failed", "failed", "completed"]
+    reasons = [job.reason for job in Ledger.read(folder).jobs]
+    assert "a bad day" in str(reasons[1])
+    assert "ended without results" in str(reasons[2])
+    assert json.loads((folder / "2" / "status.json").read_text())["state"] == "failed"
+    assert "a bad day" in (folder / "1" / "train.log").read_text(), "the whole story"
+    assert (folder / "leaderboard.md").exists()
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    assert names == {"0", "1", "2", "3", "multirun.yaml", "sweep.json", "leaderboard.md", "leaderboard.csv"}
+    assert {path.name for path in user.iterdir()} == {"happening.py", "__pycache__", "sweep"}, "nothing elsewhere"
+    assert not (folder / ".submitit" / "%j").exists()
+    # The two that failed are tried again, and fail as they did; what was done stays as it was.
+    done = (folder / "0" / "results.json").stat().st_mtime_ns
+    assert train("-m", f"resume={folder}").code == 7
+    assert [job.attempts for job in Ledger.read(folder).jobs] == [1, 2, 2, 1]
+    assert (folder / "0" / "results.json").stat().st_mtime_ns == done
+
+
+@pytest.mark.slow
+def test_jobs_of_two_processes_each_under_submitit(train, tmp_path: Path) -> None:
+    pytest.importorskip("submitit", reason="the extra slurm is not installed")
+    folder = tmp_path / "sweep"
+    ran = train("-m", *QUICK, "trainer=ddp_cpu", "seed=1,2", "launcher=submitit_local", f"hydra.sweep.dir={folder}")
+    assert ran.code == 0, ran.err
+    assert sorted(path.name for path in folder.iterdir() if path.name.isdigit()) == ["0", "1"]
+    assert {path.name for path in tmp_path.iterdir()} == {"sweep"}
+    for number in (0, 1):
+        said = (folder / str(number) / "train.log").read_text()
+        assert said.count("epoch   0") == 1 and "2 x cpu" in said
+
+
+@pytest.mark.slow
+def test_jobs_of_two_processes_one_after_another_in_one_process(train, tmp_path: Path) -> None:
+    """Hydra's own launcher runs its jobs in the driver: the second is no rank of the first one's group."""
+    folder = tmp_path / "sweep"
+    words = ("trainer=ddp_cpu", "seed=1,2", "hydra/launcher=basic", f"hydra.sweep.dir={folder}")
+    done = subprocess.run(
+        [sys.executable, "train.py", "-m", *QUICK, *words],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert states(folder) == ["completed", "completed"]
+
+
+@pytest.mark.slow
+def test_a_stopped_sweep_under_submitit_cancels_its_jobs_and_continues_them(train, tmp_path: Path) -> None:
+    pytest.importorskip("submitit", reason="the extra slurm is not installed")
+    folder = tmp_path / "sweep"
+    words = ("model=mlp_tiny", "trainer.max_epochs=400", "logger=none", "seed=0,1", "launcher=submitit_local")
+    driver = start(folder, *words)
+    wait_for(folder / "0" / "checkpoints" / "last.ckpt", driver)
+    driver.send_signal(signal.SIGTERM)
+    said, _ = driver.communicate(timeout=90)
+    assert driver.returncode == 143, said
+    assert f"continue with: python train.py -m resume={folder}" in said
+    assert states(folder) == ["interrupted", "pending"]
+    assert 0 < len(epochs(folder / "0")) < 400
+
+    ran = train("-m", f"resume={folder}")
+    assert ran.code == 0, ran.err
+    assert states(folder) == ["completed", "completed"]
+    assert epochs(folder / "0") == list(range(400))
+    said = (folder / "0" / "train.log").read_text()
+    assert said.count("epoch   0 ") == 1, "continued from its checkpoint, not begun again"
+
+
+@pytest.mark.slow
+def test_a_job_that_its_cluster_starts_again_goes_on(tmp_path: Path) -> None:
+    """SIGUSR2 is what submitit has SLURM send before a job must leave."""
+    pytest.importorskip("submitit", reason="the extra slurm is not installed")
+    folder = tmp_path / "sweep"
+    words = ("model=mlp_tiny", "trainer.max_epochs=400", "logger=none", "seed=0", "launcher=submitit_local")
+    driver = start(folder, *words)
+    wait_for(folder / "0" / "checkpoints" / "last.ckpt", driver)
+    first = json.loads((folder / "0" / "status.json").read_text())["pid"]
+    os.kill(first, signal.SIGUSR2)
+    said, _ = driver.communicate(timeout=240)
+    assert driver.returncode == 0, said
+    assert states(folder) == ["completed"]
+    assert json.loads((folder / "0" / "status.json").read_text())["pid"] != first
+    assert epochs(folder / "0") == list(range(400))
+    assert (folder / "0" / "train.log").read_text().count("epoch   0 ") == 1
+
+
+@pytest.mark.slow
+def test_ray_keeps_the_same_books(train, user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="the extra ray is not installed")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    folder = user / "sweep"
+    what = "+callbacks.happening.what=nothing,exception,killed"
+    cores = "+launcher.ray.init.num_cpus=2"
+    done = subprocess.run(
+        [sys.executable, "train.py", "-m", *QUICK, HAPPEN, what, "launcher=ray", cores, f"hydra.sweep.dir={folder}"],
+        cwd=ROOT,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert states(folder) == ["completed", "failed", "failed"]
+    reasons = [str(job.reason) for job in Ledger.read(folder).jobs]
+    assert "a bad day" in reasons[1] and "killed" not in reasons[1]
+    assert reasons[2], "Ray's own words"
+    assert {path.name for path in user.iterdir()} == {"happening.py", "__pycache__", "sweep"}

@@ -1,0 +1,196 @@
+"""One run over several processes: one directory, the results of one process, every sample counted once."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netyard.errors import ConfigError
+from netyard.ranks import placed
+from netyard.rundir import is_main_process
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICK = ("model=mlp_tiny", "trainer.max_epochs=2", "logger=none")
+
+# What a user may write: it notes every sample that an evaluation shows to this process.
+WITNESS = """
+import hashlib, os
+from pathlib import Path
+from lightning import Callback
+
+class Witness(Callback):
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def note(self, stage, batch):
+        with (self.folder / f"{stage}-{os.environ.get('LOCAL_RANK', '0')}").open("a") as file:
+            file.writelines(hashlib.md5(x.numpy().tobytes()).hexdigest() + "\\n" for x in batch[0])
+
+    def on_validation_batch_end(self, trainer, module, outputs, batch, *_):
+        self.note("val", batch)
+
+    def on_test_batch_end(self, trainer, module, outputs, batch, *_):
+        self.note("test", batch)
+"""
+
+# Lightning wants a GPU for the class itself, and torch one to ask for its streams; what is shared out is the same.
+FSDP_ON_CPU = """
+import torch
+from lightning.pytorch.strategies import FSDPStrategy
+from torch.distributed.fsdp import fully_sharded_data_parallel as fsdp
+from torch.distributed.fsdp._common_utils import _FSDPDeviceHandle
+
+def on_cpu(state, *_):
+    state._device_handle = _FSDPDeviceHandle(torch.device("cpu"), torch.cpu)
+    return state
+
+fsdp._init_device_handle = on_cpu
+
+class SharedWeights(FSDPStrategy):
+    pass
+"""
+
+
+@pytest.fixture
+def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a callback and a strategy of the user's."""
+    (tmp_path / "witness.py").write_text(WITNESS)
+    (tmp_path / "shared.py").write_text(FSDP_ON_CPU)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    return tmp_path
+
+
+def torchrun(tmp_path: Path, options: str, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "torch.distributed.run", *options.split(), str(ROOT / "train.py"), *words],
+        cwd=tmp_path,
+        env={**os.environ, "NETYARD_OUTPUTS": str(tmp_path / "outputs"), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return int(probe.getsockname()[1])
+
+
+def assert_same_scores(one: Path, two: Path) -> None:
+    scores = [json.loads((path / "results.json").read_text()) for path in (one, two)]
+    assert scores[0]["steps"] == scores[1]["steps"]
+    for name, value in scores[0]["metrics"].items():
+        assert scores[1]["metrics"][name] == pytest.approx(value, abs=1e-4, rel=1e-4), name
+
+
+def test_torchrun_knows_the_rank_better_than_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    assert not is_main_process()
+    monkeypatch.setenv("RANK", "0")
+    assert is_main_process()
+    monkeypatch.setenv("RANK", "2")
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    assert not is_main_process()
+    monkeypatch.delenv("RANK")
+    monkeypatch.setenv("NODE_RANK", "1")
+    assert not is_main_process()
+
+
+def test_only_the_first_rank_claims_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert placed(["seed=1"], sweeping=False) == ["seed=1"]
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(ConfigError, match=r"not the first of its run.*SLURM_JOB_ID"):
+        placed(["seed=1"], sweeping=False)
+    assert placed(["hydra.run.dir=there"], sweeping=False) == ["hydra.run.dir=there", "hydra.output_subdir=null"]
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "7")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert placed(["seed=1"], sweeping=False) == ["seed=1", "hydra.run.dir=.", "hydra.output_subdir=null"]
+    monkeypatch.setenv("RANK", "0")
+    assert placed(["seed=1"], sweeping=False) == ["seed=1"]
+    with pytest.raises(ConfigError, match=r"has started this sweep 2 times"):
+        placed(["seed=1,2"], sweeping=True)
+
+
+@pytest.mark.slow
+def test_torchrun_leaves_one_directory(command, tmp_path: Path) -> None:
+    """Two processes of one machine, then two machines of one process each, which here are one machine."""
+    one = command("train.py", *QUICK, f"hydra.run.dir={tmp_path / 'one'}")
+    assert one.code == 0, one.err
+
+    process = torchrun(tmp_path, "--standalone --nproc_per_node 2", *QUICK, "trainer=ddp_cpu")
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    [run] = (tmp_path / "outputs").glob("*/*")
+    assert_same_scores(tmp_path / "one", run)
+    assert out.count("epoch   0") == 1, "one process speaks"
+    assert (run / ".hydra" / "overrides.yaml").read_text().splitlines() == [
+        f"- {word}" for word in (*QUICK, "trainer=ddp_cpu")
+    ]
+
+    meet = f"--nnodes 2 --nproc_per_node 1 --rdzv_backend c10d --rdzv_endpoint localhost:{free_port()} --rdzv_id 1"
+    words = (*QUICK, "trainer=ddp_cpu", "trainer.devices=1", "trainer.num_nodes=2")
+    (tmp_path / "nodes").mkdir()
+    nodes = [torchrun(tmp_path / "nodes", meet, *words) for _ in range(2)]
+    for node in nodes:
+        _, err = node.communicate(timeout=300)
+        assert node.returncode == 0, err
+    [run] = (tmp_path / "nodes" / "outputs").glob("*/*")
+    assert_same_scores(tmp_path / "one", run)
+    assert sorted(path.name for path in (tmp_path / "nodes").iterdir()) == ["outputs"]
+
+
+@pytest.mark.slow
+def test_a_trainer_for_another_number_of_processes_is_one_message(tmp_path: Path) -> None:
+    process = torchrun(tmp_path, "--standalone --nproc_per_node 2", *QUICK, "trainer=cpu")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode != 0
+    assert err.count("error: torchrun has started 2 processes on each of 1 nodes, and trainer.devices is 1") == 1
+    assert "try trainer=ddp trainer.devices=2 trainer.num_nodes=1" in err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.slow
+def test_two_processes_that_share_the_weights_train_as_one(command, user: Path) -> None:
+    words = ("trainer=ddp_cpu", "trainer.strategy={_target_:shared.SharedWeights,process_group_backend:gloo}")
+    one = command("train.py", *QUICK, f"hydra.run.dir={user / 'one'}")
+    two = command("train.py", *QUICK, *words, f"hydra.run.dir={user / 'two'}")
+    assert (one.code, two.code) == (0, 0), two.err
+    assert_same_scores(user / "one", user / "two")
+
+
+@pytest.mark.slow
+def test_an_evaluation_by_two_processes_shows_every_sample_once(command, user: Path) -> None:
+    """Neither of the parts can be halved."""
+    for name, trainer in (("one", "cpu"), ("two", "ddp_cpu")):
+        (user / name).mkdir()
+        ran = command(
+            "train.py",
+            "model=mlp_tiny",
+            f"trainer={trainer}",
+            "trainer.max_epochs=1",
+            "logger=none",
+            "data=fake",
+            "data.size=107",
+            "data.eval_batch_size=8",
+            f"+callbacks.witness={{_target_:witness.Witness,folder:{user / name}}}",
+            f"hydra.run.dir={user / name / 'run'}",
+        )
+        assert ran.code == 0, ran.err
+    for stage in ("val", "test"):
+        alone, *_ = seen(user / "one", stage)
+        shares = seen(user / "two", stage)
+        assert len(alone) % 2 == 1, "or this would show nothing"
+        assert len(shares) == 2 and abs(len(shares[0]) - len(shares[1])) < len(alone) / 2
+        assert sorted(shares[0] + shares[1]) == sorted(alone)
+    assert_same_scores(user / "one" / "run", user / "two" / "run")
+
+
+def seen(folder: Path, stage: str) -> list[list[str]]:
+    return [path.read_text().split() for path in sorted(folder.glob(f"{stage}-*"))]
