@@ -78,11 +78,12 @@ def gathered(run_dir: RunDir, trainer: Any) -> RunDir:
 
 def _require_same_number(trainer: Any) -> None:
     here, nodes = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ.get("GROUP_WORLD_SIZE", "1"))
-    counted = isinstance(trainer.devices, int) and trainer.devices > 0
-    if trainer.num_nodes != nodes or (counted and trainer.devices != here):
+    devices, num_nodes = trainer.get("devices"), trainer.get("num_nodes", 1)
+    counted = isinstance(devices, int) and devices > 0  # -1: all there are, which Lightning counts
+    if num_nodes != nodes or (counted and devices != here):
         raise ConfigError(
             f"torchrun has started {here} processes on each of {nodes} nodes, and trainer.devices is"
-            f" {trainer.devices}, trainer.num_nodes {trainer.num_nodes};",
+            f" {devices}, trainer.num_nodes {num_nodes};",
             "both have to say what torchrun was told;",
             f"try trainer=ddp trainer.devices={here} trainer.num_nodes={nodes}.",
         )

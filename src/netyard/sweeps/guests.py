@@ -102,10 +102,7 @@ def _hold(path: Path, run_dir: RunDir) -> int:
 
 
 def _forget_ranks(environment: dict[str, str]) -> None:
-    """The next job in this process is no rank of this one's group."""
+    """What Lightning told the ranks of this job is not meant for the next one in this process."""
     for name in set(os.environ) - set(environment):
         del os.environ[name]
     os.environ.update(environment)
-    torch = sys.modules.get("torch")
-    if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
