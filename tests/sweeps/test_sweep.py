@@ -40,7 +40,7 @@ def validations(folder: Path) -> list[tuple[str, ...]]:
         return [tuple(row[name] for name in sorted(row) if "train/" not in name) for row in csv.DictReader(file)]
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+def start(*words: str) -> subprocess.Popen[str]:
     """``python train.py -m`` in the background."""
     return subprocess.Popen(
         [sys.executable, "train.py", "-m", *words],
@@ -135,7 +135,7 @@ def test_jobs_of_two_processes_each_leave_two_directories(train, tmp_path: Path)
 def test_ctrl_c_stops_in_order_and_resume_finishes(tmp_path: Path, command) -> None:
     folder = tmp_path / "sweep"
     long = ("model=mlp_tiny", "trainer.max_epochs=150", "logger=none", "seed=0,1,2", f"hydra.sweep.dir={folder}")
-    driver = start(folder, *long, "launcher.jobs_per_device=1")
+    driver = start(*long, "launcher.jobs_per_device=1")
     while not (folder / "1" / "checkpoints" / "last.ckpt").exists():
         time.sleep(0.05)
         assert driver.poll() is None, driver.communicate()
@@ -184,7 +184,7 @@ def test_a_killed_driver_of_real_jobs_loses_nothing(tmp_path: Path, command) -> 
     folder, rng = tmp_path / "sweep", random.Random(0)
     words = ("model=mlp_tiny", "trainer.max_epochs=60", "logger=none", "seed=0,1,2,3", f"hydra.sweep.dir={folder}")
     for kill in range(3):
-        driver = start(folder, *(words if kill == 0 else [f"resume={folder}"]))
+        driver = start(*(words if kill == 0 else [f"resume={folder}"]))
         while not any(folder.glob("*/checkpoints/last.ckpt")):
             time.sleep(0.05)
         time.sleep(rng.uniform(0.0, 4.0) + 4.0 * bool(kill))
@@ -236,6 +236,34 @@ def test_optuna_prunes_what_is_hopeless_and_goes_on_after_a_resume(train, tmp_pa
     assert [trial.state.name for trial in study.trials] == [
         {"completed": "COMPLETE", "pruned": "PRUNED"}[job.state] for job in jobs
     ]
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_of_optunas_continues_its_sampler(tmp_path: Path, command) -> None:
+    pytest.importorskip("optuna")
+    folder = tmp_path / "sweep"
+    driver = start(
+        *("model=mlp_tiny", "trainer.max_epochs=3", "logger=none", "hydra/sweeper=optuna", "sweep.num_trials=6"),
+        *("optimizer.lr=tag(log,interval(0.0001,0.1))", "sweep.sampler_options={n_startup_trials:3}"),
+        *("launcher.jobs_per_device=1", f"hydra.sweep.dir={folder}"),
+    )
+    while not (folder / "2" / "results.json").exists():
+        time.sleep(0.05)
+        assert driver.poll() is None, driver.communicate()
+    driver.kill()
+    driver.communicate()
+    before = {trial.number: trial.params for trial in optuna_study(folder).trials}
+
+    ran = command("train.py", "-m", f"resume={folder}")
+    assert ran.code == 0, ran.err
+    assert states(folder) == ["completed"] * 6
+    trials = [trial for trial in optuna_study(folder).trials if not trial.user_attrs.get("lost")]
+    assert [trial.user_attrs["job"] for trial in trials] == list(range(6))
+    assert all(trial.state.name == "COMPLETE" for trial in trials)
+    assert all(before.get(trial.number, trial.params) == trial.params for trial in trials)
+    assert len({trial.params["optimizer.lr"] for trial in trials}) == 6, "nothing is suggested twice"
+    objectives = [job.values for job in Ledger.read(folder).jobs]
+    assert [trial.values for trial in trials] == objectives
 
 
 def optuna_study(folder: Path):
