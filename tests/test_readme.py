@@ -89,7 +89,7 @@ def runs_here(words: str) -> bool:
     """Whether a command asks for no file of the user's and no download."""
     chosen = re.search(r"\bdata=(\w+)", words)
     downloaded = chosen and "root" in catalog.option_file("data", chosen[1])
-    return not downloaded and not re.search(r"=(FILE|DIR|RUN_DIR)\b", words)
+    return not downloaded and not re.search(r"=(FILE|DIR|RUN_DIR|SWEEP_DIR)\b", words)
 
 
 @pytest.mark.slow
