@@ -7,19 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
-from deaths import HAPPENING
+from driving import QUICK, ROOT, start, states, wait_for
 
 from netyard.errors import PlatformError
 from netyard.sweeps import arguments, guests
 from netyard.sweeps.ledger import Job, Ledger
 
-ROOT = Path(__file__).resolve().parents[2]
-QUICK = ("model=mlp_tiny", "trainer.max_epochs=1", "logger=none")
 HAPPEN = "+callbacks.happening._target_=happening.Happening"
 
 ASLEEP = """
@@ -32,37 +29,6 @@ code = cli.train(['-m', 'seed=1,2', {!r}])
 assert not {{"torch", "lightning", "ray", "submitit"}} & set(sys.modules), "awake"
 sys.exit(code)
 """
-
-
-@pytest.fixture
-def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a callback of the user's, that jobs can import."""
-    (tmp_path / "happening.py").write_text(HAPPENING)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    return tmp_path
-
-
-def states(folder: Path) -> list[str]:
-    return [job.state for job in Ledger.read(folder).jobs]
-
-
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """``python train.py -m`` in the background."""
-    return subprocess.Popen(
-        [sys.executable, "train.py", "-m", *words, f"hydra.sweep.dir={folder}"],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs in the background ignores it
-    )
-
-
-def wait_for(path: Path, driver: subprocess.Popen[str]) -> None:
-    while not path.exists():
-        time.sleep(0.05)
-        assert driver.poll() is None, driver.communicate()
 
 
 def epochs(folder: Path) -> list[int]:
@@ -175,7 +141,7 @@ def test_a_stopped_sweep_under_submitit_cancels_its_jobs_and_continues_them(trai
     pytest.importorskip("submitit", reason="the extra slurm is not installed")
     folder = tmp_path / "sweep"
     words = ("model=mlp_tiny", "trainer.max_epochs=400", "logger=none", "seed=0,1", "launcher=submitit_local")
-    driver = start(folder, *words)
+    driver = start(f"hydra.sweep.dir={folder}", *words)
     wait_for(folder / "0" / "checkpoints" / "last.ckpt", driver)
     driver.send_signal(signal.SIGTERM)
     said, _ = driver.communicate(timeout=90)
@@ -198,7 +164,7 @@ def test_a_job_that_its_cluster_starts_again_goes_on(tmp_path: Path) -> None:
     pytest.importorskip("submitit", reason="the extra slurm is not installed")
     folder = tmp_path / "sweep"
     words = ("model=mlp_tiny", "trainer.max_epochs=400", "logger=none", "seed=0", "launcher=submitit_local")
-    driver = start(folder, *words)
+    driver = start(f"hydra.sweep.dir={folder}", *words)
     wait_for(folder / "0" / "checkpoints" / "last.ckpt", driver)
     first = json.loads((folder / "0" / "status.json").read_text())["pid"]
     os.kill(first, signal.SIGUSR2)

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 from deaths import HAPPENING, happening
+from driving import QUICK
 
 from netyard.errors import ConfigError
 from netyard.sweeps.pool import Ending, Pool, slots
-
-QUICK = ("model=mlp_tiny", "trainer.max_epochs=1", "logger=none")
 
 
 @pytest.fixture(scope="module")

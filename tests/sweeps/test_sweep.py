@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import random
 import signal
 import subprocess
@@ -14,43 +13,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from deaths import HAPPENING
+from driving import QUICK, ROOT, start, states, wait_for
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from netyard.sweeps.ledger import Ledger, Locks
-
-ROOT = Path(__file__).resolve().parents[2]
-QUICK = ("model=mlp_tiny", "trainer.max_epochs=1", "logger=none")
-
-
-@pytest.fixture
-def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a callback of the user's, that jobs can import."""
-    (tmp_path / "happening.py").write_text(HAPPENING)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    return tmp_path
-
-
-def states(folder: Path) -> list[str]:
-    return [job.state for job in Ledger.read(folder).jobs]
 
 
 def validations(folder: Path) -> list[tuple[str, ...]]:
     with (folder / "metrics.csv").open(newline="") as file:
         return [tuple(row[name] for name in sorted(row) if "train/" not in name) for row in csv.DictReader(file)]
-
-
-def start(*words: str) -> subprocess.Popen[str]:
-    """``python train.py -m`` in the background."""
-    return subprocess.Popen(
-        [sys.executable, "train.py", "-m", *words],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs in the background ignores it
-    )
 
 
 @pytest.mark.slow
@@ -137,9 +108,7 @@ def test_ctrl_c_stops_in_order_and_resume_finishes(tmp_path: Path, command) -> N
     folder = tmp_path / "sweep"
     long = ("model=mlp_tiny", "trainer.max_epochs=150", "logger=none", "seed=0,1,2", f"hydra.sweep.dir={folder}")
     driver = start(*long, "launcher.jobs_per_device=1")
-    while not (folder / "1" / "checkpoints" / "last.ckpt").exists():
-        time.sleep(0.05)
-        assert driver.poll() is None, driver.communicate()
+    wait_for(folder / "1" / "checkpoints" / "last.ckpt", driver)
     driver.send_signal(signal.SIGINT)
     said, _ = driver.communicate(timeout=60)
     assert driver.returncode == 130, said
@@ -248,9 +217,7 @@ def test_a_killed_sweep_of_optunas_continues_its_sampler(tmp_path: Path, command
         *("optimizer.lr=tag(log,interval(0.0001,0.1))", "sweep.sampler_options={n_startup_trials:3}"),
         *("launcher.jobs_per_device=1", f"hydra.sweep.dir={folder}"),
     )
-    while not (folder / "2" / "results.json").exists():
-        time.sleep(0.05)
-        assert driver.poll() is None, driver.communicate()
+    wait_for(folder / "2" / "results.json", driver)
     driver.kill()
     driver.communicate()
     before = {trial.number: trial.params for trial in optuna_study(folder).trials}

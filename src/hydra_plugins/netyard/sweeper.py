@@ -26,7 +26,7 @@ class _Searching(Sweeper):
         resume: bool,
         objectives: Sequence[str] | None,
     ) -> None:
-        self.swept = {"params": _plain(params), "when": _plain(when), "together": _plain(together)}
+        self.swept = {"params": params, "when": when, "together": together}
         self.keep, self.batch_size, self.resume = keep, batch_size, resume
         self.objectives = _plain(objectives)
 

@@ -91,7 +91,7 @@ class Driver:
             raise SweepError(
                 f"{self.ledger.count('failed')} of the sweep's jobs failed, the first with: {first.reason}",
                 f"The sweep has {self.ledger.tally()};",
-                f"look into {near(self._folder(first) / 'train.log')}, and try again with {_resume(self.ledger)}.",
+                f"look into {near(self.ledger.place(first) / 'train.log')}, and try again with {_resume(self.ledger)}.",
             )
 
     def _work(self, runner: Runner) -> None:
@@ -129,7 +129,7 @@ class Driver:
         job.state, job.reason = "running", None
         job.attempts += 1
         self.ledger.write()
-        folder = self._folder(job)
+        folder = self.ledger.place(job)
         resumed = outcomes.resumable(folder)
         if not resumed:
             shutil.rmtree(folder, ignore_errors=True)  # what a job left that had not saved anything yet
@@ -144,7 +144,7 @@ class Driver:
 
     def _settle(self, ending: Ending) -> None:
         job = self.ledger.job(ending.number)
-        outcomes.settle(job, self._folder(job), self.ledger.objectives, ending.story)
+        outcomes.settle(job, self.ledger.place(job), self.ledger.objectives, ending.story)
         if job.state == "interrupted" and not self._stopping:  # by its timeout, or by somebody else
             job.state, job.reason = "failed", ending.story if ending.timed_out else job.reason
         job.seconds = round((job.seconds or 0.0) + ending.seconds, 1)
@@ -161,7 +161,7 @@ class Driver:
         """Delete the weights of all but the best jobs."""
         if self.keep is not None:
             for job in self.ledger.best()[self.keep :]:
-                shutil.rmtree(self._folder(job) / "checkpoints", ignore_errors=True)
+                shutil.rmtree(self.ledger.place(job) / "checkpoints", ignore_errors=True)
 
     def _line(self, job: Job) -> str:
         what = " ".join(text for text in job.overrides if text.partition("=")[0].lstrip("+") in self.ledger.axes)
@@ -172,9 +172,6 @@ class Driver:
             end = str(job.reason)
             end = end if end.startswith(job.state) else f"{job.state}: {end}"
         return f"#{job.number:<3} {what}   {end}   {job.seconds:.0f} s"
-
-    def _folder(self, job: Job) -> Path:
-        return self.ledger.folder / str(job.number)
 
 
 def _may_pass(ending: Ending) -> bool:

@@ -54,7 +54,7 @@ def require_ended(ledger: Ledger) -> None:
     PlatformError: a job that a killed driver has started is alive.
     """
     for job in ledger.jobs:
-        lock = ledger.folder / str(job.number) / LOCK
+        lock = ledger.place(job) / LOCK
         if job.state == "running" and lock.exists():
             os.close(_hold(lock, RunDir(lock.parent)))
 

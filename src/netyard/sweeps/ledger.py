@@ -98,6 +98,10 @@ class Ledger:
     def job(self, number: int) -> Job:
         return next(job for job in self.jobs if job.number == number)
 
+    def place(self, job: Job) -> Path:
+        """The directory of a job, an ordinary run's."""
+        return self.folder / str(job.number)
+
     def count(self, *states: str) -> int:
         return sum(job.state in states for job in self.jobs)
 

@@ -36,7 +36,7 @@ def look_around(ledger: Ledger) -> None:
     """Settle the jobs that a killed driver has left as running: they ended while nobody looked."""
     for job in ledger.jobs:
         if job.state == "running":
-            settle(job, ledger.folder / str(job.number), ledger.objectives, "its sweep was killed")
+            settle(job, ledger.place(job), ledger.objectives, "its sweep was killed")
 
 
 def resumable(folder: Path) -> bool:
