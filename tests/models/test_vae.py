@@ -74,6 +74,17 @@ def test_a_gated_net_has_two_maps_a_layer() -> None:
     assert net(torch.randn(2, 1, 28, 28)).shape == (2, 1, 28, 28)
 
 
+def test_a_log_variance_stays_in_its_range_and_a_mean_anywhere() -> None:
+    torch.manual_seed(0)
+    free, bounded = vae(), vae(log_variance_range=[-6, 2])
+    bounded.load_state_dict(free.state_dict())
+    near, far = torch.randn(8, 1, 8, 8), 1000 * torch.randn(8, 1, 8, 8)
+    assert all(torch.equal(*each) for each in zip(free.encode(near), bounded.encode(near), strict=True))
+    (wide_mean, wide), (mean, log_variance) = free.encode(far), bounded.encode(far)
+    assert wide.min() < -6 and wide.max() > 2 and torch.equal(mean, wide_mean)
+    assert torch.equal(log_variance, wide.clamp(-6, 2))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -82,6 +93,11 @@ def test_a_gated_net_has_two_maps_a_layer() -> None:
         ({"hidden_sizes": [8, 0]}, r"hidden_sizes is \[8, 0\]"),
         ({"channels": [-1]}, r"channels is \[-1\]"),
         ({"num_classes": -1}, "num_classes is -1"),
+        (
+            {"log_variance_range": [2, -6]},
+            r"log_variance_range is \[2, -6\]; .*; try model\.log_variance_range=\[-6,2\]",
+        ),
+        ({"log_variance_range": [-6]}, r"log_variance_range is \[-6\]"),
         ({"kind": "conv"}, "kind is 'conv'; .* dense, convolutional; try model.kind=convolutional"),
         ({"activation": "swish"}, "activation is 'swish'"),
         ({"kind": "convolutional", "input_shape": [5]}, r"input_shape is \[5\]; .*; try model=vae, or data=digits"),

@@ -31,9 +31,12 @@ class VAE(nn.Module):
         channels: of a convolutional encoder, which halves the picture with each; its decoder has them in reverse.
         num_classes: None if the net is told no label.
         gated: dense layers have gates in place of the activation, as Tomczak & Welling 2018, arXiv:1705.07120.
+        log_variance_range: the least and the greatest log-variance of a code; None: whatever the encoder says. Theirs
+            is (-6, 2). Without one, a picture unlike all of training may get a code as wide as e^15.
 
     Raises:
-        ValueError: a size below 1, an unknown kind or activation, a convolution of what is no picture, or with gates.
+        ValueError: a size below 1, an unknown kind or activation, a convolution of what is no picture, or with gates,
+            a range that is none.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class VAE(nn.Module):
         num_classes: int | None = None,
         activation: str = "relu",
         gated: bool = False,
+        log_variance_range: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         check_sizes(input_shape=input_shape, latent_size=latent_size, num_outputs_per_pixel=num_outputs_per_pixel)
@@ -55,6 +59,7 @@ class VAE(nn.Module):
         self.input_shape, self.latent_size, self.num_classes = tuple(input_shape), latent_size, num_classes
         self.output_shape = (num_outputs_per_pixel * input_shape[0], *input_shape[1:])
         self.flat = kind == "dense"
+        self.log_variance_range = None if log_variance_range is None else check_range(log_variance_range)
         if gated and not self.flat:
             raise ValueError("gated is true and kind convolutional; dense layers have gates; try model.kind=dense.")
         label_size = num_classes or 0
@@ -85,7 +90,7 @@ class VAE(nn.Module):
             ValueError: a conditional net is not told the label.
         """
         mean, log_variance = self.encoder(self._told(x.flatten(1) if self.flat else x, y)).chunk(2, dim=1)
-        return mean, log_variance
+        return mean, log_variance if self.log_variance_range is None else log_variance.clamp(*self.log_variance_range)
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """(B, latent_size) and labels as in ``encode`` -> (B, num_outputs_per_pixel * C, H, W)."""
@@ -137,6 +142,17 @@ def halved(side: Sequence[int], times: int) -> list[tuple[int, ...]]:
     for _ in range(times):
         sides.append(tuple((each + 1) // 2 for each in sides[-1]))
     return sides
+
+
+def check_range(log_variance_range: Sequence[float]) -> tuple[float, float]:
+    """The least and the greatest; raise ValueError unless they are two finite numbers, the smaller one first."""
+    match list(log_variance_range):
+        case [float() | int() as low, float() | int() as high] if -math.inf < low < high < math.inf:
+            return low, high
+    raise ValueError(
+        f"log_variance_range is {list(log_variance_range)}; it must be two numbers, the smaller one first; "
+        "try model.log_variance_range=[-6,2]."
+    )
 
 
 def check_picture(input_shape: Sequence[int], channels: Sequence[int]) -> None:
