@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-JOB = ["model=mlp_tiny", "trainer.max_epochs=8", "threads=1"]
+JOB = ["model=mlp_tiny", "trainer.max_epochs=25", "threads=1"]
 ONE_BY_ONE = "python train.py, one by one"
 
 

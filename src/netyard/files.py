@@ -12,11 +12,11 @@ from netyard.errors import ConfigError, PlatformError
 
 
 @contextlib.contextmanager
-def whole(path: str | Path, mode: str = "w", errors: str | None = None) -> Iterator[IO[Any]]:
+def whole(path: str | Path, mode: str = "w", errors: str | None = None, sync: bool = True) -> Iterator[IO[Any]]:
     """A file to write, text or with ``wb`` bytes, which takes the place of ``path`` when the block ends well.
 
     Until then, and if it does not, what was there stays: a kill leaves the old file or the new one, never half of one.
-    Its folder is made.
+    Its folder is made. A power cut leaves whole files too; without ``sync``, which waits for the disk, it may not.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +26,8 @@ def whole(path: str | Path, mode: str = "w", errors: str | None = None) -> Itera
         with draft.open(mode, **text) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

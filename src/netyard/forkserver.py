@@ -2,7 +2,8 @@
 
 ``python -m netyard.forkserver DESCRIPTOR`` is started by ``sweeps.pool.Pool`` and speaks with it in lines of JSON. A
 job starts in a fraction of a second, yet is a process of its own: what it does to seeds, loggers or memory, and how it
-dies, touches no other. The jobs end with the server, and the server with the driver.
+dies, touches no other. One process is forked ahead, so that the next job need not wait for that. The jobs end with the
+server, and the server with the driver.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import select
 import signal
 import socket
 import sys
 import time
 import traceback
+import weakref
 from typing import Any
 
 GRACE = 10.0  # seconds between the request to end and the end
@@ -40,11 +43,12 @@ def main(descriptor: int) -> None:
 
 
 class Server:
-    """Reads orders, forks, and tells of every child that has ended."""
+    """Reads orders, has a process ready for the next one, and tells of every child that has ended."""
 
     def __init__(self, channel: socket.socket) -> None:
         self.channel = channel
         self.children: dict[int, int] = {}  # process -> number of the job
+        self._ready: tuple[int, socket.socket] | None = None  # the process that waits for an order, and how it is told
         self._unread = b""
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
@@ -54,40 +58,65 @@ class Server:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> dict[str, Any] | None:
-        """Until the driver hangs up; in a forked child, returns at once with what the child is to do."""
+        """Until the driver hangs up; in a forked child, returns what the child is to do, or that it is nothing."""
         _warm_up()
         self._say({"ready": _count_devices()})
+        some_need = _modules()
         while True:
-            ready, _, _ = select.select([self.channel.fileno(), self._wake], [], [])
+            if self._ready is None and (orders := self._fork()):
+                return _read_order(orders)
+            spare_time = bool(self.children and some_need)
+            ready, _, _ = select.select([self.channel.fileno(), self._wake], [], [], 0 if spare_time else None)
+            if spare_time and not ready:
+                _import(some_need.pop())
+                if not some_need:
+                    _freeze()
             if self._wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake, 4096)
                 self._reap()
             if self.channel.fileno() in ready:
-                orders = self._hear()
-                if orders is None:
+                heard = self._hear()
+                if heard is None:
                     self._end_all()
                     return None
-                for order in orders:
+                for order in heard:
                     if "signal" in order:
                         self._signal(order["number"], order["signal"])
-                    elif self._fork(order) == 0:
-                        return order
+                        continue
+                    if self._ready is None and (orders := self._fork()):
+                        return _read_order(orders)
+                    self._hand_over(order)
 
-    def _fork(self, order: dict[str, Any]) -> int:
+    def _fork(self) -> socket.socket | None:
+        """Have a process ready; in that process returns where its order will come from."""
+        ours, theirs = socket.socketpair()
         process = os.fork()
         if process:
-            self.children[process] = order["number"]
-            return process
+            theirs.close()
+            self._ready = process, ours
+            return None
+        os.setpgid(0, 0)
+        _end_with_parent()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for each in self._wakers:
             os.close(each)
         self.channel.close()
-        return 0
+        ours.close()
+        return theirs
+
+    def _hand_over(self, order: dict[str, Any]) -> None:
+        """Should the process have died in waiting, it is told of as the end of this job."""
+        assert self._ready is not None
+        process, orders = self._ready
+        self._ready = None
+        self.children[process] = order["number"]
+        with orders, contextlib.suppress(OSError):
+            orders.sendall(json.dumps(order).encode())
 
     def _reap(self) -> None:
-        while self.children:
+        while True:
             try:
                 process, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
@@ -95,6 +124,9 @@ class Server:
             if process == 0:
                 return
             number = self.children.pop(process, None)
+            if self._ready is not None and process == self._ready[0]:
+                self._ready[1].close()
+                self._ready = None
             if number is not None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process, signal.SIGKILL)  # what the job has left behind: ranks, workers of a loader
@@ -139,18 +171,35 @@ def _kill(process: int, signal_number: int) -> None:
 
 
 def _warm_up() -> None:
-    """Import and compose once what every job would; what is made here is shared with all of them."""
-    import netyard
+    """Import and compose what every job would, or most; what is made here is shared with all of them."""
+    from omegaconf import OmegaConf
+
     from netyard import cli
 
-    for module in pkgutil.walk_packages(netyard.__path__, "netyard."):
-        if not module.name.endswith("__main__"):
-            with contextlib.suppress(ImportError):  # of an extra that is not there
-                importlib.import_module(module.name)
-    for name in ("torch._dynamo", "torch.utils.tensorboard"):  # optimizers and the logger would
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    cli.compose([])
+    config, _ = cli.compose([])
+    targets = re.findall(r"_target_: (netyard[\w.]*)\.", OmegaConf.to_yaml(config))
+    for name in ("netyard.run", *targets, "torch._dynamo", "torch.utils.tensorboard"):  # for optimizers, for the logger
+        _import(name)
+    _freeze()
+
+
+def _modules() -> list[str]:
+    """All of netyard, of which a job needs some."""
+    import netyard
+
+    modules = [module.name for module in pkgutil.walk_packages(netyard.__path__, "netyard.")]
+    return [name for name in modules if not name.endswith("__main__")]
+
+
+def _import(name: str) -> None:
+    with contextlib.suppress(ImportError):  # of an extra that is not there
+        importlib.import_module(name)
+
+
+def _freeze() -> None:
+    """What there is by now belongs to the server: no job looks through it for garbage, or tidies it up at its end."""
+    for each in weakref.finalize._registry:  # type: ignore[attr-defined]
+        each.atexit = False
     gc.collect()
     gc.freeze()
 
@@ -172,10 +221,15 @@ def _count_devices() -> int:
     return int(answer or 0)
 
 
+def _read_order(orders: socket.socket) -> dict[str, Any] | None:
+    """In the child: waits for what it is to do; None if the server has ended."""
+    with orders, orders.makefile() as file:
+        text = file.read()
+    return json.loads(text) if text else None
+
+
 def _be_the_job(order: dict[str, Any]) -> int:
-    """In the child: a group, a console, devices and threads of its own, then what ``python train.py`` does."""
-    os.setpgid(0, 0)
-    _end_with_parent()
+    """In the child: a console, devices and threads of its own, then what ``python train.py`` does."""
     console = os.open(order["console"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for ours, theirs in ((nothing, 0), (console, 1), (console, 2)):

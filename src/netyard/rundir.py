@@ -73,9 +73,9 @@ def remove_if_empty(path: Path) -> None:
             path.parent.rmdir()
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, sync: bool = True) -> None:
     """Replace a file by a complete new one, or leave it as it was: a reader never sees half of it."""
-    with whole(path) as file:
+    with whole(path, sync=sync) as file:
         file.write(text)
 
 

@@ -45,6 +45,12 @@ def run(pool: Pool, *folders: Path, overrides: tuple[str, ...] = (), resumed: bo
     return endings
 
 
+def children(pool: Pool) -> list[int]:
+    """The processes of the server; between jobs the one that waits for the next."""
+    server = pool._server.pid
+    return [int(word) for word in Path(f"/proc/{server}/task/{server}/children").read_text().split()]
+
+
 @pytest.mark.slow
 def test_a_job_is_an_ordinary_run_with_a_console_of_its_own(pool: Pool, tmp_path: Path) -> None:
     (ending,) = run(pool, tmp_path / "0")
@@ -80,6 +86,20 @@ def test_however_a_job_dies_the_next_one_runs(pool: Pool, tmp_path: Path, what: 
     (ending,) = run(pool, tmp_path / "0", overrides=(happening(what),))
     assert (ending.code, ending.story) == (code, story)
     assert run(pool, tmp_path / "1")[0].code == 0
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_while_it_waits_costs_no_job(pool: Pool, tmp_path: Path) -> None:
+    (waiting,) = children(pool)
+    os.kill(waiting, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while children(pool) in ([], [waiting]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (another,) = children(pool)
+    assert another != waiting
+    (ending,) = run(pool, tmp_path / "0")
+    assert ending.code == 0
+    assert json.loads((tmp_path / "0" / "status.json").read_text())["pid"] == another
 
 
 @pytest.mark.slow

@@ -271,6 +271,17 @@ def test_a_launcher_of_hydras_keeps_the_same_books(train, tmp_path: Path) -> Non
     assert "data.batch_size is 0" in (folder / "1" / "train.log").read_text()
 
 
+@pytest.mark.slow
+def test_a_sweep_file_chooses_a_sweeper_and_is_told_how_many_trials(train, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    ran = train("-m", *QUICK, "sweep=mlp_search", "data=iris", "sweep.num_trials=2", f"hydra.sweep.dir={folder}")
+    assert ran.code == 0, ran.err
+    assert states(folder) == ["completed"] * 2
+    assert all(
+        any("optimizer.lr=" in text and "," not in text for text in job.overrides) for job in Ledger.read(folder).jobs
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

@@ -62,6 +62,15 @@ def test_a_sweep_file_means_the_same_to_every_sweeper(name: str, sweeper: str):
     assert read(name, f"hydra/sweeper={sweeper}").describe() == read(name).describe()
 
 
+@pytest.mark.parametrize(
+    ("choice", "sweeper"),
+    [("learning_rate", "Grid"), ("mlp_search", "Random"), ("[mlp_search,learning_rate]", "Random")],
+)
+def test_a_sweep_file_may_choose_its_sweeper(choice: str, sweeper: str):
+    node, _ = composed(f"sweep={choice}")
+    assert node._target_ == f"hydra_plugins.netyard.sweeper.{sweeper}Sweeper"
+
+
 def test_the_sweepers_agree_on_what_they_share():
     nodes: dict[str, dict[str, Any]] = {
         name: yaml.safe_load((Path(catalog.conf_dir()) / "hydra" / "sweeper" / f"{name}.yaml").read_text())

@@ -18,7 +18,7 @@ from netyard.sweeps.ledger import Ledger
 
 SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.devices=2, sweep.keep=3
 CHOICES = {"launcher": "hydra/launcher", "sweeper": "hydra/sweeper"}  # launcher=ray, sweeper=optuna
-DEFAULTS = {"hydra/launcher": "local", "hydra/sweeper": "grid"}  # as conf/train.yaml has them
+DEFAULTS = {"hydra/launcher": "local", "hydra/sweeper": "grid"}  # as conf/unless_chosen.yaml has them
 OPEN = ("params", "when", "sampler_options", "pruner_options")  # which have any keys, and to Hydra none yet
 EXTRAS = {  # launcher -> what has to be installed for it, and the extra that does
     "ray": (("hydra_plugins.hydra_ray_launcher", "ray"), "ray"),
@@ -136,12 +136,12 @@ def _require_key(text: str, overrides: Sequence[str]) -> None:
 
 
 def _options(choice: str, overrides: Sequence[str]) -> list[str]:
-    """The launcher or sweeper that was typed, or the default; a file of ``sweep=`` may choose any."""
+    """What was typed, or the default; a file of ``experiment=`` or ``sweep=`` may choose any launcher or sweeper."""
     typed = [text.partition("=")[2] for text in overrides if text.startswith(f"{choice}=")]
     if typed:
         return typed[-1:]
     names = sorted(path.stem for path in (catalog.conf_dir() / choice).glob("*.yaml"))
-    return names if any(text.startswith("sweep=") for text in overrides) else [DEFAULTS[choice]]
+    return names if any(text.startswith(("experiment=", "sweep=")) for text in overrides) else [DEFAULTS[choice]]
 
 
 def _keys(choice: str, name: str) -> list[str]:

@@ -95,15 +95,22 @@ class Driver:
             )
 
     def _work(self, runner: Runner) -> None:
-        while True:
-            while runner.free and not self._given_up() and (job := self._next()):
-                self._start(job, runner)
-            if not runner.running:
-                return
+        self._fill(runner)
+        while runner.running:
             for ending in runner.wait():
                 self._settle(ending)
             if self.fail_fast and self._given_up():
                 self._stop(runner)
+            if not self._fill(runner):  # which writes the ledger
+                self.ledger.write()
+
+    def _fill(self, runner: Runner) -> bool:
+        """Start jobs where there is room; whether there was one to start."""
+        started = False
+        while runner.free and not self._given_up() and (job := self._next()):
+            self._start(job, runner)
+            started = True
+        return started
 
     def _stop(self, runner: Runner) -> None:
         """The jobs that run save themselves and end."""
@@ -139,7 +146,7 @@ class Driver:
             "axes": self.ledger.axes,
             "study": self.search.study(job.number),
         }
-        write_atomically(folder / "job.json", json.dumps(about, indent=1) + "\n")
+        write_atomically(folder / "job.json", json.dumps(about, indent=1) + "\n", sync=False)  # each attempt writes it
         runner.start(job.number, job.overrides, folder, resumed)
 
     def _settle(self, ending: Ending) -> None:
@@ -154,7 +161,6 @@ class Driver:
         else:
             self.search.tell(job)
         self._retain()
-        self.ledger.write()
         print(self._line(job) + (", is tried again" if again else ""), flush=True)
 
     def _retain(self) -> None:
