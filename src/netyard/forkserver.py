@@ -26,6 +26,13 @@ import traceback
 import weakref
 from typing import Any
 
+LATE = (  # what is imported only when it is used: by optimizers, loggers, tables, pictures
+    "torch._dynamo",
+    "torch.utils.tensorboard",
+    "tensorboard.plugins.hparams.plugin_data_pb2",
+    "rich._emoji_codes",
+    *(f"PIL.{kind}ImagePlugin" for kind in ("Bmp", "Gif", "Jpeg", "Png", "Ppm")),
+)
 GRACE = 10.0  # seconds between the request to end and the end
 
 
@@ -176,9 +183,9 @@ def _warm_up() -> None:
 
     from netyard import cli
 
-    config, _ = cli.compose([])
+    config, _ = cli.compose(["seed=0"])  # an override, so that Hydra's grammar is ready too
     targets = re.findall(r"_target_: (netyard[\w.]*)\.", OmegaConf.to_yaml(config))
-    for name in ("netyard.run", *targets, "torch._dynamo", "torch.utils.tensorboard"):  # for optimizers, for the logger
+    for name in ("netyard.run", *targets, *LATE):
         _import(name)
     _freeze()
 
