@@ -18,6 +18,7 @@ TORCH_FREE = {
     "files",
     "journal",
     "listing",
+    "manifests",
     "manual",
     "rundir",
     "schema",
@@ -49,7 +50,7 @@ MAY = {
     ),
     "callbacks": (
         {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},
-        {"errors", "files", "scores", "sweeps"},
+        {"errors", "files", "manifests", "scores", "sweeps"},
     ),
 }
 

@@ -7,6 +7,8 @@ resolved config and the choices as plain types, so that the file alone rebuilds 
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -17,9 +19,11 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch import LightningDataModule, LightningModule
 
+from netyard import manifests
 from netyard.build import build
 from netyard.errors import CheckpointError, ConfigError, DataError
 from netyard.files import whole
+from netyard.manifests import Hashing
 from netyard.rundir import RunDir
 from netyard.scores.cache import UNREADABLE, load_plain
 
@@ -30,11 +34,18 @@ class WholeFileIO(TorchCheckpointIO):
     """Writes beside the destination, syncs, and renames: a kill leaves the old file or the new one, never half of one.
 
     Lightning stages in ``$TMPDIR`` and moves; on another file system the move is a copy, and a kill leaves it torn.
+    ``saved`` has the size and the SHA-256 of what was written last.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saved = (0, "")
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any = None) -> None:
         with whole(path, "wb") as file:
-            torch.save(checkpoint, file)
+            hashing = Hashing(file)
+            torch.save(checkpoint, hashing)
+        self.saved = hashing.size, hashing.sha256
 
     def load_checkpoint(
         self, path: _PATH, map_location: Any = None, weights_only: bool | None = None
@@ -48,11 +59,12 @@ def describe(config: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str,
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Load a checkpoint to the CPU, tensors and plain types only.
+    """Load a checkpoint to the CPU, tensors and plain types only; ``last.ckpt`` is the newest whole one of its run.
 
     Raises:
         CheckpointError: no such file, a broken one, one with other objects in it, or one of a later netyard.
     """
+    asked, path = path, manifests.resolve(path)
     if not path.is_file():
         raise CheckpointError(
             f"there is no checkpoint at {path};",
@@ -60,12 +72,14 @@ def read(path: Path) -> dict[str, Any]:
             "check the run directory.",
         )
     try:
+        if path == asked:  # no manifest vouches for it
+            require_intact(path)
         checkpoint = load_plain(path)
         if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("netyard", {}), dict):
             raise ValueError(f"a {type(checkpoint).__name__} that no run wrote")
     except UNREADABLE as error:
         raise CheckpointError(
-            f"{path} cannot be read as a checkpoint: {(str(error) or type(error).__name__).splitlines()[0]};",
+            f"{asked} cannot be read as a checkpoint: {(str(error) or type(error).__name__).splitlines()[0]};",
             "a checkpoint is a file that torch.save wrote, of tensors and plain types only;",
             "if it was cut short, take the other one of best.ckpt and last.ckpt.",
         ) from error
@@ -76,6 +90,22 @@ def read(path: Path) -> dict[str, Any]:
             "install a netyard as new as the run's.",
         )
     return checkpoint
+
+
+def require_intact(path: Path) -> None:
+    """torch reads what it finds in a zip file and asks nothing; the sums in it know better, of all but its frame.
+
+    Raises:
+        ValueError: a damaged record.
+    """
+    if zipfile.is_zipfile(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+            raise ValueError(str(error)) from error
+        if damaged:
+            raise ValueError(f"{damaged} in it is damaged")
 
 
 def load(run_dir: str | Path, which: str = "best") -> LightningModule:

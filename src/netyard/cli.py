@@ -320,10 +320,10 @@ def _continued(run_dir: RunDir, overrides: list[str]) -> list[str]:
     new = [text for text in overrides if not text.startswith("resume=")]
     if run_dir.status().get("state") == "completed" and not new:
         return []
-    if not run_dir.last.is_file():
+    if not run_dir.begun:
         raise CheckpointError(
             f"{run_dir.path} holds no checkpoint to continue from;",
-            "a run writes checkpoints/last.ckpt after its first epoch, and when it is interrupted;",
+            "a run saves its state after each epoch, and when it is interrupted;",
             f"start it again: python train.py {' '.join(saved)}".rstrip(),
         )
     return [*saved, *new, f"resume={run_dir.path}", f"hydra.run.dir={run_dir.path}"]

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from netyard import __version__, checkpoint, journal, judging, schema
+from netyard import __version__, checkpoint, journal, judging, manifests, schema
 from netyard.build import build, build_all
 from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
@@ -54,7 +54,8 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     threads = set_threads(config["threads"], task, config["data"])
     parameters = count_parameters(task.net)
 
-    logger = _logger(config, run_dir)
+    resumed = manifests.resolve(run_dir.last) if config["resume"] else None
+    logger = _logger(config, run_dir, resumed)
     callbacks = [*build_all(config["callbacks"]), *_pruning(run_dir)]
     best = _equip(callbacks, run_dir, checkpoint.describe(config, choices))
     _appoint(callbacks, config["data"])
@@ -75,7 +76,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
 
     fit_began = time.perf_counter()
     try:
-        trainer.fit(task, datamodule=data, ckpt_path=str(run_dir.last) if config["resume"] else None)
+        trainer.fit(task, datamodule=data, ckpt_path=str(resumed) if resumed else None)
         fit_ended = time.perf_counter()
         trainer.strategy.barrier()  # rank 0 has written the checkpoint that all of them read
         trainer.test(_at_its_best(task, trainer, run_dir), datamodule=data, verbose=False)
@@ -236,14 +237,14 @@ def _appoint(callbacks: list[L.Callback], data: Mapping[str, Any]) -> list[L.Cal
     return list(scores)
 
 
-def _logger(config: Mapping[str, Any], run_dir: RunDir) -> Logger | None:
+def _logger(config: Mapping[str, Any], run_dir: RunDir, resumed: Path | None) -> Logger | None:
     node = config["logger"]
     if not node:
         return None
     logger = build(node, save_dir=str(run_dir.path))
-    if isinstance(logger, TensorBoardLogger) and config["resume"]:
+    if isinstance(logger, TensorBoardLogger) and resumed:
         # Points that the interrupted run wrote after its last checkpoint are about to be written again.
-        logger._kwargs["purge_step"] = checkpoint.read(run_dir.last)["global_step"] + 1
+        logger._kwargs["purge_step"] = checkpoint.read(resumed)["global_step"] + 1
     return logger
 
 

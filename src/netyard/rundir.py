@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from netyard import manifests
 from netyard.errors import CheckpointError, PlatformError
 from netyard.files import whole
 
@@ -113,7 +114,7 @@ class RunDir:
     @property
     def begun(self) -> bool:
         """Whether an epoch was trained and saved, so that the directory holds more than a mistake."""
-        return self.last.exists()
+        return self.last.exists() or bool(manifests.known(self.checkpoints))
 
     @property
     def swept(self) -> bool:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from netyard import checkpoint
-from netyard.callbacks.checkpoint import BestAndLast, _link
+from netyard.callbacks.checkpoint import BestAndLast
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none", "trainer.max_epochs=5")
 
@@ -58,10 +58,22 @@ def test_best_is_left_alone_while_last_goes_on(train):
         assert torch.equal(value, best["state_dict"][name]), name
 
 
-def test_only_two_whole_files_are_left(train):
-    ran = train(*RUN)
-    assert {each.name for each in (ran.path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
-    assert not list(ran.path.rglob("*.tmp"))
+@pytest.mark.parametrize(("keep", "saves"), [(1, (1, 5)), (2, (1, 4, 5)), (3, (1, 3, 4, 5))])
+def test_the_newest_saves_and_the_best_are_left(train, keep: int, saves: tuple[int, ...]):
+    ran = train(*RUN, "task.monitor=val/loss", "task.mode=max", f"callbacks.checkpoint.keep={keep}")
+    folder = ran.path / "checkpoints"
+    steps = {int(row["epoch"]) + 1: row["step"] for row in rows(ran.path)}
+    names = [f"save-{number:05d}-step-{steps[number]}" for number in saves]
+    assert sorted(each.name for each in folder.iterdir()) == sorted(
+        ["best.ckpt", "last.ckpt", *(f"{name}.{end}" for name in names for end in ("ckpt", "json"))]
+    )
+    assert (folder / "best.ckpt").samefile(folder / f"{names[0]}.ckpt")
+    assert (folder / "last.ckpt").samefile(folder / f"{names[-1]}.ckpt")
+
+
+def test_a_run_that_keeps_nothing_is_refused(train):
+    ran = train(*RUN, "callbacks.checkpoint.keep=0")
+    assert ran.code == 2 and "keep is 0; a run keeps 1 save at least; try callbacks.checkpoint.keep=2" in ran.err
 
 
 def test_a_checkpoint_holds_what_rebuilds_it_and_nothing_but_plain_types(train):
@@ -117,21 +129,3 @@ def test_a_monitor_that_nobody_logs_is_refused(train):
 def test_a_run_without_the_callback_is_refused(train):
     ran = train(*RUN, "callbacks.checkpoint=null")
     assert ran.code == 2 and "callbacks has no checkpoint" in ran.err
-
-
-def test_the_link_is_a_copy_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    last, best = tmp_path / "last.ckpt", tmp_path / "best.ckpt"
-    best.write_text("old")
-    last.write_text("new")
-    _link(last, best)
-    assert best.samefile(last)
-    last.unlink()
-    last.write_text("newer")
-
-    def refuse(*_: object) -> None:
-        raise OSError("no hard links here")
-
-    monkeypatch.setattr("os.link", refuse)
-    _link(last, best)
-    assert best.read_text() == "newer" and not best.samefile(last)
-    assert len(list(tmp_path.iterdir())) == 2

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,49 +10,53 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from netyard import manifests
 from netyard.errors import ConfigError
+from netyard.manifests import Manifest
 
 
 class BestAndLast(Checkpoint):
-    """Writes ``last.ckpt`` at the end of every epoch, and makes it ``best.ckpt`` too when the monitor improved.
+    """Saves at the end of every epoch; ``last.ckpt`` is a name of the newest save, ``best.ckpt`` of the best one.
 
-    A state is written once: best is a hard link to it, until last is replaced by the next. As Lightning runs
-    checkpoint callbacks after all others, an epoch is saved when nothing more happens in it, so that a resumed run
-    misses nothing.
+    A state is written once, see ``manifests``. As Lightning runs checkpoint callbacks after all others, an epoch is
+    saved when nothing more happens in it, so that a resumed run misses nothing.
 
     Args:
         monitor: a metric that validation logs.
         mode: ``max`` or ``min``.
+        keep: how many of the newest saves stay, besides the best: should one break, the run continues from another.
         directory: where the files go; set by the run.
         contents: what else a checkpoint says, plain types; set by the run.
     """
 
     def __init__(
-        self, monitor: str, mode: str, directory: str | None = None, contents: Mapping[str, Any] | None = None
+        self,
+        monitor: str,
+        mode: str,
+        keep: int = 2,
+        directory: str | None = None,
+        contents: Mapping[str, Any] | None = None,
     ):
-        self.monitor, self.mode = monitor, mode
+        if keep < 1:
+            raise ValueError(f"keep is {keep}; a run keeps 1 save at least; try callbacks.checkpoint.keep=2.")
+        self.monitor, self.mode, self.keep = monitor, mode, keep
         self.directory = Path(directory) if directory else None
         self.contents = dict(contents or {})
         self.best_value: float | None = None
         self.best_epoch: int | None = None
         self.best_metrics: dict[str, float] = {}
+        self.best_save: str | None = None
+        self._number = 0  # of saves so far
         self._validated = False
-
-    @property
-    def best(self) -> Path:
-        assert self.directory is not None  # the run sets it before fit
-        return self.directory / "best.ckpt"
-
-    @property
-    def last(self) -> Path:
-        return self.best.with_name("last.ckpt")
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         every, epochs = trainer.check_val_every_n_epoch or 1, trainer.max_epochs or -1
         if 0 < epochs < every:
             raise _never_validated(every, f"the run has {epochs} epoch{'s' * (epochs > 1)}")
         if trainer.is_global_zero:
-            self.best.parent.mkdir(parents=True, exist_ok=True)
+            assert self.directory is not None  # the run sets it before fit
+            self.directory.mkdir(parents=True, exist_ok=True)
+            manifests.tidy(self.directory)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -69,24 +71,39 @@ class BestAndLast(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         improved = self._validated and self._improves(trainer)
         self._validated = False
-        self.save(trainer)
-        if improved and trainer.is_global_zero:
-            _link(self.last, self.best)
+        self.save(trainer, improved)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.best_epoch is None:
             raise _never_validated(trainer.check_val_every_n_epoch or 1, "the run ended before")
 
-    def save(self, trainer: Trainer) -> None:
-        """Write ``last.ckpt`` now; every rank must call it."""
-        trainer.save_checkpoint(self.last, weights_only=False)
+    def save(self, trainer: Trainer, best: bool = False) -> None:
+        """Save the state now, as the best one if it is; every rank must call it."""
+        assert self.directory is not None
+        self._number += 1
+        name = manifests.name_of(trainer.global_step, self._number)
+        if best:
+            self.best_save = name
+        trainer.save_checkpoint(self.directory / f"{name}.ckpt", weights_only=False)
+        if trainer.is_global_zero:
+            size, sha256 = trainer.strategy.checkpoint_io.saved
+            place = (trainer.global_step, self._number, trainer.current_epoch)
+            manifests.record(self.directory, Manifest(*place, size, sha256, self.best_save), self.keep)
+        trainer.strategy.barrier("netyard.manifest")
 
     def state_dict(self) -> dict[str, Any]:
-        return {"value": self.best_value, "epoch": self.best_epoch, "metrics": self.best_metrics}
+        return {
+            "value": self.best_value,
+            "epoch": self.best_epoch,
+            "metrics": self.best_metrics,
+            "save": self.best_save,
+            "number": self._number,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best_value, self.best_epoch = state_dict["value"], state_dict["epoch"]
         self.best_metrics = dict(state_dict["metrics"])
+        self.best_save, self._number = state_dict["save"], state_dict["number"]
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["netyard"] = self.contents
@@ -113,14 +130,3 @@ def _never_validated(every: int, why: str) -> ConfigError:
         "the best checkpoint is of an epoch that was validated;",
         "try trainer.check_val_every_n_epoch=1.",
     )
-
-
-def _link(source: Path, target: Path) -> None:
-    """Make target the same file as source, whole at every moment; a copy where the file system has no hard links."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    draft.unlink(missing_ok=True)
-    try:
-        os.link(source, draft)
-    except OSError:
-        shutil.copyfile(source, draft)
-    draft.replace(target)

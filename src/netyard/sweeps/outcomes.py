@@ -41,7 +41,7 @@ def look_around(ledger: Ledger) -> None:
 
 def resumable(folder: Path) -> bool:
     """Whether a job left a checkpoint to continue from."""
-    return RunDir(folder).last.is_file() and (folder / ".hydra" / "overrides.yaml").is_file()
+    return RunDir(folder).begun and (folder / ".hydra" / "overrides.yaml").is_file()
 
 
 def value_of(results: Mapping[str, Any], name: str) -> float:

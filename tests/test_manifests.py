@@ -1,0 +1,151 @@
+"""Of the checkpoints of a run only whole ones count, the newest first; a broken one is never taken for a good one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from netyard import manifests
+from netyard.errors import CheckpointError
+from netyard.manifests import Manifest, link, resolve
+
+
+def save(folder: Path, number: int, best: int | None, keep: int = 2, step: int | None = None) -> Path:
+    """Save ``number``, one of a hundred bytes, as the run does; ``best``: the save that was best by then."""
+    folder.mkdir(exist_ok=True)
+    step = 10 * number if step is None else step
+    path = folder / f"{manifests.name_of(step, number)}.ckpt"
+    path.write_bytes(random.Random(number).randbytes(100))
+    name = None if best is None else manifests.name_of(10 * best, best)
+    manifests.record(folder, Manifest(step, number, number, 100, manifests.sha256(path), name), keep)
+    return path
+
+
+def content(number: int) -> bytes:
+    return random.Random(number).randbytes(100)
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(CheckpointError) as error:
+        resolve(path)
+    assert error.value.exit_code == 4
+    return str(error.value)
+
+
+def test_last_is_the_newest_by_step_whatever_the_clock_says(tmp_path: Path):
+    paths = [save(tmp_path, number, best=1) for number in (1, 2, 3)]
+    os.utime(paths[1], (2e9, 2e9))
+    os.utime(paths[2], (0, 0))
+    assert resolve(tmp_path / "last.ckpt") == paths[2]
+    assert resolve(tmp_path / "best.ckpt") == paths[0]
+    (tmp_path / "last.ckpt").unlink()
+    assert resolve(tmp_path / "last.ckpt") == paths[2]
+
+
+def test_two_saves_of_one_step_are_told_apart(tmp_path: Path):
+    save(tmp_path, 1, best=1)
+    second = save(tmp_path, 2, best=1, step=10)
+    assert resolve(tmp_path / "last.ckpt") == second
+
+
+def test_a_broken_newest_one_is_skipped_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    first, second = save(tmp_path, 1, best=1), save(tmp_path, 2, best=1)
+    damaged = bytearray(second.read_bytes())
+    damaged[50] ^= 1
+    second.write_bytes(damaged)
+    with caplog.at_level(logging.WARNING):
+        assert resolve(tmp_path / "last.ckpt") == first
+    assert f"{second} is broken, its SHA-256 is {manifests.sha256(second)}" in caplog.text
+    first.write_bytes(first.read_bytes()[:70])
+    told = refused(tmp_path / "last.ckpt")
+    assert "it has 70 bytes, and 100 were written" in told and second.name in told
+
+
+def test_what_is_asked_for_by_name_is_read_or_refused(tmp_path: Path):
+    best, last = save(tmp_path, 1, best=1), save(tmp_path, 2, best=1)
+    expected = manifests.sha256(best)
+    best.write_bytes(content(7))
+    told = refused(tmp_path / "best.ckpt")
+    assert f"best.ckpt is broken: its SHA-256 is {manifests.sha256(best)}, and {expected} was written" in told
+    assert resolve(last) == last
+    best.unlink()
+    (tmp_path / "best.ckpt").unlink()
+    assert "it is not there" in refused(tmp_path / "best.ckpt")
+
+
+def test_another_file_in_the_place_of_the_best_is_refused(tmp_path: Path):
+    save(tmp_path, 1, best=1)
+    (tmp_path / "best.ckpt").unlink()
+    (tmp_path / "best.ckpt").write_bytes(content(7))
+    assert "best.ckpt is broken" in refused(tmp_path / "best.ckpt")
+
+
+def test_a_copy_of_the_best_is_as_good(tmp_path: Path):
+    first = save(tmp_path, 1, best=1)
+    (tmp_path / "best.ckpt").unlink()
+    shutil.copy(first, tmp_path / "best.ckpt")
+    assert resolve(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
+    first.unlink()
+    assert resolve(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
+
+
+def test_a_name_that_a_kill_left_on_the_one_before_is_seen_through(tmp_path: Path):
+    save(tmp_path, 1, best=1)
+    link(tmp_path / "best.ckpt", tmp_path / "kept")
+    second = save(tmp_path, 2, best=2)
+    link(tmp_path / "kept", tmp_path / "best.ckpt")
+    assert resolve(tmp_path / "best.ckpt") == second
+
+
+def test_a_checkpoint_that_was_copied_elsewhere_alone_is_taken_as_it_is(tmp_path: Path):
+    first = save(tmp_path / "run", 1, best=1)
+    shutil.copy(first, tmp_path / "best.ckpt")
+    assert resolve(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
+
+
+def test_a_checkpoint_without_its_manifest_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    first, second = save(tmp_path, 1, best=1), save(tmp_path, 2, best=1)
+    second.with_suffix(".json").write_text(second.with_suffix(".json").read_text()[:20])
+    assert resolve(tmp_path / "last.ckpt") == first
+    assert "is no manifest of a checkpoint any more" in caplog.text
+    second.with_suffix(".json").unlink()
+    assert resolve(tmp_path / "last.ckpt") == first
+
+
+def test_a_best_one_stays_as_long_as_a_kept_one_names_it(tmp_path: Path):
+    for number, best in [(1, 1), (2, 1), (3, 3), (4, 3), (5, 3)]:
+        save(tmp_path, number, best)
+        kept = sorted(int(path.stem.split("-")[1]) for path in tmp_path.glob("save-*.ckpt"))
+        wanted = {1: [1], 2: [1, 2], 3: [1, 2, 3], 4: [3, 4], 5: [3, 4, 5]}
+        assert kept == wanted[number]  # should save 3 break, the run goes on from 2, whose best is 1
+        assert kept == sorted(int(path.stem.split("-")[1]) for path in tmp_path.glob("save-*.json"))
+
+
+def test_drafts_of_a_killed_run_are_tidied_up(tmp_path: Path):
+    first = save(tmp_path, 1, best=1)
+    (tmp_path / ".save-00002-step-20.ckpt.77.tmp").write_bytes(b"half")
+    manifests.tidy(tmp_path)
+    assert not list(tmp_path.glob(".*")) and first.exists()
+
+
+def test_the_link_is_a_copy_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    last, best = tmp_path / "last.ckpt", tmp_path / "best.ckpt"
+    best.write_text("old")
+    last.write_text("new")
+    link(last, best)
+    assert best.samefile(last)
+    last.unlink()
+    last.write_text("newer")
+
+    def refuse(*_: object) -> None:
+        raise OSError("no hard links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    link(last, best)
+    assert best.read_text() == "newer" and not best.samefile(last)
+    assert len(list(tmp_path.iterdir())) == 2
