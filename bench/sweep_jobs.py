@@ -2,8 +2,8 @@
 
     python bench/sweep_jobs.py [--jobs 60] [--rounds 3] [--alone 6]
 
-A job trains `mlp_tiny` on digits for two thirds of a second. Each way runs the same jobs as one command, in turn, `--rounds`
-times; printed is the median of the wall time for each job, start of the command included. `one by one` is
+A job trains `mlp_tiny` on digits for two thirds of a second. Each way runs the same jobs as one command, in turn,
+`--rounds` times; printed is the median of the wall time for each job, start of the command included. `one by one` is
 `python train.py` again and again, of which `--alone` are run. joblib's launcher is left out where it is not installed.
 """
 

@@ -93,7 +93,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def require_intact(path: Path) -> None:
-    """torch reads what it finds in a zip file and asks nothing; the sums in it know better, of all but its frame.
+    """torch reads what it finds in a zip file and asks nothing; the sums in it know better, and its list is regular.
 
     Raises:
         ValueError: a damaged record.
@@ -102,10 +102,13 @@ def require_intact(path: Path) -> None:
         try:
             with zipfile.ZipFile(path) as archive:
                 damaged = archive.testzip()
+                kinds = {(each.external_attr, each.internal_attr, each.compress_type) for each in archive.infolist()}
         except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
             raise ValueError(str(error)) from error
         if damaged:
             raise ValueError(f"{damaged} in it is damaged")
+        if kinds != {(0, 0, zipfile.ZIP_STORED)}:  # torch takes a record that is marked as a folder for an empty one
+            raise ValueError("the list of what is in it is damaged")
 
 
 def load(run_dir: str | Path, which: str = "best") -> LightningModule:

@@ -17,6 +17,7 @@ from netyard.errors import ConfigError, NetyardError, PlatformError
 from netyard.schema import GLOBALS
 
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL communicator was aborted")
 
 
 def nearest(word: str, names: Iterable[str], count: int = 3) -> list[str]:
@@ -59,6 +60,12 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
             f"the disk is full: {error};",
             "a run needs room for its checkpoints;",
             "try hydra.run.dir=DIR on another disk.",
+        )
+    if isinstance(error, RuntimeError) and (lost := [word for word in _LOST_PEER if word in str(error)]):
+        return PlatformError(
+            f"another process of this run is gone ({lost[0]});",
+            "processes that train together end together;",
+            "look for its own message above, or for the system having killed it, and continue with resume=RUN_DIR.",
         )
     if isinstance(error, PermissionError):
         return PlatformError(f"{error};", "the run may only use what you may;", "check the permissions of that path.")

@@ -110,6 +110,27 @@ def test_a_signalled_run_can_be_resumed_bit_for_bit(started, train, tmp_path: Pa
     assert 0 < resumed.json("results.json")["throughput"]["train_samples_per_second"] < 1e7
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1], ids=["SIGHUP", "SIGUSR1"])
+def test_the_end_of_a_terminal_and_a_clusters_warning_are_heard_too(started, tmp_path: Path, number: int):
+    process = started(seconds=0.06, steps=5)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + number, err
+    assert "stopped; continue with: " in out and "Traceback" not in err
+    assert checkpoint.read(tmp_path / "run" / "checkpoints" / "last.ckpt")["global_step"] >= 5
+
+
+def test_a_run_that_was_told_to_ignore_the_end_of_its_terminal_does(started, tmp_path: Path):
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        process = started("trainer.max_epochs=1", seconds=0.06, steps=5)
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+    process.send_signal(signal.SIGHUP)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_a_second_signal_ends_the_process_at_once(started, number: int):
     process = started(seconds=60, steps=1)
