@@ -44,8 +44,10 @@ class WholeFileIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any = None) -> None:
         with whole(path, "wb") as file:
             hashing = Hashing(file)
-            torch.save(checkpoint, hashing)
-        self.saved = hashing.size, hashing.sha256
+            try:
+                torch.save(checkpoint, hashing)
+            finally:
+                self.saved = hashing.size, hashing.close()
 
     def load_checkpoint(
         self, path: _PATH, map_location: Any = None, weights_only: bool | None = None

@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -52,22 +53,32 @@ class Manifest:
 
 
 class Hashing:
-    """A file that is written, and the size and the hash of what was."""
+    """A file that is written, and the size and the hash of what was; a thread hashes while the disk is busy."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._digest, self.size = file, hashlib.sha256(), 0
+        self._pending = bytearray()  # a copy: torch uses its buffer again
+        self._thread = ThreadPoolExecutor(1)
 
     def write(self, data: Any) -> int:
-        self._digest.update(data)
         self.size += len(data)
+        self._pending += data
+        if len(self._pending) >= CHUNK:
+            self._hash()
         return self._file.write(data)
 
     def flush(self) -> None:
         self._file.flush()
 
-    @property
-    def sha256(self) -> str:
+    def close(self) -> str:
+        """The SHA-256 of all that was written; the file stays open."""
+        self._hash()
+        self._thread.shutdown()
         return self._digest.hexdigest()
+
+    def _hash(self) -> None:
+        self._thread.submit(self._digest.update, self._pending)
+        self._pending = bytearray()
 
 
 def sha256(path: Path) -> str:
