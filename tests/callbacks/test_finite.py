@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
+from lightning import LightningModule
 
 from netyard import checkpoint
+from netyard.callbacks.finite import report
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none", "optimizer=sgd")
 
@@ -19,6 +24,28 @@ def test_a_rate_that_is_far_too_large_ends_the_run_at_once(train):
     assert status["state"] == "failed" and "became nan" in status["error"]
     assert "NumericalError" in (ran.path / "train.log").read_text()
     assert not (ran.path / "results.json").exists()
+    told = ran.json("nan_report.json")
+    assert (told["loss"], told["value"], told["epoch"], told["rates"]) == ("the training loss", "nan", 0, [1e30])
+    assert f"step {told['step']}" in status["error"] and "nan_report.json" in ran.err
+    assert told["gradient_norms"] and set(told["weights_not_finite"]) == set(told["gradient_norms"])
+    inputs, labels = told["batch"]["batch[0]"], told["batch"]["batch[1]"]
+    assert inputs["shape"] == [20, 4] and inputs["dtype"] == "float32" and inputs["not_finite"] == 0
+    assert labels["shape"] == [20] and (labels["least"], labels["greatest"]) == (0, 2)
+
+
+def test_the_report_finds_what_is_wrong_with_a_batch() -> None:
+    module = LightningModule()
+    module.layer = torch.nn.Linear(2, 1)
+    module.layer.weight.data[0, 0] = torch.inf
+    module.layer.bias.grad = torch.full((1,), 3.0)
+    trainer: Any = SimpleNamespace(optimizers=[torch.optim.SGD(module.parameters(), 0.5)])
+    batch = {"x": torch.tensor([[1.0, torch.nan]]), "more": [torch.tensor([torch.inf])]}
+    told = report(trainer, module, batch)
+    assert told["rates"] == [0.5] and told["gradient_norms"] == {"layer.bias": 3.0}
+    assert told["weights_not_finite"] == ["layer.weight"]
+    shape = {"dtype": "float32", "not_finite": 1}
+    assert told["batch"]["batch.x"] == {"shape": [1, 2], **shape, "least": 1.0, "greatest": 1.0}
+    assert told["batch"]["batch.more[0]"] == {"shape": [1], **shape}
 
 
 @pytest.mark.parametrize("every", [1, 1000])
