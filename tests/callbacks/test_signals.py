@@ -43,7 +43,7 @@ def started(tmp_path: Path):
     (tmp_path / "slow_steps.py").write_text(SLOW)
     running: list[subprocess.Popen[str]] = []
 
-    def start(*overrides: str, seconds: float, steps: int) -> subprocess.Popen[str]:
+    def start(*overrides: str, seconds: float, steps: int, nohup: bool = False) -> subprocess.Popen[str]:
         path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
         process = subprocess.Popen(
             [
@@ -55,6 +55,7 @@ def started(tmp_path: Path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL),
         )
         running.append(process)
         until(lambda: process.poll() is not None or done(tmp_path) >= steps)
@@ -120,12 +121,8 @@ def test_the_end_of_a_terminal_and_a_clusters_warning_are_heard_too(started, tmp
     assert checkpoint.read(tmp_path / "run" / "checkpoints" / "last.ckpt")["global_step"] >= 5
 
 
-def test_a_run_that_was_told_to_ignore_the_end_of_its_terminal_does(started, tmp_path: Path):
-    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
-    try:
-        process = started("trainer.max_epochs=1", seconds=0.06, steps=5)
-    finally:
-        signal.signal(signal.SIGHUP, previous)
+def test_under_nohup_a_run_outlives_its_terminal(started):
+    process = started("trainer.max_epochs=1", seconds=0.06, steps=5, nohup=True)
     process.send_signal(signal.SIGHUP)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, out + err

@@ -21,8 +21,8 @@ class Signals(Callback):
 
     Nothing is saved inside a handler, where the network may be half updated. A second one ends the process at once.
     A test, which changes nothing, ends where it is, and is done again after a resume. Ctrl-C, SIGTERM, the end of the
-    terminal (SIGHUP) and what a cluster sends before its time is up (SIGUSR1) are all the same; one that the run was
-    started to ignore, as under nohup, it ignores.
+    terminal (SIGHUP) and what a cluster sends before its time is up (SIGUSR1) are all the same; under nohup the end of
+    the terminal is none.
 
     Where several processes train together, a signal to one of them ends all of them after the same step: each tells the
     others at every step what it has received, and looks at the answer at the next.
@@ -82,7 +82,8 @@ class Signals(Callback):
     def _take_over(self, handler: Callable[[int, FrameType | None], None]) -> None:
         """After Lightning has, which ends training at SIGTERM with code 0 and no checkpoint, and a test not at all."""
         if threading.current_thread() is threading.main_thread():
-            heard = [number for number in self.HANDLED if signal.getsignal(number) is not signal.SIG_IGN]
+            stays = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            heard = [number for number in self.HANDLED if not (stays and number == signal.SIGHUP)]
             self._previous = {number: signal.signal(number, handler) for number in heard}
 
     def _end(self, number: int, frame: FrameType | None) -> None:
