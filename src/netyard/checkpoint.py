@@ -66,7 +66,8 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: no such file, a broken one, one with other objects in it, or one of a later netyard.
     """
-    asked, path = path, manifests.resolve(path)
+    asked, vouched = path, manifests.vouched(path)
+    path = vouched or asked
     if not path.is_file():
         raise CheckpointError(
             f"there is no checkpoint at {path};",
@@ -74,7 +75,7 @@ def read(path: Path) -> dict[str, Any]:
             "check the run directory.",
         )
     try:
-        if path == asked:  # no manifest vouches for it
+        if vouched is None:
             require_intact(path)
         checkpoint = load_plain(path)
         if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("netyard", {}), dict):

@@ -130,25 +130,30 @@ def record(folder: Path, manifest: Manifest, keep: int) -> None:
 
 
 def resolve(path: Path) -> Path:
+    """As ``vouched``; where no manifest tells, as of a checkpoint that was copied elsewhere, the file of that name."""
+    return vouched(path) or path
+
+
+def vouched(path: Path) -> Path | None:
     """The file that a name stands for, after a look at every byte of it: the newest whole one for ``last.ckpt``.
 
-    A broken one is skipped for it, with a warning. Any other name means one file, and is read or refused. Where no
-    manifest tells, as of a checkpoint that was copied elsewhere, it is the file of that name.
+    A broken one is skipped for it, with a warning. Any other name means one file, and is read or refused. None where
+    no manifest tells.
 
     Raises:
         CheckpointError: the file is not what was written, or none is.
     """
     manifests = known(path.parent)
     if not manifests:
-        return path
+        return None
     if path.name == "last.ckpt":
         return _newest_whole(path, manifests)
     names = {each.name: each for each in manifests}
     meant = names.get((manifests[0].best if path.name == "best.ckpt" else path.stem) or "")
     if meant is None:
-        return path
+        return None
     found = path.with_name(f"{meant.name}.ckpt")
-    if path.name == "best.ckpt" and path.exists() and not _same(path, found):
+    if path.name == "best.ckpt" and path.exists() and not (found.exists() and path.samefile(found)):
         # A kill may have left best.ckpt as a name of the one that was best before; anything else there is not ours.
         before = {each.sha256 for each in manifests} - {meant.sha256}
         found = found if sha256(path) in before else path
@@ -192,7 +197,3 @@ def _broken(path: Path, fault: str) -> CheckpointError:
         "a checkpoint is read only if every byte is as it was saved;",
         "put back a copy of it, or continue its run from an older one with python train.py resume=RUN_DIR.",
     )
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.samefile(other)

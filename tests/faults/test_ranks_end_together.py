@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard import checkpoint
+from netyard import checkpoint, manifests
 from netyard.rundir import RunDir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,8 +68,7 @@ def test_a_signal_to_one_ends_both(two, tmp_path: Path, victim: str, number: int
     run = RunDir(tmp_path / "run")
     assert run.status()["state"] == "interrupted"
     state = checkpoint.read(run.last)
-    manifests = [json.loads(path.read_text()) for path in run.checkpoints.glob("save-*.json")]
-    assert max(each["step"] for each in manifests) == state["global_step"]
+    assert manifests.known(run.checkpoints)[0].step == state["global_step"]
 
 
 @pytest.mark.slow
