@@ -55,3 +55,8 @@ def write_cifar(root: Path, num_classes: int) -> None:
         (folder / name).write_bytes(pickle.dumps(entry))
     key, meta = ("fine_label_names", "meta") if hundred else ("label_names", "batches.meta")
     (folder / meta).write_bytes(pickle.dumps({key: [f"class {i}" for i in range(num_classes)]}))
+
+
+def learned(data: Any) -> dict[str, Any]:
+    """What data have learned from their training part, without what tells all parts from others'."""
+    return {name: each for name, each in data.state_dict().items() if name != "fingerprint"}

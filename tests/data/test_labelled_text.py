@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from making_data import build
+from making_data import build, learned
 
 from netyard.data.labelled_text import LabelledText
 from netyard.errors import ConfigError, DataError
@@ -77,7 +77,7 @@ def test_the_vocabulary_knows_the_training_part_alone(write_csv: Write) -> None:
     assert changed == 17
     path.write_text("\n".join(lines), encoding="utf-8")
     after = load(path, min_count=1)
-    assert before.state_dict() == after.state_dict()
+    assert learned(before) == learned(after)
     width = before.split("train").x.shape[1]
     assert torch.equal(before.split("train").x, after.split("train").x[:, :width])
     assert (after.split("test").x[:, :51] == 1).all()
@@ -114,7 +114,7 @@ def test_strangers_in_a_text(write_csv: Write) -> None:
 
 def test_a_loaded_vocabulary_is_used(write_csv: Write, tmp_path: Path) -> None:
     data = load(write_csv(table()))
-    torch.save(data.state_dict(), tmp_path / "state.pt")
+    torch.save(learned(data), tmp_path / "state.pt")
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     unread = build("sentiment", path="nowhere.csv")
     assert isinstance(unread, LabelledText)
@@ -124,7 +124,7 @@ def test_a_loaded_vocabulary_is_used(write_csv: Write, tmp_path: Path) -> None:
     other = build("sentiment", path=str(path))
     assert isinstance(other, LabelledText)
     other.load_state_dict(state)
-    assert other.facts() == data.facts() and other.state_dict() == state
+    assert other.facts() == data.facts() and learned(other) == state
     with pytest.raises(DataError, match="the text has changed"):
         load(path).load_state_dict(state)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from making_data import build
+from making_data import build, learned
 
 from netyard.data.number_words import NumberWords, in_words
 from netyard.errors import ConfigError, DataError
@@ -148,11 +148,11 @@ def test_texts_of_the_user() -> None:
 
 
 def test_state(tmp_path: Path) -> None:
-    torch.save(NumberWords().state_dict(), tmp_path / "state.pt")
+    torch.save(learned(NumberWords()), tmp_path / "state.pt")
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     again = NumberWords()
     again.load_state_dict(state)
-    assert again.state_dict() == state and set(state["vocabularies"]) == {"source", "target"}
+    assert learned(again) == state and set(state["vocabularies"]) == {"source", "target"}
     with pytest.raises(DataError, match="vocabulary is not that of the data"):
         NumberWords(direction="to_numerals").load_state_dict(state)
 

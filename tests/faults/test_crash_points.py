@@ -52,6 +52,7 @@ class Saver:
             global_step=10 * number,
             current_epoch=number,
             is_global_zero=True,
+            loggers=[],
             save_checkpoint=lambda path, weights_only: self.io.save_checkpoint(self._state(number), path),
             strategy=SimpleNamespace(checkpoint_io=self.io, barrier=lambda name: None),
         )

@@ -53,11 +53,6 @@ def test_a_schedule_is_stepped_with_the_optimizer():
     }
 
 
-def test_a_plateau_is_stepped_with_the_validation():
-    config = configure(partial(torch.optim.SGD, lr=0.1), schedules.plateau, epochs_per_validation=3)["lr_scheduler"]
-    assert (config["interval"], config["frequency"], config["monitor"]) == ("epoch", 3, "val/loss")
-
-
 @pytest.mark.parametrize("lr", [math.nan, math.inf, -0.1, "fast", None])
 def test_an_impossible_lr_is_refused(lr):
     with pytest.raises(ValueError, match=r"^lr is .*; it must be a finite number, at least 0; try optimizer\.lr="):
@@ -83,12 +78,10 @@ def test_an_endless_run_needs_max_steps():
 class Line(LightningModule):
     """Learns y = sum(x) and remembers the lrs it saw."""
 
-    def __init__(self, optimizer, scheduler, validation_losses=(), **more):
+    def __init__(self, optimizer, scheduler):
         super().__init__()
         self.net = net()
         self.choice = (optimizer, scheduler)
-        self.more = more
-        self.validation_losses = list(validation_losses)
         self.losses: list[float] = []
         self.lrs: list[float] = []
 
@@ -97,15 +90,12 @@ class Line(LightningModule):
         self.losses.append(loss.item())
         return loss
 
-    def validation_step(self, batch, batch_idx):
-        self.log("val/loss", torch.tensor(self.validation_losses.pop(0)), batch_size=1)
-
     def on_train_epoch_end(self):
         self.lrs.append(self.optimizers().param_groups[0]["lr"])
 
     def configure_optimizers(self):
         steps = self.trainer.estimated_stepping_batches
-        return configure_optimizer(self.net, *self.choice, steps, "val/loss", **self.more)
+        return configure_optimizer(self.net, *self.choice, steps, "val/loss")
 
 
 class Batches:
@@ -129,10 +119,8 @@ def fit(module: Line, epochs: int, **settings) -> None:
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        num_sanity_val_steps=0,
-        limit_val_batches=1.0 if module.validation_losses else 0,
         **settings,
-    ).fit(module, Batches(5), Batches(1))
+    ).fit(module, Batches(5))
 
 
 # As conf/optimizer/lbfgs.yaml has it; without a line search it diverges on some processors.
@@ -157,17 +145,3 @@ class TestUnderLightning:
         module = Line(partial(torch.optim.SGD, lr=0.1), schedules.cosine)
         fit(module, 3, accumulate_grad_batches=2)
         assert module.lrs[-1] == 0.0
-
-    def test_plateau_counts_validations_and_not_epochs(self):
-        plateau = partial(schedules.plateau, factor=0.5, patience=1)
-        module = Line(partial(torch.optim.SGD, lr=0.1), plateau, [1.0, 1.0, 1.0], epochs_per_validation=2)
-        fit(module, 6, check_val_every_n_epoch=2)
-        # three equal scores: the first sets the mark, the third exceeds the patience; lrs are noted before it
-        assert module.lrs[-1] == 0.1
-        assert module.optimizers().param_groups[0]["lr"] == 0.05
-
-    def test_plateau_without_validation_keeps_its_lr_and_says_so(self):
-        module = Line(partial(torch.optim.SGD, lr=0.1), schedules.plateau)
-        with pytest.warns(RuntimeWarning, match="Skipping learning rate update"):
-            fit(module, 2)
-        assert module.lrs == [0.1, 0.1]

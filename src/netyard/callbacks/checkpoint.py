@@ -47,6 +47,7 @@ class BestAndLast(Checkpoint):
         self.best_metrics: dict[str, float] = {}
         self.best_save: str | None = None
         self._number = 0  # of saves so far
+        self._stepped: int | None = None  # batches that stepped before the state that a resumed run goes on from
         self._validated = False
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -57,6 +58,11 @@ class BestAndLast(Checkpoint):
             assert self.directory is not None  # the run sets it before fit
             self.directory.mkdir(parents=True, exist_ok=True)
             manifests.tidy(self.directory)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if self._stepped is not None:  # Lightning takes one more for granted, and would draw the curves a step late
+            trainer.fit_loop.epoch_loop._batches_that_stepped = self._stepped
+            self._stepped = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -84,6 +90,8 @@ class BestAndLast(Checkpoint):
         name = manifests.name_of(trainer.global_step, self._number)
         if best:
             self.best_save = name
+        for logger in trainer.loggers:  # a curve reaches as far as the state, which the run may go on from
+            logger.save()
         trainer.save_checkpoint(self.directory / f"{name}.ckpt", weights_only=False)
         if trainer.is_global_zero:
             size, sha256 = trainer.strategy.checkpoint_io.saved
@@ -107,6 +115,9 @@ class BestAndLast(Checkpoint):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["netyard"] = self.contents
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self._stepped = checkpoint["loops"]["fit_loop"]["epoch_loop.state_dict"]["_batches_that_stepped"]
 
     def _improves(self, trainer: Trainer) -> bool:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}

@@ -65,6 +65,8 @@ class Curves(Callback):
         rate = self._epoch_samples / self._epoch_seconds if self._epoch_seconds else 0.0
         if trainer.logger is not None:
             trainer.logger.log_metrics({"lr": _lr(trainer), "train/samples_per_second": rate}, trainer.global_step)
+            # Where Lightning draws validation: at the last step of the epoch, counted from 0.
+            trainer.logger.log_metrics(_of_training(trainer), trainer.global_step - 1)
         if self.write_row is not None and trainer.is_global_zero:
             # Lightning keeps what an earlier epoch's validation said.
             metrics = {
@@ -79,6 +81,13 @@ class Curves(Callback):
     def _stop_clock(self) -> None:
         self._epoch_seconds += time.perf_counter() - self._started
         self._started = time.perf_counter()
+
+
+def _of_training(trainer: Trainer) -> dict[str, float]:
+    """What training says of the epoch, but for what Lightning is going to draw itself."""
+    metrics = trainer.callback_metrics.items()
+    drawn = trainer.logged_metrics
+    return {name: float(each) for name, each in metrics if name.startswith("train/") and name not in drawn}
 
 
 def _lr(trainer: Trainer) -> float:

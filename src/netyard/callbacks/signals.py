@@ -46,11 +46,15 @@ class Signals(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         received = self.received if self._group is None else self._of_all()
-        if received is not None:
+        if received is not None and self.between_steps(trainer, batch_idx):
             for callback in trainer.checkpoint_callbacks:
                 if isinstance(callback, BestAndLast):
                     callback.save(trainer)
             raise Interrupted(received)
+
+    def between_steps(self, trainer: Trainer, batch_idx: int) -> bool:
+        """Whether no gradients are being accumulated: they are in no checkpoint."""
+        return batch_idx % trainer.accumulate_grad_batches == 0
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         received = self.received

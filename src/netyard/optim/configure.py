@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -22,15 +23,13 @@ def configure_optimizer(
     total_steps: float,
     monitor: str,
     *,
-    epochs_per_validation: int = 1,
     name: str = "lr",
 ) -> dict[str, Any]:
     """The optimizer of a net and its schedule, in Lightning's format.
 
-    ``total_steps`` counts optimizer steps (``trainer.estimated_stepping_batches``). A plateau schedule reads
-    ``monitor`` every ``epochs_per_validation`` epochs (``trainer.check_val_every_n_epoch``): between
-    validations Lightning would hand it the old score again, and patience would run out too early. ``name`` is
-    the tag the lr is logged under, the same for every optimizer so that different runs share a plot.
+    ``total_steps`` counts optimizer steps (``trainer.estimated_stepping_batches``). A plateau schedule, which reads
+    ``monitor``, is stepped by the task: Lightning would do it after the epoch is saved, and not at all in one that was
+    resumed. ``name`` is the tag the lr is logged under, one for every optimizer so that different runs share a plot.
 
     Raises:
         ValueError: a setting that the optimizer or the schedule refuses; a run without a known end.
@@ -39,13 +38,7 @@ def configure_optimizer(
     schedule = scheduler(built, total_steps)
     config: dict[str, Any] = {"scheduler": schedule, "interval": "step", "frequency": 1, "name": name}
     if isinstance(schedule, ReduceLROnPlateau):
-        # Not strict: a run without validation keeps its lr and is told so, instead of ending in an error.
-        config |= {
-            "interval": "epoch",
-            "frequency": epochs_per_validation,
-            "monitor": monitor,
-            "strict": False,
-        }
+        config |= {"interval": "epoch", "frequency": sys.maxsize, "monitor": monitor}
     return {"optimizer": built, "lr_scheduler": config}
 
 

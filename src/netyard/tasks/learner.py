@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from lightning import LightningModule
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from netyard.optim import configure_optimizer
 from netyard.tasks.means import Means
@@ -45,6 +46,12 @@ class Learner(LightningModule):
         self.means = Means()
         self._seed = torch.initial_seed()  # the run's, which is set before the task is built
 
+    def log(self, name: str, *args: Any, **settings: Any) -> None:
+        """As Lightning's, which would draw what training says of an epoch after the epoch is saved: ``Curves`` does."""
+        if name.startswith("train/"):
+            settings["logger"] = False
+        super().log(name, *args, **settings)
+
     def log_means(self, stage: str) -> None:
         """Log the epoch's means, and what a task derives from them, as ``stage/name``."""
         self.means.log(self, stage)
@@ -62,6 +69,12 @@ class Learner(LightningModule):
         # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
         if self.trainer.is_last_batch or self.trainer.should_stop:
             self.log_means("train")
+
+    def on_train_epoch_end(self) -> None:
+        schedule, every = self.lr_schedulers(), self.trainer.check_val_every_n_epoch or 1
+        # Between validations patience would run out of the old score.
+        if isinstance(schedule, ReduceLROnPlateau) and (self.current_epoch + 1) % every == 0:
+            schedule.step(self.trainer.callback_metrics[self.monitor])
 
     def on_validation_start(self) -> None:
         # Validation may come in the middle of a training epoch, whose sums must outlive it.
@@ -109,5 +122,4 @@ class Learner(LightningModule):
             self.schedule,
             total_steps=self.trainer.estimated_stepping_batches,
             monitor=self.monitor,
-            epochs_per_validation=self.trainer.check_val_every_n_epoch or 1,
         )

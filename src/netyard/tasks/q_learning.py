@@ -220,11 +220,6 @@ class QLearning(Learner):
         if self.logger is not None and before // every != step // every:
             self.logger.log_metrics({"train/updates_per_second": rate}, step)
 
-    def on_train_epoch_end(self) -> None:
-        schedule = self.lr_schedulers()
-        if isinstance(schedule, ReduceLROnPlateau) and self.monitor in self.trainer.callback_metrics:
-            schedule.step(self.trainer.callback_metrics[self.monitor])
-
     def _record(self) -> Tensor:
         """Take note of a round's updates; returns their mean loss, 0 before the first."""
         seen = self._bootstrap.seen()
