@@ -16,12 +16,14 @@ TORCH_FREE = {
     "errors",
     "explain",
     "files",
+    "gate",
     "journal",
     "listing",
     "manifests",
     "manual",
     "rundir",
     "schema",
+    "targets",
     "__init__",
     "__main__",
     "build",
@@ -33,12 +35,12 @@ MAY = {
     "layers": ({"torch"}, set()),
     "losses": ({"torch", "timm"}, set()),
     "optim": ({"torch"}, set()),
-    "models": ({"torch", "timm", "torchvision", "safetensors"}, {"layers"}),
+    "models": ({"torch", "timm", "torchvision"}, {"layers", "plain"}),
     "data": (
         {"torch", "torchvision", "lightning", "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers"},
         {"errors"},
     ),
-    "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
+    "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files", "plain"}),
     "reports": (
         {"numpy", "matplotlib", "optuna", "sqlalchemy", "yaml", "omegaconf"},
         {"catalog", "errors", "explain", "files"},
@@ -46,7 +48,7 @@ MAY = {
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
     "sweeps": (
         {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "yaml"},
-        {"catalog", "errors", "explain", "files", "reports", "rundir"},
+        {"catalog", "errors", "explain", "files", "reports", "rundir", "targets"},
     ),
     "callbacks": (
         {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from netyard import __version__, checkpoint, journal, judging, manifests, schema
+from netyard import __version__, checkpoint, journal, judging, manifests, schema, targets
 from netyard.build import build, build_all
 from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
@@ -82,7 +82,8 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         trainer.test(_at_its_best(task, trainer, run_dir), datamodule=data, verbose=False)
         test_ended = time.perf_counter()
     except Interrupted:
-        log.info("stopped; continue with: %s train.py resume=%s", _here("python"), near(run_dir.path))
+        again = " ".join([f"resume={near(run_dir.path)}", *targets.flags()])
+        log.info("stopped; continue with: %s train.py %s", _here("python"), again)
         raise
     except Pruned:
         so_far = {"parameters": parameters, "objective": {"value": best.best_value}, "metrics": best.best_metrics}
@@ -118,7 +119,8 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         _show(f"{choices['model']} on {choices['data']}", results)
         log.info("results     %s", near(run_dir.path / "results.json"))
         log.info("dashboard   %s --logdir %s", _here("tensorboard"), near(run_dir.path))
-        log.info("test again  %s evaluate run=%s", _here("netyard"), near(run_dir.path))
+        again = " ".join([f"run={near(run_dir.path)}", *targets.flags()])
+        log.info("test again  %s evaluate %s", _here("netyard"), again)
     return best.best_value
 
 

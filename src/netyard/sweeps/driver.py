@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
+from netyard import targets
 from netyard.errors import Interrupted, SweepError
 from netyard.files import near
 from netyard.rundir import write_atomically
@@ -201,4 +202,4 @@ def _signals_raise() -> Iterator[None]:
 
 
 def _resume(ledger: Ledger) -> str:
-    return f"python train.py -m resume={near(ledger.folder)}"
+    return " ".join(["python train.py -m", f"resume={near(ledger.folder)}", *targets.flags()])
