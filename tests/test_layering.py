@@ -20,6 +20,7 @@ TORCH_FREE = {
     "journal",
     "listing",
     "manifests",
+    "masking",
     "manual",
     "rundir",
     "schema",
@@ -48,7 +49,7 @@ MAY = {
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
     "sweeps": (
         {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "yaml"},
-        {"catalog", "errors", "explain", "files", "reports", "rundir", "targets"},
+        {"catalog", "errors", "explain", "files", "masking", "reports", "rundir", "targets"},
     ),
     "callbacks": (
         {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},

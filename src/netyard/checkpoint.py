@@ -19,7 +19,7 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch import LightningDataModule, LightningModule
 
-from netyard import manifests, plain, targets
+from netyard import manifests, masking, plain, targets
 from netyard.build import build
 from netyard.errors import CheckpointError, ConfigError, DataError
 from netyard.files import whole
@@ -55,8 +55,8 @@ class WholeFileIO(TorchCheckpointIO):
 
 
 def describe(config: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checkpoint says of its own making."""
-    return {"schema": SCHEMA, "config": dict(config), "choices": dict(choices)}
+    """What a checkpoint says of its own making, without the secrets in it."""
+    return {"schema": SCHEMA, "config": masking.tree(config), "choices": dict(choices)}
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, gate, journal, listing, ranks, schema, targets
+from netyard import catalog, gate, journal, listing, masking, ranks, schema, targets
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
 from netyard.files import require_table
@@ -98,7 +98,7 @@ def train(arguments: Sequence[str] | None = None) -> int:
                 return 0
         elif not many and (wanted := _value(overrides, "hydra.run.dir")) and is_main_process():
             RunDir(wanted).refuse_if_taken()
-        overrides = ranks.placed(sweeping.spelled_out(overrides, many), many)
+        overrides = ranks.placed(masking.unmasked(sweeping.spelled_out(overrides, many)), many)
         gate.require_arguments(flags, overrides)
         # Hydra reads sys.argv, and so do the processes that Lightning starts for the other devices. Flags go first:
         # Hydra 1.3 does not find them behind overrides.
@@ -309,12 +309,12 @@ def _failed(error: Exception, overrides: Sequence[str]) -> int:
     if not is_main_process():
         return mistake.exit_code if mistake else 1
     if mistake is None or any(text.startswith("debug=") for text in overrides):
-        traceback.print_exception(error)
+        print(masking.text("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     if mistake is None:
         print("error: a bug in netyard, not in your command; please report it with the lines above.", file=sys.stderr)
         return 1
     prefix = "" if isinstance(mistake, Interrupted) else "error: "
-    print(f"{prefix}{mistake}", file=sys.stderr)
+    print(masking.text(f"{prefix}{mistake}"), file=sys.stderr)
     return mistake.exit_code
 
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import get_args_parser
+from hydra.core import utils as hydra_files
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import targets
+from netyard import masking, targets
 from netyard.errors import CheckpointError, ConfigError
+from netyard.rundir import write_atomically
 
-LOGGING = (  # what Hydra's own files of hydra/job_logging and hydra/hydra_logging name
+LOGGING = (  # what Hydra's own files of hydra/job_logging and hydra/hydra_logging name, and ours
+    "netyard.masking.Formatter",
     "logging.StreamHandler",
     "logging.FileHandler",
     "logging.NullHandler",
@@ -85,7 +89,7 @@ def require_hydra(hydra: DictConfig) -> None:
 
 @functools.cache
 def install() -> None:
-    """Look at every config that Hydra composes in this process, before Hydra builds anything of it."""
+    """Look at every config that Hydra composes in this process before it builds anything of it, or writes it down."""
     compose = ConfigLoaderImpl.load_configuration
 
     @functools.wraps(compose)
@@ -94,7 +98,11 @@ def install() -> None:
         require_hydra(config.hydra)
         return config
 
+    def save_masked(cfg: DictConfig, filename: str, output_dir: Path) -> None:
+        write_atomically(output_dir / filename, masking.yaml_of(cfg), sync=False)
+
     ConfigLoaderImpl.load_configuration = guarded  # type: ignore[method-assign]
+    hydra_files._save_config = save_masked
 
 
 def _of_plugins(store: Mapping[str, Any]) -> Iterator[str]:

@@ -32,6 +32,7 @@ from netyard.errors import ConfigError, Interrupted, PlatformError, Pruned
 from netyard.files import near
 from netyard.hyperparameters import log_hyperparameters
 from netyard.rundir import RunDir
+from netyard.sweeps.study import recalled
 from netyard.threads import one_input, set_threads
 
 log = logging.getLogger(__name__)
@@ -227,7 +228,13 @@ def _equip(callbacks: list[L.Callback], run_dir: RunDir, contents: dict[str, Any
 def _pruning(run_dir: RunDir) -> list[L.Callback]:
     """What reports to the sweep that the run is a job of, where that sweep prunes."""
     study = run_dir.job().get("study")
-    return [Pruning(**study)] if study else []
+    if not study:
+        return []
+    try:
+        return [Pruning(**{**study, "storage": recalled(study["storage"])})]
+    except PlatformError as error:
+        log.warning("the run is not pruned: %s", error)
+        return []
 
 
 def _appoint(callbacks: list[L.Callback], data: Mapping[str, Any]) -> list[L.Callback]:
