@@ -285,7 +285,8 @@ def measure(setting: dict[str, Any], overrides: list[str]) -> dict[str, float]:
     ]
     with TemporaryDirectory() as folder:
         where = f"hydra.run.dir={folder}/run"
-        code = train([*words, "+callbacks.beside._target_=agent_steps.Beside", where, *overrides])
+        beside = ("--allow-target=agent_steps.Beside", "+callbacks.beside._target_=agent_steps.Beside")
+        code = train([*words, *beside, where, *overrides])
     if code:
         raise SystemExit(code)
     latest = Beside.latest

@@ -84,7 +84,7 @@ class Beside(L.Callback):
 def main() -> None:
     # A callback of one's own is one more key; Python finds it as it finds any module.
     sys.path.insert(0, str(Path(__file__).parent))
-    overrides = [*COMPANY, "+callbacks.beside._target_=tokens.Beside", *sys.argv[1:]]
+    overrides = [*COMPANY, "--allow-target=tokens.Beside", "+callbacks.beside._target_=tokens.Beside", *sys.argv[1:]]
     with tempfile.TemporaryDirectory() as directory:
         if train([*overrides, f"hydra.run.dir={directory}/run"]) != 0:
             raise SystemExit(1)

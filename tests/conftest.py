@@ -85,7 +85,10 @@ def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     from hydra.core.global_hydra import GlobalHydra
 
+    from netyard import targets
+
     GlobalHydra.instance().clear()
+    targets.allow([])
     for name in set(os.environ) - set(environment):
         del os.environ[name]
     os.environ.update(environment)

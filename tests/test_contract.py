@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import threading
 from pathlib import Path
 
@@ -231,10 +232,20 @@ def test_a_network_of_the_users_own(train, tmp_path: Path, monkeypatch: pytest.M
         "_target_: own_net.Net\nwidth: 8\nnum_outputs: ${task.num_outputs}\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path / "own"))
-    ran = train("model=mine", "debug=smoke", f"--config-dir={tmp_path / 'own'}", f"hydra.run.dir={tmp_path / 'run'}")
+    words = ("model=mine", "debug=smoke", f"--config-dir={tmp_path / 'own'}", f"hydra.run.dir={tmp_path / 'run'}")
+    refused = train(*words)
+    assert refused.code == 2
+    assert "model._target_ is own_net.Net, which netyard does not offer" in refused.err
+    assert "add --allow-target own_net.Net to the command" in refused.err
+    assert "own_net" not in sys.modules
+    assert not (tmp_path / "run").exists()
+    ran = train(*words, "--allow-target", "own_net.Net")
     assert ran.code == 0, ran.err
     assert ran.json("results.json")["parameters"] == 64 * 8 + 8 + 8 * 10 + 10
-    assert cli.main(["evaluate", f"run={tmp_path / 'run'}"]) == 0, "the checkpoint says what to build"
+    where = f"run={tmp_path / 'run'}"
+    assert cli.main(["evaluate", where]) == 4, "what one command allowed is not allowed in the next"
+    assert "add --allow-target own_net.Net" in capsys.readouterr().err
+    assert cli.main(["evaluate", where, "--allow-target=own_net.Net"]) == 0, "the checkpoint says what to build"
 
 
 def test_a_mistyped_sweep_leaves_no_directory(command, tmp_path: Path) -> None:

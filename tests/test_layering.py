@@ -16,12 +16,15 @@ TORCH_FREE = {
     "errors",
     "explain",
     "files",
+    "gate",
     "journal",
     "listing",
     "manifests",
+    "masking",
     "manual",
     "rundir",
     "schema",
+    "targets",
     "__init__",
     "__main__",
     "build",
@@ -33,12 +36,12 @@ MAY = {
     "layers": ({"torch"}, set()),
     "losses": ({"torch", "timm"}, set()),
     "optim": ({"torch"}, set()),
-    "models": ({"torch", "timm", "torchvision", "safetensors"}, {"layers"}),
+    "models": ({"torch", "timm", "torchvision"}, {"layers", "plain"}),
     "data": (
         {"torch", "torchvision", "lightning", "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers"},
         {"errors", "fingerprints"},
     ),
-    "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
+    "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files", "plain"}),
     "reports": (
         {"numpy", "matplotlib", "optuna", "sqlalchemy", "yaml", "omegaconf"},
         {"catalog", "errors", "explain", "files"},
@@ -46,7 +49,7 @@ MAY = {
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
     "sweeps": (
         {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "yaml"},
-        {"catalog", "errors", "explain", "files", "reports", "rundir"},
+        {"catalog", "errors", "explain", "files", "masking", "reports", "rundir", "targets"},
     ),
     "callbacks": (
         {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},
@@ -107,3 +110,54 @@ def test_only_one_place_instantiates() -> None:
 def test_every_package_of_the_house_has_its_arrows() -> None:
     packages = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
     assert packages == set(MAY)
+
+
+def calls(path: Path) -> list[tuple[str, ast.Call]]:
+    """Every call in a file, with the dotted name of what is called."""
+    found = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    return [(ast.unparse(node.func), node) for node in found]
+
+
+def given(call: ast.Call, name: str) -> str:
+    return next((ast.unparse(each.value) for each in call.keywords if each.arg == name), "")
+
+
+@pytest.mark.parametrize(
+    ("name", "home"),
+    [
+        ("torch.load", "plain"),
+        ("instantiate", "build"),
+        ("Image.open", "pictures"),
+        ("tarfile.open", "archives"),
+        ("pickle_load", "submitted"),  # of submitit, what a job of this very sweep has written
+    ],
+)
+def test_what_reads_from_others_has_one_home(name: str, home: str) -> None:
+    found = {(path.stem, each) for path in SOURCE.rglob("*.py") for called, each in calls(path) if called == name}
+    assert {stem for stem, _ in found} == {home}
+    for _, call in found:
+        assert name != "torch.load" or given(call, "weights_only") == "True"
+        assert name != "Image.open" or given(call, "formats") == "FORMATS"
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_nothing_runs_what_it_reads(path: Path) -> None:
+    forbidden = {
+        "eval",
+        "exec",
+        "compile",
+        "os.system",
+        "os.popen",
+        "yaml.unsafe_load",
+        "yaml.full_load",
+        "torch.hub.load",
+    }
+    for name, call in calls(path):
+        assert name not in forbidden, f"{path.name} calls {name}"
+        assert name.rpartition(".")[2] not in ("extractall", "load_from_checkpoint", "add_safe_globals")
+        assert not name.startswith(("pickle.", "marshal.", "shelve.", "joblib.", "dill.")), f"{path.name} calls {name}"
+        assert name not in ("np.load", "numpy.load") or not given(call, "allow_pickle")
+        assert name != "yaml.load" or given(call, "Loader").lower().endswith("loader"), f"{path.name}: which loader"
+        assert given(call, "shell") in ("", "False"), f"{path.name} asks a shell"
+    unsafe = ("yaml.Loader", "UnsafeLoader", "FullLoader", "CLoader", "LOAD_TRUNCATED_IMAGES", "shell=True")
+    assert not [word for word in unsafe if word in path.read_text(encoding="utf-8")]

@@ -158,7 +158,8 @@ def test_a_trainer_for_another_number_of_processes_is_one_message(tmp_path: Path
 
 @pytest.mark.slow
 def test_two_processes_that_share_the_weights_train_as_one(command, user: Path) -> None:
-    words = ("trainer=ddp_cpu", "trainer.strategy={_target_:shared.SharedWeights,process_group_backend:gloo}")
+    strategy = "trainer.strategy={_target_:shared.SharedWeights,process_group_backend:gloo}"
+    words = ("trainer=ddp_cpu", strategy, "--allow-target=shared.SharedWeights")
     one = command("train.py", *QUICK, f"hydra.run.dir={user / 'one'}")
     two = command("train.py", *QUICK, *words, f"hydra.run.dir={user / 'two'}")
     assert (one.code, two.code) == (0, 0), two.err
@@ -180,6 +181,7 @@ def test_an_evaluation_by_two_processes_shows_every_sample_once(command, user: P
             "data.size=107",
             "data.eval_batch_size=8",
             f"+callbacks.witness={{_target_:witness.Witness,folder:{user / name}}}",
+            "--allow-target=witness.Witness",
             f"hydra.run.dir={user / name / 'run'}",
         )
         assert ran.code == 0, ran.err

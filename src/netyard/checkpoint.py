@@ -19,13 +19,12 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch import LightningDataModule, LightningModule
 
-from netyard import manifests
+from netyard import manifests, masking, plain, targets
 from netyard.build import build
 from netyard.errors import CheckpointError, ConfigError, DataError
 from netyard.files import whole
 from netyard.manifests import Hashing
 from netyard.rundir import RunDir
-from netyard.scores.cache import UNREADABLE, load_plain
 
 SCHEMA = 1
 
@@ -61,8 +60,8 @@ class WholeFileIO(TorchCheckpointIO):
 
 
 def describe(config: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checkpoint says of its own making."""
-    return {"schema": SCHEMA, "config": dict(config), "choices": dict(choices)}
+    """What a checkpoint says of its own making, without the secrets in it."""
+    return {"schema": SCHEMA, "config": masking.tree(config), "choices": dict(choices)}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -91,10 +90,10 @@ def find(path: Path) -> tuple[Path, dict[str, Any]]:
     try:
         if vouched is None:
             require_intact(path)
-        checkpoint = load_plain(path)
+        checkpoint = plain.load(path)
         if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("netyard", {}), dict):
             raise ValueError(f"a {type(checkpoint).__name__} that no run wrote")
-    except UNREADABLE as error:
+    except plain.UNREADABLE as error:
         raise CheckpointError(
             f"{asked} cannot be read as a checkpoint: {(str(error) or type(error).__name__).splitlines()[0]};",
             "a checkpoint is a file that torch.save wrote, of tensors and plain types only;",
@@ -146,7 +145,7 @@ def made_of(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], 
     """The config and the choices of the run that wrote a checkpoint, which was read from ``path``.
 
     Raises:
-        CheckpointError: it does not say.
+        CheckpointError: it does not say, or names what nobody has offered or allowed; see ``targets``.
     """
     described = checkpoint.get("netyard", {})
     if "config" not in described:
@@ -155,6 +154,7 @@ def made_of(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], 
             "netyard writes the config into each of its checkpoints;",
             "check that a run of netyard wrote it.",
         )
+    targets.require(described["config"], f"in {path}, config", CheckpointError)
     return dict(described["config"]), dict(described["choices"])
 
 

@@ -6,6 +6,7 @@ Knows Hydra; torch stays asleep until a run begins.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import os
 import signal
@@ -23,7 +24,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, journal, listing, ranks, resuming, schema
+from netyard import catalog, gate, journal, listing, masking, ranks, resuming, schema, targets
 from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
 from netyard.files import near, require_table
@@ -31,6 +32,9 @@ from netyard.manual import GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
 from netyard.sweeps import guests
+
+# Here, for a launcher's processes know nothing of us but that they import this module to find the job.
+gate.install()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command == "train":
         enter_by_door()
     try:
-        return commands[command](rest)
+        return commands[command](rest if command == "train" else targets.taken(rest))
     except Exception as error:
         return _failed(error, rest)
 
@@ -72,6 +76,10 @@ def train(arguments: Sequence[str] | None = None) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(HELP.format(choices=listing.overview()))
         return 0
+    try:
+        arguments = targets.taken(arguments)
+    except ConfigError as error:
+        return _failed(error, arguments)
     flags, overrides = sweeping.split(arguments)
     if "hydra.mode=MULTIRUN" in overrides:
         flags.append("-m")
@@ -92,12 +100,13 @@ def train(arguments: Sequence[str] | None = None) -> int:
                 return 0
         elif not many and (wanted := _value(overrides, "hydra.run.dir")) and is_main_process():
             RunDir(wanted).refuse_if_taken()
-        overrides = ranks.placed(sweeping.spelled_out(overrides, many), many)
+        overrides = ranks.placed(masking.unmasked(sweeping.spelled_out(overrides, many)), many)
+        gate.require_arguments(flags, overrides)
         # Hydra reads sys.argv, and so do the processes that Lightning starts for the other devices. Flags go first:
         # Hydra 1.3 does not find them behind overrides.
         sys.argv = [sys.argv[0], *flags, *overrides]
         _prepare()
-        hydra.main(version_base="1.3", config_path=str(catalog.conf_dir()), config_name="train")(_job)()
+        hydra.main(version_base="1.3", config_path=str(catalog.conf_dir()), config_name="train")(_allowing())()
         return 0
     except (Exception, KeyboardInterrupt) as error:
         for path in claimed():
@@ -246,11 +255,19 @@ def _require_effect(key: str) -> None:
     )
 
 
-def _job(cfg: DictConfig) -> float | None:
+def _allowing() -> Callable[[DictConfig], float | None]:
+    """``_job``, and what the user has allowed: a launcher pickles both for its own processes."""
+    return functools.update_wrapper(functools.partial(_job, allowed=targets.allowed()), _job)
+
+
+def _job(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
     """One run, as Hydra starts it: alone, or as a job of a sweep. Returns the objective for the sweeper."""
+    targets.allow(allowed)
     hydra_cfg = HydraConfig.get()
     run_dir = RunDir(hydra_cfg.runtime.output_dir)
     launched = hydra_cfg.mode == RunMode.MULTIRUN  # by a launcher of Hydra's
+    if not launched:  # Hydra has read its arguments; the processes that Lightning starts repeat them
+        sys.argv = [sys.argv[0], *targets.flags(), *sys.argv[1:]]
     journal.start(run_dir.path)
     try:
         with guests.as_one_run(cfg, run_dir) if launched else contextlib.nullcontext():
@@ -294,12 +311,12 @@ def _failed(error: Exception, overrides: Sequence[str]) -> int:
     if not is_main_process():
         return mistake.exit_code if mistake else 1
     if mistake is None or any(text.startswith("debug=") for text in overrides):
-        traceback.print_exception(error)
+        print(masking.text("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     if mistake is None:
         print("error: a bug in netyard, not in your command; please report it with the lines above.", file=sys.stderr)
         return 1
     prefix = "" if isinstance(mistake, Interrupted) else "error: "
-    print(f"{prefix}{mistake}", file=sys.stderr)
+    print(masking.text(f"{prefix}{mistake}"), file=sys.stderr)
     return mistake.exit_code
 
 

@@ -243,7 +243,7 @@ def _be_the_job(order: dict[str, Any]) -> int:
         os.dup2(ours, theirs)
     os.environ.update(order["environment"])
 
-    from netyard import cli, threads
+    from netyard import cli, masking, threads
 
     if order["threads"]:
         os.environ["OMP_NUM_THREADS"] = str(order["threads"])  # for processes that the job starts
@@ -254,7 +254,7 @@ def _be_the_job(order: dict[str, Any]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
-        traceback.print_exc()
+        print(masking.text(traceback.format_exc()), file=sys.stderr)
         return 1
 
 

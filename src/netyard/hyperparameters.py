@@ -9,6 +9,7 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
+from netyard import masking
 from netyard.rundir import RunDir
 
 CHOSEN = ("model", "data", "task", "loss", "optimizer", "scheduler", "augmentation")
@@ -24,7 +25,7 @@ def log_hyperparameters(
     """
     if not isinstance(logger, TensorBoardLogger):
         return
-    columns = {**columns_of_a_run(config, choices, results), **columns_of_a_sweep(config, choices, path)}
+    columns = masking.tree({**columns_of_a_run(config, choices, results), **columns_of_a_sweep(config, choices, path)})
     scores = {f"hp/{name}": value for name, value in results["metrics"].items() if not name.startswith("train/")}
     logger.log_hyperparams(columns, {"hp/objective": results["objective"]["value"], **scores})
     logger.finalize("success")

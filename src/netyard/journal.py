@@ -9,6 +9,7 @@ import logging
 import sys
 from pathlib import Path
 
+from netyard import masking
 from netyard.rundir import is_main_process
 
 _OURS = "netyard"
@@ -21,7 +22,11 @@ class _Console(logging.Handler):
     """Writes to whatever ``sys.stdout`` is at that moment, so that a live progress bar can redirect it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(record.getMessage(), file=sys.stdout if record.levelno < logging.WARNING else sys.stderr, flush=True)
+        print(
+            masking.text(record.getMessage()),
+            file=sys.stdout if record.levelno < logging.WARNING else sys.stderr,
+            flush=True,
+        )
 
 
 def start(path: Path | None) -> None:
@@ -38,7 +43,7 @@ def start(path: Path | None) -> None:
         _add(console)
         if path is not None:
             file = logging.FileHandler(path / "train.log", encoding="utf-8")
-            file.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+            file.setFormatter(masking.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
             _add(file)
     else:
         _add(logging.NullHandler())

@@ -29,6 +29,8 @@ Flags:
   -m, --multirun      a sweep over the values that are separated by commas
   -c, --cfg job       print the config instead of running it (with --resolve: interpolations followed)
   -cd, --config-dir   a folder with options of your own: DIR/model/mine.yaml is model=mine
+  --allow-target pkg.mod.Class    let a config have this built, which is none of netyard's; may be repeated, and goes
+                      with every command that builds a run: evaluate, predict, generate, resume
   --info, --shell-completion, --hydra-help           Hydra's own
 """
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from netyard import masking
 from netyard.errors import ConfigError
 from netyard.files import near
 from netyard.rundir import RunDir
@@ -38,7 +39,7 @@ def newest(cfg: DictConfig, outputs: Path) -> Path | None:
 
     The one that is finished, if that is the last; sweeps have a book of their own.
     """
-    wanted = _settled(OmegaConf.to_yaml(cfg))
+    wanted = _settled(masking.yaml_of(cfg))
     places = (path.parent.parent for depth in ("*", "*/*") for path in outputs.glob(f"{depth}/.hydra/config.yaml"))
     runs = [RunDir(path) for path in places if _settled(_text(path / ".hydra" / "config.yaml")) == wanted]
     began = {str(run.status().get("started", "")): run for run in sorted(runs, key=lambda run: run.path) if run.begun}
@@ -81,7 +82,7 @@ def require_same(
     Raises:
         ConfigError: something changed that makes a step, a sample or a score another one.
     """
-    old, new = (dict(leaves(each)) for each in (recorded["config"], config))
+    old, new = (dict(leaves(each)) for each in (recorded["config"], masking.tree(config)))
     groups = [group for group in recorded["choices"] if group in choices and group not in FREE and group in config]
     pairs = [(group, recorded["choices"][group], choices[group]) for group in groups]
     # The task holds the model, loss and optimizer once more; a change is to be named where it was typed.

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from netyard import __version__, checkpoint, journal, judging, resuming, schema
+from netyard import __version__, checkpoint, journal, judging, resuming, schema, targets
 from netyard.build import build, build_all
 from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
@@ -32,6 +32,7 @@ from netyard.errors import ConfigError, Interrupted, PlatformError, Pruned
 from netyard.files import near
 from netyard.hyperparameters import log_hyperparameters
 from netyard.rundir import RunDir
+from netyard.sweeps.study import recalled
 from netyard.threads import one_input, set_threads
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,8 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         trainer.test(_at_its_best(task, trainer, run_dir), datamodule=data, verbose=False)
         test_ended = time.perf_counter()
     except Interrupted:
-        log.info("stopped; continue with: %s train.py resume=%s", _here("python"), near(run_dir.path))
+        again = " ".join([f"resume={near(run_dir.path)}", *targets.flags()])
+        log.info("stopped; continue with: %s train.py %s", _here("python"), again)
         raise
     except Pruned:
         so_far = {"parameters": parameters, "objective": {"value": best.best_value}, "metrics": best.best_metrics}
@@ -119,7 +121,8 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         _show(f"{choices['model']} on {choices['data']}", results)
         log.info("results     %s", near(run_dir.path / "results.json"))
         log.info("dashboard   %s --logdir %s", _here("tensorboard"), near(run_dir.path))
-        log.info("test again  %s evaluate run=%s", _here("netyard"), near(run_dir.path))
+        again = " ".join([f"run={near(run_dir.path)}", *targets.flags()])
+        log.info("test again  %s evaluate %s", _here("netyard"), again)
     return best.best_value
 
 
@@ -226,7 +229,13 @@ def _equip(callbacks: list[L.Callback], run_dir: RunDir, contents: dict[str, Any
 def _pruning(run_dir: RunDir) -> list[L.Callback]:
     """What reports to the sweep that the run is a job of, where that sweep prunes."""
     study = run_dir.job().get("study")
-    return [Pruning(**study)] if study else []
+    if not study:
+        return []
+    try:
+        return [Pruning(**{**study, "storage": recalled(study["storage"])})]
+    except PlatformError as error:
+        log.warning("the run is not pruned: %s", error)
+        return []
 
 
 def _appoint(callbacks: list[L.Callback], data: Mapping[str, Any]) -> list[L.Callback]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from netyard import manifests
+from netyard import manifests, masking
 from netyard.errors import CheckpointError, PlatformError
 from netyard.files import whole
 
@@ -206,7 +206,7 @@ class RunDir:
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path / name, json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+        write_atomically(self.path / name, json.dumps(masking.tree(plain(content)), indent=2, allow_nan=False) + "\n")
 
 
 def _csv(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
+from netyard import targets
 from netyard.catalog import GROUPS, option_file, options, variants
 from netyard.errors import ConfigError
 
@@ -165,7 +166,8 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
     """Refuse a composed config that cannot make a run.
 
     Raises:
-        ConfigError: an unknown or missing key, an interpolation that leads nowhere, a value of the wrong type or range.
+        ConfigError: an unknown or missing key, an interpolation that leads nowhere, a value of the wrong type or range,
+            a ``_target_`` that nobody offers.
     """
     known = (*GROUPS, *GLOBALS)
     for key in map(str, cfg):
@@ -173,8 +175,10 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"there is no key '{key}';", f"a run knows {', '.join(known)};", f"take {key} out of the command."
             )
+    targets.require(cfg)
     _check_missing(cfg, choices)
     resolved = resolve(cfg, choices)
+    targets.require(resolved)
     # The task holds the model, loss and optimizer once more; a mistake is to be named where it was typed.
     for key, value in leaves({group: resolved[group] for group in sorted(resolved, key="task".__eq__)}):
         rule = RULES.get(key.rpartition(".")[2])

@@ -20,6 +20,7 @@ from netyard.rundir import RunDir
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=4", "trainer=cpu", "logger=none")
 
+ALLOW = "--allow-target=slow_steps.Slow"
 SLOW = """
 import time
 from lightning import Callback
@@ -48,7 +49,7 @@ def started(tmp_path: Path):
         process = subprocess.Popen(
             [
                 *(sys.executable, str(ROOT / "train.py"), *RUN, *overrides, f"hydra.run.dir={tmp_path / 'run'}"),
-                *("+callbacks.slow._target_=slow_steps.Slow", f"+callbacks.slow.seconds={seconds}"),
+                *("+callbacks.slow._target_=slow_steps.Slow", f"+callbacks.slow.seconds={seconds}", ALLOW),
             ],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
@@ -88,7 +89,7 @@ def test_a_signalled_run_can_be_resumed_bit_for_bit(started, train, tmp_path: Pa
     out, err = process.communicate(timeout=30)
     assert process.returncode == code, err
     run = tmp_path / "run"
-    assert re.search(r"stopped; continue with: \S*python train\.py resume=\S*run$", out, re.MULTILINE)
+    assert re.search(rf"stopped; continue with: \S*python train\.py resume=\S*run {ALLOW}$", out, re.MULTILINE)
     assert "Traceback" not in err and f"interrupted by signal {int(number)}" in err
     assert RunDir(run).status()["state"] == "interrupted"
     state = checkpoint.read(run / "checkpoints" / "last.ckpt")
@@ -96,7 +97,7 @@ def test_a_signalled_run_can_be_resumed_bit_for_bit(started, train, tmp_path: Pa
 
     sys.path.insert(0, str(tmp_path))
     try:
-        resumed = train(f"resume={run}", "callbacks.slow.seconds=0", path=run)
+        resumed = train(f"resume={run}", ALLOW, "callbacks.slow.seconds=0", path=run)
     finally:
         sys.path.remove(str(tmp_path))
     assert resumed.code == 0, resumed.err
@@ -149,7 +150,7 @@ def test_a_test_ends_at_once_and_is_done_again(started, train, tmp_path: Path, n
     assert RunDir(tmp_path / "run").status()["state"] == "interrupted"
     sys.path.insert(0, str(tmp_path))
     try:
-        resumed = train(f"resume={tmp_path / 'run'}", "callbacks.slow.seconds=0", path=tmp_path / "run")
+        resumed = train(f"resume={tmp_path / 'run'}", ALLOW, "callbacks.slow.seconds=0", path=tmp_path / "run")
     finally:
         sys.path.remove(str(tmp_path))
     assert resumed.json("results.json")["epochs"] == 1

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import gzip
 import socket
+import tarfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -66,6 +71,41 @@ def test_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, num_c
     assert list(x.shape) == [4, *data.input_shape] and y.max() < num_classes == data.num_classes
     assert [len(data.split(part)) for part in ("train", "val", "test")] == sizes
     assert data.class_names is not None and len(data.class_names) == num_classes
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where CIFAR-10 is downloaded from: an archive of small stand-ins."""
+    write_cifar(tmp_path / "made", 10)
+    path = tmp_path / "cifar-10-python.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(tmp_path / "made", ".")
+    monkeypatch.setattr(torchvision.datasets.cifar, "check_integrity", lambda *_: True)
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/{path.name}"
+        monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", url)
+        monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", None)
+        yield path
+        server.shutdown()
+
+
+def test_an_archive_is_downloaded_and_unpacked(tmp_path: Path, published: Path) -> None:
+    (tmp_path / "root" / ".CIFAR10.part" / ".unpacked.killed").mkdir(parents=True)
+    data = build("cifar10", root=str(tmp_path / "root"), batch_size=4)
+    data.prepare_data()
+    assert [len(data.split(part)) for part in ("train", "val", "test")] == [45, 5, 10]
+    assert {path.name for path in (tmp_path / "root").iterdir()} <= {"cifar-10-batches-py", ".CIFAR10.lock"}
+
+
+def test_a_hostile_archive_is_bad_data_and_writes_nothing(tmp_path: Path, published: Path) -> None:
+    with tarfile.open(published, "w:gz") as archive:
+        archive.add(tmp_path / "made", "../../canary")
+    with pytest.raises(DataError, match=r"is not unpacked: '\.\./\.\./canary' in it is no plain name"):
+        build("cifar10", root=str(tmp_path / "root")).prepare_data()
+    assert not list(tmp_path.rglob("canary*"))
+    assert not list((tmp_path / "root").rglob("data_batch*"))
 
 
 @pytest.mark.usefixtures("no_network")

@@ -27,5 +27,8 @@ class Happening(Callback):
 """
 
 
+ALLOW = "--allow-target=happening.Happening"
+
+
 def happening(what: str) -> str:
     return f"+callbacks.happening={{_target_:happening.Happening,what:{what}}}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from deaths import ALLOW
 from driving import QUICK, ROOT, start, states, wait_for
 
 from netyard.errors import PlatformError
@@ -102,7 +103,7 @@ def test_submitit_keeps_the_same_books(train, user: Path) -> None:
     folder = user / "sweep"
     what = "+callbacks.happening.what=nothing,exception,killed,nothing_either"
     ran = train(
-        "-m", *QUICK, HAPPEN, what, "launcher=submitit_local", "sweep.batch_size=2", f"hydra.sweep.dir={folder}"
+        "-m", *QUICK, ALLOW, HAPPEN, what, "launcher=submitit_local", "sweep.batch_size=2", f"hydra.sweep.dir={folder}"
     )
     assert ran.code == 7, ran.err
     assert states(folder) == ["completed", "failed", "failed", "completed"]
@@ -118,7 +119,7 @@ def test_submitit_keeps_the_same_books(train, user: Path) -> None:
     assert not (folder / ".submitit" / "%j").exists()
     # The two that failed are tried again, and fail as they did; what was done stays as it was.
     done = (folder / "0" / "results.json").stat().st_mtime_ns
-    assert train("-m", f"resume={folder}").code == 7
+    assert train("-m", ALLOW, f"resume={folder}").code == 7
     assert [job.attempts for job in Ledger.read(folder).jobs] == [1, 2, 2, 1]
     assert (folder / "0" / "results.json").stat().st_mtime_ns == done
 
@@ -185,7 +186,18 @@ def test_ray_keeps_the_same_books(train, user: Path, monkeypatch: pytest.MonkeyP
     what = "+callbacks.happening.what=nothing,exception,killed"
     cores = "+launcher.ray.init.num_cpus=2"
     done = subprocess.run(
-        [sys.executable, "train.py", "-m", *QUICK, HAPPEN, what, "launcher=ray", cores, f"hydra.sweep.dir={folder}"],
+        [
+            sys.executable,
+            "train.py",
+            "-m",
+            *QUICK,
+            ALLOW,
+            HAPPEN,
+            what,
+            "launcher=ray",
+            cores,
+            f"hydra.sweep.dir={folder}",
+        ],
         cwd=ROOT,
         env=dict(os.environ),
         capture_output=True,

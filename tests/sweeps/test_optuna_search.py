@@ -304,10 +304,12 @@ def test_a_storage_that_cannot_be_reached(search, url: str):
     assert "the study cannot be kept at" in str(refused.value) and "secret" not in str(refused.value)
 
 
-def test_passwords_are_not_shown():
-    assert named.shown("mysql://me:pass@word@host/db") == "mysql://me:***@host/db"
-    assert named.shown("mysql://me@host/db") == "mysql://me@host/db"
-    assert named.shown("sqlite:////tmp/a.db") == "sqlite:////tmp/a.db"
+def test_a_job_is_told_the_password_that_is_not_written_down(monkeypatch: pytest.MonkeyPatch):
+    assert named.recalled("mysql://me@host/db") == "mysql://me@host/db"
+    monkeypatch.setenv(named.STORAGE, url := "mysql://me:pass@word@host/db")
+    assert named.recalled("mysql://me:***@host/db") == url
+    with pytest.raises(PlatformError, match="whose password is not written down"):
+        named.recalled("mysql://me:***@elsewhere/db")
 
 
 def test_a_missing_extra_is_one_message(search, monkeypatch: pytest.MonkeyPatch):

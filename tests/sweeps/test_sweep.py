@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from deaths import ALLOW
 from driving import QUICK, ROOT, start, states, wait_for
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -76,6 +77,7 @@ def test_every_kind_of_death_is_one_row_and_the_others_finish(train, user: Path)
     ran = train(
         "-m",
         *QUICK,
+        ALLOW,
         "+callbacks.happening._target_=happening.Happening",
         f"+callbacks.happening.what=nothing,{','.join(reasons)},nothing_either",
         "launcher.timeout=8",

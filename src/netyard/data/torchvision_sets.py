@@ -16,7 +16,9 @@ import numpy as np
 import torch
 import torchvision.datasets
 from filelock import FileLock
+from torchvision.datasets.utils import download_url
 
+from netyard.data.archives import extract
 from netyard.data.idx import find_idx, read_idx
 from netyard.data.module import DataModule
 from netyard.data.tensors import Split, TensorSplit
@@ -48,7 +50,7 @@ class TorchvisionImages(DataModule):
                 if not self._is_there():
                     aside = root / f".{self.dataset}.part"
                     aside.mkdir(exist_ok=True)
-                    self._source()(str(aside), download=True)
+                    self._fetch(aside)
                     _move_files(aside, root)
         except PermissionError as error:
             raise PlatformError(
@@ -76,6 +78,17 @@ class TorchvisionImages(DataModule):
             self.class_names = list(source.classes)
         return splits
 
+    def _fetch(self, folder: Path) -> None:
+        """Download the archive of the set, and unpack it with more care than torchvision takes."""
+        source = self._source()
+        for left in folder.glob("*unpacked*"):  # by a process that was killed
+            shutil.rmtree(left)
+        download_url(source.url, folder, source.filename, source.tgz_md5)
+        archive = folder / source.filename
+        extract(archive, folder / "unpacked")
+        archive.unlink()
+        _move_files(folder / "unpacked", folder)
+
     def _is_there(self) -> bool:
         source = self._source()
         folder = self._root() / source.base_folder
@@ -102,6 +115,9 @@ class IdxImages(TorchvisionImages):
 
     They are looked for in ``root``, ``root/raw`` and, where torchvision puts them, ``root/<dataset>/raw``.
     """
+
+    def _fetch(self, folder: Path) -> None:
+        self._source()(str(folder), download=True)  # no archives: each file is packed by itself
 
     def _folders(self) -> list[Path]:
         root = self._root()

@@ -12,6 +12,7 @@ import torchvision
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
+from netyard import plain
 from netyard.models.libraries import create, first_convolution
 
 logger = logging.getLogger(__name__)
@@ -92,18 +93,13 @@ def read(path: str) -> StateDict:
     Of a netyard checkpoint it is the network's part, of a wrapped network the library's.
 
     Raises:
-        ValueError: the file is missing, damaged, or holds no state dict.
+        ValueError: the file is missing, damaged, or holds no state dict, or anything but tensors and plain types.
     """
     file = Path(path).expanduser()
     if not file.is_file():
         raise _unreadable(path, "is not there")
     try:
-        if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            content = load_file(file)
-        else:
-            content = torch.load(file, map_location="cpu", weights_only=True)
+        content = plain.load(file)
     except Exception as error:  # a damaged file shows as any of nine kinds
         raise _unreadable(path, f"cannot be read ({str(error).splitlines()[0]})") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}

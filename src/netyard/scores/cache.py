@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import logging
-import pickle
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import torch
 from filelock import FileLock
 from torch import Tensor
 
+from netyard import plain
 from netyard.files import whole
 
 SCHEMA = 1
-
-UNREADABLE = (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, LookupError, TypeError)
-"""What reading a broken or foreign file raises."""
 
 log = logging.getLogger(__name__)
 
@@ -61,26 +56,19 @@ def cached(folder: str | Path, key: str, compute: Callable[[], Mapping[str, Tens
     return tensors
 
 
-def load_plain(path: Path) -> Any:
-    """What ``torch.save`` wrote, on the CPU; anything but tensors and plain types raises one of ``UNREADABLE``."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch wonders at the pickle protocol of what is no pickle
-        return torch.load(path, map_location="cpu", weights_only=True)
-
-
 def _read(path: Path, key: str) -> tuple[dict[str, Tensor] | None, str]:
     """The tensors of a file, or None and what is wrong with it; nothing is wrong with a file that is not there."""
     try:
         if not path.exists():
             return None, ""
-        content = load_plain(path)
+        content = plain.load(path)
         if (content["schema"], content["key"]) != (SCHEMA, key):
             raise ValueError("it is of another schema or key")
         tensors = dict(content["tensors"])
         if not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
             raise ValueError("it holds other things than tensors")
         _check_finite(tensors)
-    except UNREADABLE as error:
+    except plain.UNREADABLE as error:
         return None, (str(error) or type(error).__name__).splitlines()[0]
     return tensors, ""
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from netyard import plain
 from netyard.errors import DataError, PlatformError
-from netyard.scores.cache import UNREADABLE, load_plain
 
 HASH = "6726825d"  # of the weights, the beginning of their SHA-256; torch-fidelity names the file by it
 
@@ -41,9 +41,9 @@ class Inception(nn.Module):
         path = find_weights(URL_INCEPTION_V3, folder)
         try:
             # torchmetrics reads the file with everything a pickle may hold; this reading refuses what is not plain.
-            load_plain(path)
+            plain.load(path)
             self.network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path))
-        except UNREADABLE as error:
+        except plain.UNREADABLE as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise DataError(
                 f"{path} cannot be read as Inception's weights: {reason};",

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog
+from netyard import catalog, targets
 from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.explain import did_you_mean
 from netyard.sweeps.ledger import Ledger
@@ -85,7 +85,7 @@ def given() -> list[str]:
 def flags_of(config: DictConfig) -> list[str]:
     """What the jobs have to be told besides their overrides: flags, and what Hydra itself is told."""
     flags, _ = split(given())
-    return [*flags, *told(config.hydra)]
+    return [*targets.flags(), *flags, *told(config.hydra)]
 
 
 def told(hydra_config: DictConfig) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
+from netyard import masking, targets
 from netyard.errors import Interrupted, SweepError
 from netyard.files import near
 from netyard.rundir import write_atomically
@@ -146,6 +147,7 @@ class Driver:
             "axes": self.ledger.axes,
             "study": self.search.study(job.number),
         }
+        about = masking.tree(about)
         write_atomically(folder / "job.json", json.dumps(about, indent=1) + "\n", sync=False)  # each attempt writes it
         runner.start(job.number, job.overrides, folder, resumed)
 
@@ -161,7 +163,7 @@ class Driver:
         else:
             self.search.tell(job)
         self._retain()
-        print(self._line(job) + (", is tried again" if again else ""), flush=True)
+        print(masking.text(self._line(job)) + (", is tried again" if again else ""), flush=True)
 
     def _retain(self) -> None:
         """Delete the weights of all but the best jobs."""
@@ -201,4 +203,4 @@ def _signals_raise() -> Iterator[None]:
 
 
 def _resume(ledger: Ledger) -> str:
-    return f"python train.py -m resume={near(ledger.folder)}"
+    return " ".join(["python train.py -m", f"resume={near(ledger.folder)}", *targets.flags()])

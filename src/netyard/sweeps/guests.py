@@ -13,6 +13,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, read_write
 
+from netyard import targets
 from netyard.errors import PlatformError
 from netyard.rundir import RunDir, is_main_process
 from netyard.sweeps.arguments import told
@@ -36,7 +37,7 @@ def as_one_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[None]:
         cfg.resume = str(run_dir.path)
     main, environment = sys.modules["__main__"], dict(os.environ)
     before = sys.argv, main.__spec__
-    sys.argv = [str(Path(__file__).parents[1] / "door.py"), *_arguments(cfg, run_dir)]
+    sys.argv = [str(Path(__file__).parents[1] / "door.py"), *targets.flags(), *_arguments(cfg, run_dir)]
     main.__spec__ = find_spec("netyard.door")
     hydra_config: Any = HydraConfig.get()
     with read_write(hydra_config):

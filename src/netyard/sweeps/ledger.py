@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
+from netyard import masking
 from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.rundir import plain, write_atomically
 
@@ -81,7 +82,8 @@ class Ledger:
 
     def write(self) -> None:
         content = {key: value for key, value in vars(self).items() if key not in ("folder", "jobs")}
-        jobs = [asdict(job) for job in self.jobs]
+        jobs = [{**masking.tree(asdict(job)), "overrides": masking.overrides(job.overrides)} for job in self.jobs]
+        content = {**masking.tree(content), "arguments": masking.overrides(self.arguments)}
         text = json.dumps(plain({"format": FORMAT, **content, "jobs": jobs}), indent=1, allow_nan=False)
         write_atomically(self.folder / "sweep.json", text + "\n")
 
@@ -121,7 +123,7 @@ class Ledger:
         """Raises:
         ConfigError: the search space is not the one this sweep was started with.
         """
-        if changes := differences(self.space, space):
+        if changes := differences(self.space, masking.tree(space)):
             raise ConfigError(
                 f"the sweep in {self.folder} was started with another search space: {'; '.join(changes)};",
                 "a sweep is continued as it was begun;",

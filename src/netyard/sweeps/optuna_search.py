@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -64,6 +65,7 @@ class OptunaSearch:
         self.pruner, self.pruner_options, self.metric = pruner, dict(pruner_options or {}), metric
         self.shared = storage is not None
         self.storage = storage or f"sqlite:///{folder.resolve() / 'study.db'}"
+        os.environ[named.STORAGE] = self.storage  # for the jobs, whose job.json has no password in it
         self.study_name = study_name or (f"{folder.parent.name}-{folder.name}" if self.shared else "sweep")
         folder.mkdir(parents=True, exist_ok=True)
         self.sweep = _identity(folder)

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from netyard import masking
 from netyard.errors import ConfigError
+from netyard.rundir import write_atomically
 from netyard.sweeps import arguments as command
 from netyard.sweeps import guests, outcomes
 from netyard.sweeps.batches import Batches
@@ -82,7 +84,7 @@ def _ledger(sweeper: Any, space: Space, objectives: list[dict[str, str]], folder
         guests.require_ended(ledger)
         outcomes.look_around(ledger)
         return ledger
-    OmegaConf.save(sweeper.config, folder / "multirun.yaml")
+    write_atomically(folder / "multirun.yaml", masking.yaml_of(sweeper.config))
     name = str(sweeper.config.hydra.runtime.choices["hydra/sweeper"])
     return Ledger(folder, command.given(), name, space.describe(), list(space.axes), objectives)
 

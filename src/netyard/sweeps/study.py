@@ -6,11 +6,13 @@ Optuna is an extra, and imported when it is asked for.
 from __future__ import annotations
 
 import inspect
+import os
 import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from netyard import masking
 from netyard.errors import ConfigError, PlatformError
 from netyard.explain import did_you_mean
 
@@ -31,6 +33,7 @@ PRUNERS = {
 }
 DEFAULTS: dict[str, dict[str, Any]] = {"percentile": {"percentile": 50.0}, "qmc": {"scramble": True}}
 NEEDS = {"cmaes": ("cmaes",), "gp": ("scipy", "torch"), "qmc": ("scipy",)}  # which Optuna does not bring
+STORAGE = "NETYARD_STUDY_STORAGE"  # the variable by which a sweep tells its jobs of a URL that holds a password
 WAIT = 60.0  # seconds for another process's write to a SQLite file
 
 
@@ -69,17 +72,28 @@ def storage(url: str, ready: bool = False) -> Any:
         )
     except (ImportError, RuntimeError, sqlalchemy.exc.SQLAlchemyError) as error:
         raise PlatformError(
-            f"the study cannot be kept at {shown(url)}: {str(error).splitlines()[0].rstrip('.')};",
+            f"the study cannot be kept at {masking.text(url)}: {str(error).splitlines()[0].rstrip('.')};",
             "a storage is the URL of a database that is there, and whose driver is installed;",
             "try hydra.sweeper.storage=sqlite:////tmp/study.db, or null for a file in the sweep's directory.",
         ) from error
 
 
-def shown(url: str) -> str:
-    """The URL without the password that may be in it."""
-    head, at, tail = url.rpartition("@")
-    scheme, slashes, user = head.partition("://")
-    return f"{scheme}{slashes}{user.partition(':')[0]}:***@{tail}" if at and ":" in user else url
+def recalled(url: str) -> str:
+    """The URL of ``job.json`` with the password that was not written there, as the sweep told it.
+
+    Raises:
+        PlatformError: it did not.
+    """
+    if masking.MASK not in url:
+        return url
+    told = os.environ.get(STORAGE, "")
+    if masking.text(told) != url:
+        raise PlatformError(
+            f"the sweep's study is at {url}, whose password is not written down;",
+            "a job of a running sweep is told it; one that is run alone has to be;",
+            f"type {STORAGE}=URL in front of the command.",
+        )
+    return told
 
 
 def sampler(name: str, options: Mapping[str, Any], **ours: Any) -> Any:

@@ -1,0 +1,160 @@
+"""Secrets, kept out of everything a run or sweep writes or says. Knows no torch.
+
+Masked are texts under a key that names a secret (``api_key``, ``hub_token``, ``password``), passwords in URLs, and the
+values of environment variables with such names, wherever they stand.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from omegaconf import OmegaConf
+
+from netyard.errors import ConfigError
+
+MASK = "***"
+SHORTEST = 6  # characters; a shorter value is in any text by chance
+
+_STRONG = {"secret", "secrets", "password", "passwd", "passphrase", "pwd", "credential", "credentials", "dsn", "apikey"}
+_KEYS = {"api", "access", "private", "secret", "signing", "encryption", "ssh", "auth", "account", "storage", "hub"}
+_OF_TEXT = {"pad", "unk", "bos", "eos", "mask", "sep", "cls", "start", "end", "stop", "blank", "per", "first", "last"}
+_VARIABLE = re.compile(r"(^|_)(API)?KEYS?(_|$)|TOKENS?(_|$)|SECRET|PASSW|PASSPHRASE|CREDENTIAL|(^|_)(DSN|PASS|PWD)$")
+_NOT_ITSELF = re.compile(r"_(PATH|FILE|DIR|SOCK|FINGERPRINT)$|^(OLD)?PWD$")
+_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_URL = re.compile(r"(\b[a-zA-Z][\w+.-]*://[^\s:/@'\"]*:)[^\s/'\"]+@")
+_KEY = re.compile(r"([\w.-]*\w)([\"']?\s*[=:]\s*)")
+_VALUE = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,;&'\"}\])]+")
+
+
+def text(words: str) -> str:
+    """The text with its secrets masked; ``password=...`` and ``api_key: ...`` in it are known, too."""
+    for value in _values():
+        words = words.replace(value, MASK)
+    return _without_pairs(_URL.sub(rf"\1{MASK}@", words))
+
+
+def tree(value: Any, key: str = "") -> Any:
+    """Lists and mappings with the secrets in them masked; ``key`` is that of the value itself."""
+    if isinstance(value, Mapping):
+        return {name: tree(item, str(name)) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [tree(item, key) for item in value]
+    if isinstance(value, str):
+        return MASK if value and is_secret(key) and not _leads_elsewhere(value) else text(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return MASK if number and _STRONG & {*_split(key)} else value
+
+
+def overrides(texts: Iterable[str]) -> list[str]:
+    """Overrides that can be repeated: the value of a variable becomes a reference to it, other secrets are masked."""
+    masked = []
+    for each in texts:
+        key, equals, value = each.partition("=")
+        for name, secret in _variables().items():
+            value = value.replace(secret, f"${{oc.env:{name}}}")
+        masked.append(f"{key}{equals}{tree(value, key) if equals else value}")
+    return masked
+
+
+def unmasked(texts: Iterable[str]) -> list[str]:
+    """Overrides to be repeated, without those that were masked and are given again.
+
+    Raises:
+        ConfigError: one was masked, and is not.
+    """
+    kept: dict[str, list[str]] = {}
+    for each in texts:
+        kept.setdefault(each.partition("=")[0].lstrip("+"), []).append(each)
+    masked = [key for key, each in kept.items() if MASK in each[-1]]
+    if masked:
+        raise ConfigError(
+            f"{masked[0]} was a secret, and was not written down;",
+            "what is repeated from a file needs its secrets once more, or as '${oc.env:NAME}' from the beginning;",
+            f"add {masked[0]}=... to the command.",
+        )
+    return [_signed(each, several[0]) for several in kept.values() for each in several if MASK not in each]
+
+
+def _signed(override: str, first: str) -> str:
+    """The override with the sign of the first of its key, should that have been masked and this have none."""
+    sign = first[: len(first) - len(first.lstrip("+"))]
+    return f"{sign}{override}" if MASK in first and not override.startswith("+") else override
+
+
+def yaml_of(config: Any) -> str:
+    """A config as it may lie on disk: interpolations as they were written, secrets masked."""
+    node: Any = OmegaConf.to_container(config, resolve=False)
+    if isinstance(node, list):
+        node = overrides(node)
+    elif "hydra" in node:
+        asked = node["hydra"].get("overrides") or {}
+        node["hydra"]["overrides"] = {name: overrides(texts) for name, texts in asked.items()}
+        node = {name: each if name == "overrides" else tree(each, name) for name, each in node.items()}
+    else:
+        node = tree(node)
+    return OmegaConf.to_yaml(OmegaConf.create(node))
+
+
+class Formatter(logging.Formatter):
+    """Formats a record, its traceback included, and masks the secrets in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return text(super().format(record))
+
+
+@cache
+def is_secret(key: str) -> bool:
+    """Whether the value under a key is meant for few eyes: of ``data.hub_token`` it is, of ``max_tokens`` not."""
+    words = _split(key)
+    before = words[-2] if len(words) > 1 else ""
+    if _STRONG & {*words}:
+        return True
+    return bool(words) and (
+        (words[-1] == "key" and before in _KEYS) or (words[-1] == "token" and before not in _OF_TEXT)
+    )
+
+
+def _split(key: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORDS.findall(key.rpartition(".")[2]))
+
+
+def _leads_elsewhere(value: str) -> bool:
+    return value.startswith("${") or value in (MASK, "???", "null", "''", '""')
+
+
+def _without_pairs(words: str) -> str:
+    """The text with the value masked of each ``KEY=VALUE`` and ``KEY: VALUE`` whose key names a secret."""
+    masked, at = "", 0
+    for found in _KEY.finditer(words):
+        prose = found[2].endswith(": ") and _split(found[1])[-1:] == ("token",)  # "the next token: the"
+        value = None if found.start() < at or prose or not is_secret(found[1]) else _VALUE.match(words, found.end())
+        if value and not _leads_elsewhere(value[0].strip("'\"")):
+            masked, at = masked + words[at : found.end()] + MASK, value.end()
+    return masked + words[at:]
+
+
+def _variables() -> dict[str, str]:
+    """The secrets of the environment, longest first: one may be part of another."""
+    found = {name: value for name, value in os.environ.items() if len(value) >= SHORTEST and _is_secret_variable(name)}
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
+@cache
+def _is_secret_variable(name: str) -> bool:
+    return bool(_VARIABLE.search(name.upper()) and not _NOT_ITSELF.search(name.upper()))
+
+
+def _values() -> list[str]:
+    """The secrets of the environment as they may be spelled: in JSON, in Python, in a URL."""
+    spelled: dict[str, None] = {}
+    for value in _variables().values():
+        for each in (value, json.dumps(value)[1:-1], repr(value)[1:-1], quote(value, safe=""), quote_plus(value)):
+            spelled[each] = None
+    return list(spelled)

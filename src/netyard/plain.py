@@ -1,0 +1,41 @@
+"""The one reader of what ``torch.save`` wrote: tensors and plain types, and nothing that a pickle would have run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tarfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+UNREADABLE = (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, LookupError, TypeError)
+"""What reading a broken or foreign file raises."""
+
+_UNSAFE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+
+
+def load(path: Path) -> Any:
+    """What a file holds, on the CPU; anything but tensors and plain types raises one of ``UNREADABLE``.
+
+    A ``.safetensors`` file is read as such. A tar archive, as torch wrote before it had a version 1, is refused:
+    torch would unpack it to a folder first.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"it is no whole .safetensors file: {error}") from error
+    if os.environ.get(_UNSAFE, "0").lower() not in ("", "0", "false", "n", "no"):
+        raise RuntimeError(f"{_UNSAFE} is set, which lets a file run code; unset it")
+    with path.open("rb") as file:
+        if tarfile.is_tarfile(file):
+            raise ValueError("it is a tar archive, as torch wrote in its first year")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch wonders at the pickle protocol of what is no pickle
+        return torch.load(path, map_location="cpu", weights_only=True)
