@@ -19,15 +19,16 @@ import hydra
 from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog, journal, listing, ranks, schema
+from netyard.commands import evaluate as evaluate_command
+from netyard.commands import predict as predict_command
+from netyard.commands.options import asks_for_help
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
-from netyard.files import require_table
-from netyard.manual import GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
+from netyard.manual import EVALUATE_HELP, GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
 from netyard.sweeps import guests
@@ -114,71 +115,27 @@ def enter_by_door() -> None:
 
 
 def evaluate(arguments: Sequence[str]) -> int:
-    """Test the best checkpoint of a run again: run=RUN_DIR [overrides]."""
-    arguments = list(arguments)
-    path = _value(arguments, "run")
-    if path is None or {"-h", "--help"} & {*arguments}:
-        print(
-            "netyard evaluate run=RUN_DIR [overrides]\n\n"
-            "Tests the best checkpoint again; data=... tests on other data, task.KEY=... in another way."
-        )
-        return 0 if {"-h", "--help"} & {*arguments} else ConfigError.exit_code
-    run_dir = RunDir(path)
-    run_dir.require()
-    journal.start(None)
-    from netyard import checkpoint, run
-
-    recorded = checkpoint.read(run_dir.best)
-    config, choices = checkpoint.made_of(recorded, run_dir.best)
-    cfg = OmegaConf.create(config)
-    _overlay(cfg, choices, [text for text in arguments if not text.startswith("run=")])
-    schema.check(cfg, choices)
-    run.evaluate(cfg, recorded, run_dir)
-    return 0
+    """Test the best checkpoint of a run again: run=RUN_DIR [output=FOLDER] [overrides]."""
+    if _value(arguments, "run") is None or asks_for_help(arguments):
+        print(EVALUATE_HELP)
+        return 0 if asks_for_help(arguments) else ConfigError.exit_code
+    return evaluate_command.evaluate(arguments, compose)
 
 
 def predict(arguments: Sequence[str]) -> int:
     """Say of files of your own what a trained network says: run=RUN_DIR input=PATH output=FILE.csv."""
-    if not arguments or {"-h", "--help"} & {*arguments}:
+    if not arguments or asks_for_help(arguments):
         print(PREDICT_HELP)
         return 0 if arguments else ConfigError.exit_code
-    options, known = dict(text.partition("=")[::2] for text in arguments), ("run", "input", "output")
-    for name in options:
-        if name not in known:
-            raise ConfigError(
-                f"there is no option '{name}';",
-                did_you_mean(name, known) or f"options are {', '.join(known)};",
-                "netyard predict --help explains them.",
-            )
-    for name, text in {"run": "", "output": "", **options}.items():
-        if not text:
-            raise ConfigError(
-                f"{name} was not given;",
-                "a prediction wants a run and a table to write; without input it is of the run's own test part;",
-                f"type {name}={'FILE.csv' if name == 'output' else 'PATH'}.",
-            )
-    run_dir, where, output = RunDir(options["run"]), options.get("input"), Path(options["output"]).expanduser()
-    require_table(output)
-    if where and output.resolve() == Path(where).expanduser().resolve():
-        raise ConfigError(
-            f"input and output are the same file, {output};",
-            "what is written would take the place of what is read;",
-            f"try output={output.with_name('predictions.csv')}.",
-        )
-    run_dir.require()
-    journal.start(None)
-    from netyard import predicting
-
-    print(predicting.predict(run_dir, where, output))
-    return 0
+    return predict_command.predict(arguments)
 
 
 def generate(arguments: Sequence[str]) -> int:
     """Let a trained network make something: run=RUN_DIR [prompt=TEXT temperature=0.8 top_k=20 output=FILE ...]."""
     options = dict(text.partition("=")[::2] for text in arguments if not text.startswith("-"))
-    if "run" not in options or {"-h", "--help"} & {*arguments}:
+    if "run" not in options or asks_for_help(arguments):
         print(GENERATE_HELP)
-        return 0 if {"-h", "--help"} & {*arguments} else ConfigError.exit_code
+        return 0 if asks_for_help(arguments) else ConfigError.exit_code
     run_dir, output = RunDir(options.pop("run")), options.pop("output", None)
     run_dir.require()
     journal.start(None)
@@ -190,7 +147,7 @@ def generate(arguments: Sequence[str]) -> int:
 
 def report(arguments: Sequence[str]) -> int:
     """Compare runs: DIR... [output=FOLDER format=md|csv metric=NAME plots=true]."""
-    if not arguments or {"-h", "--help"} & {*arguments}:
+    if not arguments or asks_for_help(arguments):
         print(REPORT_HELP)
         return 0 if arguments else ConfigError.exit_code
     from netyard.reports import command
@@ -209,39 +166,6 @@ def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
     OmegaConf.set_struct(cfg, False)
     del cfg["hydra"]
     return cfg, choices
-
-
-def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> None:
-    """Change a recorded config as the command line changes a composed one: data=cifar10 data.batch_size=32."""
-    parsed = OverridesParser.create().parse_overrides(overrides)
-    for override in parsed:
-        _require_effect(override.key_or_group)
-    for override in parsed:
-        if override.key_or_group in catalog.GROUPS:
-            fresh, chosen = compose([str(override.input_line)])
-            cfg[override.key_or_group] = fresh[override.key_or_group]
-            choices[override.key_or_group] = chosen[override.key_or_group]
-    for override in parsed:
-        if override.key_or_group not in catalog.GROUPS:
-            OmegaConf.update(cfg, override.key_or_group, override.value(), force_add=False)
-    if any(override.key_or_group.partition(".")[0] == "loss" for override in parsed):
-        cfg.task.loss = cfg.loss  # recorded with its interpolations followed
-
-
-_OF_A_TEST = ("data", "loss", "task", "trainer", "callbacks", "threads", "seed")
-
-
-def _require_effect(key: str) -> None:
-    """Refuse to change what a test of trained weights does not look at."""
-    group, name, *_ = [*key.split("."), ""]
-    of_the_run = group == "task" and name in ("", "net", "num_outputs", "optimizer", "scheduler")
-    if group not in (*catalog.GROUPS, *schema.GLOBALS) or (group in _OF_A_TEST and not of_the_run):
-        return
-    raise ConfigError(
-        f"{key} cannot be changed in a test: the network comes as it was trained;",
-        f"{', '.join(_OF_A_TEST)} can be changed, of the task its settings;",
-        f"take {key} out, or train with it.",
-    )
 
 
 def _job(cfg: DictConfig) -> float | None:

@@ -32,6 +32,19 @@ Flags:
   --info, --shell-completion, --hydra-help           Hydra's own
 """
 
+EVALUATE_HELP = """\
+netyard evaluate run=RUN_DIR [output=FOLDER] [overrides]
+
+Tests the best checkpoint again; data=... tests on other data, task.KEY=... in another way.
+Beside the metrics it says, where the task has kept it:
+  classification   precision, recall, f1 and support of each class; the confusion matrix, of more than 20 classes the
+                   pairs that are confused most; the expected calibration error (Guo et al. 2017, 15 bins); the
+                   accuracy's interval (Wilson)
+  regression, forecasting   mean error, mae, rmse, r2 and percentiles of predicted minus true, of each target or step;
+                   intervals of mae and rmse, of a forecast over means of as many windows as overlap
+  q_learning       the return's interval over episodes
+  output=FOLDER    write evaluation.json, confusion.csv, reliability.png and the test's pictures into it"""
+
 GENERATE_HELP = """\
 netyard generate run=RUN_DIR [option=value ...] [output=FILE]
 

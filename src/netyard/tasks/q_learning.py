@@ -264,16 +264,16 @@ class QLearning(Learner):
 
     def on_validation_start(self) -> None:
         super().on_validation_start()
-        self._played: list[tuple[float, int]] = []
+        self.played: list[tuple[float, int]] = []
 
     def on_test_start(self) -> None:
         super().on_test_start()
-        self._played = []
+        self.played = []
 
     def _play(self, batch: Tensor, purpose: int) -> None:
         data = self.trainer.datamodule
         act = quick(self.net, self.loss.values, self.device)  # Lightning has put the net into evaluation
-        self._played += data.play(act, purpose, batch.tolist())
+        self.played += data.play(act, purpose, batch.tolist())
 
     def on_validation_epoch_end(self) -> None:
         self._log_returns("val")
@@ -283,7 +283,7 @@ class QLearning(Learner):
         self._log_returns("test")
 
     def _log_returns(self, stage: str) -> None:
-        self.log_dict({f"{stage}/{name}": value for name, value in scores(self._played).items()})
+        self.log_dict({f"{stage}/{name}": value for name, value in scores(self.played).items()})
 
     # Keeping
 
