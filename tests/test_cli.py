@@ -35,6 +35,8 @@ sys.exit(code)
         "main([])",
         "main(['list'])",
         "main(['list', 'models', 'resnet*'])",
+        "main(['list', 'models', '--max-parameters', '10M'])",
+        "main(['runs', '.'])",
         "main(['evaluate', '--help'])",
         "main(['report', '--help'])",
         "main(['report', '.', 'ouptut=folder'])",

@@ -25,10 +25,11 @@ from omegaconf import DictConfig, OmegaConf
 from netyard import catalog, journal, listing, ranks, schema
 from netyard.commands import evaluate as evaluate_command
 from netyard.commands import predict as predict_command
+from netyard.commands import runs as runs_command
 from netyard.commands.options import asks_for_help
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
-from netyard.manual import EVALUATE_HELP, GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
+from netyard.manual import EVALUATE_HELP, GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP, RUNS_HELP
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
 from netyard.sweeps import guests
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "predict": predict,
         "generate": generate,
         "report": report,
+        "runs": runs,
         "list": listing.show,
     }
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -153,6 +155,15 @@ def report(arguments: Sequence[str]) -> int:
     from netyard.reports import command
 
     print(command.report(arguments))
+    return 0
+
+
+def runs(arguments: Sequence[str]) -> int:
+    """List runs, newest first: [FOLDER...] [model=resnet* state=failed jobs=true sort=age|size|objective]."""
+    if asks_for_help(arguments):
+        print(RUNS_HELP)
+        return 0
+    print(runs_command.runs(arguments))
     return 0
 
 

@@ -13,6 +13,7 @@ One experiment: a network, trained on data, tested, written down.
   netyard predict run=RUN_DIR input=PATH output=FILE.csv    what it says of your own files
   netyard generate run=RUN_DIR prompt=TEXT           let it write
   netyard report DIR...                              a table of runs: seeds folded, best first
+  netyard runs state=failed                          what was run
   netyard list models 'resnet*'                      what can be chosen
 
 Choices, GROUP=OPTION:
@@ -106,3 +107,23 @@ cannot be read.
 
 Plots, PNG: objective_by_KEY (a point for each run, a line for each row's mean), parallel_coordinates, learning_curves
 (mean and deviation of the best six rows), and parameter_importance of a sweep by Optuna."""
+
+RUNS_HELP = """\
+netyard runs [FOLDER...] [key=pattern ...] [option=value ...]
+
+The runs in and below the folders, outputs/ where none is given; newest first, a sweep on one line.
+  model=resnet*    those whose choice matches; so do data, task, optimizer and every other group
+  state=failed     completed, running, failed, interrupted, pruned, pending, unreadable, or stale: says that it is
+                   running, and its process is gone
+  optimizer.lr=0.1 those whose config has this; so seed=0, tags=baseline, data.batch_size=64
+  jobs=true        the jobs of sweeps one by one
+  sort=age         age (newest first), size, or objective (best first)
+  format=md        a table for reading (Markdown), or csv, with all digits, reasons and bytes
+Values that are separated by commas are alternatives: state=failed,stale"""
+
+LIST_HELP = """\
+netyard list [models|data|optimizers|...] [glob...] [filter=value ...]
+
+  netyard list models 'resnet*' 'vgg*'         names, numbers of parameters, and what they are
+  netyard list models max_parameters=10M       up to so many (K, M, B); --max-parameters 10M is the same; or min_...
+  netyard list models family=efficientnet      of these families, which may be a glob"""

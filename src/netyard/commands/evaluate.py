@@ -10,9 +10,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog, journal, schema
-from netyard.commands.options import require_folder
 from netyard.errors import ConfigError
-from netyard.files import near
+from netyard.files import near, require_folder
 from netyard.rundir import RunDir, is_main_process
 
 Compose = Callable[[Sequence[str]], tuple[DictConfig, dict[str, Any]]]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from netyard.errors import ConfigError, PlatformError
+from netyard.errors import ConfigError
 from netyard.explain import did_you_mean
 
 HELP_FLAGS = frozenset({"-h", "--help"})
@@ -43,6 +42,8 @@ def divided(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         name, sign, value = text.removeprefix("--").partition("=")
         if waiting:
             options[waiting], waiting = text, ""
+        elif text in HELP_FLAGS:
+            places.append(text)
         elif text.startswith("--"):
             name = name.replace("-", "_")
             options[name], waiting = value, "" if sign else name
@@ -68,25 +69,3 @@ def require_options(options: Mapping[str, str], known: Collection[str], command:
                 "an option is name=value;",
                 f"type {name}=VALUE, or leave it out.",
             )
-
-
-def require_folder(folder: Path) -> Path:
-    """A folder to write into, which need not be there yet.
-
-    Raises:
-        ConfigError: it is a file.
-        PlatformError: nothing may be written there.
-    """
-    folder = folder.expanduser()
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(
-            f"output is {folder}, a file;",
-            "output is a folder;",
-            f"try output={folder.with_suffix('')}_report.",
-        )
-    standing = next((each for each in (folder, *folder.absolute().parents) if each.exists()), Path.cwd())
-    if not os.access(standing, os.W_OK | os.X_OK):
-        raise PlatformError(
-            f"nothing may be written into {standing};", "output is a folder of yours;", "try output=report."
-        )
-    return folder

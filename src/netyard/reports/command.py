@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from netyard.errors import CheckpointError, ConfigError, PlatformError
+from netyard.errors import CheckpointError, ConfigError
 from netyard.explain import did_you_mean, nearest
-from netyard.files import near
+from netyard.files import near, require_folder
 from netyard.reports.configurations import tabulate
 from netyard.reports.leaderboard import page, write
 from netyard.reports.runs import Objective, Run, gather
@@ -92,19 +91,7 @@ def _folder(places: Sequence[Path], options: dict[str, str]) -> Path | None:
             "plots go into the one directory, or into the folder output names;",
             "try output=FOLDER.",
         )
-    folder = Path(options["output"]).expanduser() if "output" in options else places[0]
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(
-            f"output is {folder}, a file;",
-            "tables and plots are written into a folder;",
-            f"try output={folder.with_suffix('')}_report.",
-        )
-    standing = next((each for each in (folder, *folder.absolute().parents) if each.exists()), Path.cwd())
-    if not os.access(standing, os.W_OK | os.X_OK):
-        raise PlatformError(
-            f"nothing may be written into {standing};", "output is a folder of yours;", "try output=report."
-        )
-    return folder
+    return require_folder(Path(options["output"]) if "output" in options else places[0])
 
 
 def _found(places: Sequence[Path]) -> tuple[list[Run], list[str]]:
