@@ -37,6 +37,7 @@ sys.exit(code)
         "main(['list', 'models', 'resnet*'])",
         "main(['list', 'models', '--max-parameters', '10M'])",
         "main(['runs', '.'])",
+        "main(['doctor', '--help'])",
         "main(['evaluate', '--help'])",
         "main(['report', '--help'])",
         "main(['report', '.', 'ouptut=folder'])",

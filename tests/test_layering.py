@@ -40,8 +40,8 @@ MAY = {
     ),
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
     "reports": (
-        {"numpy", "matplotlib", "optuna", "sqlalchemy", "yaml", "omegaconf"},
-        {"catalog", "errors", "explain", "files"},
+        {"numpy", "matplotlib", "optuna", "sqlalchemy", "tensorboard", "yaml", "omegaconf"},
+        {"catalog", "errors", "explain", "files", "manifests"},
     ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
     "commands": (
@@ -53,6 +53,7 @@ MAY = {
             "errors",
             "explain",
             "files",
+            "health",
             "journal",
             "manifests",
             "manual",

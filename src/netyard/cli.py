@@ -23,13 +23,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog, journal, listing, ranks, schema
+from netyard.commands import doctor as doctor_command
 from netyard.commands import evaluate as evaluate_command
 from netyard.commands import predict as predict_command
 from netyard.commands import runs as runs_command
 from netyard.commands.options import asks_for_help
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
-from netyard.manual import EVALUATE_HELP, GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP, RUNS_HELP
+from netyard.manual import DOCTOR_HELP, EVALUATE_HELP, GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP, RUNS_HELP
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
 from netyard.sweeps import guests
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "generate": generate,
         "report": report,
         "runs": runs,
+        "doctor": doctor,
         "list": listing.show,
     }
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -165,6 +167,14 @@ def runs(arguments: Sequence[str]) -> int:
         return 0
     print(runs_command.runs(arguments))
     return 0
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """Look for what is missing on this machine and broken among its runs: [FOLDER...] [hashes=false]."""
+    if asks_for_help(arguments):
+        print(DOCTOR_HELP)
+        return 0
+    return doctor_command.doctor(arguments)
 
 
 def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:

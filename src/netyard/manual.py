@@ -14,6 +14,7 @@ One experiment: a network, trained on data, tested, written down.
   netyard generate run=RUN_DIR prompt=TEXT           let it write
   netyard report DIR...                              a table of runs: seeds folded, best first
   netyard runs state=failed                          what was run
+  netyard doctor                                     what this machine lacks, and which files are broken
   netyard list models 'resnet*'                      what can be chosen
 
 Choices, GROUP=OPTION:
@@ -127,3 +128,15 @@ netyard list [models|data|optimizers|...] [glob...] [filter=value ...]
   netyard list models 'resnet*' 'vgg*'         names, numbers of parameters, and what they are
   netyard list models max_parameters=10M       up to so many (K, M, B); --max-parameters 10M is the same; or min_...
   netyard list models family=efficientnet      of these families, which may be a glob"""
+
+DOCTOR_HELP = """\
+netyard doctor [FOLDER...] [hashes=false]
+
+Looks at this machine: versions against what netyard needs, devices, whether outputs and data can be written to and have
+a gigabyte free, and which optional extras are here, with the command that installs each.
+Then at every run below the folders, outputs/ where none is given: event files whose records have a wrong sum or end too
+early, checkpoints that are not what their manifest says, files that cannot be read, and runs that say they are running
+and whose process is gone.
+  hashes=false     believe the sizes of checkpoints, which saves reading them
+A line begins with ok, note (what you may want), stale, missing (what a run needs here), or broken.
+Exit code: 5 if something is missing, else 4 if something is broken, else 0."""
