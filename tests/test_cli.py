@@ -38,6 +38,8 @@ sys.exit(code)
         "main(['list', 'models', '--max-parameters', '10M'])",
         "main(['runs', '.'])",
         "main(['doctor', '--help'])",
+        "main(['rerun', '--help'])",
+        "main(['completion', 'query', 'netyard train model=res'])",
         "main(['evaluate', '--help'])",
         "main(['report', '--help'])",
         "main(['report', '.', 'ouptut=folder'])",

@@ -55,7 +55,7 @@ MAY = {
             "files",
             "health",
             "journal",
-            "manifests",
+            "listing",
             "manual",
             "predicting",
             "reports",

@@ -26,11 +26,22 @@ from netyard import catalog, journal, listing, ranks, schema
 from netyard.commands import doctor as doctor_command
 from netyard.commands import evaluate as evaluate_command
 from netyard.commands import predict as predict_command
+from netyard.commands import rerun as rerun_command
 from netyard.commands import runs as runs_command
 from netyard.commands.options import asks_for_help
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
-from netyard.manual import DOCTOR_HELP, EVALUATE_HELP, GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP, RUNS_HELP
+from netyard.manual import (
+    COMPLETION_HELP,
+    DOCTOR_HELP,
+    EVALUATE_HELP,
+    GENERATE_HELP,
+    HELP,
+    PREDICT_HELP,
+    REPORT_HELP,
+    RERUN_HELP,
+    RUNS_HELP,
+)
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
 from netyard.sweeps import guests
@@ -39,16 +50,7 @@ from netyard.sweeps import guests
 def main(arguments: Sequence[str] | None = None) -> int:
     """``netyard COMMAND ...``; returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    commands: dict[str, Callable[[list[str]], int]] = {
-        "train": train,
-        "evaluate": evaluate,
-        "predict": predict,
-        "generate": generate,
-        "report": report,
-        "runs": runs,
-        "doctor": doctor,
-        "list": listing.show,
-    }
+    commands = _commands()
     if not arguments or arguments[0] in ("-h", "--help"):
         print("netyard COMMAND ...\n")
         for name, run in commands.items():
@@ -63,12 +65,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "netyard --help prints them.",
         )
         return _failed(mistake, rest)
-    if command == "train":
+    if command in ("train", "rerun"):
         enter_by_door()
     try:
         return commands[command](rest)
     except Exception as error:
         return _failed(error, rest)
+
+
+def _commands() -> dict[str, Callable[[list[str]], int]]:
+    return {
+        "train": train,
+        "evaluate": evaluate,
+        "predict": predict,
+        "generate": generate,
+        "report": report,
+        "rerun": rerun,
+        "runs": runs,
+        "doctor": doctor,
+        "list": listing.show,
+        "completion": completion,
+    }
 
 
 def train(arguments: Sequence[str] | None = None) -> int:
@@ -160,6 +177,14 @@ def report(arguments: Sequence[str]) -> int:
     return 0
 
 
+def rerun(arguments: Sequence[str]) -> int:
+    """Train once more as a run was trained, and say whether the metrics are equal: RUN_DIR [overrides]."""
+    if not arguments or asks_for_help(arguments):
+        print(RERUN_HELP)
+        return 0 if arguments else ConfigError.exit_code
+    return rerun_command.rerun(arguments, compose, train)
+
+
 def runs(arguments: Sequence[str]) -> int:
     """List runs, newest first: [FOLDER...] [model=resnet* state=failed jobs=true sort=age|size|objective]."""
     if asks_for_help(arguments):
@@ -175,6 +200,16 @@ def doctor(arguments: Sequence[str]) -> int:
         print(DOCTOR_HELP)
         return 0
     return doctor_command.doctor(arguments)
+
+
+def completion(arguments: Sequence[str]) -> int:
+    """Print a script that completes the command line: bash|zsh|fish."""
+    if not arguments or asks_for_help(arguments):
+        print(COMPLETION_HELP)
+        return 0 if arguments else ConfigError.exit_code
+    from netyard.commands import completion as completion_command
+
+    return completion_command.completion(arguments, _commands(), train)
 
 
 def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:

@@ -14,8 +14,8 @@ from netyard.explain import did_you_mean
 from netyard.manual import LIST_HELP
 
 FILTERS = ("max_parameters", "min_parameters", "family")
-_PLURALS = {"models": "model", "tasks": "task", "losses": "loss", "optimizers": "optimizer", "schedulers": "scheduler"}
-_PLURALS |= {
+PLURALS = {"models": "model", "tasks": "task", "losses": "loss", "optimizers": "optimizer", "schedulers": "scheduler"}
+PLURALS |= {
     "augmentations": "augmentation",
     "trainers": "trainer",
     "loggers": "logger",
@@ -46,11 +46,11 @@ def show(arguments: Sequence[str]) -> int:
     if not words or asks_for_help(words):
         print(f"{LIST_HELP}\n\n{overview()}")
         return 0
-    group = _PLURALS.get(words[0], words[0])
+    group = PLURALS.get(words[0], words[0])
     if group not in catalog.GROUPS:
         raise ConfigError(
             f"there is no group '{words[0]}';",
-            did_you_mean(words[0], [*catalog.GROUPS, *_PLURALS]) or f"groups are {', '.join(catalog.GROUPS)};",
+            did_you_mean(words[0], [*catalog.GROUPS, *PLURALS]) or f"groups are {', '.join(catalog.GROUPS)};",
             "netyard list prints all of them.",
         )
     require_options(filters, FILTERS, "list")

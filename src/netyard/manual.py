@@ -13,6 +13,7 @@ One experiment: a network, trained on data, tested, written down.
   netyard predict run=RUN_DIR input=PATH output=FILE.csv    what it says of your own files
   netyard generate run=RUN_DIR prompt=TEXT           let it write
   netyard report DIR...                              a table of runs: seeds folded, best first
+  netyard rerun RUN_DIR                              the same once more: are the metrics equal?
   netyard runs state=failed                          what was run
   netyard doctor                                     what this machine lacks, and which files are broken
   netyard list models 'resnet*'                      what can be chosen
@@ -140,3 +141,22 @@ and whose process is gone.
   hashes=false     believe the sizes of checkpoints, which saves reading them
 A line begins with ok, note (what you may want), stale, missing (what a run needs here), or broken.
 Exit code: 5 if something is missing, else 4 if something is broken, else 0."""
+
+RERUN_HELP = """\
+netyard rerun RUN_DIR [overrides]
+
+Trains with the command line of a run, in a new directory, and says at the end whether every metric is the run's to the
+last bit; those that are not are listed. The new directory has a rerun.json that says so to programs: of, equal,
+compared, changed. Before it begins it warns of versions and of the git revision that are others than the run's, and of
+keys that have other values by today's defaults.
+Overrides are added to the run's: data.root=DIR, trainer=cpu, hydra.run.dir=DIR.
+Exit code: that of the training, whether or not the metrics are equal."""
+
+COMPLETION_HELP = """\
+netyard completion bash|zsh|fish
+
+Prints what makes the Tab key complete netyard, and python train.py: commands, options, model=res, trainer.max_ep,
+run=outputs/... Once in a shell, or in its start-up file:
+  bash    eval "$(netyard completion bash)"
+  zsh     eval "$(netyard completion zsh)"
+  fish    netyard completion fish | source"""

@@ -16,7 +16,7 @@ from netyard.rundir import RunDir, is_main_process
 
 Compose = Callable[[Sequence[str]], tuple[DictConfig, dict[str, Any]]]
 _OF_A_TEST = ("data", "loss", "task", "trainer", "callbacks", "threads", "seed")
-_OURS = ("run", "output")
+OURS = ("run", "output")
 
 
 def evaluate(arguments: Sequence[str], compose: Compose) -> int:
@@ -26,7 +26,7 @@ def evaluate(arguments: Sequence[str], compose: Compose) -> int:
         arguments: what was typed.
         compose: overrides -> what ``train.py`` would make of them.
     """
-    options = {key: value for key, _, value in (text.partition("=") for text in arguments) if key in _OURS}
+    options = {key: value for key, _, value in (text.partition("=") for text in arguments) if key in OURS}
     run_dir = RunDir(options["run"])
     run_dir.require()
     output = require_folder(Path(options["output"])) if options.get("output") else None
@@ -36,7 +36,7 @@ def evaluate(arguments: Sequence[str], compose: Compose) -> int:
     recorded = checkpoint.read(run_dir.best)
     config, choices = checkpoint.made_of(recorded, run_dir.best)
     cfg = OmegaConf.create(config)
-    _overlay(cfg, choices, [text for text in arguments if text.partition("=")[0] not in _OURS], compose)
+    _overlay(cfg, choices, [text for text in arguments if text.partition("=")[0] not in OURS], compose)
     schema.check(cfg, choices)
     metrics, task, data = run.evaluate(cfg, recorded, run_dir)
     told = assessing.assess(task, data, metrics)

@@ -7,15 +7,15 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from netyard.files import near
+from netyard.reports.configurations import flat
 from netyard.reports.runs import MISSING, Run, sweep_state
 from netyard.reports.tables import grid
 
@@ -128,7 +128,7 @@ def comma_separated(found: Sequence[Line]) -> str:
 
 def keys(runs: Sequence[Run]) -> set[str]:
     """Every dotted key that a config of these has."""
-    return {key for run in runs for key in _keys(run.config)}
+    return {key for run in runs for key, _ in flat(run.config)}
 
 
 def in_bytes(count: float) -> str:
@@ -136,13 +136,6 @@ def in_bytes(count: float) -> str:
     power = min(int(math.log10(max(count, 1)) / 3), len(_BYTES) - 1)
     number = count / 1000**power
     return f"{number:.1f} {_BYTES[power]}" if power and number < 100 else f"{number:.0f} {_BYTES[power]}"
-
-
-def _keys(node: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name, value in node.items():
-        yield f"{prefix}{name}"
-        if isinstance(value, Mapping):
-            yield from _keys(value, f"{prefix}{name}.")
 
 
 def _rank(run: Run) -> tuple[str, float]:
