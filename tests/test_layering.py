@@ -70,7 +70,7 @@ MAY = {
     ),
     "callbacks": (
         {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},
-        {"errors", "files", "manifests", "scores", "sweeps"},
+        {"errors", "files", "manifests", "reports", "scores", "sweeps"},
     ),
 }
 

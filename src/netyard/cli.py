@@ -266,12 +266,16 @@ def _record(error: Exception, run_dir: RunDir) -> None:
     run_dir.mark("interrupted" if isinstance(error, Interrupted) else "failed", str(mistake or repr(error)))
 
 
+_MEASURING = ("debug=lr_finder", "debug=batch_size")  # which ask for no traceback
+
+
 def _failed(error: Exception, overrides: Sequence[str]) -> int:
     """Say on one line what went wrong, or, where the fault is ours, everything; returns the exit code."""
     mistake = explain(error, overrides)
     if not is_main_process():
         return mistake.exit_code if mistake else 1
-    if mistake is None or any(text.startswith("debug=") for text in overrides):
+    debugs = any(text.startswith("debug=") and text not in _MEASURING for text in overrides)
+    if mistake is None or debugs:
         traceback.print_exception(error)
     if mistake is None:
         print("error: a bug in netyard, not in your command; please report it with the lines above.", file=sys.stderr)

@@ -70,6 +70,8 @@ class QLearning(Learner):
         ValueError: numbers that do not go together, a loss that fits neither kind, data without environments.
     """
 
+    loss_tells = False
+
     def __init__(
         self,
         net: nn.Module,
