@@ -173,7 +173,7 @@ def report(arguments: Sequence[str]) -> int:
         return 0 if arguments else ConfigError.exit_code
     from netyard.reports import command
 
-    print(command.report(arguments))
+    print(command.report(arguments, _defaults))
     return 0
 
 
@@ -222,6 +222,12 @@ def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
     OmegaConf.set_struct(cfg, False)
     del cfg["hydra"]
     return cfg, choices
+
+
+def _defaults(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """As ``compose``, as a plain mapping with its interpolations as they are written."""
+    cfg, choices = compose(overrides)
+    return OmegaConf.to_container(cfg), choices  # type: ignore[return-value]
 
 
 def _job(cfg: DictConfig) -> float | None:

@@ -91,7 +91,8 @@ REPORT_HELP = """\
 netyard report DIR... [option=value ...]
 
 A row for each configuration, best first. DIR is a run, a sweep, or a folder with any number of them below it.
-  output=FOLDER    write leaderboard.md, leaderboard.csv and plots into it
+  output=FOLDER    write leaderboard.md, leaderboard.csv and plots into it; of a single run report.html too, a page with
+                   its command, metrics, curves, what it changed of the defaults, pictures and environment in one file
   plots=true       the same into DIR itself, where there is one DIR; false with output: the tables alone
   format=md        what is printed: md, a table for reading (Markdown), or csv, with all digits
   metric=NAME      rank by this instead of the objective: metric=test/accuracy

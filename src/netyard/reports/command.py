@@ -7,10 +7,11 @@ from pathlib import Path
 
 from netyard.errors import CheckpointError, ConfigError
 from netyard.explain import did_you_mean, nearest
-from netyard.files import near, require_folder
+from netyard.files import near, require_folder, whole
 from netyard.reports.configurations import tabulate
 from netyard.reports.leaderboard import page, write
-from netyard.reports.runs import Objective, Run, gather
+from netyard.reports.run_page import Defaults, run_page
+from netyard.reports.runs import Objective, Run, gather, overrides
 from netyard.reports.tables import comma_separated
 
 OPTIONS = {
@@ -22,8 +23,12 @@ OPTIONS = {
 }
 
 
-def report(arguments: Sequence[str]) -> str:
+def report(arguments: Sequence[str], defaults: Defaults) -> str:
     """The text to print; files are written where they were asked for.
+
+    Args:
+        arguments: what was typed.
+        defaults: see ``run_page``.
 
     Raises:
         CheckpointError: there is no run in or below a directory, or none that has completed.
@@ -45,6 +50,10 @@ def report(arguments: Sequence[str]) -> str:
             written = plots.draw(tables, folder, places, notes)
         write(folder, title, tables, runs, notes)
         written += [folder / "leaderboard.md", folder / "leaderboard.csv"]
+        if len(runs) == 1 and runs[0].path.resolve() == places[0].resolve():
+            written.append(folder / "report.html")
+            with whole(written[-1]) as file:
+                file.write(run_page(runs[0], overrides(runs[0].path, notes), defaults))
     if options.get("format") == "csv":
         return comma_separated(tables).rstrip("\n")
     return "\n".join([page(title, tables, runs, notes).rstrip("\n"), *(f"wrote {near(path)}" for path in written)])

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,14 @@ def learning_curve(row: Row, name: str) -> Curve:
     """
     points: dict[int, list[float]] = {}
     for run in row.runs:
-        for epoch, value in _column(run, name):
+        for epoch, value in column(run, name):
             points.setdefault(epoch, []).append(value)
     whole_epochs = sorted(epoch for epoch, values in points.items() if len(values) == len(row.runs))
     return [(epoch, mean(points[epoch]), deviation(points[epoch])) for epoch in whole_epochs]
 
 
-def _column(run: Run, name: str) -> list[tuple[int, float]]:
+def column(run: Run, name: str) -> list[tuple[int, float]]:
+    """(epoch, value) of a metric in ``metrics.csv``; nothing where there is none."""
     try:
         with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as file:
             return [(int(line["epoch"]), float(line[name])) for line in csv.DictReader(file) if line.get(name)]
@@ -87,6 +89,13 @@ def logarithmic(values: Sequence[float]) -> bool:
 
 def save(path: Path, paint: Callable[[Any], None], width: float = 6.4) -> Path:
     """Draw one pair of axes into a PNG file; returns its path."""
+    with whole(path, "wb") as file:
+        file.write(png(paint, width))
+    return path
+
+
+def png(paint: Callable[[Any], None], width: float = 6.4) -> bytes:
+    """One pair of axes as a PNG."""
     # Not pyplot: its figures live on in the process, and it would ask for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -96,9 +105,9 @@ def save(path: Path, paint: Callable[[Any], None], width: float = 6.4) -> Path:
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     paint(axes)
-    with whole(path, "wb") as file:
-        canvas.print_png(file)
-    return path
+    drawn = BytesIO()
+    canvas.print_png(drawn)
+    return drawn.getvalue()
 
 
 def _against(table: Table, key: str, axes: Any) -> None:

@@ -234,10 +234,15 @@ def _mapping(found: Any) -> dict[str, Any]:
     return dict(found) if isinstance(found, Mapping) else {}
 
 
+def overrides(path: Path, notes: list[str]) -> list[str]:
+    """The command line of a run, without what resumed it."""
+    found = _yaml(path / ".hydra" / "overrides.yaml", notes)
+    return [str(text) for text in found if not str(text).startswith("resume=")] if isinstance(found, list) else []
+
+
 def _typed(path: Path, notes: list[str]) -> tuple[str, ...]:
-    overrides = _yaml(path / ".hydra" / "overrides.yaml", notes)
-    texts = overrides if isinstance(overrides, list) else []
-    return tuple(dict.fromkeys(str(text).lstrip("+~").partition("=")[0].partition("@")[0] for text in texts))
+    texts = overrides(path, notes)
+    return tuple(dict.fromkeys(text.lstrip("+~").partition("=")[0].partition("@")[0] for text in texts))
 
 
 def _json(path: Path, notes: list[str]) -> dict[str, Any] | None:
