@@ -69,6 +69,16 @@ def test_certainty_is_in_the_last_bin() -> None:
     assert calibration.sums[:, -1].tolist() == [3, 3, 2]
 
 
+def test_of_a_network_that_broke_the_error_is_no_number(tmp_path: Path) -> None:
+    task, *_ = kept_of(3, 50)
+    task.calibration.add(torch.full((2, 3), torch.nan), torch.tensor([0, 1]))
+    assert torch.isnan(task.calibration.error())
+    told = assessing.assess(task, SimpleNamespace(), {"test/accuracy": 0.5})
+    assert "calibration error nan" in assessing.text(told)
+    files = assessing.write(told, task, SimpleNamespace(), tmp_path)
+    assert json.loads(files[0].read_text())["calibration"]["error"] is None
+
+
 @pytest.mark.parametrize(
     ("hits", "trials", "low", "high"),
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],

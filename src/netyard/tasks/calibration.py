@@ -23,7 +23,8 @@ class Calibration:
     def add(self, probabilities: Tensor, y: Tensor) -> None:
         """Take in a batch: probabilities (B, C) and labels (B,)."""
         confidences, predictions = probabilities.max(dim=1)
-        bins = (confidences * BINS).long().clamp(max=BINS - 1)
+        # A network that broke is as sure of everything as NaN: it has a bin, and an error that is no number.
+        bins = (confidences.nan_to_num() * BINS).long().clamp(max=BINS - 1)
         terms = torch.stack([torch.ones_like(confidences), confidences, (predictions == y).to(confidences)])
         self.sums.index_add_(1, bins, terms)
 
