@@ -285,9 +285,3 @@ def test_overfitting_learns_the_same_batches_by_heart(train) -> None:
     last = (ran.path / "metrics.csv").read_text().splitlines()[-1].split(",")
     header = (ran.path / "metrics.csv").read_text().splitlines()[0].split(",")
     assert float(last[header.index("train/accuracy")]) == 1.0
-
-
-def test_profiling_says_where_the_time_goes(train) -> None:
-    ran = train("debug=profile", "model=mlp_tiny")
-    assert ran.code == 0, ran.err
-    assert "run_training_epoch" in (ran.path / "train.log").read_text()

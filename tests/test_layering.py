@@ -43,17 +43,37 @@ MAY = {
     ),
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files", "plain"}),
     "reports": (
-        {"numpy", "matplotlib", "optuna", "sqlalchemy", "yaml", "omegaconf"},
-        {"catalog", "errors", "explain", "files"},
+        {"numpy", "matplotlib", "optuna", "sqlalchemy", "tensorboard", "yaml", "omegaconf"},
+        {"catalog", "errors", "explain", "files", "manifests"},
     ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
+    "commands": (
+        {"hydra", "omegaconf", "yaml"},
+        {
+            "assessing",
+            "catalog",
+            "checkpoint",
+            "errors",
+            "explain",
+            "files",
+            "health",
+            "journal",
+            "listing",
+            "manual",
+            "predicting",
+            "reports",
+            "run",
+            "rundir",
+            "schema",
+        },
+    ),
     "sweeps": (
         {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "yaml"},
         {"catalog", "errors", "explain", "files", "masking", "reports", "rundir", "targets"},
     ),
     "callbacks": (
         {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},
-        {"errors", "files", "fingerprints", "manifests", "scores", "sweeps"},
+        {"errors", "files", "fingerprints", "manifests", "reports", "scores", "sweeps"},
     ),
 }
 

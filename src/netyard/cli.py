@@ -20,15 +20,30 @@ import hydra
 from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog, gate, journal, listing, masking, ranks, resuming, schema, targets
+from netyard.commands import doctor as doctor_command
+from netyard.commands import evaluate as evaluate_command
+from netyard.commands import predict as predict_command
+from netyard.commands import rerun as rerun_command
+from netyard.commands import runs as runs_command
+from netyard.commands.options import asks_for_help
 from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
-from netyard.files import near, require_table
-from netyard.manual import GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
+from netyard.files import near
+from netyard.manual import (
+    COMPLETION_HELP,
+    DOCTOR_HELP,
+    EVALUATE_HELP,
+    GENERATE_HELP,
+    HELP,
+    PREDICT_HELP,
+    REPORT_HELP,
+    RERUN_HELP,
+    RUNS_HELP,
+)
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
 from netyard.sweeps import guests
@@ -40,14 +55,7 @@ gate.install()
 def main(arguments: Sequence[str] | None = None) -> int:
     """``netyard COMMAND ...``; returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    commands: dict[str, Callable[[list[str]], int]] = {
-        "train": train,
-        "evaluate": evaluate,
-        "predict": predict,
-        "generate": generate,
-        "report": report,
-        "list": listing.show,
-    }
+    commands = _commands()
     if not arguments or arguments[0] in ("-h", "--help"):
         print("netyard COMMAND ...\n")
         for name, run in commands.items():
@@ -62,12 +70,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "netyard --help prints them.",
         )
         return _failed(mistake, rest)
-    if command == "train":
+    if command in ("train", "rerun"):
         enter_by_door()
     try:
         return commands[command](rest if command == "train" else targets.taken(rest))
     except Exception as error:
         return _failed(error, rest)
+
+
+def _commands() -> dict[str, Callable[[list[str]], int]]:
+    return {
+        "train": train,
+        "evaluate": evaluate,
+        "predict": predict,
+        "generate": generate,
+        "report": report,
+        "rerun": rerun,
+        "runs": runs,
+        "doctor": doctor,
+        "list": listing.show,
+        "completion": completion,
+    }
 
 
 def train(arguments: Sequence[str] | None = None) -> int:
@@ -125,71 +148,27 @@ def enter_by_door() -> None:
 
 
 def evaluate(arguments: Sequence[str]) -> int:
-    """Test the best checkpoint of a run again: run=RUN_DIR [overrides]."""
-    arguments = list(arguments)
-    path = _value(arguments, "run")
-    if path is None or {"-h", "--help"} & {*arguments}:
-        print(
-            "netyard evaluate run=RUN_DIR [overrides]\n\n"
-            "Tests the best checkpoint again; data=... tests on other data, task.KEY=... in another way."
-        )
-        return 0 if {"-h", "--help"} & {*arguments} else ConfigError.exit_code
-    run_dir = RunDir(path)
-    run_dir.require()
-    journal.start(None)
-    from netyard import checkpoint, run
-
-    recorded = checkpoint.read(run_dir.best)
-    config, choices = checkpoint.made_of(recorded, run_dir.best)
-    cfg = OmegaConf.create(config)
-    _overlay(cfg, choices, [text for text in arguments if not text.startswith("run=")])
-    schema.check(cfg, choices)
-    run.evaluate(cfg, recorded, run_dir)
-    return 0
+    """Test the best checkpoint of a run again: run=RUN_DIR [output=FOLDER] [overrides]."""
+    if _value(arguments, "run") is None or asks_for_help(arguments):
+        print(EVALUATE_HELP)
+        return 0 if asks_for_help(arguments) else ConfigError.exit_code
+    return evaluate_command.evaluate(arguments, compose)
 
 
 def predict(arguments: Sequence[str]) -> int:
     """Say of files of your own what a trained network says: run=RUN_DIR input=PATH output=FILE.csv."""
-    if not arguments or {"-h", "--help"} & {*arguments}:
+    if not arguments or asks_for_help(arguments):
         print(PREDICT_HELP)
         return 0 if arguments else ConfigError.exit_code
-    options, known = dict(text.partition("=")[::2] for text in arguments), ("run", "input", "output")
-    for name in options:
-        if name not in known:
-            raise ConfigError(
-                f"there is no option '{name}';",
-                did_you_mean(name, known) or f"options are {', '.join(known)};",
-                "netyard predict --help explains them.",
-            )
-    for name, text in {"run": "", "output": "", **options}.items():
-        if not text:
-            raise ConfigError(
-                f"{name} was not given;",
-                "a prediction wants a run and a table to write; without input it is of the run's own test part;",
-                f"type {name}={'FILE.csv' if name == 'output' else 'PATH'}.",
-            )
-    run_dir, where, output = RunDir(options["run"]), options.get("input"), Path(options["output"]).expanduser()
-    require_table(output)
-    if where and output.resolve() == Path(where).expanduser().resolve():
-        raise ConfigError(
-            f"input and output are the same file, {output};",
-            "what is written would take the place of what is read;",
-            f"try output={output.with_name('predictions.csv')}.",
-        )
-    run_dir.require()
-    journal.start(None)
-    from netyard import predicting
-
-    print(predicting.predict(run_dir, where, output))
-    return 0
+    return predict_command.predict(arguments)
 
 
 def generate(arguments: Sequence[str]) -> int:
     """Let a trained network make something: run=RUN_DIR [prompt=TEXT temperature=0.8 top_k=20 output=FILE ...]."""
     options = dict(text.partition("=")[::2] for text in arguments if not text.startswith("-"))
-    if "run" not in options or {"-h", "--help"} & {*arguments}:
+    if "run" not in options or asks_for_help(arguments):
         print(GENERATE_HELP)
-        return 0 if {"-h", "--help"} & {*arguments} else ConfigError.exit_code
+        return 0 if asks_for_help(arguments) else ConfigError.exit_code
     run_dir, output = RunDir(options.pop("run")), options.pop("output", None)
     run_dir.require()
     journal.start(None)
@@ -201,13 +180,49 @@ def generate(arguments: Sequence[str]) -> int:
 
 def report(arguments: Sequence[str]) -> int:
     """Compare runs: DIR... [output=FOLDER format=md|csv metric=NAME plots=true]."""
-    if not arguments or {"-h", "--help"} & {*arguments}:
+    if not arguments or asks_for_help(arguments):
         print(REPORT_HELP)
         return 0 if arguments else ConfigError.exit_code
     from netyard.reports import command
 
-    print(command.report(arguments))
+    print(command.report(arguments, _defaults))
     return 0
+
+
+def rerun(arguments: Sequence[str]) -> int:
+    """Train once more as a run was trained, and say whether the metrics are equal: RUN_DIR [overrides]."""
+    if not arguments or asks_for_help(arguments):
+        print(RERUN_HELP)
+        return 0 if arguments else ConfigError.exit_code
+    allowed = [f"{targets.FLAG}={name}" for name in targets.allowed()]
+    return rerun_command.rerun(arguments, compose, lambda words: train([*allowed, *words]))
+
+
+def runs(arguments: Sequence[str]) -> int:
+    """List runs, newest first: [FOLDER...] [model=resnet* state=failed jobs=true sort=age|size|objective]."""
+    if asks_for_help(arguments):
+        print(RUNS_HELP)
+        return 0
+    print(runs_command.runs(arguments))
+    return 0
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """Look for what is missing on this machine and broken among its runs: [FOLDER...] [hashes=false]."""
+    if asks_for_help(arguments):
+        print(DOCTOR_HELP)
+        return 0
+    return doctor_command.doctor(arguments)
+
+
+def completion(arguments: Sequence[str]) -> int:
+    """Print a script that completes the command line: bash|zsh|fish."""
+    if not arguments or asks_for_help(arguments):
+        print(COMPLETION_HELP)
+        return 0 if arguments else ConfigError.exit_code
+    from netyard.commands import completion as completion_command
+
+    return completion_command.completion(arguments, _commands(), train)
 
 
 def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
@@ -222,37 +237,10 @@ def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
     return cfg, choices
 
 
-def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> None:
-    """Change a recorded config as the command line changes a composed one: data=cifar10 data.batch_size=32."""
-    parsed = OverridesParser.create().parse_overrides(overrides)
-    for override in parsed:
-        _require_effect(override.key_or_group)
-    for override in parsed:
-        if override.key_or_group in catalog.GROUPS:
-            fresh, chosen = compose([str(override.input_line)])
-            cfg[override.key_or_group] = fresh[override.key_or_group]
-            choices[override.key_or_group] = chosen[override.key_or_group]
-    for override in parsed:
-        if override.key_or_group not in catalog.GROUPS:
-            OmegaConf.update(cfg, override.key_or_group, override.value(), force_add=False)
-    if any(override.key_or_group.partition(".")[0] == "loss" for override in parsed):
-        cfg.task.loss = cfg.loss  # recorded with its interpolations followed
-
-
-_OF_A_TEST = ("data", "loss", "task", "trainer", "callbacks", "threads", "seed")
-
-
-def _require_effect(key: str) -> None:
-    """Refuse to change what a test of trained weights does not look at."""
-    group, name, *_ = [*key.split("."), ""]
-    of_the_run = group == "task" and name in ("", "net", "num_outputs", "optimizer", "scheduler")
-    if group not in (*catalog.GROUPS, *schema.GLOBALS) or (group in _OF_A_TEST and not of_the_run):
-        return
-    raise ConfigError(
-        f"{key} cannot be changed in a test: the network comes as it was trained;",
-        f"{', '.join(_OF_A_TEST)} can be changed, of the task its settings;",
-        f"take {key} out, or train with it.",
-    )
+def _defaults(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """As ``compose``, as a plain mapping with its interpolations as they are written."""
+    cfg, choices = compose(overrides)
+    return OmegaConf.to_container(cfg), choices  # type: ignore[return-value]
 
 
 def _allowing() -> Callable[[DictConfig], float | None]:
@@ -305,12 +293,16 @@ def _record(error: Exception, run_dir: RunDir) -> None:
     run_dir.mark("interrupted" if isinstance(error, Interrupted) else "failed", str(mistake or repr(error)))
 
 
+_MEASURING = ("debug=lr_finder", "debug=batch_size")  # which ask for no traceback
+
+
 def _failed(error: Exception, overrides: Sequence[str]) -> int:
     """Say on one line what went wrong, or, where the fault is ours, everything; returns the exit code."""
     mistake = explain(error, overrides)
     if not is_main_process():
         return mistake.exit_code if mistake else 1
-    if mistake is None or any(text.startswith("debug=") for text in overrides):
+    debugs = any(text.startswith("debug=") and text not in _MEASURING for text in overrides)
+    if mistake is None or debugs:
         print(masking.text("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     if mistake is None:
         print("error: a bug in netyard, not in your command; please report it with the lines above.", file=sys.stderr)

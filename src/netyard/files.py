@@ -74,3 +74,25 @@ def require_table(path: Path) -> None:
             "output is a .csv file in a folder of yours;",
             f"try output={path.name}.",
         )
+
+
+def require_folder(folder: Path) -> Path:
+    """A folder to write into, which need not be there yet.
+
+    Raises:
+        ConfigError: it is a file.
+        PlatformError: nothing may be written there.
+    """
+    folder = folder.expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(
+            f"output is {folder}, a file;",
+            "output is a folder;",
+            f"try output={folder.with_suffix('')}_report.",
+        )
+    standing = next((each for each in (folder, *folder.absolute().parents) if each.exists()), Path.cwd())
+    if not os.access(standing, os.W_OK | os.X_OK):
+        raise PlatformError(
+            f"nothing may be written into {standing};", "output is a folder of yours;", "try output=report."
+        )
+    return folder

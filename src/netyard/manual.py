@@ -13,6 +13,9 @@ One experiment: a network, trained on data, tested, written down.
   netyard predict run=RUN_DIR input=PATH output=FILE.csv    what it says of your own files
   netyard generate run=RUN_DIR prompt=TEXT           let it write
   netyard report DIR...                              a table of runs: seeds folded, best first
+  netyard rerun RUN_DIR                              the same once more: are the metrics equal?
+  netyard runs state=failed                          what was run
+  netyard doctor                                     what this machine lacks, and which files are broken
   netyard list models 'resnet*'                      what can be chosen
 
 Choices, GROUP=OPTION:
@@ -33,6 +36,19 @@ Flags:
                       with every command that builds a run: evaluate, predict, generate, resume
   --info, --shell-completion, --hydra-help           Hydra's own
 """
+
+EVALUATE_HELP = """\
+netyard evaluate run=RUN_DIR [output=FOLDER] [overrides]
+
+Tests the best checkpoint again; data=... tests on other data, task.KEY=... in another way.
+Beside the metrics it says, where the task has kept it:
+  classification   precision, recall, f1 and support of each class; the confusion matrix, of more than 20 classes the
+                   pairs that are confused most; the expected calibration error (Guo et al. 2017, 15 bins); the
+                   accuracy's interval (Wilson)
+  regression, forecasting   mean error, mae, rmse, r2 and percentiles of predicted minus true, of each target or step;
+                   intervals of mae and rmse, of a forecast over means of as many windows as overlap
+  q_learning       the return's interval over episodes
+  output=FOLDER    write evaluation.json, confusion.csv, reliability.png and the test's pictures into it"""
 
 GENERATE_HELP = """\
 netyard generate run=RUN_DIR [option=value ...] [output=FILE]
@@ -77,7 +93,8 @@ REPORT_HELP = """\
 netyard report DIR... [option=value ...]
 
 A row for each configuration, best first. DIR is a run, a sweep, or a folder with any number of them below it.
-  output=FOLDER    write leaderboard.md, leaderboard.csv and plots into it
+  output=FOLDER    write leaderboard.md, leaderboard.csv and plots into it; of a single run report.html too, a page with
+                   its command, metrics, curves, what it changed of the defaults, pictures and environment in one file
   plots=true       the same into DIR itself, where there is one DIR; false with output: the tables alone
   format=md        what is printed: md, a table for reading (Markdown), or csv, with all digits
   metric=NAME      rank by this instead of the objective: metric=test/accuracy
@@ -95,3 +112,54 @@ cannot be read.
 
 Plots, PNG: objective_by_KEY (a point for each run, a line for each row's mean), parallel_coordinates, learning_curves
 (mean and deviation of the best six rows), and parameter_importance of a sweep by Optuna."""
+
+RUNS_HELP = """\
+netyard runs [FOLDER...] [key=pattern ...] [option=value ...]
+
+The runs in and below the folders, outputs/ where none is given; newest first, a sweep on one line.
+  model=resnet*    those whose choice matches; so do data, task, optimizer and every other group
+  state=failed     completed, running, failed, interrupted, pruned, pending, unreadable, or stale: says that it is
+                   running, and its process is gone
+  optimizer.lr=0.1 those whose config has this; so seed=0, tags=baseline, data.batch_size=64
+  jobs=true        the jobs of sweeps one by one
+  sort=age         age (newest first), size, or objective (best first)
+  format=md        a table for reading (Markdown), or csv, with all digits, reasons and bytes
+Values that are separated by commas are alternatives: state=failed,stale"""
+
+LIST_HELP = """\
+netyard list [models|data|optimizers|...] [glob...] [filter=value ...]
+
+  netyard list models 'resnet*' 'vgg*'         names, numbers of parameters, and what they are
+  netyard list models max_parameters=10M       up to so many (K, M, B); --max-parameters 10M is the same; or min_...
+  netyard list models family=efficientnet      of these families, which may be a glob"""
+
+DOCTOR_HELP = """\
+netyard doctor [FOLDER...] [hashes=false]
+
+Looks at this machine: versions against what netyard needs, devices, whether outputs and data can be written to and have
+a gigabyte free, and which optional extras are here, with the command that installs each.
+Then at every run below the folders, outputs/ where none is given: event files whose records have a wrong sum or end too
+early, checkpoints that are not what their manifest says, files that cannot be read, and runs that say they are running
+and whose process is gone.
+  hashes=false     believe the sizes of checkpoints, which saves reading them
+A line begins with ok, note (what you may want), stale, missing (what a run needs here), or broken.
+Exit code: 5 if something is missing, else 4 if something is broken, else 0."""
+
+RERUN_HELP = """\
+netyard rerun RUN_DIR [overrides]
+
+Trains with the command line of a run, in a new directory, and says at the end whether every metric is the run's to the
+last bit; those that are not are listed. The new directory has a rerun.json that says so to programs: of, equal,
+compared, changed. Before it begins it warns of versions and of the git revision that are others than the run's, and of
+keys that have other values by today's defaults.
+Overrides are added to the run's: data.root=DIR, trainer=cpu, hydra.run.dir=DIR.
+Exit code: that of the training, whether or not the metrics are equal."""
+
+COMPLETION_HELP = """\
+netyard completion bash|zsh|fish
+
+Prints what makes the Tab key complete netyard, and python train.py: commands, options, model=res, trainer.max_ep,
+run=outputs/... Once in a shell, or in its start-up file:
+  bash    eval "$(netyard completion bash)"
+  zsh     eval "$(netyard completion zsh)"
+  fish    netyard completion fish | source"""

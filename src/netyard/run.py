@@ -126,8 +126,8 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     return best.best_value
 
 
-def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> dict[str, float]:
-    """Test a run's checkpoint on the data of a config, by the settings of its task.
+def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> tuple[dict[str, float], Any, Any]:
+    """Test a run's checkpoint on the data of a config, by the settings of its task; returns metrics, task and data.
 
     Network, vocabulary and the meaning of columns come from the checkpoint alone.
 
@@ -151,7 +151,7 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> d
     trainer.test(task, datamodule=data, verbose=False)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     _show(str(run_dir.path), {"metrics": metrics})
-    return metrics
+    return metrics, task, data
 
 
 def _at_its_best(task: Any, trainer: L.Trainer, run_dir: RunDir) -> Any:

@@ -1,8 +1,13 @@
-"""What our drawings have in common: their colours, how sharp they are, and the round numbers on their axes."""
+"""What our drawings have in common: colours, sharpness, round numbers on axes, and the way into the dashboard."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Any
+
+from lightning import Trainer
+from torchvision.io import ImageReadMode, read_image
 
 INK, PAPER, ACCENT = (32, 33, 36), (255, 255, 255), (26, 95, 180)
 FAINT, SOFT = (225, 226, 230), (150, 152, 158)
@@ -17,3 +22,10 @@ def ticks(low: float, high: float, most: int) -> list[float]:
         if len(multiples) <= most:
             break
     return [multiple * step for multiple in multiples]
+
+
+def show_plot(trainer: Trainer, tag: str, path: Path) -> None:
+    """Put a PNG file of the run's directory into the dashboard, where there is one."""
+    board: Any = getattr(trainer.logger, "experiment", None)
+    if hasattr(board, "add_image"):
+        board.add_image(tag, read_image(str(path), ImageReadMode.RGB), trainer.global_step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,13 +16,14 @@ from torchvision.utils import make_grid
 
 from netyard.callbacks.drawing import ACCENT, INK, PAPER
 from netyard.callbacks.markdown import table
+from netyard.callbacks.pictures import write_png
 
 
 class Figures(Callback):
     """After a test, draws what the task has kept for it; a task without such results gets no pictures.
 
     ``test/confusion`` and ``test/mistakes`` (pictures or texts) for a classification, ``test/predicted_vs_true`` for a
-    regression.
+    regression or a forecast; in the run directory too, as ``pictures/test_confusion.png`` and so on.
     """
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -30,6 +32,7 @@ class Figures(Callback):
             return
         for name, picture in draw(pl_module, trainer.datamodule).items():
             board.add_image(f"test/{name}", picture, trainer.global_step)
+            write_png(picture, Path(trainer.default_root_dir) / "pictures" / f"test_{name}.png")
         if (text := mistaken_texts(pl_module, trainer.datamodule)) is not None:
             board.add_text("test/mistakes", text, trainer.global_step)
 

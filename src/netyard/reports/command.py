@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from netyard.errors import CheckpointError, ConfigError, PlatformError
+from netyard.errors import CheckpointError, ConfigError
 from netyard.explain import did_you_mean, nearest
-from netyard.files import near
+from netyard.files import near, require_folder, whole
 from netyard.reports.configurations import tabulate
 from netyard.reports.leaderboard import page, write
-from netyard.reports.runs import Objective, Run, gather
+from netyard.reports.run_page import Defaults, run_page
+from netyard.reports.runs import Objective, Run, gather, overrides
 from netyard.reports.tables import comma_separated
 
 OPTIONS = {
@@ -23,8 +23,12 @@ OPTIONS = {
 }
 
 
-def report(arguments: Sequence[str]) -> str:
+def report(arguments: Sequence[str], defaults: Defaults) -> str:
     """The text to print; files are written where they were asked for.
+
+    Args:
+        arguments: what was typed.
+        defaults: see ``run_page``.
 
     Raises:
         CheckpointError: there is no run in or below a directory, or none that has completed.
@@ -46,6 +50,10 @@ def report(arguments: Sequence[str]) -> str:
             written = plots.draw(tables, folder, places, notes)
         write(folder, title, tables, runs, notes)
         written += [folder / "leaderboard.md", folder / "leaderboard.csv"]
+        if len(runs) == 1 and runs[0].path.resolve() == places[0].resolve():
+            written.append(folder / "report.html")
+            with whole(written[-1]) as file:
+                file.write(run_page(runs[0], overrides(runs[0].path, notes), defaults))
     if options.get("format") == "csv":
         return comma_separated(tables).rstrip("\n")
     return "\n".join([page(title, tables, runs, notes).rstrip("\n"), *(f"wrote {near(path)}" for path in written)])
@@ -92,19 +100,7 @@ def _folder(places: Sequence[Path], options: dict[str, str]) -> Path | None:
             "plots go into the one directory, or into the folder output names;",
             "try output=FOLDER.",
         )
-    folder = Path(options["output"]).expanduser() if "output" in options else places[0]
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(
-            f"output is {folder}, a file;",
-            "tables and plots are written into a folder;",
-            f"try output={folder.with_suffix('')}_report.",
-        )
-    standing = next((each for each in (folder, *folder.absolute().parents) if each.exists()), Path.cwd())
-    if not os.access(standing, os.W_OK | os.X_OK):
-        raise PlatformError(
-            f"nothing may be written into {standing};", "output is a folder of yours;", "try output=report."
-        )
-    return folder
+    return require_folder(Path(options["output"]) if "output" in options else places[0])
 
 
 def _found(places: Sequence[Path]) -> tuple[list[Run], list[str]]:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def draw(tables: Sequence[Table], folder: Path, places: Sequence[Path], notes: l
         written += _draw(table, folder, prefix)
     for name, weights in importances(places, notes).items():
         suffix = f"_{_slug(name)}" if name else ""
-        written.append(_save(folder / f"parameter_importance{suffix}.png", partial(_bars, weights)))
+        written.append(save(folder / f"parameter_importance{suffix}.png", partial(_bars, weights)))
     return written
 
 
@@ -42,14 +43,14 @@ def _draw(table: Table, folder: Path, prefix: str) -> list[Path]:
     if len(table.rows) > 1:
         for key in table.columns:
             path = folder / f"{prefix}objective_by_{_slug(key)}.png"
-            written.append(_save(path, partial(_against, table, key)))
+            written.append(save(path, partial(_against, table, key)))
         width = min(2.5 + 1.6 * (len(table.columns) + 1), 24.0)
-        written.append(_save(folder / f"{prefix}parallel_coordinates.png", partial(_parallel, table), width))
+        written.append(save(folder / f"{prefix}parallel_coordinates.png", partial(_parallel, table), width))
     names = (table.ranked.name, *(aim.name for aim in table.rows[0].runs[0].objectives))  # a test has no curve
     for name in dict.fromkeys(names):
         ranks = enumerate(table.rows[:CURVES], start=1)
         if curves := [(_label(rank, row), curve) for rank, row in ranks if (curve := learning_curve(row, name))]:
-            written.append(_save(folder / f"{prefix}learning_curves.png", partial(_curves, name, curves)))
+            written.append(save(folder / f"{prefix}learning_curves.png", partial(_curves, name, curves)))
             break
     return written
 
@@ -61,13 +62,14 @@ def learning_curve(row: Row, name: str) -> Curve:
     """
     points: dict[int, list[float]] = {}
     for run in row.runs:
-        for epoch, value in _column(run, name):
+        for epoch, value in column(run, name):
             points.setdefault(epoch, []).append(value)
     whole_epochs = sorted(epoch for epoch, values in points.items() if len(values) == len(row.runs))
     return [(epoch, mean(points[epoch]), deviation(points[epoch])) for epoch in whole_epochs]
 
 
-def _column(run: Run, name: str) -> list[tuple[int, float]]:
+def column(run: Run, name: str) -> list[tuple[int, float]]:
+    """(epoch, value) of a metric in ``metrics.csv``; nothing where there is none."""
     try:
         with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as file:
             return [(int(line["epoch"]), float(line[name])) for line in csv.DictReader(file) if line.get(name)]
@@ -85,7 +87,15 @@ def logarithmic(values: Sequence[float]) -> bool:
     return min(values) > 0 and max(values) / min(values) >= LOG_FROM
 
 
-def _save(path: Path, paint: Callable[[Any], None], width: float = 6.4) -> Path:
+def save(path: Path, paint: Callable[[Any], None], width: float = 6.4) -> Path:
+    """Draw one pair of axes into a PNG file; returns its path."""
+    with whole(path, "wb") as file:
+        file.write(png(paint, width))
+    return path
+
+
+def png(paint: Callable[[Any], None], width: float = 6.4) -> bytes:
+    """One pair of axes as a PNG."""
     # Not pyplot: its figures live on in the process, and it would ask for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -95,9 +105,9 @@ def _save(path: Path, paint: Callable[[Any], None], width: float = 6.4) -> Path:
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     paint(axes)
-    with whole(path, "wb") as file:
-        canvas.print_png(file)
-    return path
+    drawn = BytesIO()
+    canvas.print_png(drawn)
+    return drawn.getvalue()
 
 
 def _against(table: Table, key: str, axes: Any) -> None:

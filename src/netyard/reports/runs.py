@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -9,6 +10,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,9 @@ class Run:
         typed: the keys of the command line, in its order.
         axes: the keys its sweep varied; empty of a run by itself.
         scores: the objectives' values and every metric, by name.
+        started, ended: seconds since 1970; 0 where nothing tells.
+        stale: whether it says that it is running, and its process is gone.
+        sweep: the directory of the sweep that it is a job of.
     """
 
     path: Path
@@ -51,7 +56,10 @@ class Run:
     axes: tuple[str, ...] = ()
     objectives: tuple[Objective, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
+    started: float = 0.0
     ended: float = 0.0
+    stale: bool = False
+    sweep: Path | None = None
 
     def value(self, key: str) -> Any:
         """A group's option, or what the config says under a dotted key, interpolations followed; ``-`` if nothing."""
@@ -78,8 +86,11 @@ def find(config: Mapping[str, Any], key: str) -> Any:
     return node
 
 
-def gather(places: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
-    """Every run in or below the places, each once, and a line on each file that could not be read."""
+def gather(places: Iterable[str | Path], settings: bool = True) -> tuple[list[Run], list[str]]:
+    """Every run in or below the places, each once, and a line on each file that could not be read.
+
+    Without ``settings`` a run has its choices and scores, and no ``config`` and ``typed``: those take most of the time.
+    """
     runs: dict[Path, Run] = {}
     notes: list[str] = []
     for place in places:
@@ -87,25 +98,33 @@ def gather(places: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
             names[:] = sorted((name for name in names if name != ".hydra"), key=_in_order)
             path = Path(folder)
             if (path / "sweep.json").is_file():
-                runs.update((run.path.resolve(), run) for run in _jobs(path, notes))
+                runs.update((run.path.resolve(), run) for run in _jobs(path, notes, settings))
             if _is_run(path):
                 names.clear()
                 if path.resolve() not in runs:
-                    runs[path.resolve()] = read(path, notes)
+                    runs[path.resolve()] = read(path, notes, settings)
     return list(runs.values()), notes
 
 
-def read(path: Path, notes: list[str]) -> Run:
-    """One run directory. A file that is broken or half-written makes the run ``unreadable`` and leaves a note."""
+def read(path: Path, notes: list[str], settings: bool = True) -> Run:
+    """One run directory, see ``gather``.
+
+    A file that is broken or half-written makes the run ``unreadable`` and leaves a note.
+    """
     results, status = _json(path / "results.json", notes), _json(path / "status.json", notes)
-    config = {"seed": (results or {}).get("seed", MISSING), **_mapping(_yaml(path / ".hydra" / "config.yaml", notes))}
+    config = {"seed": (results or {}).get("seed", MISSING)}
     state, reason = _state(results, status, notes, path)
-    run = Run(path, state, reason, _choices(path, results or {}, notes), config, _typed(path, notes))
+    run = Run(path, state, reason, _choices(path, results or {}, notes), config)
+    if settings:
+        config |= _mapping(_yaml(path / ".hydra" / "config.yaml", notes))
+        run.typed = _typed(path, notes)
     objective, scores = (_mapping((results or {}).get(key)) for key in ("objective", "metrics"))
     if isinstance(objective.get("name"), str):
         run.objectives = (Objective(objective["name"], str(objective.get("mode", "min"))),)
         scores[objective["name"]] = objective.get("value")
     run.scores = {str(name): float(value) for name, value in scores.items() if _finite(value)}
+    run.stale = state == "interrupted" and (status or {}).get("state") == "running"
+    run.started = _moment((status or {}).get("started")) or _modified(path / ".hydra")
     run.ended = _moment((status or {}).get("ended")) or _modified(path / "results.json")
     if state == "completed" and not run.objectives:
         run.state, run.reason = "unreadable", "results.json names no objective"
@@ -113,7 +132,14 @@ def read(path: Path, notes: list[str]) -> Run:
     return run
 
 
-def _jobs(path: Path, notes: list[str]) -> Iterable[Run]:
+def sweep_state(path: Path) -> str:
+    """What a sweep's ledger says of the sweep; ``stale`` if it is to be running, and its process is gone."""
+    ledger = _json(path / "sweep.json", []) or {}
+    state = str(ledger.get("state", "unreadable"))
+    return "stale" if state == "running" and _gone(ledger) else state
+
+
+def _jobs(path: Path, notes: list[str], settings: bool) -> Iterable[Run]:
     """The jobs of a sweep's ledger; of a ledger that cannot be read none, and its runs are found one by one."""
     ledger = _json(path / "sweep.json", notes)
     if not ledger or not isinstance(ledger.get("jobs"), list):
@@ -125,8 +151,8 @@ def _jobs(path: Path, notes: list[str]) -> Iterable[Run]:
     objectives = tuple(Objective(each["name"], each["mode"]) for each in ledger.get("objectives") or ())
     for job in jobs:
         where = path / str(job["number"])
-        run = read(where, notes) if _is_run(where) else Run(where, "pending")
-        run.axes = axes
+        run = read(where, notes, settings) if _is_run(where) else Run(where, "pending")
+        run.axes, run.sweep = axes, path
         _agree(run, job, ledger)
         values = job.get("values") or ()
         if run.state == "completed" and len(objectives) > 1 and len(values) == len(objectives):
@@ -149,12 +175,12 @@ def _agree(run: Run, job: Mapping[str, Any], ledger: Mapping[str, Any]) -> None:
     """
     state = str(job.get("state", "pending"))
     if state in ("failed", "pruned") or (state == "interrupted" and run.state != "completed"):
-        run.state, run.reason = state, one_line(job.get("reason") or run.reason)
+        run.state, run.reason, run.stale = state, one_line(job.get("reason") or run.reason), False
     elif state == "completed" and run.state == "pending":
         run.state, run.reason = "unreadable", "its directory is gone"
     elif state == "running" and run.state == "pending":
         gone = _gone(ledger)
-        run.state, run.reason = ("interrupted", gone) if gone else ("running", "")
+        run.state, run.reason, run.stale = ("interrupted", gone, True) if gone else ("running", "", False)
     if state == "pruned" and job.get("epoch") is not None and "epoch" not in run.reason:
         run.reason = f"after epoch {job['epoch']}" + (f": {run.reason}" if run.reason else "")
 
@@ -189,10 +215,18 @@ def _gone(record: Mapping[str, Any]) -> str:
 
 def _choices(path: Path, results: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     """The option of each group: Hydra's record has all of them, the results the four that always exist."""
-    recorded = _mapping(_yaml(path / ".hydra" / "hydra.yaml", notes))
-    chosen = _mapping(find(recorded, "hydra.runtime.choices"))
+    chosen = _mapping(_chosen(path / ".hydra" / "hydra.yaml", notes))
     chosen |= {name: results[name] for name in ("model", "data", "task", "optimizer") if name in results}
     return {name: chosen[name] for name in GROUPS if name in chosen}
+
+
+def _chosen(path: Path, notes: list[str]) -> Any:
+    """``hydra.runtime.choices``: a tenth of a long file, so that its lines alone are parsed where they are in place."""
+    with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
+        lines = path.read_text(encoding="utf-8").partition("\n    choices:\n")[2].splitlines()
+        if found := yaml.load("\n".join(takewhile(lambda line: line.startswith("      "), lines)), Loader=_Loader):
+            return found
+    return find(_mapping(_yaml(path, notes)), "hydra.runtime.choices")
 
 
 def _mapping(found: Any) -> dict[str, Any]:
@@ -200,10 +234,15 @@ def _mapping(found: Any) -> dict[str, Any]:
     return dict(found) if isinstance(found, Mapping) else {}
 
 
+def overrides(path: Path, notes: list[str]) -> list[str]:
+    """The command line of a run, without what resumed it."""
+    found = _yaml(path / ".hydra" / "overrides.yaml", notes)
+    return [str(text) for text in found if not str(text).startswith("resume=")] if isinstance(found, list) else []
+
+
 def _typed(path: Path, notes: list[str]) -> tuple[str, ...]:
-    overrides = _yaml(path / ".hydra" / "overrides.yaml", notes)
-    texts = overrides if isinstance(overrides, list) else []
-    return tuple(dict.fromkeys(str(text).lstrip("+~").partition("=")[0].partition("@")[0] for text in texts))
+    texts = overrides(path, notes)
+    return tuple(dict.fromkeys(text.lstrip("+~").partition("=")[0].partition("@")[0] for text in texts))
 
 
 def _json(path: Path, notes: list[str]) -> dict[str, Any] | None:

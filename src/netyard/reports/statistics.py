@@ -1,9 +1,10 @@
-"""What a few seeds can say: mean, deviation, an interval of the mean, and a paired comparison."""
+"""What a few numbers can say: mean, deviation, intervals of a mean and of a share, and a paired comparison."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 RESAMPLES = 10_000
 FEWEST = 3  # values that an interval is given for
@@ -35,6 +36,15 @@ def interval(values: Sequence[float], coverage: float = 0.95) -> tuple[float, fl
     tail = 50 * (1 - coverage)
     low, high = np.percentile(np.asarray(values, dtype=float)[drawn].mean(axis=1), [tail, 100 - tail])
     return float(low), float(high)
+
+
+def wilson(hits: int, trials: int, coverage: float = 0.95) -> tuple[float, float]:
+    """The score interval of a share (Wilson 1927), which stays within [0, 1] and holds for few trials too."""
+    z = NormalDist().inv_cdf((1 + coverage) / 2)
+    share, spread = hits / trials, z * z / trials
+    centre = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def sign_flip(differences: Sequence[float]) -> float:

@@ -35,7 +35,7 @@ def markdown(table: Table, most: int | None = None) -> str:
     columns += [(metric, _scores(rows, metric)) for metric in metrics_beside(table)[:MOST_TESTS]]
     columns.append(("best run", [near(row.runs[0].path) for row in rows]))
     more = [f"... and {len(table.rows) - len(rows)} more rows."] if len(rows) < len(table.rows) else []
-    lines = [f"## {name}, {direction} is better", "", _grid(columns), *more, "", *remarks(table)]
+    lines = [f"## {name}, {direction} is better", "", grid(columns), *more, "", *remarks(table)]
     return "\n".join(lines).rstrip()
 
 
@@ -157,7 +157,8 @@ def _decimals(values: Sequence[float]) -> int:
     return min(max(3 - math.floor(math.log10(largest)), 0), 8) if largest else 4
 
 
-def _grid(columns: Sequence[tuple[str, Sequence[str]]]) -> str:
+def grid(columns: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Columns, each with its head, as a table in Markdown whose cells stand below each other."""
     texts = [[_escaped(cell) for cell in (head, *cells)] for head, cells in columns]
     widths = [max(len(cell) for cell in cells) for cells in texts]
     lines = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in zip(*texts, strict=True)]

@@ -54,6 +54,8 @@ class Adversarial(Learner):
             net cannot use.
     """
 
+    loss_tells = False
+
     def __init__(
         self,
         net: nn.Module,

@@ -13,6 +13,7 @@ from torchmetrics.classification import MulticlassAUROC
 from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_classification_loss
 from netyard.optim.parameters import regularised_parameters
+from netyard.tasks.calibration import Calibration
 from netyard.tasks.learner import Learner
 
 
@@ -34,8 +35,9 @@ class Mistakes(NamedTuple):
 class Classification(Learner):
     """Learns ``net(x) -> (B, num_outputs)`` logits from batches ``(x, y)``, y the labels (B,) or soft targets (B, C).
 
-    Logs ``loss`` and ``accuracy`` of each stage, and after a test ``auroc`` (one class against the rest, averaged);
-    keeps ``confusion`` (C, C), rows true and columns predicted, and ``mistakes`` for whoever draws them.
+    Logs ``loss`` and ``accuracy`` of each stage, and after a test ``auroc`` (one class against the rest, averaged) and
+    ``ece`` (the expected calibration error); keeps ``confusion`` (C, C), rows true and columns predicted,
+    ``calibration`` and ``mistakes`` for whoever draws them.
 
     Args:
         net: see ``Classifier``; the weight of its auxiliary losses is its attribute ``auxiliary_weight``.
@@ -67,6 +69,7 @@ class Classification(Learner):
         self.l1 = l1
         self.auxiliary_weight = float(getattr(net, "auxiliary_weight", 0.0))
         self.confusion: Tensor | None = None
+        self.calibration = Calibration()
         self.mistakes: Mistakes | None = None
         self._auroc = MulticlassAUROC(num_outputs)
 
@@ -98,6 +101,7 @@ class Classification(Learner):
     def on_test_start(self) -> None:
         super().on_test_start()
         self.confusion = torch.zeros(self.num_outputs, self.num_outputs, dtype=torch.int64, device=self.device)
+        self.calibration = Calibration(self.device)
         self._auroc.reset()
         self.mistakes = None
 
@@ -108,12 +112,15 @@ class Classification(Learner):
         probabilities = logits.float().softmax(dim=1)
         pairs = y * self.num_outputs + logits.argmax(dim=1)
         self.confusion += torch.bincount(pairs, minlength=self.num_outputs**2).view_as(self.confusion)
+        self.calibration.add(probabilities, y)
         self._auroc.update(probabilities, y)
         self._keep_mistakes(x, y, probabilities)
 
     def on_test_epoch_end(self) -> None:
         super().on_test_epoch_end()
         self.confusion = self.trainer.strategy.reduce(self.confusion, reduce_op="sum")
+        self.calibration.sums = self.trainer.strategy.reduce(self.calibration.sums, reduce_op="sum")
+        self.log("test/ece", self.calibration.error())
         if (self.confusion.sum(dim=1) > 0).all():  # undefined for a class that the test does not show
             self.log("test/auroc", self._auroc.compute())
 

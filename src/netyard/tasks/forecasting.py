@@ -38,7 +38,7 @@ class Forecasting(Learner):
     the MAE in units of the error that the seasonal naive forecast makes in the training part (Hyndman & Koehler 2006).
     Validation and test log it for the naive forecasts of the same windows too, as ``mase_naive`` and
     ``mase_seasonal_naive``: a net has learned something if its own is below both. Afterwards ``forecast`` holds the
-    last window.
+    last window, and after a test ``predicted`` and ``true`` hold (N, num_outputs), windows that overlap.
 
     Args:
         net: see ``Forecaster``.
@@ -84,6 +84,9 @@ class Forecasting(Learner):
         for name, value in (("series_mean", 0.0), ("series_std", 1.0), ("mase_scale", 1.0)):
             self.register_buffer(name, torch.tensor(value))
         self.forecast: Forecast | None = None
+        self.predicted: Tensor | None = None
+        self.true: Tensor | None = None
+        self._tested: list[tuple[Tensor, Tensor]] = []
 
     def on_fit_start(self) -> None:
         data = self.trainer.datamodule
@@ -96,6 +99,11 @@ class Forecasting(Learner):
             (self.series_mean, self.series_std, self.mase_scale), data.series_statistics(), strict=True
         ):
             buffer.copy_(value)
+
+    @property
+    def horizon(self) -> int:
+        """The steps ahead; windows that are nearer to each other than this share true values."""
+        return self.num_outputs
 
     def forward(self, x: Tensor) -> Tensor:
         """Forecasts (B, num_outputs) in the series' own units."""
@@ -113,11 +121,16 @@ class Forecasting(Learner):
         super().on_validation_epoch_end()
         self._share_forecast()
 
+    def on_test_start(self) -> None:
+        super().on_test_start()
+        self._tested = []
+
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        self._evaluate(batch)
+        self._tested.append((self._evaluate(batch), batch[1]))
 
     def on_test_epoch_end(self) -> None:
         super().on_test_epoch_end()
+        self.predicted, self.true = (torch.cat(parts).cpu() for parts in zip(*self._tested, strict=True))
         self._share_forecast()
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
@@ -151,7 +164,8 @@ class Forecasting(Learner):
         mae, mse = (predicted - y).abs().mean(), (predicted - y).square().mean()
         return loss, predicted, {"mae": mae, "mse": mse, "mase": mae / self.mase_scale}
 
-    def _evaluate(self, batch: tuple[Tensor, Tensor]) -> None:
+    def _evaluate(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """The forecast (B, num_outputs), which is judged beside the naive ones."""
         x, y = batch
         loss, predicted, metrics = self._judge(batch)
         past = x[..., 0]
@@ -160,6 +174,7 @@ class Forecasting(Learner):
         metrics["mase_seasonal_naive"] = (seasonal - y).abs().mean() / self.mase_scale
         self.means.add(len(x), loss=loss, **metrics)
         self.forecast = Forecast(past[-1], y[-1], predicted[-1], seasonal[-1])
+        return predicted
 
     def _share_forecast(self) -> None:
         """The last device has the last window; the first draws it."""

@@ -29,6 +29,9 @@ class Learner(LightningModule):
         mode: ``max`` or ``min``, which direction of it is better.
     """
 
+    loss_tells = True
+    """Whether a smaller training loss is a better network: of adversaries, and of targets that move, it is not."""
+
     def __init__(
         self,
         net: nn.Module,

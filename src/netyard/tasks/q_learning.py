@@ -70,6 +70,8 @@ class QLearning(Learner):
         ValueError: numbers that do not go together, a loss that fits neither kind, data without environments.
     """
 
+    loss_tells = False
+
     def __init__(
         self,
         net: nn.Module,
@@ -259,16 +261,16 @@ class QLearning(Learner):
 
     def on_validation_start(self) -> None:
         super().on_validation_start()
-        self._played: list[tuple[float, int]] = []
+        self.played: list[tuple[float, int]] = []
 
     def on_test_start(self) -> None:
         super().on_test_start()
-        self._played = []
+        self.played = []
 
     def _play(self, batch: Tensor, purpose: int) -> None:
         data = self.trainer.datamodule
         act = quick(self.net, self.loss.values, self.device)  # Lightning has put the net into evaluation
-        self._played += data.play(act, purpose, batch.tolist())
+        self.played += data.play(act, purpose, batch.tolist())
 
     def on_validation_epoch_end(self) -> None:
         self._log_returns("val")
@@ -278,7 +280,7 @@ class QLearning(Learner):
         self._log_returns("test")
 
     def _log_returns(self, stage: str) -> None:
-        self.log_dict({f"{stage}/{name}": value for name, value in scores(self._played).items()})
+        self.log_dict({f"{stage}/{name}": value for name, value in scores(self.played).items()})
 
     # Keeping
 

@@ -1,0 +1,137 @@
+"""What the Tab key offers, through bash itself, and how long it makes a person wait."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from netyard import catalog, cli
+
+ROOT = Path(__file__).resolve().parents[1]
+PRESS = """
+eval "$("$PYTHON" -m netyard completion bash)"
+press() {
+    COMP_LINE="$1" COMP_POINT=${#1} COMPREPLY=()
+    "$(complete -p "${1%% *}" | sed 's/.*-F \\([^ ]*\\).*/\\1/')"
+    [ ${#COMPREPLY[@]} -eq 0 ] || printf '%s\\n' "${COMPREPLY[@]}"
+}
+COMP_WORDBREAKS="$BREAKS"  # bash has its own when it starts
+press "$LINE"
+"""
+
+
+@pytest.fixture
+def query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NETYARD_OUTPUTS", "outputs")
+    monkeypatch.setattr(sys, "argv", ["netyard"])
+
+    def run(line: str) -> list[str]:
+        assert cli.main(["completion", "query", line]) == 0
+        return capsys.readouterr().out.split()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("netyard ev", ["evaluate"]),
+        ("/somewhere/bin/netyard rep", ["report"]),
+        ("netyard train model=vgg1", [f"model={name}" for name in catalog.options("model", "vgg1*")]),
+        ("python train.py model=vgg11,res", [f"model=vgg11,{name}" for name in catalog.options("model", "res*")]),
+        ("python3 train.py -m trainer.max_ep", ["trainer.max_epochs="]),
+        ("python train.py model=lenet5 model.pret", []),
+        ("python train.py model=resnet18 model.pret", ["model.pretrained="]),
+        ("netyard evaluate run=x task.importance_s", []),
+        ("netyard evaluate out", ["output="]),
+        ("netyard predict in", ["input="]),
+        ("netyard list optimizers", ["optimizers"]),
+        ("netyard list models vgg19", ["vgg19", "vgg19_bn"]),
+        ("netyard runs state=failed,st", ["state=failed,stale"]),
+        ("netyard runs jobs=", ["jobs=false", "jobs=true"]),
+        ("netyard report format=", ["format=csv", "format=md"]),
+        ("python other.py mod", []),
+        ("ls ", []),
+    ],
+)
+def test_a_line_is_completed(query, line: str, found: list[str]) -> None:
+    assert query(line) == sorted(found)
+
+
+def test_every_command_is_offered(query, capsys) -> None:
+    offered = query("netyard ")
+    assert cli.main([]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert offered == listed
+
+
+def test_runs_are_offered_newest_first(query, tmp_path: Path) -> None:
+    for name, age in (("old", 100), ("new", 1)):
+        path = tmp_path / "outputs" / "2026-11-24" / name / "status.json"
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+        os.utime(path, (time.time() - age, time.time() - age))
+    day = "outputs/2026-11-24"
+    assert sorted(query("netyard evaluate run=")) == [f"run={day}/new", f"run={day}/old"]
+    assert query(f"python train.py resume={day}/o") == [f"resume={day}/old"]
+    assert query("netyard rerun outputs/2026-11-24/n") == [f"{day}/new"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize(
+    ("line", "breaks", "found"),
+    [
+        ("python train.py model=resnet1", " =:", ["resnet101", "resnet152", "resnet18"]),
+        ("python train.py model=resnet1", " ", ["model=resnet101", "model=resnet152", "model=resnet18"]),
+        ("netyard train optimizer.l", " =:", ["optimizer.lr="]),
+        ("netyard dis", " =:", []),
+        ("python -c model=resnet1", " =:", []),
+    ],
+)
+def test_bash_completes(tmp_path: Path, line: str, breaks: str, found: list[str]) -> None:
+    done = subprocess.run(
+        ["bash", "-c", PRESS],
+        env={**os.environ, "PYTHON": sys.executable, "LINE": line, "BREAKS": breaks},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == found, done.stderr
+
+
+def test_completion_takes_less_than_a_wait(tmp_path: Path) -> None:
+    """In the time of its own work: the machine may be busy."""
+    words = [sys.executable, "-m", "netyard", "completion", "query", "python train.py model=resnet18 optimizer.l"]
+
+    def worked() -> float:
+        spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return spent.ru_utime + spent.ru_stime
+
+    began = worked()
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.split() == ["optimizer.lr="]
+    assert worked() - began < 0.8
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_has_a_script_that_asks_this_python(capsys, shell: str) -> None:
+    assert cli.main(["completion", shell]) == 0
+    said = capsys.readouterr().out
+    assert f"{sys.executable} -m netyard completion query" in said and "PROGRAM" not in said
+    if path := shutil.which(shell):
+        subprocess.run([path, "-n"], input=said, text=True, check=True)
+
+
+def test_another_shell_is_answered_in_three_parts(capsys) -> None:
+    assert cli.main(["completion", "bsh"]) == 2
+    said = capsys.readouterr().err
+    assert "no completion for 'bsh'; did you mean 'bash'? type eval" in said
