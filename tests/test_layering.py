@@ -39,6 +39,10 @@ MAY = {
         {"errors"},
     ),
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
+    "exports": (
+        {"torch", "onnx", "onnxruntime", "safetensors"},
+        {"errors", "explain", "files", "rundir"},
+    ),
     "reports": (
         {"numpy", "matplotlib", "optuna", "sqlalchemy", "yaml", "omegaconf"},
         {"catalog", "errors", "explain", "files"},

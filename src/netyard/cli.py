@@ -26,8 +26,9 @@ from omegaconf import DictConfig, OmegaConf
 from netyard import catalog, journal, listing, ranks, schema
 from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
-from netyard.files import require_table
-from netyard.manual import GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
+from netyard.exports import request
+from netyard.files import require_file
+from netyard.manual import EXPORT_HELP, GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
 from netyard.sweeps import guests
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "evaluate": evaluate,
         "predict": predict,
         "generate": generate,
+        "export": export,
         "report": report,
         "list": listing.show,
     }
@@ -158,7 +160,7 @@ def predict(arguments: Sequence[str]) -> int:
                 f"type {name}={'FILE.csv' if name == 'output' else 'PATH'}.",
             )
     run_dir, where, output = RunDir(options["run"]), options.get("input"), Path(options["output"]).expanduser()
-    require_table(output)
+    require_file(output, "a table", "predictions.csv", ".csv")
     if where and output.resolve() == Path(where).expanduser().resolve():
         raise ConfigError(
             f"input and output are the same file, {output};",
@@ -185,6 +187,19 @@ def generate(arguments: Sequence[str]) -> int:
     from netyard import generating
 
     print(generating.generate(run_dir, options, output))
+    return 0
+
+
+def export(arguments: Sequence[str]) -> int:
+    """Write a trained network as a file for other programs: run=RUN_DIR format=onnx|pt2|state_dict|safetensors."""
+    if not arguments or {"-h", "--help"} & {*arguments}:
+        print(EXPORT_HELP)
+        return 0 if arguments else ConfigError.exit_code
+    wanted = request.parse(arguments)
+    journal.start(None)
+    from netyard import exporting
+
+    print(exporting.export(wanted))
     return 0
 
 
