@@ -30,10 +30,14 @@ def export(request: Request) -> str:
     data = build(config["data"])
     checkpoint.restore_data(data, recorded)
     set_threads(config["threads"], task, config["data"])
-    of_run = description.of_run(__version__, choices, config, data)
+    return write(request, task, data, description.of_run(__version__, choices, config, data))
+
+
+def write(request: Request, task: Any, data: Any, of_run: dict[str, Any]) -> str:
+    """The same of a task and its data; ``of_run`` is the description of the run that made it."""
     if request.format in ("state_dict", "safetensors"):
         return _weights(request, task.net, of_run)
-    return _graph(request, _served(request, task, data, choices["task"]), data, of_run)
+    return _graph(request, _served(request, task, data, of_run["task"]), data, of_run)
 
 
 def _served(request: Request, task: Any, data: Any, choice: str) -> Any:

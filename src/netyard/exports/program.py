@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import logging
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.export import Dim
 
 from netyard.exports.graph import Run, no_graph
@@ -20,12 +21,16 @@ def to_bytes(served: Any, inputs: tuple[Tensor, ...], description: Mapping[str, 
     """What is served as a .pt2 file, with its description as ``netyard.json`` in it.
 
     Raises:
-        ConfigError: torch cannot follow it: through recurrent layers no number of steps stays free.
+        ConfigError: torch cannot follow it.
     """
+    steps_are_free = any(len(port.axes) > 1 for port in served.inputs)
+    if steps_are_free and any(isinstance(module, nn.RNNBase) for module in served.modules()):
+        raise no_graph(ValueError("through recurrent layers torch.export leaves no number of steps free"), "onnx")
     free = tuple(dict.fromkeys(range(len(port.axes)), Dim.DYNAMIC) for port in served.inputs)
     logging.getLogger("torch._guards").setLevel(logging.CRITICAL)  # it prints what is caught here
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what torch's own layers do to themselves
             program = torch.export.export(served, inputs, dynamic_shapes=(free,), strict=False)
     except Exception as error:  # of the network's own code, or one of torch's dozen
         raise no_graph(error, "onnx") from error
