@@ -95,4 +95,4 @@ def difference(mine: Tensor, its: Tensor) -> float:
         return float("inf")
     if not mine.is_floating_point():
         return float(not torch.equal(mine, its))
-    return float((mine - its).abs().max() / mine.abs().max().clamp(min=1e-6))
+    return float((mine - its).abs().max() / mine.abs().max().clamp(min=1e-12))

@@ -69,22 +69,24 @@ class RecurrentLayers(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
         """With lengths (B,), the steps behind them are not read, and zero in the output."""
         steps: Tensor | PackedSequence = x
-        pack = lengths is not None and not torch.compiler.is_exporting()
-        if lengths is not None and pack:
+        traced = lengths is not None and torch.compiler.is_exporting()
+        if lengths is not None and not traced:
             steps = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
         before = [None] * len(self.groups) if state is None else self._of_groups(state)
         after: list[State] = []
         for index, (group, norm) in enumerate(zip(self.groups, self.norms, strict=True)):
             if index:
                 steps = _each_step(self.dropout, steps)
-            if lengths is None or pack:
-                steps, last = group(steps, before[index])
-            else:
+            if traced:
                 steps, last = unpacked(group, steps, lengths, before[index])
+            else:
+                steps, last = group(steps, before[index])
             steps = _each_step(norm, steps)
             after.append(last if isinstance(last, tuple) else (last,))
         if isinstance(steps, PackedSequence):
             steps, _ = pad_packed_sequence(steps, batch_first=True)
+        elif lengths is not None:
+            steps = steps.masked_fill(_places(steps)[..., None] >= lengths[:, None, None], 0.0)
         return steps, tuple(torch.cat(parts).transpose(0, 1) for parts in zip(*after, strict=True))
 
     def summary(self, state: State) -> Tensor:
@@ -106,15 +108,15 @@ def _each_step(function: nn.Module, steps: Tensor | PackedSequence) -> Tensor | 
 def unpacked(
     cells: nn.RNNBase, x: Tensor, lengths: Tensor, state: State | Tensor | None = None
 ) -> tuple[Tensor, State]:
-    """What ``cells`` make of a packed sequence, without packing: no graph of an exported network can hold it.
+    """What ``cells`` make of a packed sequence, without packing: no graph of an exported network can hold that.
 
-    (B, T, input_size), lengths (B,) -> (B, T, output_size), zero behind the lengths, and the state, layers first. What
+    (B, T, input_size), lengths (B,) -> (B, T, output_size), right up to the lengths, and the state, layers first. What
     is read backwards is turned around within its length; the cell of an LSTM is kept from changing behind it by gates
     that a further input, 1 for padding, opens and shuts.
     """
     function = _FUNCTIONS[cells.mode]
     directions = 2 if cells.bidirectional else 1
-    places = torch.arange(x.shape[1], device=x.device)
+    places = _places(x)
     real = places < lengths[:, None]  # (B, T)
     turned = torch.where(real, lengths[:, None] - 1 - places, places)
     padding = (~real).to(x.dtype)[..., None]
@@ -138,9 +140,14 @@ def unpacked(
             after.append((outputs.gather(1, ends).transpose(0, 1), *cell))
             if direction:
                 outputs = outputs.gather(1, turned[..., None].expand_as(outputs))
-            halves.append(outputs.masked_fill(~real[..., None], 0.0))
+            halves.append(outputs)
         x = torch.cat(halves, dim=2)
     return x, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
+
+
+def _places(steps: Tensor) -> Tensor:
+    """The number of each step of (B, T, size), (1, T)."""
+    return torch.arange(steps.shape[1], device=steps.device)[None]
 
 
 _FUNCTIONS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
