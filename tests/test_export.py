@@ -107,7 +107,13 @@ def metadata(file: Path) -> dict[str, Any]:
 # Every task
 
 
-@pytest.mark.parametrize("name", RUNS)
+# Tracing recurrent layers takes seconds; the tests of padded texts and of translation trace some always.
+TRACED_SLOWLY = ("rows", "opinions", "series", "text", "numerals")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in TRACED_SLOWLY else name for name in RUNS]
+)
 def test_a_run_of_each_task_becomes_onnx(run_of, export, name: str) -> None:
     said, file = export(name, "format=onnx")
     served, data = served_by(run_of(name))

@@ -92,6 +92,7 @@ def _graph(request: Request, served: Any, data: Any, of_run: dict[str, Any]) -> 
         if request.quantize:
             from netyard.exports import int8
 
+            data.prepare_data()
             small = int8.quantized(content, request.quantize, served, data)
             files["int8"] = kind.opened(_replaced(file, small))
             before, after = (int8.score(files[name], served, data) for name in ("onnx", "int8"))

@@ -46,7 +46,7 @@ def _warm(run: Run, inputs: tuple[Tensor, ...]) -> str:
         for _ in range(3):
             run(*inputs)
     except Exception as error:  # of a compiler that is not there, or of one that gives up: torch wraps both in its own
-        return "no compiler" if "ompiler" in str(error) else type(error).__name__
+        return "no compiler" if "No working C++ compiler" in str(error) else type(error).__name__
     return ""
 
 
