@@ -36,7 +36,7 @@ MAY = {
     "models": ({"torch", "timm", "torchvision", "safetensors"}, {"layers"}),
     "data": (
         {"torch", "torchvision", "lightning", "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers"},
-        {"errors"},
+        {"errors", "fingerprints"},
     ),
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files"}),
     "exports": (
@@ -54,7 +54,7 @@ MAY = {
     ),
     "callbacks": (
         {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},
-        {"errors", "files", "manifests", "scores", "sweeps"},
+        {"errors", "files", "fingerprints", "manifests", "scores", "sweeps"},
     ),
 }
 

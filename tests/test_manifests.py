@@ -12,7 +12,7 @@ import pytest
 
 from netyard import manifests
 from netyard.errors import CheckpointError
-from netyard.manifests import Manifest, link, resolve
+from netyard.manifests import Manifest, link, vouched
 
 
 def save(folder: Path, number: int, best: int | None, keep: int = 2, step: int | None = None) -> Path:
@@ -32,7 +32,7 @@ def content(number: int) -> bytes:
 
 def refused(path: Path) -> str:
     with pytest.raises(CheckpointError) as error:
-        resolve(path)
+        vouched(path)
     assert error.value.exit_code == 4
     return str(error.value)
 
@@ -41,16 +41,16 @@ def test_last_is_the_newest_by_step_whatever_the_clock_says(tmp_path: Path):
     paths = [save(tmp_path, number, best=1) for number in (1, 2, 3)]
     os.utime(paths[1], (2e9, 2e9))
     os.utime(paths[2], (0, 0))
-    assert resolve(tmp_path / "last.ckpt") == paths[2]
-    assert resolve(tmp_path / "best.ckpt") == paths[0]
+    assert vouched(tmp_path / "last.ckpt") == paths[2]
+    assert vouched(tmp_path / "best.ckpt") == paths[0]
     (tmp_path / "last.ckpt").unlink()
-    assert resolve(tmp_path / "last.ckpt") == paths[2]
+    assert vouched(tmp_path / "last.ckpt") == paths[2]
 
 
 def test_two_saves_of_one_step_are_told_apart(tmp_path: Path):
     save(tmp_path, 1, best=1)
     second = save(tmp_path, 2, best=1, step=10)
-    assert resolve(tmp_path / "last.ckpt") == second
+    assert vouched(tmp_path / "last.ckpt") == second
 
 
 def test_a_broken_newest_one_is_skipped_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture):
@@ -59,7 +59,7 @@ def test_a_broken_newest_one_is_skipped_with_a_warning(tmp_path: Path, caplog: p
     damaged[50] ^= 1
     second.write_bytes(damaged)
     with caplog.at_level(logging.WARNING):
-        assert resolve(tmp_path / "last.ckpt") == first
+        assert vouched(tmp_path / "last.ckpt") == first
     assert f"{second} is broken, its SHA-256 is {manifests.sha256(second)}" in caplog.text
     first.write_bytes(first.read_bytes()[:70])
     told = refused(tmp_path / "last.ckpt")
@@ -72,7 +72,7 @@ def test_what_is_asked_for_by_name_is_read_or_refused(tmp_path: Path):
     best.write_bytes(content(7))
     told = refused(tmp_path / "best.ckpt")
     assert f"best.ckpt is broken: its SHA-256 is {manifests.sha256(best)}, and {expected} was written" in told
-    assert resolve(last) == last
+    assert vouched(last) == last
     best.unlink()
     (tmp_path / "best.ckpt").unlink()
     assert "it is not there" in refused(tmp_path / "best.ckpt")
@@ -89,9 +89,9 @@ def test_a_copy_of_the_best_is_as_good(tmp_path: Path):
     first = save(tmp_path, 1, best=1)
     (tmp_path / "best.ckpt").unlink()
     shutil.copy(first, tmp_path / "best.ckpt")
-    assert resolve(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
+    assert vouched(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
     first.unlink()
-    assert resolve(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
+    assert vouched(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
 
 
 def test_a_name_that_a_kill_left_on_the_one_before_is_seen_through(tmp_path: Path):
@@ -99,22 +99,22 @@ def test_a_name_that_a_kill_left_on_the_one_before_is_seen_through(tmp_path: Pat
     link(tmp_path / "best.ckpt", tmp_path / "kept")
     second = save(tmp_path, 2, best=2)
     link(tmp_path / "kept", tmp_path / "best.ckpt")
-    assert resolve(tmp_path / "best.ckpt") == second
+    assert vouched(tmp_path / "best.ckpt") == second
 
 
 def test_a_checkpoint_that_was_copied_elsewhere_alone_is_taken_as_it_is(tmp_path: Path):
     first = save(tmp_path / "run", 1, best=1)
     shutil.copy(first, tmp_path / "best.ckpt")
-    assert resolve(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
+    assert vouched(tmp_path / "best.ckpt") is None
 
 
 def test_a_checkpoint_without_its_manifest_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     first, second = save(tmp_path, 1, best=1), save(tmp_path, 2, best=1)
     second.with_suffix(".json").write_text(second.with_suffix(".json").read_text()[:20])
-    assert resolve(tmp_path / "last.ckpt") == first
+    assert vouched(tmp_path / "last.ckpt") == first
     assert "is no manifest of a checkpoint any more" in caplog.text
     second.with_suffix(".json").unlink()
-    assert resolve(tmp_path / "last.ckpt") == first
+    assert vouched(tmp_path / "last.ckpt") == first
 
 
 def test_a_best_one_stays_as_long_as_a_kept_one_names_it(tmp_path: Path):

@@ -35,11 +35,15 @@ class WholeFileIO(TorchCheckpointIO):
 
     Lightning stages in ``$TMPDIR`` and moves; on another file system the move is a copy, and a kill leaves it torn.
     ``saved`` has the size and the SHA-256 of what was written last.
+
+    Args:
+        found: a path and what ``find`` read there, handed out instead of being read once more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, found: tuple[Path, dict[str, Any]] | None = None) -> None:
         super().__init__()
         self.saved = (0, "")
+        self._found = found
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any = None) -> None:
         with whole(path, "wb") as file:
@@ -52,7 +56,8 @@ class WholeFileIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: _PATH, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        return read(Path(path))
+        found, self._found = self._found, None
+        return found[1] if found and found[0] == Path(path) else read(Path(path))
 
 
 def describe(config: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,6 +67,15 @@ def describe(config: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str,
 
 def read(path: Path) -> dict[str, Any]:
     """Load a checkpoint to the CPU, tensors and plain types only; ``last.ckpt`` is the newest whole one of its run.
+
+    Raises:
+        CheckpointError: see ``find``.
+    """
+    return find(path)[1]
+
+
+def find(path: Path) -> tuple[Path, dict[str, Any]]:
+    """The file that a name stands for, and what is in it.
 
     Raises:
         CheckpointError: no such file, a broken one, one with other objects in it, or one of a later netyard.
@@ -92,7 +106,7 @@ def read(path: Path) -> dict[str, Any]:
             f"this one reads schema {SCHEMA};",
             "install a netyard as new as the run's.",
         )
-    return checkpoint
+    return path, checkpoint
 
 
 def require_intact(path: Path) -> None:

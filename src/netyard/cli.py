@@ -23,11 +23,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, journal, listing, ranks, schema
-from netyard.errors import CheckpointError, ConfigError, DataError, Interrupted, PlatformError, Pruned
+from netyard import catalog, journal, listing, ranks, resuming, schema
+from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
 from netyard.exports import request
-from netyard.files import require_file
+from netyard.files import near, require_file
 from netyard.manual import EXPORT_HELP, GENERATE_HELP, HELP, PREDICT_HELP, REPORT_HELP
 from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
@@ -84,8 +84,10 @@ def train(arguments: Sequence[str] | None = None) -> int:
             if many:
                 more, overrides = sweeping.split(sweeping.continued(Path(resumed), overrides))
                 flags += more
+            elif resumed == "auto":
+                overrides, resumed = _sought(overrides)
             else:
-                overrides = _continued(RunDir(resumed), overrides)
+                overrides = resuming.continued(RunDir(resumed), overrides)
             if not overrides:
                 results = Path(resumed) / ("leaderboard.md" if many else "results.json")
                 print(f"{resumed} is finished already; its results are in {results}.")
@@ -328,20 +330,15 @@ def _prepare() -> None:
     OmegaConf.register_new_resolver("unclaimed", unclaimed, replace=True)
 
 
-def _continued(run_dir: RunDir, overrides: list[str]) -> list[str]:
-    """The overrides that continue a run in its own directory; none if it is finished and nothing new is asked of it."""
-    sweeping.refuse_single(run_dir.path)
-    saved = run_dir.overrides()
-    new = [text for text in overrides if not text.startswith("resume=")]
-    if run_dir.status().get("state") == "completed" and not new:
-        return []
-    if not run_dir.begun:
-        raise CheckpointError(
-            f"{run_dir.path} holds no checkpoint to continue from;",
-            "a run saves its state after each epoch, and when it is interrupted;",
-            f"start it again: python train.py {' '.join(saved)}".rstrip(),
-        )
-    return [*saved, *new, f"resume={run_dir.path}", f"hydra.run.dir={run_dir.path}"]
+def _sought(overrides: list[str]) -> tuple[list[str], str]:
+    """What ``resume=auto`` stands for: the overrides that go on with a run, and its path; or of a new one."""
+    plain = [text for text in overrides if not text.startswith("resume=")]
+    of_the_run = [text for text in plain if not text.startswith("hydra.")]
+    if (found := resuming.sought(plain, compose(of_the_run)[0])) is None:
+        print("resume=auto: no run of this configuration has saved a state; a new one begins.")
+        return plain, ""
+    print(f"resume=auto: {near(found)}")
+    return resuming.continued(RunDir(found), [text for text in plain if text.startswith("hydra.")]), str(found)
 
 
 def _choices(hydra_cfg: Any) -> dict[str, Any]:

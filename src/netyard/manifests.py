@@ -129,16 +129,11 @@ def record(folder: Path, manifest: Manifest, keep: int) -> None:
             path.unlink(missing_ok=True)
 
 
-def resolve(path: Path) -> Path:
-    """As ``vouched``; where no manifest tells, as of a checkpoint that was copied elsewhere, the file of that name."""
-    return vouched(path) or path
-
-
 def vouched(path: Path) -> Path | None:
     """The file that a name stands for, after a look at every byte of it: the newest whole one for ``last.ckpt``.
 
     A broken one is skipped for it, with a warning. Any other name means one file, and is read or refused. None where
-    no manifest tells.
+    no manifest tells, as of a checkpoint that was copied elsewhere.
 
     Raises:
         CheckpointError: the file is not what was written, or none is.

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from netyard import __version__, checkpoint, journal, judging, manifests, schema
+from netyard import __version__, checkpoint, journal, judging, resuming, schema
 from netyard.build import build, build_all
 from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
@@ -54,7 +54,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     threads = set_threads(config["threads"], task, config["data"])
     parameters = count_parameters(task.net)
 
-    resumed = manifests.resolve(run_dir.last) if config["resume"] else None
+    resumed = _resumed(run_dir, config, choices) if config["resume"] else None
     logger = _logger(config, run_dir, resumed)
     callbacks = [*build_all(config["callbacks"]), *_pruning(run_dir)]
     best = _equip(callbacks, run_dir, checkpoint.describe(config, choices))
@@ -63,7 +63,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         config["trainer"],
         callbacks=callbacks,
         logger=logger or False,
-        plugins=[checkpoint.WholeFileIO()],
+        plugins=[checkpoint.WholeFileIO(resumed)],
         default_root_dir=str(run_dir.path),
     )
     # Deterministic algorithms are wanted, but not that every fresh buffer is filled: a third of a small ResNet's time.
@@ -74,9 +74,10 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     )
     log.info("%s, %d thread%s, in %s", device, threads, "" if threads == 1 else "s", near(run_dir.path))
 
+    ckpt_path, resumed = str(resumed[0]) if resumed else None, None  # Lightning is to free it, once it has read it
     fit_began = time.perf_counter()
     try:
-        trainer.fit(task, datamodule=data, ckpt_path=str(resumed) if resumed else None)
+        trainer.fit(task, datamodule=data, ckpt_path=ckpt_path)
         fit_ended = time.perf_counter()
         trainer.strategy.barrier()  # rank 0 has written the checkpoint that all of them read
         trainer.test(_at_its_best(task, trainer, run_dir), datamodule=data, verbose=False)
@@ -237,14 +238,33 @@ def _appoint(callbacks: list[L.Callback], data: Mapping[str, Any]) -> list[L.Cal
     return list(scores)
 
 
-def _logger(config: Mapping[str, Any], run_dir: RunDir, resumed: Path | None) -> Logger | None:
+def _resumed(
+    run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[str, Any]
+) -> tuple[Path, dict[str, Any]] | None:
+    """Where the newest whole state of a run is, and the state; None if the run ended before there was one.
+
+    Raises:
+        CheckpointError: none is whole.
+        ConfigError: it would go on as another experiment.
+    """
+    if not run_dir.begun:
+        log.info("%s has saved no state; it begins anew", near(run_dir.path))
+        return None
+    path, state = checkpoint.find(run_dir.last)
+    recorded = dict(zip(("config", "choices"), checkpoint.made_of(state, path), strict=True))
+    changes = resuming.require_same(recorded, config, choices, run_dir)
+    log.info("going on after step %d%s", state["global_step"], f", with {', '.join(changes)}" if changes else "")
+    return path, state
+
+
+def _logger(config: Mapping[str, Any], run_dir: RunDir, resumed: tuple[Path, dict[str, Any]] | None) -> Logger | None:
     node = config["logger"]
     if not node:
         return None
     logger = build(node, save_dir=str(run_dir.path))
-    if isinstance(logger, TensorBoardLogger) and resumed:
+    if isinstance(logger, TensorBoardLogger) and config["resume"]:
         # Points that the interrupted run wrote after its last checkpoint are about to be written again.
-        logger._kwargs["purge_step"] = checkpoint.read(resumed)["global_step"] + 1
+        logger._kwargs["purge_step"] = resumed[1]["global_step"] + 1 if resumed else 0
     return logger
 
 

@@ -176,7 +176,7 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
     _check_missing(cfg, choices)
     resolved = resolve(cfg, choices)
     # The task holds the model, loss and optimizer once more; a mistake is to be named where it was typed.
-    for key, value in _leaves({group: resolved[group] for group in sorted(resolved, key="task".__eq__)}):
+    for key, value in leaves({group: resolved[group] for group in sorted(resolved, key="task".__eq__)}):
         rule = RULES.get(key.rpartition(".")[2])
         if rule is None:
             continue
@@ -256,10 +256,10 @@ def _interpolation_key(message: str) -> str:
     return message.partition("'")[2].partition("'")[0]
 
 
-def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Every value of a config with its dotted key; a list of plain values is one value."""
     if isinstance(node, Mapping):
         for name, value in node.items():
-            yield from _leaves(value, f"{key}.{name}" if key else str(name))
+            yield from leaves(value, f"{key}.{name}" if key else str(name))
     else:
         yield key, node

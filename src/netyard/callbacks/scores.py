@@ -11,7 +11,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
-from netyard.scores.cache import cached, fingerprint
+from netyard.fingerprints import fingerprint
+from netyard.scores.cache import cached
 from netyard.scores.classifier import BATCH_SIZE, SmallClassifier, accuracy, teach
 from netyard.scores.diversity import diversity
 from netyard.scores.frechet import frechet_distance

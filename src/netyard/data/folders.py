@@ -66,6 +66,10 @@ class FolderSplit:
         files = [[str(path), each.st_size, each.st_mtime_ns] for path, each in zip(self.paths, stats, strict=True)]
         return {"files": files, "y": self.y, "size": self.decoding.size, "crop_ratio": self.decoding.crop_ratio}
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"files": [[*path.parts[-2:], path.stat().st_size] for path in self.paths], "y": self.y}
+
     def loader(self, order: Order, training: bool) -> WorkerLoader:
         files = PictureFiles(self.paths, self.y, self.decoding, training)
         return WorkerLoader(files, order, self.decoding.num_workers, self.decoding.seed)

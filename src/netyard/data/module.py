@@ -22,6 +22,7 @@ from netyard.data.loaders import Batch, EvalOrder, Order, Shard, TensorLoader, T
 from netyard.data.splits import TEST_SEED, check_fold, holdout, one_fold
 from netyard.data.tensors import Split, TensorSplit, check_finite, check_labels, moments
 from netyard.errors import ConfigError, DataError
+from netyard.fingerprints import fingerprint
 
 _EVAL_NUMBERS = 2**22  # an evaluation batch by default: up to this many input numbers (16 MiB) ...
 _EVAL_SAMPLES = 1024  # ... and this many samples
@@ -86,6 +87,7 @@ class DataModule(L.LightningDataModule):
         self.columns: list[Column] = []
         self._pixel_moments: list[list[float]] | None = None
         self._splits: dict[str, Split] = {}
+        self._fingerprint: str | None = None
         self._statistics: dict[torch.device, tuple[Tensor, Tensor]] = {}
         self.augmentation = self.augmentation or None
         check_fold(self.num_folds, self.fold)
@@ -136,6 +138,7 @@ class DataModule(L.LightningDataModule):
             if name not in splits:
                 stays, goes = cut(splits["train"].y)
                 splits["train"], splits[name] = splits["train"].take(stays), splits["train"].take(goes)
+        self._fingerprint = fingerprint(**{name: split.identity for name, split in splits.items()})
         self._measure(splits)
         self._splits = splits
 
@@ -225,12 +228,27 @@ class DataModule(L.LightningDataModule):
     def state_dict(self) -> dict[str, Any]:
         """What was learned from the training part, in plain types."""
         columns = [asdict(column) for column in self.columns]
-        state = {"class_names": self.class_names, "columns": columns, "statistics": self._pixel_moments}
+        state = {
+            "class_names": self.class_names,
+            "columns": columns,
+            "statistics": self._pixel_moments,
+            "fingerprint": self._fingerprint,
+        }
         return {name: value for name, value in state.items() if value}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what a run's data, perhaps of another kind, had learned."""
+        """Take over what a run's data, perhaps of another kind, had learned.
+
+        Raises:
+            DataError: a run that is resumed has other samples than it was begun with.
+        """
         if self._splits:  # a run that is resumed learned it again
+            if state_dict.get("fingerprint", self._fingerprint) != self._fingerprint:
+                raise DataError(
+                    "the samples are not those that the run was begun with;",
+                    "a run goes on with the same samples in the same parts, or it would test on what it has seen;",
+                    "give it its old data back, or start a new run.",
+                )
             return
         self.class_names = state_dict.get("class_names")
         self.columns = [Column(**column) for column in state_dict.get("columns", [])]

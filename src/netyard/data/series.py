@@ -59,6 +59,10 @@ class Windows:
     def content(self) -> dict[str, Any]:
         return {"series": self.series, "window": self.window, "horizon": self.horizon}
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        return self.content
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Series(DataModule):

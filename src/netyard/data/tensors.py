@@ -38,6 +38,11 @@ class Split(Protocol):
         """Everything its samples depend on, as tensors and plain values: equal contents are equal samples."""
         ...
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells its samples from others' on any machine: without places, times, and what is rounded there."""
+        ...
+
 
 @dataclass
 class TensorSplit:
@@ -73,6 +78,10 @@ class TensorSplit:
     @property
     def content(self) -> dict[str, Any]:
         return {"x": self.x, "y": self.y}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"x": list(self.x.shape) if self.x.is_floating_point() else self.x, "y": self.y}
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -109,6 +109,7 @@ class Language(Learner):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """In the middle of an epoch, ``language_state``: a list of tensors, the rows of all devices in each."""
+        super().on_save_checkpoint(checkpoint)
         if self._state is not None:
             world = self.trainer.world_size
             checkpoint["language_state"] = [
@@ -116,6 +117,7 @@ class Language(Learner):
             ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
         self._state = tuple(checkpoint["language_state"]) if "language_state" in checkpoint else None
 
     # Evaluation: a state of its own

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import LightningModule
 from torch import nn
@@ -41,10 +43,20 @@ class Learner(LightningModule):
         self.optimizer, self.scheduler = optimizer, scheduler
         self.monitor, self.mode = monitor, mode
         self.means = Means()
+        self._seed = torch.initial_seed()  # the run's, which is set before the task is built
 
     def log_means(self, stage: str) -> None:
         """Log the epoch's means, and what a task derives from them, as ``stage/name``."""
         self.means.log(self, stage)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Each batch has random numbers of its own: dropout's are the same after a resume, whatever drew meanwhile."""
+        seed = self._seed_at(self.trainer.fit_loop.epoch_loop.batch_progress.total.processed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed asks for every kind of device, 50 times as long
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device).manual_seed(seed)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
@@ -70,10 +82,21 @@ class Learner(LightningModule):
 
         A resumed run draws what it would have drawn. Drawn on the CPU they are the same on every device.
         """
+        return torch.Generator(device).manual_seed(self._seed_at(*place))
+
+    def _seed_at(self, *place: int) -> int:
         seed = 0
-        for number in (torch.initial_seed(), *place, self.global_rank):
+        for number in (self._seed, *place, self.global_rank):
             seed = (seed * 1_000_003 + number) % 2**63
-        return torch.Generator(device).manual_seed(seed)
+        return seed
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """In the middle of an epoch, ``means``: what is summed up of it so far."""
+        if state := self.means.state(self):
+            checkpoint["means"] = state
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.means = Means(checkpoint.get("means"), whole=self.global_rank == 0)
 
     def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
         """The run's learning rates; a task with several of them sets each before it begins."""

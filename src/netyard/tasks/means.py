@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from lightning import LightningModule
@@ -14,11 +15,24 @@ class Means:
 
     Logging a metric every step costs a small network as much as the step itself; an addition on the device costs
     little, and does not wait for it.
+
+    Args:
+        state: what ``state`` said, of all devices, to go on from.
+        whole: whether this is the device that counts it; on the others it is nothing, so that it counts once.
     """
 
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._weight: int | Tensor = 0
+    def __init__(self, state: Mapping[str, Any] | None = None, whole: bool = True) -> None:
+        state = state or {"sums": {}, "weight": 0}
+        self._sums: dict[str, Tensor] = {name: each * whole for name, each in state["sums"].items()}
+        self._weight: int | Tensor = state["weight"] * whole
+
+    def state(self, task: LightningModule) -> dict[str, Any]:
+        """The sums over all devices, on the CPU, and their weight; nothing before the first batch of an epoch."""
+        if not self._sums:
+            return {}
+        weight = torch.as_tensor(self._weight, dtype=torch.float32, device=task.device)
+        sums = task.trainer.strategy.reduce(torch.stack([*self._sums.values(), weight]), reduce_op="sum").cpu()
+        return {"sums": dict(zip(self._sums, sums[:-1].clone(), strict=True)), "weight": float(sums[-1])}
 
     def add(self, weight: int | Tensor, **means: Tensor) -> None:
         """Take in a batch: the mean of each scalar over its ``weight`` samples.
@@ -31,7 +45,7 @@ class Means:
             term = mean.detach().float() * weight
             if isinstance(weight, Tensor):
                 term = torch.where(weight > 0, term, 0.0)
-            self._sums[name] = self._sums[name] + term if name in self._sums else term
+            self._sums[name] = self._sums[name].to(term.device) + term if name in self._sums else term
 
     def log(self, task: LightningModule, stage: str, **derived: Callable[[dict[str, Tensor]], Tensor]) -> None:
         """Log every mean, and what is derived from the means, as ``stage/name`` over all devices, and start anew."""

@@ -299,8 +299,10 @@ class QLearning(Learner):
     # Keeping
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
         checkpoint["q_learning"] = {"updates": self.updates, "waiting": self._waiting}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
         state = checkpoint["q_learning"]
         self._updates, self._waiting = state["updates"], state["waiting"]
