@@ -57,6 +57,7 @@ def query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         ("netyard list models vgg19", ["vgg19", "vgg19_bn"]),
         ("netyard runs state=failed,st", ["state=failed,stale"]),
         ("netyard runs jobs=", ["jobs=false", "jobs=true"]),
+        ("netyard export quantize=s", ["quantize=static"]),
         ("netyard report format=", ["format=csv", "format=md"]),
         ("python other.py mod", []),
         ("ls ", []),

@@ -42,6 +42,10 @@ MAY = {
         {"errors", "fingerprints"},
     ),
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files", "plain"}),
+    "exports": (
+        {"torch", "onnx", "onnxruntime", "safetensors"},
+        {"errors", "explain", "files", "plain", "rundir"},
+    ),
     "reports": (
         {"numpy", "matplotlib", "optuna", "sqlalchemy", "tensorboard", "yaml", "omegaconf"},
         {"catalog", "errors", "explain", "files", "manifests"},
@@ -55,6 +59,7 @@ MAY = {
             "checkpoint",
             "errors",
             "explain",
+            "exports",
             "files",
             "health",
             "journal",

@@ -32,11 +32,13 @@ from netyard.commands import runs as runs_command
 from netyard.commands.options import asks_for_help
 from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
+from netyard.exports import request
 from netyard.files import near
 from netyard.manual import (
     COMPLETION_HELP,
     DOCTOR_HELP,
     EVALUATE_HELP,
+    EXPORT_HELP,
     GENERATE_HELP,
     HELP,
     PREDICT_HELP,
@@ -84,6 +86,7 @@ def _commands() -> dict[str, Callable[[list[str]], int]]:
         "evaluate": evaluate,
         "predict": predict,
         "generate": generate,
+        "export": export,
         "report": report,
         "rerun": rerun,
         "runs": runs,
@@ -175,6 +178,19 @@ def generate(arguments: Sequence[str]) -> int:
     from netyard import generating
 
     print(generating.generate(run_dir, options, output))
+    return 0
+
+
+def export(arguments: Sequence[str]) -> int:
+    """Write a trained network as a file for other programs: run=RUN_DIR format=onnx|pt2|state_dict|safetensors."""
+    if not arguments or asks_for_help(arguments):
+        print(EXPORT_HELP)
+        return 0 if arguments else ConfigError.exit_code
+    wanted = request.parse(arguments)
+    journal.start(None)
+    from netyard import exporting
+
+    print(exporting.export(wanted))
     return 0
 
 

@@ -12,6 +12,7 @@ One experiment: a network, trained on data, tested, written down.
   netyard evaluate run=RUN_DIR                       test its best checkpoint again
   netyard predict run=RUN_DIR input=PATH output=FILE.csv    what it says of your own files
   netyard generate run=RUN_DIR prompt=TEXT           let it write
+  netyard export run=RUN_DIR format=onnx             a file for other programs, checked against the network
   netyard report DIR...                              a table of runs: seeds folded, best first
   netyard rerun RUN_DIR                              the same once more: are the metrics equal?
   netyard runs state=failed                          what was run
@@ -88,6 +89,31 @@ A network of texts reads the lines of a file, or of a .csv file the column of te
                    of a run with task.anomaly_class the same number is the anomaly_score
   variational      negative_elbo, in nats, and reconstruction_error, of pixels in [0, 1]; both are larger the less
                    an input is like those of training; of vector_quantized the latter alone"""
+
+EXPORT_HELP = """\
+netyard export run=RUN_DIR format=FORMAT [option=value ...] [output=FILE]
+
+The best network of a run as a file for other programs, RUN_DIR/exports/model.* unless output says otherwise. What holds
+a graph takes batches of any size, and is run beside the network on batches of 1, 2 and 7 before it has its name.
+  format=onnx         an ONNX graph (opset 20; pip install 'netyard[export]'), described in its metadata
+  format=pt2          a program of torch.export, for torch.export.load; its description is netyard.json inside
+  format=state_dict   weights by the names that timm or torchvision gives them, or our own: for load_state_dict
+  format=safetensors  the same weights in safetensors, described in its metadata
+  normalize=true      the graph takes pixels in [0, 1], or rows of a table in their own units, and normalises them
+  benchmark=true      latency of one sample and of 32: the network, compiled, and the file
+  quantize=dynamic    ONNX in 8-bit integers, activations by the range that each batch has
+  quantize=static     ... or by ranges measured on training samples; either is scored on the run's test part
+
+What goes in and comes out, by task:
+  classification      input                -> logits, probabilities
+  regression          input                -> value, in the target's unit
+  forecasting         input, its own unit  -> forecast, in the series' own unit
+  language            tokens               -> logits of the token after each
+  translation         source, tokens       -> logits of the token after each; the loop that writes is yours
+  reconstruction      input                -> reconstruction, code
+  variational         input [label]        -> reconstruction, code (its mean); vector_quantized: codes, in words
+  adversarial         noise [label]        -> picture, pixels in [0, 1]
+  q_learning          observation          -> q_values"""
 
 REPORT_HELP = """\
 netyard report DIR... [option=value ...]

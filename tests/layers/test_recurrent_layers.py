@@ -170,3 +170,26 @@ def test_pooling_by_hand() -> None:
 def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RecurrentLayers(**{"cell": "gru", "input_size": 3, "hidden_size": 4, **arguments})
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_is_exported_reads_padded_sequences_as_packed_ones_are(
+    cell: str, shape: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the padding holds, and from whatever state."""
+    layers = RecurrentLayers(cell, 3, 4, **shape)
+    with torch.no_grad():
+        for parameter in layers.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    x, lengths = torch.randn(4, 6, 3), torch.tensor([6, 1, 4, 5])
+    rows = shape.get("num_layers", 1) * (2 if shape.get("bidirectional") else 1)
+    states = [None, tuple(torch.randn(4, rows, 4) for _ in range(2 if cell == "lstm" else 1))]
+    for state in states:
+        outputs, last = layers(x, lengths, state)
+        with monkeypatch.context() as patch:
+            patch.setattr("torch.compiler.is_exporting", lambda: True)
+            traced, traced_last = layers(x, lengths, state)
+        torch.testing.assert_close(traced, outputs)
+        for ours, theirs in zip(traced_last, last, strict=True):
+            torch.testing.assert_close(ours, theirs)

@@ -18,6 +18,7 @@ from netyard import catalog, listing
 from netyard.commands import doctor, evaluate, predict, runs
 from netyard.errors import ConfigError
 from netyard.explain import did_you_mean
+from netyard.exports import request
 from netyard.reports import command as report
 from netyard.reports.tables import STATES
 
@@ -27,6 +28,7 @@ OPTIONS: dict[str, Collection[str]] = {
     "evaluate": evaluate.OURS,
     "predict": predict.OPTIONS,
     "generate": (*GENERATE, "episodes", "first", "every"),
+    "export": request.OPTIONS,
     "report": report.OPTIONS,
     "runs": (*runs.OPTIONS, *runs.QUICK),
     "list": listing.FILTERS,
@@ -36,6 +38,7 @@ VALUES: dict[str, Sequence[str]] = {
     **{name: values for name, values in (*report.OPTIONS.items(), *runs.OPTIONS.items()) if values},
     "state": ("stale", *STATES),
     "hashes": ("true", "false"),
+    "quantize": request.QUANTIZATIONS,
 }
 
 BASH = """\

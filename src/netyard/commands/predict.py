@@ -8,7 +8,7 @@ from pathlib import Path
 from netyard import journal
 from netyard.commands.options import unknown
 from netyard.errors import ConfigError
-from netyard.files import require_table
+from netyard.files import require_file
 from netyard.rundir import RunDir
 
 OPTIONS = ("run", "input", "output")
@@ -28,7 +28,7 @@ def predict(arguments: Sequence[str]) -> int:
                 f"type {name}={'FILE.csv' if name == 'output' else 'PATH'}.",
             )
     run_dir, where, output = RunDir(options["run"]), options.get("input"), Path(options["output"]).expanduser()
-    require_table(output)
+    require_file(output, "a table", "predictions.csv", ".csv")
     if where and output.resolve() == Path(where).expanduser().resolve():
         raise ConfigError(
             f"input and output are the same file, {output};",

@@ -195,6 +195,22 @@ class Experience(L.LightningDataModule):
         stage.close()
         return shown
 
+    def example_inputs(self, count: int, steps: int | None = None) -> torch.Tensor:
+        """Made up: (count, *input_shape) in the type that the environment shows, always the same."""
+        generator = torch.Generator().manual_seed(count)
+        kind = self._dtype()
+        if kind.is_floating_point:
+            return torch.randn(count, *(self.input_shape or []), generator=generator, dtype=kind)
+        high = 2 if kind == torch.bool else 256
+        return torch.randint(high, (count, *(self.input_shape or [])), generator=generator).to(kind)
+
+    def _dtype(self) -> torch.dtype:
+        if self._saved is not None:
+            return self._saved["stage"]["observations"].dtype
+        stage = self._made(1)
+        stage.close()
+        return torch.from_numpy(stage.observations).dtype
+
     # Loaders
 
     def train_dataloader(self) -> Rounds:

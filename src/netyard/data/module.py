@@ -356,6 +356,10 @@ class DataModule(L.LightningDataModule):
         for x, y, _ in chosen.loader(order, training=False):
             yield x.float().div_(self.max_value), y
 
+    def example_inputs(self, count: int, steps: int | None = None) -> Tensor:
+        """Made up: (count, ...) of the kind that a network takes, always the same; sequences of so many steps."""
+        return torch.randn(count, *(self.input_shape or []), generator=torch.Generator().manual_seed(count))
+
     # The way of a batch on the device
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
@@ -380,8 +384,23 @@ class DataModule(L.LightningDataModule):
         x, y = self.augmentation(x.float().div_(self.max_value), y, key)
         return self._in_sequence(x.sub(mean).div_(std)), y
 
+    @property
+    def own_units(self) -> str | None:
+        """What ``normalize`` takes, in words; None of data that a network sees as they are."""
+        if self.image_size is not None:
+            return "pixels in [0, 1]"
+        return "rows in the units of their columns" if self.columns else None
+
+    def normalize(self, x: Tensor) -> Tensor:
+        """Pictures (B, C, H, W) in [0, 1], or rows (B, num_features) in their own units, as a network sees them."""
+        mean, std = self._own_statistics()
+        return self._in_sequence((x - mean) / std)
+
     def denormalize(self, x: Tensor) -> Tensor:
-        """Pictures as a network sees them, back to (B, C, H, W) in [0, 1]."""
+        """What a network sees, back to pictures (B, C, H, W) in [0, 1], or rows in their own units."""
+        if self.image_size is None:
+            mean, std = self._own_statistics()
+            return x * std + mean
         mean, std = self._device_statistics(x.device)
         if self.as_sequence == "rows":
             x = x.unflatten(2, (len(mean), -1)).transpose(1, 2)
@@ -395,6 +414,15 @@ class DataModule(L.LightningDataModule):
         if self.as_sequence == "pixels":
             return x.flatten(2).transpose(1, 2)  # (B, H * W, C)
         return x
+
+    def _own_statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and std of each channel of pictures (C, 1, 1), or of each number of a row (num_features,)."""
+        if self.image_size is not None:
+            return self.pixel_statistics()
+        mean, std = zip(
+            *((each.mean, each.std) for each in self.columns for _ in range(each.num_features)), strict=True
+        )
+        return torch.tensor(mean), torch.tensor(std)
 
     def _device_statistics(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Mean and std of the pictures, kept on each device they were wanted on."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netyard.data.module import DataModule
 from netyard.data.tensors import Split
-from netyard.data.vocabulary import PADDING, Vocabulary, from_state
+from netyard.data.vocabulary import NUM_SPECIAL, PADDING, Vocabulary, from_state
 from netyard.errors import DataError
 
 _EVAL_TOKENS = 2**16  # an evaluation batch by default: up to this many tokens ...
@@ -55,6 +55,14 @@ class TokenData(DataModule):
         Special tokens have none, the unknown one counts as one.
         """
         return torch.tensor(self._vocabulary(self.WRITES).lengths())
+
+    def example_inputs(self, count: int, steps: int | None = None) -> Tensor:
+        """Made up: int64 (count, steps), always the same; each shorter by a token than the one before, and padded."""
+        length = steps or self.sequence_length or 1
+        generator = torch.Generator().manual_seed(count)
+        tokens = torch.randint(NUM_SPECIAL, len(self._vocabulary(self.READS)), (count, length), generator=generator)
+        ends = (length - torch.arange(count)).clamp(min=1)
+        return tokens.masked_fill(torch.arange(length) >= ends[:, None], PADDING)
 
     # Lightning stores the state in a checkpoint, under the name of the class
 

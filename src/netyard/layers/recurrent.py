@@ -69,18 +69,24 @@ class RecurrentLayers(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
         """With lengths (B,), the steps behind them are not read, and zero in the output."""
         steps: Tensor | PackedSequence = x
-        if lengths is not None:
+        traced = lengths is not None and torch.compiler.is_exporting()
+        if lengths is not None and not traced:
             steps = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
         before = [None] * len(self.groups) if state is None else self._of_groups(state)
         after: list[State] = []
         for index, (group, norm) in enumerate(zip(self.groups, self.norms, strict=True)):
             if index:
                 steps = _each_step(self.dropout, steps)
-            steps, last = group(steps, before[index])
+            if traced:
+                steps, last = unpacked(group, steps, lengths, before[index])
+            else:
+                steps, last = group(steps, before[index])
             steps = _each_step(norm, steps)
             after.append(last if isinstance(last, tuple) else (last,))
         if isinstance(steps, PackedSequence):
             steps, _ = pad_packed_sequence(steps, batch_first=True)
+        elif lengths is not None:
+            steps = steps.masked_fill(_places(steps)[..., None] >= lengths[:, None, None], 0.0)
         return steps, tuple(torch.cat(parts).transpose(0, 1) for parts in zip(*after, strict=True))
 
     def summary(self, state: State) -> Tensor:
@@ -97,6 +103,67 @@ class RecurrentLayers(nn.Module):
 def _each_step(function: nn.Module, steps: Tensor | PackedSequence) -> Tensor | PackedSequence:
     """Apply what works on one step at a time, whether the steps are packed or not."""
     return steps._replace(data=function(steps.data)) if isinstance(steps, PackedSequence) else function(steps)
+
+
+def unpacked(
+    cells: nn.RNNBase, x: Tensor, lengths: Tensor, state: State | Tensor | None = None
+) -> tuple[Tensor, State]:
+    """What ``cells`` make of a packed sequence, without packing: no graph of an exported network can hold that.
+
+    (B, T, input_size), lengths (B,) -> (B, T, output_size), right up to the lengths, and the state, layers first. What
+    is read backwards is turned around within its length; the cell of an LSTM is kept from changing behind it by gates
+    that a further input, 1 for padding, opens and shuts.
+    """
+    function = _FUNCTIONS[cells.mode]
+    directions = 2 if cells.bidirectional else 1
+    places = _places(x)
+    real = places < lengths[:, None]  # (B, T)
+    turned = torch.where(real, lengths[:, None] - 1 - places, places)
+    padding = (~real).to(x.dtype)[..., None]
+    ends = (lengths - 1)[:, None, None].expand(-1, 1, cells.hidden_size)
+    begin = () if state is None else (state,) if isinstance(state, Tensor) else state
+    after: list[State] = []
+    for layer in range(cells.num_layers):
+        halves = []
+        for direction in range(directions):
+            suffix = f"l{layer}{'_reverse' * direction}"
+            weights = [getattr(cells, f"{name}_{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+            steps = x.gather(1, turned[..., None].expand_as(x)) if direction else x
+            if cells.mode == "LSTM":
+                steps, weights[0] = torch.cat([steps, padding], dim=2), _holding(weights[0])
+            place = len(after)
+            first = [part[place : place + 1] for part in begin] or [
+                x.new_zeros(1, x.shape[0], cells.hidden_size) for _ in range(2 if cells.mode == "LSTM" else 1)
+            ]
+            hidden = first if cells.mode == "LSTM" else first[0]
+            outputs, _, *cell = function(steps, hidden, weights, True, 1, 0.0, False, False, True)
+            after.append((outputs.gather(1, ends).transpose(0, 1), *cell))
+            if direction:
+                outputs = outputs.gather(1, turned[..., None].expand_as(outputs))
+            halves.append(outputs)
+        x = torch.cat(halves, dim=2)
+    return x, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
+
+
+def _places(steps: Tensor) -> Tensor:
+    """The number of each step of (B, T, size), (1, T)."""
+    return torch.arange(steps.shape[1], device=steps.device)[None]
+
+
+_FUNCTIONS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
+    "RNN_TANH": torch.rnn_tanh,
+    "RNN_RELU": torch.rnn_relu,
+    "LSTM": torch.lstm,
+    "GRU": torch.gru,
+}
+
+
+def _holding(weight: Tensor) -> Tensor:
+    """An LSTM's input weights (4H, F) with one input more, (4H, F + 1), which shuts the input gate and opens the forget
+    gate: a sigmoid of so much is 0 or 1 exactly."""
+    size = len(weight) // 4
+    column = torch.cat([weight.new_full((size,), -1e4), weight.new_full((size,), 1e4), weight.new_zeros(2 * size)])
+    return torch.cat([weight, column[:, None]], dim=1)
 
 
 @torch.no_grad()

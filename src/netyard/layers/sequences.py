@@ -38,6 +38,8 @@ def trim(tokens: Tensor) -> tuple[Tensor, Tensor]:
     A sequence without any token counts as one step of padding, for a cell cannot read nothing.
     """
     lengths = (tokens != PADDING).sum(dim=1).clamp(min=1)
+    if torch.compiler.is_exporting():  # a graph's shapes may not depend on numbers
+        return tokens, lengths
     return tokens[:, : int(lengths.max())], lengths
 
 
@@ -94,7 +96,7 @@ class LastStep(nn.Module):
 
     def forward(self, steps: Tensor, real: Tensor) -> Tensor:
         last = real.sum(dim=1) - 1
-        return steps[torch.arange(len(steps), device=steps.device), last]
+        return steps[torch.arange(steps.shape[0], device=steps.device), last]
 
 
 class MeanStep(nn.Module):

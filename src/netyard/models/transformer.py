@@ -130,7 +130,8 @@ class Transformer(nn.Module):
         """
         read = x[:, :0] if state is None else state[0]
         answers = []
-        for chunk in x.split(self.max_length, dim=1):
+        # Not split where there is nothing to split: an exported graph has one piece for texts of any length that fits.
+        for chunk in x.split(self.max_length, dim=1) if x.shape[1] > self.max_length else (x,):
             read = torch.cat([read, chunk], dim=1)[:, -self.max_length :]
             answers.append(self.head(self._steps(read)[:, -chunk.shape[1] :]))
         return torch.cat(answers, dim=1), (read,)

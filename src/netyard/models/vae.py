@@ -94,7 +94,7 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """(B, latent_size) and labels as in ``encode`` -> (B, num_outputs_per_pixel * C, H, W)."""
-        return self.decoder(self._told(z, y)).reshape(len(z), *self.output_shape)
+        return self.decoder(self._told(z, y)).reshape(-1, *self.output_shape)
 
     def _told(self, x: Tensor, y: Tensor | None) -> Tensor:
         """x with the label beside it: a number for each class, or a map where x has maps."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -95,6 +96,7 @@ class ZooNet(nn.Module):
         else:
             network = create(library, architecture, num_outputs, in_channels, **arguments)
 
+        self._made_by = (library, architecture, num_outputs, in_channels, arguments)
         self.resize = Resize(size) if size != image_size else nn.Identity()
         self.network = network
         heads = tuple(heads) or library_heads(network)
@@ -146,6 +148,21 @@ class ZooNet(nn.Module):
             self.network.get_parameter(name).requires_grad_(True)
         self._frozen = ()
         self.train(self.training)
+
+    def loaded_by(self) -> str:
+        """Which network of the library takes this one's state dict, or what keeps the library's own from it."""
+        library, architecture, num_outputs, in_channels, arguments = self._made_by
+        channels = {"in_chans": in_channels} if library == "timm" else {}
+        with torch.device("meta"):
+            native = create(library, architecture, num_outputs, in_channels if channels else 3, **arguments)
+        if lines := misfits(native, self.network.state_dict(), ()):
+            return f"{library}'s own {architecture} does not take them, for they are fitted to the data: {lines[0]}"
+        given = {"num_classes": num_outputs, **channels, **arguments}
+        call = {"timm": "timm.create_model", "torchvision": "torchvision.models.get_model"}.get(library)
+        if call is None:
+            return f"netyard's own {architecture} takes them"
+        words = ", ".join([repr(architecture), *(f"{name}={value!r}" for name, value in given.items())])
+        return f"{call}({words}) takes them"
 
     def _freeze(self, part: str) -> None:
         if part != "backbone":

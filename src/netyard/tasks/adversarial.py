@@ -19,6 +19,7 @@ from netyard.tasks.latents import interpolation_codes
 from netyard.tasks.learner import Learner
 from netyard.tasks.pixels import Pixels
 from netyard.tasks.players import Judgement, check_players, follow, frozen
+from netyard.tasks.serving import Port, Served
 
 Batch = tuple[Tensor, Tensor]
 
@@ -209,6 +210,22 @@ class Adversarial(Learner):
         labels = labels_to_draw(rows, label, self._told_classes)
         told = None if labels is None else labels.repeat_interleave(columns)
         return self._drawn(z.flatten(0, 1), told).unflatten(0, (rows, columns))
+
+    def served(self) -> Served:
+        """The generator: pictures from noise."""
+        noise = Port("noise", f"(batch, {self.net.latent_size}), standard normal")
+        told = Port("label", f"int64 (batch,), from 0 to {self.num_outputs - 1}")
+
+        def draw(latents: Tensor, labels: Tensor | None = None) -> Tensor:
+            return ((self._generate(self._painter, latents, labels) + 1) / 2).clamp(0, 1)
+
+        def examples(count: int) -> tuple[Tensor, ...]:
+            labels = labels_to_draw(count, None, self._told_classes)
+            return torch.randn(count, self.net.latent_size), *(() if labels is None else (labels,))
+
+        inputs = [noise, *[told] * self.conditional]
+        picture = Port("picture", "(batch, channels, height, width), pixels in [0, 1]")
+        return Served(self._painter, draw, inputs, [picture], reads_data=False, more_inputs=examples)
 
     @torch.no_grad()
     def _drawn(self, latents: Tensor, labels: Tensor | None) -> Tensor:

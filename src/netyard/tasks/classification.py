@@ -15,6 +15,7 @@ from netyard.losses.probe import check_classification_loss
 from netyard.optim.parameters import regularised_parameters
 from netyard.tasks.calibration import Calibration
 from netyard.tasks.learner import Learner
+from netyard.tasks.serving import Port, Score, Served
 
 
 class Classifier(Protocol):
@@ -128,6 +129,17 @@ class Classification(Learner):
         """Class probabilities (B, C): here, and not in the net, is the softmax of the output."""
         x = batch if isinstance(batch, Tensor) else batch[0]
         return self.net(x).softmax(dim=1)
+
+    def served(self) -> Served:
+        """Logits, and the probabilities that they stand for."""
+
+        def answer(x: Tensor) -> tuple[Tensor, Tensor]:
+            logits = self.net(x)
+            return logits, logits.softmax(dim=1)
+
+        outputs = Port("logits", f"(batch, {self.num_outputs})"), Port("probabilities", f"(batch, {self.num_outputs})")
+        score = Score("accuracy", lambda made, x, y: (made["logits"].argmax(dim=1) == y).float())
+        return Served(self, answer, [Port("input", "a sample")], outputs, score=score)
 
     def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
         """What a table says of each sample, by column: its class by name, how probable that is, and each class is."""

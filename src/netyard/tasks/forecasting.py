@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from netyard.losses.probe import check_regression_loss
 from netyard.tasks.learner import Learner
+from netyard.tasks.serving import Port, Score, Served
 
 NORMALIZATIONS = ("series", "last", "window")
 
@@ -135,6 +136,13 @@ class Forecasting(Learner):
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch if isinstance(batch, Tensor) else batch[0])
+
+    def served(self) -> Served:
+        """The next steps, from a past in the series' own units."""
+        past = Port("input", "(batch, window, 1), the latest steps, in the series' own units")
+        forecast = Port("forecast", f"(batch, {self.num_outputs}), the next steps, in the series' own units")
+        score = Score("mae", lambda made, x, y: (made["forecast"] - y).abs().mean(dim=1))
+        return Served(self, self.forward, [past], [forecast], score=score)
 
     def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each window, by column: the number at each step ahead, in the series' own units."""

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from netyard.tasks.decoding import State, check_sampling, sample
 from netyard.tasks.learner import Learner
-from netyard.tasks.tokens import NUM_SPECIAL, PADDING, check_vocabulary, token_loss
+from netyard.tasks.serving import Port, Score, Served, mean_likelihood
+from netyard.tasks.tokens import IGNORED, NUM_SPECIAL, PADDING, check_vocabulary, token_loss
 
 
 class LanguageModel(Protocol):
@@ -142,6 +143,13 @@ class Language(Learner):
     def on_test_epoch_end(self) -> None:
         super().on_test_epoch_end()
         self._evaluation_state = None
+
+    def served(self) -> Served:
+        """Logits of the token after each, of a text from its beginning: what goes on is given the longer text again."""
+        tokens = Port("tokens", "int64 (batch, steps)", ("batch", "steps"), getattr(self.net, "max_length", None))
+        logits = Port("logits", f"(batch, steps, {self.num_outputs}), of the token after each")
+        score = Score("nll", lambda made, x, y: mean_likelihood(made["logits"], y, IGNORED))
+        return Served(self, self.forward, [tokens], [logits], score=score)
 
     @torch.no_grad()
     def generate(

@@ -22,6 +22,7 @@ from netyard.tasks.agent_loop import advance, check_loop, check_optimizer, run_s
 from netyard.tasks.bootstrapping import Bootstrap, updates_after
 from netyard.tasks.exploration import Exploration, Tries
 from netyard.tasks.learner import Learner
+from netyard.tasks.serving import Port, Served
 
 VALIDATION, TEST = 1, 2  # whose episodes; each purpose has seeds of its own
 _ACTING, _DRAWING, _NOISE = range(101, 104)  # what random numbers are for
@@ -252,6 +253,16 @@ class QLearning(Learner):
             return quick(self.net, self.loss.values, self.device)(observations)
         finally:
             self.net.train(training)
+
+    def served(self) -> Served:
+        """What each action is worth; without noise."""
+
+        def value(observation: Tensor) -> Tensor:
+            return self.loss.values(self.net(observation))
+
+        values = Port("q_values", f"(batch, {self.num_outputs}), the return to be had after each action")
+        parts = nn.ModuleList([self.net, self.loss])
+        return Served(parts, value, [Port("observation", "as the environment shows it")], [values])
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         self._play(batch, VALIDATION)

@@ -21,6 +21,7 @@ from netyard.tasks.likeness import SSIM_WINDOW, psnr, ssim
 from netyard.tasks.pixels import Pixels
 from netyard.tasks.probing import Reader
 from netyard.tasks.reconstructions import Codes, Reconstructions
+from netyard.tasks.serving import Port, Score, Served, mean_square
 
 TABLE_EXTREMES = (-2.0, 2.0)  # salt and pepper of a standardised row, in standard deviations
 
@@ -264,6 +265,17 @@ class Reconstruction(Learner):
         """What a table says of each sample, by column: its error, which is its score of being an anomaly too."""
         errors = self.predict_step(x, 0).tolist()
         return {"reconstruction_error": errors} | ({} if self.anomaly_class is None else {"anomaly_score": errors})
+
+    def served(self) -> Served:
+        """The reconstruction, and the code it is made of; no noise is put on."""
+
+        def redraw(x: Tensor) -> tuple[Tensor, Tensor]:
+            code = self.net.encode(x)
+            return self.net.decode(code), code
+
+        outputs = Port("reconstruction", "like the input"), Port("code", "(batch, latent_size)")
+        score = Score("mse", lambda made, x, y: mean_square(made["reconstruction"], x))
+        return Served(self, redraw, [Port("input", "a sample")], outputs, like_data=["reconstruction"], score=score)
 
     def reconstruction_error(self, x: Tensor) -> Tensor:
         """The mean squared error of each sample, without noise: (B, *input_shape) -> (B,)."""

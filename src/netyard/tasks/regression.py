@@ -13,6 +13,7 @@ from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_regression_loss
 from netyard.optim.parameters import regularised_parameters
 from netyard.tasks.learner import Learner
+from netyard.tasks.serving import Port, Score, Served
 
 
 class Regressor(Protocol):
@@ -95,6 +96,12 @@ class Regression(Learner):
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch if isinstance(batch, Tensor) else batch[0])
+
+    def served(self) -> Served:
+        """The numbers, in the targets' own units."""
+        value = Port("value", f"(batch, {self.num_outputs}), in the targets' own units")
+        score = Score("mae", lambda made, x, y: (made["value"] - y).abs().mean(dim=1))
+        return Served(self, self.forward, [Port("input", "a sample")], [value], score=score)
 
     def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each sample, by column: the number of each target, in its own units."""

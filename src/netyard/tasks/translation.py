@@ -14,6 +14,7 @@ from torchmetrics.text import BLEUScore
 from netyard.tasks.decoding import State, beam_search, greedy, repeat_rows
 from netyard.tasks.learner import Learner
 from netyard.tasks.means import Means
+from netyard.tasks.serving import Port, Served
 from netyard.tasks.tokens import IGNORED, PADDING, check_vocabulary, pad_to, token_loss
 
 
@@ -127,6 +128,20 @@ class Translation(Learner):
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self._translate(batch if isinstance(batch, Tensor) else batch[0], self.beam_size)
+
+    def served(self) -> Served:
+        """Logits of the token after each of a beginning; the loop that writes, token by token, is the caller's."""
+        source = Port("source", "int64 (batch, steps), padded with 0 at the end", ("batch", "steps"))
+        begun = Port("tokens", f"int64 (batch, written), {self.start_token} and what is written", ("batch", "written"))
+        logits = Port("logits", f"(batch, written, {self.num_outputs}), of the token after each; {self.end_token} ends")
+
+        def follow(source: Tensor, tokens: Tensor) -> Tensor:
+            return self.net.decode(self.net.encode(source), tokens)[0]
+
+        def beginnings(count: int) -> tuple[Tensor]:
+            return (torch.full((count, 3), self.start_token).cumsum(dim=1) % self.num_outputs,)
+
+        return Served(self, follow, [source, begun], [logits], more_inputs=beginnings)
 
     @torch.no_grad()
     def generate(self, data: SentencePairs, prompt: str, beam_size: int | None = None) -> str:

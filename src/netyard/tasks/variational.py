@@ -18,6 +18,7 @@ from netyard.tasks.latents import Latents, LatentUse, interpolation_codes, trave
 from netyard.tasks.learner import Learner
 from netyard.tasks.pixels import Pixels
 from netyard.tasks.reconstructions import Codes, Reconstructions
+from netyard.tasks.serving import Port, Score, Served, mean_square
 
 TRAINING, VALIDATION, TEST = range(3)
 
@@ -168,6 +169,32 @@ class Variational(Learner):
             "negative_elbo": (bound.kl.sum(dim=1) - bound.log_likelihood).tolist(),
             "reconstruction_error": error.float().square().flatten(1).mean(dim=1).tolist(),
         }
+
+    def served(self) -> Served:
+        """The reconstruction that the mean of the code stands for, and that mean."""
+
+        def redraw(x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            code, _ = self.net.encode(x, y)
+            return self.loss.mean(self.net.decode(code, y)), code
+
+        told = Port("label", f"int64 (batch,), from 0 to {(self.net.num_classes or 0) - 1}")
+        outputs = (
+            Port("reconstruction", "pixels in [0, 1]" if self.pixels.of_pictures else "like the input"),
+            Port("code", f"(batch, {self.net.latent_size})"),
+        )
+        return Served(
+            self,
+            redraw,
+            [Port("input", "a sample"), *[told] * self.conditional],
+            outputs,
+            more_inputs=(lambda count: (labels_to_draw(count, None, self.net.num_classes),))
+            if self.conditional
+            else None,
+            like_data=[] if self.pixels.of_pictures else ["reconstruction"],
+            score=None
+            if self.conditional
+            else Score("mse", lambda made, x, y: mean_square(made["reconstruction"], self.pixels(x))),
+        )
 
     def _any_label(self, x: Tensor) -> Tensor | None:
         """What a net that is told labels is told where none is known: all of them alike, (B, num_classes)."""

@@ -14,6 +14,7 @@ from netyard.tasks.learner import Learner
 from netyard.tasks.likeness import psnr
 from netyard.tasks.pixels import Pixels
 from netyard.tasks.reconstructions import Reconstructions
+from netyard.tasks.serving import Port, Score, Served, mean_square
 
 
 class Discrete(Protocol):
@@ -120,6 +121,18 @@ class VectorQuantized(Learner):
     def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each picture, by column: the mean squared error of its pixels in [0, 1]."""
         return {"reconstruction_error": (self(x) - self._pixels(x)).square().flatten(1).mean(dim=1).tolist()}
+
+    def served(self) -> Served:
+        """The reconstruction, and the words it is made of."""
+
+        def redraw(x: Tensor) -> tuple[Tensor, Tensor]:
+            output, quantized = self.net(x)
+            return self._pixels(output), quantized.codes
+
+        words = Port("codes", f"int64 (batch, {', '.join(map(str, self.net.code_shape))})")
+        outputs = Port("reconstruction", "pixels in [0, 1]"), words
+        score = Score("mse", lambda made, x, y: mean_square(made["reconstruction"], self._pixels(x)))
+        return Served(self, redraw, [Port("input", "a picture")], outputs, score=score)
 
     def log_means(self, stage: str) -> None:
         self.means.log(self, stage, psnr=lambda means: psnr(means["mse"]))

@@ -1,0 +1,1 @@
+"""Trained networks as files for other programs, each checked against the network before it has its name."""

@@ -1,0 +1,54 @@
+"""What a file says of itself, in plain types: what goes in, what comes out, and what the numbers mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+_FACTS = ("channels", "image_size", "as_sequence", "mean", "std", "sequence_length", "window", "horizon", "frame_stack")
+_MOST_TEXT = 2**18  # characters of JSON; a vocabulary of 30,000 words stays with the run
+
+
+def of_graph(served: Any, inputs: tuple[Tensor, ...], data: Any, normalized: bool) -> dict[str, Any]:
+    """Inputs and outputs by name, and how a sample becomes an input."""
+    described = {
+        port.name: {
+            "dtype": str(each.dtype).removeprefix("torch."),
+            "shape": [*port.axes, *each.shape[len(port.axes) :]],
+            "meaning": port.meaning,
+        }
+        for port, each in zip(served.inputs, inputs, strict=True)
+    }
+    units = getattr(data, "own_units", None)
+    if units and served.reads_data:
+        described[served.inputs[0].name]["meaning"] = units if normalized else f"({units} - mean) / std"
+    return {"inputs": described, "outputs": {port.name: port.meaning for port in served.outputs}}
+
+
+def of_run(version: str, choices: Mapping[str, Any], config: Mapping[str, Any], data: Any) -> dict[str, Any]:
+    """Who made it of what, and what the run's data know."""
+    if getattr(data, "image_size", None) is not None and data.mean is None:
+        data.mean, data.std = (each.flatten().tolist() for each in data.pixel_statistics())
+    facts = {name: getattr(data, name, None) for name in _FACTS}
+    labels = data.labels() if hasattr(data, "labels") else []
+    learned = data.state_dict() if hasattr(data, "labels") else {}  # an environment's are its replay's
+    learned = {name: value for name, value in learned.items() if name in ("columns", "vocabularies")}
+    return {
+        "netyard": version,
+        **{name: choices[name] for name in ("model", "data", "task")},
+        "network": {name: value for name, value in config["model"].items() if name != "pretrained"},
+        "facts": {name: value for name, value in facts.items() if value is not None},
+        **({"class_names": labels} if labels else {}),
+        **{name: value for name, value in learned.items() if len(json.dumps(value)) <= _MOST_TEXT},
+    }
+
+
+def as_text(description: Mapping[str, Any]) -> dict[str, str]:
+    """Values as metadata wants them: text as it is, all else as JSON."""
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in description.items()
+    }
