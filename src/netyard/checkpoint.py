@@ -114,17 +114,18 @@ def require_intact(path: Path) -> None:
     Raises:
         ValueError: a damaged record.
     """
-    if zipfile.is_zipfile(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                damaged = archive.testzip()
-                kinds = {(each.external_attr, each.internal_attr, each.compress_type) for each in archive.infolist()}
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-            raise ValueError(str(error)) from error
-        if damaged:
-            raise ValueError(f"{damaged} in it is damaged")
-        if kinds != {(0, 0, zipfile.ZIP_STORED)}:  # torch takes a record that is marked as a folder for an empty one
-            raise ValueError("the list of what is in it is damaged")
+    try:
+        if not zipfile.is_zipfile(path):
+            return
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+            kinds = {(each.external_attr, each.internal_attr, each.compress_type) for each in archive.infolist()}
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise ValueError(str(error)) from error
+    if damaged:
+        raise ValueError(f"{damaged} in it is damaged")
+    if kinds != {(0, 0, zipfile.ZIP_STORED)}:  # torch takes a record that is marked as a folder for an empty one
+        raise ValueError("the list of what is in it is damaged")
 
 
 def load(run_dir: str | Path, which: str = "best") -> LightningModule:

@@ -21,13 +21,14 @@ def log_hyperparameters(
 ) -> None:
     """One row of the tab: what was chosen, with the objective and the test's metrics.
 
-    The metrics have tags of their own: written under a curve's tag they would cut the curve.
+    The metrics have tags of their own: written under a curve's tag they would cut the curve. They are a step behind the
+    last one, so that a run killed after this draws them anew and not twice.
     """
     if not isinstance(logger, TensorBoardLogger):
         return
     columns = masking.tree({**columns_of_a_run(config, choices, results), **columns_of_a_sweep(config, choices, path)})
     scores = {f"hp/{name}": value for name, value in results["metrics"].items() if not name.startswith("train/")}
-    logger.log_hyperparams(columns, {"hp/objective": results["objective"]["value"], **scores})
+    logger.log_hyperparams(columns, {"hp/objective": results["objective"]["value"], **scores}, results["steps"] + 1)
     logger.finalize("success")
 
 

@@ -81,6 +81,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         trainer.fit(task, datamodule=data, ckpt_path=ckpt_path)
         fit_ended = time.perf_counter()
         trainer.strategy.barrier()  # rank 0 has written the checkpoint that all of them read
+        trainer.fit_loop.epoch_loop._batches_that_stepped += 1  # its points are drawn anew after a kill
         trainer.test(_at_its_best(task, trainer, run_dir), datamodule=data, verbose=False)
         test_ended = time.perf_counter()
     except Interrupted:
@@ -88,7 +89,12 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
         log.info("stopped; continue with: %s train.py %s", _here("python"), again)
         raise
     except Pruned:
-        so_far = {"parameters": parameters, "objective": {"value": best.best_value}, "metrics": best.best_metrics}
+        so_far = {
+            "parameters": parameters,
+            "steps": trainer.global_step,
+            "objective": {"value": best.best_value},
+            "metrics": best.best_metrics,
+        }
         log_hyperparameters(logger, config, choices, so_far, run_dir.path)
         raise
 

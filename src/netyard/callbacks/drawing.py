@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Trainer
-from torchvision.io import ImageReadMode, read_image
+from PIL.PngImagePlugin import PngImageFile
+from torchvision.transforms.functional import pil_to_tensor
 
 INK, PAPER, ACCENT = (32, 33, 36), (255, 255, 255), (26, 95, 180)
 FAINT, SOFT = (225, 226, 230), (150, 152, 158)
@@ -28,4 +29,5 @@ def show_plot(trainer: Trainer, tag: str, path: Path) -> None:
     """Put a PNG file of the run's directory into the dashboard, where there is one."""
     board: Any = getattr(trainer.logger, "experiment", None)
     if hasattr(board, "add_image"):
-        board.add_image(tag, read_image(str(path), ImageReadMode.RGB), trainer.global_step)
+        with PngImageFile(path) as picture:
+            board.add_image(tag, pil_to_tensor(picture.convert("RGB")), trainer.global_step)
