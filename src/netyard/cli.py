@@ -210,7 +210,7 @@ def rerun(arguments: Sequence[str]) -> int:
     if not arguments or asks_for_help(arguments):
         print(RERUN_HELP)
         return 0 if arguments else ConfigError.exit_code
-    allowed = [f"{targets.FLAG}={name}" for name in targets.allowed()]
+    allowed = targets.flags()  # before train takes its own
     return rerun_command.rerun(arguments, compose, lambda words: train([*allowed, *words]))
 
 

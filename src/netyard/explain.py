@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -31,6 +31,15 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     """A question for a message, empty where nothing is near."""
     close = nearest(word, names)
     return f"did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+
+
+def no_such_option(name: str, known: Collection[str], command: str) -> ConfigError:
+    """What is said to an option that a subcommand does not have."""
+    return ConfigError(
+        f"there is no option '{name}';",
+        did_you_mean(name, known) or f"options are {', '.join(known)};",
+        f"netyard {command} --help explains them.",
+    )
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from omegaconf import DictConfig
 from netyard import masking
 from netyard.errors import ConfigError
 from netyard.files import near
-from netyard.rundir import RunDir
+from netyard.rundir import RunDir, outputs
 from netyard.schema import leaves
 from netyard.sweeps.arguments import refuse_single
 
@@ -34,13 +33,13 @@ BOUND = tuple(
 """... but for these: they decide what a step is, or what is best."""
 
 
-def newest(cfg: DictConfig, outputs: Path) -> Path | None:
-    """The run below ``outputs`` that was started last with this config, composed and not resolved, and saved a state.
+def newest(cfg: DictConfig, folder: Path) -> Path | None:
+    """The run below a folder that was started last with this config, composed and not resolved, and saved a state.
 
     The one that is finished, if that is the last; sweeps have a book of their own.
     """
     wanted = _settled(masking.yaml_of(cfg))
-    places = (path.parent.parent for depth in ("*", "*/*") for path in outputs.glob(f"{depth}/.hydra/config.yaml"))
+    places = (path.parent.parent for depth in ("*", "*/*") for path in folder.glob(f"{depth}/.hydra/config.yaml"))
     runs = [RunDir(path) for path in places if _settled(_text(path / ".hydra" / "config.yaml")) == wanted]
     began = {str(run.status().get("started", "")): run for run in sorted(runs, key=lambda run: run.path) if run.begun}
     return began[max(began)].path if began else None
@@ -65,7 +64,7 @@ def sought(overrides: Sequence[str], cfg: DictConfig) -> Path | None:
     place = next((text.partition("=")[2] for text in overrides if text.startswith("hydra.run.dir=")), None)
     if place is not None:
         return Path(place) if (Path(place) / "status.json").is_file() else None
-    return newest(cfg, Path(os.environ.get("NETYARD_OUTPUTS", "outputs")))
+    return newest(cfg, outputs())
 
 
 def require_same(

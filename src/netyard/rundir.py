@@ -31,6 +31,11 @@ def is_main_process() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in names)
 
 
+def outputs() -> Path:
+    """The folder that runs are written below, as ``conf/train.yaml`` has it."""
+    return Path(os.environ.get("NETYARD_OUTPUTS", "outputs"))
+
+
 @cache
 def unclaimed(path: str) -> str:
     """Make a directory that nobody else has, named ``path`` or, where that exists, ``path-2``, ``path-3``, ...

@@ -18,6 +18,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from netyard.callbacks.drawing import show_plot
+from netyard.callbacks.finite import tensors
 from netyard.callbacks.lr_finder import require_telling_loss
 from netyard.reports import plots
 from netyard.reports.tables import grid
@@ -63,7 +64,7 @@ class BatchSizeFinder(Callback):
         pl_module.means = type(pl_module.means)()
         trainer.should_stop = True
         if trainer.is_global_zero:
-            self._tell(trainer, len(next(_tensors(batch))))
+            self._tell(trainer, len(next(each for _, each in tensors(batch))))
 
     @property
     def suggestion(self) -> int:
@@ -146,14 +147,6 @@ def _repeated(batch: Any, size: int) -> Any:
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
         return type(batch)(*(_repeated(each, size) for each in batch))
     return type(batch)(_repeated(each, size) for each in batch) if isinstance(batch, list | tuple) else batch
-
-
-def _tensors(batch: Any) -> Any:
-    if isinstance(batch, Tensor):
-        yield batch
-    elif isinstance(batch, Mapping | list | tuple):
-        for each in batch.values() if isinstance(batch, Mapping) else batch:
-            yield from _tensors(each)
 
 
 def _taken(device: torch.device) -> float:

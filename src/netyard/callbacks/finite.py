@@ -65,19 +65,20 @@ def report(trainer: Trainer, module: LightningModule, batch: Any) -> dict[str, A
         "rates": [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups],
         "gradient_norms": {name: _number(each.grad.norm()) for name, each in named.items() if each.grad is not None},
         "weights_not_finite": [name for name, each in named.items() if not each.isfinite().all()],
-        "batch": {name: _described(tensor) for name, tensor in _tensors(batch)},
+        "batch": {name: _described(tensor) for name, tensor in tensors(batch)},
     }
 
 
-def _tensors(batch: Any, name: str = "batch") -> Iterator[tuple[str, Tensor]]:
+def tensors(batch: Any, name: str = "batch") -> Iterator[tuple[str, Tensor]]:
+    """Every tensor in a batch, with its place."""
     if isinstance(batch, Tensor):
         yield name, batch
     elif isinstance(batch, Mapping):
         for key, value in batch.items():
-            yield from _tensors(value, f"{name}.{key}")
+            yield from tensors(value, f"{name}.{key}")
     elif isinstance(batch, list | tuple):
         for index, value in enumerate(batch):
-            yield from _tensors(value, f"{name}[{index}]")
+            yield from tensors(value, f"{name}[{index}]")
 
 
 def _described(tensor: Tensor) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from netyard.explain import did_you_mean
 from netyard.exports import request
 from netyard.reports import command as report
 from netyard.reports.tables import STATES
+from netyard.rundir import outputs
 
 MOST_RUNS = 100  # newest first
 GENERATE = ("run", "output", "prompt", "temperature", "top_k", "length", "seed", "beam_size", "count", "class")
@@ -164,8 +165,7 @@ def _by_hydra(before: Sequence[str], word: str, train: Train) -> Iterator[str]:
 
 def _run_dirs(typed: str) -> Iterator[str]:
     """Directories of runs, newest first, below outputs/ or what was typed so far."""
-    outputs = Path(os.environ.get("NETYARD_OUTPUTS", "outputs"))
-    root = outputs if str(outputs).startswith(typed) else Path(typed if typed.endswith("/") else Path(typed).parent)
+    root = outputs() if str(outputs()).startswith(typed) else Path(typed if typed.endswith("/") else Path(typed).parent)
     found = [path.parent for depth in ("*", "*/*", "*/*/*", "*/*/*/*") for path in root.glob(f"{depth}/status.json")]
     begun = [str(path) for path in found if str(path).startswith(typed)]
     yield from sorted(begun, key=lambda path: -(Path(path) / "status.json").stat().st_mtime)[:MOST_RUNS]

@@ -10,6 +10,7 @@ from netyard.commands.options import divided, require_choice, require_options
 from netyard.errors import CheckpointError, PlatformError
 from netyard.reports.runs import gather
 from netyard.reports.soundness import look
+from netyard.rundir import outputs
 
 OPTIONS = ("hashes",)
 MOST = 50  # lines of one kind
@@ -27,8 +28,8 @@ def doctor(arguments: Sequence[str]) -> int:
     places, options = divided(arguments)
     require_options(options, OPTIONS, "doctor")
     hashes = require_choice("hashes", options.get("hashes", "true"), ("true", "false")) == "true"
-    outputs = Path(os.environ.get("NETYARD_OUTPUTS", "outputs")).expanduser()
-    folders = [Path(place).expanduser() for place in places] or [outputs]
+    written = outputs().expanduser()
+    folders = [Path(place).expanduser() for place in places] or [written]
     for folder in folders:
         if places and not folder.is_dir():
             raise CheckpointError(
@@ -38,7 +39,7 @@ def doctor(arguments: Sequence[str]) -> int:
             )
     from netyard import health
 
-    findings = health.examine(outputs, Path(os.environ.get("NETYARD_DATA", "~/.cache/netyard")).expanduser())
+    findings = health.examine(written, Path(os.environ.get("NETYARD_DATA", "~/.cache/netyard")).expanduser())
     for each in findings:
         print(f"{each.kind:8} {each.text}")
 

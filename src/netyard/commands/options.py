@@ -6,22 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from netyard.errors import ConfigError
-from netyard.explain import did_you_mean
+from netyard.explain import no_such_option
 
 HELP_FLAGS = frozenset({"-h", "--help"})
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:
     return bool(HELP_FLAGS & {*arguments})
-
-
-def unknown(name: str, known: Collection[str], command: str) -> ConfigError:
-    """What is said to an option that a command does not have."""
-    return ConfigError(
-        f"there is no option '{name}';",
-        did_you_mean(name, known) or f"options are {', '.join(known)};",
-        f"netyard {command} --help explains them.",
-    )
 
 
 def require_choice(name: str, value: str, allowed: Sequence[str]) -> str:
@@ -62,7 +53,7 @@ def require_options(options: Mapping[str, str], known: Collection[str], command:
     """
     for name, value in options.items():
         if name not in known:
-            raise unknown(name, known, command)
+            raise no_such_option(name, known, command)
         if not value:
             raise ConfigError(
                 f"{name} was given no value;",

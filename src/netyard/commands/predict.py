@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netyard import journal
-from netyard.commands.options import unknown
 from netyard.errors import ConfigError
+from netyard.explain import no_such_option
 from netyard.files import require_file
 from netyard.rundir import RunDir
 
@@ -19,7 +19,7 @@ def predict(arguments: Sequence[str]) -> int:
     options = dict(text.partition("=")[::2] for text in arguments)
     for name in options:
         if name not in OPTIONS:
-            raise unknown(name, OPTIONS, "predict")
+            raise no_such_option(name, OPTIONS, "predict")
     for name, text in {"run": "", "output": "", **options}.items():
         if not text:
             raise ConfigError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from netyard.explain import did_you_mean
 from netyard.reports import overview
 from netyard.reports.runs import Run, gather
 from netyard.reports.tables import STATES
+from netyard.rundir import outputs
 
 OPTIONS = {"jobs": ("true", "false"), "sort": overview.SORTS, "format": ("md", "csv")}
 QUICK = ("state", "seed", *catalog.GROUPS)  # filters that want no config
@@ -26,7 +26,7 @@ def runs(arguments: Sequence[str]) -> str:
         ConfigError: a filter, an option, or a key that no run has.
     """
     places, typed = divided(arguments)
-    folders = [Path(place).expanduser() for place in places or [os.environ.get("NETYARD_OUTPUTS", "outputs")]]
+    folders = [Path(place).expanduser() for place in places or [str(outputs())]]
     for folder in folders:
         if not folder.is_dir():
             raise CheckpointError(

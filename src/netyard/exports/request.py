@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netyard.errors import ConfigError, PlatformError
-from netyard.explain import did_you_mean
+from netyard.explain import did_you_mean, no_such_option
 from netyard.files import require_file
 from netyard.rundir import RunDir
 
@@ -46,11 +46,7 @@ def parse(words: Sequence[str]) -> Request:
     options = dict(text.partition("=")[::2] for text in words)
     for name in options:
         if name not in OPTIONS:
-            raise ConfigError(
-                f"there is no option '{name}';",
-                did_you_mean(name, OPTIONS) or f"options are {', '.join(OPTIONS)};",
-                "netyard export --help explains them.",
-            )
+            raise no_such_option(name, OPTIONS, "export")
     for name, example in (("run", "RUN_DIR"), ("format", "onnx")):
         if not options.get(name):
             raise ConfigError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netyard.errors import CheckpointError, ConfigError
-from netyard.explain import did_you_mean, nearest
+from netyard.explain import did_you_mean, nearest, no_such_option
 from netyard.files import near, require_folder, whole
 from netyard.reports.configurations import tabulate
 from netyard.reports.leaderboard import page, write
@@ -68,11 +68,7 @@ def _parsed(arguments: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
             places.append(Path(text).expanduser())
             continue
         if name not in OPTIONS:
-            raise ConfigError(
-                f"there is no option '{name}';",
-                did_you_mean(name, OPTIONS) or f"options are {', '.join(OPTIONS)};",
-                "netyard report --help explains them.",
-            )
+            raise no_such_option(name, OPTIONS, "report")
         allowed = OPTIONS[name]
         if not value or (allowed and value not in allowed):
             raise ConfigError(

@@ -30,8 +30,7 @@ class Means:
         """The sums over all devices, on the CPU, and their weight; nothing before the first batch of an epoch."""
         if not self._sums:
             return {}
-        weight = torch.as_tensor(self._weight, dtype=torch.float32, device=task.device)
-        sums = task.trainer.strategy.reduce(torch.stack([*self._sums.values(), weight]), reduce_op="sum").cpu()
+        sums = self._totals(task).cpu()
         return {"sums": dict(zip(self._sums, sums[:-1].clone(), strict=True)), "weight": float(sums[-1])}
 
     def add(self, weight: int | Tensor, **means: Tensor) -> None:
@@ -50,11 +49,14 @@ class Means:
     def log(self, task: LightningModule, stage: str, **derived: Callable[[dict[str, Tensor]], Tensor]) -> None:
         """Log every mean, and what is derived from the means, as ``stage/name`` over all devices, and start anew."""
         if self._sums:
-            weight = torch.as_tensor(self._weight, dtype=torch.float32, device=task.device)
-            sums = torch.stack([*self._sums.values(), weight])
-            sums = task.trainer.strategy.reduce(sums, reduce_op="sum")
+            sums = self._totals(task)
             means = dict(zip(self._sums, (sums[:-1] / sums[-1]).unbind(), strict=True))
             means |= {name: derive(means) for name, derive in derived.items()}
             named = {f"{stage}/{name}": mean for name, mean in means.items() if not name.startswith("_")}
             task.log_dict(named, on_step=False, on_epoch=True, batch_size=1)
         self._sums, self._weight = {}, 0
+
+    def _totals(self, task: LightningModule) -> Tensor:
+        """Each sum, and last the weight, over all devices."""
+        weight = torch.as_tensor(self._weight, dtype=torch.float32, device=task.device)
+        return task.trainer.strategy.reduce(torch.stack([*self._sums.values(), weight]), reduce_op="sum")
