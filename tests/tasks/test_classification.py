@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
+from training import trainer_of
 
 from netyard import checkpoint
 from netyard.tasks.classification import Classification, accuracy
@@ -52,19 +53,6 @@ def task_of(net: nn.Module, classes: int = 3, lr: float = 0.0, **settings: Any) 
         partial(torch.optim.SGD, lr=lr),
         lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
         classes,
-        **settings,
-    )
-
-
-def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
-    return L.Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
         **settings,
     )
 

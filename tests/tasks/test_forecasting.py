@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from training import trainer_of
 
 from netyard import checkpoint
 from netyard.tasks.forecasting import NORMALIZATIONS, Forecast, Forecasting, naive, seasonal_naive
@@ -98,19 +99,6 @@ def task_of(net: nn.Module, lr: float = 0.0, season: int = SEASON, **settings: A
         lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
         HORIZON,
         season=season,
-        **settings,
-    )
-
-
-def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
-    return L.Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
         **settings,
     )
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from training import trainer_of
 
 from netyard.losses.focal import FocalLoss
 from netyard.tasks.language import Language
@@ -114,19 +115,6 @@ def task_of(net: nn.Module, lr: float = 0.0, loss: nn.Module | None = None, **se
         settings.pop("optimizer", partial(torch.optim.SGD, lr=lr)),
         lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
         **{"num_outputs": V, **settings},
-    )
-
-
-def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
-    return L.Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **settings,
     )
 
 

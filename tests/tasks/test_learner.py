@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import lightning as L
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from training import trainer_of
 
 from netyard.optim import schedules
 from netyard.tasks.learner import Learner
@@ -41,15 +41,7 @@ class Dropping(Learner):
 
 def fit(task: Dropping, epochs: int, **settings: Any) -> None:
     batches = DataLoader(torch.ones(6, 1), batch_size=2)
-    L.Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **settings,
-    ).fit(task, batches, DataLoader(torch.ones(2, 1)))
+    trainer_of(epochs, num_sanity_val_steps=2, **settings).fit(task, batches, DataLoader(torch.ones(2, 1)))
 
 
 @pytest.mark.parametrize(("every", "lrs"), [(1, [0.1, 0.1, 0.05, 0.05]), (2, [0.1] * 5 + [0.05])])

@@ -12,6 +12,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from training import trainer_of
 
 from netyard import checkpoint
 from netyard.data import scikit
@@ -81,19 +82,6 @@ def task_of(net: nn.Module, lr: float = 0.0, shape: tuple[int, ...] = SHAPE, **s
         partial(torch.optim.Adam, lr=lr),
         lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
         shape,
-        **settings,
-    )
-
-
-def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
-    return L.Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
         **settings,
     )
 

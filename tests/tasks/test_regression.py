@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from training import trainer_of
 
 from netyard import checkpoint
 from netyard.tasks.regression import Regression
@@ -48,19 +49,6 @@ def task_of(net: nn.Module, lr: float = 0.0, **settings: Any) -> Regression:
         partial(torch.optim.SGD, lr=lr),
         lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
         2,
-        **settings,
-    )
-
-
-def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
-    return L.Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
         **settings,
     )
 

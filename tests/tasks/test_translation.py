@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from training import trainer_of
 
 from netyard.losses.focal import FocalLoss
 from netyard.tasks.translation import Translation
@@ -100,19 +101,6 @@ def task_of(net: nn.Module, loss: nn.Module | None = None, **settings: Any) -> T
         settings.pop("optimizer", partial(torch.optim.SGD, lr=0.0)),
         lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
         **{"num_outputs": V, "start_token": START, "end_token": END, "max_length": 6, **settings},
-    )
-
-
-def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
-    return L.Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **settings,
     )
 
 

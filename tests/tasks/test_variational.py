@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 from torch.utils.data import DataLoader
+from training import trainer_of
 
 from netyard import checkpoint
 from netyard.losses.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
@@ -89,12 +90,6 @@ def task_of(
         lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
         **settings,
     )
-
-
-def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    quiet |= {"enable_model_summary": False, "num_sanity_val_steps": 0}
-    return L.Trainer(accelerator="cpu", max_epochs=epochs, **quiet, **settings)
 
 
 def ran(task: Variational, data: Any, epochs: int = 1) -> dict[str, float]:

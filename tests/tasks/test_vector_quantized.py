@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from training import trainer_of
 
 from netyard import checkpoint
 from netyard.losses.likelihoods import Bernoulli
@@ -46,11 +47,6 @@ def task_of(net: nn.Module | None = None, loss: nn.Module | None = None, **setti
         lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
         **settings,
     )
-
-
-def trainer_of(epochs: int) -> L.Trainer:
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    return L.Trainer(accelerator="cpu", max_epochs=epochs, enable_model_summary=False, num_sanity_val_steps=0, **quiet)
 
 
 @pytest.mark.parametrize("sizes", [(9,), (5, 1, 3)])
