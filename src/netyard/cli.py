@@ -316,6 +316,7 @@ def _failed(error: Exception, overrides: Sequence[str]) -> int:
     """Say on one line what went wrong, or, where the fault is ours, everything; returns the exit code."""
     mistake = explain(error, overrides)
     if not is_main_process():
+        ranks.let_the_first_speak()
         return mistake.exit_code if mistake else 1
     debugs = any(text.startswith("debug=") and text not in _MEASURING for text in overrides)
     if mistake is None or debugs:

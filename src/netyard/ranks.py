@@ -6,6 +6,7 @@ Knows torch only once they speak with each other.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from netyard.errors import ConfigError
 from netyard.rundir import RunDir, is_main_process
 
 _STORES: list[Any] = []  # alive as long as the process: a rank may ask late
+_GRACE = 10.0  # seconds
 
 
 def started_together() -> bool:
@@ -44,6 +46,15 @@ def placed(overrides: Sequence[str], sweeping: bool) -> list[str]:
         )
     # One that does not know it yet composes as if it were here. Hydra's own files are written by the first alone.
     return [*overrides, *([] if knows else ["hydra.run.dir=."]), "hydra.output_subdir=null"]
+
+
+def let_the_first_speak() -> None:
+    """Wait before this process, not the first of its run, ends with an error that the first is about to word.
+
+    torchrun stops the others as soon as one of them has failed; it stops this one, once the first has spoken.
+    """
+    if started_together():
+        time.sleep(_GRACE)
 
 
 def gathered(run_dir: RunDir, trainer: Any) -> RunDir:
