@@ -238,7 +238,7 @@ def _pruning(run_dir: RunDir) -> list[L.Callback]:
     if not study:
         return []
     try:
-        return [Pruning(**{**study, "storage": recalled(study["storage"])})]
+        return [Pruning(**{**study, "storage": recalled(study["storage"], run_dir.path)})]
     except PlatformError as error:
         log.warning("the run is not pruned: %s", error)
         return []

@@ -304,12 +304,22 @@ def test_a_storage_that_cannot_be_reached(search, url: str):
     assert "the study cannot be kept at" in str(refused.value) and "secret" not in str(refused.value)
 
 
-def test_a_job_is_told_the_password_that_is_not_written_down(monkeypatch: pytest.MonkeyPatch):
-    assert named.recalled("mysql://me@host/db") == "mysql://me@host/db"
+def test_a_job_believes_no_job_json_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It may be somebody else's, and name any machine."""
+    monkeypatch.delenv(named.STORAGE, raising=False)
+    run = tmp_path / "sweep" / "0"
+    own = f"sqlite:///{tmp_path / 'sweep' / 'study.db'}"
+    assert named.recalled(own, run) == own
+    for url in ("mysql://me@host/db", f"sqlite:///{tmp_path / 'elsewhere' / 'study.db'}"):
+        with pytest.raises(PlatformError, match="no sweep has told this job so"):
+            named.recalled(url, run)
+        monkeypatch.setenv(named.STORAGE, url)
+        assert named.recalled(url, run) == url
+        monkeypatch.delenv(named.STORAGE)
     monkeypatch.setenv(named.STORAGE, url := "mysql://me:pass@word@host/db")
-    assert named.recalled("mysql://me:***@host/db") == url
-    with pytest.raises(PlatformError, match="whose password is not written down"):
-        named.recalled("mysql://me:***@elsewhere/db")
+    assert named.recalled("mysql://me:***@host/db", run) == url
+    with pytest.raises(PlatformError, match="no sweep has told this job so"):
+        named.recalled("mysql://me:***@elsewhere/db", run)
 
 
 def test_a_missing_extra_is_one_message(search, monkeypatch: pytest.MonkeyPatch):

@@ -65,7 +65,7 @@ class OptunaSearch:
         self.pruner, self.pruner_options, self.metric = pruner, dict(pruner_options or {}), metric
         self.shared = storage is not None
         self.storage = storage or f"sqlite:///{folder.resolve() / 'study.db'}"
-        os.environ[named.STORAGE] = self.storage  # for the jobs, whose job.json has no password in it
+        os.environ[named.STORAGE] = self.storage  # for the jobs, which believe no job.json alone
         self.study_name = study_name or (f"{folder.parent.name}-{folder.name}" if self.shared else "sweep")
         folder.mkdir(parents=True, exist_ok=True)
         self.sweep = _identity(folder)

@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from netyard import masking
@@ -33,7 +34,7 @@ PRUNERS = {
 }
 DEFAULTS: dict[str, dict[str, Any]] = {"percentile": {"percentile": 50.0}, "qmc": {"scramble": True}}
 NEEDS = {"cmaes": ("cmaes",), "gp": ("scipy", "torch"), "qmc": ("scipy",)}  # which Optuna does not bring
-STORAGE = "NETYARD_STUDY_STORAGE"  # the variable by which a sweep tells its jobs of a URL that holds a password
+STORAGE = "NETYARD_STUDY_STORAGE"  # the variable by which a sweep tells its jobs where the study is
 WAIT = 60.0  # seconds for another process's write to a SQLite file
 
 
@@ -78,22 +79,24 @@ def storage(url: str, ready: bool = False) -> Any:
         ) from error
 
 
-def recalled(url: str) -> str:
-    """The URL of ``job.json`` with the password that was not written there, as the sweep told it.
+def recalled(url: str, run: Path) -> str:
+    """The URL of a run's ``job.json``, with its password, where the sweep has told it or its file lies in the sweep.
+
+    Nothing else: ``job.json`` may be somebody else's, and name any machine.
 
     Raises:
-        PlatformError: it did not.
+        PlatformError: the sweep did not tell it.
     """
-    if masking.MASK not in url:
-        return url
     told = os.environ.get(STORAGE, "")
-    if masking.text(told) != url:
-        raise PlatformError(
-            f"the sweep's study is at {url}, whose password is not written down;",
-            "a job of a running sweep is told it; one that is run alone has to be;",
-            f"type {STORAGE}=URL in front of the command.",
-        )
-    return told
+    if told and masking.text(told) == url:
+        return told
+    if url.startswith("sqlite:///") and Path(url.removeprefix("sqlite:///")).parent in run.resolve().parents:
+        return url
+    raise PlatformError(
+        f"the sweep's study is at {url}, and no sweep has told this job so;",
+        "a job of a running sweep is told it; one that is run alone has to be;",
+        f"type {STORAGE}=URL in front of the command.",
+    )
 
 
 def sampler(name: str, options: Mapping[str, Any], **ours: Any) -> Any:
