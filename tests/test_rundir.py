@@ -168,3 +168,13 @@ def test_a_directory_that_is_no_run_is_refused(tmp_path: Path, name: str, said: 
     (tmp_path / "there").mkdir()
     with pytest.raises(CheckpointError, match=f"is not a run directory: {said};.*outputs/"):
         RunDir(tmp_path / name).overrides()
+
+
+def test_a_draft_goes_whose_process_is_gone(tmp_path: Path):
+    with Popen([executable, "-c", ""]) as gone:
+        pass
+    names = [f".status.json.{pid}.tmp" for pid in (gone.pid, os.getppid(), "x")] + [f".status.{gone.pid}.tmp"]
+    for name in names:
+        (tmp_path / name).write_text("half")
+    write_atomically(tmp_path / "status.json", "{}")
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(["status.json", *names[1:]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +17,16 @@ def whole(path: str | Path, mode: str = "w", errors: str | None = None, sync: bo
     """A file to write, text or with ``wb`` bytes, which takes the place of ``path`` when the block ends well.
 
     Until then, and if it does not, what was there stays: a kill leaves the old file or the new one, never half of one.
-    Its folder is made. A power cut leaves whole files too; without ``sync``, which waits for the disk, it may not.
+    Its folder is made, and drafts are deleted that processes have left there and died. A power cut leaves whole files
+    too; without ``sync``, which waits for the disk, it may not.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        pid = left.suffixes[-2][1:]
+        if pid.isdecimal() and is_gone(int(pid)):
+            left.unlink(missing_ok=True)
+    draft = draft_of(path)
     text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "errors": errors, "newline": ""}
     try:
         with draft.open(mode, **text) as file:
@@ -31,6 +37,22 @@ def whole(path: str | Path, mode: str = "w", errors: str | None = None, sync: bo
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def draft_of(path: Path) -> Path:
+    """Where this process makes what is to take the place of a file."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process of this machine is known to be dead."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
 
 
 def sync_folder(folder: Path) -> None:

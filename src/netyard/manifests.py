@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from netyard.errors import CheckpointError
-from netyard.files import sync_folder, whole
+from netyard.files import draft_of, sync_folder, whole
 
 SCHEMA = 1
 CHUNK = 1 << 20
@@ -165,7 +165,7 @@ def tidy(folder: Path) -> None:
 
 def link(source: Path, target: Path) -> None:
     """Make target the same file as source, whole at every moment; a copy where the file system has no hard links."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    draft = draft_of(target)
     draft.unlink(missing_ok=True)
     try:
         os.link(source, draft)

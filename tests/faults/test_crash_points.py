@@ -1,135 +1,113 @@
-"""A process that dies at any instant of a save leaves the state of before or the one that was being saved, whole."""
+"""A process that dies at any instant of a write leaves what was there before or the new, whole; the next tidies up."""
 
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterator
+import stat
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
-
-from netyard import checkpoint, manifests
-from netyard.callbacks.checkpoint import BestAndLast
-from netyard.errors import CheckpointError
-
-CALLS = [(os, name) for name in ("open", "fsync", "replace", "link", "unlink", "rename")]
-METHODS = [(Path, name) for name in ("open", "replace", "unlink", "mkdir")]
+import tensor_writers
+import writers
+from campaign import enter
+from dying import KILLED, Point, Server, Writer
 
 
-class Dying:
-    """Counts the calls by which a save changes the disk; before the one of number ``at`` the process is killed."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, at: int | None) -> None:
-        self.count, self.at = 0, at
-        for owner, name in [*CALLS, *METHODS]:
-            patch.setattr(owner, name, self._counting(getattr(owner, name)))
-        patch.setattr(manifests.Hashing, "write", self._counting(manifests.Hashing.write))
-
-    def _counting(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            self.count += 1
-            if self.count == self.at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return call(*args, **kwargs)
-
-        return counted
+def left(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-class Saver:
-    """Saves states of a run with the run's own callback and file format; a state is a number, everywhere in it."""
-
-    def __init__(self, folder: Path, keep: int) -> None:
-        self.callback = BestAndLast("val/score", "max", keep, str(folder))
-        self.io = checkpoint.WholeFileIO()
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def save(self, number: int, best: bool) -> None:
-        trainer: Any = SimpleNamespace(
-            global_step=10 * number,
-            current_epoch=number,
-            is_global_zero=True,
-            loggers=[],
-            save_checkpoint=lambda path, weights_only: self.io.save_checkpoint(self._state(number), path),
-            strategy=SimpleNamespace(checkpoint_io=self.io, barrier=lambda name: None),
-        )
-        self.callback.save(trainer, best)
-
-    def _state(self, number: int) -> dict[str, Any]:
-        own = {"callback": self.callback.state_dict()}
-        return {"global_step": 10 * number, "state_dict": {"weight": torch.full((300,), float(number))}, **own}
+def again(writer: Writer, folder: Path) -> tuple[object, set[str]]:
+    """What is there once another process has written."""
+    (writer.again or writer.write)(folder)
+    return writer.seen(folder), left(folder)
 
 
-def read(folder: Path, name: str) -> int:
-    """The number of a state, once all of it is seen to be of one number."""
-    found = checkpoint.read(folder / f"{name}.ckpt")
-    number = int(found["global_step"] / 10)
-    assert torch.equal(found["state_dict"]["weight"], torch.full((300,), float(number)))
-    assert found["callback"]["number"] == number
-    return number
+def deaths(server: Server, kind: str, name: str, writer: Writer, place: Path) -> Iterator[tuple[Point, str]]:
+    """Every point of a write, and what was wrong after a death there."""
+    writer.before(place / "before")
+    before = writer.seen(place / "before")
+    server.order(kind, name, place / "before", place / "whole")
+    code, points = server.answer()
+    assert code == 0 and isinstance(points, list), points
+    states = before, writer.seen(place / "whole")
+    assert states[0] != states[1], "or nothing was written"
+    end = again(writer, place / "whole")
+    for at in range(len(points) + 1):  # it dies of one while the one before is looked at
+        if at < len(points):
+            server.order(kind, name, place / "before", place / str(at), points[at])
+        if at > 0:
+            yield points[at - 1], fault(writer, place / str(at - 1), server.answer(), states, end)
 
 
-def saves(folder: Path, keep: int, bests: tuple[bool, ...], patch: Callable[[], Dying]) -> Dying:
-    """States 1, 2, ... one after another; dies, if at all, in the last save."""
-    saver = Saver(folder, keep)
-    for number, best in enumerate(bests[:-1], start=1):
-        saver.save(number, best)
-    dying = patch()
-    saver.save(len(bests), bests[-1])
-    return dying
+def fault(writer: Writer, folder: Path, ending: tuple[int, Any], states: tuple[object, object], end: object) -> str:
+    """What is wrong with what a process has left that was killed, in words; nothing if it is one of two states."""
+    code, said = ending
+    if code not in KILLED:
+        return f"it was not killed: {code} {said}"
+    try:
+        if (seen := writer.seen(folder)) not in states:
+            return f"a reader sees {seen!r}"
+        return "" if (found := again(writer, folder)) == end else f"the next process leaves {found!r}"
+    except Exception as error:
+        return repr(error)
 
 
-def in_child(what: Callable[[], object]) -> int:
-    process = os.fork()
-    if process == 0:
-        what()
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+def test_a_kill_at_any_point_of_a_row(tmp_path: Path) -> None:
+    kind, name = "a run's small files", "the next row"
+    with closing(Server("writers")) as server:
+        found = [*deaths(server, kind, name, writers.WRITERS[kind][name], tmp_path)]
+    assert len(found) > 10 and not [each for each in found if each[1]]
 
 
-def histories() -> Iterator[tuple[int, tuple[bool, ...]]]:
-    """How many saves stay, and which of the saves so far were the best: every course of up to three."""
-    for keep in (1, 2):
-        for length in (1, 2, 3):
-            for bits in range(2 ** (length - 1)):
-                yield keep, (True, *(bool(bits >> at & 1) for at in range(length - 1)))
+@pytest.mark.slow
+def test_a_kill_at_any_point_of_any_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # as the server does
+    faults = []
+    for module in (writers, tensor_writers):
+        with closing(Server(module.__name__)) as server:
+            for kind, examples in module.WRITERS.items():
+                before = len(faults)
+                for number, (name, writer) in enumerate(examples.items()):
+                    for point, wrong in deaths(server, kind, name, writer, tmp_path / f"{before}-{number}"):
+                        faults.append(wrong)
+                        print(*[f"{kind}, {name}, {point}: {wrong[:500]}"] * bool(wrong), sep="\n", end="")
+                print(f"{kind}: {len(faults) - before}")
+    enter("killed at any call that writes, and within any file", len(faults), faults.count(""))
 
 
-@pytest.mark.parametrize(("keep", "bests"), [*histories()])
-def test_a_kill_at_every_point_of_a_save(tmp_path: Path, keep: int, bests: tuple[bool, ...]) -> None:
-    newest = len(bests)
-    best_at = [
-        max((at for at, best in enumerate(bests[:upto], start=1) if best), default=0) for upto in range(newest + 1)
-    ]
-    with pytest.MonkeyPatch.context() as patch:
-        points = saves(tmp_path / "whole", keep, bests, lambda: Dying(patch, None)).count
-    assert points > 10
-    for point in range(1, points + 1):
-        folder = tmp_path / str(point)
+def test_what_a_save_replaces_goes_once_the_new_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut keeps what was synced, files and names, and may lose anything else."""
+    saver = tensor_writers.Saver(tmp_path, keep=1)
+    saver.save(1, best=True)
+    sizes: dict[int, int] = {}
+    renamed: list[str] = []
+    gone: list[str] = []
+    calls = {name: getattr(os, name) for name in ("fsync", "replace", "unlink")}
 
-        def die(folder: Path = folder, point: int = point) -> None:
-            saves(folder, keep, bests, lambda: Dying(pytest.MonkeyPatch(), point))
+    def fsync(descriptor: int) -> None:
+        calls["fsync"](descriptor)
+        about = os.fstat(descriptor)
+        sizes[about.st_ino] = about.st_size
+        if stat.S_ISDIR(about.st_mode):
+            renamed.clear()
 
-        assert in_child(die) == -signal.SIGKILL, point
-        try:
-            last = read(folder, "last")
-        except CheckpointError as error:
-            assert newest == 1 and "no checkpoint" in str(error), f"point {point}: {error}"
-            last = 0
-        assert last in (newest - 1, newest)
-        if last:
-            assert read(folder, "best") == best_at[last], f"point {point}"
-        # What a resumed run does first, and its next save.
-        manifests.tidy(folder)
-        saver = Saver(folder, keep)
-        if last:
-            saver.callback.load_state_dict(checkpoint.read(folder / "last.ckpt")["callback"])
-        saver.save(last + 1, best=True)
-        assert (read(folder, "last"), read(folder, "best")) == (last + 1, last + 1)
-        stay = {"best.ckpt", "last.ckpt"} | {
-            f"{each.name}.{end}" for each in manifests.known(folder) for end in ("ckpt", "json")
-        }
-        assert {path.name for path in folder.iterdir()} == stay
+    def replace(source: Path, target: Path) -> None:
+        if target.name.startswith("save-"):
+            assert sizes.get(source.stat().st_ino) == source.stat().st_size, f"{target.name} is not on the disk"
+            renamed.append(target.name)
+        calls["replace"](source, target)
+
+    def unlink(path: Path) -> None:
+        if path.name.startswith("save-"):
+            assert not renamed, f"the name of {renamed} may be lost"
+            gone.append(path.name)
+        calls["unlink"](path)
+
+    for each in (fsync, replace, unlink):
+        monkeypatch.setattr(os, each.__name__, each)
+    saver.save(2, best=True)
+    assert gone == ["save-00001-step-10.json", "save-00001-step-10.ckpt"]

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from netyard.catalog import GROUPS
+from netyard.files import is_gone
 
 MARKS = (".hydra", "status.json", "results.json")
 REPETITIONS = ("seed", "data.fold")
@@ -204,13 +205,7 @@ def _gone(record: Mapping[str, Any]) -> str:
     """A line if the process a record names is known to be dead; processes of other machines are taken at their word."""
     if record.get("host") != socket.gethostname() or not isinstance(record.get("pid"), int) or record.get("ended"):
         return ""
-    try:
-        os.kill(record["pid"], 0)
-    except ProcessLookupError:
-        return f"process {record['pid']} is gone"
-    except (PermissionError, OverflowError):
-        return ""
-    return ""
+    return f"process {record['pid']} is gone" if is_gone(record["pid"]) else ""
 
 
 def _choices(path: Path, results: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
