@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from netyard import checkpoint
+
 BENCH = Path(__file__).resolve().parents[1] / "bench"
 
 
@@ -136,3 +138,26 @@ def test_seconds_a_job_of_a_sweep(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert len(rows) == len(bench.ways()) + 1
     series = float(rows[0][1])
     assert all(float(row[2].rstrip(" |")) == pytest.approx(float(row[1]) / series, abs=0.02) for row in rows)
+
+
+def test_milliseconds_a_save(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["bench/saving.py", "--rounds", "2", "--megabytes", "3"])
+    saving = script("saving")
+    saving.main()
+    rows = [
+        [float(cell) for cell in line.strip("| ").split(" | ")[1:]] for line in capsys.readouterr().out.splitlines()[2:]
+    ]
+    assert len(rows) == 3 and all(least <= median for median, least, *_ in rows)
+    assert (rows[0][2], rows[1][3]) == (1.0, 1.0)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_is_saved_is_what_a_run_saves(tmp_path: Path) -> None:
+    saving = script("saving")
+    state = saving.state_of(3)
+    saving.Ours()(state, tmp_path)
+    found = checkpoint.read(tmp_path / "checkpoints" / "best.ckpt")
+    assert torch.equal(found["state_dict"]["layers.0.weight"], state["state_dict"]["layers.0.weight"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import socket
 from pathlib import Path
 
 import lightning as L
@@ -175,4 +176,4 @@ def test_the_draft_is_named_by_its_process_so_that_two_runs_do_not_share_one(tmp
 
     monkeypatch.setattr(torch, "save", spy)
     checkpoint.WholeFileIO().save_checkpoint({}, tmp_path / "last.ckpt")
-    assert seen == [f".last.ckpt.{os.getpid()}.tmp"]
+    assert seen == [f".last.ckpt.{socket.gethostname()}.{os.getpid()}.tmp"]

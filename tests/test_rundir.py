@@ -8,6 +8,7 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from socket import gethostname
 from subprocess import PIPE, Popen
 from sys import executable
 
@@ -170,10 +171,12 @@ def test_a_directory_that_is_no_run_is_refused(tmp_path: Path, name: str, said: 
         RunDir(tmp_path / name).overrides()
 
 
-def test_a_draft_goes_whose_process_is_gone(tmp_path: Path):
+def test_a_draft_goes_whose_process_of_this_machine_is_gone(tmp_path: Path):
     with Popen([executable, "-c", ""]) as gone:
         pass
-    names = [f".status.json.{pid}.tmp" for pid in (gone.pid, os.getppid(), "x")] + [f".status.{gone.pid}.tmp"]
+    here = gethostname()
+    names = [f".status.json.{here}.{pid}.tmp" for pid in (gone.pid, os.getppid(), "x")]
+    names += [f".status.{here}.{gone.pid}.tmp", f".status.json.elsewhere.{gone.pid}.tmp"]
     for name in names:
         (tmp_path / name).write_text("half")
     write_atomically(tmp_path / "status.json", "{}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -22,11 +23,11 @@ def whole(path: str | Path, mode: str = "w", errors: str | None = None, sync: bo
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+    draft = draft_of(path)
+    for left in path.parent.glob(f"{glob.escape(draft.name.removesuffix(f'{os.getpid()}.tmp'))}*.tmp"):
         pid = left.suffixes[-2][1:]
         if pid.isdecimal() and is_gone(int(pid)):
             left.unlink(missing_ok=True)
-    draft = draft_of(path)
     text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "errors": errors, "newline": ""}
     try:
         with draft.open(mode, **text) as file:
@@ -40,8 +41,8 @@ def whole(path: str | Path, mode: str = "w", errors: str | None = None, sync: bo
 
 
 def draft_of(path: Path) -> Path:
-    """Where this process makes what is to take the place of a file."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Where this process of this machine makes what is to take the place of a file."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
 
 
 def is_gone(pid: int) -> bool:

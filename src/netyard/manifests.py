@@ -53,32 +53,45 @@ class Manifest:
 
 
 class Hashing:
-    """A file that is written, and the size and the hash of what was; a thread hashes while the disk is busy."""
+    """A file that is written, and the size and the hash of what the system then has of it.
+
+    A thread reads behind the writer, from memory as long as the disk is busy; copies for it would cost as much again.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._digest, self.size = file, hashlib.sha256(), 0
-        self._pending = bytearray()  # a copy: torch uses its buffer again
+        self._read, self._asked = 0, 0
+        self._buffer = bytearray(CHUNK)
+        self._behind = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
         self._thread = ThreadPoolExecutor(1)
 
     def write(self, data: Any) -> int:
         self.size += len(data)
-        self._pending += data
-        if len(self._pending) >= CHUNK:
-            self._hash()
-        return self._file.write(data)
+        written = self._file.write(data)
+        if self.size - self._asked >= CHUNK:
+            self._asked = self.size
+            self._thread.submit(self._catch_up)
+        return written
 
     def flush(self) -> None:
         self._file.flush()
 
     def close(self) -> str:
-        """The SHA-256 of all that was written; the file stays open."""
-        self._hash()
-        self._thread.shutdown()
+        """Wait for the disk, and meanwhile hash the rest; returns the SHA-256. The file stays open."""
+        self._file.flush()
+        rest = self._thread.submit(self._catch_up)
+        try:
+            os.fsync(self._file.fileno())
+            rest.result()
+        finally:
+            self._thread.shutdown()
+            os.close(self._behind)
         return self._digest.hexdigest()
 
-    def _hash(self) -> None:
-        self._thread.submit(self._digest.update, self._pending)
-        self._pending = bytearray()
+    def _catch_up(self) -> None:
+        while count := os.preadv(self._behind, [self._buffer], self._read):
+            self._digest.update(memoryview(self._buffer)[:count])
+            self._read += count
 
 
 def sha256(path: Path) -> str:
