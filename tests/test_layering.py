@@ -19,6 +19,7 @@ TORCH_FREE = {
     "gate",
     "journal",
     "listing",
+    "locks",
     "manifests",
     "masking",
     "manual",
@@ -74,7 +75,7 @@ MAY = {
     ),
     "sweeps": (
         {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "yaml"},
-        {"catalog", "errors", "explain", "files", "masking", "reports", "rundir", "targets"},
+        {"catalog", "errors", "explain", "files", "locks", "masking", "reports", "rundir", "targets"},
     ),
     "callbacks": (
         {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},

@@ -270,6 +270,7 @@ def _job(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
     hydra_cfg = HydraConfig.get()
     run_dir = RunDir(hydra_cfg.runtime.output_dir)
     launched = hydra_cfg.mode == RunMode.MULTIRUN  # by a launcher of Hydra's
+    run_dir.claim(resumed=launched or bool(cfg.resume))
     if not launched:  # Hydra has read its arguments; the processes that Lightning starts repeat them
         sys.argv = [sys.argv[0], *targets.flags(), *sys.argv[1:]]
     journal.start(run_dir.path)
@@ -299,6 +300,7 @@ def _job(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
             raise  # the code tells submitit whether to start the job again
         raise SystemExit(_failed(stopped, hydra_cfg.overrides.task)) from None
     finally:
+        run_dir.release()
         journal.stop()
 
 

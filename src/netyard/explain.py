@@ -46,6 +46,8 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
     """The message for a user, or None where the error is a bug of ours."""
     if isinstance(error, NetyardError):
         return error
+    if isinstance(error, OmegaConfBaseException) and isinstance(error.__context__, NetyardError):
+        return error.__context__  # of a resolver of ours
     if isinstance(error, InstantiationException):
         return _from_target(error)
     if isinstance(error, OverrideParseException):

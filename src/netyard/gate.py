@@ -15,11 +15,13 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import get_args_parser
 from hydra.core import utils as hydra_files
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from netyard import masking, targets
 from netyard.errors import CheckpointError, ConfigError
-from netyard.rundir import write_atomically
+from netyard.rundir import RunDir, write_atomically
 
 LOGGING = (  # what Hydra's own files of hydra/job_logging and hydra/hydra_logging name, and ours
     "netyard.masking.Formatter",
@@ -99,6 +101,8 @@ def install() -> None:
         return config
 
     def save_masked(cfg: DictConfig, filename: str, output_dir: Path) -> None:
+        if filename == "config.yaml" and HydraConfig.get().mode == RunMode.RUN:
+            RunDir(HydraConfig.get().runtime.output_dir).claim(resumed=bool(cfg.resume))
         write_atomically(output_dir / filename, masking.yaml_of(cfg), sync=False)
 
     ConfigLoaderImpl.load_configuration = guarded  # type: ignore[method-assign]

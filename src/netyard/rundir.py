@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from netyard import manifests, masking
+from netyard import locks, manifests, masking
 from netyard.errors import CheckpointError, PlatformError
 from netyard.files import whole
 
@@ -53,11 +53,7 @@ def unclaimed(path: str) -> str:
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise PlatformError(
-                f"no run directory can be made at {candidate}: {error.strerror};",
-                "runs are written below outputs/, or below the folder NETYARD_OUTPUTS names;",
-                "try hydra.run.dir=DIR or NETYARD_OUTPUTS=DIR with a folder you may write to.",
-            ) from error
+            raise _no_place(candidate, error) from error
         else:
             _CLAIMED.append(candidate)
             return str(candidate)
@@ -101,8 +97,8 @@ class RunDir:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        # Hydra writes .hydra/ before the job begins.
-        self._found = {each for each in self.path.glob("*") if each.name != ".hydra"}
+        # Hydra writes .hydra/ before the job begins, and the lock is taken before that.
+        self._found = {each for each in self.path.glob("*") if each.name not in (".hydra", locks.NAME)}
 
     @property
     def checkpoints(self) -> Path:
@@ -126,10 +122,36 @@ class RunDir:
         """Whether the run is a job of a sweep, which keeps the directories of its failures."""
         return (self.path / "job.json").exists()
 
+    def claim(self, resumed: bool) -> None:
+        """Take the directory for this process before anything is written into it, and see that something can be.
+
+        Raises:
+            PlatformError: another process runs here, or nothing can be written.
+            CheckpointError: another run has written here, which this one does not continue.
+        """
+        if not is_main_process():
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if locks.hold(self.path):
+                write_atomically(self.path / ".probe", "")
+                (self.path / ".probe").unlink()
+        except OSError as error:
+            self.release()
+            raise _no_place(self.path, error) from error
+        if not resumed:
+            self.refuse_if_taken()
+
+    def release(self) -> None:
+        """Give back what was claimed."""
+        locks.release(self.path)
+
     def refuse_if_taken(self) -> None:
         """Raises:
+        PlatformError: another process runs here.
         CheckpointError: another run has written here.
         """
+        locks.refuse_if_held(self.path)
         if (self.path / "status.json").exists():
             raise CheckpointError(
                 f"{self.path} holds a run already;",
@@ -212,6 +234,14 @@ class RunDir:
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / name, json.dumps(masking.tree(plain(content)), indent=2, allow_nan=False) + "\n")
+
+
+def _no_place(path: Path, error: OSError) -> PlatformError:
+    return PlatformError(
+        f"nothing can be written to {path}: {error.strerror or error};",
+        "a run writes its checkpoints, curves and log there, below outputs/ or what NETYARD_OUTPUTS names;",
+        "try hydra.run.dir=DIR or NETYARD_OUTPUTS=DIR with a folder you may write to.",
+    )
 
 
 def _csv(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> str:
