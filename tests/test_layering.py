@@ -23,9 +23,11 @@ TORCH_FREE = {
     "manifests",
     "masking",
     "manual",
+    "overrides",
     "rundir",
     "schema",
     "targets",
+    "unfailing",
     "__init__",
     "__main__",
     "build",
@@ -66,6 +68,7 @@ MAY = {
             "journal",
             "listing",
             "manual",
+            "overrides",
             "predicting",
             "reports",
             "run",
@@ -75,11 +78,11 @@ MAY = {
     ),
     "sweeps": (
         {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "yaml"},
-        {"catalog", "errors", "explain", "files", "locks", "masking", "reports", "rundir", "targets"},
+        {"catalog", "errors", "explain", "files", "locks", "masking", "overrides", "reports", "rundir", "targets"},
     ),
     "callbacks": (
         {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},
-        {"errors", "files", "fingerprints", "manifests", "reports", "scores", "sweeps"},
+        {"errors", "files", "fingerprints", "manifests", "reports", "scores", "sweeps", "unfailing"},
     ),
 }
 

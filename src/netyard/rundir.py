@@ -20,6 +20,7 @@ import yaml
 from netyard import locks, manifests, masking
 from netyard.errors import CheckpointError, PlatformError
 from netyard.files import whole
+from netyard.unfailing import warn
 
 
 def is_main_process() -> bool:
@@ -98,6 +99,7 @@ class RunDir:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         # Hydra writes .hydra/ before the job begins, and the lock is taken before that.
+        self._unwritten: list[Mapping[str, Any]] = []  # rows that the disk did not take
         self._found = {each for each in self.path.glob("*") if each.name not in (".hydra", locks.NAME)}
 
     @property
@@ -161,7 +163,7 @@ class RunDir:
 
     def discard(self) -> None:
         """Remove what a run that never began has left; what was there before this object was made stays."""
-        if is_main_process():
+        if is_main_process() and self.path.is_dir():
             for path in set(self.path.iterdir()) - self._found:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             remove_if_empty(self.path)
@@ -199,15 +201,26 @@ class RunDir:
         self._write("results.json", results)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """Add an epoch's row to ``metrics.csv``; a row of the same or a later epoch is replaced (after a resume)."""
+        """Add an epoch's row to ``metrics.csv``; a row of the same or a later epoch is replaced (after a resume).
+
+        What the disk does not take is written with a later row; to a directory that is gone nothing is.
+        """
         path = self.path / "metrics.csv"
+        self._unwritten.append(row)
         rows: list[Mapping[str, Any]] = []
-        if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < int(row["epoch"])]
-        rows.append(row)
-        columns = list(dict.fromkeys(key for each in rows for key in each))
-        write_atomically(path, _csv(columns, rows))
+        try:
+            if path.exists():
+                first = min(int(each["epoch"]) for each in self._unwritten)
+                with path.open(newline="", encoding="utf-8") as file:
+                    rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < first]
+            rows += self._unwritten
+            columns = list(dict.fromkeys(key for each in rows for key in each))
+            if self.path.is_dir():
+                write_atomically(path, _csv(columns, rows))
+        except OSError as error:
+            warn(path, error)
+        else:
+            self._unwritten = []
 
     def overrides(self) -> list[str]:
         """What was typed to start the run, first to last; see ``require`` for what it raises."""

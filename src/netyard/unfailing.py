@@ -1,4 +1,4 @@
-"""Files that a run can do without for a while: what a full disk does not take is kept and written later. Knows no torch.
+"""Files that a run can do without for a while: what a full disk does not take is written later. Knows no torch.
 
 Checkpoints and results are not of this kind: see ``files.whole``.
 """
@@ -27,7 +27,7 @@ def warn(path: Path, error: OSError) -> None:
 
 
 class Unfailing:
-    """Appends to a file, text or bytes. No write raises; each goes on at the byte where the one before it had to stop."""
+    """Appends to a file, text or bytes; no write raises, each goes on at the byte where the one before had to stop."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)

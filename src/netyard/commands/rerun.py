@@ -16,6 +16,7 @@ from netyard.commands.evaluate import Compose
 from netyard.commands.options import divided
 from netyard.errors import CheckpointError, ConfigError
 from netyard.files import near
+from netyard.overrides import value_of
 from netyard.reports.configurations import flat
 from netyard.reports.tables import grid
 from netyard.rundir import RunDir, claimed, is_main_process, plain, write_atomically
@@ -53,8 +54,8 @@ def rerun(arguments: Sequence[str], compose: Compose, train: Callable[[Sequence[
 
     made = len(claimed())
     code = train([*flags, *overrides])
-    wanted = [text.partition("=")[2] for text in more if text.startswith("hydra.run.dir=")]
-    after = RunDir(wanted[-1] if wanted else claimed()[-1]) if wanted or len(claimed()) > made else None
+    wanted = value_of(more, "hydra.run.dir")
+    after = RunDir(wanted or claimed()[-1]) if wanted or len(claimed()) > made else None
     if code == 0 and after is not None and is_main_process():
         told = compare(recorded, after.results())
         written = json.dumps(plain({"of": str(before.path), **told}), indent=2)

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from netyard import catalog, targets
 from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.explain import did_you_mean
+from netyard.overrides import override
 from netyard.sweeps.ledger import Ledger
 
 SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.devices=2, sweep.keep=3
@@ -62,7 +63,7 @@ def continued(folder: Path, overrides: Sequence[str]) -> list[str]:
     new = [text for text in overrides if not text.startswith("resume=")]
     if ledger.state == "completed" and not new:
         return []
-    return [*ledger.arguments, *new, f"hydra.sweep.dir={folder}", "hydra.sweeper.resume=true"]
+    return [*ledger.arguments, *new, override("hydra.sweep.dir", folder), "hydra.sweeper.resume=true"]
 
 
 def refuse_single(path: Path) -> None:

@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from netyard import locks, targets
+from netyard.overrides import override
 from netyard.rundir import RunDir
 from netyard.sweeps.arguments import told
 from netyard.sweeps.ledger import Ledger
@@ -57,9 +58,9 @@ def _arguments(cfg: DictConfig, run_dir: RunDir) -> list[str]:
     folders = [each.path for each in hydra_cfg.runtime.config_sources if each.provider == "command-line"]
     flags = [*(f"--config-dir={folder}" for folder in folders), *told(hydra_cfg)]
     if cfg.resume:
-        return [*flags, f"resume={run_dir.path}"]
+        return [*flags, override("resume", run_dir.path)]
     task: Any = OmegaConf.to_container(hydra_cfg.overrides.task)
-    return [*flags, *task, f"hydra.run.dir={run_dir.path}"]
+    return [*flags, *task, override("hydra.run.dir", run_dir.path)]
 
 
 def _forget_ranks(environment: dict[str, str]) -> None:
