@@ -24,6 +24,7 @@ TORCH_FREE = {
     "masking",
     "manual",
     "overrides",
+    "reading",
     "rundir",
     "schema",
     "targets",
@@ -51,7 +52,7 @@ MAY = {
     ),
     "reports": (
         {"numpy", "matplotlib", "optuna", "sqlalchemy", "tensorboard", "yaml", "omegaconf"},
-        {"catalog", "errors", "explain", "files", "manifests"},
+        {"catalog", "errors", "explain", "files", "manifests", "reading"},
     ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
     "commands": (
@@ -70,6 +71,7 @@ MAY = {
             "manual",
             "overrides",
             "predicting",
+            "reading",
             "reports",
             "run",
             "rundir",

@@ -47,7 +47,7 @@ from netyard.manual import (
     RUNS_HELP,
 )
 from netyard.overrides import value_of
-from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
+from netyard.rundir import RunDir, claimed, is_main_process, outputs, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
 from netyard.sweeps import guests
 
@@ -123,7 +123,10 @@ def train(arguments: Sequence[str] | None = None) -> int:
     unclaimed.cache_clear()
     try:
         if resumed := value_of(overrides, "resume"):
-            if many:
+            if many and resumed == "auto":
+                more, overrides, resumed = _sought_sweep(overrides)
+                flags += more
+            elif many:
                 more, overrides = sweeping.split(sweeping.continued(Path(resumed), overrides))
                 flags += more
             elif resumed == "auto":
@@ -370,6 +373,22 @@ def _sought(overrides: list[str]) -> tuple[list[str], str]:
         return plain, ""
     print(f"resume=auto: {near(found)}")
     return resuming.continued(RunDir(found), [text for text in plain if text.startswith("hydra.")]), str(found)
+
+
+def _sought_sweep(overrides: list[str]) -> tuple[list[str], list[str], str]:
+    """As ``_sought``, with the flags that the sweep was started with: the newest one of the same command."""
+    plain = [text for text in overrides if not text.startswith("resume=")]
+    folder = value_of(plain, "hydra.sweep.dir")
+    if folder is not None:
+        found = Path(folder) if (Path(folder) / "sweep.json").is_file() else None
+    else:
+        found = sweeping.newest(sweeping.spelled_out(plain, True), outputs())
+    if found is None:
+        print("resume=auto: no sweep was started by this command; a new one begins.")
+        return [], plain, ""
+    print(f"resume=auto: {near(found)}")
+    flags, overrides = sweeping.split(sweeping.continued(found, []))
+    return flags, overrides, str(found)
 
 
 def _choices(hydra_cfg: Any) -> dict[str, Any]:

@@ -65,8 +65,10 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
         )
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _from_composition(error, overrides)
-    if isinstance(error, ValueError) and _raised_by_us(error):
+    if isinstance(error, ValueError) and _raised_in("netyard.", error):  # written for the user, as every one of ours
         return ConfigError(str(error))
+    if isinstance(error, ValueError | TypeError) and _raised_in("hydra._internal.", error):
+        return _from_composition(error, overrides)
     if type(error).__name__ == "MisconfigurationException":
         return ConfigError(
             f"Lightning refuses these settings: {_first_line(error)};",
@@ -138,12 +140,12 @@ def _of_a_resolver(error: BaseException | None) -> NetyardError | None:
     return error
 
 
-def _raised_by_us(error: BaseException) -> bool:
-    """Whether netyard itself raised it: then its text was written for the user, as the house wants every ValueError."""
+def _raised_in(package: str, error: BaseException) -> bool:
+    """Whether the code that raised it is of that package, and not of one that it called."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
-    return frame is not None and str(frame.tb_frame.f_globals.get("__name__", "")).startswith("netyard.")
+    return frame is not None and str(frame.tb_frame.f_globals.get("__name__", "")).startswith(package)
 
 
 def _from_target(error: InstantiationException) -> NetyardError | None:
@@ -153,6 +155,8 @@ def _from_target(error: InstantiationException) -> NetyardError | None:
     where = str(error).partition("full_key: ")[2].strip() or target.rpartition(".")[2] or "a node of the config"
     if isinstance(cause, OSError):
         return PlatformError(str(cause))
+    if isinstance(cause, RuntimeError | MemoryError):
+        return _of_the_machine(cause)
     if isinstance(cause, ValueError):
         return ConfigError(str(cause))
     if isinstance(cause, TypeError):
@@ -179,9 +183,12 @@ def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError
             did_you_mean(option, error.options) or f"{group} is one of {', '.join(error.options[:12])}, ...;",
             f"try {group}={guess[0]}." if guess else f"netyard list {group} prints them all.",
         )
+    parsed = _parsed(overrides)
+    if mistake := next(filter(None, map(_no_option, parsed)), None):
+        return mistake
     keys = _all_keys(overrides)
     alone = "Ambiguous value" in str(error)  # several values, and no -m
-    for override in _parsed(overrides):
+    for override in parsed:
         mistake = _several(override) if alone else _unknown_key(override, keys)
         if mistake is not None:
             return mistake
@@ -200,6 +207,20 @@ def _several(override: Override) -> ConfigError | None:
         f"{override.input_line} names several values;",
         "one run takes one value, a sweep takes several;",
         f"try python train.py -m {override.input_line}, or quote a list: '{override.key_or_group}=[...]'.",
+    )
+
+
+def _no_option(override: Override) -> ConfigError | None:
+    """What is wrong with a choice that is no word."""
+    group, value = override.key_or_group, None if override.is_sweep_override() else override.value()
+    words = value if isinstance(value, list) else [value]
+    if group not in catalog.GROUPS or all(word is None or isinstance(word, str) for word in words):
+        return None
+    options = catalog.options(group)
+    return ConfigError(
+        f"{override.input_line} names no option of {group};",
+        f"{group} is one of {', '.join(options[:12])}, ...;",
+        f"try {group}={options[0]}.",
     )
 
 

@@ -15,9 +15,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from netyard import locks, manifests, masking
+from netyard import locks, manifests, masking, reading
 from netyard.errors import CheckpointError, PlatformError
 from netyard.files import whole
 from netyard.unfailing import warn
@@ -69,11 +67,12 @@ def claimed() -> list[Path]:
 
 
 def remove_if_empty(path: Path) -> None:
-    """Take back a directory that ``unclaimed`` made and no run was begun in, and its day's folder with it."""
+    """Take back a directory that no run was begun in, and the day's folder of one that ``unclaimed`` made."""
     if is_main_process():
         with contextlib.suppress(OSError):
             path.rmdir()
-            path.parent.rmdir()
+            if any(path.absolute() == each.absolute() for each in _CLAIMED):
+                path.parent.rmdir()
 
 
 def write_atomically(path: Path, text: str, sync: bool = True) -> None:
@@ -226,7 +225,7 @@ class RunDir:
         """What was typed to start the run, first to last; see ``require`` for what it raises."""
         self.require()
         path = self.path / ".hydra" / "overrides.yaml"
-        typed = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+        typed = reading.load(path, CheckpointError) or []
         return [text for text in typed if not text.startswith("resume=")]
 
     def require(self) -> None:
