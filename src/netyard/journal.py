@@ -34,7 +34,7 @@ class _Console(logging.Handler):
             fall_silent(stream)
 
 
-class _File(logging.StreamHandler[Unfailing]):
+class _File(logging.StreamHandler):
     """Writes to a file that a full disk cannot fail."""
 
     def close(self) -> None:
