@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from campaign import enter
+from tensor_writers import Saver, number_of
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
-from test_crash_points import CALLS, METHODS, Saver, read
 
 from netyard import checkpoint, manifests, rundir, unfailing
 from netyard.callbacks.finite import Finite
@@ -21,6 +21,8 @@ from netyard.errors import PlatformError
 from netyard.manifests import Hashing
 from netyard.rundir import RunDir
 
+CALLS = [(os, name) for name in ("open", "fsync", "replace", "link", "rename")]
+METHODS = [(Path, name) for name in ("open", "replace", "mkdir")]
 RUN = ("model=mlp_tiny", "data=iris", "trainer=cpu", "logger=none")
 
 
@@ -29,9 +31,8 @@ class Full:
 
     def __init__(self, patch: pytest.MonkeyPatch, at: int) -> None:
         self.count, self.at = 0, at
-        for owner, name in [*CALLS, *METHODS]:
-            if name != "unlink":  # which a full disk allows
-                patch.setattr(owner, name, self._counting(getattr(owner, name)))
+        for owner, name in [*CALLS, *METHODS]:  # and not unlink, which a full disk allows
+            patch.setattr(owner, name, self._counting(getattr(owner, name)))
         patch.setattr(Hashing, "write", self._counting(Hashing.write))
 
     def _counting(self, call: Any) -> Any:
@@ -48,7 +49,7 @@ class Full:
 
 
 def last_and_best(folder: Path) -> tuple[int, int]:
-    return read(folder, "last"), read(folder, "best")
+    return number_of(folder, "last"), number_of(folder, "best")
 
 
 def test_a_full_disk_at_every_point_of_a_save(tmp_path: Path) -> None:
