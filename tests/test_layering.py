@@ -19,12 +19,16 @@ TORCH_FREE = {
     "gate",
     "journal",
     "listing",
+    "locks",
     "manifests",
     "masking",
     "manual",
+    "overrides",
+    "reading",
     "rundir",
     "schema",
     "targets",
+    "unfailing",
     "__init__",
     "__main__",
     "build",
@@ -48,7 +52,7 @@ MAY = {
     ),
     "reports": (
         {"numpy", "matplotlib", "optuna", "sqlalchemy", "tensorboard", "yaml", "omegaconf"},
-        {"catalog", "errors", "explain", "files", "manifests"},
+        {"catalog", "errors", "explain", "files", "manifests", "reading"},
     ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim"}),
     "commands": (
@@ -65,7 +69,9 @@ MAY = {
             "journal",
             "listing",
             "manual",
+            "overrides",
             "predicting",
+            "reading",
             "reports",
             "run",
             "rundir",
@@ -74,11 +80,11 @@ MAY = {
     ),
     "sweeps": (
         {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "yaml"},
-        {"catalog", "errors", "explain", "files", "masking", "reports", "rundir", "targets"},
+        {"catalog", "errors", "explain", "files", "locks", "masking", "overrides", "reports", "rundir", "targets"},
     ),
     "callbacks": (
         {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},
-        {"errors", "files", "fingerprints", "manifests", "reports", "scores", "sweeps"},
+        {"errors", "files", "fingerprints", "manifests", "reports", "scores", "sweeps", "unfailing"},
     ),
 }
 

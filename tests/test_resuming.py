@@ -11,6 +11,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from netyard import files
+from netyard.sweeps.ledger import Ledger
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "trainer.max_epochs=2")
 ROOM = "hydra.run.dir"
@@ -155,10 +156,28 @@ def test_auto_takes_the_run_that_was_started_last(train, tmp_path: Path, monkeyp
     assert ran.code == 0 and f"resume=auto: {files.near(places[1])}" in ran.out, ran.out
 
 
-def test_auto_in_a_place_of_ones_own(train, tmp_path: Path) -> None:
-    place = tmp_path / "job-17"
-    first = train(*RUN, "resume=auto", f"{ROOM}={place}", path=place)
+@pytest.mark.parametrize("typed", ["{}/job-17", "'{}/job 17'", "'{}/${{oc.env:SLURM_JOB_ID}}'"])
+def test_auto_in_a_place_of_ones_own(train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    words = f"{ROOM}={typed.format(tmp_path)}"
+    place = tmp_path / ("job 17" if " " in typed else "17" if "$" in typed else "job-17")
+    first = train(*RUN, "resume=auto", words, path=place)
     assert first.code == 0 and "a new one begins" in first.out, first.err
     killed(place)
-    again = train(*RUN, "resume=auto", f"{ROOM}={place}", path=place)
+    again = train(*RUN, "resume=auto", words, path=place)
     assert again.code == 0 and "going on after step 10" in again.out, again.err
+
+
+def test_auto_of_a_sweep_is_the_newest_of_the_same_command(train, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("NETYARD_OUTPUTS", str(tmp_path / "outputs"))
+    for day, seeds in (("1", "1,2"), ("2", "1,2"), ("3", "1,2,3")):
+        folder = tmp_path / "outputs" / "sweeps" / day / "12-00-00"
+        folder.mkdir(parents=True)
+        ledger = Ledger(folder, ["model=mlp", f"seed={seeds}"], "grid", {}, [], [], state="completed", started=day)
+        ledger.write()
+    found = train("-m", "model=mlp", "seed=1,2", "resume=auto")
+    assert found.code == 0 and "sweeps/2/12-00-00 is finished already" in found.out, found.err
+    there = train("-m", "model=mlp", "resume=auto", f"hydra.sweep.dir={tmp_path}/outputs/sweeps/3/12-00-00")
+    assert there.code == 0 and "sweeps/3/12-00-00 is finished already" in there.out, there.err
+    none = train("-m", "model=mlpp", "seed=1,2", "resume=auto")
+    assert none.code == 2 and "a new one begins" in none.out

@@ -53,7 +53,7 @@ def test_other_ranks_claim_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_place_where_nothing_can_be_made_is_refused_in_three_parts(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(PlatformError, match=r"no run directory.*NETYARD_OUTPUTS.*try hydra\.run\.dir=DIR"):
+    with pytest.raises(PlatformError, match=r"nothing can be written to .*NETYARD_OUTPUTS.*try hydra\.run\.dir=DIR"):
         unclaimed(str(tmp_path / "file" / "run"))
 
 

@@ -49,6 +49,8 @@ class WholeFileIO(TorchCheckpointIO):
             hashing = Hashing(file)
             try:
                 torch.save(checkpoint, hashing)
+            except RuntimeError as error:  # which is all that torch says of a write that failed
+                raise error.__context__ if isinstance(error.__context__, OSError) else error from None
             finally:
                 self.saved = hashing.size, hashing.close()
 

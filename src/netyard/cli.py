@@ -46,7 +46,8 @@ from netyard.manual import (
     RERUN_HELP,
     RUNS_HELP,
 )
-from netyard.rundir import RunDir, claimed, is_main_process, remove_if_empty, unclaimed
+from netyard.overrides import value_of
+from netyard.rundir import RunDir, claimed, is_main_process, outputs, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
 from netyard.sweeps import guests
 
@@ -57,6 +58,7 @@ gate.install()
 def main(arguments: Sequence[str] | None = None) -> int:
     """``netyard COMMAND ...``; returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    journal.speak_anywhere()
     commands = _commands()
     if not arguments or arguments[0] in ("-h", "--help"):
         print("netyard COMMAND ...\n")
@@ -75,7 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command in ("train", "rerun"):
         enter_by_door()
     try:
-        return commands[command](rest if command == "train" else targets.taken(rest))
+        code = commands[command](rest if command == "train" else targets.taken(rest))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # netyard list | head
+        journal.fall_silent(sys.stdout)
+        return 0
     except Exception as error:
         return _failed(error, rest)
 
@@ -99,6 +106,9 @@ def _commands() -> dict[str, Callable[[list[str]], int]]:
 def train(arguments: Sequence[str] | None = None) -> int:
     """Train a network, test it, write the results down; `python train.py` is the same."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    journal.speak_anywhere()
+    if ranks.of_lightning():
+        ranks.end_with_parent()
     if "--help" in arguments or "-h" in arguments:
         print(HELP.format(choices=listing.overview()))
         return 0
@@ -112,8 +122,11 @@ def train(arguments: Sequence[str] | None = None) -> int:
     many = bool({*sweeping.MULTIRUN} & {*flags})
     unclaimed.cache_clear()
     try:
-        if resumed := _value(overrides, "resume"):
-            if many:
+        if resumed := value_of(overrides, "resume"):
+            if many and resumed == "auto":
+                more, overrides, resumed = _sought_sweep(overrides)
+                flags += more
+            elif many:
                 more, overrides = sweeping.split(sweeping.continued(Path(resumed), overrides))
                 flags += more
             elif resumed == "auto":
@@ -124,7 +137,7 @@ def train(arguments: Sequence[str] | None = None) -> int:
                 results = Path(resumed) / ("leaderboard.md" if many else "results.json")
                 print(f"{resumed} is finished already; its results are in {results}.")
                 return 0
-        elif not many and (wanted := _value(overrides, "hydra.run.dir")) and is_main_process():
+        elif not many and (wanted := value_of(overrides, "hydra.run.dir")) and is_main_process():
             RunDir(wanted).refuse_if_taken()
         overrides = ranks.placed(masking.unmasked(sweeping.spelled_out(overrides, many)), many)
         gate.require_arguments(flags, overrides)
@@ -133,6 +146,10 @@ def train(arguments: Sequence[str] | None = None) -> int:
         sys.argv = [sys.argv[0], *flags, *overrides]
         _prepare()
         hydra.main(version_base="1.3", config_path=str(catalog.conf_dir()), config_name="train")(_allowing())()
+        sys.stdout.flush()
+        return 0
+    except BrokenPipeError:  # python train.py --cfg job | head
+        journal.fall_silent(sys.stdout)
         return 0
     except (Exception, KeyboardInterrupt) as error:
         for path in claimed():
@@ -152,7 +169,7 @@ def enter_by_door() -> None:
 
 def evaluate(arguments: Sequence[str]) -> int:
     """Test the best checkpoint of a run again: run=RUN_DIR [output=FOLDER] [overrides]."""
-    if _value(arguments, "run") is None or asks_for_help(arguments):
+    if value_of(arguments, "run") is None or asks_for_help(arguments):
         print(EVALUATE_HELP)
         return 0 if asks_for_help(arguments) else ConfigError.exit_code
     return evaluate_command.evaluate(arguments, compose)
@@ -270,6 +287,7 @@ def _job(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
     hydra_cfg = HydraConfig.get()
     run_dir = RunDir(hydra_cfg.runtime.output_dir)
     launched = hydra_cfg.mode == RunMode.MULTIRUN  # by a launcher of Hydra's
+    run_dir.claim(resumed=launched or bool(cfg.resume))
     if not launched:  # Hydra has read its arguments; the processes that Lightning starts repeat them
         sys.argv = [sys.argv[0], *targets.flags(), *sys.argv[1:]]
     journal.start(run_dir.path)
@@ -285,9 +303,10 @@ def _job(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
         journal.log.info("%s", pruned)
         return None
     except Exception as error:
+        error = ranks.first_cause(error)
         _record(error, run_dir)
         if launched and not isinstance(error, Interrupted):
-            raise
+            raise error
         ours = isinstance(explain(error), ConfigError | DataError | PlatformError)
         if ours and not (run_dir.begun or run_dir.swept or cfg.resume):
             run_dir.discard()
@@ -299,6 +318,7 @@ def _job(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
             raise  # the code tells submitit whether to start the job again
         raise SystemExit(_failed(stopped, hydra_cfg.overrides.task)) from None
     finally:
+        run_dir.release()
         journal.stop()
 
 
@@ -306,7 +326,10 @@ def _record(error: Exception, run_dir: RunDir) -> None:
     """The whole story goes to the run's log, its first line to ``status.json``."""
     mistake = explain(error)
     journal.log.debug("the run ended with an error", exc_info=error)
-    run_dir.mark("interrupted" if isinstance(error, Interrupted) else "failed", str(mistake or repr(error)))
+    if not run_dir.path.is_dir():
+        return
+    with contextlib.suppress(OSError):  # a full disk may be what it is about
+        run_dir.mark("interrupted" if isinstance(error, Interrupted) else "failed", str(mistake or repr(error)))
 
 
 _MEASURING = ("debug=lr_finder", "debug=batch_size")  # which ask for no traceback
@@ -352,12 +375,22 @@ def _sought(overrides: list[str]) -> tuple[list[str], str]:
     return resuming.continued(RunDir(found), [text for text in plain if text.startswith("hydra.")]), str(found)
 
 
+def _sought_sweep(overrides: list[str]) -> tuple[list[str], list[str], str]:
+    """As ``_sought``, with the flags that the sweep was started with: the newest one of the same command."""
+    plain = [text for text in overrides if not text.startswith("resume=")]
+    folder = value_of(plain, "hydra.sweep.dir")
+    if folder is not None:
+        found = Path(folder) if (Path(folder) / "sweep.json").is_file() else None
+    else:
+        found = sweeping.newest(sweeping.spelled_out(plain, True), outputs())
+    if found is None:
+        print("resume=auto: no sweep was started by this command; a new one begins.")
+        return [], plain, ""
+    print(f"resume=auto: {near(found)}")
+    flags, overrides = sweeping.split(sweeping.continued(found, []))
+    return flags, overrides, str(found)
+
+
 def _choices(hydra_cfg: Any) -> dict[str, Any]:
     chosen = OmegaConf.to_container(hydra_cfg.runtime.choices)
     return {str(group): option for group, option in chosen.items() if group in catalog.GROUPS}  # type: ignore[union-attr]
-
-
-def _value(overrides: Sequence[str], key: str) -> str | None:
-    """What the last ``key=value`` among the overrides says; null is None."""
-    values = [text.partition("=")[2] for text in overrides if text.partition("=")[0] == key]
-    return values[-1] if values and values[-1] not in ("", "null") else None

@@ -41,6 +41,10 @@ class PlatformError(NetyardError):
     exit_code = 5
 
 
+class LostPeer(PlatformError):  # noqa: N818  (an event, not an error)
+    """Another process of the run is gone; why, it may have said itself."""
+
+
 class NumericalError(NetyardError):
     """The loss became NaN or infinite."""
 

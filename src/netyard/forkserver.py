@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -25,6 +24,8 @@ import time
 import traceback
 import weakref
 from typing import Any
+
+from netyard import ranks
 
 LATE = (  # what is imported only when it is used: by optimizers, loggers, tables, pictures
     "torch._dynamo",
@@ -104,7 +105,7 @@ class Server:
             self._ready = process, ours
             return None
         os.setpgid(0, 0)
-        _end_with_parent()
+        ranks.end_with_parent()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for each in self._wakers:
@@ -256,12 +257,6 @@ def _be_the_job(order: dict[str, Any]) -> int:
     except BaseException:
         print(masking.text(traceback.format_exc()), file=sys.stderr)
         return 1
-
-
-def _end_with_parent() -> None:
-    """On Linux: should the server be killed, this process is killed too."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 if __name__ == "__main__":

@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.utils import get_args_parser
 from hydra.core import utils as hydra_files
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.plugins.config_source import ConfigResult
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import masking, targets
+from netyard import masking, reading, targets
 from netyard.errors import CheckpointError, ConfigError
-from netyard.rundir import write_atomically
+from netyard.rundir import RunDir, write_atomically
 
 LOGGING = (  # what Hydra's own files of hydra/job_logging and hydra/hydra_logging name, and ours
     "netyard.masking.Formatter",
@@ -90,7 +94,7 @@ def require_hydra(hydra: DictConfig) -> None:
 @functools.cache
 def install() -> None:
     """Look at every config that Hydra composes in this process before it builds anything of it, or writes it down."""
-    compose = ConfigLoaderImpl.load_configuration
+    compose, read = ConfigLoaderImpl.load_configuration, FileConfigSource.load_config
 
     @functools.wraps(compose)
     def guarded(self: ConfigLoaderImpl, *arguments: Any, **named: Any) -> DictConfig:
@@ -98,10 +102,20 @@ def install() -> None:
         require_hydra(config.hydra)
         return config
 
+    @functools.wraps(read)
+    def measured(self: FileConfigSource, config_path: str) -> ConfigResult:
+        path = Path(self.path, self._normalize_file_name(config_path))
+        if self.provider != "main" and path.is_file():
+            reading.require(path)
+        return read(self, config_path)
+
     def save_masked(cfg: DictConfig, filename: str, output_dir: Path) -> None:
+        if filename == "config.yaml" and HydraConfig.get().mode == RunMode.RUN:
+            RunDir(HydraConfig.get().runtime.output_dir).claim(resumed=bool(cfg.resume))
         write_atomically(output_dir / filename, masking.yaml_of(cfg), sync=False)
 
     ConfigLoaderImpl.load_configuration = guarded  # type: ignore[method-assign]
+    FileConfigSource.load_config = measured  # type: ignore[method-assign]
     hydra_files._save_config = save_masked
 
 

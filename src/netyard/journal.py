@@ -5,12 +5,17 @@ The console shows messages as they are; warnings of libraries and tracebacks go 
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
+import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from netyard import masking
 from netyard.rundir import is_main_process
+from netyard.unfailing import Unfailing
 
 _OURS = "netyard"
 _SET_ASIDE: list[logging.Handler] = []
@@ -22,11 +27,34 @@ class _Console(logging.Handler):
     """Writes to whatever ``sys.stdout`` is at that moment, so that a live progress bar can redirect it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(
-            masking.text(record.getMessage()),
-            file=sys.stdout if record.levelno < logging.WARNING else sys.stderr,
-            flush=True,
-        )
+        stream = sys.stdout if record.levelno < logging.WARNING else sys.stderr
+        try:
+            print(masking.text(record.getMessage()), file=stream, flush=True)
+        except OSError:  # whoever listened is gone, as head is after ten lines; or the disk of a redirection is full
+            fall_silent(stream)
+
+
+class _File(logging.StreamHandler):
+    """Writes to a file that a full disk cannot fail."""
+
+    def close(self) -> None:
+        self.stream.close()
+        super().close()
+
+
+def speak_anywhere() -> None:
+    """A character that the terminal's encoding does not have is shown as ?, and stops nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def fall_silent(stream: TextIO) -> None:
+    """Say nothing more there: a run goes on without, and Python does not stumble over it at its end."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError):  # of a stream that is no file
+        os.dup2(nothing, stream.fileno())
+    os.close(nothing)
 
 
 def start(path: Path | None) -> None:
@@ -42,7 +70,7 @@ def start(path: Path | None) -> None:
         console.addFilter(lambda record: record.name.startswith("netyard"))
         _add(console)
         if path is not None:
-            file = logging.FileHandler(path / "train.log", encoding="utf-8")
+            file = _File(Unfailing(path / "train.log"))
             file.setFormatter(masking.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
             _add(file)
     else:

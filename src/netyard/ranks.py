@@ -5,17 +5,24 @@ Knows torch only once they speak with each other.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from netyard.errors import ConfigError
+from netyard.errors import ConfigError, LostPeer, NetyardError
+from netyard.explain import explain
 from netyard.rundir import RunDir, is_main_process
 
 _STORES: list[Any] = []  # alive as long as the process: a rank may ask late
 _GRACE = 10.0  # seconds
+_PATIENCE = 3.0  # seconds
+_WORD = "netyard/died_of"
 
 
 def started_together() -> bool:
@@ -55,6 +62,52 @@ def let_the_first_speak() -> None:
     """
     if started_together():
         time.sleep(_GRACE)
+
+
+def end_with_parent() -> None:
+    """On Linux: should the process that started this one be killed, this one is killed too."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def of_lightning() -> bool:
+    """Whether Lightning has started this process for another device of a run."""
+    return not is_main_process() and "LOCAL_RANK" in os.environ and not started_together()
+
+
+def first_cause(error: Exception) -> Exception:
+    """The error itself; or of the first process, which finds another one gone, what that one has died of.
+
+    Every other process says what happened to it, and prints nothing.
+    """
+    lost = isinstance(explain(error), LostPeer)
+    store = _store()
+    if store is None or lost != is_main_process():
+        return error
+    if not lost:
+        mistake = explain(error)
+        code = mistake.exit_code if mistake else 1
+        with contextlib.suppress(RuntimeError):  # the first is gone as well
+            store.set(_WORD, f"{code} {mistake or repr(error)}")
+        return error
+    deadline = time.monotonic() + _PATIENCE
+    with contextlib.suppress(RuntimeError):
+        while not store.check([_WORD]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if store.check([_WORD]):
+            code, _, words = store.get(_WORD).decode().partition(" ")
+            told = NetyardError(words)
+            told.exit_code = int(code)
+            return told
+    return error
+
+
+def _store() -> Any:
+    """Where the processes of a run that have found each other leave words for each other."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return None
+    return distributed.distributed_c10d._get_default_store()
 
 
 def gathered(run_dir: RunDir, trainer: Any) -> RunDir:

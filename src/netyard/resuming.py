@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from netyard import masking
 from netyard.errors import ConfigError
 from netyard.files import near
+from netyard.overrides import override, value_of
 from netyard.rundir import RunDir, outputs
 from netyard.schema import leaves
 from netyard.sweeps.arguments import refuse_single
@@ -56,13 +59,15 @@ def continued(run_dir: RunDir, overrides: Sequence[str]) -> list[str]:
     new = [text for text in overrides if not text.startswith(("resume=", "hydra.run.dir="))]
     if run_dir.status().get("state") == "completed" and not new:
         return []
-    return [*saved, *new, f"resume={run_dir.path}", f"hydra.run.dir={run_dir.path}"]
+    return [*saved, *new, override("resume", run_dir.path), override("hydra.run.dir", run_dir.path)]
 
 
 def sought(overrides: Sequence[str], cfg: DictConfig) -> Path | None:
     """The run that ``resume=auto`` means: in ``hydra.run.dir`` if that is given, else the ``newest`` of the outputs."""
-    place = next((text.partition("=")[2] for text in overrides if text.startswith("hydra.run.dir=")), None)
+    place = value_of(overrides, "hydra.run.dir")
     if place is not None:
+        with contextlib.suppress(OmegaConfBaseException):  # by what only Hydra knows no run is found again
+            place = str(OmegaConf.create([place])[0])  # outputs/${oc.env:SLURM_JOB_ID}
         return Path(place) if (Path(place) / "status.json").is_file() else None
     return newest(cfg, outputs())
 

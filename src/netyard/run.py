@@ -17,12 +17,13 @@ import lightning as L
 import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.strategies import FSDPStrategy
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 from rich.table import Table
+from tensorboard.summary.writer import event_file_writer
 from torch import nn
 
-from netyard import __version__, checkpoint, journal, judging, resuming, schema, targets
+from netyard import __version__, catalog, checkpoint, journal, judging, resuming, schema, targets
 from netyard.build import build, build_all
 from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
@@ -34,8 +35,19 @@ from netyard.hyperparameters import log_hyperparameters
 from netyard.rundir import RunDir
 from netyard.sweeps.study import recalled
 from netyard.threads import one_input, set_threads
+from netyard.unfailing import Unfailing
 
 log = logging.getLogger(__name__)
+
+
+class _Records(event_file_writer.RecordWriter):
+    """TensorBoard's own would end the thread that writes curves with the first write that fails, and then the run."""
+
+    def __init__(self, file: Any) -> None:
+        super().__init__(Unfailing(os.fsdecode(file.filename)))
+
+
+event_file_writer.RecordWriter = _Records
 
 
 def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float | None:
@@ -60,8 +72,10 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     callbacks = [*build_all(config["callbacks"]), *_pruning(run_dir)]
     best = _equip(callbacks, run_dir, checkpoint.describe(config, choices))
     _appoint(callbacks, config["data"])
+    best.unsure_of = _unsure_of(config, choices)
+    dry = {"num_sanity_val_steps": 1} if best.unsure_of else {}
     trainer = build(
-        config["trainer"],
+        {**config["trainer"], **dry},
         callbacks=callbacks,
         logger=logger or False,
         plugins=[checkpoint.WholeFileIO(resumed)],
@@ -232,6 +246,18 @@ def _equip(callbacks: list[L.Callback], run_dir: RunDir, contents: dict[str, Any
     return best
 
 
+def _unsure_of(config: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, str]:
+    """The metrics that something watches and the task's file does not, each with its key; a dry batch tells of them."""
+    watched = {value: key for key, value in reversed([*schema.leaves(config)]) if key.endswith(".monitor")}
+    own: dict[str, Any] = {}
+    task = str(choices["task"])
+    while "monitor" not in own and task:
+        own = catalog.option_file("task", task)
+        task = next((str(each) for each in own.get("defaults", []) if each != "_self_"), "")
+    watched.pop(own.get("monitor"), None)
+    return {str(name): key for name, key in watched.items() if not str(name).startswith("train/")}
+
+
 def _pruning(run_dir: RunDir) -> list[L.Callback]:
     """What reports to the sweep that the run is a job of, where that sweep prunes."""
     study = run_dir.job().get("study")
@@ -304,10 +330,23 @@ def _require_device(trainer: DictConfig) -> None:
             "trainers without one: auto, cpu, ddp_cpu;",
             "try trainer=cpu.",
         )
+    here = torch.cuda.device_count() if trainer.accelerator in ("gpu", "cuda", "auto") else 0
+    wanted = trainer.devices
+    lacking = wanted > here if isinstance(wanted, int) else any(int(each) >= here for each in _listed(wanted))
+    if here and lacking:
+        raise PlatformError(
+            f"trainer.devices is {wanted}, and the number of CUDA devices here is {here};",
+            "a run trains on devices of this machine, numbered from 0;",
+            f"try trainer.devices={here}, or -1 for all of them.",
+        )
     if not torch.cuda.is_available():
         # Lightning has torch ask the driver's library whether a GPU is there, and an optimizer asks at every step:
         # without one that is as long as the step of a small network.
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+
+
+def _listed(devices: Any) -> list[int]:
+    return list(devices) if OmegaConf.is_list(devices) else []
 
 
 def _device_name(trainer: L.Trainer) -> str:

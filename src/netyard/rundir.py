@@ -15,11 +15,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from netyard import manifests, masking
+from netyard import locks, manifests, masking, reading
 from netyard.errors import CheckpointError, PlatformError
 from netyard.files import whole
+from netyard.unfailing import warn
 
 
 def is_main_process() -> bool:
@@ -53,11 +52,7 @@ def unclaimed(path: str) -> str:
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise PlatformError(
-                f"no run directory can be made at {candidate}: {error.strerror};",
-                "runs are written below outputs/, or below the folder NETYARD_OUTPUTS names;",
-                "try hydra.run.dir=DIR or NETYARD_OUTPUTS=DIR with a folder you may write to.",
-            ) from error
+            raise _no_place(candidate, error) from error
         else:
             _CLAIMED.append(candidate)
             return str(candidate)
@@ -72,11 +67,12 @@ def claimed() -> list[Path]:
 
 
 def remove_if_empty(path: Path) -> None:
-    """Take back a directory that ``unclaimed`` made and no run was begun in, and its day's folder with it."""
+    """Take back a directory that no run was begun in, and the day's folder of one that ``unclaimed`` made."""
     if is_main_process():
         with contextlib.suppress(OSError):
             path.rmdir()
-            path.parent.rmdir()
+            if any(path.absolute() == each.absolute() for each in _CLAIMED):
+                path.parent.rmdir()
 
 
 def write_atomically(path: Path, text: str, sync: bool = True) -> None:
@@ -101,8 +97,9 @@ class RunDir:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        # Hydra writes .hydra/ before the job begins.
-        self._found = {each for each in self.path.glob("*") if each.name != ".hydra"}
+        # Hydra writes .hydra/ before the job begins, and the lock is taken before that.
+        self._unwritten: list[Mapping[str, Any]] = []  # rows that the disk did not take
+        self._found = {each for each in self.path.glob("*") if each.name not in (".hydra", locks.NAME)}
 
     @property
     def checkpoints(self) -> Path:
@@ -126,10 +123,36 @@ class RunDir:
         """Whether the run is a job of a sweep, which keeps the directories of its failures."""
         return (self.path / "job.json").exists()
 
+    def claim(self, resumed: bool) -> None:
+        """Take the directory for this process before anything is written into it, and see that something can be.
+
+        Raises:
+            PlatformError: another process runs here, or nothing can be written.
+            CheckpointError: another run has written here, which this one does not continue.
+        """
+        if not is_main_process():
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if locks.hold(self.path):
+                write_atomically(self.path / ".probe", "")
+                (self.path / ".probe").unlink()
+        except OSError as error:
+            self.release()
+            raise _no_place(self.path, error) from error
+        if not resumed:
+            self.refuse_if_taken()
+
+    def release(self) -> None:
+        """Give back what was claimed."""
+        locks.release(self.path)
+
     def refuse_if_taken(self) -> None:
         """Raises:
+        PlatformError: another process runs here.
         CheckpointError: another run has written here.
         """
+        locks.refuse_if_held(self.path)
         if (self.path / "status.json").exists():
             raise CheckpointError(
                 f"{self.path} holds a run already;",
@@ -139,7 +162,7 @@ class RunDir:
 
     def discard(self) -> None:
         """Remove what a run that never began has left; what was there before this object was made stays."""
-        if is_main_process():
+        if is_main_process() and self.path.is_dir():
             for path in set(self.path.iterdir()) - self._found:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             remove_if_empty(self.path)
@@ -177,21 +200,32 @@ class RunDir:
         self._write("results.json", results)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """Add an epoch's row to ``metrics.csv``; a row of the same or a later epoch is replaced (after a resume)."""
+        """Add an epoch's row to ``metrics.csv``; a row of the same or a later epoch is replaced (after a resume).
+
+        What the disk does not take is written with a later row; to a directory that is gone nothing is.
+        """
         path = self.path / "metrics.csv"
+        self._unwritten.append(row)
         rows: list[Mapping[str, Any]] = []
-        if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < int(row["epoch"])]
-        rows.append(row)
-        columns = list(dict.fromkeys(key for each in rows for key in each))
-        write_atomically(path, _csv(columns, rows))
+        try:
+            if path.exists():
+                first = min(int(each["epoch"]) for each in self._unwritten)
+                with path.open(newline="", encoding="utf-8") as file:
+                    rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < first]
+            rows += self._unwritten
+            columns = list(dict.fromkeys(key for each in rows for key in each))
+            if self.path.is_dir():
+                write_atomically(path, _csv(columns, rows))
+        except OSError as error:
+            warn(path, error)
+        else:
+            self._unwritten = []
 
     def overrides(self) -> list[str]:
         """What was typed to start the run, first to last; see ``require`` for what it raises."""
         self.require()
         path = self.path / ".hydra" / "overrides.yaml"
-        typed = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+        typed = reading.load(path, CheckpointError) or []
         return [text for text in typed if not text.startswith("resume=")]
 
     def require(self) -> None:
@@ -212,6 +246,14 @@ class RunDir:
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / name, json.dumps(masking.tree(plain(content)), indent=2, allow_nan=False) + "\n")
+
+
+def _no_place(path: Path, error: OSError) -> PlatformError:
+    return PlatformError(
+        f"nothing can be written to {path}: {error.strerror or error};",
+        "a run writes its checkpoints, curves and log there, below outputs/ or what NETYARD_OUTPUTS names;",
+        "try hydra.run.dir=DIR or NETYARD_OUTPUTS=DIR with a folder you may write to.",
+    )
 
 
 def _csv(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> str:

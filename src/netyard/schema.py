@@ -159,6 +159,51 @@ RULES: dict[str, Number] = {
     "limit_train_batches": _limit,
     "limit_val_batches": _limit,
     "limit_test_batches": _limit,
+    "overfit_batches": Number(0, share_or_count=True, example=3),
+    "num_sanity_val_steps": Number(-1, whole=True, example=1),
+    "num_nodes": _count,
+    "every_n_steps": _count,
+    "max_skipped_steps": _count,
+    "max_size": _count,
+    "min_delta": _not_negative,
+    "alpha": Number(0, 1, example=0.99),
+    "rho": Number(0, 1, example=0.9),
+    "lr_decay": _not_negative,
+    "initial_accumulator_value": _not_negative,
+    "momentum_decay": _not_negative,
+    "base_momentum": Number(0, 1, open_high=True, example=0.85),
+    "max_momentum": Number(0, 1, open_high=True, example=0.95),
+    "history_size": _count,
+    "max_iter": _count,
+    "div_factor": _positive,
+    "final_div_factor": _positive,
+    "delta": _positive,
+    "kappa": _not_negative,
+    "commitment": _not_negative,
+    "kl_warmup": Number(0, 1, example=0.05),
+    "sparsity_target": _share,
+    "ema_decay": Number(0, 1, open_high=True, example=0.999),
+    "min_std": _positive,
+    "num_atoms": _count,
+    "brightness": _not_negative,
+    "contrast": _not_negative,
+    "mixup": _not_negative,
+    "cutmix": _not_negative,
+    "cutout": Number(0, 1, example=0.25),
+    "rotation": _not_negative,
+    "crop_ratio": Number(0, 1, open_low=True, example=0.875),
+    "crop_scale": Number(0, 1, open_low=True, example=0.5),
+    "channels": _count,
+    "input_size": _count,
+    "max_value": Number(0, open_low=True, example=255),
+    "growth_rate": _count,
+    "width_mult": Number(0, open_low=True, example=1.0),
+    "auxiliary_weight": _not_negative,
+    "batch_norm_momentum": Number(0, 1, example=0.1),
+    "frame_skip": _count,
+    "noop_max": Number(0, whole=True, example=30),
+    "sticky": Number(0, 1, example=0.25),
+    "sticky_action_prob": Number(0, 1, example=0.1),
 }
 
 
@@ -182,10 +227,11 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
     # The task holds the model, loss and optimizer once more; a mistake is to be named where it was typed.
     for key, value in leaves({group: resolved[group] for group in sorted(resolved, key="task".__eq__)}):
         rule = RULES.get(key.rpartition(".")[2])
-        if rule is None:
-            continue
         for item in value if isinstance(value, list) else [value]:
-            if not rule.admits(item):
+            if rule is None:
+                if isinstance(item, float) and not math.isfinite(item):
+                    raise ConfigError(f"{key} is {item};", "numbers are finite;", f"take {key} out of the command.")
+            elif not rule.admits(item):
                 example = f"[{rule.example:g}]" if isinstance(value, list) else f"{rule.example:g}"
                 raise ConfigError(f"{key} is {item!r};", f"it must be {rule};", f"try {key}={example}.")
 

@@ -120,10 +120,34 @@ def test_a_run_whose_steps_end_within_an_epoch_is_validated_there(train):
     assert states(ran.path)[1]["global_step"] == ran.json("results.json")["steps"] == 8
 
 
-def test_a_monitor_that_nobody_logs_is_refused(train):
-    ran = train(*RUN, "task.monitor=val/f1")
-    assert ran.code == 2
-    assert "task.monitor is val/f1; validation logs" in ran.err and "val/accuracy" in ran.err
+@pytest.mark.parametrize(
+    ("words", "key", "near"),
+    [
+        (["task.monitor=val/acuracy"], "task.monitor", "val/accuracy"),
+        (["callbacks=[default,early_stopping]", "callbacks.early_stopping.monitor=val/los"], "", "val/loss"),
+        (
+            ["data=cartpole", "model=dqn", "task.monitor=val/lenght", "data.val_episodes=1"],
+            "task.monitor",
+            "val/length",
+        ),
+        (["data=digits", "model=vae", "task.monitor=val/diversty"], "task.monitor", "val/diversity"),
+    ],
+)
+def test_a_monitor_that_nobody_logs_is_refused_before_an_epoch(train, words: list[str], key: str, near: str):
+    ran = train(*RUN, *words)
+    assert ran.code == 2, ran.err
+    key = key or "callbacks.early_stopping.monitor"
+    assert f"error: {key} is val/" in ran.err and f"try {key}={near}." in ran.err
+    assert "epoch   0" not in ran.out and not ran.path.exists()
+
+
+def test_another_metric_may_be_watched_and_changes_no_weight(train, tmp_path: Path):
+    plain = train(*RUN, "trainer.max_epochs=2", path=tmp_path / "plain")
+    other = train(*RUN, "trainer.max_epochs=2", "task.monitor=val/loss", "task.mode=min", path=tmp_path / "other")
+    assert (plain.code, other.code) == (0, 0), other.err
+    assert other.json("results.json")["objective"]["name"] == "val/loss"
+    weights = [states(each.path)[1]["state_dict"] for each in (plain, other)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_a_run_without_the_callback_is_refused(train):

@@ -64,3 +64,36 @@ def test_without_it_the_run_goes_on(train):
     ran = train(*RUN, "optimizer.lr=1e30", "callbacks.finite=null", "trainer.max_epochs=1")
     assert ran.code == 0, ran.err
     assert ran.json("results.json")["metrics"]["test/loss"] is None  # no number in JSON
+
+
+class Scaler:
+    """What scales the loss of 16-bit precision, as it behaves where every step but some overflows."""
+
+    def __init__(self, well: tuple[int, ...] = ()) -> None:
+        self.scales, self.well, self.steps = 2.0**16, well, 0
+
+    def get_scale(self) -> float:
+        self.steps += 1
+        if self.steps > 1 and self.steps not in self.well:
+            self.scales /= 2
+        return self.scales
+
+
+@pytest.mark.parametrize(("well", "code"), [((), 6), ((4, 8, 12, 16, 20), 0)], ids=["for ever", "now and then"])
+def test_steps_that_16_bits_skip_are_counted(train, monkeypatch: pytest.MonkeyPatch, well: tuple[int, ...], code: int):
+    from lightning.pytorch.plugins.precision import Precision
+
+    monkeypatch.setattr(Precision, "scaler", Scaler(well), raising=False)
+    ran = train(*RUN, "optimizer.lr=0.1", "trainer.max_steps=20", "callbacks.finite.max_skipped_steps=5")
+    assert ran.code == code, ran.err
+    if code:
+        assert "overflowed in 5 steps in a row, 5 in all, up to epoch" in ran.err and "Traceback" not in ran.err
+        told = ran.json("nan_report.json")
+        assert (told["loss"], told["scale"], told["skipped_steps"]) == ("the gradients", 2.0**11, 5)
+
+
+def test_the_report_says_which_samples(train):
+    ran = train(*RUN, "optimizer.lr=1e30", "callbacks.finite.every_n_steps=1")
+    told = ran.json("nan_report.json")
+    assert told["batch_index"] == told["step"] - 1
+    assert len({*told["samples"]}) == 20 and max(told["samples"]) < 150

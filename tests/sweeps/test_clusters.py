@@ -14,6 +14,7 @@ import yaml
 from deaths import ALLOW
 from driving import QUICK, ROOT, start, states, wait_for
 
+from netyard import locks
 from netyard.errors import PlatformError
 from netyard.sweeps import arguments, guests
 from netyard.sweeps.ledger import Job, Ledger
@@ -90,10 +91,11 @@ def test_a_job_that_lives_is_not_taken_for_dead(tmp_path: Path) -> None:
     for number in (0, 1):
         (tmp_path / str(number)).mkdir()
     guests.require_ended(ledger)
-    run = guests.RunDir(tmp_path / "1")
-    run.mark("running")
-    with guests._alone(run), pytest.raises(PlatformError, match=rf"job 1 is being run by process {os.getpid()} on"):
+    lock = locks.open_file(tmp_path / "1" / locks.NAME)
+    assert locks.take(lock)
+    with pytest.raises(PlatformError, match=r"1 is being written by another process; .*resume="):
         guests.require_ended(ledger)
+    os.close(lock)
     guests.require_ended(ledger)
 
 

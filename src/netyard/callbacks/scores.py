@@ -71,8 +71,12 @@ class SampleScores(Callback):
         self._prepare(trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.network is not None and not trainer.sanity_checking:
-            self._score(trainer, pl_module, "val")
+        if self.network is None:
+            return
+        if trainer.sanity_checking:  # only the names are asked for
+            pl_module.log_dict({"val/frechet_distance": torch.nan, "val/diversity": torch.nan}, batch_size=1)
+            return
+        self._score(trainer, pl_module, "val")
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.network is not None:

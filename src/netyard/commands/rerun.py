@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import OmegaConf
 
-from netyard import journal
+from netyard import journal, reading
 from netyard.commands.evaluate import Compose
 from netyard.commands.options import divided
 from netyard.errors import CheckpointError, ConfigError
 from netyard.files import near
+from netyard.overrides import value_of
 from netyard.reports.configurations import flat
 from netyard.reports.tables import grid
 from netyard.rundir import RunDir, claimed, is_main_process, plain, write_atomically
@@ -53,8 +53,8 @@ def rerun(arguments: Sequence[str], compose: Compose, train: Callable[[Sequence[
 
     made = len(claimed())
     code = train([*flags, *overrides])
-    wanted = [text.partition("=")[2] for text in more if text.startswith("hydra.run.dir=")]
-    after = RunDir(wanted[-1] if wanted else claimed()[-1]) if wanted or len(claimed()) > made else None
+    wanted = value_of(more, "hydra.run.dir")
+    after = RunDir(wanted or claimed()[-1]) if wanted or len(claimed()) > made else None
     if code == 0 and after is not None and is_main_process():
         told = compare(recorded, after.results())
         written = json.dumps(plain({"of": str(before.path), **told}), indent=2)
@@ -101,7 +101,7 @@ def _warn_of_environment(recorded: Mapping[str, str]) -> None:
 
 def _warn_of_config(path: Path, overrides: Sequence[str], compose: Compose) -> None:
     """The defaults may have changed since: what the command line meant then is in the run's own config."""
-    recorded = yaml.safe_load((path / ".hydra" / "config.yaml").read_text(encoding="utf-8")) or {}
+    recorded = reading.load(path / ".hydra" / "config.yaml", CheckpointError) or {}
     today: Any = OmegaConf.to_container(compose(overrides)[0])
     was, now = (dict(flat(each)) for each in (recorded, today))
     changed = [key for key in dict.fromkeys([*was, *now]) if was.get(key) != now.get(key) and key != "resume"]
@@ -111,6 +111,6 @@ def _warn_of_config(path: Path, overrides: Sequence[str], compose: Compose) -> N
 
 def _config_dirs(path: Path) -> list[str]:
     """``--config-dir`` is no override, and is recorded apart."""
-    node = yaml.safe_load((path / ".hydra" / "hydra.yaml").read_text(encoding="utf-8"))["hydra"]
+    node = reading.load(path / ".hydra" / "hydra.yaml", CheckpointError)["hydra"]
     sources = node["runtime"]["config_sources"]
     return [f"--config-dir={each['path']}" for each in sources if each["provider"] == "command-line"]

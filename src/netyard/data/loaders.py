@@ -7,8 +7,11 @@ key)``.
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -18,6 +21,9 @@ from torch.utils.data import DataLoader
 from netyard.data.keys import permutation, sample_keys
 from netyard.errors import ConfigError, DataError, PlatformError
 
+log = logging.getLogger(__name__)
+
+_SMALL = 64 << 20  # bytes of shared memory, which is what Docker gives
 _POLL = 5.0  # seconds between two looks at the workers
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -170,6 +176,15 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
+def _for_pipes(batch: Any) -> Any:
+    """What pickle copies: a tensor would be sent as a name in shared memory."""
+    return batch if isinstance(batch, DataError) else tuple(part.numpy() for part in batch)
+
+
+def _is_small(place: Path) -> bool:
+    return place.is_dir() and shutil.disk_usage(place).total <= _SMALL
+
+
 class WorkerLoader:
     """Batches that worker processes decode. The key travels with the index: no worker knows the epoch.
 
@@ -183,10 +198,13 @@ class WorkerLoader:
 
     def __init__(self, dataset: Any, order: Order, num_workers: int, seed: int, timeout: float = 300) -> None:
         self.order, self.patience = order, timeout
+        self.in_pipes = num_workers > 0 and _is_small(Path("/dev/shm"))
+        if self.in_pipes:
+            log.warning("/dev/shm is small, as in a container without --shm-size: workers send batches through pipes")
         self.loader: DataLoader[Any] = DataLoader(
             dataset,
             batch_sampler=_Pairs(order),
-            collate_fn=_as_it_is,
+            collate_fn=_for_pipes if self.in_pipes else _as_it_is,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             timeout=min(_POLL, timeout) if num_workers > 0 else 0,
@@ -208,7 +226,7 @@ class WorkerLoader:
                 return
             if isinstance(batch, DataError):
                 raise batch
-            yield batch
+            yield tuple(map(torch.from_numpy, batch)) if self.in_pipes else batch
 
     @property
     def _iterator(self) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from netyard import reading
 from netyard.catalog import GROUPS
 from netyard.files import is_gone
 
@@ -257,7 +258,7 @@ def _json(path: Path, notes: list[str]) -> dict[str, Any] | None:
 
 def _yaml(path: Path, notes: list[str]) -> Any:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
+        return reading.load(path) or {}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, yaml.YAMLError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -11,9 +12,10 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, targets
+from netyard import catalog, masking, targets
 from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.explain import did_you_mean
+from netyard.overrides import override
 from netyard.sweeps.ledger import Ledger
 
 SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.devices=2, sweep.keep=3
@@ -62,7 +64,18 @@ def continued(folder: Path, overrides: Sequence[str]) -> list[str]:
     new = [text for text in overrides if not text.startswith("resume=")]
     if ledger.state == "completed" and not new:
         return []
-    return [*ledger.arguments, *new, f"hydra.sweep.dir={folder}", "hydra.sweeper.resume=true"]
+    return [*ledger.arguments, *new, override("hydra.sweep.dir", folder), "hydra.sweeper.resume=true"]
+
+
+def newest(overrides: Sequence[str], folder: Path) -> Path | None:
+    """The sweep below a folder that was started last by these overrides, in Hydra's own words for them."""
+    wanted, found = masking.overrides(overrides), []
+    for path in folder.glob("sweeps/*/*/sweep.json"):
+        with contextlib.suppress(CheckpointError):
+            ledger = Ledger.read(path.parent)
+            if [text for text in ledger.arguments if not text.startswith("-")] == wanted:
+                found.append((ledger.started, ledger.folder))
+    return max(found)[1] if found else None
 
 
 def refuse_single(path: Path) -> None:

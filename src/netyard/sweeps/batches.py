@@ -9,6 +9,7 @@ from pathlib import Path
 from hydra.plugins.launcher import Launcher
 
 from netyard.errors import Interrupted
+from netyard.overrides import override
 from netyard.sweeps.pool import Ending
 
 
@@ -28,8 +29,8 @@ class Batches:
         return list(self._waiting)
 
     def start(self, number: int, overrides: Sequence[str], folder: Path, resumed: bool) -> None:
-        where = [f"hydra.sweep.dir={folder.parent}", f"hydra.sweep.subdir={folder.name}"]
-        self._waiting[number] = [*overrides, *where, *([f"resume={folder}"] if resumed else [])]
+        where = [override("hydra.sweep.dir", folder.parent), f"hydra.sweep.subdir={folder.name}"]
+        self._waiting[number] = [*overrides, *where, *([override("resume", folder)] if resumed else [])]
 
     def wait(self) -> list[Ending]:
         began, note = time.monotonic(), "ended without results"

@@ -13,25 +13,20 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from netyard import targets
-from netyard.errors import PlatformError
-from netyard.rundir import RunDir, is_main_process
+from netyard import locks, targets
+from netyard.overrides import override
+from netyard.rundir import RunDir
 from netyard.sweeps.arguments import told
 from netyard.sweeps.ledger import Ledger
 from netyard.sweeps.outcomes import resumable
 
-LOCK = ".running.lock"  # held while the job lives, so that nobody takes it for dead
-
 
 @contextlib.contextmanager
 def as_one_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[None]:
-    """Inside, this process is ``python -m netyard.door`` with the job's overrides, and nobody else runs the job.
+    """Inside, this process is ``python -m netyard.door`` with the job's overrides.
 
     Lightning starts the other ranks of a distributed job by the name of the program, its arguments and Hydra's
     ``run.dir``, which here are the launcher's. A job that its cluster has stopped and started again is continued.
-
-    Raises:
-        PlatformError: the job is being run by another process.
     """
     if run_dir.swept and not cfg.resume and resumable(run_dir.path):
         cfg.resume = str(run_dir.path)
@@ -43,8 +38,7 @@ def as_one_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[None]:
     with read_write(hydra_config):
         hydra_config.run.dir = str(run_dir.path)
     try:
-        with _alone(run_dir):
-            yield
+        yield
     finally:
         sys.argv, main.__spec__ = before
         _forget_ranks(environment)
@@ -55,9 +49,8 @@ def require_ended(ledger: Ledger) -> None:
     PlatformError: a job that a killed driver has started is alive.
     """
     for job in ledger.jobs:
-        lock = ledger.place(job) / LOCK
-        if job.state == "running" and lock.exists():
-            os.close(_hold(lock, RunDir(lock.parent)))
+        if job.state == "running":
+            locks.refuse_if_held(ledger.place(job))
 
 
 def _arguments(cfg: DictConfig, run_dir: RunDir) -> list[str]:
@@ -65,41 +58,9 @@ def _arguments(cfg: DictConfig, run_dir: RunDir) -> list[str]:
     folders = [each.path for each in hydra_cfg.runtime.config_sources if each.provider == "command-line"]
     flags = [*(f"--config-dir={folder}" for folder in folders), *told(hydra_cfg)]
     if cfg.resume:
-        return [*flags, f"resume={run_dir.path}"]
+        return [*flags, override("resume", run_dir.path)]
     task: Any = OmegaConf.to_container(hydra_cfg.overrides.task)
-    return [*flags, *task, f"hydra.run.dir={run_dir.path}"]
-
-
-@contextlib.contextmanager
-def _alone(run_dir: RunDir) -> Iterator[None]:
-    if not is_main_process():
-        yield
-        return
-    lock = _hold(run_dir.path / LOCK, run_dir)
-    try:
-        yield
-    finally:
-        (run_dir.path / LOCK).unlink(missing_ok=True)
-        os.close(lock)
-
-
-def _hold(path: Path, run_dir: RunDir) -> int:
-    import fcntl  # which is POSIX's
-
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        status = run_dir.status()
-        raise PlatformError(
-            f"job {run_dir.path.name} is being run by process {status.get('pid')} on {status.get('host')};",
-            "a job is run by one process at a time;",
-            "wait until it ends, or stop it, and resume the sweep then.",
-        ) from None
-    except OSError:  # a file system without locks
-        pass
-    return lock
+    return [*flags, *task, override("hydra.run.dir", run_dir.path)]
 
 
 def _forget_ranks(environment: dict[str, str]) -> None:

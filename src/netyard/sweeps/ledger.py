@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from netyard import masking
+from netyard import locks, masking
 from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.rundir import plain, write_atomically
 
@@ -163,10 +163,10 @@ class Locks:
     """
 
     def __init__(self, folder: Path, patience: float = 30.0) -> None:
-        self._driver = _open(folder / ".driver.lock")
-        self.shared = _open(folder / ".jobs.lock")
+        self._driver = locks.open_file(folder / ".driver.lock")
+        self.shared = locks.open_file(folder / ".jobs.lock")
         waited_until = time.monotonic() + patience
-        if not (_take(self._driver) and _take(self.shared, waited_until)):
+        if not (locks.take(self._driver) and locks.take(self.shared, waited_until)):
             self.release()
             raise PlatformError(
                 f"the sweep in {folder} is being run by another process;",
@@ -177,24 +177,6 @@ class Locks:
     def release(self) -> None:
         os.close(self._driver)
         os.close(self.shared)
-
-
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-
-
-def _take(descriptor: int, until: float = 0.0) -> bool:
-    import fcntl  # which is POSIX's
-
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.05)
-        else:
-            return True
 
 
 def _now() -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from netyard.errors import ConfigError, PlatformError
+from netyard.overrides import override
 
 GRACE = 15.0  # seconds a job has to save itself after it was asked to end
 
@@ -96,7 +97,7 @@ class Pool:
 
     def start(self, number: int, overrides: Sequence[str], folder: Path, resumed: bool) -> None:
         """Start job ``number`` in ``folder``, or continue it there; what it prints goes to ``console.log``."""
-        what = [f"resume={folder}"] if resumed else [*overrides, f"hydra.run.dir={folder}"]
+        what = [override("resume", folder)] if resumed else [*overrides, override("hydra.run.dir", folder)]
         slot = min(set(range(self.size)) - {each.slot for each in self._running.values()})
         self._running[number] = _Running(slot, time.monotonic())
         self._tell(

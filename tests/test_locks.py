@@ -1,0 +1,148 @@
+"""One process at a time for a run's directory: who has it is named, and nobody has it longer than he lives."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netyard import cli, locks
+from netyard.errors import CheckpointError, PlatformError
+from netyard.rundir import RunDir
+
+RUN = ("model=mlp_tiny", "data=iris", "trainer=cpu", "logger=none")
+
+HOLDER = """
+import os, sys, time
+from pathlib import Path
+from netyard import locks
+
+locks.hold(Path(sys.argv[1]))
+if sys.argv[2:] == ["fork"] and os.fork():
+    os.kill(os.getpid(), 9)  # and a child of it lives on
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@contextlib.contextmanager
+def holder(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that has the folder; or, with ``fork``, the child of one that had it and was killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder), *words], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout and process.stdout.readline() == "held\n"
+    yield process
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def content(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_second_is_told_of_the_first_which_may_be_killed(tmp_path: Path) -> None:
+    with holder(tmp_path) as first:
+        for attempt in (locks.hold, locks.refuse_if_held):
+            with pytest.raises(PlatformError, match=rf"by process {first.pid} on {socket.gethostname()}; .*resume="):
+                attempt(tmp_path)
+        first.kill()
+        first.wait()
+        assert (tmp_path / locks.NAME).exists()
+        locks.refuse_if_held(tmp_path)
+        assert locks.hold(tmp_path) and not locks.hold(tmp_path)
+        locks.refuse_if_held(tmp_path)
+        locks.release(tmp_path)
+        locks.release(tmp_path)
+    assert not (tmp_path / locks.NAME).exists()
+
+
+def test_no_child_has_the_lock_of_its_parent(tmp_path: Path) -> None:
+    with holder(tmp_path, "fork"):
+        assert locks.hold(tmp_path)
+    locks.release(tmp_path)
+
+
+def test_of_many_at_once_one_has_it(tmp_path: Path) -> None:
+    script = HOLDER.replace("time.sleep(60)", "sys.stdin.read()")
+    many = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(8)
+    ]
+    while sum(each.poll() is not None for each in many) < 7:
+        time.sleep(0.05)
+    assert sum(each.communicate()[0] == b"held\n" for each in many) == 1
+
+
+def test_a_lock_whose_file_was_just_removed_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = locks.open_file
+
+    def removed(path: Path) -> int:
+        lock = opened(path)
+        monkeypatch.setattr(locks, "open_file", opened)
+        path.unlink()
+        return lock
+
+    monkeypatch.setattr(locks, "open_file", removed)
+    locks.hold(tmp_path)
+    assert (tmp_path / locks.NAME).exists()
+    locks.release(tmp_path)
+
+
+def test_a_file_system_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    assert locks.hold(tmp_path)
+    locks.release(tmp_path)
+
+
+def test_a_directory_is_claimed_before_it_is_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunDir(tmp_path / "run")
+    run.claim(resumed=False)
+    run.mark("running")
+    run.release()
+    with pytest.raises(CheckpointError, match="holds a run already"):
+        run.claim(resumed=False)
+    run.claim(resumed=True)
+    run.release()
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with holder(run.path):
+        run.claim(resumed=True)  # the first rank has claimed it for all
+    assert not run.path.joinpath(".probe").exists()
+
+
+def test_two_runs_of_one_directory(train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert train(*RUN, "trainer.max_epochs=1", path=run).code == 0
+    assert not (run / locks.NAME).exists()
+    with holder(run) as first:
+        before = content(run)
+        for words in ([*RUN, f"hydra.run.dir={run}"], [f"resume={run}", "trainer.max_epochs=2"]):
+            ran = train(*words)
+            assert ran.code == 5 and ran.err.count("error: ") == 1, ran.err
+            assert f"process {first.pid}" in ran.err and "Traceback" not in ran.err
+        interpolated = train(*RUN, f"hydra.run.dir={tmp_path}/${{oc.env:NOWHERE,run}}")
+        assert interpolated.code == 5 and f"process {first.pid}" in interpolated.err
+        for readers in (["evaluate", f"run={run}"], ["runs", str(tmp_path)], ["report", str(run)]):
+            assert cli.main(readers) == 0
+        assert content(run) == before
+    resumed = train(f"resume={run}", "trainer.max_epochs=2")
+    assert resumed.code == 0, resumed.err
+    assert json.loads((run / "results.json").read_text())["epochs"] == 2
