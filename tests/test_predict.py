@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pyarrow import parquet
 from sklearn.datasets import load_iris
 from sklearn.metrics import roc_auc_score
 
-from netyard import checkpoint, cli
+from netyard import checkpoint, cli, rows
 from netyard.build import build
 from netyard.callbacks.pictures import write_png
 from netyard.data.inputs import Framing, pictures
@@ -199,7 +201,7 @@ def test_memory_holds_one_batch(runs) -> None:
             yield runs["files"] / "pictures" / "red" / "0.png"
         raise AssertionError("looked ahead")
 
-    batches = pictures(paths(), Framing(16, 3), batch_size=3).batches
+    batches = pictures(paths(), 7, Framing(16, 3), batch_size=3).batches
     assert [len(next(batches).names) for _ in range(2)] == [3, 3]
 
 
@@ -214,6 +216,74 @@ def test_a_file_name_of_any_bytes_is_written_as_it_is(runs, predict, tmp_path: P
     for name in names:
         shutil.copy(runs["files"] / "pictures" / "red" / "0.png", tmp_path / "odd" / name)
     assert {Path(row["file"]).name for row in predict("photos", tmp_path / "odd")} == set(names)
+    for suffix in (".jsonl", ".parquet"):
+        words = [f"run={runs['photos']}", f"input={tmp_path / 'odd'}", f"output={tmp_path / f'out{suffix}'}"]
+        assert cli.main(["predict", *words]) == 0
+    lines = [json.loads(line)["file"] for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {Path(name).name for name in lines} == set(names)
+    table = parquet.read_table(tmp_path / "out.parquet")["file"].to_pylist()
+    assert {Path(name).name for name in table} == {*names[:2], "\\udcff.png"}
+
+
+# Files of rows
+
+
+@pytest.mark.parametrize("run", ["digits", "price", "sales", "anomalies"])
+def test_each_kind_of_file_says_the_same(run: str, runs, predict, tmp_path: Path) -> None:
+    wanted = predict(run)
+    for suffix in (".jsonl", ".PARQUET"):
+        assert cli.main(["predict", f"run={runs[run]}", f"output={tmp_path / f'out{suffix}'}"]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    table = parquet.read_table(tmp_path / "out.PARQUET")
+    assert lines == table.to_pylist()
+    assert [{name: str(cell) for name, cell in row.items()} for row in lines] == wanted
+    assert all(isinstance(row["row"], int) for row in lines)
+
+
+def test_parquet_is_written_as_it_grows(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("netyard.rows._ROW_GROUP", 10)
+    with rows.written(tmp_path / "out.parquet") as add:
+        for first in range(0, 35, 7):
+            add({"row": range(first, first + 7)})
+    made = parquet.ParquetFile(tmp_path / "out.parquet")
+    assert [made.metadata.row_group(number).num_rows for number in range(made.num_row_groups)] == [14, 14, 7]
+    assert made.read()["row"].to_pylist() == list(range(35))
+
+
+def test_a_number_that_is_none_is_null(tmp_path: Path) -> None:
+    with rows.written(tmp_path / "out.jsonl") as add:
+        add({"file": ["a"], "prediction": [float("nan")]})
+    assert json.loads((tmp_path / "out.jsonl").read_text()) == {"file": "a", "prediction": None}
+
+
+@pytest.mark.parametrize("suffix", rows.SUFFIXES)
+def test_rows_that_break_off_leave_the_old_file(suffix: str, tmp_path: Path) -> None:
+    output = tmp_path / f"out{suffix}"
+    output.write_text("of yesterday")
+    with pytest.raises(OSError, match="full"), rows.written(output) as add:
+        add({"row": [0]})
+        raise OSError("full")
+    assert output.read_text() == "of yesterday" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_parquet_without_its_package_is_answered(runs, capsys, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert cli.main(["predict", f"run={runs['digits']}", f"output={tmp_path / 'out.parquet'}"]) == 5
+    said = capsys.readouterr().err
+    assert "needs pyarrow, which is not installed" in said and "pip install 'netyard[parquet]', or try output=" in said
+
+
+def test_a_terminal_sees_how_far_it_is(runs, predict, capsys, monkeypatch, tmp_path: Path) -> None:
+    """And what is left out, above the bar."""
+    shutil.copytree(runs["files"] / "pictures" / "red", tmp_path / "mixed")
+    (tmp_path / "mixed" / "broken.png").write_bytes(b"nothing")
+    predict("photos", tmp_path / "mixed")
+    assert "11/11" not in capsys.readouterr().err
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    predict("photos", tmp_path / "mixed")
+    said = capsys.readouterr()
+    assert "11/11" in said.err and "broken.png is no picture" in said.err
+    assert said.out.startswith("10 row(s) in ")
 
 
 # Tables, texts, series
@@ -355,7 +425,12 @@ def test_a_variational_autoencoder_says_how_far_off_it_draws(runs, predict) -> N
         ("", ["output=out.csv"], 2, ["run was not given", "type run=PATH"]),
         ("digits", [], 2, ["output was not given", "type output=FILE.csv"]),
         ("digits", ["input=", "output=out.csv"], 2, ["input was not given", "type input=PATH"]),
-        ("digits", ["output=out.png"], 2, ["output is out.png", "ends in .csv", "try output=out.csv"]),
+        (
+            "digits",
+            ["output=out.png"],
+            2,
+            ["output is out.png", "ends in .csv, .jsonl or .parquet", "try output=out.csv"],
+        ),
         ("digits", ["output=FILES"], 2, ["a folder", "ends in .csv", "predictions.csv"]),
         ("digits", ["output=none/out.csv"], 2, ["there is no folder none", "mkdir -p none"]),
         ("kind", ["input=FILES/table.csv", "output=FILES/table.csv"], 2, ["the same file", "predictions.csv"]),

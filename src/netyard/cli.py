@@ -176,7 +176,7 @@ def evaluate(arguments: Sequence[str]) -> int:
 
 
 def predict(arguments: Sequence[str]) -> int:
-    """Say of files of your own what a trained network says: run=RUN_DIR input=PATH output=FILE.csv."""
+    """Say of files of your own what a trained network says: run=RUN_DIR input=PATH output=FILE.csv|.jsonl|.parquet."""
     if not arguments or asks_for_help(arguments):
         print(PREDICT_HELP)
         return 0 if arguments else ConfigError.exit_code

@@ -71,36 +71,36 @@ def near(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def require_file(path: Path, what: str, example: str, suffix: str = "") -> None:
+def require_file(path: Path, what: str, example: str, *suffixes: str) -> None:
     """Refuse a place that no file can be written to, before there is something to write.
 
     Args:
         what: is to be written, for the message.
         example: the name of such a file.
-        suffix: that its name must have, in small or capital letters.
+        suffixes: one of which its name must have, in small or capital letters.
 
     Raises:
         ConfigError: another kind of file, a folder, or in a folder that is not there.
         PlatformError: in a folder that may not be written to.
     """
-    ending = f"{suffix} " if suffix else ""
-    if (suffix and path.suffix.lower() != suffix) or path.is_dir() or not path.name:
-        named = path.with_suffix(suffix) if suffix and path.name and not path.is_dir() else path / example
+    endings = ", ".join(suffixes[:-1]) + " or " * (len(suffixes) > 1) + "".join(suffixes[-1:])
+    if (suffixes and path.suffix.lower() not in suffixes) or path.is_dir() or not path.name:
+        named = path.with_suffix(suffixes[0]) if suffixes and path.name and not path.is_dir() else path / example
         raise ConfigError(
             f"output is {path}{', a folder' * path.is_dir()};",
-            f"what is written is {what}{f', a file whose name ends in {suffix}' if suffix else ''};",
+            f"what is written is {what}{f', a file whose name ends in {endings}' if suffixes else ''};",
             f"try output={named}.",
         )
     if not path.parent.is_dir():
         raise ConfigError(
             f"output is {path}, and there is no folder {path.parent};",
-            f"output is a {ending}file in a folder that exists;",
+            "output is a file in a folder that exists;",
             f"make it with mkdir -p {path.parent}, or try output={path.name}.",
         )
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise PlatformError(
             f"nothing may be written into {path.parent};",
-            f"output is a {ending}file in a folder of yours;",
+            "output is a file in a folder of yours;",
             f"try output={path.name}.",
         )
 

@@ -10,7 +10,7 @@ One experiment: a network, trained on data, tested, written down.
   python train.py -m model=mlp,lenet5 seed=0,1,2     a sweep over the product
   python train.py resume=RUN_DIR                     go on where a run stopped; -m resume=SWEEP_DIR a sweep
   netyard evaluate run=RUN_DIR                       test its best checkpoint again
-  netyard predict run=RUN_DIR input=PATH output=FILE.csv    what it says of your own files
+  netyard predict run=RUN_DIR input=PATH output=FILE.csv    what it says of your own files; or .jsonl, .parquet
   netyard generate run=RUN_DIR prompt=TEXT           let it write
   netyard export run=RUN_DIR format=onnx             a file for other programs, checked against the network
   netyard report DIR...                              a table of runs: seeds folded, best first
@@ -73,13 +73,14 @@ An agent plays greedily (model=dqn); output=FILE.gif, or a folder:
   every=2          steps from one frame to the next"""
 
 PREDICT_HELP = """\
-netyard predict run=RUN_DIR [input=PATH] output=FILE.csv
+netyard predict run=RUN_DIR [input=PATH] output=FILE
 
   input=PATH       what to predict; left out: the test part of the run's own data, with what is true in column 2
-  output=FILE.csv  a row for each input: its file, or its row's number from 0, then what the task says
+  output=FILE      a row for each input: its file, or its row's number from 0, then what the task says. FILE.csv, or
+                   FILE.jsonl, an object a line, or FILE.parquet (pip install 'netyard[parquet]')
 A network of pictures reads a picture, a folder with all below it, or a pattern ('photos/*.png' in quotes): the central
 square, at the run's size, in its greys or colours. White stays white: digits, which train so, are white on black.
-A file that cannot be read is named and left out.
+A file that cannot be read is named and left out; memory holds one batch of them.
 A network of a table reads a CSV file that has the columns of training, by name; others are passed over.
 A network of texts reads the lines of a file, or of a .csv file the column of texts; one of a series, a series' end.
   classification   prediction, probability, and probability_CLASS of each class

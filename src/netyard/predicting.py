@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
-from netyard import checkpoint
+from netyard import checkpoint, rows
 from netyard.build import build
 from netyard.errors import ConfigError, DataError
-from netyard.files import whole
 from netyard.rundir import RunDir
 from netyard.threads import set_threads
 
@@ -28,12 +28,12 @@ def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
     """Write what the best network of a run says of each input, batch by batch; returns how many there were.
 
     The first column names the input: its file, or the number of its row, from 0. Then comes what the task says; see
-    the ``answers`` of each. Files that cannot be read are named in the log and have no row.
+    the ``answers`` of each. Files that cannot be read are named in the log and have no row. A terminal shows a bar.
 
     Args:
         where: pictures, a CSV file, or texts, as the run's data read them. None: the test part of the run's own data,
             with what is true of each sample as the second column.
-        output: a CSV file, replaced when everything has been written.
+        output: a file of ``rows``, replaced when everything has been written.
 
     Raises:
         ConfigError: the task predicts nothing.
@@ -53,20 +53,17 @@ def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
     inputs, labels = data.test_inputs() if where is None else data.inputs(where), data.labels()
 
     written, refused = 0, 0
-    # Surrogates: the name of a file may hold bytes that are no text.
-    with whole(output, errors="surrogateescape") as file, torch.inference_mode():
-        writer = csv.writer(file, lineterminator="\n")
+    with rows.written(output) as add, _bar() as bar, torch.inference_mode():
+        progress = bar.add_task("", total=inputs.total)
         for batch in inputs.batches:
             for error in batch.refused:
                 log.warning("left out: %s", error)
             refused += len(batch.refused)
+            bar.advance(progress, len(batch.names) + len(batch.refused))
             if not batch.names:
                 continue
             x, _ = data.prepare(batch.x.to(device), torch.zeros(len(batch.x)))
-            columns = {inputs.kind: batch.names, **_truth(batch.y, labels), **answers(x, labels)}
-            if not written:
-                writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
+            add({inputs.kind: batch.names, **_truth(batch.y, labels), **answers(x, labels)})
             written += len(batch.names)
         if not written:
             raise DataError(
@@ -76,6 +73,13 @@ def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
             )
     left_out = f", {refused} left out" if refused else ""
     return f"{written:,} row(s) in {output}{left_out}"
+
+
+def _bar() -> Progress:
+    """On a terminal alone, and gone at the end; what is left out is said above it."""
+    console = Console(stderr=True, soft_wrap=True)
+    columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _answers(task: Any, run_dir: RunDir, choice: str) -> Answers:

@@ -1,14 +1,13 @@
-"""``netyard predict run=RUN_DIR [input=PATH] output=FILE.csv``."""
+"""``netyard predict run=RUN_DIR [input=PATH] output=FILE``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from netyard import journal
+from netyard import journal, rows
 from netyard.errors import ConfigError
 from netyard.explain import no_such_option
-from netyard.files import require_file
 from netyard.rundir import RunDir
 
 OPTIONS = ("run", "input", "output")
@@ -28,12 +27,12 @@ def predict(arguments: Sequence[str]) -> int:
                 f"type {name}={'FILE.csv' if name == 'output' else 'PATH'}.",
             )
     run_dir, where, output = RunDir(options["run"]), options.get("input"), Path(options["output"]).expanduser()
-    require_file(output, "a table", "predictions.csv", ".csv")
+    rows.require_place(output)
     if where and output.resolve() == Path(where).expanduser().resolve():
         raise ConfigError(
             f"input and output are the same file, {output};",
             "what is written would take the place of what is read;",
-            f"try output={output.with_name('predictions.csv')}.",
+            f"try output={output.with_stem('predictions')}.",
         )
     run_dir.require()
     journal.start(None)

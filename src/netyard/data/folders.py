@@ -189,7 +189,7 @@ class ImageFolder(DataModule):
     def test_inputs(self) -> Inputs:
         split = self.split("test")
         assert isinstance(split, FolderSplit)
-        return pictures(split.paths, self._framing(split.decoding.size), self._eval_size(), split.y)
+        return pictures(split.paths, len(split), self._framing(split.decoding.size), self._eval_size(), split.y)
 
     def _framing(self, size: int) -> Framing:
         return Framing(size, 3, crop_ratio=self.crop_ratio)

@@ -23,8 +23,8 @@ from netyard.errors import ConfigError, DataError
 class InputBatch:
     """Some inputs, stored as the run's data are: ``DataModule.prepare`` makes them what a network takes."""
 
-    names: list[str]
-    """Of each: its file, or the number of its row."""
+    names: Sequence[str | int]
+    """Of each: its file, or the number of its row, which counts from 0."""
     x: Tensor
     y: Tensor | None = None
     """What is true of each, where that is known."""
@@ -39,6 +39,8 @@ class Inputs:
     kind: str
     """What a name is: file or row."""
     batches: Iterator[InputBatch]
+    total: int
+    """How many there are, those that will be refused among them."""
 
 
 @dataclass
@@ -108,7 +110,14 @@ def walk_pictures(folder: Path) -> Iterator[Path]:
                 yield Path(place, name)
 
 
-def pictures(paths: Iterable[Path], framing: Framing, batch_size: int, labels: Tensor | None = None) -> Inputs:
+def pictures_at(where: str, framing: Framing, batch_size: int) -> Inputs:
+    """See ``find_pictures``, which is asked twice: first how many there are."""
+    return pictures(find_pictures(where), sum(1 for _ in find_pictures(where)), framing, batch_size)
+
+
+def pictures(
+    paths: Iterable[Path], total: int, framing: Framing, batch_size: int, labels: Tensor | None = None
+) -> Inputs:
     """Picture files, and their labels (N,) where those are known. A damaged one is refused, not raised."""
 
     def batches() -> Iterator[InputBatch]:
@@ -127,7 +136,7 @@ def pictures(paths: Iterable[Path], framing: Framing, batch_size: int, labels: T
             y = None if labels is None else labels[[number for number, _ in kept]]
             yield InputBatch([str(path) for _, path in kept], x, y, refused)
 
-    return Inputs("file", batches())
+    return Inputs("file", batches(), total)
 
 
 def rows(where: str, columns: Sequence[Column], batch_size: int) -> Inputs:
@@ -142,9 +151,9 @@ def rows(where: str, columns: Sequence[Column], batch_size: int) -> Inputs:
     def batches() -> Iterator[InputBatch]:
         for first in range(0, len(table.lines), batch_size):
             part = table.rows(first, first + batch_size)
-            yield InputBatch(numbered(first, len(part.lines)), torch.from_numpy(encode(columns, part)).float())
+            yield InputBatch(range(first, first + len(part.lines)), torch.from_numpy(encode(columns, part)).float())
 
-    return Inputs("row", batches())
+    return Inputs("row", batches(), len(table.lines))
 
 
 def require_columns(table: Table, names: Sequence[str]) -> None:
@@ -186,18 +195,13 @@ def read_lines(path: Path) -> list[str]:
     return lines
 
 
-def samples(batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Inputs:
+def samples(batches: Iterable[tuple[Tensor, Tensor, Tensor]], total: int) -> Inputs:
     """Batches of a loader, whose samples have no name but their number."""
 
     def numbers() -> Iterator[InputBatch]:
         done = 0
         for x, y, _ in batches:
-            yield InputBatch(numbered(done, len(x)), x, y)
+            yield InputBatch(range(done, done + len(x)), x, y)
             done += len(x)
 
-    return Inputs("row", numbers())
-
-
-def numbered(first: int, number: int) -> list[str]:
-    """The names of rows, which count from 0."""
-    return [str(row) for row in range(first, first + number)]
+    return Inputs("row", numbers(), total)

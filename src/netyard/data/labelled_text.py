@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from netyard.data.csv_reading import Table, read_table
-from netyard.data.inputs import InputBatch, Inputs, numbered, read_lines, require_columns
+from netyard.data.inputs import InputBatch, Inputs, read_lines, require_columns
 from netyard.data.tensors import Split, TensorSplit
 from netyard.data.tokens import TokenData, padded
 from netyard.data.vocabulary import BytePairs, Vocabulary, Words, learn_vocabulary
@@ -69,14 +69,14 @@ class LabelledText(TokenData):
             texts = _filled(table, self.text_column, "text_column")
         else:
             texts = read_lines(path)
-        return Inputs("row", self._batches(texts, self._eval_size()))
+        return Inputs("row", self._batches(texts, self._eval_size()), len(texts))
 
     def _batches(self, texts: list[str], batch_size: int) -> Iterator[InputBatch]:
         vocabulary, length = self._vocabulary(self.READS), self.sequence_length or 0
         for first in range(0, len(texts), batch_size):
             part = texts[first : first + batch_size]
             x = padded((vocabulary.encode(self._plain(text))[:length] for text in part), length)
-            yield InputBatch(numbered(first, len(part)), x)
+            yield InputBatch(range(first, first + len(part)), x)
 
     def read(self) -> dict[str, Split]:
         table = read_table(Path(self.path).expanduser())

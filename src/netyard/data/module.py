@@ -16,7 +16,7 @@ from torch import Tensor
 
 from netyard.data.augment import ImageAugmentation
 from netyard.data.csv_reading import Column
-from netyard.data.inputs import Framing, Inputs, find_pictures, pictures, rows, samples
+from netyard.data.inputs import Framing, Inputs, pictures_at, rows, samples
 from netyard.data.keys import permutation
 from netyard.data.loaders import Batch, EvalOrder, Order, Shard, TensorLoader, TrainOrder, WorkerLoader
 from netyard.data.splits import TEST_SEED, check_fold, holdout, one_fold
@@ -267,14 +267,14 @@ class DataModule(L.LightningDataModule):
             ConfigError: they cannot be made what the data are.
         """
         if self.image_size is not None:
-            return pictures(find_pictures(where), self._framing(self.image_size), self._eval_size())
+            return pictures_at(where, self._framing(self.image_size), self._eval_size())
         if not self.columns:
             self.setup()
         return rows(where, self.columns, self._eval_size())
 
     def test_inputs(self) -> Inputs:
         """The test part, with what is true of it."""
-        return samples(self.predict_dataloader())
+        return samples(self.predict_dataloader(), len(self.split("test")))
 
     def _framing(self, size: int) -> Framing:
         return Framing(size, self.channels or len(self.mean or [0.0]), self.max_value)

@@ -140,7 +140,8 @@ class Series(DataModule):
                 f"the network looks back over {self.window};",
                 "give it a longer series.",
             )
-        return Inputs("file", iter([InputBatch([str(table.path)], series[None, -self.window :, None])]))
+        window = InputBatch([str(table.path)], series[None, -self.window :, None])
+        return Inputs("file", iter([window]), 1)
 
     def series_statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         """Mean, std and MASE's scale of the training part: three float32 scalars.
