@@ -63,6 +63,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = build(cfg.data)
     config = _with_facts(cfg, data, choices)
+    schema.require_outputs(config, choices)
     task = build(config["task"])
     threads = set_threads(config["threads"], task, config["data"])
     parameters = count_parameters(task.net)

@@ -236,6 +236,9 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
                 raise ConfigError(f"{key} is {item!r};", f"it must be {rule};", f"try {key}={example}.")
 
 
+_ANSWERED = {"num_classes": "task=classification loss=cross_entropy", "num_targets": "task=regression loss=mse"}
+
+
 def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
     """The config as plain dicts and lists, every interpolation followed.
 
@@ -262,6 +265,22 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
             + f" models that fit {group}={choices.get(group)}: {', '.join(models[:8])};" * bool(models),
             f"try {' or '.join(attempts)}." if attempts else "try another combination.",
         ) from error
+
+
+def require_outputs(config: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
+    """Of a resolved config whose data has been read.
+
+    Raises:
+        ConfigError: a table's target is of another kind than the task's answers.
+    """
+    if config["task"].get("num_outputs", 0) is None:
+        fact = str(option_file("task", str(choices["task"])).get("num_outputs"))[7:-1]
+        found = [each for each in _ANSWERED if config["data"].get(each) is not None]
+        raise ConfigError(
+            f"task={choices['task']} does not fit data={choices['data']}, which has no {fact}, now that it is read;",
+            f"it has {' and '.join(found) or 'no target'};",
+            f"try {' or '.join(_ANSWERED[each] for each in found) or 'model=autoencoder'}.",
+        )
 
 
 def _fitting_models(choices: Mapping[str, Any]) -> list[str]:
