@@ -148,7 +148,6 @@ def places(tmp_path: Path) -> dict[str, Path]:
         (["data=image_folder", "data.root=nowhere"], 3, ["nowhere", "data.root"]),
         (["loss=hinge", "augmentation=mixup"], 2, ["soft targets", "try loss=cross_entropy"]),
         (["data=csv", "data.path=TABLE", "data.target=pric"], 3, ["no column 'pric'", "try data.target=price"]),
-        (["data=csv", "data.path=TABLE", "data.target=price"], 2, ["no num_classes", "try task=regression loss=mse."]),
         (["data=image_folder", "data.root=FOLDER", "data.num_workers=0"], 3, ["empty_class"]),
         (["data=image_folder", "data.root=BROKEN", "data.num_workers=0", "model=cnn_tiny"], 3, ["broken.png"]),
         (["data=text"], 2, ["data=text needs data.path", "type data.path="]),

@@ -36,12 +36,15 @@ TRAIN = re.compile(
 )
 
 
+REFUSED = re.compile(r"```console\n\$ [^\n]*\nerror: .*?```", re.DOTALL)
+
+
 def commands() -> list[tuple[str, str]]:
-    """Every ``python train.py ...`` with where it stands."""
+    """Every ``python train.py ...`` with where it stands, but for those that a page shows to be mistakes."""
     return [
         (page.name, found.group(1).strip())
         for page in PAGES
-        for found in TRAIN.finditer(page.read_text(encoding="utf-8"))
+        for found in TRAIN.finditer(REFUSED.sub("", page.read_text(encoding="utf-8")))
     ]
 
 

@@ -112,3 +112,19 @@ def test_resolving_follows_interpolations_and_gives_plain_values():
     resolved = schema.resolve(cfg, {})
     assert resolved == {"seed": 3, "data": {"seed": 3, "shape": [3, 1]}}
     assert type(resolved["data"]) is dict and type(resolved["data"]["shape"]) is list
+
+
+@pytest.mark.parametrize(
+    ("task", "has", "lacks", "words"),
+    [
+        ("classification", "num_targets", "num_classes", "try task=regression loss=mse."),
+        ("regression", "num_classes", "num_targets", "try task=classification loss=cross_entropy."),
+    ],
+)
+def test_a_task_that_a_table_has_no_answers_for_is_told_which_would_fit(task, has, lacks, words):
+    config = {"task": {"num_outputs": None}, "data": {has: 3, lacks: None}}
+    choices = {"task": task, "data": "csv"}
+    with pytest.raises(ConfigError, match=f"task={task} does not fit data=csv, which has no {lacks}.* {has}; {words}"):
+        schema.require_outputs(config, choices)
+    schema.require_outputs({"task": {"num_outputs": 3}}, choices)
+    schema.require_outputs({"task": {}}, choices)

@@ -186,7 +186,8 @@ COMPLETION_HELP = """\
 netyard completion bash|zsh|fish
 
 Prints what makes the Tab key complete netyard, and python train.py: commands, options, model=res, trainer.max_ep,
-run=outputs/... Once in a shell, or in its start-up file:
-  bash    eval "$(netyard completion bash)"
-  zsh     eval "$(netyard completion zsh)"
-  fish    netyard completion fish | source"""
+run=outputs/... For every new shell, by one command, of yours:
+  bash    echo 'eval "$(netyard completion bash)"' >> ~/.bashrc
+  zsh     echo 'eval "$(netyard completion zsh)"' >> ~/.zshrc
+  fish    netyard completion fish > ~/.config/fish/conf.d/netyard.fish
+In this shell alone: eval "$(netyard completion bash)", or netyard completion fish | source."""

@@ -68,7 +68,7 @@ _netyard() {
     case "$line" in
         python*train.py*|*netyard*|*train.py*) found=("${(@f)$(PROGRAM completion query "$line" 2>/dev/null)}") ;;
     esac
-    if [[ -n "${found[1]}" ]]; then compadd -Q -S '' -- $found; else _files; fi
+    if [[ -n "${found[1]}" ]]; then compadd -Q -S '' -- $found; else compset -P '*='; _files; fi
 }
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _netyard netyard python python3 train.py
@@ -76,7 +76,13 @@ compdef _netyard netyard python python3 train.py
 
 FISH = """\
 function __netyard_query
-    PROGRAM completion query (commandline -cp) 2>/dev/null
+    set -l found (PROGRAM completion query (commandline -cp) 2>/dev/null)
+    if test -n "$found"
+        printf '%s\\n' $found
+    else
+        set -l key (string match -r '^[^=]*=' -- (commandline -ct))
+        __fish_complete_path (string replace -r '^[^=]*=' '' -- (commandline -ct)) | string replace -r '^' -- "$key"
+    end
 end
 complete -c netyard -f -a '(__netyard_query)'
 for program in python python3
