@@ -25,6 +25,7 @@ from netyard.errors import CheckpointError, ConfigError, DataError
 from netyard.files import whole
 from netyard.manifests import Hashing
 from netyard.rundir import RunDir
+from netyard.schema import leaves
 
 SCHEMA = 1
 
@@ -142,6 +143,43 @@ def load(run_dir: str | Path, which: str = "best") -> LightningModule:
     """
     path = RunDir(run_dir).checkpoints / f"{which}.ckpt"
     return rebuild(read(path), path)
+
+
+def best_of(run_dir: RunDir) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The best checkpoint of a run, with the config and the choices in it.
+
+    Raises:
+        CheckpointError: no such run, one that has saved nothing, or a checkpoint of another; see ``read``, ``made_of``.
+    """
+    run_dir.require()
+    if not run_dir.begun and not run_dir.best.is_file():
+        status = run_dir.status()
+        state, error = status.get("state", "of no known state"), status.get("error")
+        raise CheckpointError(
+            f"there is no checkpoint at {run_dir.best}: the run is {state}{f', by {error}' if error else ''};",
+            "its best network is saved after its first epoch;",
+            f"continue it with python train.py resume={run_dir.path}.",
+        )
+    checkpoint = read(run_dir.best)
+    config, choices = made_of(checkpoint, run_dir.best)
+    _require_own(run_dir, config, choices)
+    return checkpoint, config, choices
+
+
+def _require_own(run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint that was put into the directory of a run that did not write it."""
+    written, chosen = run_dir.composed()
+    pairs = [(group, choices.get(group), chosen.get(group)) for group in ("model", "data", "task") if chosen]
+    own, found = (dict(leaves(each.get("model") or {})) for each in (written, config))
+    keys = [(f"model.{key}", found.get(key), value) for key, value in own.items() if "${" not in str(value)]
+    for strange in ([each for each in some if each[1] != each[2]] for some in (pairs, keys)):
+        if strange:
+            differences = [f"{key} is {has} in it, and {value} in the run" for key, has, value in strange[:3]]
+            raise CheckpointError(
+                f"{run_dir.best} is another run's: {', '.join(differences)}{', ...' * (len(strange) > 3)};",
+                "a run's directory and its checkpoints belong together;",
+                "put its own back, or name the run that these came from.",
+            )
 
 
 def made_of(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -23,10 +23,8 @@ def export(request: Request) -> str:
         ConfigError: the network, its task or its data cannot be had so.
         PlatformError: the file does not compute what the network does. Then there is none.
     """
-    path = request.run_dir.best
-    recorded = checkpoint.read(path)
-    config, choices = checkpoint.made_of(recorded, path)
-    task = checkpoint.rebuild(recorded, path)
+    recorded, config, choices = checkpoint.best_of(request.run_dir)
+    task = checkpoint.rebuild(recorded, request.run_dir.best)
     data = build(config["data"])
     checkpoint.restore_data(data, recorded)
     set_threads(config["threads"], task, config["data"])

@@ -27,8 +27,7 @@ def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = N
         ConfigError: the task makes nothing, or does not know an option.
         DataError: the prompt holds what the vocabulary does not.
     """
-    recorded = checkpoint.read(run_dir.best)
-    config, choices = checkpoint.made_of(recorded, run_dir.best)
+    recorded, config, choices = checkpoint.best_of(run_dir)
     task = checkpoint.rebuild(recorded, run_dir.best)
     if hasattr(task, "pictures"):
         return _draw(task, options, Path(output) if output else run_dir.path / "pictures" / "generated.png")

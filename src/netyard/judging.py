@@ -31,8 +31,7 @@ def features_of(path: str, data: Mapping[str, Any]) -> nn.Module:
             "it is auto, inception, or the directory of a run that classifies such pictures;",
             "try callbacks.scores.features=auto.",
         )
-    recorded = checkpoint.read(run_dir.best)
-    config, choices = checkpoint.made_of(recorded, run_dir.best)
+    recorded, config, choices = checkpoint.best_of(run_dir)
     trained = config["data"]
     shape = [trained.get("channels"), trained.get("image_size")]
     if choices["task"] != "classification" or None in shape or trained.get("as_sequence"):

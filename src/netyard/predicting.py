@@ -39,8 +39,7 @@ def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
         ConfigError: the task predicts nothing.
         DataError: nothing can be read.
     """
-    recorded = checkpoint.read(run_dir.best)
-    config, choices = checkpoint.made_of(recorded, run_dir.best)
+    recorded, config, choices = checkpoint.best_of(run_dir)
     task = checkpoint.rebuild(recorded, run_dir.best)
     answers = _answers(task, run_dir, choices["task"])
     data = build(config["data"])

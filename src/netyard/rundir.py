@@ -228,6 +228,14 @@ class RunDir:
         typed = reading.load(path, CheckpointError) or []
         return [text for text in typed if not text.startswith("resume=")]
 
+    def composed(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Its config with interpolations as they are written, and each group's option; empty where not noted."""
+        folder, loader = self.path / ".hydra", getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        paths = folder / "config.yaml", folder / "hydra.yaml"
+        texts = (path.read_text(encoding="utf-8") if path.is_file() else "" for path in paths)
+        config, node = (yaml.load(text, Loader=loader) or {} for text in texts)
+        return config, node.get("hydra", {}).get("runtime", {}).get("choices", {})
+
     def require(self) -> None:
         """Raises:
         CheckpointError: the directory is none of a run.

@@ -33,8 +33,7 @@ def evaluate(arguments: Sequence[str], compose: Compose) -> int:
     journal.start(None)
     from netyard import assessing, checkpoint, run
 
-    recorded = checkpoint.read(run_dir.best)
-    config, choices = checkpoint.made_of(recorded, run_dir.best)
+    recorded, config, choices = checkpoint.best_of(run_dir)
     cfg = OmegaConf.create(config)
     _overlay(cfg, choices, [text for text in arguments if text.partition("=")[0] not in OURS], compose)
     schema.check(cfg, choices)
