@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard import catalog, cli
-from netyard.manual import COMPLETION_HELP
+from netyard import catalog, cli, manual
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESS = """
@@ -102,7 +101,7 @@ def installed(tmp_path: Path):
         program.chmod(0o755)
         environment = {**os.environ, "HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}", "TERM": "dumb"}
         environment.update(ZDOTDIR=str(tmp_path), XDG_CONFIG_HOME=str(tmp_path / ".config"))
-        (command,) = re.findall(rf"^  {shell} +(.*)$", COMPLETION_HELP, re.MULTILINE)
+        (command,) = re.findall(rf"^  {shell} +(.*)$", manual.COMPLETION, re.MULTILINE)
         subprocess.run(["sh", "-c", command], env=environment, check=True)
         (tmp_path / "notes.csv").touch()
         return environment

@@ -23,29 +23,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, gate, journal, listing, masking, ranks, resuming, schema, targets
-from netyard.commands import doctor as doctor_command
-from netyard.commands import evaluate as evaluate_command
-from netyard.commands import predict as predict_command
-from netyard.commands import rerun as rerun_command
-from netyard.commands import runs as runs_command
+from netyard import catalog, gate, journal, listing, manual, masking, ranks, resuming, schema, targets
+from netyard.commands import Command, doctor, evaluate, export, generate, predict, rerun, runs
 from netyard.commands.options import asks_for_help
 from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.explain import did_you_mean, explain
-from netyard.exports import request
 from netyard.files import near
-from netyard.manual import (
-    COMPLETION_HELP,
-    DOCTOR_HELP,
-    EVALUATE_HELP,
-    EXPORT_HELP,
-    GENERATE_HELP,
-    HELP,
-    PREDICT_HELP,
-    REPORT_HELP,
-    RERUN_HELP,
-    RUNS_HELP,
-)
 from netyard.overrides import value_of
 from netyard.rundir import RunDir, claimed, is_main_process, outputs, remove_if_empty, unclaimed
 from netyard.sweeps import arguments as sweeping
@@ -62,24 +45,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = _commands()
     if not arguments or arguments[0] in ("-h", "--help"):
         print("netyard COMMAND ...\n")
-        for name, run in commands.items():
-            print(f"  {name:10} {(run.__doc__ or '').splitlines()[0]}")
+        for name, each in commands.items():
+            print(f"  {name:10} {each.does}")
         print("\nnetyard COMMAND --help says more.")
         return 0
-    command, *rest = arguments
-    if command not in commands:
+    name, *rest = arguments
+    if name not in commands:
         mistake = ConfigError(
-            f"there is no command '{command}';",
-            did_you_mean(command, commands) or f"commands are {', '.join(commands)};",
+            f"there is no command '{name}';",
+            did_you_mean(name, commands) or f"commands are {', '.join(commands)};",
             "netyard --help prints them.",
         )
         return _failed(mistake, rest)
-    if command in ("train", "rerun"):
+    command = commands[name]
+    if command.help and (asks_for_help(rest) or not (rest or command.alone)):
+        print(command.help)
+        return 0 if rest else ConfigError.exit_code
+    if name in ("train", "rerun"):
         enter_by_door()
     try:
-        code = commands[command](rest if command == "train" else targets.taken(rest))
+        said = command.run(rest if name == "train" else targets.taken(rest))
+        if not isinstance(said, int):
+            print(said)
         sys.stdout.flush()
-        return code
+        return said if isinstance(said, int) else 0
     except BrokenPipeError:  # netyard list | head
         journal.fall_silent(sys.stdout)
         return 0
@@ -87,19 +76,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, rest)
 
 
-def _commands() -> dict[str, Callable[[list[str]], int]]:
+def _commands() -> dict[str, Command]:
+    def complete(arguments: list[str]) -> int:
+        from netyard.commands import completion
+
+        return completion.completion(arguments, _commands(), train)
+
+    def compare(arguments: list[str]) -> str:
+        from netyard.commands import report
+
+        return report.report(arguments, _defaults)
+
+    def repeat(arguments: list[str]) -> int:
+        allowed = targets.flags()  # before train takes its own
+        return rerun.rerun(arguments, compose, lambda words: train([*allowed, *words]))
+
     return {
-        "train": train,
-        "evaluate": evaluate,
-        "predict": predict,
-        "generate": generate,
-        "export": export,
-        "report": report,
-        "rerun": rerun,
-        "runs": runs,
-        "doctor": doctor,
-        "list": listing.show,
-        "completion": completion,
+        "train": Command("Train a network, test it, write the results down; `python train.py` is the same.", train),
+        "evaluate": Command(
+            "Test the best checkpoint of a run again: run=RUN_DIR [output=FOLDER] [overrides].",
+            lambda arguments: evaluate.evaluate(arguments, compose),
+            manual.EVALUATE,
+        ),
+        "predict": Command(
+            "Say of files of your own what a trained network says: run=RUN_DIR input=PATH output=FILE.csv|.jsonl|...",
+            predict.predict,
+            manual.PREDICT,
+        ),
+        "generate": Command(
+            "Let a trained network make something: run=RUN_DIR [prompt=TEXT temperature=0.8 top_k=20 output=FILE ...].",
+            generate.generate,
+            manual.GENERATE,
+        ),
+        "export": Command(
+            "Write a trained network as a file for other programs: run=RUN_DIR format=onnx|pt2|state_dict|safetensors.",
+            export.export,
+            manual.EXPORT,
+        ),
+        "report": Command(
+            "Compare runs: DIR... [output=FOLDER format=md|csv metric=NAME plots=true].",
+            compare,
+            manual.REPORT,
+        ),
+        "rerun": Command(
+            "Train once more as a run was trained, and say whether the metrics are equal: RUN_DIR [overrides].",
+            repeat,
+            manual.RERUN,
+        ),
+        "runs": Command(
+            "List runs, newest first: [FOLDER...] [model=resnet* state=failed jobs=true sort=age|size|objective].",
+            runs.runs,
+            manual.RUNS,
+            alone=True,
+        ),
+        "doctor": Command(
+            "Look for what is missing on this machine and broken among its runs: [FOLDER...] [hashes=false].",
+            doctor.doctor,
+            manual.DOCTOR,
+            alone=True,
+        ),
+        "list": Command(
+            "Print what can be chosen: list [models|data|optimizers|...] [glob...] [max_parameters=10M].", listing.show
+        ),
+        "completion": Command(
+            "Print a script that completes the command line: bash|zsh|fish.", complete, manual.COMPLETION
+        ),
     }
 
 
@@ -109,8 +150,8 @@ def train(arguments: Sequence[str] | None = None) -> int:
     journal.speak_anywhere()
     if ranks.of_lightning():
         ranks.end_with_parent()
-    if "--help" in arguments or "-h" in arguments:
-        print(HELP.format(choices=listing.overview()))
+    if asks_for_help(arguments):
+        print(manual.TRAIN.format(choices=listing.overview()))
         return 0
     try:
         arguments = targets.taken(arguments)
@@ -165,97 +206,6 @@ def enter_by_door() -> None:
     It starts the program it finds running, and gives it the overrides alone: right for ``train.py``, for nothing else.
     """
     sys.modules["__main__"].__spec__ = importlib.util.find_spec("netyard.door")
-
-
-def evaluate(arguments: Sequence[str]) -> int:
-    """Test the best checkpoint of a run again: run=RUN_DIR [output=FOLDER] [overrides]."""
-    if value_of(arguments, "run") is None or asks_for_help(arguments):
-        print(EVALUATE_HELP)
-        return 0 if asks_for_help(arguments) else ConfigError.exit_code
-    return evaluate_command.evaluate(arguments, compose)
-
-
-def predict(arguments: Sequence[str]) -> int:
-    """Say of files of your own what a trained network says: run=RUN_DIR input=PATH output=FILE.csv|.jsonl|.parquet."""
-    if not arguments or asks_for_help(arguments):
-        print(PREDICT_HELP)
-        return 0 if arguments else ConfigError.exit_code
-    return predict_command.predict(arguments)
-
-
-def generate(arguments: Sequence[str]) -> int:
-    """Let a trained network make something: run=RUN_DIR [prompt=TEXT temperature=0.8 top_k=20 output=FILE ...]."""
-    options = dict(text.partition("=")[::2] for text in arguments if not text.startswith("-"))
-    if "run" not in options or asks_for_help(arguments):
-        print(GENERATE_HELP)
-        return 0 if asks_for_help(arguments) else ConfigError.exit_code
-    run_dir, output = RunDir(options.pop("run")), options.pop("output", None)
-    run_dir.require()
-    journal.start(None)
-    from netyard import generating
-
-    print(generating.generate(run_dir, options, output))
-    return 0
-
-
-def export(arguments: Sequence[str]) -> int:
-    """Write a trained network as a file for other programs: run=RUN_DIR format=onnx|pt2|state_dict|safetensors."""
-    if not arguments or asks_for_help(arguments):
-        print(EXPORT_HELP)
-        return 0 if arguments else ConfigError.exit_code
-    wanted = request.parse(arguments)
-    journal.start(None)
-    from netyard import exporting
-
-    print(exporting.export(wanted))
-    return 0
-
-
-def report(arguments: Sequence[str]) -> int:
-    """Compare runs: DIR... [output=FOLDER format=md|csv metric=NAME plots=true]."""
-    if not arguments or asks_for_help(arguments):
-        print(REPORT_HELP)
-        return 0 if arguments else ConfigError.exit_code
-    from netyard.reports import command
-
-    print(command.report(arguments, _defaults))
-    return 0
-
-
-def rerun(arguments: Sequence[str]) -> int:
-    """Train once more as a run was trained, and say whether the metrics are equal: RUN_DIR [overrides]."""
-    if not arguments or asks_for_help(arguments):
-        print(RERUN_HELP)
-        return 0 if arguments else ConfigError.exit_code
-    allowed = targets.flags()  # before train takes its own
-    return rerun_command.rerun(arguments, compose, lambda words: train([*allowed, *words]))
-
-
-def runs(arguments: Sequence[str]) -> int:
-    """List runs, newest first: [FOLDER...] [model=resnet* state=failed jobs=true sort=age|size|objective]."""
-    if asks_for_help(arguments):
-        print(RUNS_HELP)
-        return 0
-    print(runs_command.runs(arguments))
-    return 0
-
-
-def doctor(arguments: Sequence[str]) -> int:
-    """Look for what is missing on this machine and broken among its runs: [FOLDER...] [hashes=false]."""
-    if asks_for_help(arguments):
-        print(DOCTOR_HELP)
-        return 0
-    return doctor_command.doctor(arguments)
-
-
-def completion(arguments: Sequence[str]) -> int:
-    """Print a script that completes the command line: bash|zsh|fish."""
-    if not arguments or asks_for_help(arguments):
-        print(COMPLETION_HELP)
-        return 0 if arguments else ConfigError.exit_code
-    from netyard.commands import completion as completion_command
-
-    return completion_command.completion(arguments, _commands(), train)
 
 
 def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:

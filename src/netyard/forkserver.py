@@ -26,6 +26,7 @@ import weakref
 from typing import Any
 
 from netyard import ranks
+from netyard.sweeps.messages import Messages
 
 LATE = (  # what is imported only when it is used: by optimizers, loggers, tables, pictures
     "torch._dynamo",
@@ -57,7 +58,7 @@ class Server:
         self.channel = channel
         self.children: dict[int, int] = {}  # process -> number of the job
         self._ready: tuple[int, socket.socket] | None = None  # the process that waits for an order, and how it is told
-        self._unread = b""
+        self._heard = Messages()
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake, False)
@@ -164,8 +165,7 @@ class Server:
             received = b""
         if not received:
             return None
-        *lines, self._unread = (self._unread + received).split(b"\n")
-        return [json.loads(line) for line in lines]
+        return self._heard.whole(received)
 
     def _say(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # nobody listens any more: the next read will tell

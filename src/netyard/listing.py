@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from textwrap import wrap
 
-from netyard import catalog
+from netyard import catalog, manual
 from netyard.commands.options import asks_for_help, divided, require_options
 from netyard.errors import ConfigError
 from netyard.explain import did_you_mean
-from netyard.manual import LIST_HELP
 
 FILTERS = ("max_parameters", "min_parameters", "family")
 PLURALS = {"models": "model", "tasks": "task", "losses": "loss", "optimizers": "optimizer", "schedulers": "scheduler"}
@@ -44,7 +43,7 @@ def show(arguments: Sequence[str]) -> int:
     """Print what can be chosen: list [models|data|optimizers|...] [glob...] [max_parameters=10M]."""
     words, filters = divided(arguments)
     if not words or asks_for_help(words):
-        print(f"{LIST_HELP}\n\n{overview()}")
+        print(f"{manual.LIST}\n\n{overview()}")
         return 0
     group = PLURALS.get(words[0], words[0])
     if group not in catalog.GROUPS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-HELP = """\
+TRAIN = """\
 One experiment: a network, trained on data, tested, written down.
 
   python train.py                                    an MLP on handwritten digits, in seconds
@@ -38,7 +38,7 @@ Flags:
   --info, --shell-completion, --hydra-help           Hydra's own
 """
 
-EVALUATE_HELP = """\
+EVALUATE = """\
 netyard evaluate run=RUN_DIR [output=FOLDER] [overrides]
 
 Tests the best checkpoint again; data=... tests on other data, task.KEY=... in another way.
@@ -51,7 +51,7 @@ Beside the metrics it says, where the task has kept it:
   q_learning       the return's interval over episodes
   output=FOLDER    write evaluation.json, confusion.csv, reliability.png and the test's pictures into it"""
 
-GENERATE_HELP = """\
+GENERATE = """\
 netyard generate run=RUN_DIR [option=value ...] [output=FILE]
 
 A language model goes on from a prompt (model=lstm data=python_source):
@@ -72,7 +72,7 @@ An agent plays greedily (model=dqn); output=FILE.gif, or a folder:
   first=0          the number of the first: each has a beginning of its own
   every=2          steps from one frame to the next"""
 
-PREDICT_HELP = """\
+PREDICT = """\
 netyard predict run=RUN_DIR [input=PATH] output=FILE
 
   input=PATH       what to predict; left out: the test part of the run's own data, with what is true in column 2
@@ -91,7 +91,7 @@ A network of texts reads the lines of a file, or of a .csv file the column of te
   variational      negative_elbo, in nats, and reconstruction_error, of pixels in [0, 1]; both are larger the less
                    an input is like those of training; of vector_quantized the latter alone"""
 
-EXPORT_HELP = """\
+EXPORT = """\
 netyard export run=RUN_DIR format=FORMAT [option=value ...] [output=FILE]
 
 The best network of a run as a file for other programs, RUN_DIR/exports/model.* unless output says otherwise. What holds
@@ -116,7 +116,7 @@ What goes in and comes out, by task:
   adversarial         noise [label]        -> picture, pixels in [0, 1]
   q_learning          observation          -> q_values"""
 
-REPORT_HELP = """\
+REPORT = """\
 netyard report DIR... [option=value ...]
 
 A row for each configuration, best first. DIR is a run, a sweep, or a folder with any number of them below it.
@@ -140,7 +140,7 @@ cannot be read.
 Plots, PNG: objective_by_KEY (a point for each run, a line for each row's mean), parallel_coordinates, learning_curves
 (mean and deviation of the best six rows), and parameter_importance of a sweep by Optuna."""
 
-RUNS_HELP = """\
+RUNS = """\
 netyard runs [FOLDER...] [key=pattern ...] [option=value ...]
 
 The runs in and below the folders, outputs/ where none is given; newest first, a sweep on one line.
@@ -153,14 +153,14 @@ The runs in and below the folders, outputs/ where none is given; newest first, a
   format=md        a table for reading (Markdown), or csv, with all digits, reasons and bytes
 Values that are separated by commas are alternatives: state=failed,stale"""
 
-LIST_HELP = """\
+LIST = """\
 netyard list [models|data|optimizers|...] [glob...] [filter=value ...]
 
   netyard list models 'resnet*' 'vgg*'         names, numbers of parameters, and what they are
   netyard list models max_parameters=10M       up to so many (K, M, B); --max-parameters 10M is the same; or min_...
   netyard list models family=efficientnet      of these families, which may be a glob"""
 
-DOCTOR_HELP = """\
+DOCTOR = """\
 netyard doctor [FOLDER...] [hashes=false]
 
 Looks at this machine: versions against what netyard needs, devices, whether outputs and data can be written to and have
@@ -172,7 +172,7 @@ and whose process is gone.
 A line begins with ok, note (what you may want), stale, missing (what a run needs here), or broken.
 Exit code: 5 if something is missing, else 4 if something is broken, else 0."""
 
-RERUN_HELP = """\
+RERUN = """\
 netyard rerun RUN_DIR [overrides]
 
 Trains with the command line of a run, in a new directory, and says at the end whether every metric is the run's to the
@@ -182,7 +182,7 @@ keys that have other values by today's defaults.
 Overrides are added to the run's: data.root=DIR, trainer=cpu, hydra.run.dir=DIR.
 Exit code: that of the training, whether or not the metrics are equal."""
 
-COMPLETION_HELP = """\
+COMPLETION = """\
 netyard completion bash|zsh|fish
 
 Prints what makes the Tab key complete netyard, and python train.py: commands, options, model=res, trainer.max_ep,

@@ -230,10 +230,8 @@ class RunDir:
 
     def composed(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Its config with interpolations as they are written, and each group's option; empty where not noted."""
-        folder, loader = self.path / ".hydra", getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        paths = folder / "config.yaml", folder / "hydra.yaml"
-        texts = (path.read_text(encoding="utf-8") if path.is_file() else "" for path in paths)
-        config, node = (yaml.load(text, Loader=loader) or {} for text in texts)
+        paths = [self.path / ".hydra" / name for name in ("config.yaml", "hydra.yaml")]
+        config, node = ((reading.load(path, CheckpointError) if path.is_file() else None) or {} for path in paths)
         return config, node.get("hydra", {}).get("runtime", {}).get("choices", {})
 
     def require(self) -> None:

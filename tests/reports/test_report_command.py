@@ -120,7 +120,7 @@ def test_a_folder_may_have_an_equals_sign(tmp_path: Path, monkeypatch: pytest.Mo
         (["runs", "ouptut=x"], 2, ["no option 'ouptut'", "did you mean 'output'"]),
         (["runs", "format=html"], 2, ["format is 'html'", "md or csv", "try format=md"]),
         (["runs", "plots=yes"], 2, ["plots is 'yes'", "true or false"]),
-        (["runs", "output="], 2, ["output is ''", "try output=FOLDER"]),
+        (["runs", "output="], 2, ["output was given no value", "type output=VALUE"]),
         (["output=x"], 2, ["no directory was given", "try netyard report outputs"]),
         (
             ["runs", "metric=test/acuracy"],

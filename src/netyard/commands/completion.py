@@ -15,11 +15,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from netyard import catalog, listing
-from netyard.commands import doctor, evaluate, predict, runs
+from netyard.commands import doctor, evaluate, predict, report, runs
 from netyard.errors import ConfigError
 from netyard.explain import did_you_mean
 from netyard.exports import request
-from netyard.reports import command as report
 from netyard.reports.tables import STATES
 from netyard.rundir import outputs
 

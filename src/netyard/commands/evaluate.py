@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog, journal, schema
+from netyard.commands.options import require_given
 from netyard.errors import ConfigError
 from netyard.files import near, require_folder
 from netyard.rundir import RunDir, is_main_process
@@ -27,6 +28,7 @@ def evaluate(arguments: Sequence[str], compose: Compose) -> int:
         compose: overrides -> what ``train.py`` would make of them.
     """
     options = {key: value for key, _, value in (text.partition("=") for text in arguments) if key in OURS}
+    require_given(options, {"run": "RUN_DIR"}, "evaluate")
     run_dir = RunDir(options["run"])
     run_dir.require()
     output = require_folder(Path(options["output"])) if options.get("output") else None

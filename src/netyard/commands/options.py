@@ -47,6 +47,19 @@ def divided(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     return places, options
 
 
+def require_given(options: Mapping[str, str], wanted: Mapping[str, str], command: str) -> None:
+    """Raises:
+    ConfigError: an option, by an example of its value, is not there.
+    """
+    for name, example in wanted.items():
+        if not options.get(name):
+            raise ConfigError(
+                f"{name} was not given;",
+                f"netyard {command} wants {' and '.join(f'{each}={value}' for each, value in wanted.items())};",
+                f"type {name}={example}.",
+            )
+
+
 def require_options(options: Mapping[str, str], known: Collection[str], command: str) -> None:
     """Raises:
     ConfigError: an option that the command does not have, or one without a value.

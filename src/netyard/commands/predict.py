@@ -13,7 +13,7 @@ from netyard.rundir import RunDir
 OPTIONS = ("run", "input", "output")
 
 
-def predict(arguments: Sequence[str]) -> int:
+def predict(arguments: Sequence[str]) -> str:
     """Write what a run's network says of files; see ``predicting.predict``."""
     options = dict(text.partition("=")[::2] for text in arguments)
     for name in options:
@@ -38,5 +38,4 @@ def predict(arguments: Sequence[str]) -> int:
     journal.start(None)
     from netyard import predicting
 
-    print(predicting.predict(run_dir, where, output))
-    return 0
+    return predicting.predict(run_dir, where, output)

@@ -18,6 +18,7 @@ from typing import Any
 
 from netyard.errors import ConfigError, PlatformError
 from netyard.overrides import override
+from netyard.sweeps.messages import Messages
 
 GRACE = 15.0  # seconds a job has to save itself after it was asked to end
 
@@ -161,7 +162,7 @@ class Pool:
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
-        self._channel, self._unread = ours, b""
+        self._channel, self._heard = ours, Messages()
         messages = self._messages(None)
         if not messages:
             self._server.wait()
@@ -197,8 +198,7 @@ class Pool:
         received = self._channel.recv(65536)
         if not received:
             return None
-        *lines, self._unread = (self._unread + received).split(b"\n")
-        return [json.loads(line) for line in lines]
+        return self._heard.whole(received)
 
     def _tell(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the next read finds out

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from netyard.commands.options import divided, require_choice, require_options
 from netyard.errors import CheckpointError, ConfigError
-from netyard.explain import did_you_mean, nearest, no_such_option
+from netyard.explain import did_you_mean, nearest
 from netyard.files import near, require_folder, whole
 from netyard.reports.configurations import tabulate
 from netyard.reports.leaderboard import page, write
@@ -60,30 +61,18 @@ def report(arguments: Sequence[str], defaults: Defaults) -> str:
 
 
 def _parsed(arguments: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
-    """Directories and options. A directory may have an equals sign in its name."""
-    places, options = [], {}
-    for text in arguments:
-        name, sign, value = text.partition("=")
-        if not sign or Path(text).expanduser().exists():
-            places.append(Path(text).expanduser())
-            continue
-        if name not in OPTIONS:
-            raise no_such_option(name, OPTIONS, "report")
-        allowed = OPTIONS[name]
-        if not value or (allowed and value not in allowed):
-            raise ConfigError(
-                f"{name} is '{value}';",
-                f"it is {' or '.join(allowed)};" if allowed else "it wants a value;",
-                f"try {name}={allowed[0] if allowed else 'FOLDER' if name == 'output' else 'test/accuracy'}.",
-            )
-        options[name] = value
+    places, options = divided(arguments)
+    require_options(options, OPTIONS, "report")
+    for name, value in options.items():
+        if OPTIONS[name]:
+            require_choice(name, value, OPTIONS[name])
     if not places:
         raise ConfigError(
             "no directory was given;",
             "a report is of runs, of sweeps, or of a folder with any number of them;",
             "try netyard report outputs.",
         )
-    return places, options
+    return [Path(place).expanduser() for place in places], options
 
 
 def _folder(places: Sequence[Path], options: dict[str, str]) -> Path | None:

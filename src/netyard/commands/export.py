@@ -1,0 +1,17 @@
+"""``netyard export run=RUN_DIR format=FORMAT [option=value ...] [output=FILE]``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netyard import journal
+from netyard.exports import request
+
+
+def export(arguments: Sequence[str]) -> str:
+    """What was written, and how near it is to the network; see ``exporting.export``."""
+    wanted = request.parse(arguments)
+    journal.start(None)
+    from netyard import exporting
+
+    return exporting.export(wanted)
