@@ -143,6 +143,10 @@ def test_evaluate_writes_what_it_says_of_a_classification(said) -> None:
     assert [each["class"] for each in told["classes"]] == ["setosa", "versicolor", "virginica"]
     assert sum(map(sum, told["confusion"])) == 30
     assert told["calibration"]["error"] == pytest.approx(told["metrics"]["test/ece"])
+    for each in told["calibration"]["bins"]:
+        means = rf"{each['confidence'] or 0:.4g} +\| {each['accuracy'] or 0:.4g} "
+        cells = rf"{each['from']:.2f} to {each['to']:.2f} +\| {means}"
+        assert bool(re.search(cells, text)) == bool(each["count"])
     rows = list(csv.reader((folder / "confusion.csv").read_text().splitlines()))
     assert rows[0] == ["true", "setosa", "versicolor", "virginica"]
     assert [list(map(int, row[1:])) for row in rows[1:]] == told["confusion"]

@@ -67,7 +67,8 @@ def text(told: Mapping[str, Any]) -> str:
         leaning = "more" if found["confidence"] > found["accuracy"] else "less"
         parts.append(
             f"expected calibration error {found['error']:.4f} in {len(found['bins'])} bins; on average {leaning} "
-            f"confident ({found['confidence']:.4f}) than right ({found['accuracy']:.4f})"
+            f"confident ({found['confidence']:.4f}) than right ({found['accuracy']:.4f})\n"
+            + _reliability_table(found["bins"])
         )
     if "errors" in told:
         names = list(told["errors"][0])
@@ -164,6 +165,14 @@ def _calibration(sums: Tensor, error: float) -> dict[str, Any]:
         "accuracy": float(right.sum() / total),
         "bins": bins,
     }
+
+
+def _reliability_table(bins: Sequence[Mapping[str, Any]]) -> str:
+    """The diagram in words: how sure the network was of some samples, and how often it was right."""
+    filled = [each for each in bins if each["count"]]
+    spans = [f"{each['from']:.2f} to {each['to']:.2f}" for each in filled]
+    columns = [(head, [_number(each[head]) for each in filled]) for head in ("confidence", "accuracy", "count")]
+    return grid([("confidence in", spans), *columns])
 
 
 def _reliability(calibration: Mapping[str, Any], axes: Any) -> None:

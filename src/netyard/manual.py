@@ -44,8 +44,8 @@ netyard evaluate run=RUN_DIR [output=FOLDER] [overrides]
 Tests the best checkpoint again; data=... tests on other data, task.KEY=... in another way.
 Beside the metrics it says, where the task has kept it:
   classification   precision, recall, f1 and support of each class; the confusion matrix, of more than 20 classes the
-                   pairs that are confused most; the expected calibration error (Guo et al. 2017, 15 bins); the
-                   accuracy's interval (Wilson)
+                   pairs that are confused most; the expected calibration error (Guo et al. 2017) and the 15 bins
+                   behind it; the accuracy's interval (Wilson)
   regression, forecasting   mean error, mae, rmse, r2 and percentiles of predicted minus true, of each target or step;
                    intervals of mae and rmse, of a forecast over means of as many windows as overlap
   q_learning       the return's interval over episodes
