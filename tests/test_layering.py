@@ -29,6 +29,7 @@ TORCH_FREE = {
     "schema",
     "targets",
     "unfailing",
+    "waking",
     "__init__",
     "__main__",
     "build",
@@ -76,6 +77,7 @@ MAY = {
             "run",
             "rundir",
             "schema",
+            "waking",
         },
     ),
     "sweeps": (

@@ -23,7 +23,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, gate, journal, listing, masking, ranks, resuming, schema, targets
+from netyard import catalog, gate, journal, listing, masking, ranks, resuming, schema, targets, waking
 from netyard.commands import doctor as doctor_command
 from netyard.commands import evaluate as evaluate_command
 from netyard.commands import predict as predict_command
@@ -192,7 +192,8 @@ def generate(arguments: Sequence[str]) -> int:
     run_dir, output = RunDir(options.pop("run")), options.pop("output", None)
     run_dir.require()
     journal.start(None)
-    from netyard import generating
+    with waking.torch():
+        from netyard import generating
 
     print(generating.generate(run_dir, options, output))
     return 0
@@ -205,7 +206,8 @@ def export(arguments: Sequence[str]) -> int:
         return 0 if arguments else ConfigError.exit_code
     wanted = request.parse(arguments)
     journal.start(None)
-    from netyard import exporting
+    with waking.torch():
+        from netyard import exporting
 
     print(exporting.export(wanted))
     return 0
@@ -295,7 +297,8 @@ def _job(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
         with guests.as_one_run(cfg, run_dir) if launched else contextlib.nullcontext():
             schema.check(cfg, choices := _choices(hydra_cfg))
             run_dir = ranks.gathered(run_dir, cfg.trainer)
-            from netyard import run
+            with waking.torch():
+                from netyard import run
 
             return run.fit(cfg, choices, run_dir)
     except Pruned as pruned:

@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, journal, schema
+from netyard import catalog, journal, schema, waking
 from netyard.errors import ConfigError
 from netyard.files import near, require_folder
 from netyard.rundir import RunDir, is_main_process
@@ -31,7 +31,8 @@ def evaluate(arguments: Sequence[str], compose: Compose) -> int:
     run_dir.require()
     output = require_folder(Path(options["output"])) if options.get("output") else None
     journal.start(None)
-    from netyard import assessing, checkpoint, run
+    with waking.torch():
+        from netyard import assessing, checkpoint, run
 
     recorded = checkpoint.read(run_dir.best)
     config, choices = checkpoint.made_of(recorded, run_dir.best)

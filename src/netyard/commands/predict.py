@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from netyard import journal
+from netyard import journal, waking
 from netyard.errors import ConfigError
 from netyard.explain import no_such_option
 from netyard.files import require_file
@@ -37,7 +37,8 @@ def predict(arguments: Sequence[str]) -> int:
         )
     run_dir.require()
     journal.start(None)
-    from netyard import predicting
+    with waking.torch():
+        from netyard import predicting
 
     print(predicting.predict(run_dir, where, output))
     return 0
