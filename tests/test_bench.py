@@ -154,6 +154,20 @@ def test_the_run_of_the_start_ends_before_its_first_step(monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
+def test_images_a_second_of_a_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    threads = torch.get_num_threads()
+    small = ["--pictures", "80", "--rounds", "1", "--workers", "0", "--size", "32"]
+    monkeypatch.setattr(sys, "argv", ["bench/image_folder.py", *small])
+    try:
+        script("image_folder").main()
+    finally:
+        torch.set_num_threads(threads)
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[1] for row in rows] == ["loader alone", "training"]
+    assert all(float(row[4]) == pytest.approx(float(row[2]) / float(row[3]), rel=0.1) for row in rows)
+
+
+@pytest.mark.slow
 def test_seconds_a_job_of_a_sweep(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     bench = script("sweep_jobs")
     monkeypatch.setattr(bench, "JOB", ["model=mlp_tiny", "trainer.max_epochs=1", "threads=1"])
