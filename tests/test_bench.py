@@ -154,6 +154,9 @@ def test_the_run_of_the_start_ends_before_its_first_step(monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # timm's files
 def test_images_a_second_of_a_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     threads = torch.get_num_threads()
     small = ["--pictures", "80", "--rounds", "1", "--workers", "0", "--size", "32"]
