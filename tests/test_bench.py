@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import re
 import sys
@@ -126,6 +127,47 @@ def test_baselines_of_the_standard_library(monkeypatch, capsys) -> None:
     script("text_baselines").main()
     bits = [float(text) for text in re.findall(r"([\d.]+) bits", capsys.readouterr().out)]
     assert len(bits) == 2 and all(1 < each < 6 for each in bits)
+
+
+def test_cpu_seconds_of_a_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    bench = script("startup")
+    commands = bench.ways()
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+    light = {name: words for name, words in commands.items() if "--help" in words or "query" in words}
+    assert len(light) == 2
+    monkeypatch.setattr(bench, "ways", lambda: {bench.REFERENCE: ["-c", busy], **light})
+    monkeypatch.setattr(sys, "argv", ["bench/startup.py", "--rounds", "1"])
+    bench.main()
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [name for name, _, _ in rows] == [bench.REFERENCE, *light]
+    assert 0.5 <= float(rows[0][1]) < 1 and rows[0][2] == "1.00"
+
+
+@pytest.mark.slow
+def test_the_run_of_the_start_ends_before_its_first_step(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bench = script("startup")
+    words = next(words for words in bench.ways().values() if any("first_step" in word for word in words))
+    assert bench.cpu_seconds(words, str(tmp_path)) > 0
+    (begun,) = tmp_path.glob("*/*/status.json")
+    assert json.loads(begun.read_text(encoding="utf-8"))["state"] == "running"
+    assert not list(begun.parent.glob("checkpoints/*")), "it has trained"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # timm's files
+def test_images_a_second_of_a_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    threads = torch.get_num_threads()
+    small = ["--pictures", "80", "--rounds", "1", "--workers", "0", "--size", "32"]
+    monkeypatch.setattr(sys, "argv", ["bench/image_folder.py", *small])
+    try:
+        script("image_folder").main()
+    finally:
+        torch.set_num_threads(threads)
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[1] for row in rows] == ["loader alone", "training"]
+    assert all(float(row[4]) == pytest.approx(float(row[2]) / float(row[3]), rel=0.1) for row in rows)
 
 
 @pytest.mark.slow

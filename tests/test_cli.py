@@ -14,12 +14,20 @@ from netyard import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 
+HEAVY = {"torch", "lightning", "timm", "torchvision", "torchmetrics", "numpy", "scipy", "pandas", "sklearn", "PIL"}
+HEAVY |= {"matplotlib", "tensorboard", "rich", "gymnasium", "tokenizers", "optuna", "sqlalchemy", "ray", "onnx"}
+# Of other models, data and commands; Lightning and torchmetrics import some of the rest of HEAVY for themselves.
+UNUSED = {"timm", "gymnasium", "tokenizers", "statsmodels", "optuna", "sqlalchemy", "ray", "submitit"}
+UNUSED |= {"onnx", "onnxruntime", "safetensors", "ale_py", "minatar"}
+
 ASLEEP = """
 import sys
 from netyard import cli
 
 code = cli.{}
-assert not {{"torch", "lightning", "timm"}} & set(sys.modules), "awake"
+awake = {} & set(sys.modules)
+{}
+assert not awake, f"awake: {{awake}}"
 sys.exit(code)
 """
 
@@ -50,7 +58,7 @@ sys.exit(code)
 )
 def test_the_door_answers_without_torch(call: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ASLEEP.format(call)],
+        [sys.executable, "-c", ASLEEP.format(call, HEAVY, "")],
         capture_output=True,
         text=True,
         cwd=tmp_path,
@@ -62,7 +70,7 @@ def test_the_door_answers_without_torch(call: str, tmp_path: Path) -> None:
 
 
 def test_tab_completion_knows_the_families_without_torch(tmp_path: Path) -> None:
-    script = ASLEEP.format("train(['-sc', 'query=bash'])")
+    script = ASLEEP.format("train(['-sc', 'query=bash'])", HEAVY, "")
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
@@ -72,6 +80,22 @@ def test_tab_completion_knows_the_families_without_torch(tmp_path: Path) -> None
         check=False,
     )
     assert set(done.stdout.split()) == {"model=resnet18", "model=resnet101", "model=resnet152"}, done.stderr
+
+
+@pytest.mark.slow
+def test_a_run_imports_nothing_for_others_and_looks_through_no_module_for_garbage(tmp_path: Path) -> None:
+    overrides = ["trainer.max_epochs=1", "trainer.limit_train_batches=2", f"hydra.run.dir={tmp_path / 'run'}"]
+    looked = "import gc; assert gc.isenabled() and gc.get_freeze_count() > 100_000"
+    done = subprocess.run(
+        [sys.executable, "-c", ASLEEP.format(f"train({overrides})", UNUSED, looked)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": "", "PYTHONPATH": str(ROOT / "src")},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "results.json").is_file()
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ TORCH_FREE = {
     "schema",
     "targets",
     "unfailing",
+    "waking",
     "__init__",
     "__main__",
     "build",
@@ -80,6 +81,7 @@ MAY = {
             "run",
             "rundir",
             "schema",
+            "waking",
         },
     ),
     "sweeps": (

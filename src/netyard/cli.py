@@ -23,7 +23,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, gate, journal, listing, manual, masking, ranks, resuming, schema, targets
+from netyard import catalog, gate, journal, listing, manual, masking, ranks, resuming, schema, targets, waking
 from netyard.commands import Command, doctor, evaluate, export, generate, predict, rerun, runs
 from netyard.commands.options import asks_for_help
 from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
@@ -245,7 +245,8 @@ def _job(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
         with guests.as_one_run(cfg, run_dir) if launched else contextlib.nullcontext():
             schema.check(cfg, choices := _choices(hydra_cfg))
             run_dir = ranks.gathered(run_dir, cfg.trainer)
-            from netyard import run
+            with waking.torch():
+                from netyard import run
 
             return run.fit(cfg, choices, run_dir)
     except Pruned as pruned:

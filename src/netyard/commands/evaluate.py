@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, journal, schema
+from netyard import catalog, journal, schema, waking
 from netyard.commands.options import require_given
 from netyard.errors import ConfigError
 from netyard.files import near, require_folder
@@ -33,7 +33,8 @@ def evaluate(arguments: Sequence[str], compose: Compose) -> int:
     run_dir.require()
     output = require_folder(Path(options["output"])) if options.get("output") else None
     journal.start(None)
-    from netyard import assessing, checkpoint, run
+    with waking.torch():
+        from netyard import assessing, checkpoint, run
 
     recorded, config, choices = checkpoint.best_of(run_dir)
     cfg = OmegaConf.create(config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netyard import journal
+from netyard import journal, waking
 from netyard.exports import request
 
 
@@ -12,6 +12,7 @@ def export(arguments: Sequence[str]) -> str:
     """What was written, and how near it is to the network; see ``exporting.export``."""
     wanted = request.parse(arguments)
     journal.start(None)
-    from netyard import exporting
+    with waking.torch():
+        from netyard import exporting
 
     return exporting.export(wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netyard import journal
+from netyard import journal, waking
 from netyard.commands.options import require_given
 from netyard.rundir import RunDir
 
@@ -16,6 +16,7 @@ def generate(arguments: Sequence[str]) -> str:
     run_dir, output = RunDir(options.pop("run")), options.pop("output", None)
     run_dir.require()
     journal.start(None)
-    from netyard import generating
+    with waking.torch():
+        from netyard import generating
 
     return generating.generate(run_dir, options, output)

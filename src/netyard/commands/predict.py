@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from netyard import journal, rows
+from netyard import journal, rows, waking
 from netyard.errors import ConfigError
 from netyard.explain import no_such_option
 from netyard.rundir import RunDir
@@ -36,6 +36,7 @@ def predict(arguments: Sequence[str]) -> str:
         )
     run_dir.require()
     journal.start(None)
-    from netyard import predicting
+    with waking.torch():
+        from netyard import predicting
 
     return predicting.predict(run_dir, where, output)

@@ -59,15 +59,16 @@ def _read_square(path: Path, size: int, choose_box: BoxChooser) -> np.ndarray:
         enlarge = max(size / ((right - left) * width), size / ((lower - upper) * height))
         if enlarge < 1:
             file.draft(None, (math.ceil(file.width * enlarge), math.ceil(file.height * enlarge)))
-        picture = to_rgb(ImageOps.exif_transpose(file))
-    right, lower = min(right, 1.0), min(lower, 1.0)  # rounding
-    box = (
-        max(left, 0.0) * picture.width,
-        max(upper, 0.0) * picture.height,
-        right * picture.width,
-        lower * picture.height,
-    )
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=3.0))
+        ImageOps.exif_transpose(file, in_place=True)  # without a copy, as in to_rgb
+        picture = to_rgb(file)
+        right, lower = min(right, 1.0), min(lower, 1.0)  # rounding
+        box = (
+            max(left, 0.0) * picture.width,
+            max(upper, 0.0) * picture.height,
+            right * picture.width,
+            lower * picture.height,
+        )
+        return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=3.0))
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
@@ -78,7 +79,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 class CentreBox:

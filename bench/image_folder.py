@@ -1,0 +1,125 @@
+"""Images a second from a folder of photographs: netyard's loader and timm's, the same network behind each.
+
+    python bench/image_folder.py [--pictures 400] [--rounds 3] [--workers 0 1 2] [--size 224]
+
+The folder holds JPEGs of 500 x 375 pixels cut from the two photographs that scikit-learn carries. Both train
+`mobilenet_v3_small` on random crops of 8 to 100 % of the area, mirrored by chance, no colour jitter, in batches of 32
+on one thread. timm's arrangement is its `train.py`: `ImageDataset`, `create_loader` and its prefetcher, on the CPU. An
+epoch of each follows one of the other; printed are medians of the images a second, first of the loader alone, then
+with the step, and the median ratio of the pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import sklearn.datasets
+import timm
+import torch
+from PIL import Image
+from timm.data import ImageDataset, create_loader
+from torch import Tensor, nn
+
+from netyard.build import build
+from netyard.cli import compose
+
+WIDTH, HEIGHT, BATCH = 500, 375, 32
+Epoch = Callable[[], Iterator[tuple[Tensor, Tensor]]]
+
+
+def draw(folder: Path, number: int) -> None:
+    """So many JPEGs, half of a class each: pieces of two photographs, enlarged a little and each of its own."""
+    rng = np.random.default_rng(0)
+    for label, photo in enumerate(sklearn.datasets.load_sample_images().images):
+        (folder / "train" / str(label)).mkdir(parents=True)
+        whole = Image.fromarray(photo)
+        for place in range(number // 2):
+            width = rng.uniform(0.5, 0.95) * whole.width
+            height = min(width * HEIGHT / WIDTH, whole.height)
+            left, upper = rng.uniform(0, whole.width - width), rng.uniform(0, whole.height - height)
+            piece = whole.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC, (left, upper, left + width, upper + height))
+            piece.save(folder / "train" / str(label) / f"{place:04}.jpg", quality=90)
+
+
+def of_netyard(folder: Path, size: int, workers: int) -> Epoch:
+    overrides = ["model=mobilenet_v3_small", "data=image_folder", f"data.root={folder}", f"data.image_size={size}"]
+    overrides += [f"data.num_workers={workers}", f"data.batch_size={BATCH}", "data.val_fraction=0.01"]
+    cfg, _ = compose([*overrides, "data.test_fraction=0.01"])
+    cfg.data.num_classes = 2
+    data = build(cfg.data)
+    loader = data.train_dataloader()
+
+    def epoch() -> Iterator[tuple[Tensor, Tensor]]:
+        for x, y, key in loader:
+            yield data.prepare(x, y, key)
+
+    return epoch
+
+
+def of_timm(folder: Path, size: int, workers: int) -> Epoch:
+    loader = create_loader(
+        ImageDataset(str(folder / "train")),
+        input_size=(3, size, size),
+        batch_size=BATCH,
+        is_training=True,
+        color_jitter=0.0,
+        num_workers=workers,
+        device=torch.device("cpu"),
+        persistent_workers=workers > 0,
+    )
+    return lambda: iter(loader)
+
+
+def images_a_second(epoch: Epoch, step: Callable[[Tensor, Tensor], None] | None) -> float:
+    """Of one epoch, the start of it included."""
+    began, seen = time.perf_counter(), 0
+    for x, y in epoch():
+        if step is not None:
+            step(x, y)
+        seen += len(y)
+    return seen / (time.perf_counter() - began)
+
+
+def training(size: int) -> Callable[[Tensor, Tensor], None]:
+    """A step, done once already: the first is slower."""
+    net = timm.create_model("mobilenetv3_small_100", num_classes=2)
+    optimizer = torch.optim.Adam(net.parameters())
+
+    def step(x: Tensor, y: Tensor) -> None:
+        nn.functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    step(torch.zeros(BATCH, 3, size, size), torch.zeros(BATCH, dtype=torch.int64))
+    return step
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--size", type=int, default=224)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        draw(folder, options.pictures)
+        print("| workers | what | netyard, images/s | timm, images/s | ratio |\n| ---: | --- | ---: | ---: | ---: |")
+        for workers in options.workers:
+            ours, theirs = (make(folder, options.size, workers) for make in (of_netyard, of_timm))
+            for what, step in (("loader alone", None), ("training", training(options.size))):
+                pairs = [(images_a_second(ours, step), images_a_second(theirs, step)) for _ in range(options.rounds)]
+                fast, slow = (statistics.median(each) for each in zip(*pairs, strict=True))
+                ratio = statistics.median(own / other for own, other in pairs)
+                print(f"| {workers} | {what} | {fast:.0f} | {slow:.0f} | {ratio:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
