@@ -90,7 +90,7 @@ MAY = {
     ),
     "callbacks": (
         {"torch", "torchvision", "lightning", "rich", "PIL", "tensorboard"},
-        {"errors", "files", "fingerprints", "manifests", "reports", "scores", "sweeps", "unfailing"},
+        {"errors", "exports", "files", "fingerprints", "manifests", "reports", "scores", "sweeps", "unfailing"},
     ),
 }
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "trainer.max_epochs=3")
 
@@ -72,3 +75,98 @@ def test_the_results_carry_the_throughput(train):
     results = ran.json("results.json")
     samples = 3 * 108  # of iris, four fifths for training and a tenth of them for validation
     assert results["throughput"]["train_samples_per_second"] > samples / results["seconds"]["fit"]
+
+
+def norm_of_weights(path: Path, part: str = "") -> float:
+    state = torch.load(path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    found = {name: each for name, each in state.items() if name.startswith(f"net.{part}")}
+    weights = [each.flatten() for name, each in found.items() if name.endswith((".weight", ".bias"))]
+    return float(torch.cat(weights).norm())
+
+
+def test_norms_of_gradients_and_weights_are_curves(train):
+    ran = train(
+        *RUN, "callbacks.curves.norms_every_n_steps=3", "optimizer=sgd", "optimizer.lr=0.5", "trainer.max_epochs=2"
+    )
+    assert ran.code == 0, ran.err
+    gradients, weights = (scalars(ran.path, f"train/{name}_norm") for name in ("gradient", "weight"))
+    assert set(gradients) == set(weights) == {3, 5, 6, 9, 10}, "every third step of two epochs of five, and their ends"
+    assert weights[10] == pytest.approx(norm_of_weights(ran.path), rel=1e-5)
+    assert len(set(weights.values())) == 5 and all(0 < each < 100 for each in gradients.values())
+    none = train(*RUN, "callbacks.curves.norms_every_n_steps=null", path=ran.path.parent / "none")
+    assert not [tag for tag in EventAccumulator(str(none.path)).Reload().Tags()["scalars"] if "norm" in tag]
+
+
+def test_the_norm_of_a_gradient_is_the_length_of_the_step_it_makes(train):
+    common = (
+        *RUN,
+        "optimizer=sgd",
+        "optimizer.lr=1",
+        "optimizer.weight_decay=0",
+        "callbacks.curves.norms_every_n_steps=1",
+    )
+    before, after = (
+        train(*common, "trainer.max_epochs=1", f"trainer.max_steps={steps}", path=Path.cwd() / f"run-{steps}").path
+        for steps in (1, 2)
+    )
+    states = [
+        torch.load(path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for path in (before, after)
+    ]
+    step = torch.cat([(states[1][name] - states[0][name]).flatten() for name in states[0]])
+    assert scalars(after, "train/gradient_norm")[2] == pytest.approx(float(step.norm()), rel=1e-4)
+    # Clipped, the same steps begin with the same gradient, which is drawn as it was.
+    clipped = train(*common, "trainer.max_steps=1", "trainer.gradient_clip_val=0.01", path=Path.cwd() / "clipped").path
+    assert scalars(clipped, "train/gradient_norm")[1] == pytest.approx(
+        scalars(after, "train/gradient_norm")[1], rel=1e-6
+    )
+    assert scalars(after, "train/gradient_norm")[1] > 0.1
+
+
+def test_each_player_of_a_game_has_norms_of_its_own(train):
+    few = ("trainer.max_epochs=1", "callbacks.scores.num_val_samples=64", "callbacks.scores.num_test_samples=64")
+    ran = train("model=gan_tiny", "data=digits", "trainer=cpu", *few, "task.discriminator_steps=3")
+    assert ran.code == 0, ran.err
+    last = ran.json("results.json")["steps"]
+    assert last == 20 and scalars(ran.path, "train/discriminator_gradient_norm")[last] > 0
+    for player in ("generator", "discriminator"):
+        drawn = scalars(ran.path, f"train/{player}_weight_norm")
+        assert drawn == {last: pytest.approx(norm_of_weights(ran.path, player), rel=1e-5)}
+    tags = EventAccumulator(str(ran.path)).Reload().Tags()["scalars"]
+    assert "train/gradient_norm" not in tags and "train/generator_gradient_norm" not in tags, "it was not its turn"
+
+
+def layout_of(path: Path) -> dict[str, dict[str, list[str]]]:
+    (*_, event) = EventAccumulator(str(path)).Reload().Tensors("custom_scalars__config__")
+    found = Layout.FromString(event.tensor_proto.string_val[0])
+    return {
+        category.title: {chart.title: list(chart.multiline.tag) for chart in category.chart}
+        for category in found.category
+    }
+
+
+TASKS = {
+    "classification": ("model=mlp_tiny", "data=iris"),
+    "regression": ("model=mlp_tiny", "data=diabetes"),
+    "variational": ("model=vae_tiny", "data=digits"),
+    "forecasting": ("model=gru_tiny", "data=sunspots"),
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_training_and_validation_of_each_metric_stand_in_one_chart(train, task: str):
+    ran = train(
+        *TASKS[task], "trainer=cpu", "trainer.max_epochs=2", "trainer.log_every_n_steps=1", "callbacks.scores=null"
+    )
+    assert ran.code == 0, ran.err
+    shown = layout_of(ran.path)
+    tags = EventAccumulator(str(ran.path)).Reload().Tags()["scalars"]
+
+    def curves(patterns: list[str]) -> list[str]:
+        return [tag for pattern in patterns for tag in tags if re.match(pattern, tag)]
+
+    assert curves(shown["metrics"]["loss"]) == ["train/loss", "val/loss"] and next(iter(shown["metrics"])) == "loss"
+    for title, patterns in shown["metrics"].items():
+        assert curves(patterns) == [f"{stage}/{title}" for stage in ("train", "val") if f"{stage}/{title}" in tags]
+    assert all(len(curves(patterns)) == 1 for patterns in shown["training"].values())
+    charted = {tag for charts in shown.values() for patterns in charts.values() for tag in curves(patterns)}
+    assert {tag for tag in tags if tag.startswith(("train/", "val/", "lr"))} == charted

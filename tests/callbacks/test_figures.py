@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util import tensor_util
 
 from netyard.callbacks.drawing import ACCENT, PAPER
 from netyard.callbacks.figures import confusion_matrix, draw, mistaken_images, scatter
@@ -27,6 +28,22 @@ def test_a_classification_of_pictures_shows_confusion_and_mistakes(train):
     found = images(ran.path)
     assert set(found) == {"test/confusion", "test/mistakes"}
     assert all(100 < side < 1000 for each in found.values() for side in each.size)
+
+
+def test_each_class_has_a_curve_of_precision_and_recall(train):
+    ran = train("model=mlp_tiny", "data=iris", "trainer=cpu", "trainer.max_epochs=3")
+    events = EventAccumulator(str(ran.path), size_guidance={"tensors": 0}).Reload()
+    curves = {tag: events.Tensors(tag) for tag in events.Tags()["tensors"] if "precision_recall" in tag}
+    assert set(curves) == {f"test/precision_recall/{name}" for name in ("setosa", "versicolor", "virginica")}
+    for (drawn,) in curves.values():
+        tp, fp, tn, fn, precision, recall = tensor_util.make_ndarray(drawn.tensor_proto)
+        assert (tp + fp + tn + fn == 30).all() and (tp + fn == tp[0]).all(), "iris' test part at any threshold"
+        assert recall[0] == 1 and precision[0] == pytest.approx(tp[0] / 30)
+        assert (tp[1:] <= tp[:-1]).all() and (fp[1:] <= fp[:-1]).all()
+    # Above 1/2 the true class is always the answer, and an answer is never below 1/3.
+    right = round(30 * ran.json("results.json")["metrics"]["test/accuracy"])
+    found = [tensor_util.make_ndarray(drawn[0].tensor_proto)[0] for drawn in curves.values()]
+    assert sum(tp[64] for tp in found) <= right <= sum(tp[41] for tp in found)
 
 
 def test_a_classification_of_tables_shows_the_confusion_alone(train):

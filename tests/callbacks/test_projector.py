@@ -65,6 +65,23 @@ def test_a_run_without_codes_or_without_a_dashboard_has_no_map(train, tmp_path: 
         assert not list(ran.path.glob("projector*"))
 
 
+@pytest.mark.parametrize(("data", "pictures"), [("digits", True), ("digits_rows", True), ("iris", False)])
+def test_a_classification_has_a_map_on_request(train, data: str, pictures: bool):
+    model = "lstm_tiny" if data == "digits_rows" else "mlp_tiny"
+    words = ("trainer=cpu", "trainer.max_epochs=1", "callbacks.projector.features=true", "data.eval_batch_size=50")
+    ran = train(f"model={model}", f"data={data}", *words)
+    assert ran.code == 0, ran.err
+    info, codes = embedding(ran.path), np.loadtxt(ran.path / "projector" / "tensors.tsv", delimiter="\t")
+    assert info.HasField("sprite") == pictures
+    assert len(codes) == len(labels(ran.path)) == (30 if data == "iris" else NUM_TESTED)
+    state = torch.load(ran.path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    head = [name for name, each in state.items() if each.ndim == 2][-1]
+    names = ["setosa", "versicolor", "virginica"] if data == "iris" else list(map(str, range(10)))
+    answers = (codes @ state[head].numpy().T + state[head.replace("weight", "bias")].numpy()).argmax(axis=1)
+    right = np.mean([names[answer] == label for answer, label in zip(answers, labels(ran.path), strict=True)])
+    assert right == pytest.approx(ran.json("results.json")["metrics"]["test/accuracy"], abs=0.004)
+
+
 def test_another_rank_writes_nothing(tmp_path: Path):
     logger = SimpleNamespace(experiment=SimpleNamespace(add_image=None), log_dir=str(tmp_path))
     codes = SimpleNamespace(codes=torch.rand(2, 3), labels=torch.tensor([0, 1]), pictures=None)

@@ -18,12 +18,15 @@ from netyard.callbacks.drawing import ACCENT, INK, PAPER
 from netyard.callbacks.markdown import table
 from netyard.callbacks.pictures import write_png
 
+MOST_NAMED = 30  # classes; of more, no names fit beside the matrix, and their curves would be too many to look at
+
 
 class Figures(Callback):
     """After a test, draws what the task has kept for it; a task without such results gets no pictures.
 
     ``test/confusion`` and ``test/mistakes`` (pictures or texts) for a classification, ``test/predicted_vs_true`` for a
-    regression or a forecast; in the run directory too, as ``pictures/test_confusion.png`` and so on.
+    regression or a forecast; in the run directory too, as ``pictures/test_confusion.png`` and so on. Of up to thirty
+    classes, ``test/precision_recall/<class>`` is the curve of telling each from the others.
     """
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -35,6 +38,12 @@ class Figures(Callback):
             write_png(picture, Path(trainer.default_root_dir) / "pictures" / f"test_{name}.png")
         if (text := mistaken_texts(pl_module, trainer.datamodule)) is not None:
             board.add_text("test/mistakes", text, trainer.global_step)
+        judged, names = getattr(pl_module, "judged", None), getattr(trainer.datamodule, "class_names", None)
+        if judged is not None and judged.probabilities.shape[1] <= MOST_NAMED:
+            probabilities, labels = judged.probabilities.float().nan_to_num().cpu(), judged.labels.cpu()
+            for index, each in enumerate(probabilities.unbind(dim=1)):
+                tag = f"test/precision_recall/{names[index] if names else index}"
+                board.add_pr_curve(tag, labels == index, each, trainer.global_step)
 
 
 def draw(task: Any, data: Any) -> dict[str, Tensor]:
@@ -57,7 +66,7 @@ def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None, side: i
     num_classes = len(counts)
     labels = [str(name) for name in names or range(num_classes)]
     font = ImageFont.load_default(size=12)
-    margin = 24 + max(int(font.getlength(label)) for label in labels) if num_classes <= 30 else 24
+    margin = 24 + max(int(font.getlength(label)) for label in labels) if num_classes <= MOST_NAMED else 24
     cell = max((side - margin) // num_classes, 1)
     canvas = Image.new("RGB", (margin + cell * num_classes + 8, margin + cell * num_classes + 8), PAPER)
     pen = ImageDraw.Draw(canvas)
@@ -72,7 +81,7 @@ def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None, side: i
             place = margin + (column + 0.5) * cell, margin + (row + 0.5) * cell
             colour = PAPER if shares[row, column] > 0.5 else INK
             pen.text(place, str(int(counts[row, column])), colour, font, anchor="mm")
-    if num_classes <= 30:
+    if num_classes <= MOST_NAMED:
         for index, label in enumerate(labels):
             pen.text((margin - 4, margin + (index + 0.5) * cell), label, INK, font, anchor="rm")
             short = label if font.getlength(label) <= cell else label[: max(cell // 8, 1)]

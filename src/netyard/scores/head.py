@@ -24,17 +24,12 @@ class HeadInput(nn.Module):
 
     def __init__(self, net: nn.Module, mean: list[float], std: list[float]) -> None:
         super().__init__()
-        layers = [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
-        if not layers:
-            raise ValueError(
-                f"{type(net).__name__} has no linear layer; features are what comes to a classifier's last one; "
-                "try a run of model=cnn."
-            )
+        head = head_of(net)
         self.net = net
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("std", torch.tensor(std)[:, None, None])
         self._head_input = torch.empty(0)
-        layers[-1].register_forward_pre_hook(self._keep)
+        head.register_forward_pre_hook(self._keep)
 
     def forward(self, pictures: Tensor) -> Tensor:
         self.net((pictures - self.mean) / self.std)
@@ -43,3 +38,18 @@ class HeadInput(nn.Module):
 
     def _keep(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
         self._head_input = inputs[0]
+
+
+def head_of(net: nn.Module) -> nn.Linear:
+    """A classifier's last linear layer.
+
+    Raises:
+        ValueError: it has none.
+    """
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
+    if not layers:
+        raise ValueError(
+            f"{type(net).__name__} has no linear layer; features are what comes to a classifier's last one; "
+            "try a run of model=cnn."
+        )
+    return layers[-1]

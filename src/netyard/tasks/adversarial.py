@@ -94,6 +94,10 @@ class Adversarial(Learner):
         if ema_decay:
             self.average = copy.deepcopy(net.generator).requires_grad_(False)
 
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        return {"generator": self.net.generator, "discriminator": self.net.discriminator}
+
     # Training
 
     def on_fit_start(self) -> None:
@@ -145,7 +149,7 @@ class Adversarial(Learner):
         if not gradient_clip_val or gradient_clip_algorithm == "value":
             super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
-        for player in (self.net.generator, self.net.discriminator):
+        for player in self.parts.values():
             nn.utils.clip_grad_norm_(player.parameters(), gradient_clip_val)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAUROC
+from torchmetrics.utilities import dim_zero_cat
 
 from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_classification_loss
@@ -33,12 +34,19 @@ class Mistakes(NamedTuple):
     confidences: Tensor  # (K,), in [0, 1]
 
 
+class Judged(NamedTuple):
+    """Every test sample, those of all devices."""
+
+    probabilities: Tensor  # (N, C)
+    labels: Tensor  # (N,)
+
+
 class Classification(Learner):
     """Learns ``net(x) -> (B, num_outputs)`` logits from batches ``(x, y)``, y the labels (B,) or soft targets (B, C).
 
     Logs ``loss`` and ``accuracy`` of each stage, and after a test ``auroc`` (one class against the rest, averaged) and
     ``ece`` (the expected calibration error); keeps ``confusion`` (C, C), rows true and columns predicted,
-    ``calibration`` and ``mistakes`` for whoever draws them.
+    ``calibration``, ``mistakes`` and ``judged`` for whoever draws them.
 
     Args:
         net: see ``Classifier``; the weight of its auxiliary losses is its attribute ``auxiliary_weight``.
@@ -72,6 +80,7 @@ class Classification(Learner):
         self.confusion: Tensor | None = None
         self.calibration = Calibration()
         self.mistakes: Mistakes | None = None
+        self.judged: Judged | None = None
         self._auroc = MulticlassAUROC(num_outputs)
 
     def setup(self, stage: str) -> None:
@@ -104,7 +113,7 @@ class Classification(Learner):
         self.confusion = torch.zeros(self.num_outputs, self.num_outputs, dtype=torch.int64, device=self.device)
         self.calibration = Calibration(self.device)
         self._auroc.reset()
-        self.mistakes = None
+        self.mistakes, self.judged = None, None
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch
@@ -122,6 +131,8 @@ class Classification(Learner):
         self.confusion = self.trainer.strategy.reduce(self.confusion, reduce_op="sum")
         self.calibration.sums = self.trainer.strategy.reduce(self.calibration.sums, reduce_op="sum")
         self.log("test/ece", self.calibration.error())
+        with self._auroc.sync_context():
+            self.judged = Judged(dim_zero_cat(self._auroc.preds), dim_zero_cat(self._auroc.target))
         if (self.confusion.sum(dim=1) > 0).all():  # undefined for a class that the test does not show
             self.log("test/auroc", self._auroc.compute())
 

@@ -49,6 +49,11 @@ class Learner(LightningModule):
         self.means = Means()
         self._seed = torch.initial_seed()  # the run's, which is set before the task is built
 
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """What learns, by names for its curves; several where each has a loss of its own."""
+        return {"": self.net}
+
     def log(self, name: str, *args: Any, **settings: Any) -> None:
         """As Lightning's, which would draw what training says of an epoch after the epoch is saved: ``Curves`` does."""
         if name.startswith("train/"):

@@ -1,0 +1,38 @@
+"""Every weight and its gradient as histograms: where a network dies or runs away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+
+class Histograms(Callback):
+    """At the last step of an epoch, ``weights/<name>``, and ``gradients/<name>`` as the optimizer took them.
+
+    Args:
+        every_n_epochs: epochs from one to the next; the event file grows by some kilobytes for each.
+    """
+
+    def __init__(self, every_n_epochs: int = 1) -> None:
+        self.every_n_epochs = every_n_epochs
+
+    # Not at the epoch's end: validation frees the gradients.
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if not trainer.is_last_batch or (trainer.current_epoch + 1) % self.every_n_epochs:
+            return
+        board: Any = getattr(trainer.logger, "experiment", None)
+        if not hasattr(board, "add_histogram") or not trainer.is_global_zero:
+            return
+        for name, weight in pl_module.named_parameters():
+            for kind, numbers in (("weights", weight.detach()), ("gradients", weight.grad)):
+                if numbers is not None and len(finite := _finite(numbers)):
+                    board.add_histogram(f"{kind}/{name}", finite, trainer.global_step)
+
+
+def _finite(numbers: Tensor) -> Tensor:
+    """TensorBoard's writer refuses NaN, and half precision is unknown to NumPy."""
+    return numbers[numbers.isfinite()].float().cpu()

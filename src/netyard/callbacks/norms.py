@@ -1,0 +1,32 @@
+"""How long the gradient and the weights of a task are: one number for each part that has a loss of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+
+
+def gradient_norms(task: Any) -> dict[str, Tensor]:
+    """``gradient_norm``, or one for each part, by name; of a part without a gradient none. Waits for no device."""
+    return {
+        f"{name}gradient_norm": get_total_norm(found)
+        for name, part in _parts(task)
+        if (found := [each.grad for each in part.parameters() if each.grad is not None])
+    }
+
+
+def weight_norms(task: Any) -> dict[str, Tensor]:
+    """``weight_norm`` likewise, frozen weights included."""
+    return {
+        f"{name}weight_norm": get_total_norm([each.detach() for each in part.parameters()])
+        for name, part in _parts(task)
+    }
+
+
+def _parts(task: Any) -> Iterator[tuple[str, nn.Module]]:
+    """What learns, with the beginning of its curves' names; of a task that does not say nothing."""
+    for name, part in getattr(task, "parts", {}).items():
+        yield f"{name}_" if name else "", part
