@@ -106,6 +106,17 @@ def test_what_a_run_says_is_text_and_no_markup(tmp_path: Path, page) -> None:
     assert "Metrics" not in found.rows and ">Curves<" not in text
 
 
+def test_an_episode_moves_on_the_page(tmp_path: Path, page) -> None:
+    path = made_run(tmp_path / "run")
+    (path / "pictures").mkdir()
+    frames = [Image.new("L", (4, 3), shade) for shade in (0, 255)]
+    frames[0].save(path / "pictures" / "test_episode.gif", save_all=True, append_images=frames[1:])
+    (path / "pictures" / "notes.txt").write_text("no picture")
+    kind, _, content = page(path).pictures["test_episode"].partition(";base64,")
+    assert kind == "data:image/gif"
+    assert Image.open(io.BytesIO(base64.b64decode(content))).n_frames == 2
+
+
 def test_an_option_that_is_gone_by_now_costs_the_comparison_alone(tmp_path: Path, page) -> None:
     path = made_run(tmp_path / "run", curve=[0.1, 0.2])
     hydra = path / ".hydra" / "hydra.yaml"

@@ -146,10 +146,10 @@ def _again_typed(typed: Sequence[str]) -> str:
 
 
 def _pictures(path: Path) -> Iterator[str]:
-    files = [*sorted(path.glob("*.png")), *sorted((path / "pictures").glob("*.png"))]
+    files = [*sorted(path.glob("*.png")), *sorted((path / "pictures").glob("*.*"))]
     for file in files[:MOST_PICTURES]:
-        if file.stat().st_size <= LARGEST_PICTURE:
-            yield _figure(file.read_bytes(), file.stem)
+        if file.suffix in (".png", ".gif") and file.stat().st_size <= LARGEST_PICTURE:
+            yield _figure(file.read_bytes(), file.stem, file.suffix[1:])
 
 
 def _environment(results: Mapping[str, Any]) -> str:
@@ -179,10 +179,10 @@ def _table(rows: Iterable[Sequence[Any]], head: Sequence[str] = ()) -> str:
     return f"<table>{''.join(lines)}</table>"
 
 
-def _figure(content: bytes, caption: str) -> str:
+def _figure(content: bytes, caption: str, kind: str = "png") -> str:
     data = base64.b64encode(content).decode("ascii")
     text = escape(caption)
-    return f'<figure><img src="data:image/png;base64,{data}" alt="{text}"><figcaption>{text}</figcaption></figure>\n'
+    return f'<figure><img src="data:image/{kind};base64,{data}" alt="{text}"><figcaption>{text}</figcaption></figure>\n'
 
 
 def _value(values: Mapping[str, Any], key: str) -> str:
