@@ -203,3 +203,76 @@ def test_what_is_saved_is_what_a_run_saves(tmp_path: Path) -> None:
     saving.Ours()(state, tmp_path)
     found = checkpoint.read(tmp_path / "checkpoints" / "best.ckpt")
     assert torch.equal(found["state_dict"]["layers.0.weight"], state["state_dict"]["layers.0.weight"])
+
+
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a benchmark of training changes of the process is put back."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("FORCE_COLOR", "TERM"):
+        monkeypatch.setenv(name, "")
+
+
+def numbers_of(row: str) -> list[float]:
+    return [float(cell.replace(",", "")) for cell in row.strip("| ").split(" | ")[1:]]
+
+
+@pytest.mark.slow
+def test_seconds_an_epoch(beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    epochs = script("epochs")
+    monkeypatch.setitem(sys.modules, "epochs", epochs)
+    monkeypatch.setattr(epochs, "pictures", lambda: ["data=digits"])
+    monkeypatch.setattr(sys, "argv", ["bench/epochs.py", "--rounds", "1", "model=mlp_tiny"])
+    epochs.main()
+    rows = capsys.readouterr().out.splitlines()[3:]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| netyard", "| bare tensor loop", "| DataLoader loop", "| template",
+    ]  # fmt: skip
+    samples = {seconds * rate for seconds, rate, _ in map(numbers_of, rows) if seconds > 0.1}
+    assert all(each == pytest.approx(1293 // 64 * 64, rel=0.1) for each in samples)
+    assert numbers_of(rows[0])[2] == 1 and numbers_of(rows[3])[2] > 1
+
+
+@pytest.mark.slow
+def test_what_a_step_costs(beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    steps = script("trainer_steps")
+    monkeypatch.setitem(sys.modules, "trainer_steps", steps)
+    argv = [
+        "bench/trainer_steps.py",
+        "--steps",
+        "20",
+        "--only",
+        "torchmetrics",
+        "data.size=4000",
+        "model.hidden_sizes=[8]",
+    ]
+    monkeypatch.setattr(sys, "argv", argv)
+    steps.main()
+    ours, bare, more, ratio = numbers_of(capsys.readouterr().out.splitlines()[-1])
+    assert ours > bare > 0 and more > 0 and ratio == pytest.approx(bare / ours, abs=0.01)
+
+
+def test_peak_memory(beside) -> None:
+    peak = script("memory").alone("bare tensor loop", ["data=digits", "model=mlp_tiny"])
+    assert 50 < peak < 50_000
+
+
+def test_the_tensor_loop_learns(beside) -> None:
+    script("epochs")  # puts the folder of the others on the path
+    from rivals import Samples
+    from rivals.tensor_loop import TensorLoop
+
+    x = torch.randint(0, 256, (256, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    y = (x[:, 0, 0, 0] > 127).long()
+    half = torch.tensor([[[0.5]]])
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
+    loop = TensorLoop(net, Samples(x, y, x, y, half, half, 32), lr=0.03)
+    assert min(loop.epoch() for _ in range(20)) > 0
+    assert loop.scores["val/accuracy"] > 0.9 and loop.scores["train/loss"] < 0.4
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="it would measure for minutes")
+def test_without_a_gpu_it_says_so(beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench/on_gpu.py"])
+    script("on_gpu").main()
+    assert capsys.readouterr().out.startswith("no GPU here: nothing was measured")

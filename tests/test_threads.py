@@ -44,7 +44,7 @@ def test_the_work_of_one_sample(overrides: list[str], wanted: float) -> None:
     task, data = made(*overrides)
     task.train()
     # Torch before 2.15 does not count the scores of attention on the CPU, four hundredths of that net's work.
-    assert threads._multiply_adds(task, data) == pytest.approx(wanted, rel=0.05)
+    assert threads.multiply_adds(task, data) == pytest.approx(wanted, rel=0.05)
     assert all(module.training for module in task.modules()), "as it was"
 
 
@@ -53,7 +53,7 @@ def test_tokens_are_counted_too() -> None:
     task, data = made(
         "model=lstm_tiny", "data=sentiment", "data.path=x", num_classes=3, vocab_size=20, sequence_length=5
     )
-    assert threads._multiply_adds(task, data) == pytest.approx(4 * H * (16 + H) + H * 3 / 5)
+    assert threads.multiply_adds(task, data) == pytest.approx(4 * H * (16 + H) + H * 3 / 5)
 
 
 def test_threads_are_chosen_by_the_work_or_taken_at_their_word(monkeypatch: pytest.MonkeyPatch) -> None:

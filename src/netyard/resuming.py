@@ -25,6 +25,7 @@ BOUND = tuple(
     f"trainer.{key}"
     for key in (
         "precision",
+        "performance",
         "accumulate_grad_batches",
         "gradient_clip_val",
         "gradient_clip_algorithm",
@@ -87,6 +88,7 @@ def require_same(
         ConfigError: something changed that makes a step, a sample or a score another one.
     """
     old, new = (dict(leaves(each)) for each in (recorded["config"], masking.tree(config)))
+    old.setdefault("trainer.performance", "safe")  # a run of before there was a choice
     groups = [group for group in recorded["choices"] if group in choices and group not in FREE and group in config]
     pairs = [(group, recorded["choices"][group], choices[group]) for group in groups]
     # The task holds the model, loss and optimizer once more; a change is to be named where it was typed.

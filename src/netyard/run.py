@@ -23,7 +23,7 @@ from rich.table import Table
 from tensorboard.summary.writer import event_file_writer
 from torch import nn
 
-from netyard import __version__, catalog, checkpoint, journal, judging, resuming, schema, targets
+from netyard import __version__, catalog, checkpoint, journal, judging, loop, performance, resuming, schema, targets
 from netyard.build import build, build_all
 from netyard.callbacks.checkpoint import BestAndLast
 from netyard.callbacks.curves import Curves
@@ -34,7 +34,7 @@ from netyard.files import near
 from netyard.hyperparameters import log_hyperparameters
 from netyard.rundir import RunDir
 from netyard.sweeps.study import recalled
-from netyard.threads import one_input, set_threads
+from netyard.threads import one_input
 from netyard.unfailing import Unfailing
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     config = _with_facts(cfg, data, choices)
     schema.require_outputs(config, choices)
     task = build(config["task"])
-    threads = set_threads(config["threads"], task, config["data"])
+    chosen = performance.choose(config, task)
+    performance.prepare(chosen, task)
     parameters = count_parameters(task.net)
 
     resumed = _resumed(run_dir, config, choices) if config["resume"] else None
@@ -75,20 +76,22 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     _appoint(callbacks, config["data"])
     best.unsure_of = _unsure_of(config, choices)
     dry = {"num_sanity_val_steps": 1} if best.unsure_of else {}
-    trainer = build(
+    trainer = performance.trainer(
+        chosen,
         {**config["trainer"], **dry},
         callbacks=callbacks,
         logger=logger or False,
         plugins=[checkpoint.WholeFileIO(resumed)],
         default_root_dir=str(run_dir.path),
     )
+    loop.install(trainer)
     # Deterministic algorithms are wanted, but not that every fresh buffer is filled: a third of a small ResNet's time.
     torch.utils.deterministic.fill_uninitialized_memory = False
     device = _device_name(trainer)
     log.info(
         "%s, %s parameters, on %s with %s", choices["model"], f"{parameters:,}", choices["data"], choices["optimizer"]
     )
-    log.info("%s, %d thread%s, in %s", device, threads, "" if threads == 1 else "s", near(run_dir.path))
+    log.info("%s, %s, in %s", device, chosen, near(run_dir.path))
 
     ckpt_path, resumed = str(resumed[0]) if resumed else None, None  # Lightning is to free it, once it has read it
     fit_began = time.perf_counter()
@@ -164,11 +167,13 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> t
     config = _with_facts(cfg, data, {})
     task = checkpoint.rebuild(recorded, run_dir.best, config["task"])
     _require_fit(task, config["data"], run_dir)
-    set_threads(config["threads"], task, config["data"])
+    chosen = performance.choose(config, task)
+    performance.prepare(chosen, task)
     if getattr(task, "conditional", hasattr(task, "num_outputs")):  # it tells classes, or is told them
         checkpoint.require_classes(data, recorded)
     scores = _appoint(build_all(config["callbacks"]), config["data"])
-    trainer = build(config["trainer"], logger=False, callbacks=scores, default_root_dir=str(run_dir.path))
+    given = {"logger": False, "callbacks": scores, "default_root_dir": str(run_dir.path)}
+    trainer = performance.trainer(chosen, config["trainer"], **given)
     trainer.test(task, datamodule=data, verbose=False)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     _show(str(run_dir.path), {"metrics": metrics})

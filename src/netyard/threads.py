@@ -25,13 +25,13 @@ def limit(threads: int) -> None:
 def set_threads(threads: int | str, task: L.LightningModule, data: Mapping[str, Any]) -> int:
     """Give torch the threads asked for; ``auto`` gives a small network one, any other all it may have."""
     if threads == "auto":
-        small = _multiply_adds(task, data) * data["batch_size"] < WORK_FOR_TWO_THREADS
+        small = multiply_adds(task, data) * data["batch_size"] < WORK_FOR_TWO_THREADS
         threads = 1 if small else _most
     torch.set_num_threads(int(threads))
     return torch.get_num_threads()
 
 
-def _multiply_adds(task: L.LightningModule, data: Mapping[str, Any]) -> float:
+def multiply_adds(task: L.LightningModule, data: Mapping[str, Any]) -> float:
     """Of one sample's way through the net; infinite where the data does not say what a sample looks like.
 
     A recurrent net does its work step after step, and each must be worth sharing: only one step counts.

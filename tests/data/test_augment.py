@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from omegaconf import OmegaConf
 
-from netyard.data.augment import ImageAugmentation
-from netyard.data.keys import sample_keys
+from netyard.data.augment import Draw, ImageAugmentation, Operation
+from netyard.data.keys import fold, integers, sample_keys
 from netyard.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf" / "augmentation"
@@ -25,6 +25,8 @@ ALL = {
     "scale": 0.1,
     "brightness": 0.2,
     "contrast": 0.2,
+    "saturation": 0.5,
+    "operations": 2,
     "cutout": 0.25,
 }
 
@@ -82,6 +84,35 @@ def test_rotation_keeps_the_middle() -> None:
     assert (turned.sum(dim=(1, 2, 3)) - 25).abs().max() < 1
 
 
+def test_saturation_keeps_the_grey_of_a_pixel() -> None:
+    dull = 0.4 + 0.2 * PICTURES  # nothing is cut off
+    changed = augment(dull, saturation=0.5)
+    torch.testing.assert_close(changed.mean(dim=1), dull.mean(dim=1))
+    gain = ((changed - changed.mean(dim=1, keepdim=True)).std(dim=(1, 2, 3))) / (
+        (dull - dull.mean(dim=1, keepdim=True)).std(dim=(1, 2, 3))
+    )
+    assert 0.5 <= gain.min() < 0.7 and 1.3 < gain.max() <= 1.5
+    grey = PICTURES[:, :1]
+    torch.testing.assert_close(augment(grey, saturation=0.9), grey)
+
+
+def test_one_operation_of_ten_is_drawn_for_each_picture() -> None:
+    keys = sample_keys(0, 0, torch.arange(2000))
+    white_corner = torch.full((2000, 3, 8, 8), 0.3)
+    white_corner[:, 0, :4, :4] = 0.9
+    changed = augment(white_corner, keys, operations=1, magnitude=1.0)
+    drawn = integers(fold(fold(keys, Draw.OPERATION), 0), 0, len(Operation))
+    shares = torch.bincount(drawn, minlength=10) / 2000
+    assert (shares - 0.1).abs().max() < 0.03
+    same = (changed == white_corner).flatten(1).all(dim=1)
+    assert same[drawn == Operation.NOTHING].all()
+    for each in Operation:
+        if each != Operation.NOTHING:
+            assert same[drawn == each].float().mean() < 0.5, each.name
+    means = changed.mean(dim=(1, 2, 3))
+    assert means[drawn == Operation.BRIGHTNESS].std() > 3 * means[drawn == Operation.SATURATION].std()
+
+
 def test_cutout_hides_at_most_its_square() -> None:
     hidden = (augment(cutout=0.25) != PICTURES).any(dim=1).flatten(1).sum(dim=1)
     assert hidden.max() == 64 and hidden.min() >= 16  # 8 x 8; a quarter of it in a corner
@@ -131,6 +162,8 @@ def test_every_file_makes_an_augmentation(path: Path) -> None:
         {"shift": -0.1},
         {"rotation": 200},
         {"cutout": float("nan")},
+        {"operations": 9},
+        {"magnitude": 0.0},
         {"mixup": 2.0},
         {"mixup": 0.2, "cutmix": 1.0},
     ],

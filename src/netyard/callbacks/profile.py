@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 class OwnTime(Profiler):
     """Lightning's actions with the time that each took for itself, so that the shares add up to the run.
 
+    A profiled run has Lightning's own loop, whose actions have names; without, a step costs less than it says here.
     Lightning's simple profiler counts a step's time again in its batch and its epoch, in three hundred rows. The table
     is ``profile.md`` in the run's directory; its largest rows are printed after the test.
     """

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from netyard.data.keys import beta, integers, uniform
+from netyard.data.keys import beta, fold, integers, uniform
 from netyard.errors import ConfigError
 
 
@@ -22,10 +22,17 @@ class Draw(IntEnum):
 
     SHIFT_Y, SHIFT_X, FLIP, ANGLE, SCALE, BRIGHTNESS, CONTRAST, CUTOUT_Y, CUTOUT_X = range(9)
     MIX, CUT_Y, CUT_X = range(9, 12)
+    SATURATION, OPERATION = range(12, 14)
+
+
+class Operation(IntEnum):
+    """What ``random_operations`` chooses from. Append only, as above."""
+
+    ROTATE, SHEAR_X, SHEAR_Y, SHIFT_X, SHIFT_Y, BRIGHTNESS, CONTRAST, SATURATION, SOLARIZE, NOTHING = range(10)
 
 
 class ImageAugmentation:
-    """Shift, flip, rotate, scale, light, cut out and mix: what is zero or false is left out.
+    """Shift, flip, rotate, scale, light, colour, cut out and mix: what is zero or false is left out.
 
     (B, C, H, W) in [0, 1], targets, keys int64 (B,) -> pictures in [0, 1], targets. When it ``mixes``, the
     targets are float32 (B, num_classes) whose rows sum to 1.
@@ -37,6 +44,10 @@ class ImageAugmentation:
         scale: largest change of size, as a fraction.
         brightness: largest relative change of brightness.
         contrast: largest relative change of contrast.
+        saturation: largest relative change of saturation; grey pictures have none.
+        operations: of the ten of ``Operation`` so many are drawn for each picture, one after the other, as RandAugment
+            does (Cubuk et al. 2019, arXiv:1909.13719).
+        magnitude: how strong each of them may be, up to 1.
         cutout: side of the square that is hidden, as a fraction of the side (DeVries & Taylor 2017,
             arXiv:1708.04552).
         mixup: alpha of Beta(alpha, alpha) (Zhang et al. 2017, arXiv:1710.09412).
@@ -54,6 +65,9 @@ class ImageAugmentation:
         scale: float = 0.0,
         brightness: float = 0.0,
         contrast: float = 0.0,
+        saturation: float = 0.0,
+        operations: int = 0,
+        magnitude: float = 0.5,
         cutout: float = 0.0,
         mixup: float = 0.0,
         cutmix: float = 0.0,
@@ -63,11 +77,16 @@ class ImageAugmentation:
             "scale": scale,
             "brightness": brightness,
             "contrast": contrast,
+            "saturation": saturation,
             "cutout": cutout,
         }
         for name, value in fractions.items():
             if not 0 <= value < 1:
                 raise _out_of_range(name, value, "at least 0 and below 1", 0.1)
+        if operations not in range(9):
+            raise _out_of_range("operations", operations, "a whole number from 0 to 8", 2)
+        if not 0 < magnitude <= 1:
+            raise _out_of_range("magnitude", magnitude, "above 0 and at most 1", 0.5)
         if not 0 <= rotation <= 180:
             raise _out_of_range("rotation", rotation, "0 to 180 degrees", 15)
         for name, value in {"mixup": mixup, "cutmix": cutmix}.items():
@@ -81,6 +100,7 @@ class ImageAugmentation:
             )
         self.shift, self.flip, self.rotation, self.scale = shift, flip, math.radians(rotation), scale
         self.brightness, self.contrast, self.cutout = brightness, contrast, cutout
+        self.saturation, self.operations, self.magnitude = saturation, operations, magnitude
         self.mixup, self.cutmix = mixup, cutmix
 
     @property
@@ -97,6 +117,10 @@ class ImageAugmentation:
             x = rotate_and_scale(x, key, self.rotation, self.scale)
         if self.brightness or self.contrast:
             x = light(x, key, self.brightness, self.contrast)
+        if self.saturation:
+            x = saturate(x, 1 + self.saturation * _around_zero(key, Draw.SATURATION))
+        if self.operations:
+            x = random_operations(x, key, self.operations, self.magnitude)
         if self.cutout:
             x = cutout(x, key, self.cutout)
         if self.mixup:
@@ -148,9 +172,48 @@ def rotate_and_scale(x: Tensor, key: Tensor, radians: float, fraction: float) ->
 
 
 def light(x: Tensor, key: Tensor, brightness: float, contrast: float) -> Tensor:
+    gain, shine = 1 + contrast * _around_zero(key, Draw.CONTRAST), 1 + brightness * _around_zero(key, Draw.BRIGHTNESS)
+    return _lit(x, gain, shine)
+
+
+def _lit(x: Tensor, gain: Tensor, shine: Tensor) -> Tensor:
+    """Contrast and brightness, each a factor (B,)."""
     mean = x.mean(dim=(1, 2, 3), keepdim=True)
-    gain = _per_picture(1 + contrast * _around_zero(key, Draw.CONTRAST))
-    return (((x - mean) * gain + mean) * _per_picture(1 + brightness * _around_zero(key, Draw.BRIGHTNESS))).clamp(0, 1)
+    return (((x - mean) * _per_picture(gain) + mean) * _per_picture(shine)).clamp(0, 1)
+
+
+def saturate(x: Tensor, gain: Tensor) -> Tensor:
+    """Colours further from the grey of their pixel, or nearer to it, by a factor (B,)."""
+    grey = x.mean(dim=1, keepdim=True)
+    return ((x - grey) * _per_picture(gain) + grey).clamp(0, 1)
+
+
+def random_operations(x: Tensor, key: Tensor, count: int, magnitude: float) -> Tensor:
+    """So many operations of each picture's own, one after the other; none waits for the device."""
+    for slot in range(count):
+        own = fold(fold(key, Draw.OPERATION), slot)
+        chosen, strength = integers(own, 0, len(Operation)), magnitude * _around_zero(own, 1)
+        amounts = {
+            each: torch.where(chosen == each, strength * most, 0.0)
+            for each, most in zip(Operation, (math.pi / 6, 0.3, 0.3, 0.6, 0.6, 0.9, 0.9, 0.9, 1.0, 0.0), strict=True)
+        }
+        x = torch.where(_per_picture(chosen <= Operation.SHIFT_Y), _moved(x, amounts), x)
+        lit = _lit(x, 1 + amounts[Operation.CONTRAST], 1 + amounts[Operation.BRIGHTNESS])
+        lit = saturate(lit, 1 + amounts[Operation.SATURATION])
+        coloured = (chosen >= Operation.BRIGHTNESS) & (chosen <= Operation.SATURATION)
+        x = torch.where(_per_picture(coloured), lit, x)
+        bright = x > _per_picture(1 - amounts[Operation.SOLARIZE].abs())
+        x = torch.where(bright & _per_picture(chosen == Operation.SOLARIZE), 1 - x, x)
+    return x
+
+
+def _moved(x: Tensor, amounts: dict[Operation, Tensor]) -> Tensor:
+    """Rotated by radians, sheared, and shifted by fractions of the half side: of each picture one is not zero."""
+    cos, sin = amounts[Operation.ROTATE].cos(), amounts[Operation.ROTATE].sin()
+    rows = [cos, amounts[Operation.SHEAR_X] - sin, amounts[Operation.SHIFT_X]]
+    rows += [amounts[Operation.SHEAR_Y] + sin, cos, amounts[Operation.SHIFT_Y]]
+    grid = F.affine_grid(torch.stack(rows, dim=1).view(-1, 2, 3), list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, align_corners=False)
 
 
 def cutout(x: Tensor, key: Tensor, fraction: float) -> Tensor:

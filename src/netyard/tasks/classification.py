@@ -59,6 +59,7 @@ class Classification(Learner):
         ValueError: the loss is not one of logits and labels.
     """
 
+    one_pass = True
     NUM_MISTAKES = 25
 
     def __init__(

@@ -32,6 +32,9 @@ class Learner(LightningModule):
     loss_tells = True
     """Whether a smaller training loss is a better network: of adversaries, and of targets that move, it is not."""
 
+    one_pass = False
+    """Whether a step calls the net as a whole, and takes a gradient of it once: then it may be compiled."""
+
     def __init__(
         self,
         net: nn.Module,

@@ -43,6 +43,8 @@ class Regression(Learner):
     target_mean: Tensor
     target_std: Tensor
 
+    one_pass = True
+
     def __init__(
         self,
         net: nn.Module,
