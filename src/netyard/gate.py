@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.utils import get_args_parser
 from hydra.core import utils as hydra_files
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -94,7 +94,7 @@ def require_hydra(hydra: DictConfig) -> None:
 @functools.cache
 def install() -> None:
     """Look at every config that Hydra composes in this process before it builds anything of it, or writes it down."""
-    compose, read = ConfigLoaderImpl.load_configuration, FileConfigSource.load_config
+    compose, find = ConfigLoaderImpl.load_configuration, ConfigRepository._find_object_source
 
     @functools.wraps(compose)
     def guarded(self: ConfigLoaderImpl, *arguments: Any, **named: Any) -> DictConfig:
@@ -102,12 +102,15 @@ def install() -> None:
         require_hydra(config.hydra)
         return config
 
-    @functools.wraps(read)
-    def measured(self: FileConfigSource, config_path: str) -> ConfigResult:
-        path = Path(self.path, self._normalize_file_name(config_path))
-        if self.provider != "main" and path.is_file():
-            reading.require(path)
-        return read(self, config_path)
+    # Not in the source itself, whose class Hydra makes anew when it looks for plugins.
+    @functools.wraps(find)
+    def measured(self: ConfigRepository, config_path: str, object_type: Any) -> ConfigSource | None:
+        source = find(self, config_path, object_type)
+        if source is not None and source.scheme() == "file" and source.provider != "main":
+            path = Path(source.path, source._normalize_file_name(config_path))
+            if path.is_file():
+                reading.require(path)
+        return source
 
     def save_masked(cfg: DictConfig, filename: str, output_dir: Path) -> None:
         if filename == "config.yaml" and HydraConfig.get().mode == RunMode.RUN:
@@ -115,7 +118,7 @@ def install() -> None:
         write_atomically(output_dir / filename, masking.yaml_of(cfg), sync=False)
 
     ConfigLoaderImpl.load_configuration = guarded  # type: ignore[method-assign]
-    FileConfigSource.load_config = measured  # type: ignore[method-assign]
+    ConfigRepository._find_object_source = measured  # type: ignore[method-assign]
     hydra_files._save_config = save_masked
 
 
