@@ -65,7 +65,7 @@ def choose(config: Mapping[str, Any], task: L.LightningModule) -> Choice:
     on_gpu = trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     shared_out = trainer["strategy"] not in ("auto", "ddp")  # FSDP lays weights out itself
     channels_last = not shared_out and (_convolves(task.net) if on_gpu else _convolves_narrowly(task.net))
-    if level == "auto" or not on_gpu:  # on a CPU compiled networks were no faster, and bfloat16 slower
+    if level == "auto" or not on_gpu:  # on a CPU compiled networks were no faster
         return Choice(threads, precision, channels_last)
     if precision == "32-true" and torch.cuda.is_bf16_supported():
         precision = "bf16-mixed"

@@ -76,10 +76,11 @@ def stopped_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
             if self.between_steps(trainer, batch_idx):
                 next(each for each in trainer.checkpoint_callbacks if isinstance(each, BestAndLast)).save(trainer)
 
-        def keeping(self: BestAndLast, trainer: Any, best: bool = False) -> None:
-            save(self, trainer, best)
+        def keeping(self: BestAndLast, trainer: Any, best: bool = False) -> bool:
+            saved = save(self, trainer, best)
             points.append(folder / f"stopped-{len(points)}")
             shutil.copytree(alone, points[-1])
+            return saved
 
         save = BestAndLast.save
         with monkeypatch.context() as patch:
