@@ -13,12 +13,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from rivals import beside
 
 from netyard.cli import train
 
@@ -40,17 +44,11 @@ class Bare(nn.Module):
         return self.head(output), state
 
 
-class Beside(L.Callback):
-    """The loop: truncated backpropagation through time, a step of it after each of the run's."""
+class Beside(beside.Beside):
+    """The loop: truncated backpropagation through time."""
 
-    latest: ClassVar[Beside]
-
-    def __init__(self) -> None:
-        Beside.latest = self
-        self.ours: list[float] = []
-        self.bare: list[float] = []
-        self.tokens = 0
-        self.ended: float | None = None
+    clock = staticmethod(time.perf_counter)
+    tokens = 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         vocab_size, embedding_size = pl_module.net.embedding.weight.shape
@@ -59,20 +57,12 @@ class Beside(L.Callback):
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        super().on_train_epoch_start(trainer, pl_module)
         self.state: tuple[Tensor, ...] | None = None
-        self.ended = None  # the time of a validation is nobody's
 
-    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        began = time.perf_counter()
-        if self.ended is not None:
-            self.ours.append(began - self.ended)
-        self._step(*batch)
-        self.ended = time.perf_counter()
-        if len(self.ours) > len(self.bare):
-            self.bare.append(self.ended - began)
-        self.tokens = batch[0].numel()
-
-    def _step(self, x: Tensor, y: Tensor) -> None:
+    def step(self, batch: tuple[Tensor, Tensor]) -> None:
+        x, y = batch
+        self.tokens = x.numel()
         logits, state = self.net(x, self.state)
         self.state = tuple(each.detach() for each in state)
         loss = F.cross_entropy(logits.flatten(0, 1), y.flatten())
@@ -83,7 +73,6 @@ class Beside(L.Callback):
 
 def main() -> None:
     # A callback of one's own is one more key; Python finds it as it finds any module.
-    sys.path.insert(0, str(Path(__file__).parent))
     overrides = [*COMPANY, "--allow-target=tokens.Beside", "+callbacks.beside._target_=tokens.Beside", *sys.argv[1:]]
     with tempfile.TemporaryDirectory() as directory:
         if train([*overrides, f"hydra.run.dir={directory}/run"]) != 0:

@@ -17,11 +17,10 @@ import io
 import os
 import statistics
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any
 from unittest import mock
 
 import lightning as L
@@ -31,7 +30,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from rivals import Samples
+from rivals import Samples, beside
 from rivals.tensor_loop import TensorLoop
 
 from netyard.cli import train
@@ -66,16 +65,8 @@ FEATURES: dict[str, list[str]] = {
 }
 
 
-class Beside(L.Callback):
-    """A bare step after each of the run's."""
-
-    latest: ClassVar[Beside]
-
-    def __init__(self) -> None:
-        Beside.latest = self
-        self.ours: list[float] = []
-        self.bare: list[float] = []
-        self.ended: float | None = None
+class Beside(beside.Beside):
+    """A bare step on samples of its own order."""
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         data: Any = trainer.datamodule
@@ -84,20 +75,12 @@ class Beside(L.Callback):
         self.loop = TensorLoop(copy.deepcopy(pl_module.net), samples)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        self.ended = None  # the time of a validation is nobody's
-        loop = self.loop
-        self.order = iter(torch.randperm(len(loop.x)).split(loop.batch_size))
+        super().on_train_epoch_start(trainer, pl_module)
+        self.order = iter(torch.randperm(len(self.loop.x)).split(self.loop.batch_size))
 
-    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        began = time.process_time()
-        if self.ended is not None:
-            self.ours.append(began - self.ended)
+    def step(self, batch: Any) -> None:
         index = next(self.order)
         self.loop.step(self.loop.prepared(self.loop.x[index]), self.loop.y[index])
-        now = time.process_time()
-        if self.ended is not None:
-            self.bare.append(now - began)
-        self.ended = time.process_time()
 
 
 @contextlib.contextmanager
@@ -129,11 +112,11 @@ def arranged(feature: str) -> Iterator[None]:
 def measure(feature: str, overrides: list[str], steps: int) -> tuple[float, float, float]:
     """Median seconds of a step of the run, of the bare one, and of the difference."""
     name = "trainer_steps.Beside"
-    beside = [f"--allow-target={name}", f"+callbacks.beside._target_={name}", f"trainer.max_steps={steps + WARM_UP}"]
+    watched = [f"--allow-target={name}", f"+callbacks.beside._target_={name}", f"trainer.max_steps={steps + WARM_UP}"]
     os.environ |= {"FORCE_COLOR": "1", "TERM": "xterm-256color"}  # the bar is drawn, into said
     said = io.StringIO()
     with TemporaryDirectory() as folder, contextlib.redirect_stdout(said), arranged(feature):
-        code = train([*RUN, *FEATURES[feature], *overrides, *beside, f"hydra.run.dir={folder}/run"])
+        code = train([*RUN, *FEATURES[feature], *overrides, *watched, f"hydra.run.dir={folder}/run"])
     if code != 0:
         print(said.getvalue())
         raise SystemExit(code)
