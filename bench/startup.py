@@ -33,7 +33,7 @@ def ways() -> dict[str, list[str]]:
         "`python train.py`, to its first step": [train, *first_step],
         "`python train.py --help`": [train, "--help"],
         "`netyard list`": [*netyard, "list"],
-        "Tab behind `python train.py model=res`": [*netyard, "completion", "query", LINE],
+        "Tab behind `model=res`": [*netyard, "completion", "query", LINE],
     }
 
 
