@@ -13,6 +13,7 @@ TORCH_FREE = {
     "catalog",
     "cli",
     "door",
+    "downloads",
     "errors",
     "explain",
     "files",
@@ -45,9 +46,9 @@ MAY = {
     "models": ({"torch", "timm", "torchvision"}, {"layers", "plain"}),
     "data": (
         {"torch", "torchvision", "lightning", "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers"},
-        {"errors", "fingerprints"},
+        {"downloads", "errors", "fingerprints"},
     ),
-    "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"errors", "files", "plain"}),
+    "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"downloads", "errors", "files", "plain"}),
     "exports": (
         {"torch", "onnx", "onnxruntime", "safetensors"},
         {"errors", "explain", "files", "plain", "rundir"},

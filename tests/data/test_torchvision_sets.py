@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import socket
 import tarfile
 import time
@@ -86,7 +87,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}/{path.name}"
         monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", url)
-        monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", None)
+        monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", hashlib.md5(path.read_bytes()).hexdigest())
         yield path
         server.shutdown()
 
@@ -99,9 +100,12 @@ def test_an_archive_is_downloaded_and_unpacked(tmp_path: Path, published: Path) 
     assert {path.name for path in (tmp_path / "root").iterdir()} <= {"cifar-10-batches-py", ".CIFAR10.lock"}
 
 
-def test_a_hostile_archive_is_bad_data_and_writes_nothing(tmp_path: Path, published: Path) -> None:
+def test_a_hostile_archive_is_bad_data_and_writes_nothing(
+    tmp_path: Path, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with tarfile.open(published, "w:gz") as archive:
         archive.add(tmp_path / "made", "../../canary")
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", hashlib.md5(published.read_bytes()).hexdigest())
     with pytest.raises(DataError, match=r"is not unpacked: '\.\./\.\./canary' in it is no plain name"):
         build("cifar10", root=str(tmp_path / "root")).prepare_data()
     assert not list(tmp_path.rglob("canary*"))
@@ -110,10 +114,7 @@ def test_a_hostile_archive_is_bad_data_and_writes_nothing(tmp_path: Path, publis
 
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10", "cifar100"])
-def test_missing_without_network_is_one_message(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("socket.getdefaulttimeout", socket.getdefaulttimeout)
+def test_missing_without_network_is_one_message(tmp_path: Path, name: str) -> None:
     data = build(name, root=str(tmp_path / "new"))
     for ask in (data.prepare_data, data.setup):
         with pytest.raises(DataError) as caught:
@@ -121,7 +122,6 @@ def test_missing_without_network_is_one_message(
         message = str(caught.value)
         assert data.dataset in message and str(tmp_path / "new") in message and "\n" not in message
         assert "download=True" in message and "data.root=FOLDER" in message
-    assert socket.getdefaulttimeout() is None
 
 
 @pytest.mark.usefixtures("no_network")
@@ -133,21 +133,28 @@ def test_damaged_cifar_names_the_folder(tmp_path: Path) -> None:
 
 
 def test_two_runs_at_once_download_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    downloads = []
+    """Of each of the four files, from the second mirror, for nobody answers at the first."""
+    write_mnist(tmp_path / "site", ".gz")
+    hashes = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in (tmp_path / "site").iterdir()}
+    asked, root = [], tmp_path / "root"
 
-    class SlowMNIST(torchvision.datasets.MNIST):
-        def __init__(self, root: str, download: bool) -> None:
-            downloads.append(root)
-            write_mnist(Path(root) / "MNIST" / "raw")
-            time.sleep(0.3)
-            assert not (tmp_path / "MNIST").exists()  # nothing half finished lies where a third would read it
+    class Slow(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            asked.append(self.path)
+            time.sleep(0.05)
+            assert not (root / "MNIST").exists()  # nothing half finished lies where a third would read it
 
-    monkeypatch.setattr(torchvision.datasets, "MNIST", SlowMNIST)
-    with ThreadPoolExecutor(2) as runs:
-        list(runs.map(lambda _: build("mnist", root=str(tmp_path)).prepare_data(), range(2)))
-    assert len(downloads) == 1
-    assert len(build("mnist", root=str(tmp_path)).split("train")) == 54
-    assert {path.name for path in tmp_path.iterdir()} <= {"MNIST", ".MNIST.lock"}
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Slow, directory=tmp_path / "site")) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        mirrors = ["http://127.0.0.1:9/", f"http://127.0.0.1:{server.server_port}/"]
+        monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", mirrors)
+        monkeypatch.setattr(torchvision.datasets.MNIST, "resources", list(hashes.items()))
+        with ThreadPoolExecutor(2) as runs:
+            list(runs.map(lambda _: build("mnist", root=str(root)).prepare_data(), range(2)))
+        server.shutdown()
+    assert sorted(asked) == sorted(f"/{name}" for name in hashes)
+    assert len(build("mnist", root=str(root)).split("train")) == 54
+    assert {path.name for path in root.iterdir()} <= {"MNIST", ".MNIST.lock"}
 
 
 def test_folder_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

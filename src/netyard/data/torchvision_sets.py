@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import numpy as np
 import torch
 import torchvision.datasets
 from filelock import FileLock
-from torchvision.datasets.utils import download_url
 
 from netyard.data.archives import extract
 from netyard.data.idx import find_idx, read_idx
 from netyard.data.module import DataModule
 from netyard.data.tensors import Split, TensorSplit
+from netyard.downloads import download
 from netyard.errors import DataError, PlatformError
 
-_SILENCE = 30  # seconds without a byte before a download is given up
+_MAX_BYTES = 1_000_000_000
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -46,7 +42,7 @@ class TorchvisionImages(DataModule):
         try:
             root.mkdir(parents=True, exist_ok=True)
             # Two runs started at once download once: the second waits, then finds the files.
-            with FileLock(root / f".{self.dataset}.lock"), _patience():
+            with FileLock(root / f".{self.dataset}.lock"):
                 if not self._is_there():
                     aside = root / f".{self.dataset}.part"
                     aside.mkdir(exist_ok=True)
@@ -58,7 +54,7 @@ class TorchvisionImages(DataModule):
                 "it must be a folder of yours;",
                 "try data.root=FOLDER, or set NETYARD_DATA.",
             ) from error
-        except (URLError, OSError, RuntimeError) as error:
+        except OSError as error:
             raise self._missing(str(error).strip().splitlines()[-1]) from error
 
     def read(self) -> dict[str, Split]:
@@ -83,8 +79,8 @@ class TorchvisionImages(DataModule):
         source = self._source()
         for left in folder.glob("*unpacked*"):  # by a process that was killed
             shutil.rmtree(left)
-        download_url(source.url, folder, source.filename, source.tgz_md5)
         archive = folder / source.filename
+        download([source.url], archive, f"md5:{source.tgz_md5}", _MAX_BYTES)
         extract(archive, folder / "unpacked")
         archive.unlink()
         _move_files(folder / "unpacked", folder)
@@ -117,7 +113,10 @@ class IdxImages(TorchvisionImages):
     """
 
     def _fetch(self, folder: Path) -> None:
-        self._source()(str(folder), download=True)  # no archives: each file is packed by itself
+        source = self._source()
+        for name, md5 in source.resources:  # each packed by itself, and read so
+            urls = [f"{mirror}{name}" for mirror in source.mirrors]
+            download(urls, folder / self.dataset / "raw" / name, f"md5:{md5}", _MAX_BYTES)
 
     def _folders(self) -> list[Path]:
         root = self._root()
@@ -161,14 +160,3 @@ def _move_files(source: Path, target: Path) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             path.replace(place)
     shutil.rmtree(source)
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    """urllib waits for ever by default; a firewall that drops packets would hang the run."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_SILENCE)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from netyard import plain
+from netyard.downloads import download
 from netyard.errors import DataError, PlatformError
 
-HASH = "6726825d"  # of the weights, the beginning of their SHA-256; torch-fidelity names the file by it
+DIGEST = "sha256:6726825d"  # of the weights; torch-fidelity names the file by it
+_MAX_BYTES = 200_000_000
 
 
 class Inception(nn.Module):
@@ -68,9 +70,8 @@ def find_weights(url: str, folder: Path) -> Path:
         if path.is_file():
             return path
     try:
-        here.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(here), hash_prefix=HASH, progress=False)
-    except (OSError, RuntimeError) as error:
+        download([url], here, DIGEST, _MAX_BYTES)
+    except OSError as error:
         raise DataError(
             f"the weights of Inception cannot be downloaded: {error};",
             "callbacks.scores.features is auto, a run directory, or inception;",
