@@ -179,7 +179,7 @@ def test_silence_is_not_waited_for(site: Site, tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize("target", ["ftp://127.0.0.1/file", "file:///etc/hostname", "gopher://127.0.0.1/file"])
 def test_it_is_not_redirected_to_another_kind_of_place(site: Site, tmp_path: Path, target: str) -> None:
     site.answer = lambda handler: send(handler, b"", 0, 302, Location=target)
-    with pytest.raises(OSError, match="(?i)redirect"):
+    with pytest.raises(OSError, match=r"(?i)redirect"):
         download([site.url], tmp_path / "file", DIGEST)
     assert there(tmp_path) == {} and site.asked == [""]
 

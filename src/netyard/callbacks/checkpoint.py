@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
@@ -68,7 +69,7 @@ class BestAndLast(Checkpoint):
         self._number = 0  # of saves so far
         self._failures = 0  # since the last one that was well
         self._stepped: int | None = None  # batches that stepped before the state that a resumed run goes on from
-        self._validated = False
+        self._validated: dict[str, float] | None = None  # what validation said in this epoch
         self.unsure_of: dict[str, str] = {}  # metrics that a dry batch is to log, and who asks; set by the run
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -85,6 +86,12 @@ class BestAndLast(Checkpoint):
             if monitor not in trainer.callback_metrics:
                 raise _not_logged(key, monitor, trainer)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Of an epoch that was validated before the run was stopped within it.
+        trainer.callback_metrics.update(
+            {name: torch.tensor(value, dtype=torch.float64) for name, value in (self._validated or {}).items()}
+        )
+
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if self._stepped is not None:  # Lightning takes one more for granted, and would draw the curves a step late
             trainer.fit_loop.epoch_loop._batches_that_stepped = self._stepped
@@ -98,12 +105,13 @@ class BestAndLast(Checkpoint):
             trainer.should_stop = True
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._validated = not trainer.sanity_checking
+        if not trainer.sanity_checking:
+            self._validated = {name: float(value) for name, value in trainer.callback_metrics.items()}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         before = self.best_value, self.best_epoch, self.best_metrics, self.best_save
-        improved = self._validated and self._improves(trainer)
-        self._validated = False
+        improved = self._validated is not None and self._improves(trainer)
+        self._validated = None
         if not self.save(trainer, improved):  # the best is the best of what there is
             self.best_value, self.best_epoch, self.best_metrics, self.best_save = before
 
@@ -144,9 +152,9 @@ class BestAndLast(Checkpoint):
             except OSError as error:
                 failed = error
                 self._note(failed, path, trainer)
-        trainer.strategy.barrier("netyard.manifest")
-        self._failures = self._failures if failed else 0
-        return failed is None
+        saved = trainer.strategy.broadcast(failed is None)
+        self._failures = 0 if saved else self._failures
+        return saved
 
     def _note(self, error: OSError, path: Path, trainer: Trainer) -> None:
         """Warn of a save that failed, or end the run with it."""
@@ -178,12 +186,14 @@ class BestAndLast(Checkpoint):
             "metrics": self.best_metrics,
             "save": self.best_save,
             "number": self._number,
+            "validated": self._validated,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best_value, self.best_epoch = state_dict["value"], state_dict["epoch"]
         self.best_metrics = dict(state_dict["metrics"])
         self.best_save, self._number = state_dict["save"], state_dict["number"]
+        self._validated = state_dict.get("validated")
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["netyard"] = self.contents

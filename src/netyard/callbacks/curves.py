@@ -55,11 +55,11 @@ class Curves(Callback):
         self._logged_step = self._normed_step = trainer.global_step
         if isinstance(trainer.strategy, FSDPStrategy):
             self.norms_every_n_steps = None
-        self.on_train_epoch_start(trainer, pl_module)
+        self._start_clock()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validated = False
-        self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, time.perf_counter()
+        self._start_clock()
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         if trainer.gradient_clip_val and self._norms_are_due(trainer, trainer.global_step + 1):
@@ -84,7 +84,7 @@ class Curves(Callback):
         self._stop_clock()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._validated = True
+        self._validated = not trainer.sanity_checking
         self._started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -106,6 +106,12 @@ class Curves(Callback):
             self.write_row(
                 {"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": f"{_lr(trainer):.6g}", **metrics}
             )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"validated": self._validated}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._validated = state_dict["validated"]
 
     def _norms_are_due(self, trainer: Trainer, step: int) -> bool:
         every = self.norms_every_n_steps
@@ -130,6 +136,9 @@ class Curves(Callback):
         if hasattr(board, "add_custom_scalars") and not names <= self._laid_out:
             self._laid_out |= names
             board.add_custom_scalars(layout(self._laid_out))
+
+    def _start_clock(self) -> None:
+        self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, time.perf_counter()
 
     def _stop_clock(self) -> None:
         self._epoch_seconds += time.perf_counter() - self._started
