@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torchvision.transforms.functional import pil_to_tensor
 
 from netyard.callbacks.figures import mistaken_texts
-from netyard.callbacks.markdown import table, verbatim
 from netyard.callbacks.samples import Samples
+from netyard.callbacks.texts import Table, show
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 class Board:
@@ -57,16 +63,17 @@ def trainer(board: Any, epoch: int = 0, rank_zero: bool = True, place: Path = Pa
 WRITER = SimpleNamespace(generate=lambda data: "def f():\n    return 1")
 
 
-def test_a_language_model_writes() -> None:
+def test_a_language_model_writes(tmp_path: Path) -> None:
     board = Board()
-    Samples().on_validation_end(trainer(board), WRITER)
+    Samples().on_validation_end(trainer(board, place=tmp_path), WRITER)
     assert board.shown == [("val/text", "    def f():\n        return 1", 7)]
+    assert (tmp_path / "texts" / "val_text.txt").read_text() == "def f():\n    return 1\n"
 
 
-def test_translations_are_a_table() -> None:
+def test_translations_are_a_table(tmp_path: Path) -> None:
     board = Board()
     tokens = torch.tensor([[4, 3, 0]]), torch.tensor([[5, 3]]), torch.tensor([[4, 3]])
-    Samples().on_test_end(trainer(board), SimpleNamespace(translations=tokens))
+    Samples().on_test_end(trainer(board, place=tmp_path), SimpleNamespace(translations=tokens))
     (tag, text, _) = board.shown[0]
     assert tag == "test/translations"
     assert text.splitlines() == [
@@ -74,6 +81,8 @@ def test_translations_are_a_table() -> None:
         "| --- | --- | --- |",
         "| one | two\\|three | one |",
     ]
+    with (tmp_path / "texts" / "test_translations.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [["source", "true", "predicted"], ["one", "two|three", "one"]]
 
 
 def test_a_forecast_is_a_picture(tmp_path: Path) -> None:
@@ -203,9 +212,12 @@ def test_a_code_of_no_pictures_is_trained_without_any(train, data: str) -> None:
     assert not (ran.path / "pictures").exists()
 
 
-def test_verbatim_and_table_are_markdown() -> None:
-    assert verbatim("a\n\n  b") == "    a\n    \n      b"
-    assert table(("x",), [("a|b",)]).endswith("| a\\|b |")
+def test_a_text_is_shown_as_it_is_and_the_latest_is_kept(tmp_path: Path) -> None:
+    board = Board()
+    for text in ("before", "a\n\n  b"):
+        show(board, tmp_path, "val/text", text, 1)
+    assert board.shown[1][1] == "    a\n    \n      b"
+    assert (tmp_path / "texts" / "val_text.txt").read_text() == "a\n\n  b\n"
 
 
 def test_mistaken_texts_say_what_was_read_and_for_what_it_was_taken() -> None:
@@ -215,4 +227,6 @@ def test_mistaken_texts_say_what_was_read_and_for_what_it_was_taken() -> None:
     data = Words()
     assert mistaken_texts(SimpleNamespace(mistakes=mistakes), data) is None  # no names of classes
     data.class_names = ["bad", "good"]
-    assert mistaken_texts(SimpleNamespace(mistakes=mistakes), data).splitlines()[-1] == "| one one | good | bad |"
+    assert mistaken_texts(SimpleNamespace(mistakes=mistakes), data) == Table(
+        ("text", "true", "predicted"), [("one one", "good", "bad")]
+    )

@@ -27,6 +27,7 @@ class Page(HTMLParser):
         self.addresses: list[str] = []
         self.code: list[str] = []
         self.heading = ""
+        self.headings: list[str] = []
         self.feed(text)
         assert self.open == [], "every tag is closed"
 
@@ -49,6 +50,7 @@ class Page(HTMLParser):
         inside = self.open[-1] if self.open else ""
         if inside in ("h1", "h2"):
             self.heading = data
+            self.headings.append(data)
         elif inside in ("td", "th"):
             self.rows[self.heading][-1][-1] += data
         elif inside == "pre":
@@ -115,6 +117,19 @@ def test_an_episode_moves_on_the_page(tmp_path: Path, page) -> None:
     kind, _, content = page(path).pictures["test_episode"].partition(";base64,")
     assert kind == "data:image/gif"
     assert Image.open(io.BytesIO(base64.b64decode(content))).n_frames == 2
+
+
+def test_what_a_network_writes_and_mistakes_is_on_the_page(tmp_path: Path, page) -> None:
+    path = made_run(tmp_path / "run")
+    assert "Texts" not in page(path).headings
+    (path / "texts").mkdir()
+    (path / "texts" / "test_text.txt").write_text("def f():\n    return <1>\n")
+    (path / "texts" / "test_mistakes.csv").write_text('text,true,predicted\r\n"so,\nso",good,bad\r\n')
+    (path / "texts" / "test_empty.csv").write_text("")
+    (path / "texts" / "test_large.txt").write_text("x" * 100_001)
+    found = page(path)
+    assert "".join(found.code).endswith("def f():\n    return <1>")
+    assert found.rows["Texts"] == [["text", "true", "predicted"], ["so,\nso", "good", "bad"]]
 
 
 def test_an_option_that_is_gone_by_now_costs_the_comparison_alone(tmp_path: Path, page) -> None:

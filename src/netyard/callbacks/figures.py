@@ -15,8 +15,8 @@ from torchvision.transforms.functional import pil_to_tensor
 from torchvision.utils import make_grid
 
 from netyard.callbacks.drawing import ACCENT, INK, PAPER
-from netyard.callbacks.markdown import table
 from netyard.callbacks.pictures import write_png
+from netyard.callbacks.texts import Table, show
 
 MOST_NAMED = 30  # classes; of more, no names fit beside the matrix, and their curves would be too many to look at
 
@@ -25,19 +25,20 @@ class Figures(Callback):
     """After a test, draws what the task has kept for it; a task without such results gets no pictures.
 
     ``test/confusion`` and ``test/mistakes`` (pictures or texts) for a classification, ``test/predicted_vs_true`` for a
-    regression or a forecast; in the run directory too, as ``pictures/test_confusion.png`` and so on. Of up to thirty
-    classes, ``test/precision_recall/<class>`` is the curve of telling each from the others.
+    regression or a forecast; in the run directory too, as ``pictures/test_confusion.png``, ``texts/test_mistakes.csv``
+    and so on. Of up to thirty classes, ``test/precision_recall/<class>`` is the curve of telling each from the others.
     """
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         board: Any = getattr(trainer.logger, "experiment", None)
         if not hasattr(board, "add_image") or not trainer.is_global_zero:
             return
+        folder = Path(trainer.default_root_dir)
         for name, picture in draw(pl_module, trainer.datamodule).items():
             board.add_image(f"test/{name}", picture, trainer.global_step)
-            write_png(picture, Path(trainer.default_root_dir) / "pictures" / f"test_{name}.png")
-        if (text := mistaken_texts(pl_module, trainer.datamodule)) is not None:
-            board.add_text("test/mistakes", text, trainer.global_step)
+            write_png(picture, folder / "pictures" / f"test_{name}.png")
+        if (texts := mistaken_texts(pl_module, trainer.datamodule)) is not None:
+            show(board, folder, "test/mistakes", texts, trainer.global_step)
         judged, names = getattr(pl_module, "judged", None), getattr(trainer.datamodule, "class_names", None)
         if judged is not None and judged.probabilities.shape[1] <= MOST_NAMED:
             probabilities, labels = judged.probabilities.float().nan_to_num().cpu(), judged.labels.cpu()
@@ -113,13 +114,13 @@ def mistaken_images(
     return make_grid(torch.stack(tiles), nrow=5, padding=4, pad_value=255)
 
 
-def mistaken_texts(task: Any, data: Any) -> str | None:
-    """The mistakes of a classification of texts, as a table in Markdown; None where no texts were classified."""
+def mistaken_texts(task: Any, data: Any) -> Table | None:
+    """The mistakes of a classification of texts; None where no texts were classified."""
     mistakes, names = getattr(task, "mistakes", None), getattr(data, "class_names", None)
     if mistakes is None or not len(mistakes.inputs) or names is None or not hasattr(data, "decode"):
         return None
     pairs = zip(mistakes.inputs.cpu(), mistakes.labels.tolist(), mistakes.predictions.tolist(), strict=True)
-    return table(("text", "true", "predicted"), [(data.decode(x), names[y], names[guess]) for x, y, guess in pairs])
+    return Table(("text", "true", "predicted"), [(data.decode(x), names[y], names[guess]) for x, y, guess in pairs])
 
 
 def scatter(true: Tensor, predicted: Tensor, side: int = 480, most: int = 5000) -> Tensor:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from netyard.callbacks.forecasts import forecast_picture
 from netyard.callbacks.latent_use import latent_kl_picture
-from netyard.callbacks.markdown import table, verbatim
 from netyard.callbacks.pictures import grid, rows, side_by_side, write_png
+from netyard.callbacks.texts import Table, show
 
 NUM_PICTURES = 64
 NUM_SHOWN = 10  # of one tag; TensorBoard shows no more of them unless told
@@ -23,9 +23,8 @@ class Samples(Callback):
 
     ``val/text`` of a language model, ``val/translations``, ``val/forecast``, ``val/reconstructions``, ``val/samples``;
     of a variational code ``val/latent_kl``, ``val/traversal``, a row a dimension in the order of those bars, and
-    ``val/interpolation``; ``test/...`` likewise. The latest pictures are also in the run directory,
-    ``pictures/val_samples.png`` and so on. Drawing uses random numbers of its own, so a run with samples is the run
-    without them.
+    ``val/interpolation``; ``test/...`` likewise. The latest are in the run directory too, ``pictures/val_samples.png``,
+    ``texts/val_text.txt`` and so on. Drawing uses random numbers of its own, so a run with samples is the run without.
 
     Args:
         every_n_epochs: epochs from one showing to the next; None is a tenth of the run, and every epoch of a run
@@ -49,11 +48,12 @@ class Samples(Callback):
         board: Any = getattr(trainer.logger, "experiment", None)
         if not hasattr(board, "add_text") or not trainer.is_global_zero:
             return
+        folder = Path(trainer.default_root_dir)
         for name, picture in _pictures(task, trainer.datamodule).items():
             board.add_image(f"{stage}/{name}", picture, trainer.global_step)
-            write_png(picture, Path(trainer.default_root_dir) / "pictures" / f"{stage}_{name}.png")
+            write_png(picture, folder / "pictures" / f"{stage}_{name}.png")
         for name, text in _texts(task, trainer.datamodule).items():
-            board.add_text(f"{stage}/{name}", text, trainer.global_step)
+            show(board, folder, f"{stage}/{name}", text, trainer.global_step)
 
 
 def _pictures(task: Any, data: Any) -> dict[str, Tensor]:
@@ -74,14 +74,13 @@ def _pictures(task: Any, data: Any) -> dict[str, Tensor]:
     return pictures
 
 
-def _texts(task: Any, data: Any) -> dict[str, str]:
-    """Each in Markdown."""
+def _texts(task: Any, data: Any) -> dict[str, str | Table]:
     if getattr(task, "translations", None) is not None:
         rows = [
             (data.decode_source(source), data.decode(true), data.decode(predicted))
             for source, true, predicted in zip(*task.translations, strict=True)
         ]
-        return {"translations": table(("source", "true", "predicted"), rows)}
+        return {"translations": Table(("source", "true", "predicted"), rows)}
     if hasattr(task, "generate"):
-        return {"text": verbatim(task.generate(data))}
+        return {"text": task.generate(data)}
     return {}

@@ -1,4 +1,4 @@
-"""One run as a page of its own: what it changed, its curves, metrics, pictures, environment, and how to run it again.
+"""One run as a page of its own: what it changed, curves, metrics, pictures, texts, environment, and the command for it.
 
 Everything is in the one HTML file, so that it can be sent and kept.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import io
 import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,8 +23,8 @@ from netyard.reports.configurations import flat
 from netyard.reports.runs import MISSING, Run
 from netyard.reports.tables import shown
 
-MOST_CURVES, MOST_PICTURES = 16, 24
-LARGEST_PICTURE = 4_000_000  # bytes
+MOST_CURVES, MOST_PICTURES, MOST_TEXTS = 16, 24, 8
+LARGEST_PICTURE, LARGEST_TEXT = 4_000_000, 100_000  # bytes
 LAST_LINES = 25  # of the log of a run that did not complete
 SPLIT = ("train", "val", "test")
 
@@ -58,6 +59,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
         _section("Curves", "".join(_curves(run))),
         _section("What was chosen and changed", _changes(run, typed, defaults)),
         _section("Pictures", "".join(_pictures(run.path))),
+        _section("Texts", "".join(_texts(run.path))),
         _section("Environment", _environment(results)),
         _section("The end of its log", _log(run)),
     ]
@@ -150,6 +152,20 @@ def _pictures(path: Path) -> Iterator[str]:
     for file in files[:MOST_PICTURES]:
         if file.suffix in (".png", ".gif") and file.stat().st_size <= LARGEST_PICTURE:
             yield _figure(file.read_bytes(), file.stem, file.suffix[1:])
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """What the network wrote, or mistook."""
+    for file in sorted((path / "texts").glob("*.*"))[:MOST_TEXTS]:
+        if file.suffix not in (".txt", ".csv") or file.stat().st_size > LARGEST_TEXT:
+            continue
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if file.suffix == ".txt":
+            content = f"<pre>{escape(text.rstrip())}</pre>"
+        else:
+            rows = list(csv.reader(io.StringIO(text, newline="")))
+            content = _table(rows[1:], rows[0] if rows else ())
+        yield f"<figure>{content}<figcaption>{escape(file.stem)}</figcaption></figure>\n"
 
 
 def _environment(results: Mapping[str, Any]) -> str:
