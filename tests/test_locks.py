@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,17 @@ def test_the_second_is_told_of_the_first_which_may_be_killed(tmp_path: Path) -> 
 def test_no_child_has_the_lock_of_its_parent(tmp_path: Path) -> None:
     with holder(tmp_path, "fork"):
         assert locks.hold(tmp_path)
+    locks.release(tmp_path)
+
+
+def test_what_a_killed_process_was_starting_is_waited_for(tmp_path: Path) -> None:
+    """A fork has the locks of its parent until it is another program."""
+    locks.hold(tmp_path)
+    lock = os.dup(locks._HELD[tmp_path.resolve()])
+    os.close(locks._HELD.pop(tmp_path.resolve()))
+    threading.Timer(0.3, os.close, [lock]).start()
+    locks.refuse_if_held(tmp_path)
+    assert locks.hold(tmp_path)
     locks.release(tmp_path)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from netyard.errors import PlatformError
 
 NAME = ".running.lock"
+_PATIENCE = 1.0  # seconds; what a process was starting as it was killed has its lock until it is another program
 
 _HELD: dict[Path, int] = {}
 
@@ -33,7 +34,7 @@ def hold(folder: Path) -> bool:
         return False
     while True:
         lock = open_file(folder / NAME)
-        if not take(lock):
+        if not take(lock, time.monotonic() + _PATIENCE):
             os.close(lock)
             raise _taken(folder)
         if _is_there(lock, folder / NAME):
@@ -67,7 +68,7 @@ def refuse_if_held(folder: Path) -> None:
     except OSError:
         return
     try:
-        if not take(lock):
+        if not take(lock, time.monotonic() + _PATIENCE):
             raise _taken(folder)
     finally:
         os.close(lock)
