@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,31 @@ def test_only_the_first_rank_claims_a_directory(monkeypatch: pytest.MonkeyPatch)
     assert placed(["seed=1"], sweeping=False) == ["seed=1"]
     with pytest.raises(ConfigError, match=r"has started this sweep 2 times"):
         placed(["seed=1,2"], sweeping=True)
+
+
+HANGING = """
+import os, subprocess, sys, time
+from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
+from netyard import ranks
+
+ranks._HANGS = 0.2
+ranks.end_with_words()
+dies, waits = "raise SystemExit(3)", "import time; time.sleep(60)"
+others = [subprocess.Popen([sys.executable, "-c", code]) for code in (dies, waits)]
+print(others[1].pid, flush=True)
+_ChildProcessObserver(os.getpid(), others, sleep_period=0.1).start()
+time.sleep(60)
+"""
+
+
+def test_a_process_that_hangs_when_another_has_died_ends_with_words() -> None:
+    ended = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=50, check=False)
+    assert ended.returncode == 5
+    assert ended.stderr.count("error: another process of this run is gone (it has died); ") == 1
+    other, until = Path(f"/proc/{int(ended.stdout)}"), time.monotonic() + 15
+    while other.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not other.exists(), "it has ended the others"
 
 
 @pytest.mark.slow

@@ -248,6 +248,7 @@ def _job(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
             with waking.torch():
                 from netyard import run
 
+            ranks.end_with_words()
             return run.fit(cfg, choices, run_dir)
     except Pruned as pruned:
         run_dir.mark("pruned", str(pruned))

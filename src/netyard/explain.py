@@ -27,6 +27,15 @@ _OF_THE_MACHINE = (  # and not of a file that netyard should have known of
 _LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL communicator was aborted")
 
 
+def lost_peer(sign: str) -> LostPeer:
+    """What is said when another process of the run is gone, by the sign of it."""
+    return LostPeer(
+        f"another process of this run is gone ({sign});",
+        "processes that train together end together;",
+        "look for its own message above, or for the system having killed it, and continue with resume=RUN_DIR.",
+    )
+
+
 def nearest(word: str, names: Iterable[str], count: int = 3) -> list[str]:
     """The names most like a word, best first; a name that contains the word counts as like it."""
     names = list(dict.fromkeys(names))
@@ -104,11 +113,7 @@ def _of_the_machine(error: RuntimeError | MemoryError) -> NetyardError | None:
             "try a smaller data.batch_size, or a smaller data.num_workers.",
         )
     if lost := [word for word in _LOST_PEER if word in words]:
-        return LostPeer(
-            f"another process of this run is gone ({lost[0]});",
-            "processes that train together end together;",
-            "look for its own message above, or for the system having killed it, and continue with resume=RUN_DIR.",
-        )
+        return lost_peer(lost[0])
     if "EADDRINUSE" in words:
         return PlatformError(
             f"the port that the processes of this run meet at is in use: MASTER_PORT={os.environ.get('MASTER_PORT')};",

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from netyard.errors import ConfigError, LostPeer, NetyardError
-from netyard.explain import explain
+from netyard.explain import explain, lost_peer
 from netyard.rundir import RunDir, is_main_process
 
 _STORES: list[Any] = []  # alive as long as the process: a rank may ask late
 _GRACE = 10.0  # seconds
 _PATIENCE = 3.0  # seconds
+_HANGS = 8.0  # seconds
 _WORD = "netyard/died_of"
 
 
@@ -68,6 +69,24 @@ def end_with_parent() -> None:
     """On Linux: should the process that started this one be killed, this one is killed too."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def end_with_words() -> None:
+    """Have this process say, before it ends, that another one of its run has died.
+
+    Lightning kills it within five seconds of that, for it may hang in a collective; here only if it does hang.
+    """
+    from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
+
+    def end(observer: Any) -> None:
+        time.sleep(_HANGS)
+        lost = lost_peer("it has died")
+        print(f"error: {lost}", file=sys.stderr, flush=True)
+        for other in observer._child_processes:
+            other.kill()
+        os._exit(lost.exit_code)
+
+    _ChildProcessObserver._terminate_all = end
 
 
 def of_lightning() -> bool:

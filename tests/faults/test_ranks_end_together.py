@@ -60,7 +60,7 @@ def gone(pid: int, seconds: float) -> bool:
 def test_a_signal_to_one_ends_both(two, tmp_path: Path, victim: str, number: int) -> None:
     process, second = two
     os.kill(process.pid if victim == "first" else second, number)
-    out, err = process.communicate(timeout=15)
+    out, err = process.communicate(timeout=30)
     assert gone(second, 5)
     assert process.returncode == 128 + number, err
     assert out.count("stopped; continue with: ") == 1
@@ -76,7 +76,7 @@ def test_a_signal_to_one_ends_both(two, tmp_path: Path, victim: str, number: int
 def test_the_death_of_one_ends_the_other(two, tmp_path: Path, victim: str) -> None:
     process, second = two
     os.kill(process.pid if victim == "first" else second, signal.SIGKILL)
-    _, err = process.communicate(timeout=15)
+    _, err = process.communicate(timeout=30)
     assert gone(second, 15)
     if victim == "second":
         assert process.returncode == 5, err
