@@ -219,6 +219,7 @@ def test_two_processes_train_as_one(command, tmp_path: Path, words: tuple[str, .
     one = command("train.py", *words, f"hydra.run.dir={tmp_path / 'one'}", path=tmp_path / "one")
     two = command("train.py", *words, "trainer=ddp_cpu", f"hydra.run.dir={tmp_path / 'two'}", path=tmp_path / "two")
     assert (one.code, two.code) == (0, 0), two.err
+    assert "leaked" not in one.err + two.err, "libraries say so of what is left of them in the end"
     scores = [ran.json("results.json") for ran in (one, two)]
     assert scores[0]["steps"] == scores[1]["steps"]
     for name, value in scores[0]["metrics"].items():

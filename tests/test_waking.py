@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -27,6 +28,14 @@ def test_nothing_is_collected_while_torch_wakes_and_all_of_it_stays() -> None:
     assert gc.isenabled()
     assert gc.get_freeze_count() >= len(made)
     assert not any(each is made for each in gc.get_objects())
+
+
+def test_nothing_is_kept_from_being_cleared_in_the_end() -> None:
+    words = "import atexit, gc; from netyard import waking"
+    words += "; atexit.register(lambda: print(gc.get_freeze_count()))"  # runs after what is registered later
+    words += "\nwith waking.torch(): made = [[number] for number in range(1000)]\nprint(gc.get_freeze_count() > 1000)"
+    ended = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["True", "0"]
 
 
 @pytest.mark.usefixtures("asleep")
