@@ -97,6 +97,7 @@ def stopped_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
     return runs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", RUNS)
 def test_a_run_stopped_at_any_step_ends_alike(stopped_everywhere, task: str) -> None:
     tried, withstood = 0, 0
