@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -151,12 +151,12 @@ def data_set() -> Writer:
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
 
-    def download(url: str, folder: Path, name: str, md5: str) -> None:
-        (folder / name).write_bytes(made.getvalue())
+    def download(urls: Sequence[str], path: Path, digest: str, max_bytes: int) -> None:
+        path.write_bytes(made.getvalue())
 
     def write(folder: Path) -> None:
         data = torchvision_sets.TorchvisionImages(dataset="CIFAR10", root=str(folder))
-        with patch.object(torchvision_sets, "download_url", download):
+        with patch.object(torchvision_sets, "download", download):
             data.prepare_data()
 
     def seen(folder: Path) -> object:
