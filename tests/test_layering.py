@@ -46,7 +46,7 @@ MAY = {
     "models": ({"torch", "timm", "torchvision"}, {"layers", "plain"}),
     "data": (
         {"torch", "torchvision", "lightning", "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers"},
-        {"downloads", "errors", "fingerprints"},
+        {"downloads", "errors", "files", "fingerprints"},
     ),
     "scores": ({"torch", "filelock", "torchmetrics", "torch_fidelity"}, {"downloads", "errors", "files", "plain"}),
     "exports": (

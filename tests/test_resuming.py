@@ -99,16 +99,21 @@ def test_pictures_may_move_and_not_change(train, tmp_path: Path) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (8, 8), (number * 10, 100 * (kind == "a"), 0)).save(place)
     words = ("model=cnn", "data=image_folder", "data.image_size=8", "data.num_workers=0", "data.batch_size=8")
-    ran = train(*words, f"data.root={tmp_path / 'here'}", "trainer.max_epochs=1", "trainer=cpu")
+    cache = f"data.cache={tmp_path / 'cache'}"
+    ran = train(*words, cache, f"data.root={tmp_path / 'here'}", "trainer.max_epochs=1", "trainer=cpu")
     assert ran.code == 0, ran.err
+    assert "making 40 pictures small once" in ran.out and "pictures from cache/10-" in ran.out
     killed(ran.path)
     (tmp_path / "here").rename(tmp_path / "there")
-    moved = train(f"resume={ran.path}", f"data.root={tmp_path / 'there'}", "trainer.max_epochs=2", path=ran.path)
+    places = (f"data.root={tmp_path / 'there'}", f"data.cache={tmp_path / 'another'}")
+    moved = train(f"resume={ran.path}", *places, "trainer.max_epochs=2", path=ran.path)
     assert moved.code == 0, moved.err
     killed(ran.path)
     (tmp_path / "there" / "a" / "0.png").unlink()
     changed = train(f"resume={ran.path}", "trainer.max_epochs=3", path=ran.path)
     assert changed.code == 3 and "the samples are not those that the run was begun with" in changed.err
+    without = train(f"resume={ran.path}", "data.cache=null", "trainer.max_epochs=3", path=ran.path)
+    assert without.code == 2 and f"data.cache is null and was {tmp_path / 'another'}" in without.err
 
 
 def test_a_run_that_saved_nothing_begins_anew_in_its_place(train, begun: Path) -> None:

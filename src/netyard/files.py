@@ -24,10 +24,7 @@ def whole(path: str | Path, mode: str = "w", errors: str | None = None, sync: bo
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = draft_of(path)
-    for left in path.parent.glob(f"{glob.escape(draft.name.removesuffix(f'{os.getpid()}.tmp'))}*.tmp"):
-        pid = left.suffixes[-2][1:]
-        if pid.isdecimal() and is_gone(int(pid)):
-            left.unlink(missing_ok=True)
+    drop_drafts(path.parent, glob.escape(path.name))
     text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "errors": errors, "newline": ""}
     try:
         with draft.open(mode, **text) as file:
@@ -43,6 +40,14 @@ def whole(path: str | Path, mode: str = "w", errors: str | None = None, sync: bo
 def draft_of(path: Path) -> Path:
     """Where this process of this machine makes what is to take the place of a file."""
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+
+
+def drop_drafts(folder: Path, pattern: str) -> None:
+    """Delete what processes of this machine made to take the place of such files, and died."""
+    for left in folder.glob(f".{pattern}.{glob.escape(socket.gethostname())}.*.tmp"):
+        pid = left.suffixes[-2][1:]
+        if pid.isdecimal() and is_gone(int(pid)):
+            left.unlink(missing_ok=True)
 
 
 def is_gone(pid: int) -> bool:

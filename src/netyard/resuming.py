@@ -19,7 +19,8 @@ from netyard.rundir import RunDir, outputs
 from netyard.schema import leaves
 from netyard.sweeps.arguments import refuse_single
 
-FREE = ("tags", "threads", "resume", "logger", "callbacks", "trainer", "data.root", "data.path", "data.num_workers")
+PLACES = ("data.root", "data.path", "data.cache")
+FREE = ("tags", "threads", "resume", "logger", "callbacks", "trainer", *PLACES, "data.num_workers")
 """What may change between two parts of a run, a key or a whole group ..."""
 BOUND = tuple(
     f"trainer.{key}"
@@ -95,7 +96,7 @@ def require_same(
     keys = sorted(dict.fromkeys([*old, *new]), key=lambda key: key.startswith("task."))
     pairs += [(key, old.get(key), new.get(key)) for key in keys]
     changed = [(key, was, now) for key, was, now in pairs if was != now]
-    refused = [each for each in changed if each[0] in BOUND or not _free(each[0])]
+    refused = [each for each in changed if not _free(each[0]) or _bound(*each)]
     if refused:
         differences = [f"{key} is {_typed(now)} and was {_typed(was)}" for key, was, now in refused]
         raise ConfigError(
@@ -104,6 +105,10 @@ def require_same(
             "leave that as it was, or start a new run with it, without resume=.",
         )
     return [f"{key}={_typed(now)} instead of {_typed(was)}" for key, was, now in changed if key != "resume"]
+
+
+def _bound(key: str, was: Any, now: Any) -> bool:
+    return key in BOUND or (key in PLACES and None in (was, now))  # to another place, and not to or from none
 
 
 def _free(key: str) -> bool:

@@ -103,14 +103,19 @@ def test_augmented_pictures_are_the_same_after_a_resume(tmp_path: Path) -> None:
     assert len({total for _, _, total in whole}) == len(whole)  # every epoch draws anew
 
 
-def test_folders_resume_alike_with_any_number_of_workers(tmp_path: Path, picture_folder: Path) -> None:
+@pytest.mark.parametrize("cache", [None, "cache"])
+def test_folders_resume_alike_with_any_number_of_workers(
+    tmp_path: Path, picture_folder: Path, cache: str | None
+) -> None:
     def data(num_workers: int) -> DataModule:
-        return build("image_folder", root=str(picture_folder), image_size=16, batch_size=5, num_workers=num_workers)
+        place = {"root": str(picture_folder), "cache": cache and str(tmp_path / cache)}
+        return build("image_folder", image_size=16, batch_size=5, num_workers=num_workers, **place)
 
     whole = fit(data(0), save_after={7: tmp_path / "7.ckpt"}, max_epochs=2)
     assert fit(data(2), max_epochs=2) == whole
     assert fit(data(2), resume=tmp_path / "7.ckpt", max_epochs=2) == whole[7:]
     assert not multiprocessing.active_children()  # the Trainer stopped the workers
+    assert len([*tmp_path.glob("cache/*.pictures")]) == (cache is not None)
 
 
 def test_overfitting_repeats_the_same_batches() -> None:

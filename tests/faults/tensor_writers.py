@@ -13,11 +13,12 @@ from unittest.mock import patch
 
 import torch
 from dying import Writer
+from PIL import Image
 from torch import nn
 
 from netyard import checkpoint, exporting, manifests, plain
 from netyard.callbacks.checkpoint import BestAndLast
-from netyard.data import torchvision_sets
+from netyard.data import packed, torchvision_sets
 from netyard.errors import CheckpointError
 from netyard.exports.request import Request
 from netyard.rundir import RunDir
@@ -168,6 +169,27 @@ def data_set() -> Writer:
     return Writer(lambda folder: folder.mkdir(parents=True), write, seen)
 
 
+def pictures() -> Writer:
+    """A cache of pictures, written in three batches."""
+
+    def cache(folder: Path) -> packed.Cache:
+        return packed.Cache(folder / "cache" / "8-key.pictures", 8)
+
+    def sources(folder: Path) -> list[Path]:
+        return [folder / "photos" / f"{number}.png" for number in range(40)]
+
+    def before(folder: Path) -> None:
+        (folder / "photos").mkdir(parents=True)
+        for number, path in enumerate(sources(folder)):
+            Image.new("RGB", (16, 12), (number, 0, 255)).save(path)
+
+    def seen(folder: Path) -> object:
+        found = packed.opened(cache(folder).path)
+        return found and [found.read(number).getpixel((0, 0)) for number in range(len(found))]
+
+    return Writer(before, lambda folder: packed.make(cache(folder), sources(folder), 0), seen)
+
+
 WRITERS: dict[str, dict[str, Writer]] = {
     "a state of a run, its manifest and its names": {
         **{f"{keep} stay of {bests}": checkpoints(keep, bests) for keep, bests in histories()},
@@ -176,4 +198,5 @@ WRITERS: dict[str, dict[str, Writer]] = {
     "what was computed of a real set": {"new": features(None), "in the place of a broken one": features(b"half")},
     "exported weights": {each: export(each) for each in ("state_dict", "safetensors")},
     "a data set that is fetched": {"CIFAR10": data_set()},
+    "a cache of pictures": {"new": pictures()},
 }

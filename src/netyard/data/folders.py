@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from netyard.data.inputs import Framing, Inputs, pictures, walk_pictures
 from netyard.data.keys import uniform
 from netyard.data.loaders import Batch, Order, WorkerLoader
 from netyard.data.module import DataModule
-from netyard.data.pictures import NUM_DRAWS, SUFFIXES, BoxChooser, CentreBox, RandomBox, read_square
+from netyard.data.packed import Cache, cache_of, make, opened
+from netyard.data.pictures import NUM_DRAWS, SUFFIXES, BoxChooser, CentreBox, RandomBox, read_square, square
 from netyard.data.tensors import Split
 from netyard.errors import ConfigError, DataError
 
@@ -30,24 +32,32 @@ class Decoding:
     mirror: bool
     num_workers: int
     seed: int
+    cache: Cache | None
+
+    @property
+    def side(self) -> int | None:
+        return self.cache.side if self.cache else None
 
 
 @dataclass
 class FolderSplit:
-    """Files and their classes, int64 (N,)."""
+    """Files, their classes and their places in the cache of all parts, both int64 (N,)."""
 
     paths: list[Path]
     y: Tensor
+    places: Tensor
     decoding: Decoding
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def join(self, other: FolderSplit) -> FolderSplit:
-        return FolderSplit(self.paths + other.paths, torch.cat([self.y, other.y]), self.decoding)
+        y, places = torch.cat([self.y, other.y]), torch.cat([self.places, other.places])
+        return FolderSplit(self.paths + other.paths, y, places, self.decoding)
 
     def take(self, index: Tensor) -> FolderSplit:
-        return FolderSplit([self.paths[i] for i in index.tolist()], self.y[index], self.decoding)
+        paths = [self.paths[i] for i in index.tolist()]
+        return FolderSplit(paths, self.y[index], self.places[index], self.decoding)
 
     def to(self, device: torch.device) -> FolderSplit:
         return self
@@ -64,14 +74,15 @@ class FolderSplit:
     def content(self) -> dict[str, Any]:
         stats = [path.stat() for path in self.paths]
         files = [[str(path), each.st_size, each.st_mtime_ns] for path, each in zip(self.paths, stats, strict=True)]
-        return {"files": files, "y": self.y, "size": self.decoding.size, "crop_ratio": self.decoding.crop_ratio}
+        how = self.decoding
+        return {"files": files, "y": self.y, "size": how.size, "crop_ratio": how.crop_ratio, "side": how.side}
 
     @property
     def identity(self) -> dict[str, Any]:
         return {"files": [[*path.parts[-2:], path.stat().st_size] for path in self.paths], "y": self.y}
 
     def loader(self, order: Order, training: bool) -> WorkerLoader:
-        files = PictureFiles(self.paths, self.y, self.decoding, training)
+        files = PictureFiles(self, training)
         return WorkerLoader(files, order, self.decoding.num_workers, self.decoding.seed)
 
 
@@ -82,11 +93,12 @@ class PictureFiles:
     DataError: an exception would reach the main process as a page of the worker's traceback.
     """
 
-    def __init__(self, paths: list[Path], y: Tensor, decoding: Decoding, training: bool) -> None:
+    def __init__(self, split: FolderSplit, training: bool) -> None:
         # One array of text instead of a million objects, whose reference counts each worker would write to.
-        self.paths = np.array([str(path) for path in paths])
-        self.y, self.decoding = y, decoding
-        self.cropping = training and decoding.crop_scale is not None
+        self.paths = np.array([str(path) for path in split.paths])
+        self.y, self.places, self.decoding = split.y, split.places, split.decoding
+        self.cropping = training and self.decoding.crop_scale is not None
+        self.packed = opened(self.decoding.cache.path) if self.decoding.cache else None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -106,7 +118,10 @@ class PictureFiles:
         box: BoxChooser = CentreBox(how.crop_ratio)
         if self.cropping and how.crop_scale is not None:
             box = RandomBox(how.crop_scale, draws[1:])
-        picture = read_square(Path(str(self.paths[index])), how.size, box)
+        if self.packed is not None:
+            picture = square(self.packed.read(int(self.places[index])), how.size, box)
+        else:  # the same, where a cache is to be, and none was made
+            picture = read_square(Path(str(self.paths[index])), how.size, box, how.side)
         return picture[:, ::-1] if self.cropping and how.mirror and draws[0] < 0.5 else picture
 
 
@@ -130,9 +145,13 @@ class ImageFolder(DataModule):
     """Side of the central square in evaluation, as a fraction of the shorter side."""
     crop_scale: list[float] | None = None
     """Smallest and largest area of the random crop in training. None: the centre, as in evaluation."""
+    cache: str | None = None
+    """A folder for a file of all pictures, small; training makes it where it is not there. None: none is made."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._pictures: list[Path] = []
+        self._how: Decoding | None = None
         if self.channels not in (None, 3):
             raise ConfigError(
                 f"data.channels is {self.channels}; pictures in folders are read in colour;",
@@ -157,6 +176,12 @@ class ImageFolder(DataModule):
         self.setup()
         return {"num_classes": len(self.class_names or [])}
 
+    def setup(self, stage: str | None = None) -> None:
+        super().setup(stage)
+        # Of several processes each asks, and all but one wait. A test does without, rather than make it of all parts.
+        if stage == "fit" and self._how is not None and self._how.cache:
+            make(self._how.cache, self._pictures, self._how.num_workers)
+
     def read(self) -> dict[str, Split]:
         root = Path(self.root).expanduser()
         _check_folder(root)
@@ -170,10 +195,16 @@ class ImageFolder(DataModule):
                 "each class has one folder;",
                 f"try data.num_classes={len(names)}.",
             )
-        splits = {"train": self._scan(train_root, names)}
+        found = {"train": _scan(train_root, names)}
         for part, folder in (("val", self.val_folder), ("test", self.test_folder)):
             if split_folders and folder and (root / folder).is_dir():
-                splits[part] = self._scan(root / folder, names)
+                found[part] = _scan(root / folder, names)
+        self._pictures = [path for paths, _ in found.values() for path in paths]
+        self._how = how = self._decoding()
+        splits, first = {}, 0
+        for part, (paths, labels) in found.items():
+            splits[part] = FolderSplit(paths, torch.tensor(labels), torch.arange(first, first + len(paths)), how)
+            first += len(paths)
         self.class_names, self.num_classes = names, len(names)
         if self.num_folds is not None and "val" in splits:
             self._release(splits)
@@ -189,40 +220,51 @@ class ImageFolder(DataModule):
     def test_inputs(self) -> Inputs:
         split = self.split("test")
         assert isinstance(split, FolderSplit)
-        return pictures(split.paths, len(split), self._framing(split.decoding.size), self._eval_size(), split.y)
+        framing = replace(self._framing(split.decoding.size), side=split.decoding.side)
+        return pictures(split.paths, len(split), framing, self._eval_size(), split.y)
 
     def _framing(self, size: int) -> Framing:
         return Framing(size, 3, crop_ratio=self.crop_ratio)
 
-    def _scan(self, folder: Path, names: list[str]) -> FolderSplit:
-        unknown = sorted(set(_subfolders(folder)) - set(names))
-        if unknown:
-            raise DataError(
-                f"{folder} has a class folder {unknown[0]!r} that the training part has not;",
-                f"classes are {', '.join(names[:8])}{', ...' if len(names) > 8 else ''};",
-                "rename or delete it.",
-            )
-        paths: list[Path] = []
-        labels: list[int] = []
-        for label, name in enumerate(names):
-            found = list(walk_pictures(folder / name))
-            if not found:
-                raise DataError(
-                    f"class folder {folder / name} holds no picture;",
-                    f"every class needs some, with a suffix of {' '.join(sorted(SUFFIXES))};",
-                    "fill it, or delete it in every part.",
-                )
-            paths += found
-            labels += [label] * len(found)
-        how = Decoding(
-            self.image_size or 224,
+    def _decoding(self) -> Decoding:
+        size = self.image_size or 224
+        cache = None
+        if self.cache is not None:
+            side = math.ceil(size / self.crop_ratio)  # of which evaluation cuts ``size``
+            cache = cache_of(self._pictures, side, Path(self.cache).expanduser())
+        return Decoding(
+            size,
             self.crop_ratio,
             (self.crop_scale[0], self.crop_scale[1]) if self.crop_scale else None,
             self.mirror_invariant,
             _num_workers(self.num_workers),
             self.seed,
+            cache,
         )
-        return FolderSplit(paths, torch.tensor(labels), how)
+
+
+def _scan(folder: Path, names: list[str]) -> tuple[list[Path], list[int]]:
+    """The pictures of a part, class by class, and the number of the class of each."""
+    unknown = sorted(set(_subfolders(folder)) - set(names))
+    if unknown:
+        raise DataError(
+            f"{folder} has a class folder {unknown[0]!r} that the training part has not;",
+            f"classes are {', '.join(names[:8])}{', ...' if len(names) > 8 else ''};",
+            "rename or delete it.",
+        )
+    paths: list[Path] = []
+    labels: list[int] = []
+    for label, name in enumerate(names):
+        found = list(walk_pictures(folder / name))
+        if not found:
+            raise DataError(
+                f"class folder {folder / name} holds no picture;",
+                f"every class needs some, with a suffix of {' '.join(sorted(SUFFIXES))};",
+                "fill it, or delete it in every part.",
+            )
+        paths += found
+        labels += [label] * len(found)
+    return paths, labels
 
 
 def _num_workers(wanted: int | None) -> int:

@@ -53,6 +53,8 @@ class Framing:
     """What stands for white in the run's own pictures, which are whole numbers."""
     crop_ratio: float = 1.0
     """Side of the central square that is looked at, as a fraction of the shorter side."""
+    side: int | None = None
+    """See ``read_square``."""
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -68,7 +70,7 @@ class Framing:
         Raises:
             DataError: see ``read_square``.
         """
-        picture = read_square(path, self.size, CentreBox(self.crop_ratio))
+        picture = read_square(path, self.size, CentreBox(self.crop_ratio), self.side)
         if self.channels == 1:
             picture = np.asarray(Image.fromarray(picture).convert("L"))[:, :, None]
         if self.max_value != 255:

@@ -240,6 +240,12 @@ class WorkerLoader:
     def _iterator(self, value: None) -> None:
         self.loader._iterator = value
 
+    def close(self) -> None:
+        """Stop the workers, where no Trainer does."""
+        if self._iterator is not None:
+            self._iterator._shutdown_workers()
+            self._iterator = None
+
     def _next(self, batches: Iterator[Any]) -> Any:
         """The next batch, or None at the end.
 
