@@ -1,12 +1,13 @@
-"""Images a second from a folder of photographs: netyard's loader and timm's, the same network behind each.
+"""Images a second from a folder of photographs, with and without a cache: netyard's loader, timm's, and a plain one.
 
     python bench/image_folder.py [--pictures 400] [--rounds 3] [--workers 0 1 2] [--size 224]
 
-The folder holds JPEGs of 500 x 375 pixels cut from the two photographs that scikit-learn carries. Both train
+The folder holds JPEGs of 500 x 375 pixels cut from the two photographs that scikit-learn carries. All train
 `mobilenet_v3_small` on random crops of 8 to 100 % of the area, mirrored by chance, no colour jitter, in batches of 32
-on one thread. timm's arrangement is its `train.py`: `ImageDataset`, `create_loader` and its prefetcher, on the CPU. An
-epoch of each follows one of the other; printed are medians of the images a second, first of the loader alone, then
-with the step, and the median ratio of the pairs.
+on one thread. timm's arrangement is its `train.py`: `ImageDataset`, `create_loader` and its prefetcher, on the CPU. The
+plain one is torchvision's `ImageFolder` with `RandomResizedCrop` behind a `DataLoader`. An epoch of each follows one of
+the others; printed are medians of the images a second, first of the loaders alone, then with the step, and the median
+ratios within a round. `netyard, cache` is netyard with `data.cache`, which was made before; what that took is below.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sklearn.datasets
@@ -25,11 +28,20 @@ import torch
 from PIL import Image
 from timm.data import ImageDataset, create_loader
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import Compose, Normalize, RandomHorizontalFlip, RandomResizedCrop, ToTensor
 
 from netyard.build import build
 from netyard.cli import compose
 
 WIDTH, HEIGHT, BATCH = 500, 375, 32
+RATIOS = [
+    ("netyard", "timm"),
+    ("netyard", "ImageFolder"),
+    ("netyard, cache", "netyard"),
+    ("netyard, cache", "ImageFolder"),
+]
 Epoch = Callable[[], Iterator[tuple[Tensor, Tensor]]]
 
 
@@ -47,12 +59,18 @@ def draw(folder: Path, number: int) -> None:
             piece.save(folder / "train" / str(label) / f"{place:04}.jpg", quality=90)
 
 
-def of_netyard(folder: Path, size: int, workers: int) -> Epoch:
+def data_of(folder: Path, size: int, workers: int, cache: Path | None) -> Any:
     overrides = ["model=mobilenet_v3_small", "data=image_folder", f"data.root={folder}", f"data.image_size={size}"]
     overrides += [f"data.num_workers={workers}", f"data.batch_size={BATCH}", "data.val_fraction=0.01"]
-    cfg, _ = compose([*overrides, "data.test_fraction=0.01"])
+    cfg, _ = compose([*overrides, "data.test_fraction=0.01", f"data.cache={cache or 'null'}"])
     cfg.data.num_classes = 2
     data = build(cfg.data)
+    data.setup("fit")
+    return data
+
+
+def of_netyard(folder: Path, size: int, workers: int, cache: Path | None = None) -> Epoch:
+    data = data_of(folder, size, workers, cache)
     loader = data.train_dataloader()
 
     def epoch() -> Iterator[tuple[Tensor, Tensor]]:
@@ -72,6 +90,16 @@ def of_timm(folder: Path, size: int, workers: int) -> Epoch:
         num_workers=workers,
         device=torch.device("cpu"),
         persistent_workers=workers > 0,
+    )
+    return lambda: iter(loader)
+
+
+def of_torchvision(folder: Path, size: int, workers: int) -> Epoch:
+    normalize = Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    crop = Compose([RandomResizedCrop(size), RandomHorizontalFlip(), ToTensor(), normalize])
+    pictures = ImageFolder(str(folder / "train"), crop)
+    loader = DataLoader(
+        pictures, BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0
     )
     return lambda: iter(loader)
 
@@ -109,16 +137,33 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, cache = Path(name, "photos"), Path(name, "cache")
         draw(folder, options.pictures)
-        print("| workers | what | netyard, images/s | timm, images/s | ratio |\n| ---: | --- | ---: | ---: | ---: |")
+        began = time.perf_counter()
+        data_of(folder, options.size, max(options.workers), cache)
+        made = time.perf_counter() - began
+        ways = {
+            "netyard": of_netyard,
+            "netyard, cache": partial(of_netyard, cache=cache),
+            "timm": of_timm,
+            "ImageFolder": of_torchvision,
+        }
+        heads = ["workers", "what", *(f"{way}, images/s" for way in ways), *(" to ".join(pair) for pair in RATIOS)]
+        print(f"| {' | '.join(heads)} |\n| ---: | --- |{' ---: |' * (len(heads) - 2)}")
         for workers in options.workers:
-            ours, theirs = (make(folder, options.size, workers) for make in (of_netyard, of_timm))
+            epochs = {way: make(folder, options.size, workers) for way, make in ways.items()}
             for what, step in (("loader alone", None), ("training", training(options.size))):
-                pairs = [(images_a_second(ours, step), images_a_second(theirs, step)) for _ in range(options.rounds)]
-                fast, slow = (statistics.median(each) for each in zip(*pairs, strict=True))
-                ratio = statistics.median(own / other for own, other in pairs)
-                print(f"| {workers} | {what} | {fast:.0f} | {slow:.0f} | {ratio:.2f} |", flush=True)
+                rounds = [
+                    {way: images_a_second(epoch, step) for way, epoch in epochs.items()} for _ in range(options.rounds)
+                ]
+                rates = [f"{statistics.median(each[way] for each in rounds):.0f}" for way in ways]
+                ratios = [
+                    f"{statistics.median(each[one] / each[other] for each in rounds):.2f}" for one, other in RATIOS
+                ]
+                print(f"| {' | '.join([str(workers), what, *rates, *ratios])} |", flush=True)
+        (file,) = cache.glob("*.pictures")
+        size = file.stat().st_size / 1e6
+        print(f"\nthe cache: {size:.1f} MB, made in {made:.1f} s with {max(options.workers)} worker(s)")
 
 
 if __name__ == "__main__":

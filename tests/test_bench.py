@@ -165,9 +165,14 @@ def test_images_a_second_of_a_folder(monkeypatch: pytest.MonkeyPatch, capsys: py
         script("image_folder").main()
     finally:
         torch.set_num_threads(threads)
-    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    heads, _, *rows, _, cache = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
     assert [row[1] for row in rows] == ["loader alone", "training"]
-    assert all(float(row[4]) == pytest.approx(float(row[2]) / float(row[3]), rel=0.1) for row in rows)
+    for row in rows:
+        rates = {head.removesuffix(", images/s"): float(cell) for head, cell in zip(heads[2:6], row[2:6], strict=True)}
+        for head, cell in zip(heads[6:], row[6:], strict=True):
+            one, other = head.split(" to ")
+            assert float(cell) == pytest.approx(rates[one] / rates[other], rel=0.1)
+    assert cache[0].startswith("the cache: 0.4 MB, made in ")
 
 
 @pytest.mark.slow
