@@ -56,10 +56,13 @@ def begun(train) -> Path:
 )
 def test_another_experiment_is_refused_with_the_difference(train, begun: Path, change: str, said: str) -> None:
     before = times(begun / "checkpoints")
+    records = [begun / "status.json", *(begun / ".hydra").iterdir()]
+    contents = [path.read_bytes() for path in records]
     ran = train(f"resume={begun}", change, "trainer.max_epochs=4", path=begun)
     assert ran.code == 2
     assert f"goes on as it began: {said}" in ran.err and len(ran.err.splitlines()) == 1
     assert times(begun / "checkpoints") == before
+    assert [path.read_bytes() for path in records] == contents, "so that it can be resumed as it was"
 
 
 def test_what_leaves_the_experiment_as_it_is_may_change_and_is_said(train, begun: Path) -> None:

@@ -113,9 +113,13 @@ def install() -> None:
         return source
 
     def save_masked(cfg: DictConfig, filename: str, output_dir: Path) -> None:
-        if filename == "config.yaml" and HydraConfig.get().mode == RunMode.RUN:
-            RunDir(HydraConfig.get().runtime.output_dir).claim(resumed=bool(cfg.resume))
-        write_atomically(output_dir / filename, masking.yaml_of(cfg), sync=False)
+        alone, run_dir = HydraConfig.get().mode == RunMode.RUN, RunDir(HydraConfig.get().runtime.output_dir)
+        if filename == "config.yaml" and alone:
+            run_dir.claim(resumed=bool(cfg.resume))
+        if alone and run_dir.status():
+            run_dir.hold_back(output_dir / filename, masking.yaml_of(cfg))
+        else:
+            write_atomically(output_dir / filename, masking.yaml_of(cfg), sync=False)
 
     ConfigLoaderImpl.load_configuration = guarded  # type: ignore[method-assign]
     ConfigRepository._find_object_source = measured  # type: ignore[method-assign]

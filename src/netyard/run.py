@@ -97,6 +97,7 @@ def fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float |
     fit_began = time.perf_counter()
     try:
         trainer.fit(task, datamodule=data, ckpt_path=ckpt_path)
+        run_dir.go_on()  # it had nothing left to train
         fit_ended = time.perf_counter()
         trainer.strategy.barrier()  # rank 0 has written the checkpoint that all of them read
         trainer.fit_loop.epoch_loop._batches_that_stepped += 1  # its points are drawn anew after a kill
@@ -248,7 +249,7 @@ def _equip(callbacks: list[L.Callback], run_dir: RunDir, contents: dict[str, Any
             "the test at the end is of the best checkpoint, so a run needs one;",
             "try callbacks=[default], and leave callbacks.checkpoint in.",
         )
-    best.directory, best.contents = run_dir.checkpoints, contents
+    best.directory, best.contents, best.go_on = run_dir.checkpoints, contents, run_dir.go_on
     return best
 
 

@@ -92,6 +92,9 @@ def plain(value: Any) -> Any:
     return value
 
 
+_HELD_BACK: dict[Path, dict[Path, str]] = {}  # of each run that this process resumes, what is to be written
+
+
 class RunDir:
     """The directory of one run. Every process of the run holds one; only the main process writes."""
 
@@ -146,6 +149,23 @@ class RunDir:
     def release(self) -> None:
         """Give back what was claimed."""
         locks.release(self.path)
+        _HELD_BACK.pop(self.path.resolve(), None)
+
+    def hold_back(self, path: Path, text: str) -> None:
+        """A file of a run that is resumed, which is written once it goes on: the run may be refused what is asked."""
+        _HELD_BACK.setdefault(self.path.resolve(), {})[path] = text
+
+    @property
+    def waits(self) -> bool:
+        """Whether the run is resumed and does not yet go on; until then it stays what it was."""
+        return self.path.resolve() in _HELD_BACK
+
+    def go_on(self) -> None:
+        """The run that is resumed goes on from here: say so, and what was typed."""
+        if self.waits:
+            for path, text in _HELD_BACK.pop(self.path.resolve()).items():
+                write_atomically(path, text, sync=False)
+            self.mark("running")
 
     def refuse_if_taken(self) -> None:
         """Raises:
@@ -181,7 +201,7 @@ class RunDir:
 
     def mark(self, state: str, error: str | None = None) -> None:
         """Write ``status.json``. States: running, completed, failed, interrupted, pruned."""
-        if not is_main_process():
+        if not is_main_process() or self.waits:
             return
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._write(

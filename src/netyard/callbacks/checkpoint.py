@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class BestAndLast(Checkpoint):
         keep: how many of the newest saves stay, besides the best: should one break, the run continues from another.
         directory: where the files go; set by the run.
         contents: what else a checkpoint says, plain types; set by the run.
+        go_on: called as training begins, when nothing refuses a run that is resumed any more; set by the run.
         on_save_error: ``stop``, or ``warn`` and stop at the third save in a row that fails. Older saves stay whole.
 
     Raises:
@@ -50,6 +51,7 @@ class BestAndLast(Checkpoint):
         keep: int = 2,
         directory: str | None = None,
         contents: Mapping[str, Any] | None = None,
+        go_on: Callable[[], None] = lambda: None,
         on_save_error: str = "stop",
     ):
         if keep < 1:
@@ -61,7 +63,7 @@ class BestAndLast(Checkpoint):
             )
         self.monitor, self.mode, self.keep, self.on_save_error = monitor, mode, keep, on_save_error
         self.directory = Path(directory) if directory else None
-        self.contents = dict(contents or {})
+        self.contents, self.go_on = dict(contents or {}), go_on
         self.best_value: float | None = None
         self.best_epoch: int | None = None
         self.best_metrics: dict[str, float] = {}
@@ -87,6 +89,8 @@ class BestAndLast(Checkpoint):
                 raise _not_logged(key, monitor, trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            self.go_on()
         # Of an epoch that was validated before the run was stopped within it.
         trainer.callback_metrics.update(
             {name: torch.tensor(value, dtype=torch.float64) for name, value in (self._validated or {}).items()}
