@@ -58,7 +58,7 @@ class Ours:
             is_global_zero=True,
             loggers=[],
             save_checkpoint=lambda path, weights_only: self._io.save_checkpoint(state, path),
-            strategy=SimpleNamespace(checkpoint_io=self._io, barrier=lambda name: None),
+            strategy=SimpleNamespace(checkpoint_io=self._io, broadcast=lambda saved: saved),
         )
         self._callback.save(trainer, best=True)
 

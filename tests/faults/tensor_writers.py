@@ -42,7 +42,7 @@ class Saver:
             is_global_zero=True,
             loggers=[],
             save_checkpoint=lambda path, weights_only: self.io.save_checkpoint(self._state(number), path),
-            strategy=SimpleNamespace(checkpoint_io=self.io, barrier=lambda name: None),
+            strategy=SimpleNamespace(checkpoint_io=self.io, broadcast=lambda saved: saved),
         )
         self.callback.save(trainer, best)
 
