@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning import Trainer
 
 from netyard import checkpoint
+from netyard.callbacks.signals import Signals
 from netyard.rundir import RunDir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,3 +158,17 @@ def test_a_test_ends_at_once_and_is_done_again(started, train, tmp_path: Path, n
         sys.path.remove(str(tmp_path))
     assert resumed.json("results.json")["epochs"] == 1
     assert "test/accuracy" in resumed.json("results.json")["metrics"]
+
+
+def test_a_run_leaves_nothing_of_itself_in_its_process(train) -> None:
+    """Lightning's handlers hold the network, and jobs may share a process."""
+
+    def there() -> int:
+        gc.collect()
+        return sum(type(each) is Trainer for each in gc.get_objects())
+
+    handlers, trainers = [signal.getsignal(number) for number in Signals.HANDLED], there()
+    ran = train(*RUN, "trainer.max_epochs=1")
+    assert ran.code == 0, ran.err
+    assert [signal.getsignal(number) for number in Signals.HANDLED] == handlers
+    assert there() <= trainers

@@ -66,7 +66,9 @@ class Signals(Callback):
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            # Unless Lightning was here before: its own, which hold the whole run, are not to come back.
+            if signal.getsignal(number) in (self._note, self._end):
+                signal.signal(number, handler)
         self._previous = {}
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
