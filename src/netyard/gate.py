@@ -116,10 +116,11 @@ def install() -> None:
         alone, run_dir = HydraConfig.get().mode == RunMode.RUN, RunDir(HydraConfig.get().runtime.output_dir)
         if filename == "config.yaml" and alone:
             run_dir.claim(resumed=bool(cfg.resume))
+        path, text = output_dir / filename, masking.yaml_of(cfg)
         if alone and run_dir.status():
-            run_dir.hold_back(output_dir / filename, masking.yaml_of(cfg))
+            run_dir.hold_back(path, text)
         else:
-            write_atomically(output_dir / filename, masking.yaml_of(cfg), sync=False)
+            write_atomically(path, text, sync=False)
 
     ConfigLoaderImpl.load_configuration = guarded  # type: ignore[method-assign]
     ConfigRepository._find_object_source = measured  # type: ignore[method-assign]

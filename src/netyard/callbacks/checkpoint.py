@@ -89,8 +89,7 @@ class BestAndLast(Checkpoint):
                 raise _not_logged(key, monitor, trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.is_global_zero:
-            self.go_on()
+        self.go_on()
         # Of an epoch that was validated before the run was stopped within it.
         trainer.callback_metrics.update(
             {name: torch.tensor(value, dtype=torch.float64) for name, value in (self._validated or {}).items()}
