@@ -79,8 +79,7 @@ class Beside(beside.Beside):
         self.order = iter(torch.randperm(len(self.loop.x)).split(self.loop.batch_size))
 
     def step(self, batch: Any) -> None:
-        index = next(self.order)
-        self.loop.step(self.loop.prepared(self.loop.x[index]), self.loop.y[index])
+        self.loop.step(*self.loop.batch(next(self.order)))
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@ class TensorLoop:
     def __init__(self, net: nn.Module, samples: Samples, lr: float = 1e-3, device: str = "cpu") -> None:
         self.net = net.to(device)
         self.x, self.y, self.val_x, self.val_y = (each.to(device) for each in samples[:4])
-        self.mean, self.std = (255 * each.to(device) for each in (samples.mean, samples.std))
+        mean, std = (each.to(device) for each in (samples.mean, samples.std))
+        self.scale, self.shift = 1 / (255 * std), -mean / std
         self.batch_size = samples.batch_size
         self.optimizer = torch.optim.Adam(net.parameters(), lr=lr, fused=True)
         self.scores: dict[str, float] = {}
@@ -29,10 +30,14 @@ class TensorLoop:
         self.net.train()
         full = len(order) // self.batch_size * self.batch_size
         for index in order[:full].split(self.batch_size):
-            sums += self.step(self.prepared(self.x[index]), self.y[index])
+            sums += self.step(*self.batch(index))
         loss, hits = (sums / full).tolist()
         self.scores = {"train/loss": loss, "train/accuracy": hits, **self.validate()}
         return time.process_time() - began
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """``index_select`` copies whole samples, which an index in brackets does number by number."""
+        return self.prepared(self.x.index_select(0, index)), self.y.index_select(0, index)
 
     def step(self, x: Tensor, y: Tensor) -> Tensor:
         """Loss and hits of the batch, summed over it, (2,)."""
@@ -55,4 +60,4 @@ class TensorLoop:
         return {"val/loss": loss, "val/accuracy": hits}
 
     def prepared(self, x: Tensor) -> Tensor:
-        return x.float().sub_(self.mean).div_(self.std)
+        return x.float().mul_(self.scale).add_(self.shift)

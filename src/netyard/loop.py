@@ -89,28 +89,29 @@ class LeanEpochLoop(_TrainingEpochLoop):
                 given = lookup.given(batch, batch_idx)
                 result = self.automatic_optimization.run(lookup.optimizer, batch_idx, given)
         progress.increment_processed()
-        if not self._should_accumulate():
+        if lookup.schedules and not (lookup.accumulates and self._should_accumulate()):
             self._schedule(lookup)
-        if self._num_ready_batches_reached():
+        if progress.is_last_batch or self._num_ready_batches_reached():
             self.update_lr_schedulers("epoch", update_plateau_schedulers=False)
         if skip:
             raise StopIteration
 
         lookup.call("on_train_batch_end", result, batch, batch_idx)
-        if self._results:
+        logged = any(not each.has_reset for each in self._results.values())  # what an earlier epoch logged is reset
+        if logged:
             connector.on_batch_end()
         else:
             self._results.batch = self._results.batch_size = None
         progress.increment_completed()
-        if self._results:
+        if logged:
             connector.update_train_step_metrics()
 
     def on_advance_end(self, data_fetcher: _DataFetcher) -> None:
-        trainer, ready = self.trainer, self.batch_progress.current.ready
-        within = self._lookup is not None and self._lookup.ends_plainly and ready < trainer.num_training_batches
-        if not within or self.batch_progress.is_last_batch or trainer.should_stop or trainer.received_sigterm:
+        trainer, lookup, progress = self.trainer, self._lookup, self.batch_progress
+        ends = progress.is_last_batch or trainer.should_stop or trainer.received_sigterm
+        if ends or lookup is None or not lookup.ends_plainly or progress.current.ready >= lookup.num_batches:
             super().on_advance_end(data_fetcher)
-        elif not self._should_accumulate():
+        elif not (lookup.accumulates and self._should_accumulate()):
             self._batches_that_stepped += 1
 
     def _optimize(self, lookup: _Lookup, batch: Any, batch_idx: int) -> dict[str, Any]:
@@ -196,6 +197,7 @@ class _Lookup:
         self.schedules = [
             each for each in trainer.lr_scheduler_configs if each.interval == "step" and not each.reduce_on_plateau
         ]
+        self.num_batches = trainer.num_training_batches
         self.ends_plainly = (  # between two batches of an epoch there is neither validation nor a plateau
             trainer._val_check_time_interval is None
             and trainer.val_check_batch == trainer.num_training_batches
@@ -210,7 +212,8 @@ class _Lookup:
         own = any(is_overridden(name, module) for name in ("optimizer_step", "optimizer_zero_grad", "backward"))
         own |= type(self.optimizer).zero_grad is not Optimizer.zero_grad
         known = type(precision) is Precision or (type(precision) is MixedPrecision and precision.scaler is None)
-        self.lean_step = trainer.accumulate_grad_batches == 1 and known and not own
+        self.accumulates = trainer.accumulate_grad_batches > 1
+        self.lean_step = not self.accumulates and known and not own
         self.device = trainer.strategy.root_device
         chosen = trainer._data_connector._datahook_selector.get_instance
         self._before, self._move, self._after = (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
+from rich.console import Console
 
-from netyard.callbacks.progress import _clock, _summary
+from netyard.callbacks.progress import _Asking, _clock, _summary
 from netyard.rundir import RunDir
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none", "trainer.max_epochs=3")
@@ -50,6 +52,16 @@ def test_a_failure_on_a_terminal_gives_the_cursor_back(train, monkeypatch: pytes
     ran = train(*RUN, "optimizer=sgd", "optimizer.lr=1e30")
     assert ran.code == 6
     assert ran.out.rindex("\x1b[?25h") > ran.out.rindex("\x1b[?25l")
+
+
+def test_the_bar_asks_how_far_the_run_is_when_it_draws():
+    steps = 3
+    bar = _Asking(lambda: steps, console=Console(file=io.StringIO()))
+    bar.add_task("fit", total=10, completed=steps)
+    steps = 7
+    assert bar.tasks[0].completed == 3
+    bar.get_renderable()
+    assert bar.tasks[0].completed == 7
 
 
 def test_small_words():

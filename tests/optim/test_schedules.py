@@ -199,3 +199,11 @@ def test_a_setting_out_of_range_is_refused(schedule, settings):
     name = "gamma" if "gamma" in settings else next(iter(settings))
     with pytest.raises(ValueError, match=rf"^{name} is .*; it must be .*; try scheduler\.{name}="):
         getattr(schedules, schedule)(sgd(), 10, **settings)
+
+
+def test_the_constant_schedule_counts_and_says_as_torch_s_would():
+    ours, theirs = sgd(0.5, 0.02), sgd(0.5, 0.02)
+    constant, factor = schedules.constant(ours, 10), torch.optim.lr_scheduler.LambdaLR(theirs, lambda step: 1.0)
+    assert run(ours, constant, 7) == run(theirs, factor, 7)
+    assert constant.get_last_lr() == factor.get_last_lr()
+    assert constant.state_dict().items() <= factor.state_dict().items()

@@ -174,10 +174,10 @@ def test_the_noise_of_training_is_new_each_step_and_that_of_validation_the_same(
 
 
 def test_noise_leaves_the_global_random_numbers_alone() -> None:
-    task, data = task_of(Coder(), noise="gaussian"), Pictures((6,))
+    validating, training, data = task_of(Coder(), noise="gaussian"), task_of(Coder(), noise="gaussian"), Pictures((6,))
     before = torch.get_rng_state()
-    task.validation_step(data.evaluated[0], 0)
-    task.training_step(data.trained[0], 0)
+    validating.validation_step(data.evaluated[0], 0)
+    training.training_step(data.trained[0], 0)
     assert torch.equal(torch.get_rng_state(), before)
 
 

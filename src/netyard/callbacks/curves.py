@@ -68,7 +68,7 @@ class Curves(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._epoch_samples += len(batch[0]) * trainer.world_size
+        self._epoch_samples += len(batch[0])
         step = trainer.global_step
         # Several batches are one step where gradients are accumulated, and Lightning divides their losses by that.
         # A round of an agent is many steps, and may pass over a multiple.
@@ -89,8 +89,9 @@ class Curves(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_clock()
-        self.samples, self.seconds = self.samples + self._epoch_samples, self.seconds + self._epoch_seconds
-        rate = self._epoch_samples / self._epoch_seconds if self._epoch_seconds else 0.0
+        samples = self._epoch_samples * trainer.world_size
+        self.samples, self.seconds = self.samples + samples, self.seconds + self._epoch_seconds
+        rate = samples / self._epoch_seconds if self._epoch_seconds else 0.0
         if trainer.logger is not None:
             trainer.logger.log_metrics({"lr": _lr(trainer), "train/samples_per_second": rate}, trainer.global_step)
             # Where Lightning draws validation: at the last step of the epoch, counted from 0.

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     ProgressColumn,
     SpinnerColumn,
     Task,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -30,22 +29,23 @@ log = logging.getLogger(__name__)
 class Progress(Callback):
     """One bar for the whole run, in steps, with samples a second and the time that remains; each epoch leaves a line.
 
-    The bar redraws itself ten times a second from a thread of its own, so a step costs it one addition.
+    The bar draws itself anew four times a second from a thread of its own, which asks then how far the run is.
     """
 
     def __init__(self) -> None:
-        self._bar: Bar | None = None
-        self._task: TaskID | None = None
-        self._samples, self._began = 0, 0.0
+        self._bar: _Asking | None = None
+        self._steps = self._samples = 0
+        self._devices, self._began = 1, 0.0
         self._validated = False
 
     @property
     def rate(self) -> float:
         """Samples a second since training began, over all devices, validation and checkpoints included."""
-        return self._samples / max(time.perf_counter() - self._began, 1e-9)
+        return self._samples * self._devices / max(time.perf_counter() - self._began, 1e-9)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._samples, self._began = 0, time.perf_counter()
+        self._steps = trainer.fit_loop.epoch_loop.batch_progress.total.processed
+        self._samples, self._devices, self._began = 0, trainer.world_size, time.perf_counter()
         console = Console(soft_wrap=True)  # lines printed above the bar are not cut at its width
         if not trainer.is_global_zero or not console.is_terminal:
             return
@@ -54,7 +54,8 @@ class Progress(Callback):
         steps = math.ceil(trainer.max_steps / per_batch) if trainer.max_steps > 0 else math.inf
         if trainer.max_epochs is not None and trainer.max_epochs > 0:
             steps = min(steps, trainer.max_epochs * trainer.num_training_batches)
-        self._bar = Bar(
+        self._bar = _Asking(
+            lambda: self._steps,
             SpinnerColumn(),
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
@@ -63,12 +64,13 @@ class Progress(Callback):
             TimeElapsedColumn(),
             _Remaining(),
             console=console,
+            refresh_per_second=4,
             transient=True,
         )
-        self._task = self._bar.add_task(
+        self._bar.add_task(
             "fit",
             total=None if math.isinf(steps) else int(steps),
-            completed=trainer.fit_loop.epoch_loop.batch_progress.total.processed,
+            completed=self._steps,
             epoch=trainer.current_epoch,
         )
         self._bar.start()
@@ -76,9 +78,8 @@ class Progress(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._samples += len(batch[0]) * trainer.world_size
-        if self._bar is not None and self._task is not None:
-            self._bar.advance(self._task)
+        self._samples += len(batch[0])
+        self._steps += 1
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validated = True
@@ -86,8 +87,8 @@ class Progress(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         score = _summary(trainer.callback_metrics, ("train/", "val/") if self._validated else ("train/",))
         self._validated = False
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, epoch=trainer.current_epoch + 1)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], epoch=trainer.current_epoch + 1)
         if trainer.is_global_zero:
             log.info(
                 "epoch %3d  step %6d  %9s samples/s  %s",
@@ -104,6 +105,19 @@ class Progress(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self.on_train_end(trainer, pl_module)
+
+
+class _Asking(Bar):
+    """Asks how many steps are done when it draws."""
+
+    def __init__(self, steps: Callable[[], int], *columns: ProgressColumn, **settings: Any) -> None:
+        self.steps = steps
+        super().__init__(*columns, **settings)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        for task in self.task_ids:
+            self.update(task, completed=self.steps())
+        yield from super().get_renderables()
 
 
 class _Rate(ProgressColumn):

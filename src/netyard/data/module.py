@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning as L
 import torch
@@ -26,6 +26,15 @@ from netyard.fingerprints import fingerprint
 
 _EVAL_NUMBERS = 2**22  # an evaluation batch by default: up to this many input numbers (16 MiB) ...
 _EVAL_SAMPLES = 1024  # ... and this many samples
+
+
+class Statistics(NamedTuple):
+    """Of the pictures, each (C, 1, 1)."""
+
+    mean: Tensor  # in [0, 1]
+    std: Tensor
+    scale: Tensor  # stored * scale + shift is (stored / max_value - mean) / std, in one pass less
+    shift: Tensor
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -88,7 +97,7 @@ class DataModule(L.LightningDataModule):
         self._pixel_moments: list[list[float]] | None = None
         self._splits: dict[str, Split] = {}
         self._fingerprint: str | None = None
-        self._statistics: dict[torch.device, tuple[Tensor, Tensor]] = {}
+        self._statistics: dict[torch.device, Statistics] = {}
         self.augmentation = self.augmentation or None
         check_fold(self.num_folds, self.fold)
         if self.batch_size < 1 or (self.eval_batch_size is not None and self.eval_batch_size < 1):
@@ -375,14 +384,13 @@ class DataModule(L.LightningDataModule):
         """Stored samples to what a network takes; augmented if their keys are given."""
         if x.is_floating_point():
             return x, y
-        mean, std = self._device_statistics(x.device)
+        known = self._device_statistics(x.device)
         if key is None or self.augmentation is None:
-            # Scaling and normalising in one pass: (x / max - mean) / std.
-            return self._in_sequence(x.float().sub_(mean * self.max_value).div_(std * self.max_value)), y
+            return self._in_sequence(x.float().mul_(known.scale).add_(known.shift)), y
         if self.augmentation.mixes:
             y = F.one_hot(y, self._known_classes()).float()
         x, y = self.augmentation(x.float().div_(self.max_value), y, key)
-        return self._in_sequence(x.sub(mean).div_(std)), y
+        return self._in_sequence(x.sub(known.mean).div_(known.std)), y
 
     @property
     def own_units(self) -> str | None:
@@ -401,12 +409,12 @@ class DataModule(L.LightningDataModule):
         if self.image_size is None:
             mean, std = self._own_statistics()
             return x * std + mean
-        mean, std = self._device_statistics(x.device)
+        known = self._device_statistics(x.device)
         if self.as_sequence == "rows":
-            x = x.unflatten(2, (len(mean), -1)).transpose(1, 2)
+            x = x.unflatten(2, (len(known.mean), -1)).transpose(1, 2)
         elif self.as_sequence == "pixels":
             x = x.transpose(1, 2).unflatten(2, (self.image_size, -1))
-        return (x * std + mean).clamp(0, 1)
+        return (x * known.std + known.mean).clamp(0, 1)
 
     def _in_sequence(self, x: Tensor) -> Tensor:
         if self.as_sequence == "rows":
@@ -424,11 +432,12 @@ class DataModule(L.LightningDataModule):
         )
         return torch.tensor(mean), torch.tensor(std)
 
-    def _device_statistics(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Mean and std of the pictures, kept on each device they were wanted on."""
+    def _device_statistics(self, device: torch.device) -> Statistics:
+        """Kept on each device they were wanted on."""
         if device not in self._statistics:
             mean, std = self.pixel_statistics()
-            self._statistics[device] = mean.to(device), std.to(device)
+            whole = mean, std, 1 / (std * self.max_value), -mean / std
+            self._statistics[device] = Statistics(*(each.to(device) for each in whole))
         return self._statistics[device]
 
     def _known_classes(self) -> int:

@@ -176,4 +176,4 @@ class Classification(Learner):
 def accuracy(logits: Tensor, y: Tensor) -> Tensor:
     """The share of samples whose largest logit is the label's, or the largest of a soft target."""
     labels = y if y.ndim == 1 else y.argmax(dim=1)
-    return (logits.argmax(dim=1) == labels).float().mean()
+    return (logits.argmax(dim=1) == labels).mean(dtype=torch.float32)

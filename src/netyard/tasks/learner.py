@@ -16,6 +16,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from netyard.optim import configure_optimizer
 from netyard.tasks.means import Means
 
+_CPU = torch.device("cpu")
+
 
 class Learner(LightningModule):
     """A task adds its steps, which tell ``means`` of each batch; the means of training, validation and test are logged.
@@ -73,7 +75,7 @@ class Learner(LightningModule):
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.default_generator.manual_seed(seed)  # torch.manual_seed asks for every kind of device, 50 times as long
-        if self.device.type != "cpu":
+        if self.device != _CPU:
             torch.get_device_module(self.device).manual_seed(seed)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:

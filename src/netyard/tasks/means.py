@@ -23,40 +23,51 @@ class Means:
 
     def __init__(self, state: Mapping[str, Any] | None = None, whole: bool = True) -> None:
         state = state or {"sums": {}, "weight": 0}
-        self._sums: dict[str, Tensor] = {name: each * whole for name, each in state["sums"].items()}
+        self._names = tuple(state["sums"])
+        self._sums: Tensor | None = torch.stack([*state["sums"].values()]) * whole if self._names else None
         self._weight: int | Tensor = state["weight"] * whole
 
     def state(self, task: LightningModule) -> dict[str, Any]:
         """The sums over all devices, on the CPU, and their weight; nothing before the first batch of an epoch."""
-        if not self._sums:
+        if self._sums is None:
             return {}
-        sums = self._totals(task).cpu()
-        return {"sums": dict(zip(self._sums, sums[:-1].clone(), strict=True)), "weight": float(sums[-1])}
+        sums = self._totals(task, self._sums).cpu()
+        return {"sums": dict(zip(self._names, sums[:-1].clone(), strict=True)), "weight": float(sums[-1])}
 
     def add(self, weight: int | Tensor, **means: Tensor) -> None:
-        """Take in a batch: the mean of each scalar over its ``weight`` samples.
+        """Take in a batch: the mean of each scalar over its ``weight`` samples, the same scalars in every batch.
 
         The weight is a tensor where only the device knows it; a batch of none counts for nothing, though its means be
         0/0. A name that begins with ``_`` is there to derive others from, and is not logged.
+
+        Raises:
+            ValueError: an earlier batch had other scalars.
         """
         self._weight = self._weight + weight
-        for name, mean in means.items():
-            term = mean.detach().float() * weight
-            if isinstance(weight, Tensor):
-                term = torch.where(weight > 0, term, 0.0)
-            self._sums[name] = self._sums[name].to(term.device) + term if name in self._sums else term
+        terms = torch.stack([mean.detach() for mean in means.values()]).float()
+        if isinstance(weight, Tensor):
+            terms = torch.where(weight > 0, terms * weight, 0.0)
+            weight = 1
+        if self._sums is None:
+            self._names, self._sums = tuple(means), torch.zeros_like(terms)
+        if tuple(means) != self._names:
+            raise ValueError(
+                f"the batches of an epoch had {', '.join(self._names)}, and this one has {', '.join(means)}; a mean "
+                "over an epoch is one over all its batches; add the same scalars for each."
+            )
+        self._sums = self._sums.to(terms.device).add_(terms, alpha=weight)
 
     def log(self, task: LightningModule, stage: str, **derived: Callable[[dict[str, Tensor]], Tensor]) -> None:
         """Log every mean, and what is derived from the means, as ``stage/name`` over all devices, and start anew."""
-        if self._sums:
-            sums = self._totals(task)
-            means = dict(zip(self._sums, (sums[:-1] / sums[-1]).unbind(), strict=True))
+        if self._sums is not None:
+            sums = self._totals(task, self._sums)
+            means = dict(zip(self._names, (sums[:-1] / sums[-1]).unbind(), strict=True))
             means |= {name: derive(means) for name, derive in derived.items()}
             named = {f"{stage}/{name}": mean for name, mean in means.items() if not name.startswith("_")}
             task.log_dict(named, on_step=False, on_epoch=True, batch_size=1)
-        self._sums, self._weight = {}, 0
+        self._names, self._sums, self._weight = (), None, 0
 
-    def _totals(self, task: LightningModule) -> Tensor:
+    def _totals(self, task: LightningModule, sums: Tensor) -> Tensor:
         """Each sum, and last the weight, over all devices."""
         weight = torch.as_tensor(self._weight, dtype=torch.float32, device=task.device)
-        return task.trainer.strategy.reduce(torch.stack([*self._sums.values(), weight]), reduce_op="sum")
+        return task.trainer.strategy.reduce(torch.cat([sums, weight[None]]), reduce_op="sum")
