@@ -1,11 +1,11 @@
 """CPU seconds an epoch on Fashion-MNIST: netyard beside a bare tensor loop, a DataLoader loop and the usual template.
 
-    python bench/epochs.py [--rounds 3] [--curve] [overrides]        for instance model=cnn trainer.precision=bf16-mixed
+    python bench/epochs.py [--rounds 5] [--curve] [overrides]        for instance model=cnn trainer.precision=bf16-mixed
 
 A whole epoch is counted: training, validation, and of netyard and the template logging, checkpoint and progress bar as
 they are by default. Between two epochs of netyard every other one trains an epoch of the same network, in the same
 process, on the same single thread; printed are medians, and medians of the ratios in a round. The slow ones train in
-the first round alone. ``--curve`` trains networks of several sizes on made-up pictures, sets of several sizes, beside
+every fifth round alone. ``--curve`` trains networks of several sizes on made-up pictures, sets of several sizes, beside
 the tensor loop alone. Where Fashion-MNIST is not on the machine, made-up pictures of its shape take its place.
 """
 
@@ -37,7 +37,8 @@ from netyard.cli import train
 RUN = ["threads=1", "trainer=cpu", "callbacks.figures=null"]
 MLP = ["model=mlp", "model.hidden_sizes=[64,128,64]", "model.batch_norm=true"]  # the template's
 CNN = ["model=cnn", "model.channels=[16,32]"]
-SLOW = ("DataLoader loop", "template")  # take an epoch each in the first round alone
+SLOW = ("DataLoader loop", "template")
+SLOW_EVERY = 5  # rounds, from the first that counts
 
 
 def pictures() -> list[str]:
@@ -58,8 +59,8 @@ class Beside(L.Callback):
         Beside.latest = self
         self.alone = alone
         self.rivals: dict[str, Rival] = {}
-        self.seconds: dict[str, list[float]] = {"netyard": []}
-        self.ended: float | None = None
+        self.seconds: dict[str, dict[int, float]] = {"netyard": {}}  # of an epoch, by the round; 0 warms up
+        self.began: float | None = None
         self.num_samples = 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
@@ -73,13 +74,25 @@ class Beside(L.Callback):
             self.rivals["template"] = Template(copy.deepcopy(pl_module.net), samples, pl_module.num_outputs)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        if self.ended is not None:
-            self.seconds["netyard"].append(time.process_time() - self.ended)
+        self._note()
+        number = len(self.seconds["netyard"])
         for name, rival in self.rivals.items():
-            rounds = len(self.seconds["netyard"])
-            if rounds == 1 or name not in SLOW:
-                self.seconds.setdefault(name, []).append(rival.epoch())
-        self.ended = time.process_time()
+            if name not in SLOW or number % SLOW_EVERY == 1:
+                self.seconds.setdefault(name, {})[number] = rival.epoch()
+        self.began = time.process_time()
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        self._note()
+
+    def _note(self) -> None:
+        if self.began is not None:
+            ours = self.seconds["netyard"]
+            ours[len(ours)] = time.process_time() - self.began
+
+    def ratios(self, name: str) -> list[float]:
+        """The time of another one, netyard = 1, in each round that counts."""
+        ours = self.seconds["netyard"]
+        return [each / ours[number] for number, each in self.seconds[name].items() if number]
 
 
 def compare(*overrides: str, rounds: int, alone: bool = False) -> Beside:
@@ -93,7 +106,7 @@ def compare(*overrides: str, rounds: int, alone: bool = False) -> Beside:
     os.environ |= {"FORCE_COLOR": "1", "TERM": "xterm-256color"}  # the bar is drawn, into said
     said = io.StringIO()
     with TemporaryDirectory() as folder, contextlib.redirect_stdout(said):
-        code = train([*RUN, *overrides, f"trainer.max_epochs={rounds + 2}", *beside, f"hydra.run.dir={folder}/run"])
+        code = train([*RUN, *overrides, f"trainer.max_epochs={rounds + 1}", *beside, f"hydra.run.dir={folder}/run"])
     if code != 0:
         print(said.getvalue())
         raise SystemExit(code)
@@ -104,12 +117,10 @@ def compare(*overrides: str, rounds: int, alone: bool = False) -> Beside:
 
 def table(beside: Beside) -> list[str]:
     """Rows: seconds, samples a second, and netyard's share of each one's speed."""
-    ours = beside.seconds["netyard"][1:]
     rows = ["| | CPU s an epoch | samples/s | its time, netyard = 1 |", "| --- | ---: | ---: | ---: |"]
     for name, seconds in beside.seconds.items():
-        own = seconds if name in SLOW else seconds[1:-1] if name != "netyard" else ours
-        ratio = statistics.median(each / mine for each, mine in zip(own, ours, strict=False))
-        middle = statistics.median(own)
+        middle = statistics.median(each for number, each in seconds.items() if number)
+        ratio = statistics.median(beside.ratios(name))
         rows.append(f"| {name} | {middle:.2f} | {beside.num_samples / middle:,.0f} | {ratio:.2f} |")
     return rows
 
@@ -128,24 +139,25 @@ def curve(rounds: int) -> None:
         cells = []
         for size in sizes.values():
             made_up = ["data=fake", "data.image_size=28", "data.channels=1", f"data.size={size}"]
-            seconds = compare(*made_up, *net, "data.batch_size=128", rounds=rounds, alone=True).seconds
-            pairs = zip(seconds["bare tensor loop"][1:], seconds["netyard"][1:], strict=False)
-            cells.append(f"{statistics.median(bare / ours for bare, ours in pairs):.2f}")
+            found = compare(*made_up, *net, "data.batch_size=128", rounds=rounds, alone=True)
+            cells.append(f"{statistics.median(found.ratios('bare tensor loop')):.2f}")
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="epochs of each that count, after one to warm up")
+    parser.add_argument(
+        "--rounds", type=int, help="epochs of each that count, after one to warm up: 9 of the MLP, else 5"
+    )
     parser.add_argument("--alone", action="store_true", help="beside the bare loop alone")
     parser.add_argument("--curve", action="store_true", help="by size of set and network, beside the bare loop alone")
     options, overrides = parser.parse_known_args()
     if options.curve:
-        curve(options.rounds)
+        curve(options.rounds or 5)
         return
-    for net in [[]] if any(text.startswith("model=") for text in overrides) else [MLP, CNN]:
+    for net, rounds in [([], 5)] if any(text.startswith("model=") for text in overrides) else [(MLP, 9), (CNN, 5)]:
         print(" ".join([*net, *overrides]))
-        found = compare(*pictures(), *net, *overrides, rounds=options.rounds, alone=options.alone)
+        found = compare(*pictures(), *net, *overrides, rounds=options.rounds or rounds, alone=options.alone)
         print(*table(found), sep="\n", flush=True)
 
 

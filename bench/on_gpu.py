@@ -3,7 +3,8 @@
     python bench/on_gpu.py [--images 20000] [overrides]
 
 ResNet-50 trains on made-up pictures of 224 x 224 that lie on the GPU, in bfloat16, channels last, compiled
-(``trainer.performance=max``); the loop does the same with the same network. Where there is no GPU this says so, and
+(``trainer.performance=max``); the loop does the same with the same network. Said are also the share of the card's
+bfloat16 peak, and what NVIDIA publishes for the card, where both are known. Where there is no GPU this says so, and
 measures nothing.
 """
 
@@ -37,6 +38,26 @@ FASHION = [
     "data.batch_size=512",
 ]
 GOAL = 0.94
+
+FLOP = 3 * 2 * 4.09e9
+"""Of ResNet-50's training on one picture of 224: forward, and twice that backward, two for each multiply-add."""
+
+PEAKS = {
+    "A100": 312e12,
+    "H100 80GB HBM3": 989e12,
+    "H100 PCIe": 756e12,
+    "H100 NVL": 835e12,
+    "H200": 989e12,
+    "A10": 125e12,
+    "L4": 121e12,
+    "L40S": 362e12,
+    "B200": 2250e12,
+}
+"""Dense bfloat16, FLOP a second, as the data sheets have them, by a part of the name that torch gives a card."""
+
+PUBLISHED = {"A100": 2470, "V100": 1200}
+"""ResNet-50's images a second in training, mixed precision, of one card: NVIDIA's DeepLearningExamples, its README of
+ResNet-50 v1.5 for PyTorch, container 21.03; on ImageNet, so that its reading is in it."""
 
 
 class Times(L.Callback):
@@ -109,6 +130,19 @@ def measure(overrides: list[str], beside: bool) -> tuple[Times, dict[str, Any]]:
     return on_gpu.Times.latest, results
 
 
+def standing(images: float, card: str) -> str:
+    """How many images a second compare with what a card can do, and with what is published for it."""
+    peak, published = (_of(card, table) for table in (PEAKS, PUBLISHED))
+    of_peak = f"{images * FLOP / peak:.0%} of its bfloat16 peak" if peak else "a card whose peak is not known here"
+    of_published = f"{images / published:.2f} times the {published:,.0f} published" if published else "none published"
+    return f"{card}: {of_peak}; {of_published}"
+
+
+def _of(card: str, table: dict[str, float]) -> float | None:
+    """A100 is not A10: the longest part of a name counts."""
+    return table.get(max((part for part in table if part in card), key=len, default=""))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=20000, help="made-up pictures of 224 x 224")
@@ -119,6 +153,7 @@ def main() -> None:
     speed, _ = measure([*RESNET, f"data.size={options.images}", "trainer.max_epochs=3", *overrides], beside=True)
     ratio = speed.ours / speed.bare
     print(f"ResNet-50: netyard {speed.ours:,.0f} images/s, bare loop {speed.bare:,.0f}: ratio {ratio:.3f}")
+    print(standing(speed.ours, torch.cuda.get_device_name()))
     goal, results = measure(
         [*FASHION, *pictures(), "data.batch_size=512", "trainer.max_epochs=15", *overrides], beside=False
     )

@@ -1,6 +1,6 @@
 """CPU seconds from a command to its answer: `import lightning` alone, and netyard's commands, a whole process each.
 
-    python bench/startup.py [--rounds 7]
+    python bench/startup.py [--rounds 5]
 
 Every round starts each of them once, in turn; printed is the median of what a process took, user and system time
 together, in seconds and beside that of `import lightning`. `train.py` ends as its first training step begins.
@@ -60,7 +60,7 @@ def cpu_seconds(words: list[str], folder: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         commands = ways()

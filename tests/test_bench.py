@@ -281,3 +281,15 @@ def test_without_a_gpu_it_says_so(beside, monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr(sys, "argv", ["bench/on_gpu.py"])
     script("on_gpu").main()
     assert capsys.readouterr().out.startswith("no GPU here: nothing was measured")
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ("NVIDIA A100-SXM4-80GB", "39% of its bfloat16 peak; 2.00 times the 2,470 published"),
+        ("NVIDIA A10G", "97% of its bfloat16 peak; none published"),
+        ("Tesla V100-SXM2-16GB", "a card whose peak is not known here; 4.12 times the 1,200 published"),
+    ],
+)
+def test_images_a_second_beside_what_a_card_can_do(card: str, said: str) -> None:
+    assert script("on_gpu").standing(4940, card) == f"{card}: {said}"

@@ -29,7 +29,7 @@ def _absorb(digest: Any, fact: Any) -> None:
     if isinstance(fact, Tensor):
         flat = fact.detach().cpu().contiguous().flatten()
         digest.update(f"tensor {fact.dtype} {tuple(fact.shape)} ".encode())
-        digest.update(flat.view(torch.uint8).numpy().tobytes())
+        digest.update(flat.view(torch.uint8).numpy())
     elif isinstance(fact, Mapping):
         digest.update(f"mapping {len(fact)} ".encode())
         for name, value in sorted(fact.items(), key=lambda item: repr(item[0])):
