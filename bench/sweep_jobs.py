@@ -1,6 +1,6 @@
 """Seconds a job of a sweep takes beyond its own work: netyard's launcher, Hydra's basic and joblib's, and no launcher.
 
-    python bench/sweep_jobs.py [--jobs 40] [--rounds 1] [--alone 2]
+    python bench/sweep_jobs.py [--jobs 30] [--rounds 1] [--alone 2]
 
 A job trains `mlp_tiny` on digits for two thirds of a second. Each way runs the same jobs as one command, in turn,
 `--rounds` times; printed is the median of the wall time for each job, start of the command included. `one by one` is
@@ -68,7 +68,7 @@ def _run(words: list[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=40)
+    parser.add_argument("--jobs", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--alone", type=int, default=2)
     asked = parser.parse_args()
