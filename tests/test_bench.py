@@ -288,6 +288,7 @@ def test_without_a_gpu_it_says_so(beside, monkeypatch: pytest.MonkeyPatch, capsy
     [
         ("NVIDIA A100-SXM4-80GB", "39% of its bfloat16 peak; 2.00 times the 2,470 published"),
         ("NVIDIA A10G", "97% of its bfloat16 peak; none published"),
+        ("NVIDIA L40", "67% of its bfloat16 peak; none published"),
         ("Tesla V100-SXM2-16GB", "a card whose peak is not known here; 4.12 times the 1,200 published"),
     ],
 )

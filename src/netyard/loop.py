@@ -91,7 +91,7 @@ class LeanEpochLoop(_TrainingEpochLoop):
         progress.increment_processed()
         if lookup.schedules and not (lookup.accumulates and self._should_accumulate()):
             self._schedule(lookup)
-        if progress.is_last_batch or self._num_ready_batches_reached():
+        if self._num_ready_batches_reached():
             self.update_lr_schedulers("epoch", update_plateau_schedulers=False)
         if skip:
             raise StopIteration
