@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 # One thread a process: the suite runs on several processes, and small networks are slower on two threads than on one.
-TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt
 
-.PHONY: help setup train test check fmt bench board report clean
+.PHONY: help setup train test check campaign mutants fmt bench board report clean
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -16,14 +17,23 @@ setup: $(READY)  ## make .venv and install everything into it; nothing to do a s
 train: $(READY)  ## train a network: make train ARGS="model=resnet50 optimizer=adam"
 	@$(BIN)/python train.py $(ARGS)
 
-test: $(READY)  ## run the whole test suite: make test ARGS="-k resnet"
-	@$(TEST) -n 2 $(ARGS)
+test: $(READY)  ## the test suite, in under eight minutes: make test ARGS="-k resnet"
+	@$(PYTEST) --durations 20 $(ARGS)
 
-check: $(READY)  ## what every commit passes: format, lint, types, and the tests that are not slow
+check: $(READY)  ## what every commit passes, in under three minutes: format, lint, types, unit tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(TEST) -n 2 -m "not slow" $(ARGS)
+	@$(PYTEST) tests/unit $(ARGS)
+
+campaign: $(READY)  ## everything, for about an hour; goes on after an interruption, and writes the README's table
+	@$(INSTALL) --editable '.[dev,campaign]'
+	@NETYARD_CAMPAIGN=.campaign/ledger.jsonl NETYARD_CAMPAIGN_PART="$(ARGS)" $(PYTEST) -p support.campaign \
+		tests/unit tests/integration tests/system tests/campaign $(ARGS)
+
+mutants: $(READY)  ## which mistakes in the source would the unit tests not see? make mutants ARGS="netyard.losses*"
+	@$(INSTALL) --editable '.[dev,mutants]'
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ARGS)
 
 fmt: $(READY)  ## format the code
 	@$(BIN)/ruff format .
@@ -39,7 +49,7 @@ report: $(READY)  ## a table of all runs in outputs/: make report ARGS="output=r
 	@$(BIN)/netyard report outputs $(ARGS)
 
 clean:  ## remove .venv and every cache; outputs/ stays
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .campaign mutants
 	find . -name __pycache__ -type d -not -path './outputs/*' -exec rm -rf {} +
 
 # uv installs in seconds what takes pip minutes; compiled at once, for every start without .pyc files is three times slower.
@@ -48,5 +58,5 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "error: $$($(PYTHON) --version) is too old; netyard needs 3.10 or later; try make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt --editable '.[dev]'
+	@$(INSTALL) --editable '.[dev]'
 	@touch $@

@@ -1,49 +1,45 @@
-"""What every test stands on: a scratch folder for outputs, a stopped Hydra, and the state of torch put back."""
+"""What every test stands on: marks from its folder, finished runs to share, and nothing left to the next test."""
 
 from __future__ import annotations
 
-import json
+import gc
 import os
-import subprocess
+import random
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
+from support.command_result import Ran
+from support.finished_runs import FinishedRuns
+
+pytest_plugins = (
+    "support.command_fixtures",
+    "support.config_fixtures",
+    "support.data_fixtures",
+    "support.sweep_fixtures",
+)
+
 ROOT = Path(__file__).resolve().parents[1]
+TESTS = ROOT / "tests"
 
 
-class Ran(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-    path: Path
-
-    def json(self, name: str) -> dict[str, Any]:
-        return json.loads((self.path / name).read_text(encoding="utf-8"))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its tier, the folder that it is in."""
+    for item in items:
+        item.add_marker(item.path.relative_to(TESTS).parts[0])
 
 
-@pytest.fixture
-def command(tmp_path: Path):
-    """Run a command line in a process of its own, as a user would: ``command("train.py", "model=mlp")``."""
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests and imported modules stay: the collector of garbage need not look at them again."""
+    gc.collect()
+    gc.freeze()
 
-    def run(*words: str, path: Path | None = None, **environment: str) -> Ran:
-        done = subprocess.run(
-            [sys.executable, *words],
-            cwd=ROOT,
-            env={**os.environ, "NETYARD_OUTPUTS": str(tmp_path / "outputs"), "OMP_NUM_THREADS": "1", **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr, path or tmp_path / "outputs")
 
-    return run
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # or libraries would say at the end that these objects have leaked
 
 
 @pytest.fixture
@@ -69,12 +65,62 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     return run
 
 
-@pytest.fixture(autouse=True, scope="session")
-def a_data_folder_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What runs keep for each other, a classifier of digits for one, is the suite's, not its user's."""
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all of this session's processes share."""
     place = tmp_path_factory.getbasetemp()
+    return place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
+
+
+@pytest.fixture(scope="session")
+def _finished_runs(session_folder: Path) -> FinishedRuns:
+    return FinishedRuns(session_folder / "finished")
+
+
+@pytest.fixture
+def finished(_finished_runs: FinishedRuns) -> Iterator[FinishedRuns]:
+    """Finished runs to read, built once for the whole session: ``finished("vae")`` is a run's directory.
+
+    A test that changes its run takes ``copied_run``; one that changed a shared run fails here.
+    """
+    yield _finished_runs
+    assert not (changed := _finished_runs.changed()), f"this test changed the shared runs; it needs a copy: {changed}"
+
+
+@pytest.fixture
+def copied_run(finished: FinishedRuns, tmp_path: Path) -> Callable[..., Path]:
+    """A copy of a finished run, to be changed: ``copied_run("vae")``, or ``copied_run("vae", tmp_path / "other")``."""
+
+    def copy(name: str, path: Path | None = None) -> Path:
+        return Path(shutil.copytree(finished(name), path or tmp_path / name, symlinks=True))
+
+    return copy
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Random numbers of this test alone: the same in each ``make test``, others in each campaign (``NETYARD_SEED``)."""
+    seed = f"{os.environ.get('NETYARD_SEED', '0')}:{request.node.nodeid}"
+    print(f"seed {seed}")  # which pytest shows of a test that failed
+    return random.Random(seed)
+
+
+@pytest.fixture
+def tally(record_property: Callable[[str, object], None]) -> Callable[[str, int, int], None]:
+    """Record how often a fault was tried and how often all was well after it; ``make campaign`` makes a table of it."""
+
+    def enter(what: str, times: int, withstood: int) -> None:
+        record_property("campaign", (what, times, withstood))
+        assert withstood == times > 0, f"{what}: {withstood} of {times}"
+
+    return enter
+
+
+@pytest.fixture(autouse=True, scope="session")
+def a_data_folder_of_our_own(session_folder: Path) -> Iterator[None]:
+    """What runs keep for each other, a classifier of digits for one, is the suite's, not its user's."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NETYARD_DATA", str((place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "data"))
+        patch.setenv("NETYARD_DATA", str(session_folder / "data"))
         yield
 
 

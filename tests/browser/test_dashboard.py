@@ -17,8 +17,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from netyard import cli
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def page(browser: Browser, board: str) -> Callable[[str], Browser]:

@@ -1,0 +1,63 @@
+"""`debug=lr_finder`, `debug=batch_size` and `debug=profile`: what they suggest, write, and leave as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+
+def shows(path: Path, tag: str) -> bool:
+    return tag in EventAccumulator(str(path)).Reload().Tags()["images"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [["data=digits"], ["data=diabetes"], ["model=vae_tiny"], ["model=lstm_tiny"], ["data=iris", "optimizer=sgd"]],
+    ids=" ".join,
+)
+def test_a_learning_rate_is_found_at_which_the_task_learns(train, overrides: list[str], tmp_path: Path) -> None:
+    ran = train("model=mlp_tiny", *overrides, "debug=lr_finder", path=tmp_path / "find")
+    assert ran.code == 0, ran.err
+    (found,) = [line for line in ran.out.splitlines() if "try optimizer.lr=" in line]
+    rate = float(found.partition("optimizer.lr=")[2].partition(";")[0])
+    assert 1e-5 < rate < 1
+    with Image.open(ran.path / "lr_finder.png") as picture:
+        assert min(picture.size) > 300
+    assert shows(ran.path, "debug/lr_finder")
+
+    first, *_, last = losses(train, overrides, rate, tmp_path / "found")
+    slow, *_, still = losses(train, overrides, 1e-6, tmp_path / "slow")
+    assert last < first and last < still, (rate, first, last, slow, still)
+
+
+def losses(train, overrides: list[str], rate: float, path: Path) -> list[float]:
+    settings = (f"optimizer.lr={rate}", "trainer.max_epochs=4", "logger=none", "callbacks.scores=null")
+    ran = train("model=mlp_tiny", *overrides, *settings, path=path)
+    assert ran.code == 0, ran.err
+    head, *rows = [line.split(",") for line in (ran.path / "metrics.csv").read_text().splitlines()]
+    return [float(row[head.index("train/loss")]) for row in rows]
+
+
+def test_the_weights_are_those_of_before(train, tmp_path: Path) -> None:
+    """So that what is tested, and saved, is the network as it was initialised."""
+    states = []
+    for debug in ("lr_finder", "batch_size"):
+        ran = train("model=cnn_tiny", f"debug={debug}", "logger=none", "optimizer.lr=1e-12", path=tmp_path / debug)
+        assert ran.code == 0, ran.err
+        states.append(torch.load(ran.path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"])
+    for name, tensor in states[0].items():
+        if "running" not in name and "num_batches" not in name:  # the run goes on for the one batch
+            torch.testing.assert_close(tensor, states[1][name], atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("model", ["gan_tiny", "dqn"])
+@pytest.mark.parametrize("debug", ["lr_finder", "batch_size"])
+def test_where_the_loss_tells_nothing_is_one_message(train, model: str, debug: str) -> None:
+    ran = train(f"model={model}", f"debug={debug}", "logger=none")
+    assert ran.code == 2 and not ran.path.exists()
+    assert ran.err.count("\n") == 1
+    assert f"error: debug={debug} watches the training loss" in ran.err and "not for agents" in ran.err

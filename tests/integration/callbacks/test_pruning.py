@@ -1,0 +1,142 @@
+"""A job of a sweep reports how it does, and is given up where others did better at its age."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from netyard import checkpoint
+from netyard.sweeps.ledger import Job
+from netyard.sweeps.optuna_search import OptunaSearch
+from netyard.sweeps.space import Space
+
+optuna = pytest.importorskip("optuna")
+RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none")
+RUN += ("trainer.max_epochs=8", "task.monitor=val/loss", "task.mode=min")
+
+
+HOPELESS, FINE = "optimizer.lr=1e-9", "optimizer.lr=0.03"
+
+
+@pytest.fixture
+def sweep(tmp_path: Path):
+    """A study with six good jobs behind it, and a seventh about to run."""
+
+    def make(pruner: str = "median", **options: Any) -> OptunaSearch:
+        space = Space.parse(OverridesParser.create(), {}, {}, [], ["optimizer.lr=interval(0,1)"])
+        folder = tmp_path / "sweep"
+        search = OptunaSearch(space, ["min"], 7, 0, pruner=pruner, pruner_options=options, folder=folder)
+        for number in range(6):
+            search.ask(number)
+            trial = optuna.trial.Trial(search._study, search._trials()[number]._trial_id)
+            for epoch in range(8):
+                trial.report(0.5 - 0.05 * epoch, epoch)
+                trial.should_prune()  # asha and hyperband take note here
+            search.tell(Job(number, [], "completed", values=[0.15]))
+        search.ask(6)
+        return search
+
+    return make
+
+
+def begin(search: OptunaSearch, path: Path) -> Path:
+    path.mkdir(parents=True)
+    (path / "job.json").write_text(json.dumps({"study": search.study(6)}))
+    return path
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with (path / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def losses(rows: list[dict[str, str]]) -> dict[int, Any]:
+    """By epoch, as exact as the table."""
+    return {int(row["epoch"]): pytest.approx(float(row["val/loss"]), rel=1e-5) for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("pruner", "options", "epochs"),
+    [
+        ("median", {}, 1),
+        ("median", {"n_warmup_steps": 3}, 4),
+        ("percentile", {"percentile": 25.0}, 1),
+        ("asha", {"min_resource": 2, "reduction_factor": 2}, 3),
+        ("hyperband", {"min_resource": 2, "max_resource": 8, "reduction_factor": 8}, 3),
+    ],
+    ids=str,
+)
+def test_a_hopeless_job_ends_before_its_last_epoch(
+    train, sweep, tmp_path: Path, pruner: str, options: dict[str, Any], epochs: int
+):
+    search = sweep(pruner, **options)
+    ran = train(*RUN, HOPELESS, path=begin(search, tmp_path / "job"))
+    assert ran.code == 0, ran.err
+    status = ran.json("status.json")
+    assert status["state"] == "pruned", ran.err
+    done = rows(ran.path)
+    assert len(done) == epochs < 8
+    assert status["error"].startswith(f"pruned after epoch {len(done) - 1}: val/loss {float(done[-1]['val/loss']):.4g}")
+    assert status["error"] in ran.out and "Traceback" not in ran.out + ran.err
+    assert checkpoint.read(ran.path / "checkpoints" / "last.ckpt")["epoch"] == len(done) - 1
+    assert not (ran.path / "results.json").exists()
+    search.tell(Job(6, [], "pruned"))
+    trial = search._study.trials[6]
+    assert trial.state == optuna.trial.TrialState.PRUNED
+    assert trial.intermediate_values == {
+        int(row["epoch"]): pytest.approx(float(row["val/loss"]), rel=1e-5) for row in done
+    }
+
+
+def test_a_good_job_runs_to_its_end(train, sweep, tmp_path: Path):
+    search = sweep(n_warmup_steps=7)
+    ran = train(*RUN, FINE, path=begin(search, tmp_path / "job"))
+    assert ran.code == 0 and ran.json("status.json")["state"] == "completed", ran.err
+    reported = search._study.trials[6].intermediate_values
+    assert reported == losses(rows(ran.path))
+    assert [*reported] == list(range(8))
+
+
+def test_only_validated_epochs_are_reported(train, sweep, tmp_path: Path):
+    search = sweep(n_warmup_steps=9)
+    ran = train(*RUN, FINE, "trainer.check_val_every_n_epoch=3", path=begin(search, tmp_path / "job"))
+    assert ran.code == 0, ran.err
+    assert [*search._study.trials[6].intermediate_values] == [2, 5]
+
+
+def test_a_resumed_job_does_not_report_an_epoch_twice(train, sweep, tmp_path: Path):
+    search = sweep(n_warmup_steps=9)
+    path = begin(search, tmp_path / "job")
+    assert train(*RUN, FINE, "trainer.max_epochs=3", path=path).code == 0
+    # As if it had been killed after its report of epoch 3, and before the checkpoint of that epoch.
+    optuna.trial.Trial(search._study, search._trials()[6]._trial_id).report(0.123, 3)
+    resumed = train(f"resume={path}", "trainer.max_epochs=5", path=path)
+    assert resumed.code == 0, resumed.err
+    reported = search._study.trials[6].intermediate_values
+    assert [*reported] == [0, 1, 2, 3, 4] and reported[3] == 0.123
+
+
+def test_a_metric_that_is_not_logged_is_one_message(train, sweep, tmp_path: Path):
+    search = sweep()
+    search.metric = "val/f1"
+    ran = train(*RUN, FINE, path=begin(search, tmp_path / "job"))
+    assert ran.code == 2
+    assert "the sweep is pruned by val/f1, which this job does not log; it logs " in ran.err
+
+
+def test_a_study_that_is_gone_does_not_end_the_run(train, sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    search = sweep()
+
+    def fail(self: Any, value: float, step: int) -> None:
+        raise optuna.exceptions.StorageInternalError("the database is gone")
+
+    path = begin(search, tmp_path / "job")
+    monkeypatch.setattr(optuna.trial.Trial, "report", fail)
+    ran = train(*RUN, FINE, "trainer.max_epochs=1", path=path)
+    assert ran.code == 0, ran.err
+    assert "could not be told of epoch 0: the database is gone" in ran.out + ran.err

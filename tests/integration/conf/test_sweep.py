@@ -1,0 +1,59 @@
+"""Every file of ``conf/sweep`` is a space whose jobs are runs, and every sweeper of ``conf/hydra`` reads it."""
+
+from __future__ import annotations
+
+import random
+
+import hydra
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from netyard import catalog, cli, schema
+from netyard.sweeps.space import Space
+
+SWEEPERS = ("grid", "random", "optuna")
+
+
+def composed(*overrides: str) -> tuple[DictConfig, OverridesParser]:
+    """The sweeper's node, as ``python train.py -m`` makes it, and a parser that knows the tree."""
+    cli._prepare()
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(catalog.conf_dir())):
+        loader = GlobalHydra.instance().config_loader()
+        cfg = loader.load_configuration("train", [*overrides], RunMode.MULTIRUN)
+    return cfg.hydra.sweeper, OverridesParser.create(config_loader=loader)
+
+
+def read(name: str, *overrides: str) -> Space:
+    node, parser = composed(f"sweep={name}", *overrides)
+    return Space.parse(parser, node.params, node.get("when", {}), node.get("together", []), [f"sweep={name}"])
+
+
+def covering(jobs: list[list[str]]) -> list[list[str]]:
+    """Jobs in which every value comes up."""
+    chosen, seen = [], set()
+    for job in jobs:
+        if not {*job} <= seen:
+            chosen.append(job)
+            seen |= {*job}
+    return chosen
+
+
+@pytest.mark.parametrize("name", catalog.options("sweep"))
+def test_the_jobs_of_a_sweep_file_are_runs(name: str):
+    space = read(name)
+    assert space.axes and space.fixed == [f"sweep={name}"]
+    jobs = covering(space.grid()) if space.discrete else [space.sample(random.Random(seed)) for seed in range(8)]
+    assert len(jobs) > 2
+    for job in jobs:
+        schema.check(*cli.compose(job))
+
+
+@pytest.mark.parametrize("sweeper", SWEEPERS)
+@pytest.mark.parametrize("name", catalog.options("sweep"))
+def test_a_sweep_file_means_the_same_to_every_sweeper(name: str, sweeper: str):
+    node, _ = composed(f"sweep={name}", f"hydra/sweeper={sweeper}")
+    assert node._target_ == f"hydra_plugins.netyard.sweeper.{sweeper.capitalize()}Sweeper"
+    assert read(name, f"hydra/sweeper={sweeper}").describe() == read(name).describe()

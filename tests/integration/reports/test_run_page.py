@@ -1,0 +1,94 @@
+"""`netyard report` of one run: a page that holds all it shows, and says nothing that the run did not."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from netyard import cli
+
+
+class Page(HTMLParser):
+    """Tables by the heading above them, pictures by their caption, and every address that is asked for."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.rows: dict[str, list[list[str]]] = {}
+        self.pictures: dict[str, str] = {}
+        self.addresses: list[str] = []
+        self.code: list[str] = []
+        self.heading = ""
+        self.headings: list[str] = []
+        self.feed(text)
+        assert self.open == [], "every tag is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.addresses += [str(found[name]) for name in ("src", "href") if name in found]
+        if tag == "img":
+            self.pictures[str(found["alt"])] = str(found["src"])
+        elif tag == "tr":
+            self.rows.setdefault(self.heading, []).append([])
+        if tag in ("td", "th"):
+            self.rows[self.heading][-1].append("")
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        inside = self.open[-1] if self.open else ""
+        if inside in ("h1", "h2"):
+            self.heading = data
+            self.headings.append(data)
+        elif inside in ("td", "th"):
+            self.rows[self.heading][-1][-1] += data
+        elif inside == "pre":
+            self.code.append(data)
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.chdir(tmp_path)
+
+    def run(path: Path) -> Page:
+        assert cli.main(["report", str(path), "output=out"]) == 0
+        assert "wrote out/report.html" in capsys.readouterr().out
+        return Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+
+    return run
+
+
+def test_a_run_is_a_page_in_one_file(train, page) -> None:
+    typed = ["model=mlp_tiny", "data=iris", "optimizer.lr=0.01", "trainer.max_epochs=3", "model.hidden_sizes=[8,8]"]
+    ran = train(*typed)
+    assert ran.code == 0, ran.err
+    found, results = page(ran.path), ran.json("results.json")
+
+    assert all(address.startswith("data:image/png;base64,") for address in found.addresses)
+    for source in found.pictures.values():
+        Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))).verify()
+    assert {"train/loss, val/loss", "train/accuracy, val/accuracy", "test_confusion"} <= set(found.pictures)
+
+    commands = "".join(found.code)
+    assert "python train.py model=mlp_tiny data=iris optimizer.lr=0.01 trainer.max_epochs=3" in commands
+    assert "'model.hidden_sizes=[8,8]'" in commands, "as a shell takes it"
+    assert "netyard rerun " in commands
+
+    changes = found.rows["What was chosen and changed"]
+    assert ["data", "iris", "digits"] in changes and ["model", "mlp_tiny", "mlp"] in changes
+    keys = {row[0]: row[1:] for row in changes}
+    assert keys["optimizer.lr"] == ["0.01", "0.001"] and keys["model.hidden_sizes"][0] == "[8,8]"
+    assert "optimizer.eps" not in keys and "data.num_classes" not in keys
+
+    metrics = {row[0]: row[1:] for row in found.rows["Metrics"]}
+    assert metrics[""] == ["val", "test"]
+    assert float(metrics["loss"][1]) == pytest.approx(results["metrics"]["test/loss"], rel=1e-5)
+    assert ["torch", results["environment"]["torch"]] in found.rows["Environment"]

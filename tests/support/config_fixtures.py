@@ -1,0 +1,43 @@
+"""Networks and the choices of conf/, built as a run would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch import nn
+
+from netyard.catalog import conf_dir, variants
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[..., nn.Module]:
+    """``build("resnet18", channels=1, image_size=8, num_outputs=10, dropout=0.1)``."""
+
+    def build(name: str, channels: int = 1, image_size: int = 8, num_outputs: int = 10, **keys: Any) -> nn.Module:
+        shape = [channels, image_size, image_size]
+        root = OmegaConf.create(
+            {
+                "data": {"channels": channels, "image_size": image_size, "input_shape": shape},
+                "task": {"num_outputs": num_outputs},
+                "model": {key: value for key, value in {**variants()[name], **keys}.items() if key != "defaults"},
+            }
+        )
+        return instantiate(root.model, _convert_="all")
+
+    return build
+
+
+@pytest.fixture
+def chosen() -> Callable[..., Any]:
+    """``chosen("optimizer", "adam", lr=0.1)``: the file's node with overrides, instantiated."""
+
+    def build(group: str, name: str, **overrides: Any) -> Any:
+        node = OmegaConf.load(conf_dir() / group / f"{name}.yaml")
+        root = OmegaConf.create({"task": {"mode": "min"}, "node": OmegaConf.merge(node, overrides)})
+        return instantiate(root.node, _convert_="all")
+
+    return build

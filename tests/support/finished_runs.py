@@ -1,0 +1,115 @@
+"""One finished, tiny run for each task and kind of data, trained when first wanted and shared by the whole session."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from support.user_files import write_user_files
+
+SMOKE = ("debug=smoke", "logger=none")
+EPOCH = ("trainer=cpu", "trainer.max_epochs=1", "logger=none")
+
+# FILES becomes the folder of the files that ``write_user_files`` makes.
+RUNS: dict[str, tuple[str, ...]] = {
+    # One for each task.
+    "classification": ("model=mlp_tiny", *EPOCH),
+    "regression": ("data=diabetes", "model=mlp_table", *SMOKE),
+    "forecasting": ("model=gru_tiny", "data=sunspots", *SMOKE),
+    "language": ("model=lstm_tiny", "data=python_source", "data.max_characters=20000", "data.batch_size=4", *SMOKE),
+    "translation": ("model=seq2seq_tiny", "data.size=300", "data.batch_size=32", *EPOCH),
+    "reconstruction": ("model=autoencoder_tiny", *SMOKE),
+    "variational": ("model=vae_tiny", "callbacks.scores=null", *SMOKE),
+    "vector_quantized": ("model=vq_vae_tiny", "callbacks.scores=null", *SMOKE),
+    "adversarial": (
+        "model=gan_tiny",
+        "callbacks.scores.num_val_samples=64",
+        "callbacks.scores.num_test_samples=64",
+        *SMOKE,
+    ),
+    "q_learning": ("model=dqn", *SMOKE),
+    # Other kinds of data.
+    "rows": ("model=gru_tiny", "data=digits_rows", *SMOKE),
+    "iris": ("model=mlp_tiny", "data=iris", *EPOCH),
+    "photos": (
+        "model=cnn_tiny", "data=image_folder", "data.root=FILES/photos", "data.image_size=16", "data.num_workers=0",
+        "data.batch_size=8", *EPOCH,
+    ),
+    "opinions": ("model=gru_tiny", "data=sentiment", "data.path=FILES/opinions.csv", *EPOCH),
+    "sales": (
+        "model=gru_tiny", "data=series", "data.path=FILES/sales.csv", "data.column=sold", "data.window=12",
+        "data.horizon=3", "data.season=12", *EPOCH,
+    ),
+    "song": (
+        "data=text", "data.path=FILES/song.txt", "model=gru_tiny", "data.batch_size=4", "data.sequence_length=16",
+        "optimizer.lr=0.03", "trainer=cpu", "trainer.max_epochs=6", "logger=none",
+    ),
+    "kind": (
+        "data=csv", "data.path=FILES/table.csv", "data.batch_size=8", "data.target=kind", "data.drop=[price]", *EPOCH,
+    ),
+    "price": (
+        "data=csv", "data.path=FILES/table.csv", "data.batch_size=8", "data.target=price", "task=regression",
+        "loss=mse", *EPOCH,
+    ),
+    # Other ways of learning.
+    "anomalies": ("model=autoencoder_tiny", "task.anomaly_class=3", *EPOCH),
+    "denoised": ("model=denoising_autoencoder", "model.hidden_sizes=[16]", *SMOKE),
+    "conditional": ("model=conditional_vae", "model.hidden_sizes=[16]", "callbacks.scores=null", *SMOKE),
+    "judge": ("model=cnn_tiny", *EPOCH),
+}  # fmt: skip
+
+
+class FinishedRuns:
+    """The directories of the runs above, below one folder that several processes may share."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: dict[str, dict[str, tuple[int, int]]] = {}
+
+    @property
+    def files(self) -> Path:
+        """The folder of the files that runs were trained on; see ``write_user_files``."""
+        files = self._folder / "files"
+        with self._lock("files"):
+            if not files.exists():
+                write_user_files(files)
+        return files
+
+    def __call__(self, name: str) -> Path:
+        """The directory of a run, which is trained now if it was not yet."""
+        path = self._folder / name
+        if name not in self._seen:
+            with self._lock(name):
+                if not path.exists():
+                    _train([text.replace("FILES", str(self.files)) for text in RUNS[name]], path)
+            state = json.loads((path / "status.json").read_text(encoding="utf-8"))["state"]
+            assert state == "completed", f"the run {name} is {state}; see {path / 'train.log'}"
+            self._seen[name] = _listed(path)
+        return path
+
+    def changed(self) -> list[str]:
+        """The runs of which a file is another than when this process first saw it."""
+        return [name for name, listed in self._seen.items() if _listed(self._folder / name) != listed]
+
+    def _lock(self, name: str) -> FileLock:
+        self._folder.mkdir(exist_ok=True)
+        return FileLock(self._folder / f"{name}.lock")
+
+
+def _listed(path: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change of each file."""
+    return {str(each): (each.lstat().st_size, each.lstat().st_mtime_ns) for each in path.rglob("*")}
+
+
+def _train(overrides: list[str], path: Path) -> None:
+    from netyard import cli
+
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as said:
+        patch.setattr("sys.argv", ["train.py"])
+        code = cli.train([*overrides, f"hydra.run.dir={path}"])
+    assert code == 0, f"train.py {' '.join(overrides)} ended with code {code}: {said.getvalue()}"

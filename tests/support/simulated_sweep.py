@@ -1,0 +1,102 @@
+"""A sweep whose jobs are only simulated, as a program: ``python simulated_sweep.py SWEEP_DIR NUM_JOBS``.
+
+Its driver, ledger, locks and grid are the real ones; a job is a process that sleeps a moment and writes results, and
+goes on when its driver is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from netyard.sweeps.driver import Driver
+from netyard.sweeps.ledger import Ledger, Locks
+from netyard.sweeps.outcomes import look_around
+from netyard.sweeps.pool import Ending
+
+JOB = """
+import sys, time
+from pathlib import Path
+from netyard.rundir import RunDir
+
+run_dir = RunDir(Path(sys.argv[1]))
+run_dir.mark("running")
+time.sleep(float(sys.argv[2]))
+value = float(run_dir.path.name)
+objective = {"name": "val/accuracy", "mode": "max", "value": value, "epoch": 0}
+run_dir.write_results({"objective": objective, "metrics": {}})
+with (run_dir.path.parent / "finished.txt").open("a") as file:
+    file.write(run_dir.path.name + "\\n")
+run_dir.mark("completed")
+"""
+
+
+class Place:
+    """Room for two jobs, each a process that inherits the lock."""
+
+    def __init__(self, shared: int) -> None:
+        self.shared = shared
+        self._at_work: dict[int, subprocess.Popen] = {}
+
+    @property
+    def free(self) -> int:
+        return 2 - len(self._at_work)
+
+    @property
+    def running(self) -> list[int]:
+        return list(self._at_work)
+
+    def start(self, number: int, overrides: Sequence[str], folder: Path, resumed: bool) -> None:
+        words = [sys.executable, "-c", JOB, str(folder), str(0.01 * (number % 5))]
+        self._at_work[number] = subprocess.Popen(words, pass_fds=[self.shared])
+
+    def wait(self) -> list[Ending]:
+        while True:
+            for number, process in self._at_work.items():
+                if process.poll() is not None:
+                    del self._at_work[number]
+                    return [Ending(number, process.returncode, 0.1)]
+            time.sleep(0.002)
+
+    def stop(self, signal_number: int) -> list[Ending]:
+        return [ending for _ in range(len(self._at_work)) for ending in self.wait()]
+
+    def close(self) -> None: ...
+
+
+class Numbers:
+    """A search of so many jobs."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def ask(self, number: int) -> list[str] | None:
+        return [f"seed={number}"] if number < self.count else None
+
+    def tell(self, job: object) -> None: ...
+
+    def restore(self, jobs: object) -> None: ...
+
+    def study(self, number: int) -> None: ...
+
+
+def main(folder: Path, count: int) -> None:
+    folder.mkdir(exist_ok=True)
+    locks = Locks(folder)
+    if (folder / "sweep.json").exists():
+        ledger = Ledger.read(folder)
+        look_around(ledger)
+    else:
+        objectives = [{"name": "val/accuracy", "mode": "max"}]
+        ledger = Ledger(folder, [], "grid", {"seed": "numbers"}, ["seed"], objectives)
+    with contextlib.closing(Place(locks.shared)) as place:
+        Driver(ledger, Numbers(count)).run(place)
+    locks.release()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,52 @@
+"""Files as users have them: photographs in folders, a table, texts with labels, a series, a text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SONG = "row, row, row your boat\ngently down the stream\n"
+
+
+def write_user_files(folder: Path) -> None:
+    """``photos/``, ``table.csv``, ``opinions.csv``, ``sales.csv`` and ``song.txt``, always the same."""
+    write_photos(folder / "photos")
+    write_table(folder / "table.csv")
+    write_opinions(folder / "opinions.csv")
+    write_sales(folder / "sales.csv")
+    (folder / "song.txt").write_text(SONG * 60, encoding="utf-8")
+
+
+def write_photos(folder: Path, num_each: int = 10, classes: tuple[str, ...] = ("red", "blue")) -> None:
+    """A folder a class, of small PNG files in its colour."""
+    colours = {"red": (200, 30, 30), "blue": (30, 30, 200)}
+    for label in classes:
+        (folder / label).mkdir(parents=True)
+        for number in range(num_each):
+            noise = np.random.default_rng(number).integers(-20, 20, (24, 32, 3))
+            Image.fromarray((noise + colours[label]).astype(np.uint8)).save(folder / label / f"{number}.png")
+
+
+def write_table(path: Path) -> None:
+    """A number, a city, a class that follows from the number, and a price."""
+    rng = np.random.default_rng(0)
+    cities = ["Rome", "Oslo", "Bonn"]
+    rows = (
+        f"{a:.4f},{cities[i % 3]},{'up' if a > 0 else 'down'},{50 + 10 * a:.3f}"
+        for i, a in enumerate(rng.normal(5.0, 3.0, size=90))
+    )
+    path.write_text("\n".join(["age,city,kind,price", *rows]) + "\n", encoding="utf-8")
+
+
+def write_opinions(path: Path) -> None:
+    """Short texts that are good or bad."""
+    rows = (f"{'no ' * (i % 3)}{'fine' if i % 2 else 'poor'},{'good' if i % 2 else 'bad'}" for i in range(80))
+    path.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+
+
+def write_sales(path: Path, num_months: int = 120) -> None:
+    """A series with a season of twelve and a trend."""
+    rows = (f"{month},{month % 12 + month / 100}" for month in range(num_months))
+    path.write_text("\n".join(["month,sold", *rows]), encoding="utf-8")

@@ -1,0 +1,116 @@
+"""A folder's pictures, made small once: the same labels and nearly the same pixels, and never of other files."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from netyard.data import packed
+from netyard.data.module import DataModule
+from netyard.errors import DataError
+from support.datasets import build
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three classes of eight JPEGs, smooth, upright and wide, larger than what is wanted of them."""
+    rng = np.random.default_rng(0)
+    for name in ("ape", "bee", "cat"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(8):
+            coarse = rng.integers(0, 256, (6, 8, 3) if number % 2 else (8, 5, 3), dtype=np.uint8)
+            shape = (160, 120) if number % 2 else (100, 160)
+            picture = Image.fromarray(coarse).resize(shape, Image.Resampling.BICUBIC)
+            picture.save(tmp_path / "photos" / name / f"{number}.jpg", quality=95)
+    return tmp_path / "photos"
+
+
+def folder(root: Path, cache: Path | None, **changes: Any) -> DataModule:
+    given = {"root": str(root), "image_size": 32, "batch_size": 5, "num_workers": 0, **changes}
+    return build("image_folder", cache=cache and str(cache), **given)
+
+
+def fitting(*args: Any, **changes: Any) -> DataModule:
+    data = folder(*args, **changes)
+    data.setup("fit")
+    return data
+
+
+def batches(data: DataModule, passes: int = 2) -> list[tuple[Tensor, ...]]:
+    """What training and evaluation read."""
+    loader = data.train_dataloader()
+    found = [batch for _ in range(passes) for batch in loader]
+    for part in ("val", "test"):
+        found += list(getattr(data, f"{part}_dataloader")())
+    return found
+
+
+def equal(one: DataModule, other: DataModule) -> bool:
+    pairs = zip(batches(one), batches(other), strict=True)
+    return all(torch.equal(a, b) for left, right in pairs for a, b in zip(left, right, strict=True))
+
+
+def files(cache: Path) -> list[str]:
+    return sorted(path.name for path in cache.iterdir() if not path.name.endswith(".lock"))
+
+
+def test_the_number_of_workers_changes_no_bit(photos: Path, tmp_path: Path) -> None:
+    none, two = (fitting(photos, tmp_path / f"by{count}", num_workers=count) for count in (0, 2))
+    assert files(tmp_path / "by0") == files(tmp_path / "by2")
+    (one,), (other,) = ([*(tmp_path / name).glob("*.pictures")] for name in ("by0", "by2"))
+    assert one.read_bytes() == other.read_bytes()
+    assert not multiprocessing.active_children()
+    assert equal(none, two)
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_flipped_bit_of_a_picture_is_named(photos: Path, tmp_path: Path, num_workers: int) -> None:
+    data = fitting(photos, tmp_path / "cache", num_workers=num_workers)
+    (path,) = (tmp_path / "cache").glob("*.pictures")
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 64
+    path.write_bytes(content)
+    loader = data.train_dataloader()
+    with pytest.raises(DataError, match=r"picture 0 of .*\.pictures is not what .* delete that file, and the next run"):
+        list(loader)
+    loader.close()
+
+
+def die(photos: Path, cache: Path) -> None:
+    """Killed at the twentieth picture, when the first sixteen are written."""
+    read, left = packed.read_small, iter(range(20, -1, -1))
+
+    def reads(*args: Any) -> Any:
+        return read(*args) if next(left) else os.kill(os.getpid(), signal.SIGKILL)
+
+    packed.read_small = reads
+    fitting(photos, cache)
+
+
+def test_a_kill_leaves_nothing_that_counts(photos: Path, tmp_path: Path, caplog: Any) -> None:
+    process = multiprocessing.get_context("fork").Process(target=die, args=(photos, tmp_path / "cache"))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    (draft,) = files(tmp_path / "cache")
+    assert draft.endswith(".tmp") and (tmp_path / "cache" / draft).stat().st_size > 10_000
+    (photos / "bee" / "3.jpg").unlink()  # so that another cache is to be made, and not the one that was begun
+    data = fitting(photos, tmp_path / "cache")
+    assert len(files(tmp_path / "cache")) == 1 and equal(data, folder(photos, tmp_path / "nowhere"))
+
+
+def test_several_processes_of_a_run_make_it_once(command, photos: Path, tmp_path: Path) -> None:
+    words = ("model=mlp_image", "data=image_folder", f"data.root={photos}", f"data.cache={tmp_path / 'cache'}")
+    sizes = ("data.image_size=32", "data.batch_size=4", "data.num_workers=0", "trainer.max_epochs=1", "logger=none")
+    ran = command("train.py", *words, *sizes, "trainer=ddp_cpu", f"hydra.run.dir={tmp_path / 'run'}")
+    assert ran.code == 0, ran.err
+    assert len(files(tmp_path / "cache")) == 1 and ran.out.count("pictures from") == 1

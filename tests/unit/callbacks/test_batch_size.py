@@ -1,0 +1,11 @@
+"""`debug=lr_finder`, `debug=batch_size` and `debug=profile`: what they suggest, write, and leave as it was."""
+
+from __future__ import annotations
+
+from netyard.callbacks.batch_size import BatchSizeFinder
+
+
+def test_the_smallest_of_the_fast_sizes_is_suggested() -> None:
+    found = BatchSizeFinder()
+    found.rates = {1: 100.0, 2: 190.0, 4: 360.0, 8: 380.0, 16: 395.0}
+    assert found.suggestion == 4

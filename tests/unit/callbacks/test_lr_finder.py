@@ -1,0 +1,45 @@
+"""`debug=lr_finder`, `debug=batch_size` and `debug=profile`: what they suggest, write, and leave as it was."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from netyard.callbacks.lr_finder import LearningRateFinder
+
+
+def losses(train, overrides: list[str], rate: float, path: Path) -> list[float]:
+    settings = (f"optimizer.lr={rate}", "trainer.max_epochs=4", "logger=none", "callbacks.scores=null")
+    ran = train("model=mlp_tiny", *overrides, *settings, path=path)
+    assert ran.code == 0, ran.err
+    head, *rows = [line.split(",") for line in (ran.path / "metrics.csv").read_text().splitlines()]
+    return [float(row[head.index("train/loss")]) for row in rows]
+
+
+def finder(losses: list[float], low: float = 1e-5, high: float = 1.0) -> LearningRateFinder:
+    found = LearningRateFinder(low, high, len(losses))
+    found.rates = [low * (high / low) ** (place / (len(losses) - 1)) for place in range(len(losses))]
+    found.losses = losses
+    return found
+
+
+def test_the_steepest_fall_is_suggested_and_a_break_is_not_one() -> None:
+    """A logistic fall around the rate 0.01, in noise, then a loss that breaks."""
+    draw = torch.Generator().manual_seed(0)
+    noise = (0.05 * torch.randn(100, generator=draw)).tolist()
+    fall = [2.3 - 2 / (1 + math.exp(-(place - 60) / 4)) + noise[place] for place in range(95)]
+    found = finder([*fall, 50.0, 1e3, 1e4, 1e5, 1e6])
+    assert found.rates[60] / 2 < found.suggestion < found.rates[60] * 2
+
+
+def test_a_loss_that_only_rises_suggests_nothing() -> None:
+    assert finder([1 + place / 10 for place in range(100)]).suggestion is None
+
+
+@pytest.mark.parametrize("settings", [{"low": 1.0, "high": 0.1}, {"low": 0.0}, {"num_steps": 3}])
+def test_rates_that_are_none_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"try trainer\.max_steps=100"):
+        LearningRateFinder(**settings)

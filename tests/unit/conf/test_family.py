@@ -1,0 +1,68 @@
+"""Every MLP and image model that is listed: exact counts, shapes, gradients; a new one by being listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from netyard.catalog import parameters, variants
+
+Build = Callable[..., nn.Module]
+MODULES = ("mlp", "cnn", "lenet", "zoo")
+NAMES = [name for name, node in variants().items() if node["_target_"].split(".")[2] in MODULES]
+# The smallest images always, where most is decided; the others in the full suite.
+SHAPES = [(1, 8), (1, 28), (3, 32), (3, 224)]
+SMALL = [
+    "mlp_image",
+    "cnn",
+    "lenet5",
+    "googlenet",
+    "inception_v2",
+    "resnet_tiny",
+    "resnet18",
+    "densenet_tiny",
+]
+SMALL += ["efficientnet_tiny", "mobilenet_tiny", "mobilenet_v3_small", "timm_tiny"]
+
+
+HEAVY = ["alexnet", "vgg11", "vgg16_bn", "inception_v3", "resnet50", "densenet121", "efficientnet_b0", "timm"]
+
+
+def outputs_of(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+    output = net(x)
+    return output if isinstance(output, tuple) else (output,)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_count_is_the_published_one(build: Build, name: str) -> None:
+    """timm's and torchvision's as they print them; inception_v2's agrees with pretrainedmodels and pytorchcv."""
+    with torch.device("meta"):
+        net = build(name, 3, 224, 1000)
+    assert sum(parameter.numel() for parameter in net.parameters()) == parameters()[name]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_reaches_every_parameter_at_every_size(build: Build, name: str, shape: tuple[int, int]) -> None:
+    channels, side = shape
+    with torch.device("meta"):
+        net = build(name, channels, side).train()
+        outputs = outputs_of(net, torch.empty(2, channels, side, side))
+    assert {output.shape for output in outputs} == {(2, 10)}
+    assert len(outputs) == 1 or net.auxiliary_weight > 0
+    sum(output.sum() for output in outputs).backward()
+    assert [path for path, parameter in net.named_parameters() if parameter.grad is None] == []
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_two_digits_train_without_a_nan(build: Build, name: str) -> None:
+    net = build(name).train()
+    x, y = torch.randn(2, 1, 8, 8), torch.tensor([1, 2])
+    sum(F.cross_entropy(output, y) for output in outputs_of(net, x)).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
+    output = net.eval()(x)
+    assert output.shape == (2, 10) and output.isfinite().all()

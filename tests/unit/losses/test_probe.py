@@ -1,0 +1,150 @@
+"""Each listed loss is admitted where it belongs and refused where it does not."""
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch import nn
+
+from netyard import catalog
+from netyard.losses.probe import check_classification_loss, check_regression_loss
+
+CLASSIFICATION = ["bce", "cross_entropy", "focal", "hinge", "label_smoothing"]
+REGRESSION = ["huber", "mae", "mse"]
+# Of pictures or returns, and not of labels or numbers; their own tests are test_likelihoods, test_returns and so on.
+OTHERS = ["bernoulli", "discretized_logistic", "gaussian"]
+OTHERS += ["categorical_return", "quantile_return"]  # test_returns
+
+
+OTHERS += ["adversarial_hinge", "least_squares", "minimax", "non_saturating", "wasserstein"]
+
+
+NO_SOFT_TARGETS = ["hinge"]
+
+
+def chosen(name: str) -> nn.Module:
+    return instantiate(OmegaConf.load(catalog.conf_dir() / "loss" / f"{name}.yaml"), _convert_="all")
+
+
+def test_every_file_is_tested():
+    assert sorted(CLASSIFICATION + REGRESSION + OTHERS) == catalog.options("loss")
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 10, 100])
+@pytest.mark.parametrize("name", CLASSIFICATION)
+def test_classification_losses(name, num_classes):
+    loss = chosen(name)
+    check_classification_loss(loss, num_classes)
+    with pytest.raises(
+        ValueError, match=rf"^loss {type(loss).__name__} does not .*; regression needs .*; try loss=mse\."
+    ):
+        check_regression_loss(loss, num_classes)
+
+
+@pytest.mark.parametrize("num_targets", [1, 2, 3, 10])
+@pytest.mark.parametrize("name", REGRESSION)
+def test_regression_losses(name, num_targets):
+    loss = chosen(name)
+    check_regression_loss(loss, num_targets)
+    with pytest.raises(
+        ValueError, match=r"does not take class labels; classification needs .*; try loss=cross_entropy\."
+    ):
+        check_classification_loss(loss, num_targets + 1)
+
+
+@pytest.mark.parametrize("name", CLASSIFICATION)
+def test_one_target_does_not_let_a_classification_loss_through(name):
+    with pytest.raises(ValueError, match="does not"):
+        check_regression_loss(chosen(name), 1)
+
+
+@pytest.mark.parametrize("name", CLASSIFICATION)
+def test_soft_targets(name):
+    if name in NO_SOFT_TARGETS:
+        with pytest.raises(ValueError, match=r"does not take soft targets; mixup .*; try loss=cross_entropy"):
+            check_classification_loss(chosen(name), 3, soft_targets=True)
+    else:
+        check_classification_loss(chosen(name), 3, soft_targets=True)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [nn.NLLLoss(), nn.MultiMarginLoss(p=2), nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0, 0.1]))],
+    ids=lambda loss: type(loss).__name__,
+)
+def test_other_classification_losses_pass_too(loss):
+    check_classification_loss(loss, 3)
+
+
+@pytest.mark.parametrize("loss", [nn.SmoothL1Loss(), nn.functional.mse_loss, nn.MSELoss(reduction="sum")])
+def test_other_regression_losses_pass_too(loss):
+    check_regression_loss(loss, 2)
+
+
+def test_the_median_is_not_the_only_quantile():
+    def pinball(prediction, target):
+        return torch.maximum(0.9 * (target - prediction), 0.1 * (prediction - target)).mean()
+
+    check_regression_loss(pinball, 2)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.CrossEntropyLoss(reduction="none"),
+        nn.BCEWithLogitsLoss(),
+        nn.GaussianNLLLoss(),
+        nn.CosineEmbeddingLoss(),
+        lambda logits, labels: -nn.functional.cross_entropy(logits, labels),
+        lambda logits, labels: logits.sum() * torch.nan,
+        lambda logits, labels: logits.sum() * 0,
+    ],
+    ids=["unreduced", "bce_logits", "gaussian_nll", "cosine", "upside_down", "nan", "constant"],
+)
+def test_what_is_no_classification_loss(loss):
+    with pytest.raises(ValueError, match=r"does not .*; classification needs a loss of logits and labels; try"):
+        check_classification_loss(loss, 3)
+
+
+@pytest.mark.parametrize("num_targets", [1, 3])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.MSELoss(reduction="none"),
+        nn.BCEWithLogitsLoss(),
+        nn.BCELoss(),
+        nn.KLDivLoss(reduction="batchmean"),
+        nn.PoissonNLLLoss(),
+        nn.GaussianNLLLoss(),
+        lambda prediction, target: -nn.functional.mse_loss(prediction, target),
+        lambda prediction, target: nn.functional.mse_loss(prediction[:, :1], target[:, :1]) * 0,
+        lambda prediction, target: nn.functional.mse_loss(prediction, target).detach(),
+    ],
+    ids=[
+        "unreduced",
+        "bce_logits",
+        "bce",
+        "kl",
+        "poisson",
+        "gaussian_nll",
+        "upside_down",
+        "constant",
+        "detached",
+    ],
+)
+def test_what_is_no_regression_loss(loss, num_targets):
+    with pytest.raises(ValueError, match=r"does not .*; regression needs a loss of predictions and targets.*; try"):
+        check_regression_loss(loss, num_targets)
+
+
+def test_a_single_class_is_no_classification():
+    with pytest.raises(ValueError, match=r"num_classes is 1; .* 2 or more; try task=regression"):
+        check_classification_loss(nn.CrossEntropyLoss(), 1)
+
+
+def test_probing_works_where_gradients_are_off_and_leaves_no_trace():
+    loss = nn.MSELoss()
+    state = torch.get_rng_state()
+    with torch.no_grad():
+        check_regression_loss(loss, 2)
+    assert torch.equal(state, torch.get_rng_state())

@@ -1,0 +1,177 @@
+"""Which runs are one row, which keys are columns, and who stands first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from netyard.reports.configurations import Table, tabulate
+from netyard.reports.runs import Objective, gather
+from support.run_directories import made_ledger, made_run
+
+
+def table_of(place: Path) -> Table:
+    (table,) = tabulate(gather([place])[0])
+    return table
+
+
+def cells(table: Table) -> list[tuple[object, ...]]:
+    return [tuple(row.cells.values()) for row in table.rows]
+
+
+def test_seeds_are_folded_and_the_best_row_is_first(tmp_path: Path) -> None:
+    scores = {
+        ("0.1", 0): 0.80,
+        ("0.1", 1): 0.90,
+        ("0.1", 2): 0.85,
+        ("0.01", 0): 0.95,
+        ("0.01", 1): 0.93,
+        ("0.01", 2): 0.97,
+    }
+    for number, ((lr, seed), value) in enumerate(scores.items()):
+        made_run(tmp_path / str(number), value, [f"optimizer.lr={lr}"], seed=seed)
+    table = table_of(tmp_path)
+    assert table.columns == ["optimizer.lr"]
+    assert cells(table) == [(0.01,), (0.1,)]
+    assert [len(row.runs) for row in table.rows] == [3, 3]
+    assert [row.runs[0].path.name for row in table.rows] == ["5", "1"], "the best run of each row"
+
+
+def test_a_loss_is_best_when_small(tmp_path: Path) -> None:
+    for number, value in enumerate((0.3, 0.1, 0.2)):
+        made_run(tmp_path / str(number), value, [f"model.dropout=0.{number}"], objective=("val/loss", "min"))
+    assert [row.values("val/loss") for row in table_of(tmp_path).rows] == [[0.1], [0.2], [0.3]]
+
+
+def test_what_a_choice_implies_is_no_column(tmp_path: Path) -> None:
+    made_run(tmp_path / "a", 0.9, ["optimizer=adam"], "adam")
+    made_run(tmp_path / "b", 0.8, ["optimizer=sgd"], "sgd")
+    assert table_of(tmp_path).columns == ["optimizer"], "not its _target_, lr, betas or momentum"
+
+
+def test_what_a_choice_does_not_imply_is_one(tmp_path: Path) -> None:
+    for number, (optimizer, lr) in enumerate([("adam", 0.1), ("adam", 0.2), ("sgd", 0.1), ("sgd", 0.2)]):
+        made_run(tmp_path / str(number), number / 10, [f"optimizer={optimizer}", f"optimizer.lr={lr}"], optimizer)
+    assert table_of(tmp_path).columns == ["optimizer", "optimizer.lr"]
+
+
+def test_a_difference_that_nobody_typed_is_found(tmp_path: Path) -> None:
+    for number, dropout in enumerate((0.0, 0.5)):
+        model = {"model": {"_target_": "mine.Net", "num_outputs": "${data.num_classes}", "dropout": dropout}}
+        made_run(tmp_path / str(number), 0.9, config=model)
+    assert table_of(tmp_path).columns == ["model.dropout"]
+
+
+def test_an_interpolation_counts_as_what_it_leads_to(tmp_path: Path) -> None:
+    made_run(tmp_path / "a", 0.9)
+    made_run(
+        tmp_path / "b", 0.8, config={"model": {"_target_": "netyard.models.mlp.MLP", "num_outputs": 12, "dropout": 0}}
+    )
+    table = table_of(tmp_path)
+    assert (table.columns, cells(table)) == (["model.num_outputs"], [(10,), (12,)])
+
+
+def test_a_key_that_some_runs_lack_is_shown_as_missing(tmp_path: Path) -> None:
+    made_run(tmp_path / "0", 0.9, ["optimizer=adam"], "adam")
+    made_run(tmp_path / "1", 0.8, ["optimizer=sgd", "optimizer.momentum=0.9"], "sgd")
+    made_run(tmp_path / "2", 0.7, ["optimizer=sgd", "optimizer.momentum=0.5"], "sgd")
+    made_ledger(tmp_path, ["optimizer", "optimizer.momentum"], [{}, {}, {}])
+    table = table_of(tmp_path)
+    assert table.columns == ["optimizer", "optimizer.momentum"]
+    assert cells(table) == [("adam", "-"), ("sgd", 0.9), ("sgd", 0.5)]
+
+
+def test_a_sweeps_axes_are_the_columns_in_its_order(tmp_path: Path) -> None:
+    grid = [(size, lr) for size in (32, 64) for lr in (0.1, 0.2)]
+    for number, (size, lr) in enumerate(grid):
+        typed = [f"optimizer.lr={lr}", f"data.batch_size={size}", "trainer=cpu"]
+        made_run(tmp_path / str(number), number / 10, typed)
+    made_ledger(tmp_path, ["data.batch_size", "optimizer.lr"], [{}] * 4)
+    assert table_of(tmp_path).columns == ["data.batch_size", "optimizer.lr"]
+
+
+def test_what_two_sweeps_were_told_apart_by_is_a_column(tmp_path: Path) -> None:
+    for sweep, (size, lr) in {"a": (32, 0.1), "b": (64, 0.2)}.items():
+        made_run(tmp_path / sweep / "0", 0.9, [f"optimizer.lr={lr}", f"data.batch_size={size}"])
+        made_ledger(tmp_path / sweep, ["optimizer.lr"], [{}])
+    assert table_of(tmp_path).columns == ["optimizer.lr", "data.batch_size"]
+
+
+def test_folds_are_repetitions_too(tmp_path: Path) -> None:
+    for number in range(10):
+        lr, fold = 0.1 * (1 + number // 5), number % 5
+        made_run(tmp_path / str(number), number / 10, [f"optimizer.lr={lr}", f"data.fold={fold}"], fold=fold)
+    made_ledger(tmp_path, ["optimizer.lr", "data.fold"], [{}] * 10)
+    table = table_of(tmp_path)
+    assert table.columns == ["optimizer.lr"]
+    assert [len(row.runs) for row in table.rows] == [5, 5]
+    assert table.repeated == "folds"
+    assert any("Folds" in note for note in table.notes)
+
+
+def test_a_seed_that_was_run_twice_counts_once(tmp_path: Path) -> None:
+    made_run(tmp_path / "old", 0.5, ended="2026-11-24T11:00:00+00:00")
+    made_run(tmp_path / "new", 0.7, ended="2026-11-24T13:00:00+00:00")
+    made_run(tmp_path / "other", 0.9, seed=1)
+    table = table_of(tmp_path)
+    (row,) = table.rows
+    assert row.values("val/accuracy") == [0.9, 0.7]
+    assert any(note.startswith("1 older") for note in table.notes)
+
+
+def test_threads_do_not_make_a_configuration_unless_they_are_swept(tmp_path: Path) -> None:
+    for number in range(2):
+        made_run(tmp_path / str(number), 0.9, config={"threads": number + 1}, seed=number)
+    assert len(table_of(tmp_path).rows) == 1
+    made_ledger(tmp_path, ["threads"], [{}, {}])
+    assert table_of(tmp_path).columns == ["threads"]
+
+
+def test_numbers_are_equal_however_they_are_written(tmp_path: Path) -> None:
+    for number, dropout in enumerate((0, 0.0)):
+        made_run(tmp_path / str(number), 0.9, [f"model.dropout={dropout}"], seed=number)
+    assert len(table_of(tmp_path).rows) == 1
+
+
+def test_results_alone_tell_runs_apart(tmp_path: Path) -> None:
+    for number, model in enumerate(("mlp", "cnn", "mlp")):
+        objective = {"name": "val/accuracy", "mode": "max", "value": number / 10, "epoch": 0}
+        results = {
+            "model": model,
+            "data": "digits",
+            "task": "classification",
+            "optimizer": "adam",
+            "objective": objective,
+        }
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "results.json").write_text(json.dumps({**results, "seed": number}), encoding="utf-8")
+    table = table_of(tmp_path)
+    assert (table.columns, cells(table)) == (["model"], [("mlp",), ("cnn",)])
+    assert [len(row.runs) for row in table.rows] == [2, 1]
+
+
+def test_different_objectives_have_a_table_each(tmp_path: Path) -> None:
+    made_run(tmp_path / "a", 0.9)
+    made_run(tmp_path / "b", 0.2, objective=("val/loss", "min"))
+    tables = tabulate(gather([tmp_path])[0])
+    assert [table.ranked for table in tables] == [Objective("val/accuracy", "max"), Objective("val/loss", "min")]
+
+
+def test_another_metric_takes_the_objectives_place(tmp_path: Path) -> None:
+    for number, (value, tested) in enumerate([(0.9, 0.7), (0.8, 0.75)]):
+        made_run(tmp_path / str(number), value, [f"model.dropout=0.{number}"], metrics={"test/accuracy": tested})
+    (table,) = tabulate(gather([tmp_path])[0], Objective("test/accuracy", "max"))
+    assert cells(table) == [(0.1,), (0.0,)]
+
+
+@pytest.mark.parametrize("modes", [("max", "min")])
+def test_the_front_of_two_objectives(tmp_path: Path, modes: tuple[str, str]) -> None:
+    points = [(0.9, 5.0), (0.8, 3.0), (0.7, 4.0)]  # the last is worse than the second in both
+    for number, (accuracy, loss) in enumerate(points):
+        made_run(tmp_path / str(number), accuracy, [f"model.dropout=0.{number}"], metrics={"val/loss": loss})
+    names = [("val/accuracy", modes[0]), ("val/loss", modes[1])]
+    made_ledger(tmp_path, ["model.dropout"], [{"values": list(point)} for point in points], names)
+    table = table_of(tmp_path)
+    assert [row.values("val/loss") for row in table.front] == [[5.0], [3.0]]

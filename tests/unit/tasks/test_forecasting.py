@@ -1,0 +1,81 @@
+"""Forecasting: learned on a standard scale, judged in the series' own units beside the naive forecasts."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netyard.tasks.forecasting import Forecasting, naive, seasonal_naive
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
+WINDOW, HORIZON, SEASON = 6, 3, 4
+
+
+class Linear(nn.Module):
+    """The least that reads (B, W, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(WINDOW, HORIZON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(x[..., 0])
+
+
+def task_of(net: nn.Module, lr: float = 0.0, season: int = SEASON, **settings: Any) -> Forecasting:
+    return Forecasting(
+        net,
+        nn.MSELoss(),
+        partial(torch.optim.SGD, lr=lr),
+        lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
+        HORIZON,
+        season=season,
+        **settings,
+    )
+
+
+def test_naive_by_hand() -> None:
+    past = torch.tensor([[1.0, 2.0, 3.0], [6.0, 5.0, 4.0]])
+    assert naive(past, 2).tolist() == [[3, 3], [4, 4]]
+
+
+@pytest.mark.parametrize(
+    ("season", "wanted"),
+    [
+        (1, [[4, 4, 4, 4, 4]]),
+        (2, [[3, 4, 3, 4, 3]]),
+        (3, [[2, 3, 4, 2, 3]]),
+        (4, [[1, 2, 3, 4, 1]]),
+    ],
+)
+def test_seasonal_naive_by_hand(season: int, wanted: list[list[float]]) -> None:
+    assert seasonal_naive(torch.tensor([[1.0, 2.0, 3.0, 4.0]]), 5, season).tolist() == wanted
+
+
+def test_seasonal_naive_is_exact_for_what_repeats_itself_and_naive_is_its_season_of_one() -> None:
+    series = torch.tensor([5.0, 1.0, 9.0]).repeat(20)
+    windows = series.unfold(0, 17, 1)
+    assert torch.equal(seasonal_naive(windows[:, :7], 10, 3), windows[:, 7:])
+    past = torch.randn(4, 9)
+    assert torch.equal(seasonal_naive(past, 6, 1), naive(past, 6))
+
+
+def test_a_window_must_hold_a_season() -> None:
+    with pytest.raises(
+        ValueError, match=r"season is 5 steps and the window 4; .*try data\.window=5, or data\.season=1"
+    ):
+        seasonal_naive(torch.zeros(1, 4), 2, 5)
+
+
+def test_an_unknown_normalisation_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"normalize is 'batch'; .* series, last, window; try task\.normalize=series"):
+        task_of(Linear(), normalize="batch")
+
+
+def test_a_loss_of_classes_is_refused() -> None:
+    with pytest.raises(ValueError, match="try loss=mse"):
+        Forecasting(Linear(), nn.CrossEntropyLoss(), partial(torch.optim.SGD), lambda *_: None, HORIZON)
