@@ -86,14 +86,3 @@ def test_global_generator_is_untouched() -> None:
     permutation(100, 0)
     beta(sample_keys(0, 0, INDEX[:5]), 0, 0.2)
     assert torch.equal(before, torch.get_rng_state())
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_same_bits_on_cuda() -> None:
-    keys = sample_keys(5, 3, INDEX)
-    on_cuda = sample_keys(5, 3, INDEX.cuda())
-    assert torch.equal(on_cuda.cpu(), keys)
-    assert torch.equal(uniform(on_cuda, 2).cpu(), uniform(keys, 2))
-    assert torch.equal(integers(on_cuda, 2, 9).cpu(), integers(keys, 2, 9))
-    assert torch.equal(permutation(1000, 5, 3, "cuda").cpu(), permutation(1000, 5, 3))
