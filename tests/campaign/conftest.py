@@ -31,10 +31,10 @@ def browser_program(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def watched(browser_program: str, tmp_path: Path) -> Iterator[WatchedPage]:
+def watched_page(browser_program: str, tmp_path: Path) -> Iterator[WatchedPage]:
     """A page that nothing is in yet."""
-    with opened(browser_program, tmp_path) as page:
-        yield page
+    with opened(browser_program, tmp_path) as watched:
+        yield watched
 
 
 @pytest.fixture(scope="session")

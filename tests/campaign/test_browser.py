@@ -47,14 +47,14 @@ else:
 """
 
 
-def test_what_a_page_asks_for_and_complains_of_is_seen(watched: WatchedPage) -> None:
+def test_what_a_page_asks_for_and_complains_of_is_seen(watched_page: WatchedPage) -> None:
     picture = "http://127.0.0.1:65535/picture.png"
-    watched.page.goto(
+    watched_page.page.goto(
         f"data:text/html,<script>console.error('said'); throw Error('thrown')</script><img src={picture}>"
     )
-    assert [each for each in watched.requests if not each.startswith("data:")] == [picture]
+    assert [each for each in watched_page.requests if not each.startswith("data:")] == [picture]
     for word in ("said", "thrown", "Failed to load resource"):
-        assert any(word in each for each in watched.complaints), (word, watched.complaints)
+        assert any(word in each for each in watched_page.complaints), (word, watched_page.complaints)
 
 
 @pytest.mark.parametrize(

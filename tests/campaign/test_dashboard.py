@@ -18,13 +18,13 @@ from support.browser import WatchedPage
 
 
 @pytest.fixture
-def show(dashboard: str, watched: WatchedPage) -> Callable[[str], WatchedPage]:
+def show(dashboard: str, watched_page: WatchedPage) -> Callable[[str], WatchedPage]:
     """Open a page of the dashboard, tall enough that everything in it is drawn."""
-    watched.page.set_viewport_size({"width": 1600, "height": 8000})
+    watched_page.page.set_viewport_size({"width": 1600, "height": 8000})
 
     def show(name: str) -> WatchedPage:
-        watched.page.goto(f"{dashboard}#{name}")
-        return watched
+        watched_page.page.goto(f"{dashboard}#{name}")
+        return watched_page
 
     return show
 
@@ -114,21 +114,23 @@ def test_other_pages_show_what_they_are_for(show, dashboard: str, name: str, wor
     unharmed(watched, dashboard)
 
 
-def test_the_page_of_a_run_is_whole_in_itself(watched: WatchedPage, digits_run: Path, tmp_path: Path, capsys) -> None:
+def test_the_page_of_a_run_is_whole_in_itself(
+    watched_page: WatchedPage, digits_run: Path, tmp_path: Path, capsys
+) -> None:
     assert cli.main(["report", str(digits_run), f"output={tmp_path / 'report'}"]) == 0, capsys.readouterr().err
     address = (tmp_path / "report" / "report.html").as_uri()
-    watched.page.goto(address)
-    pictures = watched.page.locator("img").evaluate_all(
+    watched_page.page.goto(address)
+    pictures = watched_page.page.locator("img").evaluate_all(
         "all => all.map(each => [each.alt, each.complete && each.naturalWidth])"
     )
     assert all(width for _, width in pictures)
     assert {"test_confusion", "test_mistakes", "train/loss, val/loss", "train/accuracy, val/accuracy"} <= {
         name for name, _ in pictures
     }
-    said = watched.page.inner_text("body")
+    said = watched_page.page.inner_text("body")
     assert "cnn_tiny on digits" in said and "netyard rerun" in said and "optimizer.lr=0.02" in said
     for name in ("accuracy", "loss"):
         assert f"{results(digits_run)['metrics'][f'test/{name}']:.6g}" in said
     assert results(digits_run)["environment"]["torch"] in said
-    unharmed(watched, address)
-    assert [each for each in watched.requests if not each.startswith("data:")] == [address]
+    unharmed(watched_page, address)
+    assert [each for each in watched_page.requests if not each.startswith("data:")] == [address]
