@@ -31,9 +31,9 @@ def test_channels_last_where_the_cpu_is_faster_with_them(model: str, last: bool)
     assert chosen(*pictures, "trainer.performance=max") == chosen(*pictures), "a CPU gains nothing more"
 
 
-def test_transposed_convolutions_and_sharded_weights_stay_as_they_are() -> None:
-    assert not chosen("model=dcgan", "trainer=cpu").channels_last
-    assert not chosen("model=cnn", "trainer=cpu", "trainer.strategy=fsdp").channels_last
+@pytest.mark.parametrize("words", ["model=dcgan", "model=cnn trainer.strategy=fsdp", "model=cnn optimizer=lbfgs"])
+def test_transposed_convolutions_sharded_weights_and_those_of_lbfgs_stay_as_they_are(words: str) -> None:
+    assert not chosen(*words.split(), "trainer=cpu").channels_last
 
 
 @pytest.mark.parametrize(
