@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,7 @@ MAY = {
 }
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Every module a file imports, wherever in it."""
     found: set[str] = set()
@@ -152,6 +154,7 @@ def test_every_package_of_the_house_has_its_arrows() -> None:
     assert packages == set(MAY)
 
 
+@cache
 def calls(path: Path) -> list[tuple[str, ast.Call]]:
     """Every call in a file, with the dotted name of what is called."""
     found = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
