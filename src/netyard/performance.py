@@ -23,6 +23,7 @@ from netyard.threads import multiply_adds, set_threads
 LEVELS = ("auto", "safe", "max")
 WIDEST = 64  # input channels of a convolution: beyond, the CPU's kernels for channels last are the slower ones
 WORK_FOR_GRAPHS = 1e10  # multiply-adds a batch: above, a GPU computes longer than it waits for the next kernel
+LBFGS = "torch.optim.LBFGS"  # views each gradient as a vector, which one with channels last refuses
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def choose(config: Mapping[str, Any], task: L.LightningModule) -> Choice:
         return Choice(threads, precision, fast_kernels=False)
     on_gpu = trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     shared_out = trainer["strategy"] not in ("auto", "ddp")  # FSDP lays weights out itself
-    channels_last = not shared_out and (_convolves(task.net) if on_gpu else _convolves_narrowly(task.net))
+    as_built = shared_out or config["optimizer"].get("_target_") == LBFGS
+    channels_last = not as_built and (_convolves(task.net) if on_gpu else _convolves_narrowly(task.net))
     if level == "auto" or not on_gpu:  # on a CPU compiled networks were no faster
         return Choice(threads, precision, channels_last)
     if precision == "32-true" and torch.cuda.is_bf16_supported():

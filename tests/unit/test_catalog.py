@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hydra.utils import get_object
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog, schema
 from netyard.cli import compose
@@ -48,28 +50,16 @@ FACTS = ("num_classes", "num_features", "vocab_size", "target_vocab_size", "sequ
 
 
 @pytest.mark.parametrize(("group", "name"), NAMES, ids=str)
-def test_every_name_composes_and_keeps_the_schema(group: str, name: str) -> None:
+def test_every_name_composes_with_the_parameters_of_its_target_and_keeps_the_schema(group: str, name: str) -> None:
     cfg, choices = compose([f"{group}={name}", *COMPANY.get((group, name), [])])
     assert choices[group] == name
+    require_parameters_of_the_targets(cfg, group, name)
     cfg.data.update({fact: 8 for fact in FACTS if fact in cfg.data and cfg.data[fact] is None})
     schema.check(cfg, choices)
 
 
-def leaves(node: object):
-    """Every node of a config that names a target."""
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield node
-        for value in node.values():
-            yield from leaves(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from leaves(value)
-
-
-@pytest.mark.parametrize(("group", "name"), NAMES, ids=str)
-def test_keys_are_the_parameters_of_the_target(group: str, name: str) -> None:
-    cfg, _ = compose([f"{group}={name}", *COMPANY.get((group, name), [])])
+def require_parameters_of_the_targets(cfg: DictConfig, group: str, name: str) -> None:
+    """Every key is a parameter of what it configures, and no parameter without a default is left out."""
     for node in leaves(OmegaConf.to_container(cfg[group], resolve=False)) if group in cfg else ():
         parameters = inspect.signature(get_object(node["_target_"])).parameters
         if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
@@ -86,6 +76,18 @@ def test_keys_are_the_parameters_of_the_target(group: str, name: str) -> None:
         }
         if not node.get("_partial_"):
             assert required <= keys, f"{group}={name}: {required - keys} are not given to {node['_target_']}"
+
+
+def leaves(node: object) -> Iterator[dict[str, Any]]:
+    """Every node of a config that names a target."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node
+        for value in node.values():
+            yield from leaves(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from leaves(value)
 
 
 def test_two_families_may_not_offer_one_name(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

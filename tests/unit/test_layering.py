@@ -1,13 +1,18 @@
-"""Who may import whom: the arrows of the house, read from the source."""
+"""Who may import whom, and which test stands where: read from the source."""
 
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[2] / "src" / "netyard"
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "netyard"
+TESTS = ROOT / "tests"
+TIERS = ("unit", "integration", "system", "campaign", "gpu")
+MIRRORING = ("unit", "integration", "system")
 TORCH_FREE = {
     "catalog",
     "cli",
@@ -94,6 +99,7 @@ MAY = {
 }
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Every module a file imports, wherever in it."""
     found: set[str] = set()
@@ -148,6 +154,7 @@ def test_every_package_of_the_house_has_its_arrows() -> None:
     assert packages == set(MAY)
 
 
+@cache
 def calls(path: Path) -> list[tuple[str, ast.Call]]:
     """Every call in a file, with the dotted name of what is called."""
     found = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
@@ -197,3 +204,45 @@ def test_nothing_runs_what_it_reads(path: Path) -> None:
         assert given(call, "shell") in ("", "False"), f"{path.name} asks a shell"
     unsafe = ("yaml.Loader", "UnsafeLoader", "FullLoader", "CLoader", "LOAD_TRUNCATED_IMAGES", "shell=True")
     assert not [word for word in unsafe if word in path.read_text(encoding="utf-8")]
+
+
+def counterparts(test: Path) -> list[Path]:
+    """What a test of a tier may be about: the files that have its name, and stand where it stands."""
+    folder, name = test.relative_to(TESTS).parent, test.stem.removeprefix("test_")
+    inside = Path(*folder.parts[1:])
+    about = [SOURCE / inside / f"{name}.py", SOURCE / inside / name, ROOT / "src" / inside / f"{name}.py"]
+    if inside == Path():
+        return [*about, *(ROOT / each for each in ("README.md", "Makefile", "pyproject.toml") if named(each) == name)]
+    top = inside.parts[0]
+    if top == "conf":
+        return [ROOT / inside / name]
+    if top == "docs":
+        return [ROOT / inside / f"{name}.md"]
+    if top == "bench":
+        return [ROOT / inside / f"{name}.py", ROOT / name]
+    if top == "support":
+        return [TESTS / inside / f"{name}.py"]
+    return about
+
+
+def named(file: str) -> str:
+    return file.partition(".")[0].lower()
+
+
+# About a whole folder: the source, the pages that run from top to bottom.
+OF_A_FOLDER = {"unit/test_layering.py", "unit/docs/test_guides.py", "system/docs/test_guides.py"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for tier in MIRRORING for path in sorted((TESTS / tier).rglob("test_*.py"))],
+    ids=lambda path: str(path.relative_to(TESTS)),
+)
+def test_a_test_mirrors_what_it_is_about(path: Path) -> None:
+    if path.relative_to(TESTS).as_posix() not in OF_A_FOLDER:
+        assert any(each.exists() for each in counterparts(path)), [str(each) for each in counterparts(path)]
+
+
+def test_every_test_is_in_a_tier() -> None:
+    files = [path.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py")]
+    assert [name for name in files if name.partition("/")[0] not in TIERS] == []

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import LightningModule
 
 from netyard import performance, schema
 from netyard.build import build
@@ -14,10 +15,14 @@ from netyard.errors import ConfigError
 from netyard.performance import Choice
 
 
-def chosen(*overrides: str) -> Choice:
+def composed(*overrides: str) -> tuple[dict[str, Any], LightningModule]:
     cfg, choices = compose([*overrides, "threads=1"])
     config = schema.resolve(cfg, choices)
-    return performance.choose(config, build(config["task"]))
+    return config, build(config["task"])
+
+
+def chosen(*overrides: str) -> Choice:
+    return performance.choose(*composed(*overrides))
 
 
 @pytest.mark.parametrize(
@@ -25,15 +30,19 @@ def chosen(*overrides: str) -> Choice:
     [("mlp", False), ("cnn", True), ("lenet5", True), ("mobilenet_v3_small", True), ("resnet18", False)],
 )
 def test_channels_last_where_the_cpu_is_faster_with_them(model: str, last: bool) -> None:
-    pictures = ("data=fake", "data.image_size=32", f"model={model}", "trainer=cpu")
-    assert chosen(*pictures) == Choice(1, "32-true", channels_last=last)
-    assert chosen(*pictures, "trainer.performance=safe") == Choice(1, "32-true", fast_kernels=False)
-    assert chosen(*pictures, "trainer.performance=max") == chosen(*pictures), "a CPU gains nothing more"
+    config, task = composed("data=fake", "data.image_size=32", f"model={model}", "trainer=cpu")
+    choices = {}
+    for level in performance.LEVELS:
+        config["trainer"]["performance"] = level
+        choices[level] = performance.choose(config, task)
+    assert choices["auto"] == Choice(1, "32-true", channels_last=last)
+    assert choices["safe"] == Choice(1, "32-true", fast_kernels=False)
+    assert choices["max"] == choices["auto"], "a CPU gains nothing more"
 
 
-def test_transposed_convolutions_and_sharded_weights_stay_as_they_are() -> None:
-    assert not chosen("model=dcgan", "trainer=cpu").channels_last
-    assert not chosen("model=cnn", "trainer=cpu", "trainer.strategy=fsdp").channels_last
+@pytest.mark.parametrize("words", ["model=dcgan", "model=cnn trainer.strategy=fsdp", "model=cnn optimizer=lbfgs"])
+def test_transposed_convolutions_sharded_weights_and_those_of_lbfgs_stay_as_they_are(words: str) -> None:
+    assert not chosen(*words.split(), "trainer=cpu").channels_last
 
 
 @pytest.mark.parametrize(
@@ -76,8 +85,7 @@ def test_it_is_said_in_words() -> None:
 
 def test_a_compiled_network_keeps_its_keys() -> None:
     """Where torch has a compiler it would be used at the first call; in place it changes no name."""
-    cfg, choices = compose(["model=mlp_tiny"])
-    task = build(schema.resolve(cfg, choices)["task"])
+    _, task = composed("model=mlp_tiny")
     keys = list(task.state_dict())
     performance.prepare(Choice(1, "32-true", compile="default"), task)
     assert list(task.state_dict()) == keys and task.net._compiled_call_impl is not None

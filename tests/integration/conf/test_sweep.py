@@ -26,8 +26,7 @@ def composed(*overrides: str) -> tuple[DictConfig, OverridesParser]:
     return cfg.hydra.sweeper, OverridesParser.create(config_loader=loader)
 
 
-def read(name: str, *overrides: str) -> Space:
-    node, parser = composed(f"sweep={name}", *overrides)
+def space_of(node: DictConfig, parser: OverridesParser, name: str) -> Space:
     return Space.parse(parser, node.params, node.get("when", {}), node.get("together", []), [f"sweep={name}"])
 
 
@@ -43,7 +42,7 @@ def covering(jobs: list[list[str]]) -> list[list[str]]:
 
 @pytest.mark.parametrize("name", catalog.options("sweep"))
 def test_the_jobs_of_a_sweep_file_are_runs(name: str):
-    space = read(name)
+    space = space_of(*composed(f"sweep={name}"), name)
     assert space.axes and space.fixed == [f"sweep={name}"]
     jobs = covering(space.grid()) if space.discrete else [space.sample(random.Random(seed)) for seed in range(8)]
     assert len(jobs) > 2
@@ -51,9 +50,11 @@ def test_the_jobs_of_a_sweep_file_are_runs(name: str):
         schema.check(*cli.compose(job))
 
 
-@pytest.mark.parametrize("sweeper", SWEEPERS)
 @pytest.mark.parametrize("name", catalog.options("sweep"))
-def test_a_sweep_file_means_the_same_to_every_sweeper(name: str, sweeper: str):
-    node, _ = composed(f"sweep={name}", f"hydra/sweeper={sweeper}")
-    assert node._target_ == f"hydra_plugins.netyard.sweeper.{sweeper.capitalize()}Sweeper"
-    assert read(name, f"hydra/sweeper={sweeper}").describe() == read(name).describe()
+def test_a_sweep_file_means_the_same_to_every_sweeper(name: str):
+    described = []
+    for sweeper in SWEEPERS:
+        node, parser = composed(f"sweep={name}", f"hydra/sweeper={sweeper}")
+        assert node._target_ == f"hydra_plugins.netyard.sweeper.{sweeper.capitalize()}Sweeper"
+        described.append(space_of(node, parser, name).describe())
+    assert described[0] == described[1] == described[2] == space_of(*composed(f"sweep={name}"), name).describe()

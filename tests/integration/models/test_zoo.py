@@ -17,7 +17,6 @@ Build = Callable[..., nn.Module]
         ("convnext_atto", 32),
         ("swin_tiny_patch4_window7_224", 32),
         ("efficientformer_l1", 224),
-        ("inception_v4", 96),
     ],
 )
 def test_any_timm_network_finds_a_size_it_can_take(build: Build, architecture: str, size: int) -> None:

@@ -1,9 +1,9 @@
-"""The data group as Hydra composes it: every option under every augmentation, and data that choose their company."""
+"""The data group as Hydra composes it: every option, every augmentation, and data that choose their company."""
 
 from __future__ import annotations
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from netyard import catalog
 from netyard.cli import compose
@@ -18,17 +18,33 @@ TASKS = {
 }
 
 
+# A kind of data each: pictures that may be mirrored and that may not, a table, a sequence, an environment.
+KINDS = ("cifar10", "digits", "iris", "sunspots", "cartpole")
+AUGMENTATIONS = catalog.options("augmentation")
+
+
 @pytest.mark.parametrize("name", catalog.options("data"))
-@pytest.mark.parametrize("augmentation", catalog.options("augmentation"))
-def test_every_option_composes(name: str, augmentation: str) -> None:
+def test_every_option_composes_with_its_task(name: str) -> None:
     given = [f"data.{key}=x" for key, value in catalog.option_file("data", name).items() if value == "???"]
-    cfg, choices = compose([f"data={name}", f"augmentation={augmentation}", "seed=3", *given])
+    cfg, choices = compose([f"data={name}", "augmentation=standard", "seed=3", *given])
     otherwise = "q_learning" if "num_envs" in cfg.data else "classification"
     assert choices["task"] == TASKS.get(name, otherwise)
     assert cfg.data.seed == 3
-    # A picture is mirrored only where its class stays what it is.
-    flip = OmegaConf.to_container(cfg.augmentation, resolve=True).get("flip") if augmentation != "none" else None
-    assert flip in (None, cfg.data.get("mirror_invariant", False))
+    require_mirrored_where_the_class_stays(cfg)
+
+
+@pytest.mark.parametrize("augmentation", [name for name in AUGMENTATIONS if name != "standard"])
+@pytest.mark.parametrize("name", KINDS)
+def test_every_augmentation_composes_with_every_kind(name: str, augmentation: str) -> None:
+    cfg, choices = compose([f"data={name}", f"augmentation={augmentation}"])
+    assert choices["augmentation"] == augmentation
+    require_mirrored_where_the_class_stays(cfg)
+
+
+def require_mirrored_where_the_class_stays(cfg: DictConfig) -> None:
+    """A picture is mirrored only where its class stays what it is."""
+    augmentation = OmegaConf.to_container(cfg.augmentation, resolve=True) if cfg.get("augmentation") else {}
+    assert augmentation.get("flip") in (None, cfg.data.get("mirror_invariant", False))
 
 
 def test_company_can_be_changed() -> None:

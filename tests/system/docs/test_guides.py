@@ -1,0 +1,79 @@
+"""Each guide of ``docs/`` runs from top to bottom."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from netyard import cli
+from support.documented_commands import GUIDES, ROOT, runs_here
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_a_guide_runs_from_top_to_bottom(train, name: str, tmp_path: Path, monkeypatch, capsys) -> None:
+    """Its files are written, its commands run in their order, for an epoch or less, and its mistakes are answered."""
+    write_files_of_a_user(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for kind, text in re.findall(r"```(\w*)\n(.*?)```", page, re.DOTALL):
+        if kind in ("python", "yaml"):
+            path = tmp_path / text.splitlines()[0].removeprefix("# ")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        for line in text.splitlines() if kind == "bash" else ():
+            code, said = follow(train, line, capsys)
+            assert code == 0, f"{line}\n{said}"
+        if kind == "console":
+            line, answer = text.removeprefix("$ ").splitlines()
+            code, said = follow(train, line, capsys)
+            assert code != 0 and said.splitlines()[-1] == answer
+
+
+def follow(train, line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Type a line of a guide; what a command returned, and its complaints."""
+    program, *words = shlex.split(line)
+    if program == "make":
+        assert re.search(rf"^{words[0]}:.*  ## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        return 0, ""
+    if program == "netyard":
+        return cli.main(words), capsys.readouterr().err
+    assert (program, words[0]) == ("python", "train.py")
+    overrides = words[1:]
+    if "--help" not in overrides and not runs_here(line):
+        return 0, ""
+    if "-m" in overrides:
+        overrides = [*overrides, "launcher=basic", "debug=smoke"]
+    elif not any(text.startswith(("resume=", "debug=", "trainer.max_epochs=")) for text in overrides):
+        overrides += ["trainer.max_epochs=1" if "hydra.run.dir=" in line else "debug=smoke"]
+    if "=" in line and "hydra.run.dir=" not in line and "resume=" not in line and "-m" not in overrides:
+        overrides.append(f"hydra.run.dir=runs/{len(list(Path.cwd().glob('runs/*')))}")
+    ran = train(*overrides)
+    return ran.code, ran.err
+
+
+def write_files_of_a_user(place: Path) -> None:
+    draw = np.random.default_rng(0)
+    for label, colour in (("red", (200, 30, 30)), ("blue", (30, 30, 200))):
+        (place / "photos" / label).mkdir(parents=True)
+        for number in range(15):
+            pixels = (draw.integers(-20, 20, (40, 48, 3)) + colour).astype(np.uint8)
+            Image.fromarray(pixels).save(place / "photos" / label / f"{number}.png")
+    cities = ["Rome", "Oslo", "Bonn"]
+    houses = (f"{a:.1f},{cities[number % 3]},{50 + 2 * a:.3f}" for number, a in enumerate(draw.uniform(0, 90, 90)))
+    opinions = (f"{'no ' * (i % 3)}{'fine' if i % 2 else 'poor'} food,{'good' if i % 2 else 'bad'}" for i in range(80))
+    sales = (f"{month},{month % 12 + month / 100}" for month in range(240))
+    for name, head, rows in (
+        ("houses", "age,city,price", houses),
+        ("opinions", "text,label", opinions),
+        ("sales", "month,sold", sales),
+    ):
+        (place / f"{name}.csv").write_text("\n".join([head, *rows]), encoding="utf-8")
+    words = draw.choice(["the ", "cat ", "sat ", "on ", "mat.\n"], 15000)
+    (place / "book.txt").write_text("".join(words), encoding="utf-8")
