@@ -18,6 +18,7 @@ from netyard import __version__
 from netyard.reports.overview import in_bytes
 
 SCARCE = 1e9  # bytes free: a few checkpoints of a large network
+DEVELOPMENT = ("dev", "campaign", "mutants")  # extras for work on netyard itself
 SHOWN = ("torch", "torchvision", "lightning", "hydra-core", "tensorboard", "timm")
 
 
@@ -97,9 +98,9 @@ def _shared_memory() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    """What ``pip install 'netyard[NAME]'`` would add; ``dev`` is for working on netyard itself."""
+    """What ``pip install 'netyard[NAME]'`` would add, but for working on netyard itself."""
     extras = importlib.metadata.metadata("netyard").get_all("Provides-Extra") or [] if _version("netyard") else []
-    for extra in (each for each in extras if each != "dev"):
+    for extra in (each for each in extras if each not in DEVELOPMENT):
         wanted = [each for each in _requirements() if each.marker and each.marker.evaluate({"extra": extra})]
         lacking = [each.name for each in wanted if _unmet(each)]
         if lacking:
