@@ -14,5 +14,7 @@ CHUNKS = 4
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_no_hostile_override_is_followed(tally, train, tmp_path: Path, chunk: int) -> None:
     tried = OVERRIDES[chunk::CHUNKS]
-    withstood = [followed_nowhere(train, each, tmp_path / "canary", tmp_path / f"{at}") for at, each in enumerate(tried)]
+    withstood = [
+        followed_nowhere(train, each, tmp_path / "canary", tmp_path / f"{at}") for at, each in enumerate(tried)
+    ]
     tally("given an override that names code to run", len(tried), sum(withstood))

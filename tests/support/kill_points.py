@@ -84,7 +84,12 @@ def obey(writer: Writer, before: Path, folder: Path, point: Point | None) -> lis
 
 
 def deaths(
-    server: ForkServer, kind: str, name: str, writer: Writer, place: Path, choose: Callable[[list[Point]], list[Point]] = list
+    server: ForkServer,
+    kind: str,
+    name: str,
+    writer: Writer,
+    place: Path,
+    choose: Callable[[list[Point]], list[Point]] = list,
 ) -> Iterator[tuple[Point, str]]:
     """Points of a write, all of them if none are chosen, and what was wrong after a death there."""
     writer.before(place / "before")
