@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from support import killed_runs
-from support.killed_runs import LONG, SHORT, Ending, Runs, faults, left_alone
+from support.killed_runs import LONG, SHORT, Runs, faults, left_alone
 from support.stopped_runs import RUNS, stopped_everywhere
 
-CHUNKS, KILLS, IN_A_ROW = 20, 5, 25
+KILLS, CHUNK, IN_A_ROW = int(os.environ.get("KILLS", "100")), 5, 25
 SETTINGS = [(task, settings) for task, each in RUNS.items() for settings in each]
 
 
@@ -32,25 +33,27 @@ def runs() -> Iterator[Runs]:
 
 
 @pytest.fixture(scope="module")
-def short(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ending]:
-    """A short run that was left alone, which ends as another one does."""
+def short(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int]]:
+    """A short run that was left alone, which ends as another one does, and its calls."""
     place = tmp_path_factory.mktemp("short")
-    cold = left_alone(runs, place / "cold", SHORT)
-    ending = left_alone(runs, place / "alone", SHORT)
-    assert not faults(cold, place / "cold", place / "alone")
-    return place / "alone", ending
+    other = left_alone(runs, place / "other", SHORT)
+    ending = left_alone(runs, place / "alone", SHORT, counted=True)
+    assert not faults(other, place / "other", place / "alone")
+    return place / "alone", ending.calls
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_a_run_that_was_killed_ends_as_it_would_have(tally, runs, short, rng: random.Random, tmp_path, chunk) -> None:
-    """Killed at a random instant: at any call of a function that a whole run makes, and a random while after it."""
-    wrong = [killed_runs.once(runs, tmp_path / str(number), short, rng) for number in range(KILLS)]
+@pytest.mark.parametrize("chunk", range(KILLS // CHUNK))
+def test_a_run_killed_at_an_instant_ends_as_it_would_have(
+    tally, runs, short, rng: random.Random, tmp_path, chunk
+) -> None:
+    """Of a run's start and epochs one is drawn, of its calls of functions one, and a while of 2 ms at most after it."""
+    wrong = [killed_runs.once(runs, tmp_path / str(number), *short, rng) for number in range(CHUNK)]
     print(*(fault for each in wrong for fault in each[:5]), sep="\n")
-    tally("killed at a random instant, and started again", KILLS, wrong.count([]))
+    tally("killed at a random instant, and started again", CHUNK, wrong.count([]))
 
 
-def test_a_run_that_was_killed_again_and_again_ends_as_it_would_have(tally, runs, rng: random.Random, tmp_path) -> None:
-    alone = tmp_path / "alone", left_alone(runs, tmp_path / "alone", LONG)
-    wrong = killed_runs.again_and_again(runs, tmp_path / "killed", alone, IN_A_ROW, rng)
+def test_a_run_killed_again_and_again_ends_as_it_would_have(tally, runs, short, rng, tmp_path) -> None:
+    left_alone(runs, tmp_path / "alone", LONG)
+    wrong = killed_runs.again_and_again(runs, tmp_path / "killed", tmp_path / "alone", short[1], IN_A_ROW, rng)
     print(*wrong[:5], sep="\n")
     tally("killed 25 times in a row, and started again each time", 1, not wrong)

@@ -13,10 +13,12 @@ import random
 import signal
 import sys
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from netyard import forkserver, manifests
+from netyard.callbacks.signals import Signals
 from netyard.rundir import RunDir
 from support.fork_server import ForkServer, serve
 from support.run_comparison import all_of, differences
@@ -28,20 +30,21 @@ KILLED = (-signal.SIGALRM, -signal.SIGKILL)
 
 @dataclass(frozen=True)
 class Instant:
-    """So many calls after the start of an epoch, or of the process if None, and so many seconds; before ``before``."""
+    """So many calls after the first step of an epoch, or after the start of the process if it is -1; then seconds."""
 
+    epoch: int
     calls: int
     seconds: float
-    epoch: int | None = None
-    before: int | None = None
-    """The epoch whose start the process does not live to see."""
+    last: int | None = None
+    """An epoch whose first step the process does not live to see."""
 
 
 @dataclass(frozen=True)
 class Ending:
+    """The exit code of a run, and how many calls came before its first epoch and in each; the last goes to the end."""
+
     code: int
-    calls: dict[str, int]
-    """How many there were by the start of each epoch, and by the end."""
+    calls: list[int]
 
 
 class Runs:
@@ -50,17 +53,19 @@ class Runs:
     def __init__(self) -> None:
         self._server = ForkServer("support.killed_runs")
 
-    def run(self, folder: Path, epochs: int, instant: Instant | None = None, how: str = "") -> Ending:
+    def run(
+        self, folder: Path, epochs: int, instant: Instant | None = None, how: str = "", counted: bool = False
+    ) -> Ending:
         folder.mkdir(exist_ok=True)
         words = [*RUN, f"trainer.max_epochs={epochs}", *["resume=auto"] * (how == "auto"), f"hydra.run.dir={folder}"]
         if how == "directory":
             words = [f"resume={folder}"]
-        self._server.order(words, folder / "console.log", instant and asdict(instant))
+        self._server.order(words, folder / "console.log", instant and asdict(instant), counted)
         code, said = self._server.answer()
         if code < 0:
-            return Ending(code, {})
-        assert isinstance(said, dict), said
-        return Ending(said.pop("code"), said)
+            return Ending(code, [])
+        assert isinstance(said, list), said
+        return Ending(said[0], said[1:])
 
     def again(self, folder: Path, epochs: int, draw: random.Random, instant: Instant | None = None) -> Ending:
         """Start a killed run again in one of two ways, of which the one wants a record of what was typed."""
@@ -82,42 +87,40 @@ def faults(ending: Ending, folder: Path, alone: Path) -> list[str]:
     return [*(f"{name} is left over, or missing" for name in odd), *differences(all_of(alone), all_of(folder))]
 
 
-def left_alone(runs: Runs, folder: Path, epochs: int) -> Ending:
-    ending = runs.run(folder, epochs)
+def left_alone(runs: Runs, folder: Path, epochs: int, counted: bool = False) -> Ending:
+    ending = runs.run(folder, epochs, counted=counted)
     assert ending.code == 0, (folder / "console.log").read_text()
     return ending
 
 
-def once(runs: Runs, folder: Path, alone: tuple[Path, Ending], draw: random.Random) -> list[str]:
-    """A run killed at any of the calls of one that was left alone, and started again; what is wrong in the end."""
-    instant = Instant(draw.randrange(alone[1].calls["end"]), _soon(draw))
+def once(runs: Runs, folder: Path, alone: Path, calls: list[int], draw: random.Random) -> list[str]:
+    """A run killed at any of the calls of one that was left alone, and started again; what is wrong in the end.
+
+    Its start, of which the calls are most, is drawn as often as each of its epochs.
+    """
+    at = draw.randrange(len(calls))
+    instant = Instant(at - 1, draw.randrange(calls[at]), _soon(draw))
     if (code := runs.run(folder, SHORT, instant).code) not in KILLED:
-        return [f"it was not killed: {code}"]
-    wrong = faults(runs.again(folder, SHORT, draw), folder, alone[0])
+        return [f"it was not killed at {instant}, but ended with code {code}"]
+    wrong = faults(runs.again(folder, SHORT, draw), folder, alone)
     return [f"{instant}", *wrong] if wrong else []
 
 
-def again_and_again(runs: Runs, folder: Path, alone: tuple[Path, Ending], times: int, draw: random.Random) -> list[str]:
-    """One run killed so often and started again each time; what is wrong in the end.
+def again_and_again(
+    runs: Runs, folder: Path, alone: Path, calls: list[int], times: int, draw: random.Random
+) -> list[str]:
+    """One run killed so often, at any call of its start or of an epoch, and started again; what is wrong in the end.
 
-    A kill comes at any call of the first epochs that a process sees, or of the start before them. How many epochs those
-    are is drawn, as twice a fair share at most of the epochs that are left; the last epoch is for the end.
+    Which epoch that is is drawn from twice a fair share of those that are left; the last one is for the end.
     """
-    counts = alone[1].calls
-    start, epoch = counts["0"], (counts["end"] - counts["0"]) // LONG
     for number in range(times):
         reached = max((each.epoch + 1 for each in manifests.known(RunDir(folder).checkpoints)), default=0)
-        room = 2 * (LONG - 1 - reached) // (times + 1 - number)
-        at = draw.randint(-1, room)
-        instant = Instant(
-            draw.randrange(start if at < 0 else epoch),
-            _soon(draw),
-            None if at < 0 else min(reached + at, LONG - 2),
-            LONG - 1,
-        )
+        epoch = reached + draw.randint(-1, 2 * (LONG - 1 - reached) // (times + 1 - number))
+        epoch = -1 if epoch < reached else min(epoch, LONG - 2)
+        instant = Instant(epoch, draw.randrange(calls[0] if epoch < 0 else calls[1]), _soon(draw), last=LONG - 1)
         if (code := runs.again(folder, LONG, draw, instant).code) not in KILLED:
-            return [f"it was not killed by kill {number}, but ended with code {code}"]
-    return faults(runs.again(folder, LONG, draw), folder, alone[0])
+            return [f"it was not killed by kill {number} at {instant}, but ended with code {code}"]
+    return faults(runs.again(folder, LONG, draw), folder, alone)
 
 
 def _soon(draw: random.Random) -> float:
@@ -125,53 +128,47 @@ def _soon(draw: random.Random) -> float:
 
 
 class Dying:
-    """Counts the calls of this process, and ends it at an instant."""
+    """Counts the calls of this process from an instant's epoch on, and ends it then; or all of them."""
 
-    def __init__(self, instant: dict[str, Any] | None) -> None:
-        self.counts: dict[str, int] = {}
-        self._instant = Instant(**instant) if instant else None
-        self._count, self._at = 0, -1
-        if self._instant and self._instant.epoch is None:
-            self._at = self._instant.calls
-        self._watch_epochs()
-        sys.setprofile(self._hear)
+    def __init__(self, instant: Instant | None) -> None:
+        self._instant = instant
+        self._calls, self._counts = 0, [0]
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # by which the kernel ends the process, unasked
+        if instant is None or instant.epoch < 0:
+            sys.setprofile(self._hear)
 
-    def end(self) -> None:
+    def at_epoch(self, epoch: int) -> None:
+        self._counts.append(self._calls)
+        if self._instant and epoch == self._instant.last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self._instant and epoch == self._instant.epoch:
+            sys.setprofile(self._hear)
+
+    def end(self) -> list[int]:
         sys.setprofile(None)
-        self.counts["end"] = self._count
         if self._instant:
             os.kill(os.getpid(), signal.SIGKILL)
+        self._counts.append(self._calls)
+        return [later - earlier for earlier, later in pairwise(self._counts)]
 
     def _hear(self, frame: object, event: str, argument: object) -> None:
-        if self._count == self._at:
-            assert self._instant is not None
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # by which the kernel ends the process, unasked
+        if self._instant and self._calls == self._instant.calls:
             signal.setitimer(signal.ITIMER_REAL, self._instant.seconds)
-        self._count += 1
-
-    def _watch_epochs(self) -> None:
-        from netyard.callbacks.signals import Signals
-
-        begins = Signals.on_train_batch_start
-
-        def begun(callback: Any, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
-            epoch = trainer.current_epoch
-            if batch_idx == 0:
-                self.counts[str(epoch)] = self._count
-            if self._instant and batch_idx == 0 and epoch == self._instant.before:
-                os.kill(os.getpid(), signal.SIGKILL)
-            if self._instant and batch_idx == 0 and epoch == self._instant.epoch:
-                self._at = self._count + self._instant.calls
-            begins(callback, trainer, module, batch, batch_idx)
-
-        Signals.on_train_batch_start = begun  # type: ignore[method-assign]
+        self._calls += 1
 
 
-def obey(words: list[str], console: str, instant: dict[str, Any] | None) -> dict[str, int]:
-    dying = Dying(instant)
+def obey(words: list[str], console: str, instant: dict[str, Any] | None, counted: bool) -> list[int]:
+    dying = Dying(Instant(**instant) if instant else None) if instant or counted else None
+    step = Signals.on_train_batch_start
+
+    def at_step(callback: Any, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        if dying and batch_idx == 0:
+            dying.at_epoch(trainer.current_epoch)
+        step(callback, trainer, module, batch, batch_idx)
+
+    Signals.on_train_batch_start = at_step  # type: ignore[method-assign]
     code = forkserver._be_the_job({"arguments": words, "console": console, "environment": {}, "threads": 1})
-    dying.end()
-    return {"code": code, **dying.counts}
+    return [code, *(dying.end() if dying else [])]
 
 
 def main() -> None:

@@ -11,10 +11,11 @@ from support.killed_runs import SHORT, Runs, left_alone
 from support.stopped_runs import RUNS, stopped_everywhere
 
 
-def test_a_run_that_was_killed_ends_as_it_would_have(rng: random.Random, tmp_path: Path) -> None:
+def test_a_run_killed_at_an_instant_ends_as_it_would_have(rng: random.Random, tmp_path: Path) -> None:
     with closing(Runs()) as runs:
-        alone = tmp_path / "alone", left_alone(runs, tmp_path / "alone", SHORT)
-        assert [killed_runs.once(runs, tmp_path / str(number), alone, rng) for number in range(2)] == [[], []]
+        alone = tmp_path / "alone"
+        calls = left_alone(runs, alone, SHORT, counted=True).calls
+        assert [killed_runs.once(runs, tmp_path / str(number), alone, calls, rng) for number in range(2)] == [[], []]
 
 
 def test_a_run_stopped_at_any_step_ends_alike(tmp_path: Path) -> None:
