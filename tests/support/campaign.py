@@ -156,7 +156,8 @@ class Campaign:
         self._session, self._began, self._said = str(time.time_ns()), time.monotonic(), time.monotonic()
         self._left: dict[str, float] = {}
         self._reports: dict[str, list[pytest.TestReport]] = {}
-        self._count, self._work = 0, 0.0
+        self._count: int | None = None
+        self._work = 0.0
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -165,7 +166,7 @@ class Campaign:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        if not self._count:  # all processes collect the same
+        if self._count is None:  # all processes collect the same
             self._expect(ids)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -199,10 +200,11 @@ class Campaign:
         self._say(f"the table is in {page}")
 
     def progress(self) -> str:
-        done, elapsed = self._count - len(self._left), self._minutes()
+        count = self._count or 0
+        done, elapsed = count - len(self._left), self._minutes()
         left = elapsed * sum(self._left.values()) / self._work if self._work else 0.0
         return (
-            f"{done:,} of {self._count:,}, {self.ledger.count('failed'):,} failed, {elapsed:.0f} minutes, "
+            f"{done:,} of {count:,}, {self.ledger.count('failed'):,} failed, {elapsed:.0f} minutes, "
             f"about {left:.0f} left"
         )
 
