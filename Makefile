@@ -28,7 +28,7 @@ check: $(READY)  ## what every commit passes, in under three minutes: format, li
 
 campaign: $(READY)  ## everything, for about an hour; goes on after an interruption, and writes the README's table
 	@$(INSTALL) --editable '.[dev,campaign]'
-	@NETYARD_CAMPAIGN=.campaign/ledger.jsonl NETYARD_CAMPAIGN_PART="$(ARGS)" $(PYTEST) -p support.campaign \
+	@$(PYTEST) -p support.campaign $(if $(ARGS),,--table README.md) \
 		tests/unit tests/integration tests/system tests/campaign $(ARGS)
 
 mutants: $(READY)  ## which mistakes in the source would the unit tests not see? make mutants ARGS="netyard.losses*"

@@ -1,6 +1,6 @@
 """`python train.py` killed with SIGKILL at random instants and resumed each time, beside the run that is left alone.
 
-    python tests/faults/killing.py --kills 10 model=resnet18 trainer.max_epochs=24
+    PYTHONPATH=tests python tests/campaign/kill_and_resume.py --kills 10 model=resnet18 trainer.max_epochs=24
 
 Both are real command lines. The instants are drawn over the start and twice a fair share of the work, so that the kills
 end about where the run does; one that comes before anything was saved kills a run at its beginning. Printed are each

@@ -1,8 +1,7 @@
-"""A pytest plugin that remembers what passed, says how far it is, and writes the table of faults into the README.
+"""A pytest plugin that remembers what passed, says how far it is, and writes the table of faults into a page.
 
-``make campaign`` loads it. What passed is kept in ``.campaign/``, by the files that a test depends on: after an
-interruption, or after a test was mended, the same command runs what is left. A change of the source, the configuration
-or what tests share begins anew.
+``make campaign`` loads it. How each test ended is kept in ``.campaign/``: after an interruption, or after a test was
+mended, the same command runs what is left. A change of the source, the configuration or what tests share begins anew.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from datetime import date
@@ -21,86 +19,124 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = ("src", "conf", "pyproject.toml", "constraints.txt", "train.py", "tests/conftest.py", "tests/support")
+SHARED = ("src", "conf", "pyproject.toml", "constraints.txt", "train.py")
 HEAD = "| what is done to a run | times | withstood |\n| --- | ---: | ---: |\n"
 SECONDS_BETWEEN_LINES = 30
 
 
-def fingerprint(paths: Iterable[str], root: Path = ROOT) -> str:
-    """A hash of all files below some paths, by name and content."""
+def fingerprint(root: Path, paths: Iterable[Path]) -> str:
+    """A hash of some files, and of all below some folders, by name and content."""
     sha = hashlib.sha256()
-    for path in (root / each for each in paths):
-        files = (
-            [path] if path.is_file() else sorted(each for each in path.rglob("*") if "__pycache__" not in each.parts)
-        )
-        for file in filter(Path.is_file, files):
-            sha.update(f"{file.relative_to(root)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    for path in paths:
+        for file in sorted(each for each in [path, *path.rglob("*")] if each.is_file()):
+            if "__pycache__" not in file.parts:
+                sha.update(f"{file.relative_to(root)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return sha.hexdigest()[:16]
 
 
+def of_all(root: Path) -> str:
+    """A hash of what every test depends on: the source, and all of ``tests`` that is no test."""
+    shared = [path for path in sorted((root / "tests").rglob("*.py")) if not path.name.startswith("test_")]
+    return fingerprint(root, [*(root / name for name in SHARED), *shared])
+
+
+def of_file(root: Path, name: str) -> str:
+    """A hash of what the tests of a file depend on besides: that file, and ``docs`` for ``tests/system/docs/...``."""
+    mirrored = Path(name).parts[2:-1][:1]
+    return fingerprint(root, [root / name, *(root / each for each in mirrored)])
+
+
 class Ledger:
-    """What each test came to, a line of JSON each, the last of a test counting; the first line says of what."""
+    """How each test ended, a line of JSON each, the last one of a test counting; a line before them says of what.
 
-    def __init__(self, path: Path, seed: str | None = None, root: Path = ROOT) -> None:
-        """Go on with a file if it is of the same source, and of the same seed if one is given; else begin anew."""
+    Args:
+        seed: of the random numbers of all tests; that of the campaign that is gone on with, or a new one, if None.
+    """
+
+    def __init__(self, path: Path, root: Path, seed: str | None = None) -> None:
         self._path, self._root = path, root
-        self._files: dict[str, str] = {}
-        shared = fingerprint(SHARED, root)
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-        if lines and lines[0]["shared"] == shared and seed in (None, lines[0]["seed"]):
-            self.seed, self._entries = lines[0]["seed"], {each["test"]: each for each in lines[1:]}
-            return
-        self.seed, self._entries = seed or str(time.time_ns()), {}
+        self._hashes: dict[str, str] = {}
+        self._ended: dict[str, dict[str, Any]] = {}
+        self._before: dict[str, float] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"shared": shared, "seed": self.seed}) + "\n", encoding="utf-8")
+        path.touch()
+        whole = path.read_bytes().rpartition(b"\n")[:2]  # a line that was cut off counts for nothing
+        path.write_bytes(b"".join(whole))
+        begun: dict[str, Any] = {}
+        for line in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+            if "seed" in line:
+                begun, self._ended = line, {}
+            else:
+                self._ended[line["test"]] = line
+                self._before[line["test"]] = line["seconds"]
+        shared = of_all(root)
+        if begun.get("shared") == shared and seed in (None, begun["seed"]):
+            self.seed: str = begun["seed"]
+        else:
+            self.seed, self._ended = seed or str(time.time_ns()), {}
+            self._write({"shared": shared, "seed": self.seed})
 
-    def add(self, test: str, outcome: str, seconds: float, rows: list[Any]) -> None:
-        """Write down how a test ended; a line at a time, so that an interruption loses none."""
-        entry = {"test": test, "file": self._file(test), "outcome": outcome, "seconds": round(seconds, 3), "rows": rows}
-        self._entries[test] = entry
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+    def add(self, test: str, outcome: str, seconds: float, rows: list[Any], session: str, minutes: float) -> None:
+        """Write down how a test ended, so many minutes after its session began."""
+        self._ended[test] = line = {
+            "test": test, "file": self._hash(test), "outcome": outcome, "seconds": round(seconds, 3), "rows": rows,
+            "session": session, "minutes": round(minutes, 2),
+        }  # fmt: skip
+        self._write(line)
 
-    def passed(self, test: str) -> bool:
-        """Whether a test has passed, or was skipped, as its file is now."""
-        entry = self._entries.get(test)
-        return entry is not None and entry["outcome"] != "failed" and entry["file"] == self._file(test)
+    def passed(self) -> set[str]:
+        """The tests that have passed, or were skipped, as their files are now."""
+        return {test for test, line in self._current().items() if line["outcome"] != "failed"}
 
     def count(self, outcome: str) -> int:
-        return sum(each["outcome"] == outcome for each in self._entries.values())
+        return sum(line["outcome"] == outcome for line in self._current().values())
 
-    @property
-    def seconds(self) -> float:
-        """Of all tests together, whichever process ran them."""
-        return sum(each["seconds"] for each in self._entries.values())
+    def minutes(self) -> float:
+        """How long the sessions took, each up to the test that ended last in it."""
+        sessions: dict[str, float] = {}
+        for line in self._ended.values():
+            sessions[line["session"]] = max(line["minutes"], sessions.get(line["session"], 0.0))
+        return sum(sessions.values())
+
+    def expected(self, test: str) -> float | None:
+        """The seconds that a test took when it was last run."""
+        return self._before.get(test)
 
     def table(self) -> dict[str, tuple[int, int]]:
-        """What was done -> how often, and how often it was withstood, in the order of the names of the tests."""
+        """What was done -> how often, and how often it was withstood, which a test that failed did not."""
         found: dict[str, tuple[int, int]] = {}
-        for _, entry in sorted(self._entries.items()):
-            for what, times, withstood in entry["rows"]:
+        for _, line in sorted(self._current().items()):
+            for what, times, withstood in line["rows"]:
                 before = found.get(what, (0, 0))
-                found[what] = before[0] + times, before[1] + withstood
+                found[what] = before[0] + times, before[1] + withstood * (line["outcome"] != "failed")
         return found
 
-    def _file(self, test: str) -> str:
+    def _current(self) -> dict[str, dict[str, Any]]:
+        return {test: line for test, line in self._ended.items() if line["file"] == self._hash(test)}
+
+    def _hash(self, test: str) -> str:
         name = test.partition("::")[0]
-        if name not in self._files:
-            self._files[name] = fingerprint([name], self._root)
-        return self._files[name]
+        if name not in self._hashes:
+            self._hashes[name] = of_file(self._root, name)
+        return self._hashes[name]
+
+    def _write(self, line: dict[str, Any]) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 def write_table(page: Path, table: dict[str, tuple[int, int]], about: str) -> None:
-    """Replace the table of faults of a page, and the sentence above it.
+    """Replace the table of faults of a page, and the line above it.
 
     Raises:
         ValueError: the page has no such table.
     """
-    text = page.read_text(encoding="utf-8")
     rows = "".join(f"| {what} | {times:,} | {withstood:,} |\n" for what, (times, withstood) in table.items())
     changed, found = re.subn(
-        rf"[^\n]*\n\n{re.escape(HEAD)}(\|[^\n]*(\n|$))*", lambda _: f"{about}\n\n{HEAD}{rows}", text, count=1
+        rf"[^\n]*\n\n{re.escape(HEAD)}(\|[^\n]*(\n|$))*",
+        lambda _: f"{about}\n\n{HEAD}{rows}",
+        page.read_text(encoding="utf-8"),
+        count=1,
     )
     if not found:
         raise ValueError(f"{page} has no table that begins with {HEAD.splitlines()[0]}")
@@ -108,76 +144,123 @@ def write_table(page: Path, table: dict[str, tuple[int, int]], about: str) -> No
 
 
 class Campaign:
-    """The plugin, in the process that collects and in those that run tests."""
+    """The plugin where no tests are run by others: it keeps the ledger, and hears how each test ended."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._runs_tests = hasattr(config, "workerinput")
-        seed = os.environ.get("NETYARD_SEED") or None
-        self.ledger = Ledger(Path(os.environ["NETYARD_CAMPAIGN"]), seed)
+        self._config = config
+        self.ledger = Ledger(
+            config.rootpath / ".campaign" / "ledger.jsonl", config.rootpath, os.environ.get("NETYARD_SEED")
+        )
         os.environ["NETYARD_SEED"] = self.ledger.seed  # of the processes that xdist starts now
-        self._began, self._said = time.monotonic(), 0.0
-        self._left = self._done = 0
-        self._rows: dict[str, tuple[float, list[Any], str]] = {}
+        self.passed = self.ledger.passed()
+        self._session, self._began, self._said = str(time.time_ns()), time.monotonic(), time.monotonic()
+        self._left: dict[str, float] = {}
+        self._reports: dict[str, list[pytest.TestReport]] = {}
+        self._count: int | None = None
+        self._work = 0.0
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """The same for each process of xdist, whenever it starts."""
+        node.workerinput["passed"] = sorted(self.passed)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        if self._count is None:  # all processes collect the same
+            self._expect(ids)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._expect([item.nodeid for item in session.items])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reports = self._reports.setdefault(report.nodeid, [])
+        reports.append(report)
+        if report.when in ("setup", "call"):  # the last is of the teardown, or says that the process died
+            return
+        del self._reports[report.nodeid]
+        seconds = sum(each.duration for each in reports)
+        outcomes = {each.outcome for each in reports}
+        outcome = next((each for each in ("failed", "skipped") if each in outcomes), "passed")
+        rows = [value for name, value in report.user_properties if name == "campaign"]
+        self.ledger.add(report.nodeid, outcome, seconds, rows, self._session, self._minutes())
+        self._work += self._left.pop(report.nodeid, 0.0)
+        now = time.monotonic()
+        if now - self._said >= SECONDS_BETWEEN_LINES or not self._left:
+            self._said = now
+            self._say(self.progress())
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the table once every test of a whole campaign has ended."""
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if not ended or self._left or (page := self._config.getoption("table")) is None:
+            return
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK  # all had passed before
+        write_table(self._config.rootpath / page, self.ledger.table(), self.about())
+        self._say(f"the table is in {page}")
+
+    def progress(self) -> str:
+        count = self._count or 0
+        done, elapsed = count - len(self._left), self._minutes()
+        left = elapsed * sum(self._left.values()) / self._work if self._work else 0.0
+        return (
+            f"{done:,} of {count:,}, {self.ledger.count('failed'):,} failed, {elapsed:.0f} minutes, "
+            f"about {left:.0f} left"
+        )
+
+    def about(self) -> str:
+        """The line above the table."""
+        words = ["git", "-C", str(self._config.rootpath), "describe", "--always", "--dirty"]
+        commit = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+        count = self.ledger.count
+        return (
+            f"Written by `make campaign` on {date.today()} at commit {commit}, seed {self.ledger.seed}: "
+            f"{count('passed'):,} tests passed, {count('failed'):,} failed, {count('skipped'):,} skipped, "
+            f"in {self.ledger.minutes():.0f} minutes."
+        )
+
+    def _expect(self, tests: list[str]) -> None:
+        """What is left, by the seconds that each is thought to take: as last time, or as most do."""
+        known = {test: self.ledger.expected(test) for test in tests}
+        seconds = [each for each in known.values() if each is not None]
+        mean = sum(seconds) / len(seconds) if seconds else 1.0
+        self._left = {test: mean if each is None else each for test, each in known.items()}
+        self._count = len(tests)
+        self._say(f"seed {self.ledger.seed}; {len(self.passed):,} tests have passed before, {self._count:,} are left")
+
+    def _minutes(self) -> float:
+        return (time.monotonic() - self._began) / 60
+
+    def _say(self, line: str) -> None:
+        if reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
+            reporter.ensure_newline()
+            reporter.write_line(f"campaign: {line}", flush=True)
+
+
+class Rest:
+    """The plugin where tests are run: it leaves out what has passed before."""
+
+    def __init__(self, passed: set[str]) -> None:
+        self._passed = passed
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out what has passed before."""
-        left = [item for item in items if not self.ledger.passed(item.nodeid)]
-        if len(left) < len(items):
-            config.hook.pytest_deselected(items=[item for item in items if self.ledger.passed(item.nodeid)])
-        items[:] = left
-
-    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        self._left = len(ids)
+        before = [item for item in items if item.nodeid in self._passed]
+        items[:] = [item for item in items if item.nodeid not in self._passed]
+        config.hook.pytest_deselected(items=before)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """No dots: a line says how far it is."""
         return ("passed", "", "") if report.passed and report.when == "call" else None
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if self._runs_tests:
-            return
-        seconds, rows, outcome = self._rows.pop(report.nodeid, (0.0, [], "passed"))
-        seconds += report.duration
-        if report.when == "call":
-            rows = [value for name, value in report.user_properties if name == "campaign"]
-        outcome = report.outcome if report.outcome != "passed" and outcome != "failed" else outcome
-        if report.when != "teardown":
-            self._rows[report.nodeid] = seconds, rows, outcome
-            return
-        self.ledger.add(report.nodeid, outcome, seconds, rows)
-        self._done += 1
-        self._progress(report.nodeid)
 
-    def _progress(self, test: str) -> None:
-        now = time.monotonic()
-        if now - self._said < SECONDS_BETWEEN_LINES and self._done < self._left:
-            return
-        self._said, minutes = now, (now - self._began) / 60
-        failed = self.ledger.count("failed")
-        print(
-            f"\n[{self._done:,} of {self._left:,}, {failed} failed, {minutes:.0f} min] {test}",
-            file=sys.stderr,
-            flush=True,
-        )
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--table", help="the page whose table of faults is written once no test is left", metavar="PAGE")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Campaign(config), "campaign")
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the table once every test of a whole campaign has ended."""
-    campaign: Campaign = session.config.pluginmanager.get_plugin("campaign")
-    if hasattr(session.config, "workerinput") or os.environ.get("NETYARD_CAMPAIGN_PART") or exitstatus not in (0, 1, 5):
+    if hasattr(config, "workerinput"):  # a process of xdist
+        config.pluginmanager.register(Rest({*config.workerinput["passed"]}), "campaign rest")
         return
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    ledger = campaign.ledger
-    about = (
-        f"Written by `make campaign` on {date.today()} at commit {commit or 'unknown'}, seed {ledger.seed}: "
-        f"{ledger.count('passed'):,} tests passed, {ledger.count('failed')} failed, {ledger.count('skipped')} skipped, "
-        f"in {ledger.seconds / 60:.0f} minutes of test time."
-    )
-    write_table(ROOT / "README.md", ledger.table(), about)
-    print(f"\n{about}\nThe table is in README.md.")
+    campaign = Campaign(config)
+    config.pluginmanager.register(campaign, "campaign")
+    config.pluginmanager.register(Rest(campaign.passed), "campaign rest")

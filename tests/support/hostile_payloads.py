@@ -1,6 +1,6 @@
 """What hostile configs and pickles are made of: callables that would leave a canary, and ways to have one called.
 
-Nothing here may be run; ``test_hostile`` sees to it that netyard does not.
+Nothing here may be run; ``tests/unit/test_targets.py`` sees to it that netyard does not.
 """
 
 from __future__ import annotations

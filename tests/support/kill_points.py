@@ -1,25 +1,23 @@
 """Processes that are killed at any instant of a write, one for each instant.
 
-Run as a program, a server: it imports the writers of a module once and forks for each order, a line of JSON in and one
-out. The forked process writes, and dies at the point that the order names, or goes through unharmed and tells which
-points there are. So no process of the tests' own is ever forked, or has its calls counted.
+Run as a program, a server of ``fork_server`` with the writers of a module. The forked process writes, and dies at the
+point that the order names, or goes through unharmed and tells which points there are.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import resource
 import shutil
 import signal
-import subprocess
 import sys
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from support.fork_server import ForkServer, serve
 
 Point = tuple[int, int | None]
 """Before which call that changes the disk, counted from 0; or once the file it opens has so many bytes."""
@@ -85,52 +83,64 @@ def obey(writer: Writer, before: Path, folder: Path, point: Point | None) -> lis
     return dying.points
 
 
-class Server:
-    """The program below as a process, with the writers of a module."""
+def deaths(
+    server: ForkServer,
+    kind: str,
+    name: str,
+    writer: Writer,
+    place: Path,
+    choose: Callable[[list[Point]], list[Point]] = list,
+) -> Iterator[tuple[Point, str]]:
+    """Points of a write, all of them if none are chosen, and what was wrong after a death there."""
+    writer.before(place / "before")
+    before = writer.seen(place / "before")
+    server.order(kind, name, place / "before", place / "whole", None)
+    code, points = server.answer()
+    assert code == 0 and isinstance(points, list), points
+    states = before, writer.seen(place / "whole")
+    assert states[0] != states[1], "or nothing was written"
+    end = _again(writer, place / "whole")
+    points = choose(points)
+    for at in range(len(points) + 1):  # it dies of one while the one before is looked at
+        if at < len(points):
+            server.order(kind, name, place / "before", place / str(at), points[at])
+        if at > 0:
+            yield points[at - 1], _fault(writer, place / str(at - 1), server.answer(), states, end)
 
-    def __init__(self, module: str) -> None:
-        words = [sys.executable, "-m", "support.kill_points", module]
-        self._process = subprocess.Popen(
-            words, cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
 
-    def order(self, kind: str, name: str, before: Path, folder: Path, point: Point | None = None) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([kind, name, str(before), str(folder), point]) + "\n")
-        self._process.stdin.flush()
+def _again(writer: Writer, folder: Path) -> tuple[object, set[str]]:
+    """What is there once another process has written."""
+    (writer.again or writer.write)(folder)
+    left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return writer.seen(folder), left
 
-    def answer(self) -> tuple[int, Any]:
-        """How the process of the next order ended, and what it said."""
-        assert self._process.stdout is not None
-        code, said = json.loads(self._process.stdout.readline())
-        return code, said
 
-    def close(self) -> None:
-        self._process.communicate(timeout=60)
+def _fault(writer: Writer, folder: Path, ending: tuple[int, Any], states: tuple[object, object], end: object) -> str:
+    """What is wrong with what a process has left that was killed, in words; nothing if it is one of two states."""
+    code, said = ending
+    if code not in KILLED:
+        return f"it was not killed: {code} {said}"
+    try:
+        if (seen := writer.seen(folder)) not in states:
+            return f"a reader sees {seen!r}"
+        return "" if (found := _again(writer, folder)) == end else f"the next process leaves {found!r}"
+    except Exception as error:
+        return repr(error)
+
+
+def server_of(module: str) -> ForkServer:
+    """The program below, with the writers of a module."""
+    return ForkServer("support.kill_points", module)
 
 
 def main(module: str) -> None:
-    writers = importlib.import_module(f"support.{module}").WRITERS
+    writers = importlib.import_module(module).WRITERS
     os.fsync = lambda _: None  # a kill loses nothing of what was written
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    for line in sys.stdin:
-        kind, name, *folders, point = json.loads(line)
-        reader, writer = os.pipe()
-        process = os.fork()
-        if process == 0:
-            try:
-                answer: object = obey(writers[kind][name], *map(Path, folders), point and tuple(point))
-            except BaseException:
-                answer = traceback.format_exc()
-            with os.fdopen(writer, "w") as file:
-                json.dump(answer, file)
-            os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader) as file:
-            said = file.read()
-        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-        print(json.dumps([code, json.loads(said or "null")]), file=answers, flush=True)
+
+    def order(kind: str, name: str, before: str, folder: str, point: list[int | None] | None) -> list[Point]:
+        return obey(writers[kind][name], Path(before), Path(folder), tuple(point) if point else None)
+
+    serve(order)
 
 
 if __name__ == "__main__":

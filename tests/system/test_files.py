@@ -1,58 +1,29 @@
-"""A process that dies at any instant of a write leaves what was there before or the new, whole; the next tidies up."""
+"""A process that dies at an instant of a write leaves what was there before or the new, whole; the next tidies up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import random
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from support import file_writers as writers
-from support.kill_points import KILLED, Point, Server, Writer
+import pytest
 
+from support import file_writers, tensor_writers
+from support.kill_points import deaths, server_of
 
-def left(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-
-
-def again(writer: Writer, folder: Path) -> tuple[object, set[str]]:
-    """What is there once another process has written."""
-    (writer.again or writer.write)(folder)
-    return writer.seen(folder), left(folder)
+POINTS = 3
 
 
-def deaths(server: Server, kind: str, name: str, writer: Writer, place: Path) -> Iterator[tuple[Point, str]]:
-    """Every point of a write, and what was wrong after a death there."""
-    writer.before(place / "before")
-    before = writer.seen(place / "before")
-    server.order(kind, name, place / "before", place / "whole")
-    code, points = server.answer()
-    assert code == 0 and isinstance(points, list), points
-    states = before, writer.seen(place / "whole")
-    assert states[0] != states[1], "or nothing was written"
-    end = again(writer, place / "whole")
-    for at in range(len(points) + 1):  # it dies of one while the one before is looked at
-        if at < len(points):
-            server.order(kind, name, place / "before", place / str(at), points[at])
-        if at > 0:
-            yield points[at - 1], fault(writer, place / str(at - 1), server.answer(), states, end)
-
-
-def fault(writer: Writer, folder: Path, ending: tuple[int, Any], states: tuple[object, object], end: object) -> str:
-    """What is wrong with what a process has left that was killed, in words; nothing if it is one of two states."""
-    code, said = ending
-    if code not in KILLED:
-        return f"it was not killed: {code} {said}"
-    try:
-        if (seen := writer.seen(folder)) not in states:
-            return f"a reader sees {seen!r}"
-        return "" if (found := again(writer, folder)) == end else f"the next process leaves {found!r}"
-    except Exception as error:
-        return repr(error)
-
-
-def test_a_kill_at_any_point_of_a_row(tmp_path: Path) -> None:
-    kind, name = "a run's small files", "the next row"
-    with closing(Server("writers")) as server:
-        found = [*deaths(server, kind, name, writers.WRITERS[kind][name], tmp_path)]
-    assert len(found) > 10 and not [each for each in found if each[1]]
+@pytest.mark.parametrize("module", [file_writers, tensor_writers], ids=["files", "tensors"])
+def test_a_kill_at_points_of_each_kind_of_write(module, rng: random.Random, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # as the server does
+    wrong = []
+    with closing(server_of(module.__name__)) as server:
+        for number, (kind, writers) in enumerate(module.WRITERS.items()):
+            name = rng.choice([*writers])
+            place = tmp_path / str(number)
+            found = [*deaths(server, kind, name, writers[name], place, lambda points: rng.sample(points, POINTS))]
+            assert len(found) == POINTS
+            wrong += [(kind, name, point, fault) for point, fault in found if fault]
+    assert not wrong

@@ -1,12 +1,16 @@
-"""What the machine does to the processes of a run: one message, its code, and a run that can go on."""
+"""What libraries say and what people mistype, each answered by one message."""
 
 from __future__ import annotations
+
+import random
+from itertools import islice
 
 import pytest
 import torch
 
 from netyard import explain
 from netyard.errors import LostPeer, PlatformError
+from support.typos import GRAMMAR, fault, mistakes, quickened
 
 
 @pytest.mark.parametrize(
@@ -29,3 +33,15 @@ from netyard.errors import LostPeer, PlatformError
 def test_what_libraries_say_of_the_machine_is_understood(error: Exception, kind: type, said: str) -> None:
     found = explain.explain(error)
     assert isinstance(found, kind) and said in str(found)
+
+
+@pytest.mark.parametrize(("kind", "times"), [("options", 18), ("keys", 5), ("values", 4)])
+def test_a_mistake_is_named_in_one_message(train, rng: random.Random, monkeypatch, kind: str, times: int) -> None:
+    quickened(monkeypatch)
+    faults = [fault(train, text, named) for text, named in islice(mistakes(kind, rng), times)]
+    assert faults == [""] * times
+
+
+def test_what_hydra_cannot_read_is_one_message(train, rng: random.Random, monkeypatch) -> None:
+    quickened(monkeypatch)
+    assert [fault(train, text, "") for text in rng.sample(GRAMMAR, 3)] == [""] * 3

@@ -1,14 +1,15 @@
-"""A process that dies at any instant of a write leaves what was there before or the new, whole; the next tidies up."""
+"""What a save replaces goes last, and a disk that is full leaves what was there before."""
 
 from __future__ import annotations
 
 import os
+import random
 import stat
 from pathlib import Path
 
 import pytest
 
-from support import tensor_writers
+from support import full_disk, tensor_writers
 
 
 def test_what_a_save_replaces_goes_once_the_new_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +44,9 @@ def test_what_a_save_replaces_goes_once_the_new_is_on_the_disk(tmp_path: Path, m
         monkeypatch.setattr(os, each.__name__, each)
     saver.save(2, best=True)
     assert gone == ["save-00001-step-10.json", "save-00001-step-10.ckpt"]
+
+
+@pytest.mark.parametrize("history", full_disk.HISTORIES, ids=str)
+def test_a_full_disk_leaves_what_was_there(rng: random.Random, tmp_path: Path, history) -> None:
+    points = rng.sample(range(1, 31), 4)
+    assert all(full_disk.withstood(tmp_path / str(point), history, point) for point in points), points

@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import pickle
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from omegaconf import OmegaConf
 
-from netyard import cli, targets
+from netyard import checkpoint, cli, plain, targets
 from netyard.build import build
-from netyard.errors import ConfigError
-from support.hostile_payloads import pickles
+from netyard.errors import CheckpointError, ConfigError
+from netyard.models import weights
+from support.audit import refused, watched
+from support.hostile_payloads import CALLS, NO_NAMES, container, nodes, pickles, with_canary
 
 RUN = ("model=mlp_tiny", "data=iris", "trainer=cpu", "trainer.max_epochs=1", "logger=none")
-EVENTS = ("exec", "import", "open", "os.", "subprocess.", "socket.", "shutil.", "ctypes.", "code.", "compile", "pty.")
-HARMLESS = ("os.listdir", "os.scandir")  # a folder is looked through for manifests
-_seen: list[tuple[str, Any]] | None = None
-
-
-def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if _seen is not None and event.startswith(EVENTS) and event not in HARMLESS:
-        _seen.append((event, arguments[:1]))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def audited() -> None:
-    import encodings.cp437  # noqa: F401  (by which zipfile reads old names)
-
-    targets.offered()  # reads conf/ once
-    sys.addaudithook(_audit)  # stays for the life of the process, and is idle but for ``watched``
-
-
-@contextlib.contextmanager
-def watched() -> Iterator[list[tuple[str, Any]]]:
-    """What happens inside that running code would bring about."""
-    global _seen
-    _seen = seen = []
-    try:
-        yield seen
-    finally:
-        _seen = None
+CHUNKS = 4
 
 
 @pytest.fixture
@@ -64,6 +41,57 @@ def test_the_audit_would_see_it(canary: Path) -> None:
     targets.allow(["pathlib.Path"])
     assert isinstance(build({"_target_": "pathlib.Path", "_args_": ["x"]}), Path), "what is allowed is built"
     targets.allow([])
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_no_hostile_config_is_built(tally, canary: Path, chunk: int) -> None:
+    times = withstood = 0
+    config = {"model": {"_target_": "netyard.models.mlp.MLP"}, "data": {"_target_": "netyard.data.scikit.ScikitData"}}
+    for name, arguments in [*CALLS.items()][chunk::CHUNKS]:
+        for node in nodes(name, with_canary(arguments, str(canary))):
+            recorded = {"netyard": {"config": {**config, "task": {"net": [node]}}, "choices": {}}}
+            attempts = (
+                (lambda node=node: build(node), ConfigError),
+                (lambda node=node: build(OmegaConf.create(node)), ConfigError),
+                (lambda made=recorded: checkpoint.rebuild(made, Path("best.ckpt")), CheckpointError),
+            )
+            for attempt, kind in attempts:
+                times += 1
+                withstood += refused(attempt, kind)
+    for odd in NO_NAMES[chunk::CHUNKS]:
+        times += 1
+        withstood += refused(lambda odd=odd: build({"_target_": odd, "_args_": ["touch canary"]}), ConfigError)
+    assert list(canary.parent.iterdir()) == []
+    tally("given a config that names code to run", times, withstood)
+
+
+@pytest.mark.parametrize("container_kind", range(3), ids=["bare", "zip", "tar"])
+def test_no_hostile_pickle_is_opened(tally, canary: Path, container_kind: int) -> None:
+    honest = io.BytesIO()
+    torch.save({"state_dict": {"net.weight": torch.zeros(2)}}, honest)
+    path, times, withstood = canary.parent / "best.ckpt", 0, 0
+    readers = (
+        (lambda: plain.load(path), plain.UNREADABLE),
+        (lambda: checkpoint.read(path), (CheckpointError,)),
+        (lambda: weights.read(str(path)), (ValueError,)),
+    )
+    path.write_bytes(b"nothing")
+    for read, kinds in readers:  # what torch imports late is imported now
+        with contextlib.suppress(*kinds):
+            read()
+    streams = [
+        stream
+        for name, arguments in CALLS.items()
+        if "." in name and name.isascii() and all(part.isidentifier() for part in name.split("."))
+        for stream in pickles(name, with_canary(arguments, str(canary)))
+    ]
+    for stream in streams[container_kind::3]:
+        path.write_bytes(container(container_kind, stream, honest.getvalue()))
+        read, kinds = readers[times % 3]
+        times += 1
+        withstood += refused(read, *kinds, reads=path)
+    assert not canary.exists()
+    tally("given a checkpoint whose pickle would run code", times, withstood)
 
 
 INTERPOLATIONS = [

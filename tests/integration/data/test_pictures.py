@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from netyard import cli
+from support.hostile_pictures import png
 
 
-def png(width: int, height: int, chunk: tuple[bytes, bytes] = (b"", b"")) -> bytes:
-    def made(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = made(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    extra = made(*chunk) if chunk[0] else b""
-    return b"\x89PNG\r\n\x1a\n" + header + extra + made(b"IDAT", zlib.compress(bytes(1000))) + made(b"IEND", b"")
-
-
-@pytest.fixture(autouse=True)
-def every_format_is_loaded() -> None:
-    Image.init()
-
-
-def test_folders_and_predictions_go_the_same_way(train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for label in ("cat", "dog"):
-        (tmp_path / "pictures" / label).mkdir(parents=True)
-        for number in range(10):
-            Image.new("RGB", (16, 16), (25 * number, 0, 0)).save(tmp_path / "pictures" / label / f"{number}.png")
-    words = ("data=image_folder", f"data.root={tmp_path / 'pictures'}", "data.num_workers=0", "data.image_size=16")
-    quick = ("model=cnn_tiny", "trainer=cpu", "trainer.max_epochs=1", "logger=none", "data.batch_size=4")
-    ran = train(*words, *quick)
-    assert ran.code == 0, ran.err
+def test_folders_and_predictions_go_the_same_way(
+    train, finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "bomb.png").write_bytes(png(12_000, 12_000))
-    asked = ["predict", f"run={ran.path}", f"input={tmp_path / 'bomb.png'}", f"output={tmp_path / 'out.csv'}"]
+    asked = ["predict", f"run={finished('photos')}", f"input={tmp_path / 'bomb.png'}", f"output={tmp_path / 'out.csv'}"]
     assert cli.main(asked) == 3
     assert "12000 x 12000 pixels" in capsys.readouterr().err
-    (tmp_path / "pictures" / "cat" / "bomb.png").write_bytes(png(12_000, 12_000))
-    ran = train(*words, *quick, path=tmp_path / "again")
+    folder = Path(shutil.copytree(finished.files / "photos", tmp_path / "photos"))
+    shutil.copy(tmp_path / "bomb.png", next(each for each in sorted(folder.iterdir()) if each.is_dir()))
+    words = ("data=image_folder", f"data.root={folder}", "data.num_workers=0", "data.image_size=16")
+    ran = train(*words, "model=cnn_tiny", "trainer=cpu", "trainer.max_epochs=1", "logger=none", "data.batch_size=8")
     assert ran.code == 3 and "12000 x 12000 pixels" in ran.err

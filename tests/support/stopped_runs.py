@@ -1,0 +1,94 @@
+"""Runs of each task that are stopped at each of their steps and gone on with, beside the run that is left alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from netyard import run
+from netyard.callbacks.checkpoint import BestAndLast
+from netyard.callbacks.signals import Signals
+from netyard.cli import compose
+from netyard.rundir import RunDir
+from support.run_comparison import all_of, differences
+
+QUIET = (
+    "trainer=cpu", "trainer.max_epochs=3", "trainer.limit_train_batches=4", "trainer.limit_val_batches=2",
+    "trainer.limit_test_batches=1", "callbacks.samples=null", "callbacks.projector=null", "callbacks.episodes=null",
+    "callbacks.figures=null", "callbacks.scores.num_val_samples=64", "callbacks.scores.num_test_samples=64",
+)  # fmt: skip
+PICTURES = ("data=digits", "data.batch_size=16", "logger=none")
+AGENT = (
+    "trainer.limit_train_batches=null", "data.steps_per_batch=32", "data.steps_per_epoch=128", "data.val_episodes=1",
+    "data.test_episodes=1", "data.batch_size=8", "task.warmup_steps=40", "trainer.log_every_n_steps=8",
+)  # fmt: skip
+RUNS: dict[str, list[tuple[str, ...]]] = {
+    "classification": [
+        ("model=mlp_tiny", "data=iris", "data.batch_size=8", "model.dropout=0.3", "trainer.log_every_n_steps=1"),
+        ("model=cnn", *PICTURES, "augmentation=strong", "callbacks=[default,ema]", "scheduler=cosine"),
+        ("model=lenet5", *PICTURES, "augmentation=cutmix", "optimizer=nesterov"),
+        ("model=mlp_tiny", "data=wine", "data.batch_size=8", "trainer.accumulate_grad_batches=3", "logger=none"),
+        ("model=mlp_tiny", "data=iris", "data.batch_size=8", "optimizer=muon", "scheduler=one_cycle", "logger=none"),
+        ("model=mlp_tiny", "data=iris", "data.batch_size=8", "+trainer.val_check_interval=3"),  # of 4 steps
+        ("model=gru", "data=digits_rows", "data.batch_size=16", "model.hidden_size=8", "logger=none"),
+    ],
+    "regression": [
+        ("model=mlp_tiny", "data=diabetes", "data.batch_size=16", "scheduler=plateau", "optimizer=adamw"),
+        ("model=mlp_tiny", "data=diabetes", "data.batch_size=16", "optimizer=lbfgs", "logger=none"),
+    ],
+    "language": [
+        ("model=lstm", "data=python_source", "model.hidden_size=8", "data.batch_size=4", "model.dropout=0.2"),
+    ],
+    "forecasting": [("model=gru", "data=sunspots", "data.batch_size=16", "model.hidden_size=8")],
+    "translation": [("model=seq2seq", "data=number_words", "data.batch_size=8", "data.size=200")],
+    "reconstruction": [
+        ("model=autoencoder", *PICTURES, "scheduler=warmup_cosine"),
+        ("model=denoising_autoencoder", *PICTURES),
+        ("model=contractive_autoencoder", *PICTURES),
+    ],
+    "variational": [("model=vae", *PICTURES)],
+    "vector quantised": [("model=vq_vae", *PICTURES)],
+    "adversarial": [
+        ("model=gan", *PICTURES, "task.r1=0.1"),
+        ("model=wgan_gp", *PICTURES),
+        ("model=conditional_gan", *PICTURES),
+    ],
+    "Q-learning": [("model=prioritized_dqn", *AGENT), ("model=rainbow", *AGENT)],
+}  # fmt: skip
+
+
+def stopped_everywhere(settings: tuple[str, ...], folder: Path) -> Iterator[list[str]]:
+    """Run, and keep what lies on the disk at each step, as a kill would leave it; then go on from each of them.
+
+    Yields where each of these runs differs from the one that was left alone.
+    """
+    cfg, choices = compose([*settings, *QUIET])
+    alone = folder / "alone"
+    points: list[Path] = []
+
+    def saving(self: Signals, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        if self.between_steps(trainer, batch_idx):
+            next(each for each in trainer.checkpoint_callbacks if isinstance(each, BestAndLast)).save(trainer)
+
+    def keeping(self: BestAndLast, trainer: Any, best: bool = False) -> bool:
+        saved = save(self, trainer, best)
+        points.append(folder / f"stopped-{len(points)}")
+        shutil.copytree(alone, points[-1])
+        return saved
+
+    save = BestAndLast.save
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Signals, "on_train_batch_start", saving)
+        patch.setattr(BestAndLast, "save", keeping)
+        run.fit(OmegaConf.create(OmegaConf.to_yaml(cfg)), dict(choices), RunDir(alone))
+    for point in points:
+        again = OmegaConf.create(OmegaConf.to_yaml(cfg))
+        again.resume = str(point)
+        run.fit(again, dict(choices), RunDir(point))
+        found = differences(all_of(alone), all_of(point))
+        yield [f"{point.name}: {each}" for each in found]

@@ -1,0 +1,115 @@
+"""Mistyped keys, options and values, made by the hundred, and whether each is answered by one message."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+
+from netyard import catalog, cli, explain
+from netyard.explain import dotted
+from netyard.schema import RULES, Number
+from support.command_result import Ran
+
+GROUPS = ("model", "data", "task", "loss", "optimizer", "scheduler", "augmentation", "trainer", "logger", "experiment")
+
+
+def slipped(word: str, draw: random.Random) -> str:
+    """The word with a letter left out, doubled, replaced, or changed with its neighbour."""
+    at = draw.randrange(len(word))
+    letter = draw.choice("aeiorstlnx")
+    match draw.randrange(4):
+        case 0 if len(word) > 2:
+            return word[:at] + word[at + 1 :]
+        case 1:
+            return word[:at] + word[at] + word[at:]
+        case 2 if at + 1 < len(word):
+            return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    return word[:at] + letter + word[at + 1 :]
+
+
+def mistyped_options(draw: random.Random) -> Iterator[tuple[str, str]]:
+    known = {group: {*catalog.options(group)} for group in GROUPS}
+    while True:
+        group = draw.choice(GROUPS)
+        option = slipped(draw.choice(sorted(known[group])), draw)
+        if option not in known[group] and option[0].isalpha() and option not in ("null", "none"):
+            yield f"{group}={option}", option
+
+
+def mistyped_keys(draw: random.Random, keys: list[str]) -> Iterator[tuple[str, str]]:
+    while True:
+        *parents, last = draw.choice(keys).split(".")
+        key = ".".join([*parents, slipped(last, draw)])
+        if key not in keys and key.partition("=")[0] not in catalog.GROUPS:
+            yield f"{key}={draw.choice(['1', 'x', '[1,2]', 'null'])}", key
+
+
+def bad_values(draw: random.Random, numbers: dict[str, Number]) -> Iterator[tuple[str, str]]:
+    while True:
+        key = draw.choice(sorted(numbers))
+        bad: list[Any] = [-0.5, float("nan"), float("inf"), float("-inf"), "lots", "true", 1e309, "[x]", -(10**9)]
+        value = draw.choice([each for each in bad if not numbers[key].admits(each)])
+        yield f"{key}={value}", key
+
+
+GRAMMAR = [
+    "optimizer.lr",
+    "=1",
+    "optimizer.lr=[1",
+    "optimizer.lr={a",
+    "a b=1",
+    "optimizer.lr='x",
+    "lr==1",
+    "model=",
+    "@x=1",
+    "model=1",
+    "callbacks=[1]",
+    "model={a:1}",
+]
+
+
+def mistakes(kind: str, draw: random.Random) -> Iterator[tuple[str, str]]:
+    """What is typed, and which part of it the message must name, without an end."""
+    cfg, _ = cli.compose(["model=mlp"])
+    # What the task repeats of the model, loss and optimizer is named where it is typed.
+    names = [
+        key for key in dotted(cfg) if not key.startswith("task.") and "callbacks" not in key and "_target_" not in key
+    ]
+    numbers = {key: RULES[key.rpartition(".")[2]] for key in names if key.rpartition(".")[2] in RULES}
+    match kind:
+        case "options":
+            return mistyped_options(draw)
+        case "keys":
+            return mistyped_keys(draw, names)
+    return bad_values(draw, numbers)
+
+
+def fault(train: Callable[..., Ran], text: str, named: str) -> str:
+    """What is wrong with the answer to a mistake; nothing if it is one message that names it, code 2."""
+    ran = train(text)
+    well = ran.code == 2 and ran.err.count("error: ") == 1 == len(ran.err.splitlines()) and named in ran.err
+    return "" if well and not ran.path.exists() else f"{text}: code {ran.code}, {ran.err[-300:]}"
+
+
+def quickened(patch: pytest.MonkeyPatch) -> None:
+    """What a process does once for its one command is done once for all of them here: files read, keys listed."""
+    read = cache(lambda source, provider, path, name: reading(FileConfigSource(provider, source), name))
+    reading = FileConfigSource.load_config
+    patch.setattr(
+        FileConfigSource,
+        "load_config",
+        lambda self, name: copy.copy(read(self.path, self.provider, self.path, name)),
+    )
+    keys = cache(lambda groups: explain_keys(list(groups)))
+    explain_keys = explain._all_keys
+    patch.setattr(
+        explain,
+        "_all_keys",
+        lambda texts: keys(tuple(each for each in texts if each.partition("=")[0] in catalog.GROUPS)),
+    )
