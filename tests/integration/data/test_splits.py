@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,24 +9,10 @@ import pytest
 
 from netyard import build as builder
 from netyard import checkpoint
-from netyard.data.module import DataModule
 from support.datasets import write_cifar, write_mnist
+from support.labelled_table import samples, table
 
 Write = Callable[[str], Path]
-
-
-def samples(data: DataModule, part: str) -> Counter[tuple[bytes, bytes]]:
-    """The samples of a part, each with how often it is there."""
-    split = data.split(part)
-    return Counter((x.numpy().tobytes(), y.numpy().tobytes()) for x, y in zip(split.x, split.y, strict=True))
-
-
-def table(rows: int = 60) -> str:
-    lines = ["age,city,text,label,income"]
-    for row in range(rows):
-        words = f"a {['good', 'bad', 'dull'][row % 3]} film number{row}"
-        lines.append(f"{row},{['Rome', 'Oslo'][row % 2]},{words},{['pos', 'neg', 'neg'][row % 3]},{1000.5 * row}")
-    return "\n".join(lines) + "\n"
 
 
 KINDS = {

@@ -15,10 +15,8 @@ from torch.utils.data import DataLoader
 
 from netyard import checkpoint
 from netyard.catalog import families
-from netyard.losses.adversarial import AdversarialLoss
 from netyard.models.dcgan import DCGAN
-from netyard.models.gan import GAN
-from netyard.tasks.adversarial import Adversarial
+from support.adversarial_task import constant, dense, task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
 MEAN, STD = torch.tensor([0.3, 0.5])[:, None, None], torch.tensor([0.4, 0.2])[:, None, None]
@@ -43,20 +41,6 @@ class Pictures(L.LightningDataModule):
         return DataLoader(self.batches, batch_size=None)  # type: ignore[arg-type]
 
     test_dataloader = val_dataloader = train_dataloader
-
-
-def dense(**settings: Any) -> GAN:
-    torch.manual_seed(0)
-    return GAN((2, 8, 8), 3, latent_size=4, hidden_sizes=[8], **settings)
-
-
-def task_of(net: nn.Module | None = None, objective: str = "non_saturating", lr: float = 0.01, **settings: Any) -> Any:
-    torch.manual_seed(0)
-    optimizer = settings.pop("optimizer", partial(torch.optim.Adam, lr=lr, betas=(0.5, 0.999)))
-    scheduler = settings.pop(
-        "scheduler", lambda optimizer, total: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
-    )
-    return Adversarial(net or dense(), AdversarialLoss(objective), optimizer, scheduler, 3, **settings)
 
 
 def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
@@ -220,18 +204,17 @@ def test_weights_are_clipped_where_that_is_asked() -> None:
 def test_the_gradient_penalty_holds_the_slope_at_one() -> None:
     """Between real and generated pictures, where it is asked for."""
     slopes, data = [], Pictures(6)
+    fixed = data.batches
     for weight in (0.0, 10.0):
-        task = task_of(objective="wasserstein", gradient_penalty=weight, lr=0.002, scheduler=_constant)
-        trainer_of(150).fit(task, data)
+        task = task_of(objective="wasserstein", gradient_penalty=weight, lr=0.002, scheduler=constant)
+        data.batches = fixed * 150
+        trainer_of().fit(task, data)
+        data.batches = fixed
         real = torch.cat([task._signed(x) for x, _ in data.batches])
         between = torch.lerp(real, 2 * task.pictures(len(real)) - 1, 0.5).requires_grad_()
         (slope,) = torch.autograd.grad(task.net.discriminator(between).sum(), between)
         slopes.append(slope.flatten(1).norm(dim=1).mean().item())
     assert slopes[0] > 1.5 and slopes[1] == pytest.approx(1, abs=0.2)
-
-
-def _constant(optimizer: torch.optim.Optimizer, total: float) -> Any:
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
 
 
 def test_the_discriminator_sees_real_pictures_from_minus_one_to_one() -> None:

@@ -10,19 +10,18 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from netyard import checkpoint
 from netyard.losses.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
-from netyard.models.vae import VAE
 from netyard.tasks.latents import Latents, interpolation_codes
 from netyard.tasks.variational import Bound, Variational
 from support.trainers import trainer_of
+from support.variational_task import SHAPE, net_of, task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 MEAN, STD = torch.full((1, 1, 1), 0.3), torch.full((1, 1, 1), 0.4)
-SHAPE = (1, 4, 4)
 
 
 class Pictures(L.LightningDataModule):
@@ -42,24 +41,6 @@ class Pictures(L.LightningDataModule):
         return DataLoader(self.batches, batch_size=None, generator=generator)  # type: ignore[arg-type]
 
     val_dataloader = test_dataloader = train_dataloader
-
-
-def net_of(num_classes: int | None = None, likelihood: Any = None, shape: Any = SHAPE) -> VAE:
-    torch.manual_seed(0)
-    k = likelihood.num_parameters if likelihood is not None else 1
-    return VAE(shape, 3, k, hidden_sizes=[12], num_classes=num_classes)
-
-
-def task_of(
-    net: nn.Module | None = None, loss: nn.Module | None = None, lr: float = 0.0, **settings: Any
-) -> Variational:
-    return Variational(
-        net if net is not None else net_of(likelihood=loss),
-        loss if loss is not None else Bernoulli(),
-        partial(torch.optim.Adam, lr=lr),
-        lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
-        **settings,
-    )
 
 
 def ran(task: Variational, data: Any, epochs: int = 1) -> dict[str, float]:
@@ -147,7 +128,8 @@ def test_validation_and_pictures_leave_the_random_state_alone_and_repeat_themsel
 def test_the_loss_falls_on_a_handful_of_fixed_samples(likelihood: Any, num_classes: int | None) -> None:
     task, data = task_of(net_of(num_classes, likelihood), likelihood, lr=0.01), Pictures()
     before = ran(task_of(net_of(num_classes, likelihood), likelihood), data)["val/elbo"]
-    trainer = trainer_of(150)
+    data.batches *= 150
+    trainer = trainer_of(limit_val_batches=1)
     trainer.fit(task, data)
     assert trainer.callback_metrics["val/elbo"] > before + 3
 

@@ -21,6 +21,7 @@ from netyard.data.augment import ImageAugmentation
 from netyard.data.fake import FakeImages
 from netyard.data.pictures import FORMATS, MAX_PIXELS, CentreBox, read_square
 from netyard.errors import ConfigError, DataError
+from support.crafted_png import png
 
 FACTS = {"num_classes": 3, "channels": 2, "image_size": 4, "size": 60, "mean": [0.5, 0.25], "std": [0.5, 0.25]}
 
@@ -78,15 +79,6 @@ def test_the_facts_of_the_digits_are_true() -> None:
 
 
 SIZES = [(12_000, 12_000), (50_001, 1_000), (1_000, 50_001), (65_535, 65_535), (30_000, 30_000), (65_535, 800)]
-
-
-def png(width: int, height: int, chunk: tuple[bytes, bytes] = (b"", b"")) -> bytes:
-    def made(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = made(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    extra = made(*chunk) if chunk[0] else b""
-    return b"\x89PNG\r\n\x1a\n" + header + extra + made(b"IDAT", zlib.compress(bytes(1000))) + made(b"IEND", b"")
 
 
 def bombs(width: int, height: int) -> Iterator[tuple[str, bytes]]:

@@ -15,6 +15,7 @@ from netyard.data.module import DataModule
 from netyard.data.splits import check_fold, holdout, one_fold
 from netyard.errors import ConfigError, DataError
 from support.datasets import build, write_mnist
+from support.labelled_table import samples, table
 from support.picture_folders import copy_part, folder, names
 
 TABLES = ["iris", "wine", "breast_cancer", "diabetes"]
@@ -27,20 +28,6 @@ def raw(name: str, **changes: Any) -> DataModule:
     """Data that are left as they are read: tables are not standardised."""
     statistics = {"mean": [0.0], "std": [1.0]} if name in TABLES else {}
     return build(name, **statistics, **changes)
-
-
-def samples(data: DataModule, part: str) -> Counter[tuple[bytes, bytes]]:
-    """The samples of a part, each with how often it is there."""
-    split = data.split(part)
-    return Counter((x.numpy().tobytes(), y.numpy().tobytes()) for x, y in zip(split.x, split.y, strict=True))
-
-
-def table(rows: int = 60) -> str:
-    lines = ["age,city,text,label,income"]
-    for row in range(rows):
-        words = f"a {['good', 'bad', 'dull'][row % 3]} film number{row}"
-        lines.append(f"{row},{['Rome', 'Oslo'][row % 2]},{words},{['pos', 'neg', 'neg'][row % 3]},{1000.5 * row}")
-    return "\n".join(lines) + "\n"
 
 
 @pytest.mark.parametrize("name", OFFLINE)
