@@ -5,12 +5,49 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import lightning as L
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from netyard.losses.adversarial import AdversarialLoss
 from netyard.models.gan import GAN
 from netyard.tasks.adversarial import Adversarial
+
+MEAN, STD = torch.tensor([0.3, 0.5])[:, None, None], torch.tensor([0.4, 0.2])[:, None, None]
+
+
+class Pictures(L.LightningDataModule):
+    """Fixed batches of two channels, with labels or numbers."""
+
+    def __init__(self, batches: int = 6, size: int = 4, labelled: bool = True) -> None:
+        super().__init__()
+        random = torch.Generator().manual_seed(2)
+        self.batches = []
+        for _ in range(batches):
+            pixels = torch.rand(size, 2, 8, 8, generator=random)
+            y = torch.arange(size) % 3 if labelled else torch.zeros(size, 1)
+            self.batches.append(((pixels - MEAN) / STD, y))
+
+    def pixel_statistics(self) -> tuple[Tensor, Tensor]:
+        return MEAN, STD
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(self.batches, batch_size=None)  # type: ignore[arg-type]
+
+    test_dataloader = val_dataloader = train_dataloader
+
+
+def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
+    defaults = {"logger": False, "enable_checkpointing": False, "limit_val_batches": 0}
+    return L.Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **{**defaults, **settings},
+    )
 
 
 def dense(**settings: Any) -> GAN:

@@ -34,7 +34,8 @@ def test_real_pictures_score_well_and_noise_badly(data: FakeImages, place: Path)
     assert bad["test/precision"] < 0.2
 
 
-def test_the_classifier_is_taught_once_for_all_runs(data, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_classifier_is_taught_once_for_all_runs(data, tmp_path: Path, caplog, monkeypatch) -> None:
+    monkeypatch.setattr("netyard.scores.classifier.num_steps", lambda num_samples: 10)
     with caplog.at_level(logging.INFO, "netyard"):
         first = dict(scored(Painter(real(data, "train")), data, tmp_path))
         assert caplog.text.count("teaching a small classifier") == 1

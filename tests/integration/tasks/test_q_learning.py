@@ -16,7 +16,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from netyard import cli
-from netyard.catalog import families
 from netyard.data.experience import Experience
 from netyard.data.replay import Transitions
 from netyard.models.q_network import QNetwork
@@ -26,7 +25,7 @@ from support.environments import CORRIDOR, COUNTING, Corridor
 from support.q_learning_task import task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
-AGENTS = list(families()["dqn"]["variants"])
+AGENTS = ["dqn", "c51"]  # and all in tests/campaign
 
 
 def data_of(id: str = "CartPole-v1", **keys: Any) -> Experience:
@@ -185,7 +184,7 @@ def test_a_resumed_run_is_the_run(tmp_path: Path, net: dict, keys: dict) -> None
             assert np.array_equal(one._replay.priorities.values(), two._replay.priorities.values())
 
 
-@pytest.mark.parametrize("keys", [{}, {"n_steps": 3}, {"double": True}, {"priority_exponent": 0.6}], ids=str)
+@pytest.mark.parametrize("keys", [{}, {"n_steps": 3}], ids=str)
 def test_the_values_of_a_small_world_are_learned_exactly(keys: dict) -> None:
     """Truncation after ten steps must not change them: the values of a policy that goes on for ever are known."""
     world = Corridor()
@@ -211,7 +210,7 @@ def test_the_values_of_a_small_world_are_learned_exactly(keys: dict) -> None:
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_every_agent_finds_the_way_in_a_small_world(train, name: str) -> None:
+def test_an_agent_finds_the_way_in_a_small_world(train, name: str) -> None:
     small = ("data=gym", f"data.id={CORRIDOR}", "model.hidden_sizes=[16]", "data.steps_per_batch=200")
     budget = ("data.steps_per_epoch=1000", "trainer.max_epochs=2", "optimizer.lr=0.01", "task.discount=0.8")
     more = ("task.warmup_steps=100", "task.target_every=50", "data.val_episodes=10", "data.test_episodes=20")

@@ -17,6 +17,12 @@ from netyard.data.fake import FakeImages
 from support.painted_samples import FACTS, Painter, real, scored, trainer_of
 
 
+@pytest.fixture(autouse=True)
+def taught_in_a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How well the classifier tells the pictures is of no importance here."""
+    monkeypatch.setattr("netyard.scores.classifier.num_steps", lambda num_samples: 10)
+
+
 @pytest.fixture(scope="module")
 def data() -> FakeImages:
     return FakeImages(**FACTS, size=512)

@@ -111,7 +111,7 @@ def study_of(path: Path, directions: list[str]) -> None:
         both = (lr + 0.01 * dropout, dropout + 0.01 * lr)
         return both[: len(directions)]
 
-    study.optimize(values, n_trials=30)
+    study.optimize(values, n_trials=16)
     storage.engine.dispose()
 
 
@@ -131,3 +131,17 @@ def test_what_is_no_study_is_told(tmp_path: Path) -> None:
     notes: list[str] = []
     assert importances([tmp_path], notes) == {}
     assert "study.db cannot be read" in notes[0]
+
+
+def test_importance_is_of_the_key_that_decides(tmp_path: Path) -> None:
+    from netyard.reports.importance import importances
+
+    study_of(tmp_path / "sweep" / "study.db", ["maximize"])
+    before = (tmp_path / "sweep" / "study.db").read_bytes()
+    notes: list[str] = []
+    (weights,) = importances([tmp_path], notes).values()
+    assert weights["optimizer.lr"] > 0.9
+    assert sum(weights.values()) == pytest.approx(1)
+    assert (tmp_path / "sweep" / "study.db").read_bytes() == before, "it only looks"
+    made_run(tmp_path / "sweep" / "0", 0.9)
+    assert drawn(tmp_path, tmp_path / "report") == ["parameter_importance.png"]
