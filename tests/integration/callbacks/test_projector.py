@@ -50,7 +50,7 @@ def test_a_run_without_codes_or_without_a_dashboard_has_no_map(finished):
         assert not list(finished(name).glob("projector*"))
 
 
-@pytest.mark.parametrize(("data", "pictures"), [("digits_rows", True), ("iris", False)])
+@pytest.mark.parametrize(("data", "pictures"), [("digits", True), ("digits_rows", True), ("iris", False)])
 def test_a_classification_has_a_map_on_request(train, data: str, pictures: bool):
     model = "lstm_tiny" if data == "digits_rows" else "mlp_tiny"
     words = ("trainer=cpu", "trainer.max_epochs=1", "callbacks.projector.features=true", "data.eval_batch_size=50")

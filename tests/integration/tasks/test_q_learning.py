@@ -184,7 +184,7 @@ def test_a_resumed_run_is_the_run(tmp_path: Path, net: dict, keys: dict) -> None
             assert np.array_equal(one._replay.priorities.values(), two._replay.priorities.values())
 
 
-@pytest.mark.parametrize("keys", [{}, {"n_steps": 3}], ids=str)
+@pytest.mark.parametrize("keys", [{}, {"n_steps": 3}, {"double": True}, {"priority_exponent": 0.6}], ids=str)
 def test_the_values_of_a_small_world_are_learned_exactly(keys: dict) -> None:
     """Truncation after ten steps must not change them: the values of a policy that goes on for ever are known."""
     world = Corridor()
