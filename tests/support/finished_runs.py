@@ -61,6 +61,20 @@ RUNS: dict[str, tuple[str, ...]] = {
     "denoised": ("model=denoising_autoencoder", "model.hidden_sizes=[16]", *SMOKE),
     "conditional": ("model=conditional_vae", "model.hidden_sizes=[16]", "callbacks.scores=null", *SMOKE),
     "judge": ("model=cnn_tiny", *EPOCH),
+    # With TensorBoard's files.
+    "drawn_iris": (
+        "model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "trainer.max_epochs=3",
+        "trainer.log_every_n_steps=2", "scheduler=cosine", "optimizer.lr=0.01", "task.monitor=val/loss",
+        "task.mode=min",
+    ),
+    "drawn_diabetes": (
+        "model=mlp_tiny", "data=diabetes", "trainer=cpu", "trainer.max_epochs=2", "trainer.log_every_n_steps=1",
+    ),
+    "drawn_digits": ("model=mlp_tiny", "data=digits", "trainer=cpu", "trainer.max_epochs=1"),
+    "drawn_samples": (
+        "model=vae_tiny", "data=digits", "debug=smoke", "trainer.max_epochs=3", "trainer.log_every_n_steps=1",
+        "callbacks.scores=null",
+    ),
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -27,28 +28,26 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_every_epoch_is_a_row_and_the_curves_have_the_optimizer_step_as_their_axis(train):
-    ran = train(*RUN, "trainer.log_every_n_steps=2", "scheduler=cosine", "task.monitor=val/loss", "task.mode=min")
-    assert ran.code == 0, ran.err
-    table = rows(ran.path)
+def test_every_epoch_is_a_row_and_the_curves_have_the_optimizer_step_as_their_axis(finished):
+    path = finished("drawn_iris")
+    results, table = json.loads((path / "results.json").read_text()), rows(path)
     assert [row["epoch"] for row in table] == ["0", "1", "2"]
     steps = [int(row["step"]) for row in table]
     total = steps[-1]
-    assert steps == [total // 3, 2 * total // 3, total] and total == ran.json("results.json")["steps"]
+    assert steps == [total // 3, 2 * total // 3, total] and total == results["steps"]
     for name in ("train/loss", "train/accuracy", "val/loss", "val/accuracy"):
         assert len({row[name] for row in table}) > 1 and all(row[name] for row in table)
-    assert float(table[-1]["val/loss"]) == pytest.approx(ran.json("results.json")["objective"]["value"], rel=1e-5)
+    assert float(table[-1]["val/loss"]) == pytest.approx(results["objective"]["value"], rel=1e-5)
 
-    assert set(scalars(ran.path, "train/loss_step")) == set(range(2, total + 1, 2))
-    assert set(scalars(ran.path, "train/samples_per_second")) == set(steps)
-    assert all(0 < rate < 1e8 for rate in scalars(ran.path, "train/samples_per_second").values())
-    val = scalars(ran.path, "val/loss")
+    assert set(scalars(path, "train/loss_step")) == set(range(2, total + 1, 2))
+    assert set(scalars(path, "train/samples_per_second")) == set(steps)
+    assert all(0 < rate < 1e8 for rate in scalars(path, "train/samples_per_second").values())
+    val = scalars(path, "val/loss")
     assert list(val.values()) == pytest.approx([float(row["val/loss"]) for row in table], rel=1e-5)
 
 
-def test_the_learning_rate_is_a_curve(train):
-    ran = train(*RUN, "trainer.log_every_n_steps=1", "scheduler=cosine", "optimizer.lr=0.01")
-    events = EventAccumulator(str(ran.path))
+def test_the_learning_rate_is_a_curve(finished):
+    events = EventAccumulator(str(finished("drawn_iris")))
     events.Reload()
     rates = [each.value for each in events.Scalars("lr")]
     assert rates == sorted(rates, reverse=True) and rates[-1] < 0.001 < rates[0] <= 0.01
@@ -70,9 +69,8 @@ def test_accumulated_batches_are_one_point_with_the_whole_loss(train):
     assert losses[1] == pytest.approx(alone[2], rel=1e-4) and losses[2] == pytest.approx(alone[4], rel=1e-4)
 
 
-def test_the_results_carry_the_throughput(train):
-    ran = train(*RUN, "logger=none")
-    results = ran.json("results.json")
+def test_the_results_carry_the_throughput(finished):
+    results = json.loads((finished("drawn_iris") / "results.json").read_text())
     samples = 3 * 108  # of iris, four fifths for training and a tenth of them for validation
     assert results["throughput"]["train_samples_per_second"] > samples / results["seconds"]["fit"]
 
@@ -144,22 +142,10 @@ def layout_of(path: Path) -> dict[str, dict[str, list[str]]]:
     }
 
 
-TASKS = {
-    "classification": ("model=mlp_tiny", "data=iris"),
-    "regression": ("model=mlp_tiny", "data=diabetes"),
-    "variational": ("model=vae_tiny", "data=digits"),
-    "forecasting": ("model=gru_tiny", "data=sunspots"),
-}
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_training_and_validation_of_each_metric_stand_in_one_chart(train, task: str):
-    ran = train(
-        *TASKS[task], "trainer=cpu", "trainer.max_epochs=2", "trainer.log_every_n_steps=1", "callbacks.scores=null"
-    )
-    assert ran.code == 0, ran.err
-    shown = layout_of(ran.path)
-    tags = EventAccumulator(str(ran.path)).Reload().Tags()["scalars"]
+@pytest.mark.parametrize("run", ["drawn_iris", "drawn_diabetes", "drawn_samples"])
+def test_training_and_validation_of_each_metric_stand_in_one_chart(finished, run: str):
+    shown = layout_of(finished(run))
+    tags = EventAccumulator(str(finished(run))).Reload().Tags()["scalars"]
 
     def curves(patterns: list[str]) -> list[str]:
         return [tag for pattern in patterns for tag in tags if re.match(pattern, tag)]

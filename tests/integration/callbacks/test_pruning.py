@@ -3,51 +3,22 @@
 from __future__ import annotations
 
 import csv
-import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from netyard import checkpoint
 from netyard.sweeps.ledger import Job
-from netyard.sweeps.optuna_search import OptunaSearch
-from netyard.sweeps.space import Space
+from support.pruned_job import FINE, HOPELESS, RUN, begin, study_of
 
 optuna = pytest.importorskip("optuna")
-RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none")
-RUN += ("trainer.max_epochs=8", "task.monitor=val/loss", "task.mode=min")
-
-
-HOPELESS, FINE = "optimizer.lr=1e-9", "optimizer.lr=0.03"
 
 
 @pytest.fixture
 def sweep(tmp_path: Path):
-    """A study with six good jobs behind it, and a seventh about to run."""
-
-    def make(pruner: str = "median", **options: Any) -> OptunaSearch:
-        space = Space.parse(OverridesParser.create(), {}, {}, [], ["optimizer.lr=interval(0,1)"])
-        folder = tmp_path / "sweep"
-        search = OptunaSearch(space, ["min"], 7, 0, pruner=pruner, pruner_options=options, folder=folder)
-        for number in range(6):
-            search.ask(number)
-            trial = optuna.trial.Trial(search._study, search._trials()[number]._trial_id)
-            for epoch in range(8):
-                trial.report(0.5 - 0.05 * epoch, epoch)
-                trial.should_prune()  # asha and hyperband take note here
-            search.tell(Job(number, [], "completed", values=[0.15]))
-        search.ask(6)
-        return search
-
-    return make
-
-
-def begin(search: OptunaSearch, path: Path) -> Path:
-    path.mkdir(parents=True)
-    (path / "job.json").write_text(json.dumps({"study": search.study(6)}))
-    return path
+    return partial(study_of, tmp_path / "sweep")
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -63,11 +34,8 @@ def losses(rows: list[dict[str, str]]) -> dict[int, Any]:
 @pytest.mark.parametrize(
     ("pruner", "options", "epochs"),
     [
-        ("median", {}, 1),
         ("median", {"n_warmup_steps": 3}, 4),
-        ("percentile", {"percentile": 25.0}, 1),
         ("asha", {"min_resource": 2, "reduction_factor": 2}, 3),
-        ("hyperband", {"min_resource": 2, "max_resource": 8, "reduction_factor": 8}, 3),
     ],
     ids=str,
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from support.finished_runs import RUNS
 
 
 @pytest.fixture(autouse=True)
@@ -13,27 +16,17 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("model", ["vae_tiny", "conditional_vae"])
-def test_a_vae_is_drawn_after_each_validation_and_learns_no_different(train, tmp_path: Path, model: str) -> None:
-    run = (f"model={model}", "data=digits", "trainer=cpu", "trainer.max_epochs=3")
-    seen, unseen = train(*run), train(*run, "callbacks.samples=null", path=tmp_path / "unseen")
-    assert seen.code == unseen.code == 0, seen.err + unseen.err
-    assert (seen.path / "metrics.csv").read_bytes() == (unseen.path / "metrics.csv").read_bytes()
-    metrics = (ran.json("results.json")["metrics"] for ran in (seen, unseen))
-    assert next(metrics) == next(metrics)
+def test_a_vae_is_drawn_after_each_validation_and_learns_no_different(finished, train) -> None:
+    seen, unseen = finished("drawn_samples"), train(*RUNS["drawn_samples"], "callbacks.samples=null")
+    assert unseen.code == 0, unseen.err
+    assert (seen / "metrics.csv").read_bytes() == (unseen.path / "metrics.csv").read_bytes()
+    assert json.loads((seen / "results.json").read_text())["metrics"] == unseen.json("results.json")["metrics"]
     assert not (unseen.path / "pictures").exists()
 
     drawn = {"reconstructions", "samples", "latent_kl", "traversal", "interpolation"}
     files = {f"{stage}_{name}.png" for stage in ("val", "test") for name in drawn}
-    assert {path.name for path in (seen.path / "pictures").iterdir()} == files
-    events = EventAccumulator(str(seen.path))
+    assert {path.name for path in (seen / "pictures").iterdir()} == files
+    events = EventAccumulator(str(seen))
     events.Reload()
     assert set(events.Tags()["images"]) == {name.removesuffix(".png").replace("_", "/", 1) for name in files}
     assert len({image.step for image in events.Images("val/traversal")}) == 3
-
-
-@pytest.mark.parametrize("data", ["digits_rows", "diabetes"])
-def test_a_code_of_no_pictures_is_trained_without_any(train, data: str) -> None:
-    ran = train("model=autoencoder_tiny", f"data={data}", "trainer=cpu", "trainer.max_epochs=1")
-    assert ran.code == 0, ran.err
-    assert not (ran.path / "pictures").exists()

@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 
 
-@pytest.mark.parametrize("model", ["dqn", "rainbow"])
+@pytest.mark.parametrize("model", ["dqn"])
 def test_agents_learn_from_pixels(train, model: str) -> None:
     """Runs, no more: a score takes millions of frames."""
     pytest.importorskip("ale_py")

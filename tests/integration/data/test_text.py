@@ -10,9 +10,8 @@ import lightning as L
 import pytest
 import torch
 
-from netyard.data.text import TextFile
 from netyard.errors import DataError
-from support.datasets import build
+from support.numbered_text import load, numbered
 
 Write = Callable[..., Path]
 
@@ -25,17 +24,6 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return write
-
-
-def numbered(lines: int = 200) -> str:
-    return "".join(f"line {line} goes on\n" for line in range(lines))
-
-
-def load(path: Path, **changes: Any) -> TextFile:
-    data = build("text", path=str(path), **changes)
-    assert isinstance(data, TextFile)
-    data.setup()
-    return data
 
 
 class Recorder(L.LightningModule):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,112 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netyard.losses.focal import FocalLoss
-from netyard.tasks.language import Language
+from support.language_task import IGNORED, Letters, Recurrent, Stream, Uniform, V, nll, task_of
 from support.trainers import trainer_of
-
-V = 9  # four special tokens and the letters a to e
-IGNORED = -100
-
-
-class Recurrent(nn.Module):
-    """A small GRU with a state that has the batch first."""
-
-    def __init__(self, vocab_size: int = V, hidden_size: int = 12, bidirectional: bool = False) -> None:
-        super().__init__()
-        torch.manual_seed(3)
-        self.embedding = nn.Embedding(vocab_size, 6)
-        self.gru = nn.GRU(6, hidden_size, num_layers=2, batch_first=True, bidirectional=bidirectional)
-        self.head = nn.Linear(hidden_size * (1 + bidirectional), vocab_size)
-        self.states: list[Any] = []
-
-    def unroll(self, x: Tensor, state: Any = None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        self.states.append(state)
-        hidden = None if state is None else state[0].transpose(0, 1).contiguous()
-        outputs, hidden = self.gru(self.embedding(x), hidden)
-        return self.head(outputs), (hidden.transpose(0, 1),)
-
-
-class Uniform(nn.Module):
-    """Expects every token alike."""
-
-    def __init__(self, vocab_size: int = V) -> None:
-        super().__init__()
-        self.logits = nn.Parameter(torch.zeros(vocab_size))
-
-    def unroll(self, x: Tensor, state: Any = None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return self.logits.expand(*x.shape, -1), (torch.zeros(len(x), 1),)
-
-
-class Stream:
-    """Batches (x, y) that continue each other, from where the loop's own counter stands."""
-
-    def __init__(self, batches: list[tuple[Tensor, Tensor]], trainer: L.Trainer | None = None) -> None:
-        self.batches, self.trainer = batches, trainer
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        done = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed if self.trainer else 0
-        yield from self.batches[done % len(self.batches) :]
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        pass
-
-
-class Letters(L.LightningDataModule):
-    """A text of random letters in a few rows, and the alphabet of the tokens from 4 on."""
-
-    alphabet = "abcd "
-
-    def __init__(self, batches: int = 6, rows: int = 3, steps: int = 5, lengths: int = 1, missing: int = 0) -> None:
-        super().__init__()
-        torch.manual_seed(5)
-        text = torch.randint(4, V, (rows, batches * steps + 1))
-        self.x, self.y = text[:, :-1], text[:, 1:].clone()
-        if missing:
-            self.y[-1, -missing:] = IGNORED
-        self.batches = list(zip(self.x.split(steps, dim=1), self.y.split(steps, dim=1), strict=True))
-        self.evaluated = self.batches
-        self.lengths = lengths
-
-    def train_dataloader(self) -> Stream:
-        return Stream(self.batches, self.trainer)
-
-    def val_dataloader(self) -> Stream:
-        return Stream(self.evaluated)
-
-    test_dataloader = val_dataloader
-
-    def token_lengths(self) -> Tensor:
-        return torch.tensor([0, 1, 0, 0] + [self.lengths] * (V - 4))
-
-    def encode(self, text: str) -> Tensor:
-        if not set(text) <= set(self.alphabet):
-            raise ValueError("an unknown letter")
-        return torch.tensor([4 + self.alphabet.index(letter) for letter in text])
-
-    def decode(self, tokens: Tensor) -> str:
-        return "".join(self.alphabet[token - 4] for token in tokens.tolist())
-
-
-def task_of(net: nn.Module, lr: float = 0.0, loss: nn.Module | None = None, **settings: Any) -> Language:
-    return Language(
-        net,
-        loss or nn.CrossEntropyLoss(),
-        settings.pop("optimizer", partial(torch.optim.SGD, lr=lr)),
-        lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
-        **{"num_outputs": V, **settings},
-    )
-
-
-def nll(net: Any, x: Tensor, y: Tensor) -> float:
-    """Of the whole stream at once."""
-    with torch.no_grad():
-        return F.cross_entropy(net.unroll(x)[0].flatten(0, 1), y.flatten()).item()
 
 
 def weights(net: nn.Module) -> dict[str, Tensor]:
@@ -177,7 +73,7 @@ def test_bits_per_character_are_of_all_nats_and_all_characters():
 
 
 def test_the_loss_falls_on_a_handful_of_fixed_samples():
-    net, data, trainer = Recurrent(hidden_size=32), Letters(batches=2), trainer_of(60)
+    net, data, trainer = Recurrent(hidden_size=32), Letters(batches=2), trainer_of(60, check_val_every_n_epoch=60)
     before = nll(net, data.x, data.y)
     trainer.fit(task_of(net, optimizer=partial(torch.optim.Adam, lr=0.02)), data)
     assert nll(net, data.x, data.y) < 0.2 * before
@@ -303,3 +199,30 @@ def test_data_that_are_no_text_are_refused():
 
     with pytest.raises(ValueError, match=r"Table is no text; .*; try data=python_source\."):
         trainer_of().fit(task_of(Uniform()), Table())
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), FocalLoss()], ids=["plain", "focal"])
+def test_a_batch_without_targets_counts_for_nothing(loss: nn.Module):
+    net, data, trainer = Recurrent(), Letters(batches=3, steps=4), trainer_of()
+    data.y[:, 8:] = IGNORED
+    data.batches = data.evaluated = list(zip(data.x.split(4, dim=1), data.y.split(4, dim=1), strict=True))
+    trainer.validate(task_of(net, loss=loss), data, verbose=False)
+    perplexity = math.exp(nll(net, data.x[:, :8], data.y[:, :8]))
+    assert trainer.callback_metrics["val/perplexity"].item() == pytest.approx(perplexity, rel=1e-5)
+    bits = trainer.callback_metrics["val/bits_per_character"].item()
+    assert bits == pytest.approx(math.log2(perplexity), rel=1e-5), "a token is a character until data say otherwise"
+
+
+@pytest.mark.parametrize("sizes", [(3, 2), (2, 3), (3, 1, 2)])
+def test_batches_of_other_sizes_do_not_crash(sizes: tuple[int, ...]):
+    net, data = Recurrent(), Letters()
+    data.evaluated = [(x[:size], y[:size]) for size, (x, y) in zip(sizes, data.batches, strict=False)]
+    task = task_of(net)
+    net.states.clear()
+    trainer_of().validate(task, data, verbose=False)
+    carried = [None if state is None else len(state[0]) for state in net.states]
+    wanted = [None] + [now if now <= before else None for before, now in pairwise(sizes)]
+    assert carried == wanted
+    if sizes == (3, 2):
+        _, whole = net.unroll(data.batches[0][0])
+        torch.testing.assert_close(net.states[1][0], whole[0][:2])

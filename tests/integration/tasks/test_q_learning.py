@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +16,16 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from netyard import cli
-from netyard.catalog import families
 from netyard.data.experience import Experience
 from netyard.data.replay import Transitions
 from netyard.models.q_network import QNetwork
 from netyard.tasks.gradients import ByAutograd, ByHand
 from netyard.tasks.q_learning import QLearning
 from support.environments import CORRIDOR, COUNTING, Corridor
+from support.q_learning_task import task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
-AGENTS = list(families()["dqn"]["variants"])
-
-
-def constant(optimizer: torch.optim.Optimizer, total: float) -> Any:
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
-
-
-def task_of(net: nn.Module | None = None, loss: nn.Module | None = None, lr: float = 0.01, **keys: Any) -> QLearning:
-    torch.manual_seed(0)
-    optimizer = partial(torch.optim.Adam, lr=lr)
-    return QLearning(
-        net or QNetwork((4,), 2, hidden_sizes=[16]), loss or nn.MSELoss(), optimizer, constant, num_outputs=2, **keys
-    )
+AGENTS = ["dqn", "c51"]  # and all in tests/campaign
 
 
 def data_of(id: str = "CartPole-v1", **keys: Any) -> Experience:
@@ -157,15 +144,16 @@ def test_gradients_are_clipped_as_the_trainer_says() -> None:
     ],
     ids=["plain", "prioritized", "noisy"],
 )
-@pytest.mark.parametrize("stop", [3, 4, 6], ids=["middle", "end", "later"])
-def test_a_resumed_run_is_the_run(tmp_path: Path, net: dict, keys: dict, stop: int) -> None:
-    environments = {"num_envs": keys.pop("num_envs", 1)} if "num_envs" in keys else {}
+def test_a_resumed_run_is_the_run(tmp_path: Path, net: dict, keys: dict) -> None:
+    keys = dict(keys)
+    environments = {"num_envs": keys.pop("num_envs")} if "num_envs" in keys else {}
     clip = {"gradient_clip_val": keys.pop("gradient_clip_val")} if "gradient_clip_val" in keys else {}
+    stops = (3, 4, 6)  # in the middle of an epoch, at its end, and in the next
 
     class Save(L.Callback):
         def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
-            if trainer.fit_loop.epoch_loop.batch_progress.total.processed == stop:
-                trainer.save_checkpoint(tmp_path / "last.ckpt")
+            if (batch := trainer.fit_loop.epoch_loop.batch_progress.total.processed) in stops:
+                trainer.save_checkpoint(tmp_path / f"{batch}.ckpt")
 
     def task() -> QLearning:
         torch.manual_seed(0)
@@ -177,24 +165,23 @@ def test_a_resumed_run_is_the_run(tmp_path: Path, net: dict, keys: dict, stop: i
             **keys,
         )
 
-    try:
-        whole, resumed = task(), task()
-        one, two = data_of(**environments), data_of(**environments)
-        trainer_of(2, callbacks=[Save()], **clip).fit(whole, one)
+    whole, one = task(), data_of(**environments)
+    trainer_of(2, callbacks=[Save()], **clip).fit(whole, one)
+    for stop in stops:
+        resumed, two = task(), data_of(**environments)
         torch.manual_seed(5)
         trainer = trainer_of(2, **clip)
-        trainer.fit(resumed, two, ckpt_path=tmp_path / "last.ckpt")
-    finally:
-        keys |= environments | clip
-    assert trainer.global_step == 400 and whole.updates == resumed.updates
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, resumed.state_dict()[name]), name
-    states = [each.optimizers().state_dict()["state"] for each in (whole, resumed)]
-    for index, name in itertools.product(states[0], ("exp_avg", "exp_avg_sq", "step")):
-        assert torch.equal(states[0][index][name], states[1][index][name])
-    assert torch.equal(one._replay.frames, two._replay.frames) and np.array_equal(one.observations, two.observations)
-    if one._replay.priorities is not None:
-        assert np.array_equal(one._replay.priorities.values(), two._replay.priorities.values())
+        trainer.fit(resumed, two, ckpt_path=tmp_path / f"{stop}.ckpt")
+        assert trainer.global_step == 400 and whole.updates == resumed.updates
+        for name, value in whole.state_dict().items():
+            assert torch.equal(value, resumed.state_dict()[name]), (stop, name)
+        states = [each.optimizers().state_dict()["state"] for each in (whole, resumed)]
+        for index, name in itertools.product(states[0], ("exp_avg", "exp_avg_sq", "step")):
+            assert torch.equal(states[0][index][name], states[1][index][name]), stop
+        assert torch.equal(one._replay.frames, two._replay.frames)
+        assert np.array_equal(one.observations, two.observations)
+        if one._replay.priorities is not None:
+            assert np.array_equal(one._replay.priorities.values(), two._replay.priorities.values())
 
 
 @pytest.mark.parametrize("keys", [{}, {"n_steps": 3}, {"double": True}, {"priority_exponent": 0.6}], ids=str)
@@ -223,7 +210,7 @@ def test_the_values_of_a_small_world_are_learned_exactly(keys: dict) -> None:
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_every_agent_finds_the_way_in_a_small_world(train, name: str) -> None:
+def test_an_agent_finds_the_way_in_a_small_world(train, name: str) -> None:
     small = ("data=gym", f"data.id={CORRIDOR}", "model.hidden_sizes=[16]", "data.steps_per_batch=200")
     budget = ("data.steps_per_epoch=1000", "trainer.max_epochs=2", "optimizer.lr=0.01", "task.discount=0.8")
     more = ("task.warmup_steps=100", "task.target_every=50", "data.val_episodes=10", "data.test_episodes=20")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
@@ -76,21 +77,17 @@ def test_the_metrics_are_those_of_the_whole_epoch(sizes: tuple[int, ...]) -> Non
 @pytest.mark.parametrize("ema", [True, False])
 def test_the_loss_falls_on_a_handful_of_fixed_samples_and_the_codebook_lives(ema: bool) -> None:
     task = task_of(VQVAE((1, 8, 8), channels=[8, 16], codebook_size=16, embedding_size=4, ema=ema))
-    trainer = trainer_of(120)
-    trainer.fit(task, Pictures((6,)))
+    data, trainer = Pictures((6,)), trainer_of(limit_val_batches=1)
+    data.batches *= 120
+    trainer.fit(task, data)
     assert trainer.callback_metrics["val/reconstruction"] < 0.5  # 1.5 is that of grey
     assert trainer.callback_metrics["val/perplexity"] > 4
 
 
-@pytest.mark.parametrize("words", [["model=vq_vae_tiny"], ["model=vq_vae", "model.ema=false"]])
-def test_digits_end_to_end_are_told_better_with_training(train: Any, words: list[str]) -> None:
-    done = train(*words, "trainer=cpu", "logger=none")
-    assert done.code == 0, done.err
-    results = done.json("results.json")
+def test_digits_end_to_end_and_loaded_again(finished) -> None:
+    results = json.loads((finished("vector_quantized") / "results.json").read_text())
     assert (results["task"], results["objective"]["name"]) == ("vector_quantized", "val/loss")
-    metrics = results["metrics"]
-    assert metrics["test/reconstruction"] < 0.7  # the mean picture: 0.56 of a variance of 1 is in places, not samples
-    assert metrics["test/perplexity"] > 8
-    task = checkpoint.load(done.path)
+    assert {"test/reconstruction", "test/perplexity"} <= set(results["metrics"])
+    task = checkpoint.load(finished("vector_quantized"))
     assert isinstance(task, VectorQuantized) and task.code_counts.sum() > 0
     assert task.pictures(2).shape == (2, 1, 8, 8)

@@ -8,59 +8,16 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image
-from torch import Tensor
 
 from netyard.data import packed
-from netyard.data.module import DataModule
 from netyard.errors import DataError
-from support.datasets import build
+from support.packed_folder import equal, files, fitting, folder, write_photos
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Three classes of eight JPEGs, smooth, upright and wide, larger than what is wanted of them."""
-    rng = np.random.default_rng(0)
-    for name in ("ape", "bee", "cat"):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(8):
-            coarse = rng.integers(0, 256, (6, 8, 3) if number % 2 else (8, 5, 3), dtype=np.uint8)
-            shape = (160, 120) if number % 2 else (100, 160)
-            picture = Image.fromarray(coarse).resize(shape, Image.Resampling.BICUBIC)
-            picture.save(tmp_path / "photos" / name / f"{number}.jpg", quality=95)
-    return tmp_path / "photos"
-
-
-def folder(root: Path, cache: Path | None, **changes: Any) -> DataModule:
-    given = {"root": str(root), "image_size": 32, "batch_size": 5, "num_workers": 0, **changes}
-    return build("image_folder", cache=cache and str(cache), **given)
-
-
-def fitting(*args: Any, **changes: Any) -> DataModule:
-    data = folder(*args, **changes)
-    data.setup("fit")
-    return data
-
-
-def batches(data: DataModule, passes: int = 2) -> list[tuple[Tensor, ...]]:
-    """What training and evaluation read."""
-    loader = data.train_dataloader()
-    found = [batch for _ in range(passes) for batch in loader]
-    for part in ("val", "test"):
-        found += list(getattr(data, f"{part}_dataloader")())
-    return found
-
-
-def equal(one: DataModule, other: DataModule) -> bool:
-    pairs = zip(batches(one), batches(other), strict=True)
-    return all(torch.equal(a, b) for left, right in pairs for a, b in zip(left, right, strict=True))
-
-
-def files(cache: Path) -> list[str]:
-    return sorted(path.name for path in cache.iterdir() if not path.name.endswith(".lock"))
+    return write_photos(tmp_path / "photos")
 
 
 def test_the_number_of_workers_changes_no_bit(photos: Path, tmp_path: Path) -> None:

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 
 from netyard.callbacks.lr_finder import LearningRateFinder
-
-
-def losses(train, overrides: list[str], rate: float, path: Path) -> list[float]:
-    settings = (f"optimizer.lr={rate}", "trainer.max_epochs=4", "logger=none", "callbacks.scores=null")
-    ran = train("model=mlp_tiny", *overrides, *settings, path=path)
-    assert ran.code == 0, ran.err
-    head, *rows = [line.split(",") for line in (ran.path / "metrics.csv").read_text().splitlines()]
-    return [float(row[head.index("train/loss")]) for row in rows]
 
 
 def finder(losses: list[float], low: float = 1e-5, high: float = 1.0) -> LearningRateFinder:

@@ -15,6 +15,7 @@ from netyard.data.module import DataModule
 from netyard.data.splits import check_fold, holdout, one_fold
 from netyard.errors import ConfigError, DataError
 from support.datasets import build, write_mnist
+from support.labelled_table import samples, table
 from support.picture_folders import copy_part, folder, names
 
 TABLES = ["iris", "wine", "breast_cancer", "diabetes"]
@@ -27,20 +28,6 @@ def raw(name: str, **changes: Any) -> DataModule:
     """Data that are left as they are read: tables are not standardised."""
     statistics = {"mean": [0.0], "std": [1.0]} if name in TABLES else {}
     return build(name, **statistics, **changes)
-
-
-def samples(data: DataModule, part: str) -> Counter[tuple[bytes, bytes]]:
-    """The samples of a part, each with how often it is there."""
-    split = data.split(part)
-    return Counter((x.numpy().tobytes(), y.numpy().tobytes()) for x, y in zip(split.x, split.y, strict=True))
-
-
-def table(rows: int = 60) -> str:
-    lines = ["age,city,text,label,income"]
-    for row in range(rows):
-        words = f"a {['good', 'bad', 'dull'][row % 3]} film number{row}"
-        lines.append(f"{row},{['Rome', 'Oslo'][row % 2]},{words},{['pos', 'neg', 'neg'][row % 3]},{1000.5 * row}")
-    return "\n".join(lines) + "\n"
 
 
 @pytest.mark.parametrize("name", OFFLINE)
@@ -232,3 +219,10 @@ def test_folds_that_are_none() -> None:
     for fold in (-1, 5):
         with pytest.raises(ConfigError, match=rf"data\.fold is {fold} of data\.num_folds=5; folds are 0 to 4"):
             check_fold(5, fold)
+
+
+def test_folds_keep_the_shares_of_classes() -> None:
+    labels = torch.tensor([0] * 71 + [1] * 23 + [3] * 5)[torch.randperm(99)]  # nobody is of class 2
+    counts = torch.stack([torch.bincount(labels[one_fold(labels, 5, fold, seed=1)[1]]) for fold in range(5)])
+    assert (counts.max(dim=0).values - counts.min(dim=0).values).tolist() == [1, 1, 0, 0]
+    assert counts[:, 3].tolist() == [1] * 5

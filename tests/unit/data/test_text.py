@@ -14,6 +14,7 @@ from netyard.data.python_source import PythonSource, source_files
 from netyard.data.text import ContinuousText, TextFile
 from netyard.errors import ConfigError, DataError
 from support.datasets import build, learned
+from support.numbered_text import load, numbered
 
 Write = Callable[..., Path]
 PARTS = ("train", "val", "test")
@@ -27,17 +28,6 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return write
-
-
-def numbered(lines: int = 200) -> str:
-    return "".join(f"line {line} goes on\n" for line in range(lines))
-
-
-def load(path: Path, **changes: Any) -> TextFile:
-    data = build("text", path=str(path), **changes)
-    assert isinstance(data, TextFile)
-    data.setup()
-    return data
 
 
 @pytest.mark.parametrize("tokens", ["characters", "words", "bpe"])

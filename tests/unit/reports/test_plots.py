@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -102,16 +103,14 @@ def study_of(path: Path, directions: list[str]) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path.parent.mkdir(parents=True, exist_ok=True)
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
-    study = optuna.create_study(
-        storage=storage, study_name="study", directions=directions, sampler=optuna.samplers.RandomSampler(seed=0)
-    )
-
-    def values(trial):  # type: ignore[no-untyped-def]
-        lr, dropout = trial.suggest_float("optimizer.lr", 0, 1), trial.suggest_float("model.dropout", 0, 1)
-        both = (lr + 0.01 * dropout, dropout + 0.01 * lr)
-        return both[: len(directions)]
-
-    study.optimize(values, n_trials=30)
+    study = optuna.create_study(storage=storage, study_name="study", directions=directions)
+    space = {name: optuna.distributions.FloatDistribution(0, 1) for name in ("optimizer.lr", "model.dropout")}
+    draw = random.Random(0)
+    for _ in range(16):
+        lr, dropout = draw.random(), draw.random()
+        values = [lr + 0.01 * dropout, dropout + 0.01 * lr][: len(directions)]
+        params = {"optimizer.lr": lr, "model.dropout": dropout}
+        study.add_trial(optuna.trial.create_trial(values=values, params=params, distributions=space))
     storage.engine.dispose()
 
 
@@ -131,3 +130,17 @@ def test_what_is_no_study_is_told(tmp_path: Path) -> None:
     notes: list[str] = []
     assert importances([tmp_path], notes) == {}
     assert "study.db cannot be read" in notes[0]
+
+
+def test_importance_is_of_the_key_that_decides(tmp_path: Path) -> None:
+    from netyard.reports.importance import importances
+
+    study_of(tmp_path / "sweep" / "study.db", ["maximize"])
+    before = (tmp_path / "sweep" / "study.db").read_bytes()
+    notes: list[str] = []
+    (weights,) = importances([tmp_path], notes).values()
+    assert weights["optimizer.lr"] > 0.9
+    assert sum(weights.values()) == pytest.approx(1)
+    assert (tmp_path / "sweep" / "study.db").read_bytes() == before, "it only looks"
+    made_run(tmp_path / "sweep" / "0", 0.9)
+    assert drawn(tmp_path, tmp_path / "report") == ["parameter_importance.png"]

@@ -10,29 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from netyard.losses.adversarial import AdversarialLoss
-from netyard.models.gan import GAN
 from netyard.tasks.adversarial import Adversarial
+from support.adversarial_task import constant, dense, task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
-
-
-def dense(**settings: Any) -> GAN:
-    torch.manual_seed(0)
-    return GAN((2, 8, 8), 3, latent_size=4, hidden_sizes=[8], **settings)
-
-
-def task_of(net: nn.Module | None = None, objective: str = "non_saturating", lr: float = 0.01, **settings: Any) -> Any:
-    torch.manual_seed(0)
-    optimizer = settings.pop("optimizer", partial(torch.optim.Adam, lr=lr, betas=(0.5, 0.999)))
-    scheduler = settings.pop(
-        "scheduler", lambda optimizer, total: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
-    )
-    return Adversarial(net or dense(), AdversarialLoss(objective), optimizer, scheduler, 3, **settings)
-
-
-def _constant(optimizer: torch.optim.Optimizer, total: float) -> Any:
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
 
 
 def test_pictures_are_drawn_by_a_seed_of_their_own() -> None:
@@ -81,4 +62,4 @@ def test_what_does_not_fit_is_refused(net: nn.Module | None, settings: dict[str,
 
 def test_a_loss_of_one_player_is_refused() -> None:
     with pytest.raises(ValueError, match=r"loss MSELoss is not one of two players; .*try loss=non_saturating"):
-        Adversarial(dense(), nn.MSELoss(), partial(torch.optim.SGD, lr=1.0), _constant, 3)
+        Adversarial(dense(), nn.MSELoss(), partial(torch.optim.SGD, lr=1.0), constant, 3)

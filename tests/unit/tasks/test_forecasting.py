@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from netyard.tasks.forecasting import Forecasting, naive, seasonal_naive
+from support.forecasting_task import HORIZON, Linear, task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
-WINDOW, HORIZON, SEASON = 6, 3, 4
-
-
-class Linear(nn.Module):
-    """The least that reads (B, W, 1)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = nn.Linear(WINDOW, HORIZON)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(x[..., 0])
-
-
-def task_of(net: nn.Module, lr: float = 0.0, season: int = SEASON, **settings: Any) -> Forecasting:
-    return Forecasting(
-        net,
-        nn.MSELoss(),
-        partial(torch.optim.SGD, lr=lr),
-        lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
-        HORIZON,
-        season=season,
-        **settings,
-    )
 
 
 def test_naive_by_hand() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -14,21 +11,9 @@ from netyard.losses.returns import ScalarReturn
 from netyard.models.q_network import QNetwork
 from netyard.tasks.acting import interquartile_mean, quick
 from netyard.tasks.chain import Chain
-from netyard.tasks.q_learning import QLearning
+from support.q_learning_task import task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
-
-
-def constant(optimizer: torch.optim.Optimizer, total: float) -> Any:
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
-
-
-def task_of(net: nn.Module | None = None, loss: nn.Module | None = None, lr: float = 0.01, **keys: Any) -> QLearning:
-    torch.manual_seed(0)
-    optimizer = partial(torch.optim.Adam, lr=lr)
-    return QLearning(
-        net or QNetwork((4,), 2, hidden_sizes=[16]), loss or nn.MSELoss(), optimizer, constant, num_outputs=2, **keys
-    )
 
 
 def test_epsilon_falls_in_a_fraction_of_the_run() -> None:

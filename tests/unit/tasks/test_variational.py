@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import pytest
@@ -11,14 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from netyard.losses.likelihoods import Bernoulli, Gaussian
+from netyard.losses.likelihoods import Gaussian
 from netyard.models.mlp import MLP
-from netyard.models.vae import VAE
 from netyard.tasks.latents import interpolation_codes, traversal_codes
 from netyard.tasks.variational import Bound, Variational
+from support.variational_task import SHAPE, net_of, task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
-SHAPE = (1, 4, 4)
 
 
 class Toy(nn.Module):
@@ -46,24 +44,6 @@ class Toy(nn.Module):
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return z @ self.weight.T + self.bias
-
-
-def net_of(num_classes: int | None = None, likelihood: Any = None, shape: Any = SHAPE) -> VAE:
-    torch.manual_seed(0)
-    k = likelihood.num_parameters if likelihood is not None else 1
-    return VAE(shape, 3, k, hidden_sizes=[12], num_classes=num_classes)
-
-
-def task_of(
-    net: nn.Module | None = None, loss: nn.Module | None = None, lr: float = 0.0, **settings: Any
-) -> Variational:
-    return Variational(
-        net if net is not None else net_of(likelihood=loss),
-        loss if loss is not None else Bernoulli(),
-        partial(torch.optim.Adam, lr=lr),
-        lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
-        **settings,
-    )
 
 
 def toy(exact: bool, samples: int = 1) -> tuple[Variational, Tensor]:

@@ -1,4 +1,4 @@
-"""The small classifier learns, always alike, and touches nothing of the run that asks for it."""
+"""The small classifier taught for as long as it is in use."""
 
 from __future__ import annotations
 

@@ -1,0 +1,41 @@
+"""A study with six good jobs behind it, and the run of a seventh."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from netyard.sweeps.ledger import Job
+from netyard.sweeps.optuna_search import OptunaSearch
+from netyard.sweeps.space import Space
+
+RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none")
+RUN += ("trainer.max_epochs=8", "task.monitor=val/loss", "task.mode=min")
+HOPELESS, FINE = "optimizer.lr=1e-9", "optimizer.lr=0.03"
+
+
+def study_of(folder: Path, pruner: str = "median", **options: Any) -> OptunaSearch:
+    """The search of a sweep in this folder, which has asked for its seventh job."""
+    optuna = pytest.importorskip("optuna")
+    space = Space.parse(OverridesParser.create(), {}, {}, [], ["optimizer.lr=interval(0,1)"])
+    search = OptunaSearch(space, ["min"], 7, 0, pruner=pruner, pruner_options=options, folder=folder)
+    for number in range(6):
+        search.ask(number)
+        trial = optuna.trial.Trial(search._study, search._trials()[number]._trial_id)
+        for epoch in range(8):
+            trial.report(0.5 - 0.05 * epoch, epoch)
+            trial.should_prune()  # asha and hyperband take note here
+        search.tell(Job(number, [], "completed", values=[0.15]))
+    search.ask(6)
+    return search
+
+
+def begin(search: OptunaSearch, path: Path) -> Path:
+    """The directory of the seventh job's run, which knows its study."""
+    path.mkdir(parents=True)
+    (path / "job.json").write_text(json.dumps({"study": search.study(6)}))
+    return path
