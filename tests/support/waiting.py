@@ -19,8 +19,9 @@ def wait_until(
     end = time.monotonic() + seconds
     while not (answer := condition()):
         if process is not None and process.poll() is not None:
-            assert (answer := condition()), f"ended before {what}: {process.communicate()}"
-            break
+            answer = condition()
+            assert answer, f"ended before {what}: {process.communicate()}"
+            return answer
         assert time.monotonic() < end, f"waited {seconds:.0f} s in vain for {what}"
         time.sleep(0.02)
     return answer

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from netyard.sweeps.pool import Pool
 from support.failing_jobs import happening
 from support.sweep_command import QUICK
 from support.waiting import wait_for, wait_until_gone
@@ -68,3 +69,17 @@ def test_no_job_outlives_a_killed_driver_or_a_killed_server(processes, tmp_path:
     job = json.loads((tmp_path / "status.json").read_text())["pid"]
     os.kill(driver.pid if victim == "driver" else server, signal.SIGKILL)
     wait_until_gone(job)
+
+
+def test_no_job_outlives_a_killed_server_and_the_next_one_has_another(
+    pool: Pool, run_jobs, warm_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "0").mkdir()
+    pool.start(0, [*QUICK, happening("hang")], tmp_path / "0", resumed=False)
+    wait_for(warm_folder / "hangs")
+    job = json.loads((tmp_path / "0" / "status.json").read_text())["pid"]
+    os.kill(pool._server.pid, signal.SIGKILL)
+    (ending,) = pool.wait()
+    assert ending.code == -signal.SIGKILL
+    wait_until_gone(job)
+    assert run_jobs(tmp_path / "1")[0].code == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from netyard.sweeps.pool import Pool
 from support.failing_jobs import happening
 from support.sweep_command import QUICK, epochs
-from support.waiting import wait_for, wait_until, wait_until_gone
+from support.waiting import wait_for, wait_until
 
 
 def children(pool: Pool) -> list[int]:
@@ -75,17 +75,3 @@ def test_stopped_jobs_save_themselves_and_go_on_later(pool: Pool, run_jobs, tmp_
     assert ending.code == 0
     assert json.loads((folder / "results.json").read_text())["epochs"] == done + 1
     assert epochs(folder) == list(range(done + 1))
-
-
-def test_no_job_outlives_a_killed_server_and_the_next_one_has_another(
-    pool: Pool, run_jobs, warm_folder: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "0").mkdir()
-    pool.start(0, [*QUICK, happening("hang")], tmp_path / "0", resumed=False)
-    wait_for(warm_folder / "hangs")
-    job = json.loads((tmp_path / "0" / "status.json").read_text())["pid"]
-    os.kill(pool._server.pid, signal.SIGKILL)
-    (ending,) = pool.wait()
-    assert ending.code == -signal.SIGKILL
-    wait_until_gone(job)
-    assert run_jobs(tmp_path / "1")[0].code == 0

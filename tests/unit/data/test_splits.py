@@ -232,3 +232,10 @@ def test_folds_that_are_none() -> None:
     for fold in (-1, 5):
         with pytest.raises(ConfigError, match=rf"data\.fold is {fold} of data\.num_folds=5; folds are 0 to 4"):
             check_fold(5, fold)
+
+
+def test_folds_keep_the_shares_of_classes() -> None:
+    labels = torch.tensor([0] * 71 + [1] * 23 + [3] * 5)[torch.randperm(99)]  # nobody is of class 2
+    counts = torch.stack([torch.bincount(labels[one_fold(labels, 5, fold, seed=1)[1]]) for fold in range(5)])
+    assert (counts.max(dim=0).values - counts.min(dim=0).values).tolist() == [1, 1, 0, 0]
+    assert counts[:, 3].tolist() == [1] * 5
