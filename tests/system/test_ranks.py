@@ -69,7 +69,7 @@ def test_two_processes_are_one_run(command, train, tmp_path: Path, monkeypatch) 
     monkeypatch.syspath_prepend(tmp_path)
     words = ("model=mlp_image", "model.hidden_sizes=[8]", "data=image_folder", f"data.root={folder_of(tmp_path)}")
     words = (*words, "data.image_size=8", "data.batch_size=8", "data.eval_batch_size=4", "data.num_workers=0")
-    words = (*words, "trainer.max_epochs=2", "logger=none", "--allow-target=witness.Witness")
+    words = (*words, "trainer.max_epochs=1", "logger=none", "--allow-target=witness.Witness")
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
 
