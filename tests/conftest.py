@@ -19,6 +19,8 @@ pytest_plugins = (
     "support.command_fixtures",
     "support.config_fixtures",
     "support.data_fixtures",
+    "support.rank_fixtures",
+    "support.signal_fixtures",
     "support.sweep_fixtures",
 )
 

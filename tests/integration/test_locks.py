@@ -25,7 +25,7 @@ locks.hold(Path(sys.argv[1]))
 if sys.argv[2:] == ["fork"] and os.fork():
     os.kill(os.getpid(), 9)  # and a child of it lives on
 print("held", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from support.command_result import Ran
-
-ROOT = Path(__file__).resolve().parents[2]
+from support.processes import Processes
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Callable[..., Ran]:
+def processes() -> Iterator[Processes]:
+    """Processes in the background, which end with the test."""
+    made = Processes()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def command(tmp_path: Path, processes: Processes) -> Callable[..., Ran]:
     """``command("train.py", "model=mlp")``: what it left behind, once it has ended."""
 
     def run(*words: str, path: Path | None = None, **environment: str) -> Ran:
-        done = subprocess.run(
-            [sys.executable, *words],
-            cwd=ROOT,
-            env={**os.environ, "NETYARD_OUTPUTS": str(tmp_path / "outputs"), "OMP_NUM_THREADS": "1", **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        done = processes.run(*words, **{"NETYARD_OUTPUTS": str(tmp_path / "outputs"), **environment})
         return Ran(done.returncode, done.stdout, done.stderr, path or tmp_path / "outputs")
 
     return run

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 HAPPENING = """
 import os, signal, time
+from pathlib import Path
 from lightning import Callback
+
+HERE = Path(__file__).parent
 
 class Happening(Callback):
     def __init__(self, what):
@@ -23,7 +26,10 @@ class Happening(Callback):
             for parameter in module.parameters():
                 parameter.data.fill_(float("nan"))
         if self.what == "hang":
+            (HERE / "hangs").touch()
             time.sleep(600)
+        if self.what == "slow" and trainer.current_epoch and not (HERE / "hurry").exists():
+            time.sleep(0.5)  # from the second epoch on, until the test says so
 """
 
 

@@ -7,6 +7,8 @@ goes on when its driver is killed.
 from __future__ import annotations
 
 import contextlib
+import os
+import random
 import subprocess
 import sys
 import time
@@ -17,7 +19,10 @@ from netyard.sweeps.driver import Driver
 from netyard.sweeps.ledger import Ledger, Locks
 from netyard.sweeps.outcomes import look_around
 from netyard.sweeps.pool import Ending
+from support.processes import Processes
+from support.waiting import wait_until
 
+PATH = os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")])
 JOB = """
 import sys, time
 from pathlib import Path
@@ -25,8 +30,11 @@ from netyard.rundir import RunDir
 
 run_dir = RunDir(Path(sys.argv[1]))
 run_dir.mark("running")
-time.sleep(float(sys.argv[2]))
 value = float(run_dir.path.name)
+allowed = run_dir.path.parent / "allowed.txt"  # the jobs below this number may finish
+while allowed.exists() and value >= int(allowed.read_text() or 0):
+    time.sleep(0.01)
+time.sleep(float(sys.argv[2]))
 objective = {"name": "val/accuracy", "mode": "max", "value": value, "epoch": 0}
 run_dir.write_results({"objective": objective, "metrics": {}})
 with (run_dir.path.parent / "finished.txt").open("a") as file:
@@ -96,6 +104,52 @@ def main(folder: Path, count: int) -> None:
     with contextlib.closing(Place(locks.shared)) as place:
         Driver(ledger, Numbers(count)).run(place)
     locks.release()
+
+
+def killed_again_and_again(processes: Processes, folder: Path, jobs: int, kills: int, rng: random.Random) -> int:
+    """Kill its driver so often, each time at another instant of its work, and have the last one finish; the kills.
+
+    An instant is an event that the driver writes down: a job that is begun, one that has finished, or any change of
+    the ledger, after some more jobs have finished than when it began. No driver gets through before it is killed,
+    however slow the test is: its jobs wait for a leave to finish.
+    """
+    words = (__file__, str(folder), str(jobs))
+    folder.mkdir()
+
+    def finished() -> int:
+        file = folder / "finished.txt"
+        return len(file.read_text().split()) if file.exists() else 0
+
+    def begun() -> int:
+        return len(list(folder.glob("*/")))
+
+    def ledger() -> tuple[int, int] | None:
+        with contextlib.suppress(FileNotFoundError):
+            found = (folder / "sweep.json").stat()
+            return found.st_ino, found.st_mtime_ns
+        return None
+
+    for _ in range(kills):
+        enough = finished() + rng.randrange(1, max(3, jobs // kills - 4))
+        allowed = enough + 2
+        assert allowed < jobs, "more jobs are needed for so many kills"
+        (folder / "allowed.txt").write_text(str(allowed))
+        driver = processes.start(*words, PYTHONPATH=PATH)
+        wait_until(lambda enough=enough: finished() >= enough, f"{enough} finished jobs", process=driver)
+        if event := rng.choice([None, ledger, begun, finished]):
+            before = event()
+            wait_until(
+                lambda event=event, before=before, allowed=allowed: event() != before or finished() >= allowed,
+                f"an event of the driver, {event.__name__}",
+            )
+        assert driver.poll() is None, driver.communicate()
+        driver.kill()
+        driver.wait()
+    (folder / "allowed.txt").write_text(str(jobs))
+    assert processes.run(*words, PYTHONPATH=PATH).returncode == 0
+    assert sorted(map(int, (folder / "finished.txt").read_text().split())) == list(range(jobs)), "each once"
+    assert [job.values for job in Ledger.read(folder).jobs] == [[float(number)] for number in range(jobs)]
+    return kills
 
 
 if __name__ == "__main__":

@@ -1,38 +1,41 @@
-"""A sweep as a command in the background, and what its ledger says."""
+"""A sweep as a command in the background, and what its ledger and its jobs say."""
 
 from __future__ import annotations
 
-import os
-import signal
+import csv
 import subprocess
-import sys
-import time
 from pathlib import Path
+from typing import Any
 
 from netyard.sweeps.ledger import Ledger
+from support.processes import Processes
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("model=mlp_tiny", "trainer.max_epochs=1", "logger=none")
 
 
-def start(*words: str) -> subprocess.Popen[str]:
+def start(processes: Processes, *words: str) -> subprocess.Popen[str]:
     """``python train.py -m`` in the background."""
-    return subprocess.Popen(
-        [sys.executable, "train.py", "-m", *words],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs in the background ignores it
-    )
-
-
-def wait_for(path: Path, driver: subprocess.Popen[str]) -> None:
-    while not path.exists():
-        time.sleep(0.05)
-        assert driver.poll() is None, driver.communicate()
+    return processes.start("train.py", "-m", *words, stderr=subprocess.STDOUT)
 
 
 def states(folder: Path) -> list[str]:
     return [job.state for job in Ledger.read(folder).jobs]
+
+
+def epochs(job: Path) -> list[int]:
+    """The epochs that a job has written down."""
+    rows = (job / "metrics.csv").read_text().splitlines()[1:]
+    return [int(row.partition(",")[0]) for row in rows]
+
+
+def validations(job: Path) -> list[tuple[str, ...]]:
+    """The rows of a job's metrics without what was measured while it trained."""
+    with (job / "metrics.csv").open(newline="") as file:
+        return [tuple(row[name] for name in sorted(row) if "train/" not in name) for row in csv.DictReader(file)]
+
+
+def optuna_study(folder: Path) -> Any:
+    import optuna
+
+    return optuna.load_study(study_name="sweep", storage=f"sqlite:///{folder / 'study.db'}")

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from netyard import locks
 from netyard.errors import CheckpointError, PlatformError
 from netyard.rundir import RunDir
+from support.waiting import wait_until
 
 HOLDER = """
 import os, sys, time
@@ -27,7 +27,7 @@ locks.hold(Path(sys.argv[1]))
 if sys.argv[2:] == ["fork"] and os.fork():
     os.kill(os.getpid(), 9)  # and a child of it lives on
 print("held", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -71,7 +71,7 @@ def test_no_child_has_the_lock_of_its_parent(tmp_path: Path) -> None:
 
 
 def test_of_many_at_once_one_has_it(tmp_path: Path) -> None:
-    script = HOLDER.replace("time.sleep(60)", "sys.stdin.read()")
+    script = HOLDER.replace("time.sleep(600)", "sys.stdin.read()")
     many = [
         subprocess.Popen(
             [sys.executable, "-c", script, str(tmp_path)],
@@ -81,9 +81,12 @@ def test_of_many_at_once_one_has_it(tmp_path: Path) -> None:
         )
         for _ in range(8)
     ]
-    while sum(each.poll() is not None for each in many) < 7:
-        time.sleep(0.05)
-    assert sum(each.communicate()[0] == b"held\n" for each in many) == 1
+    try:
+        wait_until(lambda: sum(each.poll() is not None for each in many) == 7, "the end of seven of eight processes")
+        assert sum(each.communicate()[0] == b"held\n" for each in many) == 1
+    finally:
+        for each in many:
+            each.kill()
 
 
 def test_a_directory_is_claimed_before_it_is_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
-"""A hopeless job under each pruner."""
+"""A hopeless job under each pruner, and of several ranks."""
 
 from __future__ import annotations
 
 import csv
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,3 +58,12 @@ def test_a_hopeless_job_ends_before_its_last_epoch(
     assert trial.intermediate_values == {
         int(row["epoch"]): pytest.approx(float(row["val/loss"]), rel=1e-5) for row in done
     }
+
+
+def test_all_ranks_give_up_together(sweep, command, tmp_path: Path):
+    search = sweep()
+    path = begin(search, tmp_path / "job")
+    done = command("train.py", *RUN, "trainer=ddp_cpu", "trainer.devices=2", HOPELESS, f"hydra.run.dir={path}")
+    assert done.code == 0, done.err
+    assert json.loads((path / "status.json").read_text())["state"] == "pruned"
+    assert [*search._study.trials[6].intermediate_values] == [0]

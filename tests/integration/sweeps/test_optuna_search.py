@@ -78,3 +78,9 @@ def test_every_sampler_suggests_learns_and_is_resumed_without_repeating(search, 
     assert [trial.number for trial in trials(resumed)] == list(range(8))
     assert [trial.values for trial in trials(resumed)] == [job.values for job in [*jobs, *more]]
     assert all(str(trial.params["x"]) == x for trial, x in zip(trials(resumed), suggested, strict=True))
+
+
+def test_it_learns(search):
+    jobs = run(search(trials=30), 30)
+    scores = [job.values[0] for job in jobs]
+    assert sum(scores[-10:]) < 0.5 * sum(scores[:10])

@@ -13,6 +13,7 @@ import pytest
 from netyard.data import packed
 from netyard.errors import DataError
 from support.packed_folder import equal, files, fitting, folder, write_photos
+from support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -56,18 +57,11 @@ def die(photos: Path, cache: Path) -> None:
 def test_a_kill_leaves_nothing_that_counts(photos: Path, tmp_path: Path, caplog: Any) -> None:
     process = multiprocessing.get_context("fork").Process(target=die, args=(photos, tmp_path / "cache"))
     process.start()
-    process.join()
+    process.join(PATIENCE)
+    process.kill()
     assert process.exitcode == -signal.SIGKILL
     (draft,) = files(tmp_path / "cache")
     assert draft.endswith(".tmp") and (tmp_path / "cache" / draft).stat().st_size > 10_000
     (photos / "bee" / "3.jpg").unlink()  # so that another cache is to be made, and not the one that was begun
     data = fitting(photos, tmp_path / "cache")
     assert len(files(tmp_path / "cache")) == 1 and equal(data, folder(photos, tmp_path / "nowhere"))
-
-
-def test_several_processes_of_a_run_make_it_once(command, photos: Path, tmp_path: Path) -> None:
-    words = ("model=mlp_image", "data=image_folder", f"data.root={photos}", f"data.cache={tmp_path / 'cache'}")
-    sizes = ("data.image_size=32", "data.batch_size=4", "data.num_workers=0", "trainer.max_epochs=1", "logger=none")
-    ran = command("train.py", *words, *sizes, "trainer=ddp_cpu", f"hydra.run.dir={tmp_path / 'run'}")
-    assert ran.code == 0, ran.err
-    assert len(files(tmp_path / "cache")) == 1 and ran.out.count("pictures from") == 1

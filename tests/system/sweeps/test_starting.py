@@ -2,277 +2,96 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import random
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import pytest
 import yaml
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from netyard.sweeps.ledger import Ledger
-from support import simulated_sweep
 from support.failing_jobs import ALLOW
-from support.sweep_command import QUICK, ROOT, start, states, wait_for
+from support.simulated_sweep import killed_again_and_again
+from support.sweep_command import QUICK, ROOT, epochs, start, states, validations
+from support.waiting import PATIENCE, wait_for
 
-
-def validations(folder: Path) -> list[tuple[str, ...]]:
-    with (folder / "metrics.csv").open(newline="") as file:
-        return [tuple(row[name] for name in sorted(row) if "train/" not in name) for row in csv.DictReader(file)]
-
-
-def test_a_sweep_leaves_jobs_a_ledger_and_a_leaderboard(train, tmp_path: Path) -> None:
-    folder = tmp_path / "sweep"
-    ran = train("-m", *QUICK, "optimizer=sgd,adam", "seed=1,2", f"hydra.sweep.dir={folder}")
-    assert ran.code == 0, ran.err
-    ledger = Ledger.read(folder)
-    assert ledger.state == "completed"
-    assert [job.overrides[-2:] for job in ledger.jobs] == [
-        ["optimizer=sgd", "seed=1"],
-        ["optimizer=sgd", "seed=2"],
-        ["optimizer=adam", "seed=1"],
-        ["optimizer=adam", "seed=2"],
-    ]
-    for job in ledger.jobs:
-        results = json.loads((folder / str(job.number) / "results.json").read_text())
-        assert job.values == [results["objective"]["value"]]
-        assert job.epoch == results["objective"]["epoch"]
-        assert (results["optimizer"], results["seed"]) == (
-            job.overrides[-2].partition("=")[2],
-            int(job.overrides[-1].partition("=")[2]),
-        )
-    assert "#3   optimizer=adam seed=2   val/accuracy" in ran.out
-    table = (folder / "leaderboard.md").read_text()
-    assert "adam" in table and "sgd" in table
-    assert len((folder / "leaderboard.csv").read_text().splitlines()) == 3, "two optimizers, their seeds folded"
-    assert yaml.safe_load((folder / "multirun.yaml").read_text())["hydra"]["mode"] == "MULTIRUN"
-
-    again = train("-m", *QUICK, "optimizer=sgd,adam", "seed=1,2", f"hydra.sweep.dir={folder}")
-    assert again.code == 4
-    assert f"try python train.py -m resume={folder}" in again.err
-    done = train("-m", f"resume={folder}")
-    assert done.code == 0
-    assert "is finished already" in done.out
-    other = train("-m", f"resume={folder}", "optimizer.lr=0.1,0.2")
-    assert other.code == 2
-    assert "another search space" in other.err and "optimizer.lr was not swept and is 0.1,0.2" in other.err
+REASONS = {
+    "exception": "a bad day",
+    "exit": "ended with exit code 0 and no results",
+    "killed": "killed by SIGKILL",
+    "segfault": "killed by SIGSEGV",
+    "diverges": "became nan",
+}
 
 
 def test_every_kind_of_death_is_one_row_and_the_others_finish(train, user: Path) -> None:
+    """Jobs, ledger, leaderboard and the user's own configuration, of a sweep of which most jobs die."""
+    (user / "conf" / "optimizer").mkdir(parents=True)
+    (user / "conf" / "optimizer" / "mine.yaml").write_text((ROOT / "conf" / "optimizer" / "sgd.yaml").read_text())
     folder = user / "sweep"
-    reasons = {
-        "exception": "a bad day",
-        "exit": "ended with exit code 0 and no results",
-        "killed": "killed by SIGKILL",
-        "segfault": "killed by SIGSEGV",
-        "diverges": "became nan",
-        "hang": "ran past launcher.timeout",
-    }
     ran = train(
         "-m",
+        f"--config-dir={user / 'conf'}",
         *QUICK,
         ALLOW,
+        "optimizer=mine",
         "+callbacks.happening._target_=happening.Happening",
-        f"+callbacks.happening.what=nothing,{','.join(reasons)},nothing_either",
-        "launcher.timeout=8",
+        f"+callbacks.happening.what=nothing,{','.join(REASONS)},nothing_either",
         "launcher.jobs_per_device=2",
         f"hydra.sweep.dir={folder}",
     )
     assert ran.code == 7, ran.err
-    first, *dead, last = Ledger.read(folder).jobs
-    assert (first.state, last.state) == ("completed", "completed")
-    for job, (kind, reason) in zip(dead, reasons.items(), strict=True):
+    ledger = Ledger.read(folder)
+    assert [job.overrides[-1].rpartition("=")[2] for job in ledger.jobs] == ["nothing", *REASONS, "nothing_either"]
+    first, *dead, last = ledger.jobs
+    for job in (first, last):
+        results = json.loads((folder / str(job.number) / "results.json").read_text())
+        assert (job.state, job.values) == ("completed", [results["objective"]["value"]])
+        assert job.epoch == results["objective"]["epoch"]
+        assert results["optimizer"] == "mine"
+    for job, (kind, reason) in zip(dead, REASONS.items(), strict=True):
         assert job.state == "failed", job
         assert reason in str(job.reason), kind
         assert json.loads((folder / str(job.number) / "status.json").read_text())["state"] == "failed"
         assert str(job.reason) in ran.out
-    assert "6 of the sweep's jobs failed, the first with: " in ran.err
+    assert "5 of the sweep's jobs failed, the first with: " in ran.err
+    assert "#0" in ran.out and "val/accuracy" in ran.out
+    assert "nothing_either" in (folder / "leaderboard.md").read_text()
+    assert len((folder / "leaderboard.csv").read_text().splitlines()) > 2
+    assert yaml.safe_load((folder / "multirun.yaml").read_text())["hydra"]["mode"] == "MULTIRUN"
 
 
-def test_jobs_of_two_processes_each_leave_two_directories(train, tmp_path: Path) -> None:
-    folder = tmp_path / "sweep"
-    ran = train("-m", *QUICK, "trainer=ddp_cpu", "seed=1,2", "launcher.jobs_per_device=1", f"hydra.sweep.dir={folder}")
-    assert ran.code == 0, ran.err
-    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["0", "1"]
-    assert not (tmp_path / "outputs").exists()
-    assert "2 x cpu" in (folder / "1" / "train.log").read_text()
-
-
-def test_ctrl_c_stops_in_order_and_resume_finishes(tmp_path: Path, command) -> None:
-    folder = tmp_path / "sweep"
-    long = ("model=mlp_tiny", "trainer.max_epochs=150", "logger=none", "seed=0,1,2", f"hydra.sweep.dir={folder}")
-    driver = start(*long, "launcher.jobs_per_device=1")
+def test_ctrl_c_stops_in_order_and_resume_finishes(processes, train, user: Path) -> None:
+    folder = user / "sweep"
+    words = ("model=mlp_tiny", "data=iris", "data.batch_size=4", "trainer.max_epochs=8", "logger=none", ALLOW)
+    driver = start(
+        processes, *words, "+callbacks.happening._target_=happening.Happening",
+        "+callbacks.happening.what=nothing,slow,nothing_either", "launcher.jobs_per_device=1",
+        f"hydra.sweep.dir={folder}",
+    )  # fmt: skip
     wait_for(folder / "1" / "checkpoints" / "last.ckpt", driver)
     driver.send_signal(signal.SIGINT)
-    said, _ = driver.communicate(timeout=60)
+    said, _ = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == 130, said
     assert f"continue with: python train.py -m resume={folder}" in said
     assert states(folder) == ["completed", "interrupted", "pending"]
     assert json.loads((folder / "1" / "status.json").read_text())["state"] == "interrupted"
     untouched = {path: path.stat().st_mtime_ns for path in (folder / "0").rglob("*")}
 
-    ran = command("train.py", "-m", f"resume={folder}")
+    (user / "hurry").touch()
+    ran = train("-m", f"resume={folder}", ALLOW)
     assert ran.code == 0, ran.err
     assert states(folder) == ["completed"] * 3
     assert {path: path.stat().st_mtime_ns for path in (folder / "0").rglob("*")} == untouched
     assert "resume" not in (folder / "2" / "train.log").read_text()
-    straight = command("train.py", *long[:3], "seed=1", f"hydra.run.dir={tmp_path / 'straight'}")
-    assert straight.code == 0
+    assert epochs(folder / "1") == list(range(8))
     # The training means of the interrupted epoch cover what came after; everything else is as if nothing had happened.
-    assert validations(folder / "1") == validations(tmp_path / "straight")
+    assert validations(folder / "1") == validations(folder / "0")
 
 
-def test_a_driver_killed_again_and_again_loses_no_job_and_doubles_none(tmp_path: Path) -> None:
-    """Twenty SIGKILLs at random instants; the jobs are simulated, so that a restart takes a tenth of a second."""
-    folder, rng, kills = tmp_path / "sweep", random.Random(0), 0
-    words = [sys.executable, simulated_sweep.__file__, str(folder), "240"]
-    while True:
-        driver = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-        try:
-            assert driver.wait(timeout=rng.uniform(0.3, 0.9) if kills < 20 else 120) == 0
-            break
-        except subprocess.TimeoutExpired:
-            driver.kill()
-            driver.wait()
-            kills += 1
-    finished = (folder / "finished.txt").read_text().split()
-    assert sorted(map(int, finished)) == list(range(240)), "each once"
-    assert kills == 20
-    ledger = Ledger.read(folder)
-    assert [job.values for job in ledger.jobs] == [[float(number)] for number in range(240)]
-
-
-def test_a_killed_driver_of_real_jobs_loses_nothing(tmp_path: Path, command) -> None:
-    folder, rng = tmp_path / "sweep", random.Random(0)
-    words = ("model=mlp_tiny", "trainer.max_epochs=60", "logger=none", "seed=0,1,2,3", f"hydra.sweep.dir={folder}")
-    for kill in range(3):
-        driver = start(*(words if kill == 0 else [f"resume={folder}"]))
-        while not any(folder.glob("*/checkpoints/last.ckpt")):
-            time.sleep(0.05)
-        time.sleep(rng.uniform(0.0, 4.0) + 4.0 * bool(kill))
-        driver.kill()
-        driver.communicate()
-    ran = command("train.py", "-m", f"resume={folder}")
-    assert ran.code == 0, ran.err
-    assert states(folder) == ["completed"] * 4
-    for number in range(4):
-        rows = (folder / str(number) / "metrics.csv").read_text().splitlines()
-        assert [int(row.partition(",")[0]) for row in rows[1:]] == list(range(60))
-
-
-def test_optuna_prunes_what_is_hopeless_and_goes_on_after_a_resume(train, tmp_path: Path) -> None:
-    pytest.importorskip("optuna")
-    folder = tmp_path / "sweep"
-    ran = train(
-        "-m",
-        "model=mlp_tiny",
-        "trainer.max_epochs=6",
-        "hydra/sweeper=optuna",
-        "optimizer.lr=choice(0.02,1e-9)",
-        "sweep.num_trials=4",
-        "sweep.pruner=median",
-        "sweep.pruner_options={n_startup_trials:1}",
-        "launcher.jobs_per_device=1",
-        f"hydra.sweep.dir={folder}",
-    )
-    assert ran.code == 0, ran.err
-    first = Ledger.read(folder).jobs
-    again = train("-m", f"resume={folder}", "sweep.num_trials=8")
-    assert again.code == 0, again.err
-    jobs = Ledger.read(folder).jobs
-    assert [job.number for job in jobs] == list(range(8))
-    assert jobs[:4] == first
-    pruned = [job for job in jobs if job.state == "pruned"]
-    assert pruned and {job.overrides[-1] for job in pruned} == {"optimizer.lr=1e-09"}
-    for job in pruned:
-        rows = (folder / str(job.number) / "metrics.csv").read_text().splitlines()
-        assert len(rows) - 1 < 6, "it stopped before its last epoch"
-        assert "pruned after epoch" in str(job.reason)
-        events = EventAccumulator(str(folder / str(job.number))).Reload()
-        assert "_hparams_/session_start_info" in events.PluginTagToContent("hparams"), "a row of the HPARAMS tab"
-    assert f"{8 - len(pruned)} completed, {len(pruned)} pruned" in again.out
-
-    study = optuna_study(folder)
-    assert [trial.user_attrs["job"] for trial in study.trials] == list(range(8))
-    assert [trial.state.name for trial in study.trials] == [
-        {"completed": "COMPLETE", "pruned": "PRUNED"}[job.state] for job in jobs
-    ]
-
-
-def test_a_killed_sweep_of_optunas_continues_its_sampler(tmp_path: Path, command) -> None:
-    pytest.importorskip("optuna")
-    folder = tmp_path / "sweep"
-    driver = start(
-        *("model=mlp_tiny", "trainer.max_epochs=3", "logger=none", "hydra/sweeper=optuna", "sweep.num_trials=6"),
-        *("optimizer.lr=tag(log,interval(0.0001,0.1))", "sweep.sampler_options={n_startup_trials:3}"),
-        *("launcher.jobs_per_device=1", f"hydra.sweep.dir={folder}"),
-    )
-    wait_for(folder / "2" / "results.json", driver)
-    driver.kill()
-    driver.communicate()
-    before = {trial.number: trial.params for trial in optuna_study(folder).trials}
-
-    ran = command("train.py", "-m", f"resume={folder}")
-    assert ran.code == 0, ran.err
-    assert states(folder) == ["completed"] * 6
-    trials = [trial for trial in optuna_study(folder).trials if not trial.user_attrs.get("lost")]
-    assert [trial.user_attrs["job"] for trial in trials] == list(range(6))
-    assert all(trial.state.name == "COMPLETE" for trial in trials)
-    assert all(before.get(trial.number, trial.params) == trial.params for trial in trials)
-    assert len({trial.params["optimizer.lr"] for trial in trials}) == 6, "nothing is suggested twice"
-    objectives = [job.values for job in Ledger.read(folder).jobs]
-    assert [trial.values for trial in trials] == objectives
-
-
-def optuna_study(folder: Path):
-    import optuna
-
-    return optuna.load_study(study_name="sweep", storage=f"sqlite:///{folder / 'study.db'}")
-
-
-def test_a_users_own_config_folder_reaches_the_jobs(train, tmp_path: Path) -> None:
-    (tmp_path / "conf" / "optimizer").mkdir(parents=True)
-    (tmp_path / "conf" / "optimizer" / "mine.yaml").write_text((ROOT / "conf" / "optimizer" / "sgd.yaml").read_text())
-    folder = tmp_path / "sweep"
-    ran = train(
-        "-m", f"--config-dir={tmp_path / 'conf'}", *QUICK, "optimizer=mine", "seed=1,2", f"hydra.sweep.dir={folder}"
-    )
-    assert ran.code == 0, ran.err
-    assert json.loads((folder / "0" / "results.json").read_text())["optimizer"] == "mine"
-
-
-def test_a_sweep_file_chooses_a_sweeper_and_is_told_how_many_trials(train, tmp_path: Path) -> None:
-    folder = tmp_path / "sweep"
-    ran = train("-m", *QUICK, "sweep=mlp_search", "data=iris", "sweep.num_trials=2", f"hydra.sweep.dir={folder}")
-    assert ran.code == 0, ran.err
-    assert states(folder) == ["completed"] * 2
-    assert all(
-        any("optimizer.lr=" in text and "," not in text for text in job.overrides) for job in Ledger.read(folder).jobs
-    )
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "said"),
-    [
-        (["seed=1,2", "sweep.kep=3"], 2, "hydra/sweeper=grid has no 'kep'; did you mean 'keep'?"),
-        (["sweep=mlp_search", "sweep.num_trial=3"], 2, "did you mean 'num_trials'?"),
-        (["seed=1,2", "hydra.launcher.timout=3"], 2, "hydra/launcher=local has no 'timout'; did you mean 'timeout'?"),
-        (["seed=1,2", "sweep.objectives=[val/loss]"], 2, "NAME:min or NAME:max"),
-        (["optimizer=adam,adan"], 2, "did you mean 'adam'"),
-        (["optimzer.lr=1,2"], 2, "optimzer.lr"),
-        (["resume=nowhere"], 4, "nowhere is not a sweep: nothing there"),
-        (["seed=1,2", "launcher.devices=7"], 2, "launcher.devices is 7"),
-    ],
-)
-def test_a_mistake_is_found_before_anything_runs(train, tmp_path: Path, words, code, said) -> None:
-    where = [] if words[0].startswith("resume") else [f"hydra.sweep.dir={tmp_path / 'sweep'}"]
-    ran = train("-m", *QUICK, *words, *where)
-    assert ran.code == code, ran.err
-    assert said in ran.err
-    assert not (tmp_path / "sweep").exists()
-    assert not (tmp_path / "outputs").exists()
+def test_a_driver_killed_again_and_again_loses_no_job_and_doubles_none(
+    processes, rng: random.Random, tmp_path: Path, tally
+) -> None:
+    """Five SIGKILLs at instants of its bookkeeping; the jobs are simulated, so that a restart takes a moment."""
+    kills = killed_again_and_again(processes, tmp_path / "sweep", jobs=24, kills=5, rng=rng)
+    tally("a driver of a sweep is killed, and another goes on with its jobs", kills, kills)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,12 @@ def test_a_truncated_ledger_leaves_the_runs(tmp_path: Path) -> None:
     runs, notes = gather([tmp_path])
     assert states(runs) == {"0": ("completed", "")}
     assert "sweep.json cannot be read" in notes[0]
+
+
+def test_a_run_whose_process_is_gone_does_not_run(tmp_path: Path) -> None:
+    child = 2**22 + 1  # a number that no process has: the largest of Linux is less
+    for name, pid in {"dead": child, "alive": os.getpid()}.items():
+        status = {"state": "running", "ended": None, "pid": pid, "host": socket.gethostname(), "error": None}
+        (made_run(tmp_path / name, None) / "status.json").write_text(json.dumps(status))
+    found = states(gather([tmp_path])[0])
+    assert found == {"alive": ("running", ""), "dead": ("interrupted", f"process {child} is gone")}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from netyard.sweeps.ledger import Locks
 from support.sweep_command import QUICK
 
@@ -24,3 +26,24 @@ def test_keys_of_a_sweep_want_a_sweep(train, tmp_path: Path) -> None:
     ran = train(f"resume={tmp_path}")
     assert ran.code == 4
     assert f"try python train.py -m resume={tmp_path}" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["seed=1,2", "sweep.kep=3"], 2, "hydra/sweeper=grid has no 'kep'; did you mean 'keep'?"),
+        (["sweep=mlp_search", "sweep.num_trial=3"], 2, "did you mean 'num_trials'?"),
+        (["seed=1,2", "hydra.launcher.timout=3"], 2, "hydra/launcher=local has no 'timout'; did you mean 'timeout'?"),
+        (["seed=1,2", "sweep.objectives=[val/loss]"], 2, "NAME:min or NAME:max"),
+        (["optimizer=adam,adan"], 2, "did you mean 'adam'"),
+        (["optimzer.lr=1,2"], 2, "optimzer.lr"),
+        (["resume=nowhere"], 4, "nowhere is not a sweep: nothing there"),
+    ],
+)
+def test_a_mistake_is_found_before_anything_runs(train, tmp_path: Path, words, code, said) -> None:
+    where = [] if words[0].startswith("resume") else [f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    ran = train("-m", *QUICK, *words, *where)
+    assert ran.code == code, ran.err
+    assert said in ran.err
+    assert not (tmp_path / "sweep").exists()
+    assert not (tmp_path / "outputs").exists()

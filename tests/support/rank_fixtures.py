@@ -1,0 +1,27 @@
+"""A run of two processes that trains until it is ended."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.processes import Processes
+from support.waiting import wait_for
+
+RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=10", "trainer=ddp_cpu", "logger=none")
+
+
+@pytest.fixture
+def two(tmp_path: Path, processes: Processes) -> tuple[subprocess.Popen[str], int]:
+    """A run of two processes that has trained an epoch, and the identifier of the second."""
+    words = (*RUN, "trainer.max_epochs=100000", f"hydra.run.dir={tmp_path / 'run'}")
+    process = processes.start(str(Path(__file__).resolve().parents[2] / "train.py"), *words, cwd=tmp_path)
+    wait_for(tmp_path / "run" / "checkpoints" / "last.ckpt", process)
+    (second,) = (
+        int(word)
+        for word in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        if b"train.py" in Path(f"/proc/{word}/cmdline").read_bytes()
+    )
+    return process, second

@@ -1,0 +1,30 @@
+"""A run with slow steps in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.processes import ROOT, Processes
+from support.signalled_runs import RUN, SLOW, done, slow
+from support.waiting import wait_until
+
+
+@pytest.fixture
+def started(tmp_path: Path, processes: Processes) -> Callable[..., subprocess.Popen[str]]:
+    """``started(..., seconds=, steps=)`` starts ``train.py`` with slow steps, and waits for so many of them."""
+    (tmp_path / "slow_steps.py").write_text(SLOW)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+    def start(*overrides: str, seconds: float, steps: int, nohup: bool = False) -> subprocess.Popen[str]:
+        words = (*RUN, *overrides, *slow(seconds=seconds), f"hydra.run.dir={tmp_path / 'run'}")
+        process = processes.start(str(ROOT / "train.py"), *words, cwd=tmp_path, nohup=nohup, PYTHONPATH=path)
+        wait_until(lambda: done(tmp_path) >= steps, f"{steps} steps", process=process)
+        assert process.poll() is None, process.communicate()
+        return process
+
+    return start

@@ -1,0 +1,45 @@
+"""Waiting for what another process does: a deadline that a busy machine keeps, and words for what did not come."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+PATIENCE = 120.0  # seconds; what is waited for takes a few of them where nothing else runs
+
+
+def wait_until(
+    condition: Callable[[], T], what: str, seconds: float = PATIENCE, process: subprocess.Popen[str] | None = None
+) -> T:
+    """Return the first true answer of ``condition``; fail after ``seconds``, or once ``process`` has ended without."""
+    end = time.monotonic() + seconds
+    while not (answer := condition()):
+        if process is not None and process.poll() is not None:
+            answer = condition()
+            assert answer, f"ended before {what}: {process.communicate()}"
+            return answer
+        assert time.monotonic() < end, f"waited {seconds:.0f} s in vain for {what}"
+        time.sleep(0.02)
+    return answer
+
+
+def wait_for(path: Path, process: subprocess.Popen[str] | None = None) -> None:
+    """Wait until a file is there."""
+    wait_until(path.exists, f"the file {path}", process=process)
+
+
+def wait_until_gone(*pids: int | str) -> None:
+    """Wait until processes have ended; those that nobody has waited for have."""
+    wait_until(lambda: not any(runs(pid) for pid in pids), f"the end of the processes {pids}")
+
+
+def runs(pid: int | str) -> bool:
+    """Whether a process runs, and is not one that has ended and that nobody has waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
