@@ -14,20 +14,19 @@ from netyard import cli
 
 
 @pytest.fixture
-def said(train, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """Train, evaluate into a folder, and return what was printed, the folder and the recorded metrics."""
+def said(finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Evaluate a run into a folder, and return what was printed, the folder and the recorded metrics."""
 
-    def run(*overrides: str) -> tuple[str, Path, dict[str, float]]:
-        ran = train(*overrides, "model=mlp_tiny", "trainer.max_epochs=1", "logger=none")
-        assert ran.code == 0, ran.err
-        assert cli.main(["evaluate", f"run={ran.path}", f"output={tmp_path / 'told'}"]) == 0
-        return capsys.readouterr().out, tmp_path / "told", ran.json("results.json")["metrics"]
+    def run(name: str) -> tuple[str, Path, dict[str, float]]:
+        assert cli.main(["evaluate", f"run={finished(name)}", f"output={tmp_path / 'told'}"]) == 0
+        metrics = json.loads((finished(name) / "results.json").read_text())["metrics"]
+        return capsys.readouterr().out, tmp_path / "told", metrics
 
     return run
 
 
 def test_evaluate_writes_what_it_says_of_a_classification(said) -> None:
-    text, folder, recorded = said("data=iris")
+    text, folder, recorded = said("iris")
     told = json.loads((folder / "evaluation.json").read_text())
     assert told["metrics"] == {name: value for name, value in recorded.items() if name.startswith("test/")}
     assert [each["class"] for each in told["classes"]] == ["setosa", "versicolor", "virginica"]
@@ -51,7 +50,7 @@ def test_evaluate_writes_what_it_says_of_a_classification(said) -> None:
 
 
 def test_evaluate_writes_what_it_says_of_a_regression(said) -> None:
-    text, folder, recorded = said("data=diabetes")
+    text, folder, recorded = said("regression")
     told = json.loads((folder / "evaluation.json").read_text())
     assert told["errors"][0]["mae"] == pytest.approx(recorded["test/mae"], rel=1e-4)
     assert told["errors"][0]["rmse"] == pytest.approx(recorded["test/rmse"], rel=1e-4)
@@ -59,16 +58,13 @@ def test_evaluate_writes_what_it_says_of_a_regression(said) -> None:
     assert (folder / "predicted_vs_true.png").is_file()
 
 
-def test_a_forecast_is_judged_step_by_step(train, capsys: pytest.CaptureFixture[str]) -> None:
-    ran = train("model=gru_tiny", "data=sunspots", "trainer.max_epochs=1", "logger=none")
-    assert ran.code == 0, ran.err
-    assert cli.main(["evaluate", f"run={ran.path}"]) == 0
+def test_a_forecast_is_judged_step_by_step(finished, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", f"run={finished('sales')}"]) == 0
     text = capsys.readouterr().out
     assert "| step | mean error" in text and "windows, n = " in text
 
 
-def test_output_that_is_a_file_is_refused(train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ran = train("model=mlp_tiny", "data=iris", "debug=smoke", "logger=none")
+def test_output_that_is_a_file_is_refused(finished, tmp_path: Path, capsys) -> None:
     (tmp_path / "there.txt").write_text("")
-    assert cli.main(["evaluate", f"run={ran.path}", f"output={tmp_path / 'there.txt'}"]) == 2
+    assert cli.main(["evaluate", f"run={finished('iris')}", f"output={tmp_path / 'there.txt'}"]) == 2
     assert "there.txt, a file; output is a folder; try output=" in capsys.readouterr().err

@@ -10,28 +10,8 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from netyard import cli
-
-SONG = "row, row, row your boat\ngently down the stream\n"
-SMALL = ("model=gru_tiny", "data.batch_size=4", "data.sequence_length=16", "optimizer.lr=0.03")
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A language model, a translation and a classification, each trained for a moment."""
-    place = tmp_path_factory.mktemp("runs")
-    (place / "song.txt").write_text(SONG * 60, encoding="utf-8")
-    wanted = {
-        "song": ["data=text", f"data.path={place / 'song.txt'}", *SMALL, "trainer.max_epochs=6"],
-        "numbers": ["model=seq2seq_tiny", "data.size=300", "data.batch_size=32", "trainer.max_epochs=1"],
-        "digits": ["model=mlp_tiny", "debug=smoke"],
-        "drawn": ["model=gan_tiny", "debug=smoke"],
-        "drawn_by_class": ["model=conditional_vae", "model.hidden_sizes=[16]", "debug=smoke"],
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["train.py"])
-        for name, overrides in wanted.items():
-            assert cli.train([*overrides, f"hydra.run.dir={place / name}"]) == 0
-    return {name: place / name for name in wanted} | {"text": place / "song.txt"}
+from support.finished_runs import RUNS
+from support.user_files import SONG
 
 
 def generated(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -39,8 +19,8 @@ def generated(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
-def test_a_language_model_goes_on_from_a_prompt(runs, capsys, tmp_path: Path) -> None:
-    where = f"run={runs['song']}"
+def test_a_language_model_goes_on_from_a_prompt(finished, capsys, tmp_path: Path) -> None:
+    where = f"run={finished('song')}"
     text = generated(capsys, where, "prompt=row, row", "temperature=0", "length=30").removesuffix("\n")
     assert len(text) == len("row, row") + 30
     assert text in SONG * 3, "what it learned by heart, the likeliest each time"
@@ -51,26 +31,29 @@ def test_a_language_model_goes_on_from_a_prompt(runs, capsys, tmp_path: Path) ->
     assert (tmp_path / "made.txt").read_text(encoding="utf-8") == said
 
 
-def test_neither_data_nor_the_working_directory_is_needed(runs, capsys, monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    hidden = runs["text"].rename(tmp_path / "hidden.txt")
-    try:
-        assert generated(capsys, f"run={runs['song']}", "prompt=gently").startswith("gently")
-    finally:
-        hidden.rename(runs["text"])
+def test_neither_data_nor_the_working_directory_is_needed(train, capsys, monkeypatch, tmp_path: Path) -> None:
+    (tmp_path / "song.txt").write_text(SONG * 60, encoding="utf-8")
+    words = [text.replace("FILES", str(tmp_path)) for text in RUNS["song"]]
+    ran = train(*words, "debug=smoke")
+    assert ran.code == 0, ran.err
+    (tmp_path / "song.txt").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert generated(capsys, f"run={ran.path}", "prompt=gently").startswith("gently")
 
 
-def test_a_translation_answers(runs, capsys) -> None:
-    greedy = generated(capsys, f"run={runs['numbers']}", "prompt=40")
+def test_a_translation_answers(finished, capsys) -> None:
+    greedy = generated(capsys, f"run={finished('translation')}", "prompt=40")
     assert set(greedy.split()) and not set(greedy) & set("0123456789")
-    assert generated(capsys, f"run={runs['numbers']}", "prompt=40", "beam_size=3")
+    assert generated(capsys, f"run={finished('translation')}", "prompt=40", "beam_size=3")
 
 
-def test_pictures_are_drawn_into_a_grid_a_folder_or_a_tensor(runs, capsys, tmp_path: Path) -> None:
-    where = f"run={runs['drawn']}"
+def test_pictures_are_drawn_into_a_grid_a_folder_or_a_tensor(copied_run, capsys, tmp_path: Path) -> None:
+    run = copied_run("adversarial")
+    where = f"run={run}"
     said = generated(capsys, where)
-    assert f"64 picture(s) in {runs['drawn'] / 'pictures' / 'generated.png'}" in said
-    with Image.open(runs["drawn"] / "pictures" / "generated.png") as file:
+    assert f"64 picture(s) in {run / 'pictures' / 'generated.png'}" in said
+    with Image.open(run / "pictures" / "generated.png") as file:
         assert file.width == file.height > 8 * 64
     generated(capsys, where, "count=3", f"output={tmp_path / 'each'}")
     assert sorted(path.name for path in (tmp_path / "each").iterdir()) == ["00000.png", "00001.png", "00002.png"]
@@ -82,8 +65,8 @@ def test_pictures_are_drawn_into_a_grid_a_folder_or_a_tensor(runs, capsys, tmp_p
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
 
 
-def test_pictures_of_one_class(runs, capsys, tmp_path: Path) -> None:
-    where = f"run={runs['drawn_by_class']}"
+def test_pictures_of_one_class(finished, capsys, tmp_path: Path) -> None:
+    where = f"run={finished('conditional')}"
     drawn = []
     for label in (3, 4):
         generated(capsys, where, "count=2", f"class={label}", f"output={tmp_path / 'x.pt'}")
@@ -102,28 +85,40 @@ def test_pictures_of_one_class(runs, capsys, tmp_path: Path) -> None:
         ("song", ["top_k=many"], 2, ["top_k is 'many'", "whole number"]),
         ("song", ["length=0"], 2, ["length is 0"]),
         ("song", ["beam_size=2"], 2, ["no option 'beam_size'", "prompt, temperature, top_k, length, seed"]),
-        ("numbers", [], 2, ["prompt was not given", "type prompt=..."]),
-        ("numbers", ["prompt=forty"], 3, ["'f'", "not in the vocabulary"]),
-        ("numbers", ["prompt=40", "beam_size=0"], 2, ["beam_size is 0"]),
-        ("digits", [], 2, ["task=classification, which makes no samples", "model=lstm data=python_source"]),
+        ("translation", [], 2, ["prompt was not given", "type prompt=..."]),
+        ("translation", ["prompt=forty"], 3, ["'f'", "not in the vocabulary"]),
+        ("translation", ["prompt=40", "beam_size=0"], 2, ["beam_size is 0"]),
+        ("classification", [], 2, ["task=classification, which makes no samples", "model=lstm data=python_source"]),
         ("nowhere", [], 4, ["nowhere is not a run directory"]),
     ],
 )
-def test_a_mistake_is_answered(runs, capsys, run: str, options: list[str], code: int, words: list[str]) -> None:
-    assert cli.main(["generate", f"run={runs.get(run, run)}", *options]) == code
+def test_a_mistake_is_answered(finished, capsys, run: str, options: list[str], code: int, words: list[str]) -> None:
+    assert cli.main(["generate", f"run={finished(run) if run in RUNS else run}", *options]) == code
     said = capsys.readouterr().err
     assert said.startswith("error: ") and "Traceback" not in said
     for word in words:
         assert word in said
 
 
-def test_evaluation_reads_another_text_with_the_vocabulary_of_the_run(runs, capsys, tmp_path: Path) -> None:
-    where = f"run={runs['song']}"
+def test_evaluation_reads_another_text_with_the_vocabulary_of_the_run(finished, capsys, tmp_path: Path) -> None:
+    where = f"run={finished('song')}"
     assert cli.main(["evaluate", where]) == 0
     at_home = capsys.readouterr().out
     (tmp_path / "other.txt").write_text("The boat goes down, slowly: row!\n" * 60, encoding="utf-8")
     assert cli.main(["evaluate", where, f"data.path={tmp_path / 'other.txt'}"]) == 0
-    assert cli.main(["evaluate", where, "data=text", f"data.path={runs['text']}", *SMALL[1:3]]) == 0
+    assert (
+        cli.main(
+            [
+                "evaluate",
+                where,
+                "data=text",
+                f"data.path={finished.files / 'song.txt'}",
+                "data.batch_size=4",
+                "data.sequence_length=16",
+            ]
+        )
+        == 0
+    )
     again = capsys.readouterr().out.split("metric")[-1]
 
     def perplexity(table: str) -> str:
@@ -132,9 +127,9 @@ def test_evaluation_reads_another_text_with_the_vocabulary_of_the_run(runs, caps
     assert perplexity(again) == perplexity(at_home)
 
 
-@pytest.mark.parametrize(("run", "tag", "shown"), [("song", "text", 6), ("numbers", "translations", 1)])
-def test_the_dashboard_shows_samples_as_training_goes(runs, run: str, tag: str, shown: int) -> None:
-    events = EventAccumulator(str(runs[run])).Reload()
+@pytest.mark.parametrize(("run", "tag", "shown"), [("song", "text", 6), ("translation", "translations", 1)])
+def test_the_dashboard_shows_samples_as_training_goes(finished, run: str, tag: str, shown: int) -> None:
+    events = EventAccumulator(str(finished(run))).Reload()
     assert len(events.Tensors(f"val/{tag}/text_summary")) == shown
     assert len(events.Tensors(f"test/{tag}/text_summary")) == 1
     text = events.Tensors(f"test/{tag}/text_summary")[0].tensor_proto.string_val[0].decode()

@@ -12,16 +12,8 @@ from netyard import checkpoint, cli
 FEW = ("callbacks.scores.num_val_samples=128", "callbacks.scores.num_test_samples=256", "logger=none")
 
 
-@pytest.fixture(scope="module")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that classifies digits."""
-    place = tmp_path_factory.mktemp("judges") / "cnn"
-    cli.train(["model=cnn_tiny", "trainer.max_epochs=1", "logger=none", f"hydra.run.dir={place}"])
-    return place
-
-
-def test_another_runs_classifier_judges_and_evaluate_repeats_the_scores(train, judge: Path, capsys) -> None:
-    scores = f"callbacks.scores.features={judge}"
+def test_another_runs_classifier_judges_and_evaluate_repeats_the_scores(train, finished, capsys) -> None:
+    scores = f"callbacks.scores.features={finished('judge')}"
     ran = train("model=vae_tiny", "trainer.max_epochs=1", scores, *FEW)
     assert ran.code == 0, ran.err
     recorded = ran.json("results.json")["metrics"]
@@ -59,8 +51,8 @@ def test_a_run_is_the_same_whether_its_samples_are_scored_or_not(train, tmp_path
     ],
     ids=["missing", "other size", "too few", "no scores"],
 )
-def test_a_mistake_is_answered(train, judge: Path, overrides: list[str], code: int, words: list[str]) -> None:
-    given = [text.replace("JUDGE", str(judge)) for text in overrides]
+def test_a_mistake_is_answered(train, finished, overrides: list[str], code: int, words: list[str]) -> None:
+    given = [text.replace("JUDGE", str(finished("judge"))) for text in overrides]
     ran = train("model=gan_tiny", "trainer.max_epochs=1", "trainer.limit_train_batches=1", *FEW, *given)
     assert ran.code == code, ran.err
     assert ran.err.startswith("error: ") and "Traceback" not in ran.err
@@ -68,10 +60,8 @@ def test_a_mistake_is_answered(train, judge: Path, overrides: list[str], code: i
         assert word in ran.err
 
 
-def test_a_run_that_tells_no_classes_is_no_judge(train, tmp_path: Path) -> None:
-    ran = train("model=autoencoder_tiny", "trainer.max_epochs=1", "logger=none", path=tmp_path / "coder")
-    assert ran.code == 0, ran.err
-    ran = train("model=gan_tiny", f"callbacks.scores.features={ran.path}", *FEW, path=tmp_path / "gan")
+def test_a_run_that_tells_no_classes_is_no_judge(train, finished) -> None:
+    ran = train("model=gan_tiny", f"callbacks.scores.features={finished('reconstruction')}", *FEW)
     assert ran.code == 4 and "task=reconstruction" in ran.err and "tells classes of pictures" in ran.err, ran.err
 
 

@@ -22,70 +22,18 @@ from netyard import checkpoint, cli
 from netyard.build import build
 from netyard.callbacks.pictures import write_png
 from netyard.data.inputs import Framing, pictures
-
-QUICK = ("trainer.max_epochs=1", "logger=none")
-
-
-def write_photos(folder: Path) -> None:
-    for label, colour in (("red", (200, 30, 30)), ("blue", (30, 30, 200))):
-        (folder / label).mkdir(parents=True)
-        for number in range(10):
-            noise = np.random.default_rng(number).integers(-20, 20, (24, 32, 3))
-            Image.fromarray((noise + colour).astype(np.uint8)).save(folder / label / f"{number}.png")
-
-
-def write_table(path: Path) -> None:
-    rng = np.random.default_rng(0)
-    cities = ["Rome", "Oslo", "Bonn"]
-    rows = (
-        f"{a:.4f},{cities[i % 3]},{'up' if a > 0 else 'down'},{50 + 10 * a:.3f}"
-        for i, a in enumerate(rng.normal(5.0, 3.0, size=90))
-    )
-    path.write_text("\n".join(["age,city,kind,price", *rows]) + "\n", encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A run of each kind of data and of each task, trained for a moment, and the files they were trained on."""
-    place = tmp_path_factory.mktemp("runs")
-    write_photos(place / "pictures")
-    write_table(place / "table.csv")
-    opinions = (f"{'no ' * (i % 3)}{'fine' if i % 2 else 'poor'},{'good' if i % 2 else 'bad'}" for i in range(80))
-    (place / "opinions.csv").write_text("\n".join(["text,label", *opinions]), encoding="utf-8")
-    steps = (f"{month},{month % 12 + month / 100}" for month in range(120))
-    (place / "sales.csv").write_text("\n".join(["month,sold", *steps]), encoding="utf-8")
-    table = ("data=csv", f"data.path={place / 'table.csv'}", "data.batch_size=8", *QUICK)
-    wanted = {
-        "digits": ["model=mlp_tiny", *QUICK],
-        "rows": ["model=gru_tiny", "data=digits_rows", "debug=smoke"],
-        "photos": ["model=cnn_tiny", "data=image_folder", f"data.root={place / 'pictures'}", "data.image_size=16"],
-        "kind": [*table, "data.target=kind", "data.drop=[price]"],
-        "price": [*table, "data.target=price", "task=regression", "loss=mse"],
-        "iris": ["data=iris", *QUICK],
-        "opinions": ["model=gru_tiny", "data=sentiment", f"data.path={place / 'opinions.csv'}", *QUICK],
-        "sales": ["model=gru_tiny", "data=series", f"data.path={place / 'sales.csv'}", "data.column=sold", *QUICK],
-        "anomalies": ["model=autoencoder_tiny", "task.anomaly_class=3", *QUICK],
-        "denoised": ["model=denoising_autoencoder", "model.hidden_sizes=[16]", "debug=smoke"],
-        "drawn": ["model=vae_tiny", "debug=smoke"],
-        "played": ["model=gan_tiny", "debug=smoke"],
-    }
-    wanted["photos"] += ["data.num_workers=0", "data.batch_size=8", *QUICK]
-    wanted["sales"] += ["data.window=12", "data.horizon=3", "data.season=12"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["train.py"])
-        for name, overrides in wanted.items():
-            assert cli.train([*overrides, f"hydra.run.dir={place / name}"]) == 0, name
-    return {name: place / name for name in wanted} | {"files": place}
+from support.finished_runs import RUNS
 
 
 @pytest.fixture
-def predict(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def predict(finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Predict, and read what was written."""
 
-    def run(name: str, where: Path | str | None = None) -> list[dict[str, str]]:
+    def run(name: str | Path, where: Path | str | None = None) -> list[dict[str, str]]:
         output = tmp_path / "out.csv"
         given = [] if where is None else [f"input={where}"]
-        assert cli.main(["predict", f"run={runs[name]}", *given, f"output={output}"]) == 0, capsys.readouterr().err
+        path = name if isinstance(name, Path) else finished(name)
+        assert cli.main(["predict", f"run={path}", *given, f"output={output}"]) == 0, capsys.readouterr().err
         assert not list(tmp_path.glob(".*.tmp"))
         with output.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             return list(csv.DictReader(file))
@@ -117,9 +65,9 @@ def without(rows: list[dict[str, str]], *names: str) -> list[dict[str, str]]:
     return [{name: cell for name, cell in row.items() if name not in names} for row in rows]
 
 
-def test_probabilities_are_the_softmax_of_the_task(runs, predict) -> None:
-    rows = predict("digits")
-    task, data = checkpoint.load(runs["digits"]), data_of(runs["digits"])
+def test_probabilities_are_the_softmax_of_the_task(finished, predict) -> None:
+    rows = predict("classification")
+    task, data = checkpoint.load(finished("classification")), data_of(finished("classification"))
     split = data.split("test")
     with torch.no_grad():
         wanted = task(data.prepare(split.x, split.y)[0]).softmax(dim=1)
@@ -130,14 +78,14 @@ def test_probabilities_are_the_softmax_of_the_task(runs, predict) -> None:
     assert [int(row["prediction"]) for row in rows] == wanted.argmax(dim=1).tolist()
     assert column(rows, "probability") == pytest.approx(wanted.max(dim=1).values.tolist())
     right = sum(row["prediction"] == row["label"] for row in rows) / len(rows)
-    recorded = json.loads((runs["digits"] / "results.json").read_text())["metrics"]
+    recorded = json.loads((finished("classification") / "results.json").read_text())["metrics"]
     assert right == pytest.approx(recorded["test/accuracy"], abs=1e-6)
 
 
-@pytest.mark.parametrize("run", ["digits", "rows"])
-def test_a_picture_of_a_digit_is_what_the_digit_was(run: str, runs, predict, tmp_path: Path) -> None:
+@pytest.mark.parametrize("run", ["classification", "rows"])
+def test_a_picture_of_a_digit_is_what_the_digit_was(run: str, finished, predict, tmp_path: Path) -> None:
     """Written with white as 255, read with white as 16: the network sees the very numbers that it was tested on."""
-    split = data_of(runs[run]).split("test")
+    split = data_of(finished(run)).split("test")
     for number in range(20):
         write_png(split.x[number] / 16, tmp_path / "digits" / f"{number:02}.png")
     pixels = (split.x[19, 0].numpy() * (255 / 16)).round().astype(np.uint8)
@@ -152,25 +100,25 @@ def test_a_picture_of_any_size_becomes_the_central_square(predict, tmp_path: Pat
     pixels[:, 60:100] = 255
     Image.fromarray(pixels).save(tmp_path / "wide.png")
     Image.fromarray(pixels[:, 40:120]).save(tmp_path / "square.png")
-    assert close(predict("digits", tmp_path / "wide.png"), predict("digits", tmp_path / "square.png"))
+    assert close(predict("classification", tmp_path / "wide.png"), predict("classification", tmp_path / "square.png"))
 
 
-def test_a_folder_of_colours_is_read_as_the_run_read_its_own(runs, predict) -> None:
+def test_a_folder_of_colours_is_read_as_the_run_read_its_own(finished, predict) -> None:
     tested = predict("photos")
-    rows = {row["file"]: row for row in predict("photos", runs["files"] / "pictures")}
+    rows = {row["file"]: row for row in predict("photos", finished.files / "photos")}
     assert len(rows) == 20 and set(tested[0]) - set(next(iter(rows.values()))) == {"label"}
     assert {row["label"] for row in tested} == {"red", "blue"}
     for row in tested:
         assert Path(row["file"]).parent.name == row["label"]
         assert close(without([row], "label"), [rows[row["file"]]])
     assert {"prediction", "probability", "probability_blue", "probability_red"} <= set(tested[0])
-    blue = predict("photos", runs["files"] / "pictures" / "*lue" / "[0-4].png")
+    blue = predict("photos", finished.files / "photos" / "*lue" / "[0-4].png")
     assert [Path(row["file"]).name for row in blue] == [f"{number}.png" for number in range(5)]
     assert close(blue, [rows[row["file"]] for row in blue])
 
 
-def test_a_damaged_picture_is_named_and_left_out(runs, predict, capsys, tmp_path: Path) -> None:
-    shutil.copytree(runs["files"] / "pictures" / "red", tmp_path / "mixed" / "deep")
+def test_a_damaged_picture_is_named_and_left_out(finished, predict, capsys, tmp_path: Path) -> None:
+    shutil.copytree(finished.files / "photos" / "red", tmp_path / "mixed" / "deep")
     (tmp_path / "mixed" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     (tmp_path / "mixed" / "notes.txt").write_text("no picture, and not meant as one")
     rows = predict("photos", tmp_path / "mixed")
@@ -179,36 +127,36 @@ def test_a_damaged_picture_is_named_and_left_out(runs, predict, capsys, tmp_path
     assert said.err.count("\n") == 1 and "broken.png is no picture" in said.err
 
 
-def test_when_all_are_damaged_nothing_is_written(runs, capsys, tmp_path: Path) -> None:
+def test_when_all_are_damaged_nothing_is_written(finished, capsys, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     (tmp_path / "out.csv").write_text("of yesterday")
-    options = (f"run={runs['photos']}", f"input={tmp_path}", f"output={tmp_path / 'out.csv'}")
+    options = (f"run={finished('photos')}", f"input={tmp_path}", f"output={tmp_path / 'out.csv'}")
     assert cli.main(["predict", *options]) == 3
     assert "none of the 1 file(s)" in capsys.readouterr().err
     assert (tmp_path / "out.csv").read_text() == "of yesterday"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.png", "out.csv"]
 
 
-def test_memory_holds_one_batch(runs) -> None:
+def test_memory_holds_one_batch(finished) -> None:
     """Pictures are looked for as they are wanted."""
 
     def paths():
         for _ in range(7):
-            yield runs["files"] / "pictures" / "red" / "0.png"
+            yield finished.files / "photos" / "red" / "0.png"
         raise AssertionError("looked ahead")
 
     batches = pictures(paths(), 7, Framing(16, 3), batch_size=3).batches
     assert [len(next(batches).names) for _ in range(2)] == [3, 3]
 
 
-def test_a_file_name_of_any_bytes_is_written_as_it_is(runs, predict, tmp_path: Path) -> None:
+def test_a_file_name_of_any_bytes_is_written_as_it_is(finished, predict, tmp_path: Path) -> None:
     (tmp_path / "odd").mkdir()
     names = ['a,"b".png', "Zürich.png", b"\xff.png".decode(errors="surrogateescape")]
     for name in names:
-        shutil.copy(runs["files"] / "pictures" / "red" / "0.png", tmp_path / "odd" / name)
+        shutil.copy(finished.files / "photos" / "red" / "0.png", tmp_path / "odd" / name)
     assert {Path(row["file"]).name for row in predict("photos", tmp_path / "odd")} == set(names)
     for suffix in (".jsonl", ".parquet"):
-        words = [f"run={runs['photos']}", f"input={tmp_path / 'odd'}", f"output={tmp_path / f'out{suffix}'}"]
+        words = [f"run={finished('photos')}", f"input={tmp_path / 'odd'}", f"output={tmp_path / f'out{suffix}'}"]
         assert cli.main(["predict", *words]) == 0
     lines = [json.loads(line)["file"] for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
     assert {Path(name).name for name in lines} == set(names)
@@ -216,11 +164,11 @@ def test_a_file_name_of_any_bytes_is_written_as_it_is(runs, predict, tmp_path: P
     assert {Path(name).name for name in table} == {*names[:2], "\\udcff.png"}
 
 
-@pytest.mark.parametrize("run", ["digits", "price", "sales", "anomalies"])
-def test_each_kind_of_file_says_the_same(run: str, runs, predict, tmp_path: Path) -> None:
+@pytest.mark.parametrize("run", ["classification", "price", "sales", "anomalies"])
+def test_each_kind_of_file_says_the_same(run: str, finished, predict, tmp_path: Path) -> None:
     wanted = predict(run)
     for suffix in (".jsonl", ".PARQUET"):
-        assert cli.main(["predict", f"run={runs[run]}", f"output={tmp_path / f'out{suffix}'}"]) == 0
+        assert cli.main(["predict", f"run={finished(run)}", f"output={tmp_path / f'out{suffix}'}"]) == 0
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     table = parquet.read_table(tmp_path / "out.PARQUET")
     assert lines == table.to_pylist()
@@ -228,16 +176,16 @@ def test_each_kind_of_file_says_the_same(run: str, runs, predict, tmp_path: Path
     assert all(isinstance(row["row"], int) for row in lines)
 
 
-def test_parquet_without_its_package_is_answered(runs, capsys, monkeypatch, tmp_path: Path) -> None:
+def test_parquet_without_its_package_is_answered(finished, capsys, monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    assert cli.main(["predict", f"run={runs['digits']}", f"output={tmp_path / 'out.parquet'}"]) == 5
+    assert cli.main(["predict", f"run={finished('classification')}", f"output={tmp_path / 'out.parquet'}"]) == 5
     said = capsys.readouterr().err
     assert "needs pyarrow, which is not installed" in said and "pip install 'netyard[parquet]', or try output=" in said
 
 
-def test_a_terminal_sees_how_far_it_is(runs, predict, capsys, monkeypatch, tmp_path: Path) -> None:
+def test_a_terminal_sees_how_far_it_is(finished, predict, capsys, monkeypatch, tmp_path: Path) -> None:
     """And what is left out, above the bar."""
-    shutil.copytree(runs["files"] / "pictures" / "red", tmp_path / "mixed")
+    shutil.copytree(finished.files / "photos" / "red", tmp_path / "mixed")
     (tmp_path / "mixed" / "broken.png").write_bytes(b"nothing")
     predict("photos", tmp_path / "mixed")
     assert "11/11" not in capsys.readouterr().err
@@ -248,26 +196,26 @@ def test_a_terminal_sees_how_far_it_is(runs, predict, capsys, monkeypatch, tmp_p
     assert said.out.startswith("10 row(s) in ")
 
 
-def test_rows_are_read_by_the_columns_and_the_statistics_of_the_run(runs, predict, tmp_path: Path) -> None:
+def test_rows_are_read_by_the_columns_and_the_statistics_of_the_run(finished, train, predict, tmp_path: Path) -> None:
     """From the directory alone: the file of training is gone."""
-    with (runs["files"] / "table.csv").open(newline="") as file:
+    shutil.copy(finished.files / "table.csv", tmp_path / "table.csv")
+    ran = train(*(text.replace("FILES", str(tmp_path)) for text in RUNS["kind"]))
+    assert ran.code == 0, ran.err
+    with (tmp_path / "table.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
-    data = data_of(runs["kind"])
+    data = data_of(ran.path)
     data.setup()
-    task, x = checkpoint.load(runs["kind"]), data.split("test").x
+    task, x = checkpoint.load(ran.path), data.split("test").x
     with torch.no_grad():
         wanted = task(x).softmax(dim=1)
-    tested = predict("kind")
-    hidden = (runs["files"] / "table.csv").rename(tmp_path / "hidden.csv")
-    try:
-        with (tmp_path / "new.csv").open("w", newline="") as file:  # in another order, more of them, none to predict
-            writer = csv.DictWriter(file, ["more", "city", "age"], delimiter=";", extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows({"more": "x", **row} for row in table[:5])
-        alone = predict("kind", tmp_path / "new.csv")
-        whole = predict("kind", hidden)
-    finally:
-        hidden.rename(runs["files"] / "table.csv")
+    tested = predict(ran.path)
+    (tmp_path / "table.csv").rename(tmp_path / "hidden.csv")
+    with (tmp_path / "new.csv").open("w", newline="") as file:  # in another order, more of them, none to predict
+        writer = csv.DictWriter(file, ["more", "city", "age"], delimiter=";", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows({"more": "x", **row} for row in table[:5])
+    alone = predict(ran.path, tmp_path / "new.csv")
+    whole = predict(ran.path, tmp_path / "hidden.csv")
     assert close(alone, whole[:5]), "five rows are not standardised by themselves"
     assert set(alone[0]) == {"row", "prediction", "probability", "probability_down", "probability_up"}
     assert [row["row"] for row in alone] == ["0", "1", "2", "3", "4"]
@@ -281,13 +229,13 @@ def test_a_word_that_training_did_not_see_is_none_of_its_words(predict, tmp_path
     assert rome["probability_up"] != atlantis["probability_up"]
 
 
-def test_a_regression_answers_in_the_units_of_its_target(runs, predict) -> None:
-    rows = predict("price", runs["files"] / "table.csv")
+def test_a_regression_answers_in_the_units_of_its_target(finished, predict) -> None:
+    rows = predict("price", finished.files / "table.csv")
     assert set(rows[0]) == {"row", "prediction"} and len(rows) == 90
     assert 50 < np.mean(column(rows, "prediction")) < 150
     tested = predict("price")
     error = np.abs(np.array(column(tested, "prediction")) - column(tested, "target")).mean()
-    recorded = json.loads((runs["price"] / "results.json").read_text())["metrics"]
+    recorded = json.loads((finished("price") / "results.json").read_text())["metrics"]
     assert error == pytest.approx(recorded["test/mae"], rel=1e-4)
 
 
@@ -301,7 +249,9 @@ def test_a_table_that_a_package_carries_names_its_columns_too(predict, tmp_path:
     assert all(any(close([row], [other]) for other in rows) for row in without(tested, "label"))
 
 
-def test_a_checkpoint_that_kept_no_columns_measures_its_own_data_again(runs, predict, monkeypatch, tmp_path) -> None:
+def test_a_checkpoint_that_kept_no_columns_measures_its_own_data_again(
+    finished, predict, monkeypatch, tmp_path
+) -> None:
     iris = load_iris()
     (tmp_path / "iris.csv").write_text(f"{','.join(iris.feature_names)}\n5.1,3.5,1.4,0.2\n")
     rows = predict("iris", tmp_path / "iris.csv")
@@ -320,31 +270,31 @@ def test_texts_are_lines_or_a_column(predict, tmp_path: Path) -> None:
     assert rows == predict("opinions", tmp_path / "cells.csv")
 
 
-def test_texts_are_those_of_the_test(runs, predict, tmp_path: Path) -> None:
-    tested, data = predict("opinions"), data_of(runs["opinions"])
+def test_texts_are_those_of_the_test(finished, predict, tmp_path: Path) -> None:
+    tested, data = predict("opinions"), data_of(finished("opinions"))
     (tmp_path / "lines.txt").write_text("\n".join(data.decode(row) for row in data.split("test").x), encoding="utf-8")
     assert close(predict("opinions", tmp_path / "lines.txt"), without(tested, "label"))
 
 
-def test_a_series_is_gone_on_with(runs, predict, tmp_path: Path) -> None:
-    (row,) = predict("sales", runs["files"] / "sales.csv")
+def test_a_series_is_gone_on_with(finished, predict, tmp_path: Path) -> None:
+    (row,) = predict("sales", finished.files / "sales.csv")
     assert set(row) == {"file", "step_1", "step_2", "step_3"} and row["file"].endswith("sales.csv")
     tested = predict("sales")
     assert {"row", "target_1", "target_2", "target_3", "step_1"} < set(tested[0])
-    lines = (runs["files"] / "sales.csv").read_text().splitlines()
+    lines = (finished.files / "sales.csv").read_text().splitlines()
     (tmp_path / "before.csv").write_text("\n".join(lines[:-3]))
     (last,) = predict("sales", tmp_path / "before.csv")
     assert close([last], without(tested[-1:], "target_1", "target_2", "target_3"))
 
 
-def test_anomaly_scores_give_the_recorded_auroc(runs, predict, tmp_path: Path) -> None:
+def test_anomaly_scores_give_the_recorded_auroc(finished, predict, tmp_path: Path) -> None:
     rows = predict("anomalies")
     assert set(rows[0]) == {"row", "label", "reconstruction_error", "anomaly_score"}
     assert column(rows, "reconstruction_error") == column(rows, "anomaly_score")
     auroc = roc_auc_score([row["label"] == "3" for row in rows], column(rows, "anomaly_score"))
-    recorded = json.loads((runs["anomalies"] / "results.json").read_text())["metrics"]
+    recorded = json.loads((finished("anomalies") / "results.json").read_text())["metrics"]
     assert auroc == pytest.approx(recorded["test/auroc"], abs=1e-6)
-    split = data_of(runs["anomalies"]).split("test")
+    split = data_of(finished("anomalies")).split("test")
     write_png(split.x[7] / 16, tmp_path / "digit.png")
     (row,) = predict("anomalies", tmp_path / "digit.png")
     assert float(row["anomaly_score"]) == pytest.approx(float(rows[7]["anomaly_score"]), rel=1e-5)
@@ -355,9 +305,9 @@ def test_a_denoising_autoencoder_is_given_no_noise(predict) -> None:
     assert set(rows[0]) == {"row", "label", "reconstruction_error"} and rows == predict("denoised")
 
 
-def test_a_variational_autoencoder_says_how_far_off_it_draws(runs, predict) -> None:
-    rows = predict("drawn")
-    task, data = checkpoint.load(runs["drawn"]), data_of(runs["drawn"])
+def test_a_variational_autoencoder_says_how_far_off_it_draws(finished, predict) -> None:
+    rows = predict("variational")
+    task, data = checkpoint.load(finished("variational")), data_of(finished("variational"))
     split = data.split("test")
     with torch.no_grad():
         drawn = task(data.prepare(split.x, split.y)[0])
@@ -366,55 +316,60 @@ def test_a_variational_autoencoder_says_how_far_off_it_draws(runs, predict) -> N
     # In the mean the bound of the test, up to the noise of one draw of each code.
     bound = -sum(column(rows, "negative_elbo")) / len(rows)
     assert bound == pytest.approx(
-        json.loads((runs["drawn"] / "results.json").read_text())["metrics"]["test/elbo"], rel=0.02
+        json.loads((finished("variational") / "results.json").read_text())["metrics"]["test/elbo"], rel=0.02
     )
 
 
 @pytest.mark.parametrize(
     ("run", "options", "code", "words"),
     [
-        ("digits", ["inptu=FILES", "output=out.csv"], 2, ["no option 'inptu'", "did you mean 'input'", "--help"]),
-        ("digits", ["photos", "output=out.csv"], 2, ["no option 'photos'", "run, input, output"]),
-        ("", ["output=out.csv"], 2, ["run was not given", "type run=PATH"]),
-        ("digits", [], 2, ["output was not given", "type output=FILE.csv"]),
-        ("digits", ["input=", "output=out.csv"], 2, ["input was not given", "type input=PATH"]),
         (
-            "digits",
+            "classification",
+            ["inptu=FILES", "output=out.csv"],
+            2,
+            ["no option 'inptu'", "did you mean 'input'", "--help"],
+        ),
+        ("classification", ["photos", "output=out.csv"], 2, ["no option 'photos'", "run, input, output"]),
+        ("", ["output=out.csv"], 2, ["run was not given", "type run=PATH"]),
+        ("classification", [], 2, ["output was not given", "type output=FILE.csv"]),
+        ("classification", ["input=", "output=out.csv"], 2, ["input was not given", "type input=PATH"]),
+        (
+            "classification",
             ["output=out.png"],
             2,
             ["output is out.png", "ends in .csv, .jsonl or .parquet", "try output=out.csv"],
         ),
-        ("digits", ["output=FILES"], 2, ["a folder", "ends in .csv", "predictions.csv"]),
-        ("digits", ["output=none/out.csv"], 2, ["there is no folder none", "mkdir -p none"]),
+        ("classification", ["output=FILES"], 2, ["a folder", "ends in .csv", "predictions.csv"]),
+        ("classification", ["output=none/out.csv"], 2, ["there is no folder none", "mkdir -p none"]),
         ("kind", ["input=FILES/table.csv", "output=FILES/table.csv"], 2, ["the same file", "predictions.csv"]),
-        ("digits", ["input=nowhere.png", "output=out.csv"], 3, ["there is no nowhere.png", "try input=FOLDER"]),
-        ("digits", ["input=EMPTY", "output=out.csv"], 3, ["holds no picture", ".png"]),
-        ("digits", ["input=EMPTY/*.png", "output=out.csv"], 3, ["no picture fits the pattern"]),
-        ("digits", ["input=FILES/table.csv", "output=out.csv"], 3, ["none of the 1 file(s)"]),
+        ("classification", ["input=nowhere.png", "output=out.csv"], 3, ["there is no nowhere.png", "try input=FOLDER"]),
+        ("classification", ["input=EMPTY", "output=out.csv"], 3, ["holds no picture", ".png"]),
+        ("classification", ["input=EMPTY/*.png", "output=out.csv"], 3, ["no picture fits the pattern"]),
+        ("classification", ["input=FILES/table.csv", "output=out.csv"], 3, ["none of the 1 file(s)"]),
         ("kind", ["input=nowhere.csv", "output=out.csv"], 3, ["cannot be read: No such file", "try input=FILE"]),
-        ("kind", ["input=FILES/pictures", "output=out.csv"], 3, ["cannot be read: Is a directory", "a CSV file"]),
+        ("kind", ["input=FILES/photos", "output=out.csv"], 3, ["cannot be read: Is a directory", "a CSV file"]),
         ("kind", ["input=FILES/sales.csv", "output=out.csv"], 3, ["no column 'age', 'city'", "age, city", "month"]),
         ("kind", ["input=BAD", "output=out.csv"], 3, ["column 'age', line 3 of", "'old'", "a finite number"]),
         ("opinions", ["input=FILES/sales.csv", "output=out.csv"], 3, ["no column 'text'", "month, sold"]),
         ("opinions", ["input=nowhere.txt", "output=out.csv"], 3, ["cannot be read: No such file"]),
         ("sales", ["input=FILES/table.csv", "output=out.csv"], 3, ["no column 'sold'"]),
-        ("played", ["output=out.csv"], 2, ["task=adversarial, which says nothing", "try netyard generate run="]),
+        ("adversarial", ["output=out.csv"], 2, ["task=adversarial, which says nothing", "try netyard generate run="]),
         ("nowhere", ["output=out.csv"], 4, ["nowhere is not a run directory"]),
         ("unfinished", ["output=out.csv"], 4, ["there is no checkpoint at", "best.ckpt"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
-def test_a_mistake_is_answered(runs, capsys, monkeypatch, tmp_path, run, options, code, words) -> None:
+def test_a_mistake_is_answered(finished, capsys, monkeypatch, tmp_path, run, options, code, words) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.csv").write_text("age,city\n5,Rome\nold,Oslo\n")
     (tmp_path / "unfinished" / ".hydra").mkdir(parents=True)
     (tmp_path / "unfinished" / ".hydra" / "overrides.yaml").write_text("[]")
-    places = {"FILES": runs["files"], "EMPTY": tmp_path / "empty", "BAD": tmp_path / "bad.csv"}
+    places = {"FILES": finished.files, "EMPTY": tmp_path / "empty", "BAD": tmp_path / "bad.csv"}
     for name, place in places.items():
         options = [text.replace(f"={name}", f"={place}") for text in options]
     before = sorted(tmp_path.rglob("*"))
-    assert cli.main(["predict", f"run={runs.get(run, run)}", *options]) == code
+    assert cli.main(["predict", f"run={finished(run) if run in RUNS else run}", *options]) == code
     message = capsys.readouterr().err.splitlines()[-1]
     assert message.startswith("error: ") and "Traceback" not in message
     for word in words:
@@ -422,14 +377,14 @@ def test_a_mistake_is_answered(runs, capsys, monkeypatch, tmp_path, run, options
     assert sorted(tmp_path.rglob("*")) == before, "a mistake leaves nothing behind"
 
 
-def test_evaluation_reads_another_table_by_the_columns_of_the_run(runs, capsys, tmp_path: Path) -> None:
+def test_evaluation_reads_another_table_by_the_columns_of_the_run(finished, capsys, tmp_path: Path) -> None:
     def evaluated(*options: str) -> tuple[int, str]:
         capsys.readouterr()
-        code = cli.main(["evaluate", f"run={runs['kind']}", *options])
+        code = cli.main(["evaluate", f"run={finished('kind')}", *options])
         said = capsys.readouterr()
         return code, said.out + said.err
 
-    lines = (runs["files"] / "table.csv").read_text().splitlines()
+    lines = (finished.files / "table.csv").read_text().splitlines()
     assert evaluated()[0] == 0
     (tmp_path / "some.csv").write_text("\n".join(line for line in lines if "down" not in line and "Oslo" not in line))
     code, said = evaluated(f"data.path={tmp_path / 'some.csv'}")
@@ -444,11 +399,10 @@ def test_evaluation_reads_another_table_by_the_columns_of_the_run(runs, capsys, 
     assert code == 3 and "the class 'under'; the run was trained on down, up" in said
 
 
-def test_a_resumed_run_wants_its_table_back(runs, train, tmp_path: Path) -> None:
+def test_a_resumed_run_wants_its_table_back(finished, train, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
-    shutil.copy(runs["files"] / "table.csv", table)
-    words = ("data=csv", f"data.path={table}", "data.target=kind", *QUICK)
-    ran = train(*words, path=tmp_path / "run")
+    shutil.copy(finished.files / "table.csv", table)
+    ran = train(*(text.replace("FILES", str(tmp_path)) for text in RUNS["kind"]), path=tmp_path / "run")
     assert ran.code == 0, ran.err
     ran = train(f"resume={tmp_path / 'run'}", "trainer.max_epochs=2", path=tmp_path / "run")
     assert ran.code == 0, ran.err

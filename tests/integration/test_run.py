@@ -12,6 +12,8 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from netyard import checkpoint, cli
+from support.command_result import Ran
+from support.finished_runs import RUNS
 
 SCHEMA = {
     "model": str,
@@ -43,23 +45,28 @@ def rows_of(run: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def finished(train):
-    ran = train("model=mlp_tiny", "trainer.max_epochs=3", "scheduler=cosine")
+def contract(finished) -> Ran:
+    return Ran(0, "", "", finished("contract"))
+
+
+def test_a_run_leaves_what_the_contract_says_and_tells_what_to_type_next(train) -> None:
+    ran = train(*RUNS["contract"])
     assert ran.code == 0, ran.err
-    return ran
+    *_, last = ran.out.splitlines()
+    assert last.startswith("test again") and last.endswith("netyard evaluate run=run"), "as one would type it from here"
+    assert "test/accuracy" in ran.out
+    assert ran.err == ""
 
-
-def test_a_run_leaves_what_the_contract_says(finished) -> None:
-    run = finished.path
+    run = ran.path
     assert {"config.yaml", "overrides.yaml", "hydra.yaml"} <= {path.name for path in (run / ".hydra").iterdir()}
     assert yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text())[0] == "model=mlp_tiny"
 
-    status = finished.json("status.json")
+    status = ran.json("status.json")
     assert status["state"] == "completed"
     assert {"started", "ended", "pid", "host", "error"} <= set(status)
     assert status["error"] is None
 
-    results = finished.json("results.json")
+    results = ran.json("results.json")
     assert conforms(results, SCHEMA)
     assert (results["model"], results["data"]) == ("mlp_tiny", "digits")
     assert results["epochs"] == 3
@@ -83,24 +90,17 @@ def test_a_run_leaves_what_the_contract_says(finished) -> None:
     assert not list(run.rglob("*.tmp"))
 
 
-def test_the_closing_lines_say_what_to_type_next(finished) -> None:
-    *_, last = finished.out.splitlines()
-    assert last.startswith("test again") and last.endswith("netyard evaluate run=run"), "as one would type it from here"
-    assert "test/accuracy" in finished.out
-    assert finished.err == ""
-
-
 @pytest.mark.parametrize("name", ["best", "last"])
-def test_checkpoints_hold_plain_types_and_the_config(finished, name: str) -> None:
-    held = torch.load(finished.path / "checkpoints" / f"{name}.ckpt", weights_only=True)
+def test_checkpoints_hold_plain_types_and_the_config(contract, name: str) -> None:
+    held = torch.load(contract.path / "checkpoints" / f"{name}.ckpt", weights_only=True)
     assert {"state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "netyard"} <= set(held)
     assert held["netyard"]["config"]["model"]["_target_"] == "netyard.models.mlp.MLP"
     assert held["netyard"]["config"]["model"]["num_outputs"] == 10, "interpolations are followed"
     assert held["netyard"]["choices"]["model"] == "mlp_tiny"
 
 
-def test_the_dashboard_has_curves_and_the_real_results(finished) -> None:
-    events = EventAccumulator(str(finished.path)).Reload()
+def test_the_dashboard_has_curves_and_the_real_results(contract) -> None:
+    events = EventAccumulator(str(contract.path)).Reload()
     assert {"train/loss", "train/accuracy", "val/loss", "val/accuracy", "test/accuracy", "lr"} <= set(
         events.Tags()["scalars"]
     )
@@ -109,7 +109,7 @@ def test_the_dashboard_has_curves_and_the_real_results(finished) -> None:
     rates = [point.value for point in events.Scalars("lr")]
     assert rates[-1] < rates[0]
 
-    results = finished.json("results.json")
+    results = contract.json("results.json")
     assert events.Scalars("hp/objective")[-1].value == pytest.approx(results["objective"]["value"])
     assert events.Scalars("hp/test/accuracy")[-1].value == pytest.approx(results["metrics"]["test/accuracy"])
     written = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
@@ -117,19 +117,19 @@ def test_the_dashboard_has_curves_and_the_real_results(finished) -> None:
         assert name.encode() in written
 
 
-def test_evaluate_gives_the_recorded_score_again(finished, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {path: path.stat().st_mtime_ns for path in finished.path.rglob("*")}
-    assert cli.main(["evaluate", f"run={finished.path}"]) == 0
-    recorded = finished.json("results.json")["metrics"]
+def test_evaluate_gives_the_recorded_score_again(contract, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.stat().st_mtime_ns for path in contract.path.rglob("*")}
+    assert cli.main(["evaluate", f"run={contract.path}"]) == 0
+    recorded = contract.json("results.json")["metrics"]
     said = capsys.readouterr().out
     for name in ("test/accuracy", "test/loss"):
         assert f"{name} " in said
         assert f"{recorded[name]:.4f}" in said
-    assert {path: path.stat().st_mtime_ns for path in finished.path.rglob("*")} == before, "it only looks"
+    assert {path: path.stat().st_mtime_ns for path in contract.path.rglob("*")} == before, "it only looks"
 
 
-def test_a_checkpoint_alone_rebuilds_its_network(finished) -> None:
-    task = checkpoint.load(finished.path)
+def test_a_checkpoint_alone_rebuilds_its_network(contract) -> None:
+    task = checkpoint.load(contract.path)
     assert task(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
     assert not task.training
 
@@ -155,27 +155,30 @@ def test_resume_continues_in_place_and_ends_as_if_never_stopped(train, tmp_path:
         assert len(steps) == 4
 
 
-def test_a_finished_run_is_not_touched_by_resume(finished, train, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {path: path.stat().st_mtime_ns for path in finished.path.rglob("*")}
-    ran = train(f"resume={finished.path}")
+def test_a_finished_run_is_not_touched_by_resume(copied_run, train) -> None:
+    path = copied_run("contract")
+    before = {path: path.stat().st_mtime_ns for path in path.rglob("*")}
+    ran = train(f"resume={path}")
     assert ran.code == 0
     assert "finished already" in ran.out
-    assert {path: path.stat().st_mtime_ns for path in finished.path.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in path.rglob("*")} == before
 
 
-def test_a_run_directory_is_written_once(finished, train) -> None:
-    ran = train("model=mlp_tiny", path=finished.path)
+def test_a_run_directory_is_written_once(copied_run, train) -> None:
+    path = copied_run("contract")
+    before = (path / "status.json").read_bytes()
+    ran = train("model=mlp_tiny", path=path)
     assert ran.code == 4
-    assert f"{finished.path} holds a run already" in ran.err
-    assert finished.json("status.json")["state"] == "completed"
+    assert f"{path} holds a run already" in ran.err
+    assert (path / "status.json").read_bytes() == before
 
 
-def test_evaluate_takes_overrides_and_other_data(finished, capsys: pytest.CaptureFixture[str]) -> None:
-    where = f"run={finished.path}"
+def test_evaluate_takes_overrides_and_other_data(contract, capsys: pytest.CaptureFixture[str]) -> None:
+    where = f"run={contract.path}"
     assert cli.main(["evaluate", where, "data.eval_batch_size=7", "trainer=cpu"]) == 0
-    assert f"{finished.json('results.json')['metrics']['test/accuracy']:.4f}" in capsys.readouterr().out
+    assert f"{contract.json('results.json')['metrics']['test/accuracy']:.4f}" in capsys.readouterr().out
     assert cli.main(["evaluate", where, "data=digits_rows"]) == 0, "the same pictures, in another shape"
-    assert f"{finished.json('results.json')['metrics']['test/accuracy']:.4f}" in capsys.readouterr().out
+    assert f"{contract.json('results.json')['metrics']['test/accuracy']:.4f}" in capsys.readouterr().out
     assert cli.main(["evaluate", where, "data=fake", "data.channels=1", "data.image_size=8", "data.size=64"]) == 3
     assert "classes of the data are pattern 0, pattern 1" in capsys.readouterr().err
     assert cli.main(["evaluate", where, "data=fake"]) == 2

@@ -13,16 +13,26 @@ from filelock import FileLock
 from support.user_files import write_user_files
 
 SMOKE = ("debug=smoke", "logger=none")
+FEW_CHARACTERS = ("data.max_characters=20000", "data.batch_size=4", "data.sequence_length=32")
 EPOCH = ("trainer=cpu", "trainer.max_epochs=1", "logger=none")
+DRAWN = EPOCH[:2]  # in TensorBoard too
 
 # FILES becomes the folder of the files that ``write_user_files`` makes.
+PHOTOS = (
+    "data=image_folder",
+    "data.root=FILES/photos",
+    "data.image_size=16",
+    "data.num_workers=0",
+    "data.batch_size=8",
+)
+
 RUNS: dict[str, tuple[str, ...]] = {
     # One for each task.
     "classification": ("model=mlp_tiny", *EPOCH),
-    "regression": ("data=diabetes", "model=mlp_table", *SMOKE),
+    "regression": ("data=diabetes", "model=mlp_table", *EPOCH),
     "forecasting": ("model=gru_tiny", "data=sunspots", *SMOKE),
-    "language": ("model=lstm_tiny", "data=python_source", "data.max_characters=20000", "data.batch_size=4", *SMOKE),
-    "translation": ("model=seq2seq_tiny", "data.size=300", "data.batch_size=32", *EPOCH),
+    "language": ("model=lstm_tiny", "data=python_source", *FEW_CHARACTERS, *SMOKE),
+    "translation": ("model=seq2seq_tiny", "data.size=300", "data.batch_size=32", *DRAWN),
     "reconstruction": ("model=autoencoder_tiny", *SMOKE),
     "variational": ("model=vae_tiny", "callbacks.scores=null", *SMOKE),
     "vector_quantized": ("model=vq_vae_tiny", "callbacks.scores=null", *SMOKE),
@@ -33,21 +43,26 @@ RUNS: dict[str, tuple[str, ...]] = {
         *SMOKE,
     ),
     "q_learning": ("model=dqn", *SMOKE),
-    # Other kinds of data.
+    # Other kinds of networks and of data.
+    "attention": ("model=transformer_tiny", "data=python_source", *FEW_CHARACTERS, *SMOKE),
+    "windowed": ("model=gru_tiny", "data=sunspots", "task.normalize=window", *SMOKE),
     "rows": ("model=gru_tiny", "data=digits_rows", *SMOKE),
-    "iris": ("model=mlp_tiny", "data=iris", *EPOCH),
+    "iris": ("model=mlp_tiny", "data=iris", "trainer=cpu", "trainer.max_epochs=2"),
     "photos": (
-        "model=cnn_tiny", "data=image_folder", "data.root=FILES/photos", "data.image_size=16", "data.num_workers=0",
-        "data.batch_size=8", *EPOCH,
+        "model=cnn_tiny", "loss=label_smoothing", *PHOTOS, *EPOCH,
     ),
-    "opinions": ("model=gru_tiny", "data=sentiment", "data.path=FILES/opinions.csv", *EPOCH),
+    "coded_photos": ("model=autoencoder_tiny", *PHOTOS, *SMOKE),
+    "opinions": (
+        "model=bilstm", "model.hidden_size=8", "model.num_layers=1", "data=sentiment",
+        "data.path=FILES/opinions.csv", *EPOCH,
+    ),
     "sales": (
         "model=gru_tiny", "data=series", "data.path=FILES/sales.csv", "data.column=sold", "data.window=12",
         "data.horizon=3", "data.season=12", *EPOCH,
     ),
     "song": (
         "data=text", "data.path=FILES/song.txt", "model=gru_tiny", "data.batch_size=4", "data.sequence_length=16",
-        "optimizer.lr=0.03", "trainer=cpu", "trainer.max_epochs=6", "logger=none",
+        "optimizer.lr=0.03", "trainer=cpu", "trainer.max_epochs=6",
     ),
     "kind": (
         "data=csv", "data.path=FILES/table.csv", "data.batch_size=8", "data.target=kind", "data.drop=[price]", *EPOCH,
@@ -60,6 +75,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "anomalies": ("model=autoencoder_tiny", "task.anomaly_class=3", *EPOCH),
     "denoised": ("model=denoising_autoencoder", "model.hidden_sizes=[16]", *SMOKE),
     "conditional": ("model=conditional_vae", "model.hidden_sizes=[16]", "callbacks.scores=null", *SMOKE),
+    "contract": ("model=mlp_tiny", "trainer.max_epochs=3", "scheduler=cosine"),
     "judge": ("model=cnn_tiny", *EPOCH),
     # With TensorBoard's files.
     "drawn_iris": (

@@ -26,7 +26,8 @@ def write_photos(folder: Path, num_each: int = 10, classes: tuple[str, ...] = ("
         (folder / label).mkdir(parents=True)
         for number in range(num_each):
             noise = np.random.default_rng(number).integers(-20, 20, (24, 32, 3))
-            Image.fromarray((noise + colours[label]).astype(np.uint8)).save(folder / label / f"{number}.png")
+            pixels = noise + colours.get(label.lower(), (30, 200, 30))
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{number}.png")
 
 
 def write_table(path: Path) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,21 +52,12 @@ def test_an_event_file_that_is_cut_off_is_known(events: bytes, tmp_path: Path) -
         assert bool(event_fault(tmp_path / "events")) == (length not in ends)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    place = tmp_path_factory.mktemp("sick") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["train.py"])
-        assert cli.train(["model=mlp_tiny", "data=iris", "trainer.max_epochs=2", f"hydra.run.dir={place}"]) == 0
-        yield place
-
-
 @pytest.fixture
-def doctor(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def doctor(copied_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Lay a trained run out in outputs/, and ask."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NETYARD_OUTPUTS", "outputs")
-    shutil.copytree(trained, tmp_path / "outputs" / "run")
+    copied_run("iris", tmp_path / "outputs" / "run")
     capsys.readouterr()
 
     def run(*arguments: str) -> tuple[int, str]:
