@@ -16,6 +16,7 @@ from support.command_result import Ran
 from support.finished_runs import FinishedRuns
 
 pytest_plugins = (
+    "support.canaries",
     "support.command_fixtures",
     "support.config_fixtures",
     "support.data_fixtures",

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from support.judged_by_two import check_two_processes
+
 FEW = ("callbacks.scores.num_val_samples=128", "callbacks.scores.num_test_samples=256", "logger=none")
 # Trained for the few seconds a test has, each against itself with one step behind it.
 LEARNING = {
@@ -31,3 +33,7 @@ def test_training_makes_samples_better(train, tmp_path: Path, model: str) -> Non
     assert begun.code == 0, begun.err
     distances = [ran.json("results.json")["metrics"]["test/frechet_distance"] for ran in (begun, taught)]
     assert distances[1] < share * distances[0], distances
+
+
+def test_two_processes_score_what_one_would(command, tmp_path: Path, capsys) -> None:
+    check_two_processes(command, tmp_path, capsys, "dcgan_tiny")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import safetensors
 import torch
@@ -79,23 +78,6 @@ def test_a_padded_text_is_read_up_to_its_end(finished, tmp_path: Path) -> None:
         wanted = task(x)
     assert answers(file, (x,))["logits"] == pytest.approx(wanted.numpy(), abs=1e-5)
     assert metadata(file)["vocabularies"]["text"]["tokens"] and metadata(file)["class_names"] == ["bad", "good"]
-
-
-def test_a_caller_can_write_a_translation_with_the_graph(finished, tmp_path: Path) -> None:
-    _, file = export(finished("translation"), tmp_path, "format=onnx")
-    task, data = checkpoint.load(finished("translation")), served_by(finished("translation"))[1]
-    source = data.encode("4711")[None]
-    session, written = onnxruntime.InferenceSession(str(file)), [task.start_token]
-    for _ in range(task.max_length):
-        logits = answers(session, (source, torch.tensor([written])))["logits"][0, -1]
-        logits[[0, task.start_token]] = -np.inf
-        written.append(int(logits.argmax()))
-        if written[-1] == task.end_token:
-            break
-    assert data.decode(written[1:]) == task.generate(data, "4711")
-
-
-# A DenseNet's layers differ in width, so that none repeats another; with two in a block it has all of their kinds.
 
 
 @pytest.mark.parametrize("name", ["windowed", "regression", "reconstruction", "variational", "vector_quantized"])

@@ -11,8 +11,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from netyard import files
+from support.finished_runs import RUNS
 
-RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "trainer.max_epochs=2")
+RUN = RUNS["iris"]
 ROOM = "hydra.run.dir"
 
 
@@ -29,11 +30,10 @@ def times(path: Path) -> dict[Path, int]:
 
 
 @pytest.fixture
-def begun(train) -> Path:
-    ran = train(*RUN)
-    assert ran.code == 0, ran.err
-    killed(ran.path)
-    return ran.path
+def begun(copied_run, tmp_path: Path) -> Path:
+    path = copied_run("iris", tmp_path / "run")
+    killed(path)
+    return path
 
 
 @pytest.mark.parametrize(

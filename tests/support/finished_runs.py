@@ -47,7 +47,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "attention": ("model=transformer_tiny", "data=python_source", *FEW_CHARACTERS, *SMOKE),
     "windowed": ("model=gru_tiny", "data=sunspots", "task.normalize=window", *SMOKE),
     "rows": ("model=gru_tiny", "data=digits_rows", *SMOKE),
-    "iris": ("model=mlp_tiny", "data=iris", "trainer=cpu", "trainer.max_epochs=2"),
+    "iris": ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "trainer.max_epochs=2"),
     "photos": (
         "model=cnn_tiny", "loss=label_smoothing", *PHOTOS, *EPOCH,
     ),

@@ -164,10 +164,3 @@ def test_a_run_imports_nothing_for_others_and_looks_through_no_module_for_garbag
 
 def test_python_m_netyard_is_netyard(command) -> None:
     assert "evaluate" in command("-m", "netyard", "--help").out
-
-
-def test_netyard_train_is_train_on_several_devices_too(command, tmp_path: Path) -> None:
-    path = tmp_path / "run"
-    ran = command("-m", "netyard", "train", "model=mlp_tiny", "debug=smoke", "trainer=ddp_cpu", f"hydra.run.dir={path}")
-    assert ran.code == 0, ran.err
-    assert "2 x cpu" in (path / "train.log").read_text()
