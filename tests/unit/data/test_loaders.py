@@ -221,7 +221,7 @@ def test_a_slow_worker_is_waited_for_as_long_as_the_patience_lasts() -> None:
 def test_a_dead_worker_is_told_in_a_line_and_other_errors_pass() -> None:
     with pytest.raises(PlatformError, match=r"stopped: DataLoader worker \(pid 7\) is killed; it was"):
         waiting(15)._next(Stuck("DataLoader worker (pid 7) is killed\nby signal 9"))
-    with pytest.raises(RuntimeError, match="^of the data set$"):
+    with pytest.raises(RuntimeError, match=r"^of the data set$"):
         waiting(15)._next(Stuck("of the data set"))
 
 

@@ -118,10 +118,8 @@ def test_a_job_is_found_by_its_number_and_counted_by_its_state(ledger: Ledger) -
 
 def test_a_new_job_has_not_begun() -> None:
     job = Job(7, ["seed=7"])
-    assert vars(job) == {
-        **{"number": 7, "overrides": ["seed=7"], "state": "pending", "attempts": 0},
-        **dict.fromkeys(("values", "epoch", "reason", "seconds")),
-    }
+    unknown = dict.fromkeys(("values", "epoch", "reason", "seconds"))
+    assert vars(job) == {"number": 7, "overrides": ["seed=7"], "state": "pending", "attempts": 0, **unknown}
 
 
 def test_only_completed_jobs_with_scores_can_be_best(ledger: Ledger) -> None:
