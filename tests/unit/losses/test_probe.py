@@ -164,7 +164,9 @@ def test_a_refusal_names_the_loss_and_its_cause():
         check_classification_loss(lambda logits, labels: logits.sum() * 0, 3)
     with pytest.raises(ValueError, match="does not take class labels") as refused:
         check_classification_loss(nn.CrossEntropyLoss(reduction="none"), 3)
-    assert str(refused.value.__cause__).startswith("its value is [") and "not one finite" in str(refused.value.__cause__)
+    assert str(refused.value.__cause__).startswith("its value is [") and "not one finite" in str(
+        refused.value.__cause__
+    )
 
 
 def test_an_infinite_value_is_no_loss():
