@@ -260,6 +260,15 @@ def test_a_setting_at_its_bound_is_allowed(schedule, settings):
     getattr(schedules, schedule)(sgd(), 10, **settings)
 
 
+ONE_CYCLE = {
+    "pct_start": 0.3,
+    "div_factor": 25.0,
+    "final_div_factor": 1e4,
+    "base_momentum": 0.85,
+    "max_momentum": 0.95,
+}
+
+
 def drawn(schedule, **settings) -> list[float]:
     optimizer = sgd(1.0, momentum=0.9)
     return [lr for (lr,) in run(optimizer, schedule(optimizer, 20, **settings), 20)]
@@ -273,13 +282,7 @@ def drawn(schedule, **settings) -> list[float]:
         (schedules.polynomial, {"power": 1.0}),
         (schedules.cosine, {"final_ratio": 0.0}),
         (schedules.warmup_cosine, {"warmup": 0.1, "final_ratio": 0.0}),
-        (
-            schedules.one_cycle,
-            {
-                **{"pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 1e4},
-                **{"base_momentum": 0.85, "max_momentum": 0.95},
-            },
-        ),
+        (schedules.one_cycle, ONE_CYCLE),
     ],
 )
 def test_settings_that_are_left_out_are_the_documented_ones(schedule, settings):
