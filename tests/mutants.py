@@ -35,8 +35,19 @@ def make() -> None:
     FOLDER.mkdir(exist_ok=True)
     copy_src_dir()
     copy_also_copy_files()
+    output = os.dup(1)
+    _silence(1)  # it names every file
     create_mutants(CHILDREN)
+    os.dup2(output, 1)
+    os.close(output)
     del os.environ["MUTANT_UNDER_TEST"]
+
+
+def _silence(*descriptors: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for each in descriptors:
+        os.dup2(nowhere, each)
+    os.close(nowhere)
 
 
 def names(patterns: list[str]) -> Iterator[str]:
@@ -106,9 +117,8 @@ class Mutants:
 
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
             signal.alarm(limit * 20)
-            quiet = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(quiet, 1)
-            os.dup2(quiet, 2)
+            _silence(1, 2)
+            self.session.config.pluginmanager.unregister(name="terminalreporter")
             base = self.place / str(os.getpid())
             base.mkdir()
             self.session.config._tmp_path_factory._basetemp = base  # type: ignore[attr-defined]
