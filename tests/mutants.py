@@ -2,7 +2,7 @@
 
 ``make mutants ARGS="netyard.losses*"`` takes patterns of the names of mutants. The tests are collected once, and each
 mutant is a fork that runs those tests which reach its function, the quick ones first: mutmut's own runner starts pytest
-for each, which takes ten times as long. All is written below ``mutants/``; ``mutmut show NAME`` prints a mutant.
+for each, which takes much longer. All is written below ``mutants/``; ``mutmut show NAME`` prints a mutant.
 """
 
 from __future__ import annotations
