@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import random
@@ -149,3 +150,77 @@ def test_the_link_is_a_copy_where_there_are_no_hard_links(tmp_path: Path, monkey
     link(last, best)
     assert best.read_text() == "newer" and not best.samefile(last)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_is_written_in_pieces_is_hashed_as_a_whole(tmp_path: Path):
+    """Behind the writer, a thread takes up what has become a chunk; the rest is taken at the end."""
+    pieces = [
+        random.Random(number).randbytes(size) for number, size in enumerate((manifests.CHUNK, 7, 900_000, 200_000))
+    ]
+    with (tmp_path / "file").open("wb") as file:
+        hashing = manifests.Hashing(file)
+        assert hashing.size == 0
+        assert [hashing.write(piece) for piece in pieces] == [len(piece) for piece in pieces]
+        hashing.flush()
+        assert hashing.close() == hashlib.sha256(b"".join(pieces)).hexdigest()
+        assert hashing.size == sum(map(len, pieces)) and not file.closed
+    assert manifests.sha256(tmp_path / "file") == hashlib.sha256(b"".join(pieces)).hexdigest()
+
+
+def test_the_thread_reads_whenever_another_chunk_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(manifests, "CHUNK", 10)
+    with (tmp_path / "file").open("wb") as file:
+        hashing = manifests.Hashing(file)
+        asked: list[int] = []
+        monkeypatch.setattr(hashing._thread, "submit", lambda work: asked.append(hashing.size) or work())
+        for size in (4, 5, 1, 9, 1, 30):
+            hashing.write(bytes(size))
+        assert asked == [10, 20, 50]
+
+
+def test_a_folder_without_manifests_and_one_without_a_best(tmp_path: Path):
+    assert manifests.known(tmp_path) == [] and vouched(tmp_path / "last.ckpt") is None
+    save(tmp_path, 1, best=None)
+    (tmp_path / "best.ckpt").write_bytes(content(7))
+    assert vouched(tmp_path / "best.ckpt") is None
+    assert vouched(tmp_path / "save-00009-step-90.ckpt") is None
+
+
+def test_a_manifest_is_readable_json_in_lines(tmp_path: Path):
+    path = save(tmp_path, 12, best=12)
+    assert path.name == "save-00012-step-120.ckpt"
+    written = path.with_suffix(".json").read_text(encoding="utf-8")
+    assert written.startswith('{\n "schema": 1,\n "step": 120,\n "number": 12,')
+    (manifest,) = manifests.known(tmp_path)
+    assert manifest == Manifest(120, 12, 12, 100, manifests.sha256(path), "save-00012-step-120")
+    assert manifest.fault(path) == "" and manifest.fault(tmp_path / "none") == "it is not there"
+
+
+def test_what_is_left_aside_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    save(tmp_path, 1, best=1)
+    (tmp_path / "save-00002-step-20.json").write_text("[]")
+    later = (tmp_path / "save-00001-step-10.json").read_text().replace('"schema": 1', '"schema": 2')
+    (tmp_path / "save-00003-step-30.json").write_text(later)
+    with caplog.at_level(logging.WARNING):
+        assert [each.number for each in manifests.known(tmp_path)] == [1]
+    assert [record.getMessage().split(" is no manifest")[0] for record in caplog.records] == [
+        str(tmp_path / "save-00002-step-20.json")
+    ]
+
+
+def test_where_no_file_is_whole_each_is_told(tmp_path: Path):
+    paths = [save(tmp_path, number, best=1) for number in (1, 2)]
+    for path in paths:
+        path.write_bytes(b"short")
+    fault = "it has 5 bytes, and 100 were written"
+    assert f"{tmp_path / 'last.ckpt'} is broken: {paths[1].name}: {fault}; {paths[0].name}: {fault};" in refused(
+        tmp_path / "last.ckpt"
+    )
+
+
+def test_what_another_process_has_deleted_already_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / ".save-00002-step-20.ckpt.77.tmp").touch()
+    found = [tmp_path / ".save-00002-step-20.ckpt.77.tmp", tmp_path / ".save-00003-step-30.ckpt.77.tmp"]
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(found))
+    manifests.tidy(tmp_path)
+    assert not found[0].exists()

@@ -86,3 +86,27 @@ def test_global_generator_is_untouched() -> None:
     permutation(100, 0)
     beta(sample_keys(0, 0, INDEX[:5]), 0, 0.2)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_draws_of_beta_are_pinned() -> None:
+    values = beta(sample_keys(0, 0, torch.arange(4)), 3, 0.4)
+    torch.testing.assert_close(values, torch.tensor([0.320265, 0.003928, 0.248122, 0.892057]), atol=1e-5, rtol=0)
+
+
+def test_a_key_that_no_round_accepts_gets_one_half() -> None:
+    # Jöhnk's method accepts a pair with probability (5!)^2 / 10! = 0.004, and some 12 % of keys within 32 rounds.
+    halves = beta(sample_keys(0, 0, INDEX[:2000]), 0, 5.0) == 0.5
+    assert 0.8 < halves.double().mean() < 0.95
+
+
+def test_an_order_is_of_the_first_epoch_where_none_is_named() -> None:
+    assert torch.equal(permutation(50, 3), permutation(50, 3, 0))
+
+
+def test_nothing_is_made_on_another_device_than_the_keys_are_on() -> None:
+    index = torch.arange(5)
+    with torch.device("meta"):  # the default device of what names none
+        keys = sample_keys(0, 0, index)
+        made = [keys, uniform(keys, 0), integers(keys, 0, 7), beta(keys, 0, 0.4), permutation(5, 0)]
+    assert [each.device.type for each in made] == ["cpu"] * 5
+    assert permutation(5, 0, device="meta").device.type == "meta"

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from netyard.data.module import DataModule
-from netyard.data.splits import check_fold, holdout, one_fold
+from netyard.data.splits import _quota, check_fold, holdout, one_fold
 from netyard.errors import ConfigError, DataError
 from support.datasets import build, write_mnist
 from support.labelled_table import samples, table
@@ -226,3 +226,36 @@ def test_folds_keep_the_shares_of_classes() -> None:
     counts = torch.stack([torch.bincount(labels[one_fold(labels, 5, fold, seed=1)[1]]) for fold in range(5)])
     assert (counts.max(dim=0).values - counts.min(dim=0).values).tolist() == [1, 1, 0, 0]
     assert counts[:, 3].tolist() == [1] * 5
+
+
+def test_what_is_held_out_is_pinned() -> None:
+    """A change here moves the test part of every run: make it on purpose or not at all."""
+    assert holdout(torch.arange(20) % 3, 0.3, seed=4)[1].tolist() == [6, 8, 13, 15, 16, 17]
+    assert holdout(torch.zeros(10, 2), 0.3, seed=4)[1].tolist() == [0, 6, 8]
+    assert holdout(torch.arange(10), 0.3, seed=4)[1].tolist() == [2, 4, 8]
+    folds = [one_fold(torch.arange(10) % 2, 3, fold, seed=4)[1].tolist() for fold in range(3)]
+    assert folds == [[2, 3, 6, 9], [4, 7, 8], [0, 1, 5]]
+
+
+@pytest.mark.parametrize(
+    ("counts", "wanted", "quota"),
+    [
+        ([7, 2, 1], 4, [3, 1, 0]),  # 2.8, 0.8 and 0.4: two are missing, and go where most was cut off
+        ([10, 10, 10], 4, [2, 1, 1]),  # of equals the first
+        ([2, 4, 14], 13, [1, 3, 9]),  # 1.3, 2.6 and 9.1
+        ([1, 0, 9], 9, [0, 0, 8]),  # never all of a class
+    ],
+)
+def test_each_class_gives_its_share_by_largest_remainders(counts: list[int], wanted: int, quota: list[int]) -> None:
+    assert _quota(torch.tensor(counts), wanted).tolist() == quota
+
+
+def test_a_refused_split_says_what_to_type() -> None:
+    with pytest.raises(ConfigError, match=r"fraction is 1\.5;.* try data\.val_fraction=0\.1\.$"):
+        holdout(torch.arange(10), 1.5, seed=0)
+    with pytest.raises(ConfigError, match=r"try data\.fold=4\.$"):
+        check_fold(5, 5)
+    with pytest.raises(DataError, match=r"class number 1 has 2 sample.* try data\.num_folds=2\.$"):
+        one_fold(torch.tensor([0, 0, 0, 1, 1]), 3, 0, seed=0)
+    with pytest.raises(DataError, match=r"class number 0 has 0 sample\(s\).*; add samples, or leave that class out\.$"):
+        one_fold(torch.zeros(0, dtype=torch.long), 2, 0, seed=0)

@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 import torch
 
+from netyard.data.keys import sample_keys
 from netyard.data.loaders import Shard
 from netyard.data.streams import StreamEvalOrder, StreamOrder
 from netyard.errors import ConfigError, DataError
@@ -136,3 +137,27 @@ def test_refusals() -> None:
     ):
         with pytest.raises(DataError, match=r"3 token\(s\) for 3 device\(s\)"):
             order()
+
+
+def test_the_order_of_a_text_is_pinned() -> None:
+    """A change here changes every run on texts: make it on purpose or not at all."""
+    order = StreamOrder(50, 2, 4, seed=5)
+    (first, key), (second, _) = list(order)[:2]
+    assert first.tolist() == [[0, 1, 2, 3], [20, 21, 22, 23]] and second[0].tolist() == [4, 5, 6, 7]
+    assert torch.equal(key, sample_keys(5, 0, first[:, 0]))
+    for index, key in StreamEvalOrder(50, 2, 4):
+        assert torch.equal(key, sample_keys(0, 0, index[:, 0]))
+
+
+def test_an_order_of_a_text_is_made_on_its_device() -> None:
+    with torch.device("meta"):  # the default device of what names none
+        orders = [StreamOrder(50, 2, 4, seed=5), StreamEvalOrder(50, 2, 4)]
+        assert {part.device.type for order in orders for pair in order for part in pair} == {"cpu"}
+
+
+def test_a_refused_batch_of_streams_says_what_to_type() -> None:
+    assert StreamOrder(50, 1, 4, seed=0).num_streams == 1
+    with pytest.raises(ConfigError, match=r"data\.batch_size is 0 on 1 device\(s\);.*try data\.batch_size=1\.$"):
+        StreamOrder(50, 0, 4, seed=0)
+    with pytest.raises(ConfigError, match=r"try data\.batch_size=3\.$"):
+        StreamOrder(50, 2, 4, seed=0, shard=Shard(0, 3))

@@ -103,3 +103,9 @@ def test_a_critic_without_slope_has_a_finite_gradient() -> None:
 def test_an_unknown_objective_is_refused() -> None:
     with pytest.raises(ValueError, match=r"objective is 'hinges'; .*wasserstein.*try loss\.objective=non_saturating"):
         AdversarialLoss("hinges")
+
+
+def test_the_objective_is_the_non_saturating_one_where_none_is_named() -> None:
+    assert AdversarialLoss().objective == "non_saturating" and "objective=hinge" in repr(AdversarialLoss("hinge"))
+    with pytest.raises(ValueError, match="one of non_saturating, minimax, least_squares, wasserstein, hinge;"):
+        AdversarialLoss("none")

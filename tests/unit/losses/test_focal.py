@@ -67,3 +67,14 @@ def test_wrong_settings_are_refused():
         FocalLoss(gamma=-1)
     with pytest.raises(ValueError, match=r"alpha has 3 weights; .* each of the 2 classes; try loss\.alpha=null"):
         FocalLoss(alpha=[1.0, 1.0, 1.0])(LOGITS, LABELS)
+
+
+def test_gamma_is_two_where_none_is_given_and_zero_is_allowed() -> None:
+    logits, labels = torch.tensor([[2.0, 0.0], [0.5, 1.0]]), torch.tensor([0, 0])
+    assert FocalLoss().gamma == 2.0
+    assert torch.equal(focal_loss(logits, labels), focal_loss(logits, labels, 2.0))
+    torch.testing.assert_close(FocalLoss(0.0)(logits, labels), torch.nn.functional.cross_entropy(logits, labels))
+
+
+def test_the_weights_of_classes_are_no_part_of_a_checkpoint() -> None:
+    assert not FocalLoss(alpha=[0.25, 0.75]).state_dict()

@@ -153,3 +153,37 @@ def test_pixels_are_put_back_on_their_levels() -> None:
 def test_a_refusal_has_three_parts(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_settings_where_none_are_given() -> None:
+    assert (Gaussian().std, Gaussian().min_std, DiscretizedLogistic().max_value) == (0.1, 0.02, 255)
+    assert DiscretizedLogistic(max_value=1).max_value == 1, "black and white"
+    with pytest.raises(ValueError, match=r"max_value is 2\.5; it must be a whole number"):
+        DiscretizedLogistic(max_value=2.5)  # type: ignore[arg-type]
+
+
+def test_a_deviation_is_of_the_mean_s_dtype_and_device() -> None:
+    mean = torch.zeros(2, 3, dtype=torch.float64)
+    with torch.device("meta"):  # the default device of what names none
+        found = gaussian_log_prob(mean, 0.1, mean)
+    assert found.device.type == "cpu"
+    exact = 3 * (-math.log(0.1) - 0.5 * math.log(2 * math.pi))  # in float64: 0.1 is not that of float32
+    torch.testing.assert_close(found, torch.full((2,), exact, dtype=torch.float64), rtol=1e-14, atol=0)
+
+
+def test_the_learned_deviation_rises_with_its_number() -> None:
+    mean, std = Gaussian(2)._mean_and_std(torch.tensor([[0.5, 0.0]]))
+    assert (mean.item(), std.item()) == pytest.approx((0.5, 0.02 + math.log(2)))
+
+
+def test_a_grey_picture_stays_grey_where_nothing_is_binarized() -> None:
+    pixels = torch.tensor([[0.5, 0.25]], dtype=torch.float64)
+    assert Bernoulli().prepare(pixels).tolist() == [[0.5, 0.25]]
+    cut = Bernoulli(binarize="threshold").prepare(pixels)
+    assert cut.tolist() == [[0.0, 0.0]] and cut.dtype == torch.float64, "one half is not above one half"
+
+
+def test_levels_and_means_stay_within_black_and_white() -> None:
+    likelihood = DiscretizedLogistic(max_value=16)
+    assert likelihood.prepare(torch.tensor([[-0.3, 1.7]])).tolist() == [[0.0, 1.0]]
+    assert likelihood.mean(torch.tensor([[-0.3, 1.7, 0.0, 0.0]])).tolist() == [[0.0, 1.0]]

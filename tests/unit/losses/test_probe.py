@@ -148,3 +148,59 @@ def test_probing_works_where_gradients_are_off_and_leaves_no_trace():
     with torch.no_grad():
         check_regression_loss(loss, 2)
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_a_refusal_names_the_loss_and_its_cause():
+    def unknown(logits, labels):
+        raise TypeError("what is this?")
+
+    with pytest.raises(ValueError, match=r"^loss unknown does not take class labels;") as refused:
+        check_classification_loss(unknown, 3)
+    assert str(refused.value.__cause__) == "what is this?"
+    with pytest.raises(ValueError, match=r"^loss unknown does not take numbers as targets;") as refused:
+        check_regression_loss(unknown, 1)
+    assert str(refused.value.__cause__) == "what is this?"
+    with pytest.raises(ValueError, match=r"^loss <lambda> does not fall when the true class becomes likelier;"):
+        check_classification_loss(lambda logits, labels: logits.sum() * 0, 3)
+    with pytest.raises(ValueError, match="does not take class labels") as refused:
+        check_classification_loss(nn.CrossEntropyLoss(reduction="none"), 3)
+    assert str(refused.value.__cause__).startswith("its value is [") and "not one finite" in str(
+        refused.value.__cause__
+    )
+
+
+def test_an_infinite_value_is_no_loss():
+    with pytest.raises(ValueError, match="does not take class labels"):
+        check_classification_loss(lambda logits, labels: -logits.sum() / 0.0, 3)
+
+
+def test_a_probe_is_made_on_the_cpu_whatever_the_default_device_is():
+    with torch.device("meta"):
+        check_classification_loss(nn.CrossEntropyLoss(), 3)
+        check_regression_loss(nn.MSELoss(), 2)
+
+
+def test_a_probe_has_every_class_and_one_sample_more():
+    seen = []
+
+    def spy(logits, labels):
+        seen.append((tuple(logits.shape), labels.tolist(), logits.max().item()))
+        return nn.functional.cross_entropy(logits, labels)
+
+    check_classification_loss(spy, 3)
+    assert seen == [((4, 3), [0, 1, 2, 0], 0.0), ((4, 3), [0, 1, 2, 0], 1.0)]
+
+
+def test_a_probe_of_numbers_lies_half_a_unit_on_both_sides():
+    seen = []
+
+    def spy(prediction, target):
+        seen.append((target.flatten().tolist(), (prediction - target).unique().tolist()))
+        return nn.functional.mse_loss(prediction, target)
+
+    check_regression_loss(spy, 1)
+    ends = [(round(target[0], 4), round(target[-1], 4)) for target, _ in seen]
+    assert ends == [(-2.0, 3.0)] * 2 and [sorted({round(each, 4) for each in offset}) for _, offset in seen] == [
+        [-0.5],
+        [0.5],
+    ]

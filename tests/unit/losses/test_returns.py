@@ -122,3 +122,69 @@ def test_a_categorical_value_is_the_mean() -> None:
 def test_what_makes_no_sense_is_refused(make) -> None:
     with pytest.raises(ValueError, match="try loss"):
         make()
+
+
+def test_settings_where_none_are_given() -> None:
+    loss = CategoricalReturn()
+    assert (loss.num_atoms, loss.atoms[0].item(), loss.atoms[-1].item()) == (101, -100.0, 100.0)
+    assert (QuantileReturn().num_atoms, QuantileReturn().kappa) == (51, 1.0)
+    assert not loss.state_dict(), "atoms are a setting, and no part of a checkpoint"
+    quantiles, targets = torch.randn(2, 3), torch.randn(2, 3) * 3
+    assert torch.equal(quantile_huber(quantiles, targets), quantile_huber(quantiles, targets, 1.0))
+
+
+def test_the_smallest_distributions_are_allowed() -> None:
+    assert CategoricalReturn(2, 0.0, 1.0).num_atoms == 2
+    assert (QuantileReturn(1, 0.0).num_atoms, QuantileReturn(1, 0.5).kappa) == (1, 0.5)
+
+
+def test_the_value_of_quantiles_is_their_mean() -> None:
+    outputs = torch.arange(12.0).view(2, 2, 3)
+    assert QuantileReturn(3).values(outputs).tolist() == [[1.0, 4.0], [7.0, 10.0]]
+
+
+def test_a_quantile_return_has_its_own_kappa() -> None:
+    outputs, after, reward, discount = torch.zeros(1, 2), torch.ones(1, 2), torch.ones(1), torch.ones(1)
+    found = QuantileReturn(2, kappa=3.0)(outputs, reward, discount, after)
+    torch.testing.assert_close(found, quantile_huber(outputs, torch.full((1, 2), 2.0), 3.0))
+
+
+def test_levels_are_made_where_the_quantiles_are() -> None:
+    with torch.device("meta"):  # the default device of what names none
+        found = quantile_huber(torch.zeros(1, 2, device="cpu"), torch.ones(1, 2, device="cpu"))
+    assert found.device.type == "cpu"
+
+
+def test_a_quantile_at_its_target_has_no_loss() -> None:
+    assert quantile_huber(torch.ones(1, 2), torch.ones(1, 2)).item() == 0
+
+
+def test_a_loss_of_torch_is_taken_apart_and_left_as_it_was() -> None:
+    given = nn.HuberLoss(delta=0.5)
+    loss = ScalarReturn(given)
+    assert given.reduction == "mean" and loss.elementwise is not given
+    outputs, after = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])
+    reward, discount = torch.tensor([0.5, -0.5]), torch.tensor([0.5, 0.0])  # targets 2 and -0.5
+    assert loss.values(outputs) is outputs
+    assert loss.error(outputs, reward, discount, after).tolist() == [-1.0, 2.5]
+    assert loss(outputs, reward, discount, after).tolist() == [0.375, 1.125]  # delta (|e| - delta / 2)
+    assert loss.at(torch.tensor([-1.0, 2.5])).tolist() == [0.375, 1.125]
+
+
+def test_the_slope_of_a_loss_that_is_known_is_that_of_autograd() -> None:
+    error = torch.tensor([-2.0, -0.25, 0.0, 0.25, 2.0], requires_grad=True)
+    for loss in (ScalarReturn(nn.HuberLoss(delta=0.5)), ScalarReturn(nn.MSELoss())):
+        (expected,) = torch.autograd.grad(loss.at(error).sum(), error)
+        torch.testing.assert_close(loss.slope(error.detach()), expected)
+    assert ScalarReturn(nn.L1Loss()).slope(error) is None
+
+
+def test_a_loss_without_reduction_is_refused_by_name() -> None:
+    class Own(nn.Module):
+        def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+            return (prediction - target).square().mean()
+
+    with pytest.raises(ValueError, match=r"^loss Own has no reduction; task q_learning weighs each transition; try"):
+        ScalarReturn(Own())
+    with pytest.raises(ValueError, match=r"^loss CrossEntropyLoss does not"):
+        ScalarReturn(nn.CrossEntropyLoss())

@@ -207,3 +207,114 @@ def test_the_constant_schedule_counts_and_says_as_torch_s_would():
     assert run(ours, constant, 7) == run(theirs, factor, 7)
     assert constant.get_last_lr() == factor.get_last_lr()
     assert constant.state_dict().items() <= factor.state_dict().items()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "settings", "message"),
+    [
+        ("step", {"step_size": 1.5}, "a fraction of the run, above 0 and at most 1; try scheduler.step_size=0.3."),
+        ("multistep", {"milestones": [0.0]}, "fractions of the run, above 0 and below 1; try scheduler.mi"),
+        ("multistep", {"milestones": [0.5, 1.0]}, "below 1; try scheduler.milestones=[0.5,0.75]."),
+        ("exponential", {"final_ratio": 0}, "above 0; try scheduler.final_ratio=0.01."),
+        ("polynomial", {"power": 0}, "above 0; try scheduler.power=1.0."),
+        ("warmup_cosine", {"warmup": 1}, "a fraction of the run, at least 0 and below 1; try scheduler.warmup=0.1."),
+        ("warmup_cosine", {"warmup": -0.1}, "a fraction of the run, at least 0 and below 1; try scheduler.warmup=0.1."),
+        ("cosine", {"final_ratio": -0.1}, "at least 0; try scheduler.final_ratio=0.0."),
+        ("one_cycle", {"pct_start": 0}, "a fraction of the run, above 0 and below 1; try scheduler.pct_start=0.3."),
+        ("one_cycle", {"div_factor": 0.9}, "at least 1; try scheduler.div_factor=25."),
+        ("one_cycle", {"final_div_factor": 0.9}, "at least 1; try scheduler.final_div_factor=10000."),
+        ("one_cycle", {"base_momentum": 1}, "at least 0 and below 1; try scheduler.base_momentum=0.85."),
+        ("one_cycle", {"max_momentum": 1}, "at least 0 and below 1; try scheduler.max_momentum=0.95."),
+        ("plateau", {"mode": "best"}, "min or max; try scheduler.mode=min."),
+        ("plateau", {"factor": 0}, "above 0 and below 1; try scheduler.factor=0.5."),
+        ("plateau", {"patience": -1}, "a number of validations, at least 0; try scheduler.patience=3."),
+    ],
+)
+def test_a_refusal_says_what_was_given_what_is_allowed_and_what_to_type(schedule, settings, message):
+    ((name, value),) = settings.items()
+    with pytest.raises(ValueError) as refused:
+        getattr(schedules, schedule)(sgd(), 10, **settings)
+    assert message in str(refused.value).removeprefix(f"{name} is {value}; it must be ")
+    assert str(refused.value).startswith(f"{name} is {value}; it must be ")
+    with pytest.raises(ValueError, match=r"gamma is 0; it must be above 0; try scheduler\.gamma=0\.1\."):
+        schedules.multistep(sgd(), 10, [0.5], gamma=0)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "settings"),
+    [
+        ("step", {"step_size": 1}),
+        ("multistep", {"milestones": [0.001, 0.999], "gamma": 0.001}),
+        ("exponential", {"final_ratio": 0.001}),
+        ("polynomial", {"power": 0.001}),
+        ("warmup_cosine", {"warmup": 0, "final_ratio": 0}),
+        ("warmup_cosine", {"warmup": 0.999}),
+        ("one_cycle", {"div_factor": 1, "final_div_factor": 1, "base_momentum": 0, "max_momentum": 0}),
+        ("one_cycle", {"pct_start": 0.001, "base_momentum": 0.999, "max_momentum": 0.999}),
+        ("one_cycle", {"pct_start": 0.999}),
+        ("plateau", {"patience": 0, "factor": 0.999}),
+        ("plateau", {"factor": 0.001}),
+    ],
+)
+def test_a_setting_at_its_bound_is_allowed(schedule, settings):
+    getattr(schedules, schedule)(sgd(), 10, **settings)
+
+
+ONE_CYCLE = {
+    "pct_start": 0.3,
+    "div_factor": 25.0,
+    "final_div_factor": 1e4,
+    "base_momentum": 0.85,
+    "max_momentum": 0.95,
+}
+
+
+def drawn(schedule, **settings) -> list[float]:
+    optimizer = sgd(1.0, momentum=0.9)
+    return [lr for (lr,) in run(optimizer, schedule(optimizer, 20, **settings), 20)]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "settings"),
+    [
+        (schedules.step, {"step_size": 0.3, "gamma": 0.1}),
+        (schedules.exponential, {"final_ratio": 0.01}),
+        (schedules.polynomial, {"power": 1.0}),
+        (schedules.cosine, {"final_ratio": 0.0}),
+        (schedules.warmup_cosine, {"warmup": 0.1, "final_ratio": 0.0}),
+        (schedules.one_cycle, ONE_CYCLE),
+    ],
+)
+def test_settings_that_are_left_out_are_the_documented_ones(schedule, settings):
+    assert drawn(schedule) == drawn(schedule, **settings)
+
+
+def test_multistep_and_plateau_have_defaults_too():
+    assert drawn(schedules.multistep, milestones=[0.5]) == drawn(schedules.multistep, milestones=[0.5], gamma=0.1)
+    plateau = schedules.plateau(sgd(), 10)
+    assert (plateau.mode, plateau.factor, plateau.patience) == ("min", 0.5, 3)
+
+
+def test_curves_by_hand():
+    """At a tenth, a quarter and three quarters of the run."""
+    for schedule, expected in (
+        (lambda at: drawn(schedules.polynomial, power=2.0)[at], {2: 0.81, 5: 0.5625, 15: 0.0625}),
+        (lambda at: drawn(schedules.cosine, final_ratio=0.5)[at], {5: 0.926777, 15: 0.573223, 20: 0.5}),
+        (lambda at: drawn(schedules.exponential, final_ratio=0.0001)[at], {5: 0.1, 15: 0.001}),
+        (lambda at: drawn(schedules.step, step_size=0.25, gamma=0.5)[at], {4: 1, 5: 0.5, 15: 0.125}),
+        (lambda at: drawn(schedules.warmup_cosine, warmup=0.5)[at], {0: 1 / 11, 5: 6 / 11, 15: 0.5}),
+    ):
+        assert {at: schedule(at) for at in expected} == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_cycle_of_momentum_turns_where_that_of_the_lr_does_and_stays_at_the_end():
+    optimizer = sgd(1.0, momentum=0.5)
+    schedule = schedules.one_cycle(optimizer, 10, pct_start=0.5, base_momentum=0.2, max_momentum=0.8)
+    momentum = [optimizer.param_groups[0]["momentum"]]
+    for _ in range(13):
+        optimizer.step()
+        schedule.step()
+        momentum.append(optimizer.param_groups[0]["momentum"])
+    assert (momentum[0], momentum[5]) == pytest.approx((0.8, 0.2))
+    assert momentum[10:] == pytest.approx([0.8] * 4)
+    assert "momentum" not in schedule.state_dict()

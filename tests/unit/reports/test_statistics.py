@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from netyard.reports.statistics import deviation, interval, mean, sign_flip
+from netyard.reports.statistics import deviation, interval, mean, sign_flip, wilson
 
 
 def test_mean_and_deviation_by_hand() -> None:
@@ -59,3 +59,30 @@ def test_twenty_pairs_are_exact_and_more_are_drawn() -> None:
     assert sign_flip([1.0, -1.0] * 12) == 1.0
     # 17 of 25 heads or more, two-sided: 2 * 0.053876 by the binomial
     assert sign_flip([1.0] * 17 + [-1.0] * 8) == pytest.approx(0.10775, abs=0.004)
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "expected"),
+    [
+        # Wilson's interval by hand, z = 1.959964: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)
+        (5, 10, (0.236593, 0.763407)),
+        (0, 10, (0.0, 0.277533)),
+        (10, 10, (0.722467, 1.0)),
+        (9, 30, (0.166648, 0.478758)),
+    ],
+)
+def test_the_interval_of_a_share_by_hand(hits: int, trials: int, expected: tuple[float, float]) -> None:
+    assert wilson(hits, trials) == pytest.approx(expected, abs=2e-6)
+    assert wilson(hits, trials) == wilson(hits, trials, 0.95)
+    low, high = wilson(hits, trials, 0.5)
+    assert low >= expected[0] and high <= expected[1], "of less coverage a narrower one"
+
+
+def test_an_interval_of_another_coverage_and_of_three_values() -> None:
+    values = [float(value) for value in range(40)]
+    (low, high), (lower, higher) = interval(values, 0.5), interval(values)  # type: ignore[misc]
+    assert lower < low < mean(values) < high < higher
+    half = 0.6745 * deviation(values) / 40**0.5  # type: ignore[operator]
+    assert (low, high) == pytest.approx((mean(values) - half, mean(values) + half), abs=0.1)
+    assert interval(values) == interval(values, 0.95)
+    assert deviation([1.0, 3.0]) == pytest.approx(2**0.5)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+from netyard import locks
 from netyard.errors import CheckpointError, ConfigError, PlatformError
-from netyard.sweeps.ledger import Job, Ledger, Locks, refuse_if_taken
+from netyard.sweeps.ledger import Job, Ledger, Locks, differences, refuse_if_taken
 
 
 @pytest.fixture
@@ -74,3 +79,99 @@ def test_a_second_driver_is_refused_until_the_first_is_gone(tmp_path: Path) -> N
         Locks(tmp_path)
     first.release()
     Locks(tmp_path).release()
+
+
+def test_a_ledger_is_begun_and_ended(ledger: Ledger) -> None:
+    began = datetime.fromisoformat(ledger.started)
+    assert began.tzinfo == timezone.utc and began.microsecond == 0
+    assert (ledger.state, ledger.ended, ledger.pid, ledger.host) == ("running", None, os.getpid(), socket.gethostname())
+    ledger.end("interrupted")
+    found = Ledger.read(ledger.folder)
+    assert found.state == "interrupted" and datetime.fromisoformat(found.ended or "") >= began
+    found.started = "2026-01-01"
+    found.begin()
+    again = Ledger.read(ledger.folder)
+    assert (again.started, again.ended, again.state) == ("2026-01-01", None, "running"), "begun once"
+
+
+def test_what_is_written_is_whole_json_without_secrets(ledger: Ledger) -> None:
+    ledger.arguments.append("logger.api_key=hunter22")
+    ledger.jobs[0].overrides.append("logger.api_key=hunter22")
+    ledger.jobs[0].values = [float("nan")]
+    ledger.jobs[0].reason = "logger.api_key=hunter22 is wrong"
+    ledger.write()
+    text = (ledger.folder / "sweep.json").read_text(encoding="utf-8")
+    content = json.loads(text)
+    assert text.endswith("}\n") and '\n "sweeper"' in text and "hunter22" not in text
+    assert content["format"] == 1 and "folder" not in content and content["axes"] == ["seed"]
+    assert content["jobs"][0]["values"] == [None] and content["jobs"][0]["overrides"][0] == "seed=0"
+    assert content["arguments"] == ["seed=0,1,2,3,4", content["jobs"][0]["overrides"][1]]
+
+
+def test_a_job_is_found_by_its_number_and_counted_by_its_state(ledger: Ledger) -> None:
+    assert ledger.job(3) is ledger.jobs[3] and ledger.place(ledger.job(3)) == ledger.folder / "3"
+    assert (ledger.count("completed"), ledger.count("failed", "pending"), ledger.count()) == (3, 2, 0)
+    for job, state in zip(ledger.jobs, ("interrupted", "running", "pruned", "pending", "completed"), strict=True):
+        job.state = state
+    assert ledger.tally() == "1 completed, 1 pruned, 1 interrupted, 1 running, 1 pending"
+
+
+def test_a_new_job_has_not_begun() -> None:
+    job = Job(7, ["seed=7"])
+    unknown = dict.fromkeys(("values", "epoch", "reason", "seconds"))
+    assert vars(job) == {"number": 7, "overrides": ["seed=7"], "state": "pending", "attempts": 0, **unknown}
+
+
+def test_only_completed_jobs_with_scores_can_be_best(ledger: Ledger) -> None:
+    ledger.jobs[2].values = [0.9]  # failed
+    ledger.jobs[0].values = None
+    assert [job.number for job in ledger.best()] == [1, 3]
+
+
+def test_a_ledger_that_cannot_be_read_says_why(ledger: Ledger, tmp_path: Path) -> None:
+    path = ledger.folder / "sweep.json"
+    content = json.loads(path.read_text())
+    for change, reason in (
+        ({"format": 2}, "ledger: another format;"),
+        ({"jobs": [{"number": 1, "color": "red"}]}, "ledger: .*color"),
+        ({"jobs": 3}, "ledger: .*int"),
+    ):
+        path.write_text(json.dumps({**content, **change}))
+        with pytest.raises(CheckpointError, match=rf"sweep\.json cannot be read as a sweep's {reason}"):
+            Ledger.read(ledger.folder)
+    path.write_text("[]")
+    with pytest.raises(CheckpointError, match=r"cannot be read as a sweep's ledger"):
+        Ledger.read(ledger.folder)
+    with pytest.raises(CheckpointError, match="none is not a sweep: nothing there;"):
+        Ledger.read(tmp_path / "none")
+
+
+def test_refusals_of_a_sweep_name_its_folder(ledger: Ledger, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"{ledger.folder} was started .*: seed was 0.* -m resume={ledger.folder} "):
+        ledger.require_same({})
+    (tmp_path / "jobs" / "0").mkdir(parents=True)  # one job of a sweep that died before its ledger
+    with pytest.raises(CheckpointError, match=r"jobs holds a sweep already;.* -m resume=.*jobs, or"):
+        refuse_if_taken(tmp_path / "jobs")
+    assert differences({"a": "1", "b": "2"}, {"a": "1", "b": "3"}) == ["b was 2 and is 3"]
+    assert differences({"a": "1"}, {}) == ["a was 1 and is not swept"]
+
+
+def test_a_new_driver_waits_for_the_jobs_of_a_dead_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Locks(tmp_path)
+    os.close(first._driver)  # it died, and a job has its other lock
+    asked: list[float | None] = []
+    take = locks.take
+
+    def spy(descriptor: int, until: float | None = None) -> bool:
+        asked.append(until)
+        return take(descriptor) if until is None else False
+
+    monkeypatch.setattr(locks, "take", spy)
+    monkeypatch.setattr("time.monotonic", lambda: 100.0)
+    with pytest.raises(PlatformError, match=f"the sweep in {tmp_path} is being run by another process"):
+        Locks(tmp_path)
+    assert asked == [None, 130.0]
+    os.close(first.shared)
+    monkeypatch.setattr(locks, "take", take)
+    Locks(tmp_path, patience=0).release()  # the refused one kept nothing
+    assert {path.name for path in tmp_path.iterdir()} == {".driver.lock", ".jobs.lock"}
