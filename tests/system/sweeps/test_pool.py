@@ -38,7 +38,7 @@ def test_a_job_is_an_ordinary_run_with_a_console_of_its_own(run_jobs, tmp_path: 
 
 
 def test_a_process_that_dies_while_it_waits_costs_no_job(pool: Pool, run_jobs, tmp_path: Path) -> None:
-    (waiting,) = children(pool)
+    (waiting,) = wait_until(lambda: children(pool), "the process that waits for the first job")
     os.kill(waiting, signal.SIGKILL)
     wait_until(lambda: children(pool) not in ([], [waiting]), "another process that waits for a job")
     (another,) = children(pool)
