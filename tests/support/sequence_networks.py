@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from hydra.utils import instantiate
 from torch import Tensor, nn
+
+from netyard.cli import compose
 
 
 def count(net: nn.Module) -> int:
@@ -40,3 +43,12 @@ def check_learns_first_step(build: Callable[[], nn.Module], lr: float) -> None:
         loss.backward()
         optimizer.step()
     assert loss < 0.1
+
+
+def reading_digits(name: str) -> nn.Module:
+    """A variant with the data that it chooses, rows of digits: ten answers for each picture."""
+    cfg, choices = compose([f"model={name}"])
+    assert choices["data"] == "digits_rows"
+    net = instantiate(cfg.model, _convert_="all")
+    assert net(torch.randn(2, 8, 8)).shape == (2, 10)
+    return net

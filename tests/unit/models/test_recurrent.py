@@ -14,7 +14,7 @@ from netyard.cli import compose
 from netyard.layers.recurrent import CELLS
 from netyard.layers.sequences import POOLINGS
 from netyard.models.recurrent import Recurrent
-from support.sequence_networks import check_learns_first_step, check_padding_changes_nothing, count
+from support.sequence_networks import check_learns_first_step, check_padding_changes_nothing, count, reading_digits
 
 NAMES = [name for name, node in variants().items() if node["_target_"].endswith(".Recurrent")]
 STACKS: list[dict[str, Any]] = [{}, {"bidirectional": True}, {"layer_norm": True}]
@@ -177,11 +177,7 @@ def test_what_is_not_the_vocabulary_cannot_be_tied() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_variant_reads_rows_of_digits(name: str) -> None:
-    cfg, choices = compose([f"model={name}"])
-    assert choices["data"] == "digits_rows"
-    net = instantiate(cfg.model, _convert_="all")
-    assert net(torch.randn(2, 8, 8)).shape == (2, 10)
-    assert net.layers.num_layers == 1
+    assert reading_digits(name).layers.num_layers == 1
 
 
 def test_the_keys_of_the_contract_reach_the_cells() -> None:
