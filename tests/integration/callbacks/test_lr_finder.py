@@ -1,4 +1,4 @@
-"""`debug=lr_finder`: what it suggests, and that it leaves the weights as they were."""
+"""`debug=lr_finder`: what it suggests, that the weights stay as they were, and losses that tell nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Continuous text: what is cut where, what training may know, and what a checkpoint brings back."""
+"""Continuous text: a run that goes on from a checkpoint, with its vocabulary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Continuous text: what is cut where, what training may know, and what a checkpoint brings back."""
+"""Continuous text: what is cut where, what training may know, and what is refused."""
 
 from __future__ import annotations
 

@@ -11,8 +11,6 @@ from netyard.losses.likelihoods import Bernoulli
 from netyard.models.mlp import MLP
 from support.vector_quantized_task import task_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
-
 
 def test_pictures_are_drawn_as_often_as_the_evaluation_had_their_codes() -> None:
     task = task_of().eval()
