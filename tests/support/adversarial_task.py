@@ -1,18 +1,23 @@
-"""A generative adversarial task with a small network."""
+"""A generative adversarial task with a small network, and checks of its training."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import lightning as L
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from netyard import checkpoint
 from netyard.losses.adversarial import AdversarialLoss
 from netyard.models.gan import GAN
 from netyard.tasks.adversarial import Adversarial
+from support.command_result import Ran
 
 MEAN, STD = torch.tensor([0.3, 0.5])[:, None, None], torch.tensor([0.4, 0.2])[:, None, None]
 
@@ -66,3 +71,30 @@ def task_of(net: nn.Module | None = None, objective: str = "non_saturating", lr:
 
 def constant(optimizer: torch.optim.Optimizer, total: float) -> Any:
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+
+
+def check_penalty_holds_slope(lr: float, repeats: int) -> None:
+    """Between real and generated pictures the slope is one where a gradient penalty is asked for, and steeper else."""
+    slopes, data = [], Pictures(6)
+    fixed = data.batches
+    for weight in (0.0, 10.0):
+        task = task_of(objective="wasserstein", gradient_penalty=weight, lr=lr, scheduler=constant)
+        data.batches = fixed * repeats
+        trainer_of().fit(task, data)
+        data.batches = fixed
+        real = torch.cat([task._signed(x) for x, _ in data.batches])
+        between = torch.lerp(real, 2 * task.pictures(len(real)) - 1, 0.5).requires_grad_()
+        (slope,) = torch.autograd.grad(task.net.discriminator(between).sum(), between)
+        slopes.append(slope.flatten(1).norm(dim=1).mean().item())
+    assert slopes[0] > 1.5 and slopes[1] == pytest.approx(1, abs=0.2)
+
+
+def check_trains(train: Callable[..., Ran], model: str, *small: str) -> None:
+    """Six steps by the command: finite scores of the test, and pictures of what was saved."""
+    short = ("trainer.max_epochs=1", "trainer.limit_train_batches=6", "logger=none")
+    done = train(f"model={model}", *small, *short)
+    assert done.code == 0, done.err
+    results = done.json("results.json")
+    assert results["steps"] == 6 and results["objective"]["name"] == "val/frechet_distance"
+    assert math.isfinite(results["metrics"]["test/frechet_distance"])
+    assert checkpoint.load(done.path).pictures(2).shape == (2, 1, 8, 8)

@@ -18,3 +18,9 @@ def load(path: Path, **changes: Any) -> TextFile:
     assert isinstance(data, TextFile)
     data.setup()
     return data
+
+
+def write_text(folder: Path, content: str | bytes, name: str = "text.txt") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path

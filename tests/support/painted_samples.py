@@ -22,6 +22,10 @@ FACTS: dict[str, Any] = {
 }
 
 
+def fakes(size: int = 512) -> FakeImages:
+    return FakeImages(**FACTS, size=size)
+
+
 class Painter(nn.Module):
     """Draws the pictures of ``source`` (N, C, H, W), chosen by the seed, and remembers how it was asked."""
 

@@ -1,15 +1,19 @@
-"""An agent with a small network and a constant learning rate."""
+"""An agent with a small network and a constant learning rate, and checks of agents that learn."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
 from netyard.models.q_network import QNetwork
 from netyard.tasks.q_learning import QLearning
+from support.command_result import Ran
+from support.environments import CORRIDOR
 
 
 def constant(optimizer: torch.optim.Optimizer, total: float) -> Any:
@@ -22,3 +26,25 @@ def task_of(net: nn.Module | None = None, loss: nn.Module | None = None, lr: flo
     return QLearning(
         net or QNetwork((4,), 2, hidden_sizes=[16]), loss or nn.MSELoss(), optimizer, constant, num_outputs=2, **keys
     )
+
+
+def check_finds_way(train: Callable[..., Ran], model: str) -> None:
+    """An agent learns the corridor by the command."""
+    small = ("data=gym", f"data.id={CORRIDOR}", "model.hidden_sizes=[16]", "data.steps_per_batch=200")
+    budget = ("data.steps_per_epoch=1000", "trainer.max_epochs=2", "optimizer.lr=0.01", "task.discount=0.8")
+    more = ("task.warmup_steps=100", "task.target_every=50", "data.val_episodes=10", "data.test_episodes=20")
+    loss = ("loss.v_min=-2", "loss.v_max=2") if model in ("c51", "rainbow") else ()
+    ran = train(f"model={model}", *small, *budget, *more, *loss, "logger=none")
+    assert ran.code == 0, ran.err
+    # The best way takes 3 steps on average and none of them goes left.
+    assert ran.json("results.json")["metrics"]["test/return"] > 0.6
+
+
+def check_learns_from_pixels(train: Callable[..., Ran], model: str) -> None:
+    """An agent plays Atari by the command: it runs, no more; a score takes millions of frames."""
+    pytest.importorskip("ale_py")
+    size = ("data.steps_per_batch=20", "data.steps_per_epoch=40", "data.replay_size=500", "data.batch_size=4")
+    short = ("data.max_episode_steps=30", "data.val_episodes=1", "data.test_episodes=1", "task.warmup_steps=20")
+    ran = train(f"model={model}", "data=atari", "data.game=Pong", *size, *short, "trainer.max_epochs=1", "logger=none")
+    assert ran.code == 0, ran.err
+    assert ran.json("results.json")["parameters"] > 1_000_000 and ran.json("results.json")["steps"] == 40

@@ -5,26 +5,22 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import lightning as L
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from netyard.tasks.reconstruction import Reconstruction
+from support.fixed_batches import FixedBatches
 
 MEAN, STD = torch.tensor([0.3])[:, None, None], torch.tensor([0.25])[:, None, None]
-
-
 SHAPE, NUM_CLASSES = (1, 8, 8), 3
 
 
-class Pictures(L.LightningDataModule):
+class Pictures(FixedBatches):
     """Fixed batches of random pictures, normalised, and other ones to validate and test."""
 
     num_classes: int | None = NUM_CLASSES
 
     def __init__(self, sizes: tuple[int, ...] = (6, 6), shape: tuple[int, ...] = SHAPE) -> None:
-        super().__init__()
         generator = torch.Generator().manual_seed(1)
 
         def batch(size: int) -> tuple[Tensor, Tensor]:
@@ -33,18 +29,10 @@ class Pictures(L.LightningDataModule):
             pictures = torch.rand(size, *shape, generator=generator)
             return (pictures - MEAN) / STD, torch.arange(size) % NUM_CLASSES
 
-        self.trained, self.evaluated = ([batch(size) for size in each] for each in (sizes, sizes[::-1]))
+        super().__init__(*([batch(size) for size in each] for each in (sizes, sizes[::-1])))
 
     def pixel_statistics(self) -> tuple[Tensor, Tensor]:
         return MEAN, STD
-
-    def train_dataloader(self) -> DataLoader[Any]:
-        return DataLoader(self.trained, batch_size=None)  # type: ignore[arg-type]
-
-    def val_dataloader(self) -> DataLoader[Any]:
-        return DataLoader(self.evaluated, batch_size=None)  # type: ignore[arg-type]
-
-    test_dataloader = val_dataloader
 
 
 class Coder(nn.Module):

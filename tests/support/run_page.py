@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from netyard import cli
 
 
 class Page(HTMLParser):
@@ -44,3 +49,10 @@ class Page(HTMLParser):
             self.rows[self.heading][-1][-1] += data
         elif inside == "pre":
             self.code.append(data)
+
+
+def page_of(path: Path, capsys: pytest.CaptureFixture[str]) -> Page:
+    """What `netyard report` makes of a run, in the folder ``out``."""
+    assert cli.main(["report", str(path), "output=out"]) == 0
+    assert "wrote out/report.html" in capsys.readouterr().out
+    return Page(Path("out/report.html").read_text(encoding="utf-8"))

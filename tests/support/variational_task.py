@@ -1,16 +1,20 @@
-"""A variational task with a small network."""
+"""A variational task with a small network, and a check of a run of one."""
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
+from netyard import checkpoint
 from netyard.losses.likelihoods import Bernoulli
 from netyard.models.vae import VAE
 from netyard.tasks.variational import Variational
+from support.command_result import Ran
 
 SHAPE = (1, 4, 4)
 
@@ -31,3 +35,16 @@ def task_of(
         lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
         **settings,
     )
+
+
+def check_trained(done: Ran, words: list[str], name: str) -> Variational:
+    """A finished run of ``words`` has finite metrics, and is loaded again with what it knows of its pictures."""
+    assert done.code == 0, done.err
+    results = done.json("results.json")
+    assert (results["task"], results["objective"]["name"], results["objective"]["mode"]) == (name, "val/elbo", "max")
+    assert all(math.isfinite(value) for value in results["metrics"].values())
+    task = checkpoint.load(done.path)
+    assert isinstance(task, Variational)
+    if not any(word.startswith("data=") for word in words):
+        assert task.pixels.mean.item() == pytest.approx(0.3053) and task.pictures(3).shape == (3, 1, 8, 8)
+    return task

@@ -9,25 +9,11 @@ import pytest
 
 from netyard import build as builder
 from netyard import checkpoint
+from support.cross_validation import KINDS, check_fold
 from support.datasets import write_cifar, write_mnist
 from support.labelled_table import samples, table
 
 Write = Callable[[str], Path]
-
-
-KINDS = {
-    "pictures": ["model=cnn_tiny", "data=digits"],
-    "rows of pictures": ["model=lstm_tiny", "data=digits_rows"],
-    "a table": ["model=mlp_tiny", "data=wine"],
-    "numbers to predict": ["model=mlp_tiny", "data=diabetes"],
-    "made up": ["model=cnn_tiny", "data=fake", "data.size=100"],
-    "mnist": ["model=mlp_tiny", "data=mnist", "data.root=ROOT"],
-    "fashion": ["model=lstm_tiny", "data=fashion_mnist_rows", "data.root=ROOT"],
-    "cifar": ["model=mlp_tiny", "data=cifar10", "data.root=ROOT"],
-    "folders": ["model=cnn_tiny", "data=image_folder", "data.root=ROOT/pictures", "data.image_size=16"],
-    "csv": ["model=mlp_tiny", "data=csv", "data.path=ROOT/table.csv", "data.target=label", "data.drop=[text]"],
-    "texts": ["model=lstm_tiny", "data=sentiment", "data.path=ROOT/table.csv"],
-}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -40,11 +26,7 @@ def test_one_fold_of_every_kind_of_data(
     monkeypatch.setattr("netyard.data.torchvision_sets.TorchvisionImages._is_there", lambda data: True)
     monkeypatch.setattr("torchvision.datasets.CIFAR10._check_integrity", lambda data: True)
     monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *given: True)
-    given = [text.replace("ROOT", str(tmp_path)) for text in KINDS[kind]]
-    ran = train(*given, "data.num_folds=3", "data.fold=2", "debug=smoke", "logger=none")
-    assert ran.code == 0, ran.err
-    recorded = checkpoint.read(ran.path / "checkpoints" / "best.ckpt")["netyard"]["config"]["data"]
-    assert (recorded["num_folds"], recorded["fold"]) == (3, 2)
+    check_fold(train, kind, tmp_path)
 
 
 def test_folds_are_an_axis_of_a_sweep_the_same_for_every_network_and_seed(train, tmp_path: Path) -> None:

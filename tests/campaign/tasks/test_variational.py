@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from netyard import checkpoint
-from netyard.tasks.variational import Variational
+from support.variational_task import check_trained
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 
@@ -28,15 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 )
 def test_end_to_end_and_loaded_again(train: Any, words: list[str], name: str) -> None:
     short = ["trainer=cpu", "trainer.max_epochs=2", "trainer.limit_train_batches=3", "task.importance_samples=4"]
-    done = train(*words, *short, "logger=none")
-    assert done.code == 0, done.err
-    results = done.json("results.json")
-    assert (results["task"], results["objective"]["name"], results["objective"]["mode"]) == (name, "val/elbo", "max")
-    assert all(math.isfinite(value) for value in results["metrics"].values())
-    task = checkpoint.load(done.path)
-    assert isinstance(task, Variational)
-    if not any(word.startswith("data=") for word in words):
-        assert task.pixels.mean.item() == pytest.approx(0.3053) and task.pictures(3).shape == (3, 1, 8, 8)
+    task = check_trained(train(*words, *short, "logger=none"), words, name)
     if "model=beta_vae" in words:
         assert task.beta == 4
 

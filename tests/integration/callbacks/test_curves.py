@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from pathlib import Path
 
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
+
+from support.curve_charts import check_charts
+from support.event_files import events
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "trainer.max_epochs=3")
 
 
 def scalars(path: Path, tag: str) -> dict[int, float]:
-    events = EventAccumulator(str(path))
-    events.Reload()
-    found = [(each.step, each.value) for each in events.Scalars(tag)]
+    found = [(each.step, each.value) for each in events(path).Scalars(tag)]
     assert len(found) == len(dict(found)), f"{tag} has several points at one step"
     return dict(found)
 
@@ -47,9 +45,7 @@ def test_every_epoch_is_a_row_and_the_curves_have_the_optimizer_step_as_their_ax
 
 
 def test_the_learning_rate_is_a_curve(finished):
-    events = EventAccumulator(str(finished("drawn_iris")))
-    events.Reload()
-    rates = [each.value for each in events.Scalars("lr")]
+    rates = [each.value for each in events(finished("drawn_iris")).Scalars("lr")]
     assert rates == sorted(rates, reverse=True) and rates[-1] < 0.001 < rates[0] <= 0.01
 
 
@@ -92,7 +88,7 @@ def test_norms_of_gradients_and_weights_are_curves(train):
     assert weights[10] == pytest.approx(norm_of_weights(ran.path), rel=1e-5)
     assert len(set(weights.values())) == 5 and all(0 < each < 100 for each in gradients.values())
     none = train(*RUN, "callbacks.curves.norms_every_n_steps=null", path=ran.path.parent / "none")
-    assert not [tag for tag in EventAccumulator(str(none.path)).Reload().Tags()["scalars"] if "norm" in tag]
+    assert not [tag for tag in events(none.path).Tags()["scalars"] if "norm" in tag]
 
 
 def test_the_norm_of_a_gradient_is_the_length_of_the_step_it_makes(train):
@@ -129,30 +125,10 @@ def test_each_player_of_a_game_has_norms_of_its_own(train):
     for player in ("generator", "discriminator"):
         drawn = scalars(ran.path, f"train/{player}_weight_norm")
         assert drawn == {last: pytest.approx(norm_of_weights(ran.path, player), rel=1e-5)}
-    tags = EventAccumulator(str(ran.path)).Reload().Tags()["scalars"]
+    tags = events(ran.path).Tags()["scalars"]
     assert "train/gradient_norm" not in tags and "train/generator_gradient_norm" not in tags, "it was not its turn"
-
-
-def layout_of(path: Path) -> dict[str, dict[str, list[str]]]:
-    (*_, event) = EventAccumulator(str(path)).Reload().Tensors("custom_scalars__config__")
-    found = Layout.FromString(event.tensor_proto.string_val[0])
-    return {
-        category.title: {chart.title: list(chart.multiline.tag) for chart in category.chart}
-        for category in found.category
-    }
 
 
 @pytest.mark.parametrize("run", ["drawn_iris", "drawn_diabetes", "drawn_samples"])
 def test_training_and_validation_of_each_metric_stand_in_one_chart(finished, run: str):
-    shown = layout_of(finished(run))
-    tags = EventAccumulator(str(finished(run))).Reload().Tags()["scalars"]
-
-    def curves(patterns: list[str]) -> list[str]:
-        return [tag for pattern in patterns for tag in tags if re.match(pattern, tag)]
-
-    assert curves(shown["metrics"]["loss"]) == ["train/loss", "val/loss"] and next(iter(shown["metrics"])) == "loss"
-    for title, patterns in shown["metrics"].items():
-        assert curves(patterns) == [f"{stage}/{title}" for stage in ("train", "val") if f"{stage}/{title}" in tags]
-    assert all(len(curves(patterns)) == 1 for patterns in shown["training"].values())
-    charted = {tag for charts in shown.values() for patterns in charts.values() for tag in curves(patterns)}
-    assert {tag for tag in tags if tag.startswith(("train/", "val/", "lr"))} == charted
+    check_charts(finished(run))

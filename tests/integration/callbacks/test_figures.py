@@ -1,4 +1,4 @@
-"""Pictures of a test: in the event file, and of sensible sizes for any number of classes."""
+"""Pictures of a test, in the event file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dashboard shows on request, histograms and the graph: true, and without a trace in the run itself."""
+"""Histograms that a dashboard shows on request: true, and without a trace in the run itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from support.event_files import events
 
 RUN = (
     "model=cnn_tiny",
@@ -19,10 +20,6 @@ RUN = (
     "trainer.limit_val_batches=1",
     "trainer.limit_test_batches=1",
 )
-
-
-def events(path: Path) -> EventAccumulator:
-    return EventAccumulator(str(path), size_guidance={"histograms": 0}).Reload()
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""`debug=lr_finder`, `debug=batch_size` and `debug=profile`: what they suggest, write, and leave as it was."""
+"""`debug=profile`: its table adds up to the run."""
 
 from __future__ import annotations
 

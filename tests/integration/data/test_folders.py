@@ -1,4 +1,4 @@
-"""Pictures in class folders: every layout, every bad file, every mode of picture."""
+"""A damaged picture in a class folder is named."""
 
 from __future__ import annotations
 

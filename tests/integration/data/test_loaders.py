@@ -7,13 +7,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import pytest
 import torch
 
 from netyard.data.module import DataModule
 from netyard.data.tensors import Split, TensorSplit
+from support.batch_recorder import Recorder, fit
 from support.datasets import build
+from support.trainers import trainer_of
 
 pytestmark = [
     # Lightning 2.6.6 still calls what torch 2.15 deprecates.
@@ -33,49 +34,6 @@ class Numbered(DataModule):
         }
 
 
-class Recorder(L.LightningModule):
-    """Remembers every training batch, and saves after the steps it is told to."""
-
-    def __init__(self, save_after: dict[int, Path]) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(()))
-        self.save_after = save_after
-        self.seen: list[Any] = []
-
-    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-        x, y = batch
-        self.seen.append((batch_idx, y.tolist(), x.double().sum().item()))
-        return self.weight * x.mean()
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        if len(self.seen) in self.save_after:
-            self.trainer.save_checkpoint(self.save_after[len(self.seen)])
-
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        x, y = batch
-        assert len(x) == len(y)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-
-def fit(
-    data: DataModule, resume: Path | None = None, save_after: dict[int, Path] | None = None, **options: Any
-) -> list[Any]:
-    settings = {"max_epochs": 3, "num_sanity_val_steps": 0, **options}
-    trainer = L.Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **settings,
-    )
-    module = Recorder(save_after or {})
-    trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
-    return module.seen
-
-
 @pytest.mark.parametrize(
     "options",
     [{}, {"limit_train_batches": 3}, {"val_check_interval": 2}, {"accumulate_grad_batches": 2}],
@@ -83,7 +41,7 @@ def fit(
 )
 def test_resumed_run_sees_what_was_left(tmp_path: Path, options: dict[str, Any]) -> None:
     points = {step: tmp_path / f"{step}.ckpt" for step in (1, 4, 5, 7, 11)}
-    whole = fit(Numbered(batch_size=8), save_after=points, **options)
+    whole = fit(Numbered(batch_size=8), Recorder(points), **options)
     epoch = options.get("limit_train_batches", 5)
     assert len(whole) == 3 * epoch
     for first in range(0, len(whole), epoch):
@@ -91,15 +49,15 @@ def test_resumed_run_sees_what_was_left(tmp_path: Path, options: dict[str, Any])
     assert whole[0] != whole[epoch]
     for step, path in points.items():
         if step < len(whole):
-            assert fit(Numbered(batch_size=8), resume=path, **options) == whole[step:]
+            assert fit(Numbered(batch_size=8), Recorder(), resume=path, **options) == whole[step:]
 
 
 def test_augmented_pictures_are_the_same_after_a_resume(tmp_path: Path) -> None:
     def data() -> DataModule:
         return build("fake", "strong", size=60, image_size=8, batch_size=8)
 
-    whole = fit(data(), save_after={8: tmp_path / "8.ckpt"})
-    assert fit(data(), resume=tmp_path / "8.ckpt") == whole[8:]
+    whole = fit(data(), Recorder({8: tmp_path / "8.ckpt"}))
+    assert fit(data(), Recorder(), resume=tmp_path / "8.ckpt") == whole[8:]
     assert len({total for _, _, total in whole}) == len(whole)  # every epoch draws anew
 
 
@@ -111,15 +69,15 @@ def test_folders_resume_alike_with_any_number_of_workers(
         place = {"root": str(picture_folder), "cache": cache and str(tmp_path / cache)}
         return build("image_folder", image_size=16, batch_size=5, num_workers=num_workers, **place)
 
-    whole = fit(data(0), save_after={7: tmp_path / "7.ckpt"}, max_epochs=2)
-    assert fit(data(2), max_epochs=2) == whole
-    assert fit(data(2), resume=tmp_path / "7.ckpt", max_epochs=2) == whole[7:]
+    whole = fit(data(0), Recorder({7: tmp_path / "7.ckpt"}), epochs=2)
+    assert fit(data(2), Recorder(), epochs=2) == whole
+    assert fit(data(2), Recorder(), resume=tmp_path / "7.ckpt", epochs=2) == whole[7:]
     assert not multiprocessing.active_children()  # the Trainer stopped the workers
     assert len([*tmp_path.glob("cache/*.pictures")]) == (cache is not None)
 
 
 def test_overfitting_repeats_the_same_batches() -> None:
-    seen = fit(Numbered(batch_size=8), overfit_batches=2)
+    seen = fit(Numbered(batch_size=8), Recorder(), overfit_batches=2)
     assert seen[:2] == seen[2:4] == seen[4:]
 
 
@@ -129,15 +87,7 @@ def test_true_half_precision_reaches_the_network() -> None:
             self.seen.append(batch[0].dtype)
             return super().training_step(batch, batch_idx)
 
-    module = Typed({})
-    trainer = L.Trainer(
-        accelerator="cpu",
-        precision="bf16-true",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        fast_dev_run=1,
-    )
+    module = Typed()
+    trainer = trainer_of(precision="bf16-true", fast_dev_run=1)
     trainer.fit(module, datamodule=build("digits"))
     assert module.seen[0] == torch.bfloat16

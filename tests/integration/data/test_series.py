@@ -1,4 +1,4 @@
-"""A series cut in time: which windows belong to which part, what training may know, what is refused."""
+"""A bad series ends a run with one line."""
 
 from __future__ import annotations
 

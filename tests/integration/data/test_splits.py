@@ -9,27 +9,16 @@ import pytest
 
 from netyard import build as builder
 from netyard import checkpoint
+from support.cross_validation import check_fold
 from support.labelled_table import samples, table
 
 Write = Callable[[str], Path]
 
 
-KINDS = {
-    "pictures": ["model=cnn_tiny", "data=digits"],
-    "numbers to predict": ["model=mlp_tiny", "data=diabetes"],
-    "folders": ["model=cnn_tiny", "data=image_folder", "data.root=ROOT/pictures", "data.image_size=16"],
-    "texts": ["model=lstm_tiny", "data=sentiment", "data.path=ROOT/table.csv"],
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["pictures", "numbers to predict", "folders", "texts"])
 def test_one_fold_of_a_kind_of_data(train, tmp_path: Path, picture_folder: Path, write_csv: Write, kind: str) -> None:
     write_csv(table())
-    given = [text.replace("ROOT", str(tmp_path)) for text in KINDS[kind]]
-    ran = train(*given, "data.num_folds=3", "data.fold=2", "debug=smoke", "logger=none")
-    assert ran.code == 0, ran.err
-    recorded = checkpoint.read(ran.path / "checkpoints" / "best.ckpt")["netyard"]["config"]["data"]
-    assert (recorded["num_folds"], recorded["fold"]) == (3, 2)
+    check_fold(train, kind, tmp_path)
 
 
 def test_folds_are_the_same_for_every_network_and_seed(train, tmp_path: Path) -> None:

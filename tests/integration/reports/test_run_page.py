@@ -9,20 +9,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from netyard import cli
-from support.run_page import Page
+from support.run_page import page_of
 
 
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.chdir(tmp_path)
 
-    def run(path: Path) -> Page:
-        assert cli.main(["report", str(path), "output=out"]) == 0
-        assert "wrote out/report.html" in capsys.readouterr().out
-        return Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
-
-    return run
+    return lambda path: page_of(path, capsys)
 
 
 def test_a_run_is_a_page_in_one_file(train, page) -> None:

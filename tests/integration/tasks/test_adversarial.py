@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netyard import checkpoint
 from netyard.models.dcgan import DCGAN
-from support.adversarial_task import MEAN, STD, Pictures, constant, dense, task_of, trainer_of
+from support.adversarial_task import (
+    MEAN,
+    STD,
+    Pictures,
+    check_penalty_holds_slope,
+    check_trains,
+    dense,
+    task_of,
+    trainer_of,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
 
@@ -166,19 +173,7 @@ def test_weights_are_clipped_where_that_is_asked() -> None:
 
 
 def test_the_gradient_penalty_holds_the_slope_at_one() -> None:
-    """Between real and generated pictures, where it is asked for."""
-    slopes, data = [], Pictures(6)
-    fixed = data.batches
-    for weight in (0.0, 10.0):
-        task = task_of(objective="wasserstein", gradient_penalty=weight, lr=0.005, scheduler=constant)
-        data.batches = fixed * 40
-        trainer_of().fit(task, data)
-        data.batches = fixed
-        real = torch.cat([task._signed(x) for x, _ in data.batches])
-        between = torch.lerp(real, 2 * task.pictures(len(real)) - 1, 0.5).requires_grad_()
-        (slope,) = torch.autograd.grad(task.net.discriminator(between).sum(), between)
-        slopes.append(slope.flatten(1).norm(dim=1).mean().item())
-    assert slopes[0] > 1.5 and slopes[1] == pytest.approx(1, abs=0.2)
+    check_penalty_holds_slope(lr=0.005, repeats=40)
 
 
 def test_the_discriminator_sees_real_pictures_from_minus_one_to_one() -> None:
@@ -246,13 +241,7 @@ def test_a_conditional_net_needs_labels() -> None:
 @pytest.mark.parametrize("name", ["acgan", "wgan_gp"])
 def test_a_variant_trains_from_the_command(train: Any, name: str) -> None:
     few = ["callbacks.scores.num_val_samples=64", "callbacks.scores.num_test_samples=64", "model.channels=[8,16]"]
-    done = train(f"model={name}", *few, "trainer.max_epochs=1", "trainer.limit_train_batches=6", "logger=none")
-    assert done.code == 0, done.err
-    results = done.json("results.json")
-    assert results["steps"] == 6 and results["objective"]["name"] == "val/frechet_distance"
-    assert math.isfinite(results["metrics"]["test/frechet_distance"])
-    task = checkpoint.load(done.path)
-    assert task.pictures(2).shape == (2, 1, 8, 8)
+    check_trains(train, name, *few)
 
 
 def test_a_loss_that_is_no_number_ends_the_run(train: Any) -> None:

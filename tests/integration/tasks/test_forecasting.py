@@ -11,10 +11,10 @@ import lightning as L
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from netyard import checkpoint
 from netyard.tasks.forecasting import NORMALIZATIONS, Forecast, Forecasting
+from support.fixed_batches import FixedBatches
 from support.forecasting_task import HORIZON, SEASON, WINDOW, Linear, task_of
 from support.trainers import trainer_of
 
@@ -22,29 +22,22 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 MEAN, STD, SCALE = torch.tensor(150.0), torch.tensor(40.0), torch.tensor(8.0)
 
 
-class Measured(L.LightningDataModule):
+class Measured(FixedBatches):
     """Fixed batches of windows, and other ones to validate and test."""
 
     season = SEASON
 
     def __init__(self, sizes: tuple[int, ...], evaluated: tuple[int, ...] = (5,)) -> None:
-        super().__init__()
         torch.manual_seed(2)
-        self.trained, self.evaluated = (
-            [(torch.randn(size, WINDOW, 1) * STD + MEAN, torch.randn(size, HORIZON) * STD + MEAN) for size in each]
-            for each in (sizes, evaluated)
+        super().__init__(
+            *(
+                [(torch.randn(size, WINDOW, 1) * STD + MEAN, torch.randn(size, HORIZON) * STD + MEAN) for size in each]
+                for each in (sizes, evaluated)
+            )
         )
 
     def series_statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         return MEAN, STD, SCALE
-
-    def train_dataloader(self) -> DataLoader[Any]:
-        return DataLoader(self.trained, batch_size=None)  # type: ignore[arg-type]
-
-    def val_dataloader(self) -> DataLoader[Any]:
-        return DataLoader(self.evaluated, batch_size=None)  # type: ignore[arg-type]
-
-    test_dataloader = val_dataloader
 
 
 class Recurrent(nn.Module):

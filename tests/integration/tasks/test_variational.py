@@ -12,12 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from netyard import checkpoint
 from netyard.losses.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
 from netyard.tasks.latents import Latents, interpolation_codes
 from netyard.tasks.variational import Bound, Variational
 from support.trainers import trainer_of
-from support.variational_task import SHAPE, net_of, task_of
+from support.variational_task import SHAPE, check_trained, net_of, task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 MEAN, STD = torch.full((1, 1, 1), 0.3), torch.full((1, 1, 1), 0.4)
@@ -203,15 +202,7 @@ def test_data_that_do_not_fit_are_refused() -> None:
 )
 def test_end_to_end_and_loaded_again(train: Any, words: list[str], name: str) -> None:
     short = ["debug=smoke", "trainer.max_epochs=2", "task.importance_samples=4", "callbacks.scores=null"]
-    done = train(*words, *short, "logger=none")
-    assert done.code == 0, done.err
-    results = done.json("results.json")
-    assert (results["task"], results["objective"]["name"], results["objective"]["mode"]) == (name, "val/elbo", "max")
-    assert all(math.isfinite(value) for value in results["metrics"].values())
-    task = checkpoint.load(done.path)
-    assert isinstance(task, Variational)
-    if not any(word.startswith("data=") for word in words):
-        assert task.pixels.mean.item() == pytest.approx(0.3053) and task.pictures(3).shape == (3, 1, 8, 8)
+    check_trained(train(*words, *short, "logger=none"), words, name)
 
 
 def test_the_bound_of_digits_improves_with_training(train: Any) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import Any
 
 import lightning as L
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from netyard import checkpoint
 from netyard.models.vq_vae import VQVAE
 from netyard.tasks.vector_quantized import VectorQuantized
 from support.trainers import trainer_of
+from support.vector_quantized_task import task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 
@@ -35,17 +35,6 @@ class Pictures(L.LightningDataModule):
         return DataLoader(self.batches, batch_size=None)  # type: ignore[arg-type]
 
     val_dataloader = test_dataloader = train_dataloader
-
-
-def task_of(net: nn.Module | None = None, loss: nn.Module | None = None, **settings: Any) -> VectorQuantized:
-    torch.manual_seed(0)
-    return VectorQuantized(
-        net or VQVAE((1, 8, 8), channels=[8, 16], codebook_size=16, embedding_size=4),
-        loss or nn.MSELoss(),
-        partial(torch.optim.Adam, lr=0.01),
-        lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
-        **settings,
-    )
 
 
 @pytest.mark.parametrize("sizes", [(9,), (5, 1, 3)])

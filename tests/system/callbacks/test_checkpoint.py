@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, broken or gone: one message, nothing saved is lost, and no run ends for a log."""
+"""A disk that is full by a limit of the system: one message, and nothing saved is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The map of a test's codes: files that TensorBoard's projector reads, and serves as they were."""
+"""The map of a test's codes: TensorBoard serves its files as they were."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Order and loaders: whole epochs, whole evaluations, on any number of devices and workers."""
+"""Workers: batches that do not depend on their number, and one message where one fails, hangs or is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder's pictures, made small once: the same labels and nearly the same pixels, and never of other files."""
+"""A folder's pictures, made small once: by any number of workers, and whole after a kill or not there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vocabularies: nothing is lost on the way, and nothing is known that was not learned."""
+"""A vocabulary of byte pairs is the same in another process."""
 
 from __future__ import annotations
 

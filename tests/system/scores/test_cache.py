@@ -1,4 +1,4 @@
-"""What is kept of a real set: computed once, by one of many, anew when the file is broken or another's."""
+"""What is kept of a real set is computed by one of two processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`debug=lr_finder`, `debug=batch_size` and `debug=profile`: what they suggest, write, and leave as it was."""
+"""The size that `debug=batch_size` suggests of those that it timed."""
 
 from __future__ import annotations
 

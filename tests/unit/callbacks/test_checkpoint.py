@@ -1,4 +1,4 @@
-"""best.ckpt is of the best epoch, last.ckpt of the last, and both are whole at every moment."""
+"""Which score is the best, and runs that keep nothing."""
 
 from __future__ import annotations
 

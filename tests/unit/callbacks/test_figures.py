@@ -1,4 +1,4 @@
-"""Pictures of a test: in the event file, and of sensible sizes for any number of classes."""
+"""Pictures of a test, of sensible sizes for any number of classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dashboard shows on request, histograms and the graph: true, and without a trace in the run itself."""
+"""Histograms of weights: what is no number is left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`debug=lr_finder`, `debug=batch_size` and `debug=profile`: what they suggest, write, and leave as it was."""
+"""The rate that `debug=lr_finder` suggests of a curve, and the settings that it refuses."""
 
 from __future__ import annotations
 

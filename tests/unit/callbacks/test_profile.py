@@ -1,4 +1,4 @@
-"""`debug=lr_finder`, `debug=batch_size` and `debug=profile`: what they suggest, write, and leave as it was."""
+"""What `debug=profile` counts: a second once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The map of a test's codes: files that TensorBoard's projector reads, and serves as they were."""
+"""The map of a test's codes: written by one process, in the place of the one before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task makes is shown in the dashboard after each validation it is asked for, and never disturbs the run."""
+"""What a task makes is shown in the dashboard, at the epochs when it is asked for."""
 
 from __future__ import annotations
 

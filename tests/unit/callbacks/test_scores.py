@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from netyard.callbacks.scores import SampleScores
 from netyard.data.fake import FakeImages
-from support.painted_samples import FACTS, Painter, real, scored, trainer_of
+from support.painted_samples import Painter, fakes, real, scored, trainer_of
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def taught_in_a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def data() -> FakeImages:
-    return FakeImages(**FACTS, size=512)
+    return fakes()
 
 
 @pytest.fixture(scope="module")

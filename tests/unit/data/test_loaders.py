@@ -1,4 +1,4 @@
-"""Order and loaders: whole epochs, whole evaluations, on any number of devices and workers."""
+"""Order and loaders: whole epochs and whole evaluations, on any number of devices."""
 
 from __future__ import annotations
 

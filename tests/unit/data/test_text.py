@@ -1,9 +1,10 @@
-"""Continuous text: what is cut where, what training may know, and what a checkpoint brings back."""
+"""Continuous text: what is cut where, what training may know, and what is refused."""
 
 from __future__ import annotations
 
 import sysconfig
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from netyard.data.python_source import PythonSource, source_files
 from netyard.data.text import ContinuousText, TextFile
 from netyard.errors import ConfigError, DataError
 from support.datasets import build, learned
-from support.numbered_text import load, numbered
+from support.numbered_text import load, numbered, write_text
 
 Write = Callable[..., Path]
 PARTS = ("train", "val", "test")
@@ -22,12 +23,7 @@ PARTS = ("train", "val", "test")
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    def write(content: str | bytes, name: str = "text.txt") -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
+    return partial(write_text, tmp_path)
 
 
 @pytest.mark.parametrize("tokens", ["characters", "words", "bpe"])

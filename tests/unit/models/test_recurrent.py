@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 import torch
 from hydra.utils import instantiate
-from torch import Tensor, nn
+from torch import nn
 
 from netyard.catalog import variants
 from netyard.cli import compose
 from netyard.layers.recurrent import CELLS
 from netyard.layers.sequences import POOLINGS
 from netyard.models.recurrent import Recurrent
+from support.sequence_networks import check_learns_first_step, check_padding_changes_nothing, count, reading_digits
 
 NAMES = [name for name, node in variants().items() if node["_target_"].endswith(".Recurrent")]
 STACKS: list[dict[str, Any]] = [{}, {"bidirectional": True}, {"layer_norm": True}]
@@ -29,27 +30,14 @@ def of_numbers(**arguments: Any) -> Recurrent:
     return Recurrent(**{**sizes, **arguments})
 
 
-def count(net: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in net.parameters())
-
-
-def gradients(net: nn.Module, output: Tensor) -> list[Tensor]:
-    weights = torch.arange(1.0, output.numel() + 1).to(output).view_as(output)
-    return list(torch.autograd.grad((output * weights).sum(), list(net.parameters())))
-
-
 @pytest.mark.parametrize("stack", STACKS, ids=str)
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_padding_changes_nothing(cell: str, pooling: str, stack: dict[str, Any]) -> None:
     net = of_tokens(cell=cell, pooling=pooling, **stack).double()
-    alone = torch.tensor([[4, 7, 5]])
-    padded = torch.tensor([[4, 7, 5, 0, 0, 0, 0], [5, 4, 8, 8, 6, 0, 0], [6, 0, 0, 0, 0, 0, 0]])
-    by_itself, in_company = net(alone), net(padded)[:1]
-    torch.testing.assert_close(in_company, by_itself)
-    for ours, theirs in zip(gradients(net, in_company), gradients(net, by_itself), strict=True):
-        torch.testing.assert_close(ours, theirs)
-    assert not torch.allclose(net(torch.tensor([[4, 7, 6]])), by_itself)  # what is no padding does change it
+    check_padding_changes_nothing(
+        net, torch.tensor([[4, 7, 5, 0, 0, 0, 0], [5, 4, 8, 8, 6, 0, 0], [6, 0, 0, 0, 0, 0, 0]])
+    )
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -158,17 +146,7 @@ def test_a_saved_net_is_the_same_net(arguments: dict[str, Any]) -> None:
 
 
 def test_it_learns_what_only_the_first_step_tells() -> None:
-    torch.manual_seed(0)
-    x = torch.randint(4, 9, (64, 8))
-    x[:, 0] = torch.arange(64) % 2 + 4
-    net = of_tokens(num_outputs=2, hidden_size=16, num_layers=1)
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
-    for _ in range(40):
-        loss = nn.functional.cross_entropy(net(x), x[:, 0] - 4)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss < 0.1
+    check_learns_first_step(lambda: of_tokens(num_outputs=2, hidden_size=16, num_layers=1), lr=0.02)
 
 
 @pytest.mark.parametrize(
@@ -199,11 +177,7 @@ def test_what_is_not_the_vocabulary_cannot_be_tied() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_variant_reads_rows_of_digits(name: str) -> None:
-    cfg, choices = compose([f"model={name}"])
-    assert choices["data"] == "digits_rows"
-    net = instantiate(cfg.model, _convert_="all")
-    assert net(torch.randn(2, 8, 8)).shape == (2, 10)
-    assert net.layers.num_layers == 1
+    assert reading_digits(name).layers.num_layers == 1
 
 
 def test_the_keys_of_the_contract_reach_the_cells() -> None:

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from hydra.utils import instantiate
-from torch import Tensor, nn
 
 from netyard.catalog import variants
-from netyard.cli import compose
 from netyard.layers.sequences import POOLINGS
 from netyard.models.transformer import POSITIONS, SinusoidalPositions, Transformer
+from support.sequence_networks import check_learns_first_step, check_padding_changes_nothing, count, reading_digits
 
 NAMES = [name for name, node in variants().items() if node["_target_"].endswith(".Transformer")]
 
@@ -28,25 +26,12 @@ def of_numbers(**arguments: Any) -> Transformer:
     return Transformer(**{**sizes, "hidden_size": 8, "num_heads": 2, **arguments})
 
 
-def count(net: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in net.parameters())
-
-
-def gradients(net: nn.Module, output: Tensor) -> list[Tensor]:
-    weights = torch.arange(1.0, output.numel() + 1).to(output).view_as(output)
-    return list(torch.autograd.grad((output * weights).sum(), list(net.parameters())))
-
-
 @pytest.mark.parametrize("positions", POSITIONS)
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_padding_changes_nothing(pooling: str, positions: str) -> None:
     net = of_tokens(pooling=pooling, positions=positions).double()
-    alone = torch.tensor([[4, 7, 5]])
     padded = torch.tensor([[4, 7, 5, 0, 0, 0, 0], [5, 4, 8, 8, 6, 0, 0], [0, 0, 0, 0, 0, 0, 0]])
-    by_itself, in_company = net(alone), net(padded)[:1]
-    torch.testing.assert_close(in_company, by_itself)
-    for ours, theirs in zip(gradients(net, in_company), gradients(net, by_itself), strict=True):
-        torch.testing.assert_close(ours, theirs)
+    by_itself = check_padding_changes_nothing(net, padded)
     net.eval()
     with torch.no_grad():  # where torch takes a faster path
         torch.testing.assert_close(net(padded)[:1], by_itself)
@@ -177,17 +162,7 @@ def test_a_saved_net_is_the_same_net(positions: str) -> None:
 
 
 def test_it_learns_what_only_the_first_step_tells() -> None:
-    torch.manual_seed(0)
-    x = torch.randint(4, 9, (64, 8))
-    x[:, 0] = torch.arange(64) % 2 + 4
-    net = of_tokens(num_outputs=2, hidden_size=16)
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
-    for _ in range(40):
-        loss = nn.functional.cross_entropy(net(x), x[:, 0] - 4)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss < 0.1
+    check_learns_first_step(lambda: of_tokens(num_outputs=2, hidden_size=16), lr=0.01)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +192,4 @@ def test_a_sequence_longer_than_it_can_look_is_refused() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_variant_reads_rows_of_digits(name: str) -> None:
-    cfg, choices = compose([f"model={name}"])
-    assert choices["data"] == "digits_rows"
-    net = instantiate(cfg.model, _convert_="all")
-    assert net.max_length == 8 and net(torch.randn(2, 8, 8)).shape == (2, 10)
+    assert reading_digits(name).max_length == 8

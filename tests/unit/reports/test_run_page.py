@@ -13,19 +13,14 @@ from PIL import Image
 
 from netyard import cli
 from support.run_directories import made_run
-from support.run_page import Page
+from support.run_page import page_of
 
 
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.chdir(tmp_path)
 
-    def run(path: Path) -> Page:
-        assert cli.main(["report", str(path), "output=out"]) == 0
-        assert "wrote out/report.html" in capsys.readouterr().out
-        return Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
-
-    return run
+    return lambda path: page_of(path, capsys)
 
 
 def test_what_a_run_says_is_text_and_no_markup(tmp_path: Path, page) -> None:

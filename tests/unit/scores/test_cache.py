@@ -1,4 +1,4 @@
-"""What is kept of a real set: computed once, by one of many, anew when the file is broken or another's."""
+"""What is kept of a real set: computed once, by one of two threads, anew when the file is broken or another's."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from netyard.fingerprints import fingerprint
 from netyard.scores.cache import cached
 from netyard.scores.statistics import FeatureStatistics
+from support.waiting import PATIENCE, wait_until
 
 KEY = fingerprint(data="digits")
 
@@ -155,20 +157,31 @@ def test_a_place_that_cannot_be_written_stops_nothing(tmp_path: Path, caplog, pl
     assert not list(tmp_path.glob("**/*.tmp"))
 
 
-def test_two_threads_at_once_compute_once(tmp_path: Path):
-    inside, found = threading.Event(), []
+def test_two_threads_at_once_compute_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    inside, refused, found = threading.Event(), threading.Event(), []
+
+    class Watched(FileLock):
+        """Says that another thread has it, and waits for it then."""
+
+        def __enter__(self) -> FileLock:
+            try:
+                self.acquire(blocking=False)
+            except Timeout:
+                refused.set()
+                self.acquire()
+            return self
 
     class Slow(Computation):
         def __call__(self) -> dict[str, Tensor]:
             inside.set()
-            threading.Event().wait(0.2)
+            wait_until(refused.is_set, "the second thread to find the file locked")
             return super().__call__()
 
+    monkeypatch.setattr("netyard.scores.cache.FileLock", Watched)
     compute = Slow()
     first, second = (threading.Thread(target=lambda: found.append(cached(tmp_path, KEY, compute))) for _ in range(2))
     first.start()
-    assert inside.wait(10)
+    wait_until(inside.is_set, "the computation of the first thread")
     second.start()
-    first.join(10)
-    second.join(10)
+    wait_until(lambda: not (first.is_alive() or second.is_alive()), "the end of both threads", 2 * PATIENCE)
     assert compute.calls == 1 and len(found) == 2 and all(same(each, compute.tensors) for each in found)

@@ -1,4 +1,4 @@
-"""Inception's features: the file of weights is found, fetched and checked; the network is torch-fidelity's."""
+"""The file of Inception's weights is found, fetched and checked."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torch
 from netyard.errors import DataError, PlatformError
 from netyard.scores import inception
 from netyard.scores.inception import Inception, find_weights
+from support.inception_weights import write_weights
 
 URL = "http://127.0.0.1:9/weights.pth"  # the port of discard, where nobody answers
 
@@ -26,18 +27,7 @@ def no_downloads_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights in the form that torch-fidelity publishes its own in."""
-    fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
-    folder = tmp_path_factory.mktemp("inception")
-    torch.manual_seed(0)
-    bare = fidelity.FeatureExtractorInceptionV3.__new__(fidelity.FeatureExtractorInceptionV3)
-    states: list[dict[str, torch.Tensor]] = []
-    bare.load_state_dict = states.append  # the network is there before its weights are read
-    torch.save({}, folder / "none.pth")
-    bare.__init__("inception-v3-compat", ["2048"], str(folder / "none.pth"))
-    path = folder / fidelity.URL_INCEPTION_V3.rpartition("/")[2]
-    torch.save(torch.nn.Module.state_dict(bare), path)
-    return path
+    return write_weights(tmp_path_factory.mktemp("inception"))
 
 
 def test_the_weights_are_looked_for_among_torchs_downloads(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The adversarial game under Lightning: a batch is a step, and everything that counts steps counts these."""
+"""The adversarial task: pictures by a seed of their own, interpolations, and what it refuses."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from torch import nn
 
 from netyard.tasks.adversarial import Adversarial
 from support.adversarial_task import constant, dense, task_of
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
 
 
 def test_pictures_are_drawn_by_a_seed_of_their_own() -> None:

@@ -1,15 +1,12 @@
-"""Classification: what it learns, and that every number it logs is the one a hand would compute."""
+"""Classification: predictions, and the accuracy of soft targets."""
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 
 from netyard.tasks.classification import accuracy
 from support.classification_task import samples, task_of
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*shuffle")
 
 
 def test_predictions_are_probabilities():

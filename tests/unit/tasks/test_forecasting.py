@@ -1,4 +1,4 @@
-"""Forecasting: learned on a standard scale, judged in the series' own units beside the naive forecasts."""
+"""Forecasting: the naive forecasts by hand, and what is refused."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from torch import nn
 
 from netyard.tasks.forecasting import Forecasting, naive, seasonal_naive
 from support.forecasting_task import HORIZON, Linear, task_of
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 
 
 def test_naive_by_hand() -> None:

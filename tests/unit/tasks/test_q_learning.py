@@ -1,4 +1,4 @@
-"""Q-learning: against exact values, step by step by hand, resumed, and what is refused."""
+"""Q-learning: how an agent explores and acts, its scores, and what is refused."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from netyard.models.q_network import QNetwork
 from netyard.tasks.acting import interquartile_mean, quick
 from netyard.tasks.chain import Chain
 from support.q_learning_task import task_of
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
 
 
 def test_epsilon_falls_in_a_fraction_of_the_run() -> None:

@@ -1,4 +1,4 @@
-"""Reconstruction: what is learned, what is logged, what is kept, and what is refused."""
+"""Reconstruction: noise of its own, and what is refused."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from netyard.tasks.coders import check_coder
 from support.reconstruction_task import SHAPE, Coder, Pictures, task_of
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 
 
 def test_noise_leaves_the_global_random_numbers_alone() -> None:

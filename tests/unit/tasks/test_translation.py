@@ -10,8 +10,6 @@ from torch import nn
 
 from support.translation_task import BOOK, DATA, END, START, EncoderDecoder, Pairs, Phrasebook, V, padded, task_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
-
 
 def test_the_decoder_reads_the_start_and_the_true_tokens_before():
     net, read = EncoderDecoder(), []

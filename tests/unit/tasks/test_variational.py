@@ -16,8 +16,6 @@ from netyard.tasks.latents import interpolation_codes, traversal_codes
 from netyard.tasks.variational import Bound, Variational
 from support.variational_task import SHAPE, net_of, task_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
-
 
 class Toy(nn.Module):
     """x = W z + b + noise of deviation s: its evidence N(b, W W' + s^2) and its posterior are known."""

@@ -1,31 +1,15 @@
-"""The vector-quantised task: its loss, the perplexity of the codebook, its pictures."""
+"""The vector-quantised task: its pictures, and what it refuses."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from netyard.losses.likelihoods import Bernoulli
 from netyard.models.mlp import MLP
-from netyard.models.vq_vae import VQVAE
-from netyard.tasks.vector_quantized import VectorQuantized
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
-
-
-def task_of(net: nn.Module | None = None, loss: nn.Module | None = None, **settings: Any) -> VectorQuantized:
-    torch.manual_seed(0)
-    return VectorQuantized(
-        net or VQVAE((1, 8, 8), channels=[8, 16], codebook_size=16, embedding_size=4),
-        loss or nn.MSELoss(),
-        partial(torch.optim.Adam, lr=0.01),
-        lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
-        **settings,
-    )
+from support.vector_quantized_task import task_of
 
 
 def test_pictures_are_drawn_as_often_as_the_evaluation_had_their_codes() -> None:

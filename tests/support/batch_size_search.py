@@ -1,0 +1,24 @@
+"""A batch size that `debug=batch_size` suggests, and the rates that it was chosen by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from netyard.callbacks import batch_size
+from support.command_result import Ran
+from support.event_files import has_image
+
+
+def check_suggested_size(train: Callable[..., Ran], overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every power of two is timed, and one that is about the fastest is suggested and drawn."""
+    monkeypatch.setattr(batch_size, "AT_LEAST", 0.01)
+    ran = train(*overrides, "debug=batch_size", "callbacks.batch_size.max_size=32")
+    assert ran.code == 0, ran.err
+    rows = [line.strip("|").split("|") for line in ran.out.splitlines() if line.startswith("| ")][1:]
+    rates = {int(row[0]): float(row[1].replace(",", "")) for row in rows if row[0].strip().isdecimal()}
+    assert list(rates) == [1, 2, 4, 8, 16, 32]
+    suggested = int(ran.out.partition("try data.batch_size=")[2].partition(",")[0])
+    assert rates[suggested] >= 0.89 * max(rates.values())
+    assert (ran.path / "batch_size.png").is_file() and has_image(ran.path, "debug/batch_size")
