@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from netyard import catalog
+from support.image_networks import check_two_digits, outputs_of
 
 Build = Callable[..., nn.Module]
 MODULES = ("mlp", "cnn", "lenet", "zoo")
@@ -51,11 +51,6 @@ def test_generative_models_run_in_half_precision(train, name: str, precision: st
         assert ran.code == 0, ran.err
 
 
-def outputs_of(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-    output = net(x)
-    return output if isinstance(output, tuple) else (output,)
-
-
 @pytest.mark.parametrize("shape", [(1, 28), (3, 32), (3, 224)], ids=str)
 @pytest.mark.parametrize("name", IMAGE_MODELS)
 def test_going_backward_gives_every_parameter_a_gradient(build: Build, name: str, shape: tuple[int, int]) -> None:
@@ -70,9 +65,4 @@ def test_going_backward_gives_every_parameter_a_gradient(build: Build, name: str
 
 @pytest.mark.parametrize("name", HEAVY)
 def test_two_digits_train_without_a_nan(build: Build, name: str) -> None:
-    net = build(name).train()
-    x, y = torch.randn(2, 1, 8, 8), torch.tensor([1, 2])
-    sum(F.cross_entropy(output, y) for output in outputs_of(net, x)).backward()
-    assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
-    output = net.eval()(x)
-    assert output.shape == (2, 10) and output.isfinite().all()
+    check_two_digits(build(name))

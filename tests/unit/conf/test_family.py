@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from netyard.catalog import parameters, variants
+from support.image_networks import check_two_digits, outputs_of
 
 Build = Callable[..., nn.Module]
 MODULES = ("mlp", "cnn", "lenet", "zoo")
@@ -26,11 +26,6 @@ SMALL = [
     "densenet_tiny",
 ]
 SMALL += ["efficientnet_tiny", "mobilenet_tiny", "mobilenet_v3_small", "timm_tiny"]
-
-
-def outputs_of(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-    output = net(x)
-    return output if isinstance(output, tuple) else (output,)
 
 
 def reached(output: Tensor) -> set[Tensor]:
@@ -78,9 +73,4 @@ def test_gradient_reaches_every_parameter_at_every_size(build: Build, name: str,
 
 @pytest.mark.parametrize("name", SMALL)
 def test_two_digits_train_without_a_nan(build: Build, name: str) -> None:
-    net = build(name).train()
-    x, y = torch.randn(2, 1, 8, 8), torch.tensor([1, 2])
-    sum(F.cross_entropy(output, y) for output in outputs_of(net, x)).backward()
-    assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
-    output = net.eval()(x)
-    assert output.shape == (2, 10) and output.isfinite().all()
+    check_two_digits(build(name))
