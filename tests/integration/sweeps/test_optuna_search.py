@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from netyard.sweeps import study as named
+from netyard.sweeps.optuna_search import OptunaSearch
 from support.optuna_searches import run, search_in, trials, unsynced, values
 
 
-@pytest.fixture(autouse=True)
-def without_a_disk_to_wait_for() -> Iterator[None]:
-    with unsynced():
-        yield
-
-
 @pytest.fixture
-def search(tmp_path: Path):
-    return partial(search_in, tmp_path)
+def search(tmp_path: Path) -> Iterator[Callable[..., OptunaSearch]]:
+    with unsynced():
+        yield partial(search_in, tmp_path)
 
 
 @pytest.mark.parametrize("sampler", [*named.SAMPLERS])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,10 @@ CONDITIONAL = {
 }
 
 
-@pytest.fixture(autouse=True)
-def without_a_disk_to_wait_for() -> Iterator[None]:
-    with unsynced():
-        yield
-
-
 @pytest.fixture
-def search(tmp_path: Path):
-    return partial(search_in, tmp_path)
+def search(tmp_path: Path) -> Iterator[Callable[..., OptunaSearch]]:
+    with unsynced():
+        yield partial(search_in, tmp_path)
 
 
 def test_the_same_seed_makes_the_same_sweep(search):
@@ -63,8 +58,9 @@ def test_zipped_and_quoted_choices_come_back_as_they_were(tmp_path: Path):
     made = Space.parse(
         OverridesParser.create(), {"tags": [["a", "b"], "null", None]}, {}, [{"m": ["p", "q"], "e": [1, 2]}], []
     )
-    search = OptunaSearch(made, ["max"], 10, 0, folder=tmp_path)
-    jobs = [search.ask(number) for number in range(10)]
+    with unsynced():
+        search = OptunaSearch(made, ["max"], 10, 0, folder=tmp_path)
+        jobs = [search.ask(number) for number in range(10)]
     assert all(job in made.grid() for job in jobs)
     assert len({tuple(job) for job in jobs}) > 2
 
