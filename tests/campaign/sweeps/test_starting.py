@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from netyard.sweeps.ledger import Ledger
-from support.failing_jobs import ALLOW
+from support.failing_jobs import ALLOW, REASONS
 from support.finished_sweeps import check_deaths, check_grid, check_pruned_study, check_sweep_file
 from support.simulated_sweep import killed_again_and_again
 from support.sweep_command import QUICK, ROOT, epochs, optuna_study, start, states
@@ -33,14 +33,7 @@ def test_a_sweep_leaves_jobs_a_ledger_and_a_leaderboard(train, tmp_path: Path) -
 
 def test_every_kind_of_death_is_one_row_and_the_others_finish(train, user: Path) -> None:
     folder = user / "sweep"
-    reasons = {
-        "exception": "a bad day",
-        "exit": "ended with exit code 0 and no results",
-        "killed": "killed by SIGKILL",
-        "segfault": "killed by SIGSEGV",
-        "diverges": "became nan",
-        "hang": "ran past launcher.timeout",
-    }
+    reasons = {**REASONS, "hang": "ran past launcher.timeout"}
     ran = train(
         "-m",
         *QUICK,

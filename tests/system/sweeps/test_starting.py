@@ -10,19 +10,11 @@ from pathlib import Path
 import yaml
 
 from netyard.sweeps.ledger import Ledger
-from support.failing_jobs import ALLOW
+from support.failing_jobs import ALLOW, REASONS
 from support.finished_sweeps import check_deaths
 from support.simulated_sweep import killed_again_and_again
 from support.sweep_command import QUICK, ROOT, epochs, start, states, validations
 from support.waiting import PATIENCE, wait_for
-
-REASONS = {
-    "exception": "a bad day",
-    "exit": "ended with exit code 0 and no results",
-    "killed": "killed by SIGKILL",
-    "segfault": "killed by SIGSEGV",
-    "diverges": "became nan",
-}
 
 
 def test_every_kind_of_death_is_one_row_and_the_others_finish(train, user: Path) -> None:
