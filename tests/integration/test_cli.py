@@ -1,4 +1,4 @@
-"""The command line: what it answers, how fast it wakes, and what it says to a mistake."""
+"""The command line: what it says to a mistake, to Ctrl-C, and to Hydra's own word for a sweep."""
 
 from __future__ import annotations
 

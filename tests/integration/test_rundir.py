@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, broken or gone: one message, nothing saved is lost, and no run ends for a log."""
+"""A run's directory that is deleted while it runs, or that has an odd name."""
 
 from __future__ import annotations
 

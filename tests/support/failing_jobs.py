@@ -31,8 +31,14 @@ class Happening(Callback):
         if self.what == "slow" and trainer.current_epoch and not (HERE / "hurry").exists():
             time.sleep(0.5)  # from the second epoch on, until the test says so
 """
-
-
+REASONS = {
+    "exception": "a bad day",
+    "exit": "ended with exit code 0 and no results",
+    "killed": "killed by SIGKILL",
+    "segfault": "killed by SIGSEGV",
+    "diverges": "became nan",
+}
+"""What a sweep says of a job to which this happens; of one that hangs, only a timeout says so."""
 ALLOW = "--allow-target=happening.Happening"
 
 

@@ -74,6 +74,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     # Other ways of learning.
     "anomalies": ("model=autoencoder_tiny", "task.anomaly_class=3", *EPOCH),
     "denoised": ("model=denoising_autoencoder", "model.hidden_sizes=[16]", *SMOKE),
+    "wider": ("model=vae_tiny", "model.latent_size=5", "callbacks.scores=null", *SMOKE),
     "conditional": ("model=conditional_vae", "model.hidden_sizes=[16]", "callbacks.scores=null", *SMOKE),
     "contract": ("model=mlp_tiny", "trainer.max_epochs=3", "scheduler=cosine"),
     "judge": ("model=cnn_tiny", *EPOCH),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from netyard import checkpoint
 from netyard.sweeps.ledger import Job
 from netyard.sweeps.optuna_search import OptunaSearch
 from netyard.sweeps.space import Space
+from support.command_result import Ran
+from support.run_comparison import rows
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none")
 RUN += ("trainer.max_epochs=8", "task.monitor=val/loss", "task.mode=min")
@@ -39,3 +43,26 @@ def begin(search: OptunaSearch, path: Path) -> Path:
     path.mkdir(parents=True)
     (path / "job.json").write_text(json.dumps({"study": search.study(6)}))
     return path
+
+
+def losses(path: Path) -> dict[int, Any]:
+    """The loss of a run's every epoch, as exact as its table."""
+    return {int(row["epoch"]): pytest.approx(float(row["val/loss"]), rel=1e-5) for row in rows(path)}
+
+
+def check_given_up(train: Callable[..., Ran], search: OptunaSearch, path: Path, epochs: int) -> None:
+    """A hopeless seventh job ends after so many of its eight epochs, and says so to its reader and to its study."""
+    ran = train(*RUN, HOPELESS, path=begin(search, path))
+    assert ran.code == 0, ran.err
+    status = ran.json("status.json")
+    assert status["state"] == "pruned", ran.err
+    done = rows(ran.path)
+    assert len(done) == epochs < 8
+    assert status["error"].startswith(f"pruned after epoch {len(done) - 1}: val/loss {float(done[-1]['val/loss']):.4g}")
+    assert status["error"] in ran.out and "Traceback" not in ran.out + ran.err
+    assert checkpoint.read(ran.path / "checkpoints" / "last.ckpt")["epoch"] == len(done) - 1
+    assert not (ran.path / "results.json").exists()
+    search.tell(Job(6, [], "pruned"))
+    trial = search._study.trials[6]
+    assert trial.state.name == "PRUNED"
+    assert trial.intermediate_values == losses(ran.path)

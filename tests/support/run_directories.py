@@ -71,6 +71,17 @@ def made_run(
     return path
 
 
+def made_seeds(folder: Path) -> Path:
+    """Two rates on three seeds, and one run that failed."""
+    for number in range(6):
+        lr, seed = (0.1, 0.01)[number // 3], number % 3
+        tested = {"test/accuracy": number / 10, "test/auroc": number / 10, "val/loss": 0.5}
+        typed = [f"optimizer.lr={lr}"]
+        made_run(folder / str(number), 0.9 - number / 100, typed, seed=seed, metrics=tested, curve=[0.5, 0.6])
+    made_run(folder / "6", None, state="failed", error="the disk is full;")
+    return folder
+
+
 def made_ledger(
     path: Path,
     axes: Sequence[str],

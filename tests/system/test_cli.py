@@ -1,4 +1,4 @@
-"""What the machine does to the processes of a run: one message, its code, and a run that can go on."""
+"""Commands as processes: without a home, a terminal or a listener, and with all asleep that they do not need."""
 
 from __future__ import annotations
 
@@ -64,13 +64,9 @@ def test_a_list_may_be_cut_off(words: list[str], tmp_path: Path) -> None:
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "lightning", "timm", "torchvision", "torchmetrics", "numpy", "scipy", "pandas", "sklearn", "PIL"}
 HEAVY |= {"matplotlib", "tensorboard", "rich", "gymnasium", "tokenizers", "optuna", "sqlalchemy", "ray", "onnx"}
-
-
 # Of other models, data and commands; Lightning and torchmetrics import some of the rest of HEAVY for themselves.
 UNUSED = {"timm", "gymnasium", "tokenizers", "statsmodels", "optuna", "sqlalchemy", "ray", "submitit"}
 UNUSED |= {"onnx", "onnxruntime", "safetensors", "ale_py", "minatar"}
-
-
 ASLEEP = """
 import sys
 from netyard import cli
@@ -81,8 +77,6 @@ awake = {} & set(sys.modules)
 assert not awake, f"awake: {{awake}}"
 sys.exit(code)
 """
-
-
 DOOR = """
 import sys
 from hydra.core.global_hydra import GlobalHydra

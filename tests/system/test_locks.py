@@ -1,14 +1,10 @@
-"""One process at a time for a run's directory: who has it is named, and nobody has it longer than he lives."""
+"""Processes that want one run's directory: one has it, the others are told which, and a killed one has it no longer."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,36 +12,8 @@ import pytest
 from netyard import locks
 from netyard.errors import CheckpointError, PlatformError
 from netyard.rundir import RunDir
+from support.lock_holder import HOLDER, holder
 from support.waiting import wait_until
-
-HOLDER = """
-import os, sys, time
-from pathlib import Path
-from netyard import locks
-
-locks.hold(Path(sys.argv[1]))
-if sys.argv[2:] == ["fork"] and os.fork():
-    os.kill(os.getpid(), 9)  # and a child of it lives on
-print("held", flush=True)
-time.sleep(600)
-"""
-
-
-@contextlib.contextmanager
-def holder(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that has the folder; or, with ``fork``, the child of one that had it and was killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(folder), *words], stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
-        assert process.stdout and process.stdout.readline() == "held\n"
-        if words:
-            process.wait()
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
 
 
 def test_the_second_is_told_of_the_first_which_may_be_killed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, broken or gone: one message, nothing saved is lost, and no run ends for a log."""
+"""A run's directory among processes: one for each of many, none where nothing can be written, no drafts of the dead."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from socket import gethostname
 from subprocess import PIPE, Popen
-from sys import executable
 
 from netyard.rundir import write_atomically
+from support.waiting import wait_until
 
 PROBED = """
 import sys
@@ -54,18 +54,19 @@ CLAIM = "import sys; from netyard.rundir import unclaimed; sys.stdin.readline();
 
 def test_processes_that_start_in_one_instant_get_directories_of_their_own(tmp_path: Path):
     path = tmp_path / "outputs" / "12-00-00-mlp-digits"
-    started = [Popen([executable, "-c", CLAIM, str(path)], stdin=PIPE, stdout=PIPE, text=True) for _ in range(6)]
+    started = [Popen([sys.executable, "-c", CLAIM, str(path)], stdin=PIPE, stdout=PIPE, text=True) for _ in range(6)]
     for process in started:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    answers = [process.communicate(timeout=30)[0].strip() for process in started]
+    wait_until(lambda: all(process.poll() is not None for process in started), "the end of six processes")
+    answers = [process.communicate()[0].strip() for process in started]
     assert sorted(answers) == sorted([str(path), *(f"{path}-{number}" for number in range(2, 7))])
     assert all(Path(each).is_dir() for each in answers)
 
 
 def test_a_draft_goes_whose_process_of_this_machine_is_gone(tmp_path: Path):
-    with Popen([executable, "-c", ""]) as gone:
+    with Popen([sys.executable, "-c", ""]) as gone:
         pass
     here = gethostname()
     names = [f".status.json.{here}.{pid}.tmp" for pid in (gone.pid, os.getppid(), "x")]

@@ -1,4 +1,4 @@
-"""The command line: what it answers, how fast it wakes, and what it says to a mistake."""
+"""What the command line answers to a name that is nearly right, and to `list`."""
 
 from __future__ import annotations
 

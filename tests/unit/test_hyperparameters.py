@@ -1,4 +1,4 @@
-"""The HPARAMS tab: what TensorBoard is told of a run, and what its server answers about a sweep."""
+"""The columns of the HPARAMS tab: a key of any depth and a value of any kind."""
 
 from __future__ import annotations
 

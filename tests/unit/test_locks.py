@@ -1,4 +1,4 @@
-"""One process at a time for a run's directory: who has it is named, and nobody has it longer than he lives."""
+"""Locks of a run's directory that a child still has, whose file has just gone, or that the file system has not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, broken or gone: one message, nothing saved is lost, and no run ends for a log."""
+"""A run's directory: its name is its own, its files are whole, and it is claimed, discarded and read again."""
 
 from __future__ import annotations
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from netyard import catalog
+from support.image_networks import check_two_digits
 
 Build = Callable[..., nn.Module]
 # On two cores a step of these takes a second; the unit tests have their small siblings.
@@ -49,16 +48,6 @@ def test_generative_models_run_in_half_precision(train, name: str, precision: st
         assert ran.code == 0, ran.err
 
 
-def outputs_of(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-    output = net(x)
-    return output if isinstance(output, tuple) else (output,)
-
-
 @pytest.mark.parametrize("name", HEAVY)
 def test_two_digits_train_without_a_nan(build: Build, name: str) -> None:
-    net = build(name).train()
-    x, y = torch.randn(2, 1, 8, 8), torch.tensor([1, 2])
-    sum(F.cross_entropy(output, y) for output in outputs_of(net, x)).backward()
-    assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
-    output = net.eval()(x)
-    assert output.shape == (2, 10) and output.isfinite().all()
+    check_two_digits(build(name))

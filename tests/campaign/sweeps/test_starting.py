@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from netyard.sweeps.ledger import Ledger
-from support.failing_jobs import ALLOW
+from support.failing_jobs import ALLOW, REASONS
+from support.finished_sweeps import check_deaths, check_grid, check_pruned_study, check_sweep_file
 from support.simulated_sweep import killed_again_and_again
 from support.sweep_command import QUICK, ROOT, epochs, optuna_study, start, states
 from support.waiting import wait_for, wait_until
@@ -19,16 +19,7 @@ from support.waiting import wait_for, wait_until
 
 def test_a_sweep_leaves_jobs_a_ledger_and_a_leaderboard(train, tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
-    ran = train("-m", *QUICK, "optimizer=sgd,adam", "seed=1,2", f"hydra.sweep.dir={folder}")
-    assert ran.code == 0, ran.err
-    ledger = Ledger.read(folder)
-    assert ledger.state == "completed"
-    assert [job.overrides[-2:] for job in ledger.jobs] == [
-        ["optimizer=sgd", "seed=1"],
-        ["optimizer=sgd", "seed=2"],
-        ["optimizer=adam", "seed=1"],
-        ["optimizer=adam", "seed=2"],
-    ]
+    ledger = check_grid(train, folder)
     for job in ledger.jobs:
         results = json.loads((folder / str(job.number) / "results.json").read_text())
         assert job.values == [results["objective"]["value"]]
@@ -37,33 +28,12 @@ def test_a_sweep_leaves_jobs_a_ledger_and_a_leaderboard(train, tmp_path: Path) -
             job.overrides[-2].partition("=")[2],
             int(job.overrides[-1].partition("=")[2]),
         )
-    assert "#3   optimizer=adam seed=2   val/accuracy" in ran.out
-    table = (folder / "leaderboard.md").read_text()
-    assert "adam" in table and "sgd" in table
-    assert len((folder / "leaderboard.csv").read_text().splitlines()) == 3, "two optimizers, their seeds folded"
     assert yaml.safe_load((folder / "multirun.yaml").read_text())["hydra"]["mode"] == "MULTIRUN"
-
-    again = train("-m", *QUICK, "optimizer=sgd,adam", "seed=1,2", f"hydra.sweep.dir={folder}")
-    assert again.code == 4
-    assert f"try python train.py -m resume={folder}" in again.err
-    done = train("-m", f"resume={folder}")
-    assert done.code == 0
-    assert "is finished already" in done.out
-    other = train("-m", f"resume={folder}", "optimizer.lr=0.1,0.2")
-    assert other.code == 2
-    assert "another search space" in other.err and "optimizer.lr was not swept and is 0.1,0.2" in other.err
 
 
 def test_every_kind_of_death_is_one_row_and_the_others_finish(train, user: Path) -> None:
     folder = user / "sweep"
-    reasons = {
-        "exception": "a bad day",
-        "exit": "ended with exit code 0 and no results",
-        "killed": "killed by SIGKILL",
-        "segfault": "killed by SIGSEGV",
-        "diverges": "became nan",
-        "hang": "ran past launcher.timeout",
-    }
+    reasons = {**REASONS, "hang": "ran past launcher.timeout"}
     ran = train(
         "-m",
         *QUICK,
@@ -77,12 +47,7 @@ def test_every_kind_of_death_is_one_row_and_the_others_finish(train, user: Path)
     assert ran.code == 7, ran.err
     first, *dead, last = Ledger.read(folder).jobs
     assert (first.state, last.state) == ("completed", "completed")
-    for job, (kind, reason) in zip(dead, reasons.items(), strict=True):
-        assert job.state == "failed", job
-        assert reason in str(job.reason), kind
-        assert json.loads((folder / str(job.number) / "status.json").read_text())["state"] == "failed"
-        assert str(job.reason) in ran.out
-    assert "6 of the sweep's jobs failed, the first with: " in ran.err
+    check_deaths(folder, ran, dead, reasons)
 
 
 def test_jobs_of_two_processes_each_leave_two_directories(train, tmp_path: Path) -> None:
@@ -126,42 +91,8 @@ def test_a_killed_driver_of_real_jobs_loses_nothing(processes, rng: random.Rando
 
 
 def test_optuna_prunes_what_is_hopeless_and_goes_on_after_a_resume(train, tmp_path: Path) -> None:
-    pytest.importorskip("optuna")
-    folder = tmp_path / "sweep"
-    ran = train(
-        "-m",
-        "model=mlp_tiny",
-        "trainer.max_epochs=6",
-        "hydra/sweeper=optuna",
-        "optimizer.lr=choice(0.02,1e-9)",
-        "sweep.num_trials=4",
-        "sweep.pruner=median",
-        "sweep.pruner_options={n_startup_trials:1}",
-        "launcher.jobs_per_device=1",
-        f"hydra.sweep.dir={folder}",
-    )
-    assert ran.code == 0, ran.err
-    first = Ledger.read(folder).jobs
-    again = train("-m", f"resume={folder}", "sweep.num_trials=8")
-    assert again.code == 0, again.err
-    jobs = Ledger.read(folder).jobs
-    assert [job.number for job in jobs] == list(range(8))
-    assert jobs[:4] == first
-    pruned = [job for job in jobs if job.state == "pruned"]
-    assert pruned and {job.overrides[-1] for job in pruned} == {"optimizer.lr=1e-09"}
-    for job in pruned:
-        rows = (folder / str(job.number) / "metrics.csv").read_text().splitlines()
-        assert len(rows) - 1 < 6, "it stopped before its last epoch"
-        assert "pruned after epoch" in str(job.reason)
-        events = EventAccumulator(str(folder / str(job.number))).Reload()
-        assert "_hparams_/session_start_info" in events.PluginTagToContent("hparams"), "a row of the HPARAMS tab"
-    assert f"{8 - len(pruned)} completed, {len(pruned)} pruned" in again.out
-
-    study = optuna_study(folder)
-    assert [trial.user_attrs["job"] for trial in study.trials] == list(range(8))
-    assert [trial.state.name for trial in study.trials] == [
-        {"completed": "COMPLETE", "pruned": "PRUNED"}[job.state] for job in jobs
-    ]
+    words = ("optimizer.lr=choice(0.02,1e-9)", "launcher.jobs_per_device=1")
+    check_pruned_study(train, tmp_path / "sweep", *words, length=6, trials=8)
 
 
 def test_a_killed_sweep_of_optunas_continues_its_sampler(processes, tmp_path: Path, command) -> None:
@@ -202,13 +133,7 @@ def test_a_users_own_config_folder_reaches_the_jobs(train, tmp_path: Path) -> No
 
 
 def test_a_sweep_file_chooses_a_sweeper_and_is_told_how_many_trials(train, tmp_path: Path) -> None:
-    folder = tmp_path / "sweep"
-    ran = train("-m", *QUICK, "sweep=mlp_search", "data=iris", "sweep.num_trials=2", f"hydra.sweep.dir={folder}")
-    assert ran.code == 0, ran.err
-    assert states(folder) == ["completed"] * 2
-    assert all(
-        any("optimizer.lr=" in text and "," not in text for text in job.overrides) for job in Ledger.read(folder).jobs
-    )
+    check_sweep_file(train, tmp_path / "sweep")
 
 
 def test_devices_that_are_not_there_are_found_before_anything_runs(train, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from support.benchmarks import BENCH, script
+from support.benchmarks import BENCH, keep_process, script
 
 
 def test_every_benchmark_is_in_the_readme_and_in_a_test() -> None:
@@ -114,19 +114,12 @@ def test_milliseconds_a_save(
     assert [*tmp_path.iterdir()] == []
 
 
-@pytest.fixture
-def beside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a benchmark of training changes of the process is put back."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    for name in ("FORCE_COLOR", "TERM"):
-        monkeypatch.setenv(name, "")
-
-
 def numbers_of(row: str) -> list[float]:
     return [float(cell.replace(",", "")) for cell in row.strip("| ").split(" | ")[1:]]
 
 
-def test_seconds_an_epoch(beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_seconds_an_epoch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    keep_process(monkeypatch)
     epochs = script("epochs")
     monkeypatch.setitem(sys.modules, "epochs", epochs)
     monkeypatch.setattr(epochs, "pictures", lambda: ["data=digits"])
@@ -141,7 +134,8 @@ def test_seconds_an_epoch(beside, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert numbers_of(rows[0])[2] == 1 and all(number > 0 for row in rows for number in numbers_of(row))
 
 
-def test_what_a_step_costs(beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_step_costs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    keep_process(monkeypatch)
     steps = script("trainer_steps")
     monkeypatch.setitem(sys.modules, "trainer_steps", steps)
     argv = [
@@ -160,7 +154,8 @@ def test_what_a_step_costs(beside, monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="it would measure for minutes")
-def test_without_a_gpu_it_says_so(beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    keep_process(monkeypatch)
     monkeypatch.setattr(sys, "argv", ["bench/on_gpu.py"])
     script("on_gpu").main()
     assert capsys.readouterr().out.startswith("no GPU here: nothing was measured")

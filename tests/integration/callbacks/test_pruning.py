@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from netyard import checkpoint
-from netyard.sweeps.ledger import Job
-from support.pruned_job import FINE, HOPELESS, RUN, begin, study_of
+from support.pruned_job import FINE, RUN, begin, check_given_up, losses, study_of
 
 optuna = pytest.importorskip("optuna")
 
@@ -19,16 +16,6 @@ optuna = pytest.importorskip("optuna")
 @pytest.fixture
 def sweep(tmp_path: Path):
     return partial(study_of, tmp_path / "sweep")
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with (path / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def losses(rows: list[dict[str, str]]) -> dict[int, Any]:
-    """By epoch, as exact as the table."""
-    return {int(row["epoch"]): pytest.approx(float(row["val/loss"]), rel=1e-5) for row in rows}
 
 
 @pytest.mark.parametrize(
@@ -42,23 +29,7 @@ def losses(rows: list[dict[str, str]]) -> dict[int, Any]:
 def test_a_hopeless_job_ends_before_its_last_epoch(
     train, sweep, tmp_path: Path, pruner: str, options: dict[str, Any], epochs: int
 ):
-    search = sweep(pruner, **options)
-    ran = train(*RUN, HOPELESS, path=begin(search, tmp_path / "job"))
-    assert ran.code == 0, ran.err
-    status = ran.json("status.json")
-    assert status["state"] == "pruned", ran.err
-    done = rows(ran.path)
-    assert len(done) == epochs < 8
-    assert status["error"].startswith(f"pruned after epoch {len(done) - 1}: val/loss {float(done[-1]['val/loss']):.4g}")
-    assert status["error"] in ran.out and "Traceback" not in ran.out + ran.err
-    assert checkpoint.read(ran.path / "checkpoints" / "last.ckpt")["epoch"] == len(done) - 1
-    assert not (ran.path / "results.json").exists()
-    search.tell(Job(6, [], "pruned"))
-    trial = search._study.trials[6]
-    assert trial.state == optuna.trial.TrialState.PRUNED
-    assert trial.intermediate_values == {
-        int(row["epoch"]): pytest.approx(float(row["val/loss"]), rel=1e-5) for row in done
-    }
+    check_given_up(train, sweep(pruner, **options), tmp_path / "job", epochs)
 
 
 def test_a_good_job_runs_to_its_end(train, sweep, tmp_path: Path):
@@ -66,7 +37,7 @@ def test_a_good_job_runs_to_its_end(train, sweep, tmp_path: Path):
     ran = train(*RUN, FINE, path=begin(search, tmp_path / "job"))
     assert ran.code == 0 and ran.json("status.json")["state"] == "completed", ran.err
     reported = search._study.trials[6].intermediate_values
-    assert reported == losses(rows(ran.path))
+    assert reported == losses(ran.path)
     assert [*reported] == list(range(8))
 
 

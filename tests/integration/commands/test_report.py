@@ -1,4 +1,4 @@
-"""`netyard report`: what it prints, what it writes, and what it says to a mistake."""
+"""`netyard report` about real runs: the seeds of one configuration are one row."""
 
 from __future__ import annotations
 

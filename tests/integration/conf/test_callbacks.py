@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import lightning as L
@@ -10,13 +9,9 @@ import pytest
 import torch
 
 from netyard import checkpoint
+from support.run_comparison import rows
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none")
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with (path / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def weights(path: Path, which: str = "last") -> dict[str, torch.Tensor]:

@@ -4,30 +4,10 @@ from __future__ import annotations
 
 import random
 
-import hydra
 import pytest
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.types import RunMode
-from omegaconf import DictConfig
 
 from netyard import catalog, cli, schema
-from netyard.sweeps.space import Space
-
-SWEEPERS = ("grid", "random", "optuna")
-
-
-def composed(*overrides: str) -> tuple[DictConfig, OverridesParser]:
-    """The sweeper's node, as ``python train.py -m`` makes it, and a parser that knows the tree."""
-    cli._prepare()
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(catalog.conf_dir())):
-        loader = GlobalHydra.instance().config_loader()
-        cfg = loader.load_configuration("train", [*overrides], RunMode.MULTIRUN)
-    return cfg.hydra.sweeper, OverridesParser.create(config_loader=loader)
-
-
-def space_of(node: DictConfig, parser: OverridesParser, name: str) -> Space:
-    return Space.parse(parser, node.params, node.get("when", {}), node.get("together", []), [f"sweep={name}"])
+from support.sweep_files import SWEEPERS, composed, space_of
 
 
 def covering(jobs: list[list[str]]) -> list[list[str]]:

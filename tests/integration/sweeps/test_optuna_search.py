@@ -1,68 +1,22 @@
-"""A study as a search: it suggests, learns, survives a driver that dies, and is shared between sweeps."""
+"""A study as a search: with every sampler it suggests, learns, and is resumed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from netyard.sweeps import study as named
-from netyard.sweeps.ledger import Job
 from netyard.sweeps.optuna_search import OptunaSearch
-from netyard.sweeps.space import Space
-
-
-def space(*arguments: str, when: Any = None) -> Space:
-    return Space.parse(OverridesParser.create(), {}, when or {}, [], arguments)
-
-
-@pytest.fixture(autouse=True)
-def unsynced():
-    """SQLite waits for the disk at every write; a test need not survive a power cut."""
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
-    def hurry(connection: Any, record: Any) -> None:
-        if type(connection).__module__.startswith("sqlite3"):
-            connection.execute("PRAGMA synchronous=OFF")
-
-    event.listen(Engine, "connect", hurry)
-    yield
-    event.remove(Engine, "connect", hurry)
+from support.optuna_searches import run, search_in, trials, unsynced, values
 
 
 @pytest.fixture
-def search(tmp_path: Path):
-    def make(
-        *arguments: str, folder: str = "sweep", when: Any = None, trials: int = 20, seed: int = 0, **options: Any
-    ) -> OptunaSearch:
-        made = space(*(arguments or ("x=interval(-1,1)", "y=range(0,10)")), when=when)
-        return OptunaSearch(made, options.pop("directions", ["min"]), trials, seed, folder=tmp_path / folder, **options)
-
-    return make
-
-
-def values(job: list[str]) -> dict[str, str]:
-    return dict(text.split("=") for text in job)
-
-
-def run(search: OptunaSearch, count: int, first: int = 0) -> list[Job]:
-    """Jobs whose objective is least at x=0.3, y=7."""
-    jobs = []
-    for number in range(first, first + count):
-        job = search.ask(number)
-        assert job is not None
-        given = values(job)
-        score = (float(given["x"]) - 0.3) ** 2 + 0.01 * (int(given["y"]) - 7) ** 2
-        jobs.append(Job(number, job, "completed", values=[score]))
-        search.tell(jobs[-1])
-    return jobs
-
-
-def trials(search: OptunaSearch) -> list[Any]:
-    return search._study.get_trials()
+def search(tmp_path: Path) -> Iterator[Callable[..., OptunaSearch]]:
+    with unsynced():
+        yield partial(search_in, tmp_path)
 
 
 @pytest.mark.parametrize("sampler", [*named.SAMPLERS])

@@ -6,15 +6,7 @@ import sys
 
 import pytest
 
-from support.benchmarks import script
-
-
-@pytest.fixture
-def beside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a benchmark of training changes of the process is put back."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    for name in ("FORCE_COLOR", "TERM"):
-        monkeypatch.setenv(name, "")
+from support.benchmarks import keep_process, script
 
 
 def test_cpu_seconds_of_a_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,6 +23,7 @@ def test_cpu_seconds_of_a_command(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert float(rows[0][1]) >= 0.5 and rows[0][2] == "1.00"
 
 
-def test_peak_memory(beside) -> None:
+def test_peak_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_process(monkeypatch)
     peak = script("memory").alone("bare tensor loop", ["data=digits", "model=mlp_tiny"])
     assert 50 < peak < 50_000

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from netyard import manual
+from support.waiting import PATIENCE
 
 PRESS = """
 source ~/.bashrc
@@ -62,6 +66,45 @@ def test_bash_completes(installed, tmp_path: Path, line: str, breaks: str, found
         ["bash", "-c", PRESS], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == found, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("python train.py model=resnet1", ["model=resnet101", "model=resnet152", "model=resnet18"]),
+        ("netyard runs state=failed,st", ["state=failed,stale"]),
+        ("netyard predict input=no", ["input=notes.csv"]),
+        ("python other.py model=resnet1", []),
+    ],
+)
+def test_fish_completes(installed, tmp_path: Path, line: str, found: list[str]) -> None:
+    words = ["fish", "-c", f"complete -C '{line}'"]
+    done = subprocess.run(words, env=installed("fish"), cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert sorted(each.split("\t")[0] for each in done.stdout.splitlines()) == found, done.stderr
+
+
+def test_zsh_completes(installed, tmp_path: Path) -> None:
+    """On a terminal of its own: its completion lives in the line editor alone."""
+    environment = installed("zsh")
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(tmp_path)
+        os.execvpe("zsh", ["zsh", "-i"], environment)
+    try:
+        for line, found in (
+            ("python train.py model=lene", "model=lenet5"),
+            ("netyard train optimizer.l", "optimizer.lr="),
+            ("netyard predict input=no", "input=notes.csv"),
+        ):
+            os.write(terminal, f"\x15{line}\t".encode())  # after what was typed before is wiped
+            said, ends = "", time.monotonic() + PATIENCE
+            while found not in said and time.monotonic() < ends:
+                if select.select([terminal], [], [], 1)[0]:
+                    said += os.read(terminal, 65536).decode(errors="replace")
+            assert found in said, f"waited {PATIENCE:.0f} s for {found} after {line}"
+    finally:
+        os.close(terminal)
+        os.waitpid(process, 0)
 
 
 def test_completion_leaves_torch_asleep(command) -> None:

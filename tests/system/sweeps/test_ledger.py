@@ -1,4 +1,4 @@
-"""The ledger survives its writer, and one sweep has one driver."""
+"""A new driver of a sweep waits for the jobs of a dead one."""
 
 from __future__ import annotations
 

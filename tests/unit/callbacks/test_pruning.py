@@ -1,4 +1,4 @@
-"""A job of a sweep reports how it does, and is given up where others did better at its age."""
+"""A job is pruned by one objective, not by several."""
 
 from __future__ import annotations
 

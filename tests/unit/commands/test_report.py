@@ -10,22 +10,14 @@ from pathlib import Path
 import pytest
 
 from netyard import cli
-from support.run_directories import made_run
+from support.run_directories import made_run, made_seeds
 
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two rates on three seeds, and one run that failed."""
     monkeypatch.chdir(tmp_path)
-    for number in range(6):
-        lr, seed = (0.1, 0.01)[number // 3], number % 3
-        tested = {"test/accuracy": number / 10, "test/auroc": number / 10, "val/loss": 0.5}
-        typed = [f"optimizer.lr={lr}"]
-        made_run(
-            tmp_path / "runs" / str(number), 0.9 - number / 100, typed, seed=seed, metrics=tested, curve=[0.5, 0.6]
-        )
-    made_run(tmp_path / "runs" / "6", None, state="failed", error="the disk is full;")
-    return tmp_path / "runs"
+    return made_seeds(tmp_path / "runs")
 
 
 def rows_of(text: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""`netyard rerun`: a run comes out the same, and what may keep it from that is said."""
+"""`netyard rerun`: what is a difference, and what it says to a mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every file of ``conf/sweep`` is a space whose jobs are runs, and every sweeper of ``conf/hydra`` reads it."""
+"""The sweepers of ``conf/hydra`` and the axes of a search, as their files have them."""
 
 from __future__ import annotations
 
@@ -6,32 +6,11 @@ import random
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytest
 import yaml
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.types import RunMode
-from omegaconf import DictConfig
 
-from netyard import catalog, cli
-from netyard.sweeps.space import Space
-
-SWEEPERS = ("grid", "random", "optuna")
-
-
-def composed(*overrides: str) -> tuple[DictConfig, OverridesParser]:
-    """The sweeper's node, as ``python train.py -m`` makes it, and a parser that knows the tree."""
-    cli._prepare()
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(catalog.conf_dir())):
-        loader = GlobalHydra.instance().config_loader()
-        cfg = loader.load_configuration("train", [*overrides], RunMode.MULTIRUN)
-    return cfg.hydra.sweeper, OverridesParser.create(config_loader=loader)
-
-
-def read(name: str, *overrides: str) -> Space:
-    node, parser = composed(f"sweep={name}", *overrides)
-    return Space.parse(parser, node.params, node.get("when", {}), node.get("together", []), [f"sweep={name}"])
+from netyard import catalog
+from support.sweep_files import SWEEPERS, composed, space_of
 
 
 @pytest.mark.parametrize(
@@ -56,7 +35,7 @@ def test_the_sweepers_agree_on_what_they_share():
 
 
 def test_the_mlp_search_has_every_kind_of_axis():
-    space = read("mlp_search")
+    space = space_of(*composed("sweep=mlp_search"), "mlp_search")
     described = space.describe()
     assert described["optimizer"] == "adam,adamw,nesterov"
     assert described["model.dropout"].startswith("range(0.0, 0.55")

@@ -1,4 +1,4 @@
-"""The ledger survives its writer, and one sweep has one driver."""
+"""The ledger of a sweep: what is written is read, what cannot be read is said, and one sweep has one driver."""
 
 from __future__ import annotations
 

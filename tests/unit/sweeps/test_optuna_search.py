@@ -1,8 +1,10 @@
-"""A study as a search: it suggests, learns, survives a driver that dies, and is shared between sweeps."""
+"""A study as a search: what it suggests and is told, a driver that dies, sweeps that share it, and what it refuses."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from netyard.sweeps import study as named
 from netyard.sweeps.ledger import Job
 from netyard.sweeps.optuna_search import OptunaSearch
 from netyard.sweeps.space import Space
+from support.optuna_searches import run, search_in, trials, unsynced, values
 
 optuna = pytest.importorskip("optuna")
 RUNNING, COMPLETE, FAIL, PRUNED = (
@@ -25,55 +28,10 @@ CONDITIONAL = {
 }
 
 
-def space(*arguments: str, when: Any = None) -> Space:
-    return Space.parse(OverridesParser.create(), {}, when or {}, [], arguments)
-
-
-@pytest.fixture(autouse=True)
-def unsynced():
-    """SQLite waits for the disk at every write; a test need not survive a power cut."""
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
-    def hurry(connection: Any, record: Any) -> None:
-        if type(connection).__module__.startswith("sqlite3"):
-            connection.execute("PRAGMA synchronous=OFF")
-
-    event.listen(Engine, "connect", hurry)
-    yield
-    event.remove(Engine, "connect", hurry)
-
-
 @pytest.fixture
-def search(tmp_path: Path):
-    def make(
-        *arguments: str, folder: str = "sweep", when: Any = None, trials: int = 20, seed: int = 0, **options: Any
-    ) -> OptunaSearch:
-        made = space(*(arguments or ("x=interval(-1,1)", "y=range(0,10)")), when=when)
-        return OptunaSearch(made, options.pop("directions", ["min"]), trials, seed, folder=tmp_path / folder, **options)
-
-    return make
-
-
-def values(job: list[str]) -> dict[str, str]:
-    return dict(text.split("=") for text in job)
-
-
-def run(search: OptunaSearch, count: int, first: int = 0) -> list[Job]:
-    """Jobs whose objective is least at x=0.3, y=7."""
-    jobs = []
-    for number in range(first, first + count):
-        job = search.ask(number)
-        assert job is not None
-        given = values(job)
-        score = (float(given["x"]) - 0.3) ** 2 + 0.01 * (int(given["y"]) - 7) ** 2
-        jobs.append(Job(number, job, "completed", values=[score]))
-        search.tell(jobs[-1])
-    return jobs
-
-
-def trials(search: OptunaSearch) -> list[Any]:
-    return search._study.get_trials()
+def search(tmp_path: Path) -> Iterator[Callable[..., OptunaSearch]]:
+    with unsynced():
+        yield partial(search_in, tmp_path)
 
 
 def test_the_same_seed_makes_the_same_sweep(search):
@@ -100,8 +58,9 @@ def test_zipped_and_quoted_choices_come_back_as_they_were(tmp_path: Path):
     made = Space.parse(
         OverridesParser.create(), {"tags": [["a", "b"], "null", None]}, {}, [{"m": ["p", "q"], "e": [1, 2]}], []
     )
-    search = OptunaSearch(made, ["max"], 10, 0, folder=tmp_path)
-    jobs = [search.ask(number) for number in range(10)]
+    with unsynced():
+        search = OptunaSearch(made, ["max"], 10, 0, folder=tmp_path)
+        jobs = [search.ask(number) for number in range(10)]
     assert all(job in made.grid() for job in jobs)
     assert len({tuple(job) for job in jobs}) > 2
 

@@ -1,4 +1,4 @@
-"""Jobs are processes of their own: how they end is their own affair, and none outlives its driver."""
+"""How many jobs a pool has room for, and on which devices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweeps from the command line: real jobs, real deaths, real resumes."""
+"""What is refused before any job of a sweep runs."""
 
 from __future__ import annotations
 

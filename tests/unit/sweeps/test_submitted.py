@@ -1,4 +1,4 @@
-"""Sweeps on launchers of Hydra's plugins: the same books, whatever happens to a job."""
+"""Sweeps on launchers of Hydra's plugins: what they need, and whether a job that is silent lives."""
 
 from __future__ import annotations
 
