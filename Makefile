@@ -26,7 +26,7 @@ check: $(READY)  ## what every commit passes, in under three minutes: format, li
 	@$(BIN)/mypy
 	@$(PYTEST) tests/unit $(ARGS)
 
-campaign: $(READY)  ## everything, for about an hour; goes on after an interruption, and writes the README's table
+campaign: $(READY)  ## everything, in about 40 minutes; goes on after an interruption, and writes the README's table
 	@$(INSTALL) --editable '.[dev,campaign]'
 	@$(PYTEST) -p support.campaign $(if $(ARGS),,--table README.md) \
 		tests/unit tests/integration tests/system tests/campaign $(ARGS)
