@@ -82,7 +82,7 @@ def _finished_runs(session_folder: Path) -> FinishedRuns:
 
 @pytest.fixture
 def finished(_finished_runs: FinishedRuns) -> Iterator[FinishedRuns]:
-    """Finished runs to read, built once for the whole session: ``finished("vae")`` is a run's directory.
+    """Finished runs to read, built once for the whole session: ``finished("variational")`` is a directory.
 
     A test that changes its run takes ``copied_run``; one that changed a shared run fails here.
     """
@@ -92,7 +92,7 @@ def finished(_finished_runs: FinishedRuns) -> Iterator[FinishedRuns]:
 
 @pytest.fixture
 def copied_run(finished: FinishedRuns, tmp_path: Path) -> Callable[..., Path]:
-    """A copy of a finished run, to be changed: ``copied_run("vae")``, or ``copied_run("vae", tmp_path / "other")``."""
+    """A copy of a finished run, to be changed: ``copied_run("iris")``, or ``copied_run("iris", path)``."""
 
     def copy(name: str, path: Path | None = None) -> Path:
         return Path(shutil.copytree(finished(name), path or tmp_path / name, symlinks=True))

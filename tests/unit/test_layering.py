@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
 from functools import cache
 from pathlib import Path
 
 import pytest
+from lightning import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "netyard"
@@ -246,3 +249,17 @@ def test_a_test_mirrors_what_it_is_about(path: Path) -> None:
 def test_every_test_is_in_a_tier() -> None:
     files = [path.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py")]
     assert [name for name in files if name.partition("/")[0] not in TIERS] == []
+
+
+def test_a_unit_test_cannot_start_a_process() -> None:
+    with pytest.raises(RuntimeError, match="starts a process"):
+        subprocess.run(["true"], check=False)
+    with pytest.raises(RuntimeError, match="starts a process"):
+        os.fork()
+
+
+def test_a_unit_test_cannot_train() -> None:
+    trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    for train in (trainer.fit, trainer.validate, trainer.test, trainer.predict):
+        with pytest.raises(AssertionError, match="its place is tests/integration"):
+            train()
