@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from netyard.catalog import variants
+
+MODULES = ("mlp", "cnn", "lenet", "zoo")
+NAMES = [name for name, node in variants().items() if node["_target_"].split(".")[2] in MODULES]
+SHAPES = [(1, 8), (1, 28), (3, 32)]  # and (3, 224), where the parameters are counted
+# One pass through these takes more than a unit test may, even on the meta device.
+DEEP = [
+    *(f"densenet{depth}" for depth in (161, 169, 201)), "resnet152",
+    *(f"efficientnet_{size}" for size in ("b4", "b5", "b6", "b7", "v2_s", "v2_m", "v2_l")),
+]  # fmt: skip
 
 
 def outputs_of(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
     """What a network answers; those of auxiliary heads come after its own."""
     output = net(x)
     return output if isinstance(output, tuple) else (output,)
+
+
+def require_gradients(net: nn.Module, outputs: tuple[Tensor, ...]) -> None:
+    """Go backward, and find a gradient at every parameter that learns by one."""
+    sum(output.sum() for output in outputs).backward()
+    assert [path for path, each in net.named_parameters() if each.requires_grad and each.grad is None] == []
+
+
+def check_gradients(build: Callable[..., nn.Module], name: str, shape: tuple[int, int]) -> None:
+    """Ten answers to each image of this many channels and this side, and a gradient at every parameter."""
+    channels, side = shape
+    with torch.device("meta"):
+        net = build(name, channels, side).train()
+        outputs = outputs_of(net, torch.empty(2, channels, side, side))
+        assert {output.shape for output in outputs} == {(2, 10)}
+        assert len(outputs) == 1 or net.auxiliary_weight > 0
+        require_gradients(net, outputs)
 
 
 def check_two_digits(net: nn.Module) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from lightning import Trainer
 
 STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system")
 
@@ -33,7 +34,7 @@ def neither_trains_nor_starts_a_process(
         raise AssertionError(f"{request.node.nodeid} trains; its place is tests/integration")
 
     for name in ("fit", "validate", "test", "predict"):
-        monkeypatch.setattr(f"lightning.pytorch.trainer.trainer.Trainer.{name}", refuse)
+        monkeypatch.setattr(Trainer, name, refuse)
     _running = request.node.nodeid
     yield
     _running = None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from netyard import catalog
+from support.image_networks import DEEP, SHAPES, check_gradients
 from support.user_files import write_opinions
 
 BATCH = (
@@ -84,3 +85,9 @@ def test_the_runs_have_every_option(group: str) -> None:
 def test_the_runs_have_every_family() -> None:
     models = {run.split()[0].removeprefix("model=") for run in RUNS}
     assert {catalog.family_of(name) for name in models} == set(catalog.families())
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", DEEP)
+def test_gradient_reaches_every_parameter_of_the_deepest_networks(build, name: str, shape: tuple[int, int]) -> None:
+    check_gradients(build, name, shape)

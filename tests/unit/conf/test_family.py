@@ -14,12 +14,9 @@ from torch import Tensor, nn
 from netyard.catalog import parameters, variants
 from netyard.models.seq2seq import Seq2Seq
 from netyard.models.vae import VAE
-from support.image_networks import check_two_digits, outputs_of
+from support.image_networks import DEEP, NAMES, SHAPES, check_gradients, check_two_digits, outputs_of, require_gradients
 
 Build = Callable[..., nn.Module]
-MODULES = ("mlp", "cnn", "lenet", "zoo")
-NAMES = [name for name, node in variants().items() if node["_target_"].split(".")[2] in MODULES]
-SHAPES = [(1, 8), (1, 28), (3, 32)]  # and (3, 224), where the parameters are counted
 SMALL = [
     "mlp_image",
     "cnn",
@@ -31,12 +28,6 @@ SMALL = [
     "densenet_tiny",
 ]
 SMALL += ["efficientnet_tiny", "mobilenet_tiny", "mobilenet_v3_small", "timm_tiny"]
-
-
-def require_gradients(net: nn.Module, outputs: tuple[Tensor, ...]) -> None:
-    """Go backward, and find a gradient at every parameter that learns by one."""
-    sum(output.sum() for output in outputs).backward()
-    assert [path for path, each in net.named_parameters() if each.requires_grad and each.grad is None] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -51,15 +42,10 @@ def test_the_count_is_the_published_one(build: Build, name: str) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in DEEP])
 def test_gradient_reaches_every_parameter_at_every_size(build: Build, name: str, shape: tuple[int, int]) -> None:
-    channels, side = shape
-    with torch.device("meta"):
-        net = build(name, channels, side).train()
-        outputs = outputs_of(net, torch.empty(2, channels, side, side))
-        assert {output.shape for output in outputs} == {(2, 10)}
-        assert len(outputs) == 1 or net.auxiliary_weight > 0
-        require_gradients(net, outputs)
+    """Those of the deepest networks are in tests/integration."""
+    check_gradients(build, name, shape)
 
 
 @pytest.mark.parametrize("name", SMALL)
