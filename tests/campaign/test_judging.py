@@ -1,4 +1,4 @@
-"""The scores of samples through the command: by another run's classifier, again by ``evaluate``, and asked wrongly."""
+"""The scores of samples: training makes them better, and two ranks score what one process would."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.judged_by_two import check_two_processes
+from support.judged_by_two import FEW, check_two_processes
 
-FEW = ("callbacks.scores.num_val_samples=128", "callbacks.scores.num_test_samples=256", "logger=none")
 # Trained for the few seconds a test has, each against itself with one step behind it.
 LEARNING = {
     "vae": (["loss=gaussian", "optimizer.lr=0.002", "trainer.max_epochs=20"], 0.5),
