@@ -26,7 +26,7 @@ def test_the_console_gets_our_lines_as_they_are_and_the_file_gets_all(tmp_path: 
     journal.start(tmp_path)
     logging.getLogger("netyard.run").info("epoch %d", 3)
     logging.getLogger("netyard.run").warning("a narrow place")
-    logging.getLogger("lightning.pytorch").warning("a library's remark")
+    logging.getLogger("some_library.part").warning("a library's remark")  # one that has no handlers of its own
     said = capsys.readouterr()
     assert said.out == "epoch 3\n" and said.err == "a narrow place\n"
     assert all(text in written(tmp_path) for text in ("netyard.run: epoch 3", "a narrow place", "a library's remark"))
