@@ -2,7 +2,7 @@
 
 import sys
 
-from netyard.cli import train
+from netyard.cli.main import train
 
 if __name__ == "__main__":
     sys.exit(train())

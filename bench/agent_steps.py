@@ -33,7 +33,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from netyard.cli import train
+from netyard.cli.main import train
 
 EPSILON, DISCOUNT, WARM_UP = 0.05, 0.99, 1000
 SETTINGS = {

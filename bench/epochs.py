@@ -32,7 +32,7 @@ from rivals.loader_loop import LoaderLoop
 from rivals.template import Template
 from rivals.tensor_loop import TensorLoop
 
-from netyard.cli import train
+from netyard.cli.main import train
 
 RUN = ["threads=1", "trainer=cpu", "callbacks.figures=null"]
 MLP = ["model=mlp", "model.hidden_sizes=[64,128,64]", "model.batch_norm=true"]  # the template's

@@ -32,8 +32,8 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import Compose, Normalize, RandomHorizontalFlip, RandomResizedCrop, ToTensor
 
-from netyard.build import build
-from netyard.cli import compose
+from netyard.config.compose import compose
+from netyard.config.instantiate import build
 
 WIDTH, HEIGHT, BATCH = 500, 375, 32
 RATIOS = [

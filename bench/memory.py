@@ -28,7 +28,7 @@ def alone(kind: str, overrides: list[str]) -> float:
     said = io.StringIO()
     with TemporaryDirectory() as folder, contextlib.redirect_stdout(said):
         if kind == "netyard":
-            from netyard.cli import train
+            from netyard.cli.main import train
 
             company = ["trainer=cpu", "trainer.max_epochs=2", "threads=1", f"hydra.run.dir={folder}/run"]
             if code := train([*overrides, *company]):
@@ -44,9 +44,9 @@ def _other(kind: str, overrides: list[str]) -> None:
     from rivals.template import Template
     from rivals.tensor_loop import TensorLoop
 
-    from netyard import schema
-    from netyard.build import build
-    from netyard.cli import compose
+    from netyard.config import schema
+    from netyard.config.compose import compose
+    from netyard.config.instantiate import build
 
     torch.set_num_threads(1)
     cfg, choices = compose(overrides)

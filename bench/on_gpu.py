@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from epochs import pictures
 
-from netyard.cli import train
+from netyard.cli.main import train
 
 RESNET = ["model=resnet50", "data=fake", "data.image_size=224", "data.num_classes=1000", "data.batch_size=256"]
 FASHION = [

@@ -21,9 +21,9 @@ from typing import Any
 
 import torch
 
-from netyard.callbacks.checkpoint import BestAndLast
-from netyard.checkpoint import WholeFileIO
-from netyard.files import whole
+from netyard.callbacks.best_and_last import BestAndLast
+from netyard.io.atomic import whole
+from netyard.training.checkpoint import WholeFileIO
 
 
 def state_of(megabytes: int) -> dict[str, Any]:

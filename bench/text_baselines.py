@@ -15,8 +15,8 @@ import zlib
 
 import numpy as np
 
-from netyard.build import build
-from netyard.cli import compose
+from netyard.config.compose import compose
+from netyard.config.instantiate import build
 
 ORDER = 5
 

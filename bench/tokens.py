@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from rivals import beside
 
-from netyard.cli import train
+from netyard.cli.main import train
 
 WARM_UP = 10
 COMPANY = ["model=lstm", "data=python_source", "threads=1", "trainer=cpu", "trainer.max_epochs=2"]

@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from rivals import Samples, beside
 from rivals.tensor_loop import TensorLoop
 
-from netyard.cli import train
+from netyard.cli.main import train
 
 RUN = [
     *("data=fake", "data.image_size=28", "data.channels=1", "data.size=12000", "data.batch_size=128"),
@@ -85,8 +85,8 @@ class Beside(beside.Beside):
 @contextlib.contextmanager
 def arranged(feature: str) -> Iterator[None]:
     """Lightning's loop, and a task that logs torchmetrics, where a feature is that."""
-    from netyard import loop
     from netyard.tasks.classification import Classification
+    from netyard.training import lean_loop
 
     own_step = Classification.training_step
 
@@ -102,7 +102,7 @@ def arranged(feature: str) -> Iterator[None]:
 
     with contextlib.ExitStack() as stack:
         if "own loop" in feature or "torchmetrics" in feature:
-            stack.enter_context(mock.patch.object(loop, "install", lambda trainer: None))
+            stack.enter_context(mock.patch.object(lean_loop, "install", lambda trainer: None))
         if "torchmetrics" in feature:
             stack.enter_context(mock.patch.object(Classification, "training_step", logging_step))
         yield

@@ -48,7 +48,7 @@ def pytest_unconfigure() -> None:
 @pytest.fixture
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Run ``train.py`` in this process, into a directory of its own: seconds of imports are paid once."""
-    from netyard import cli
+    from netyard.cli import main
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [str(ROOT / "train.py")])
@@ -59,7 +59,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
             [] if any(text.startswith(("hydra.", "resume=", "-")) for text in overrides) else [f"hydra.run.dir={path}"]
         )
         try:
-            code = cli.train([*overrides, *where])
+            code = main.train([*overrides, *where])
         except SystemExit as exit_:
             code = int(exit_.code or 0)
         said = capsys.readouterr()
@@ -134,10 +134,10 @@ def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     from hydra.core.global_hydra import GlobalHydra
 
-    from netyard import targets
+    from netyard.config import allowlist
 
     GlobalHydra.instance().clear()
-    targets.allow([])
+    allowlist.allow([])
     for name in set(os.environ) - set(environment):
         del os.environ[name]
     os.environ.update(environment)

@@ -71,7 +71,7 @@ class Mutants:
         import lightning.pytorch  # noqa: F401  (what every test's fixtures import, once)
         from mutmut.utils.format_utils import mangled_name_from_mutant_name
 
-        from netyard import checkpoint, targets  # noqa: F401
+        from netyard.config import allowlist  # noqa: F401
 
         gc.collect()
         gc.freeze()

@@ -2,6 +2,6 @@
 
 import sys
 
-from netyard.cli import main
+from netyard.cli.main import main
 
 sys.exit(main())

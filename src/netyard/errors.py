@@ -72,3 +72,12 @@ class Pruned(NetyardError):  # noqa: N818  (an event, not an error)
 
     def __init__(self, epoch: int, monitor: str, value: float) -> None:
         super().__init__(f"pruned after epoch {epoch}: {monitor} {value:.4g} is behind the sweep's other jobs.")
+
+
+def lost_peer(sign: str) -> LostPeer:
+    """What is said when another process of the run is gone, by the sign of it."""
+    return LostPeer(
+        f"another process of this run is gone ({sign});",
+        "processes that train together end together;",
+        "look for its own message above, or for the system having killed it, and continue with resume=RUN_DIR.",
+    )

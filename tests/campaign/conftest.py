@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from netyard import cli
+from netyard.cli import main
 from support.browser import INSTALL_SECONDS, WatchedPage, find, install, opened
 from support.tensorboard_server import tensorboard
 
@@ -50,7 +50,7 @@ def digits_run(browser_program: str, tmp_path_factory: pytest.TempPathFactory) -
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["train.py"])
-        assert cli.train([*words, "optimizer.lr=0.02", f"hydra.run.dir={path}"]) == 0
+        assert main.train([*words, "optimizer.lr=0.02", f"hydra.run.dir={path}"]) == 0
     return path
 
 

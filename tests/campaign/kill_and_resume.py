@@ -19,8 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from netyard import manifests
-from netyard.rundir import RunDir
+from netyard.runs import manifest
+from netyard.runs.directory import RunDir
 from support.run_comparison import all_of, differences
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ def run(folder: Path, words: list[str], kill_after: float | None = None) -> tupl
 
 
 def step(folder: Path) -> int:
-    return max((each.step for each in manifests.known(RunDir(folder).checkpoints)), default=0)
+    return max((each.step for each in manifest.known(RunDir(folder).checkpoints)), default=0)
 
 
 def main() -> int:

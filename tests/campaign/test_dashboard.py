@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageChops
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from netyard import cli
+from netyard.cli import main
 from support.browser import WatchedPage
 
 
@@ -117,7 +117,7 @@ def test_other_pages_show_what_they_are_for(show, dashboard: str, name: str, wor
 def test_the_page_of_a_run_is_whole_in_itself(
     watched_page: WatchedPage, digits_run: Path, tmp_path: Path, capsys
 ) -> None:
-    assert cli.main(["report", str(digits_run), f"output={tmp_path / 'report'}"]) == 0, capsys.readouterr().err
+    assert main.main(["report", str(digits_run), f"output={tmp_path / 'report'}"]) == 0, capsys.readouterr().err
     address = (tmp_path / "report" / "report.html").as_uri()
     watched_page.page.goto(address)
     pictures = watched_page.page.locator("img").evaluate_all(

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from netyard import checkpoint
 from netyard.losses.adversarial import AdversarialLoss
 from netyard.models.gan import GAN
 from netyard.tasks.adversarial import Adversarial
+from netyard.training import checkpoint
 from support.command_result import Ran
 
 MEAN, STD = torch.tensor([0.3, 0.5])[:, None, None], torch.tensor([0.4, 0.2])[:, None, None]

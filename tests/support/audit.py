@@ -44,9 +44,9 @@ def refused(attempt: Any, *kinds: type[BaseException], reads: Path | None = None
 def _listen() -> None:
     import encodings.cp437  # noqa: F401  (by which zipfile reads old names)
 
-    from netyard import targets
+    from netyard.config import allowlist
 
-    targets.offered()  # reads conf/ once
+    allowlist.offered()  # reads conf/ once
     sys.addaudithook(_audit)  # stays for the life of the process, and is idle but for ``watched``
 
 

@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
-from netyard.catalog import conf_dir, variants
+from netyard.config.catalog import conf_dir, variants
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from netyard import checkpoint
+from netyard.training import checkpoint
 from support.command_result import Ran
 
 KINDS = {

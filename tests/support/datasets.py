@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from netyard.data.module import DataModule
+from netyard.data.core.module import DataModule
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from netyard import catalog
+from netyard.config import catalog
 from support.command_result import Ran
 
 ROOT = Path(__file__).resolve().parents[2]

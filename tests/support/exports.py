@@ -17,11 +17,13 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from netyard import checkpoint, cli, exporting, schema
-from netyard.build import build
-from netyard.exports import graph
-from netyard.exports.request import Request
-from netyard.rundir import RunDir
+from netyard.cli import main
+from netyard.config import compose, schema
+from netyard.config.instantiate import build
+from netyard.export import export as exporting
+from netyard.export.request import Request
+from netyard.runs.directory import RunDir
+from netyard.training import checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 # A DenseNet's layers differ in width, so that none repeats another; with two in a block it has all of their kinds.
@@ -32,7 +34,7 @@ def export(run: Path, folder: Path, *options: str) -> tuple[str, Path]:
     """Export a run into an empty folder; what was said, and the file."""
     output = folder / "file"
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        assert cli.main(["export", f"run={run}", *options, f"output={output}"]) == 0
+        assert main.main(["export", f"run={run}", *options, f"output={output}"]) == 0
     assert [each.name for each in folder.iterdir()] == ["file"], "no draft, and no file for the weights"
     return said.getvalue(), output
 
@@ -47,7 +49,7 @@ def served_by(path: Path) -> tuple[Any, Any]:
 
 def untrained(*words: str) -> tuple[Any, Any, dict[str, Any]]:
     """A task with first weights, its data, and what a file says of them."""
-    cfg, choices = cli.compose(list(words))
+    cfg, choices = compose.compose(list(words))
     data = build(cfg.data)
     cfg.data.update(data.facts())
     return build(schema.resolve(cfg, choices)["task"]).eval(), data, dict(choices)
@@ -68,7 +70,7 @@ def check_onnx(run: Path, folder: Path) -> None:
     """The ONNX file of a run computes what the run does, for a batch of any size, and describes itself."""
     said, file = export(run, folder, "format=onnx")
     served, data = served_by(run)
-    inputs = graph.examples(served, data, 5)  # a number that the export itself has not tried
+    inputs = served.examples(data, 5)  # a number that the export itself has not tried
     made = answers(file, inputs)
     with torch.no_grad():
         wanted = served(*inputs)
@@ -93,7 +95,7 @@ def check_program(run: Path, folder: Path) -> None:
     about = {"netyard.json": ""}
     with file.open("rb") as opened:
         program = torch.export.load(opened, extra_files=about).module()
-    inputs = graph.examples(served, data, 5)
+    inputs = served.examples(data, 5)
     with torch.no_grad():
         for mine, its in zip(served(*inputs), program(*inputs), strict=True):
             torch.testing.assert_close(its, mine)
@@ -144,7 +146,7 @@ def settle(task: Any, data: Any) -> None:
     served = task.served()
     for norm in norms:
         norm.train()
-    served(*graph.examples(served, data, 4))
+    served(*served.examples(data, 4))
     task.eval()
 
 

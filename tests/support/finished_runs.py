@@ -138,9 +138,9 @@ def _listed(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def _train(overrides: list[str], path: Path) -> None:
-    from netyard import cli
+    from netyard.cli import main
 
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as said:
         patch.setattr("sys.argv", ["train.py"])
-        code = cli.train([*overrides, f"hydra.run.dir={path}"])
+        code = main.train([*overrides, f"hydra.run.dir={path}"])
     assert code == 0, f"train.py {' '.join(overrides)} ended with code {code}: {said.getvalue()}"

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from netyard import checkpoint, manifests
 from netyard.errors import PlatformError
-from netyard.manifests import Hashing
+from netyard.runs import manifest
+from netyard.runs.manifest import Hashing
+from netyard.training import checkpoint
 from support.tensor_writers import Saver, number_of
 
 HISTORIES = [(2, (True,)), (1, (True, False)), (2, (True, True, True))]
@@ -63,7 +64,7 @@ def withstood(folder: Path, history: tuple[int, tuple[bool, ...]], point: int) -
     if full.count < point:
         return None
     drafts = [*folder.glob(".*.tmp")]
-    after = last_and_best(folder) if manifests.known(folder) else None
+    after = last_and_best(folder) if manifest.known(folder) else None
     kept = after in (before, (newest, newest if bests[-1] else before and before[1]))
     saver, last = Saver(folder, keep), after[0] if after else 0
     if after:

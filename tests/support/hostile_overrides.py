@@ -13,7 +13,7 @@ RUN = ("model=mlp_tiny", "data=iris", "trainer=cpu", "trainer.max_epochs=1", "lo
 _ONE = [
     "model._target_=os.system",
     "task._target_=subprocess.run",
-    "data._target_=netyard.build.build",
+    "data._target_=netyard.config.instantiate.build",
     "optimizer._target_=torch.hub.load",
     "loss._target_=logging.os.system",
     "+callbacks.mine={_target_:builtins.eval,_args_:[1]}",

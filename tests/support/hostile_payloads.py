@@ -1,6 +1,6 @@
 """What hostile configs and pickles are made of: callables that would leave a canary, and ways to have one called.
 
-Nothing here may be run; ``tests/unit/test_targets.py`` sees to it that netyard does not.
+Nothing here may be run; ``tests/unit/config/test_allowlist.py`` sees to it that netyard does not.
 """
 
 from __future__ import annotations
@@ -160,22 +160,22 @@ CALLS: dict[str, list[Any]] = {
     "omegaconf.OmegaConf.load": ["CANARY"],
     "omegaconf.OmegaConf.save": [{}, "CANARY"],
     "omegaconf.OmegaConf.register_new_resolver": ["x", "os.system"],
-    "netyard.build.build": [{"_target_": "os.system", "_args_": ["touch CANARY"]}],
-    "netyard.build.instantiate": [{"_target_": "os.system", "_args_": ["touch CANARY"]}],
-    "netyard.build.build_all": [[{"_target_": "os.system", "_args_": ["touch CANARY"]}]],
-    "netyard.targets.allow": [["os.system"]],
-    "netyard.targets._ALLOWED.append": ["os.system"],
-    "netyard.targets.taken": [["--allow-target=os.system"]],
-    "netyard.files.whole": ["CANARY"],
-    "netyard.rundir.write_atomically": ["CANARY", "x"],
-    "netyard.rundir.unclaimed": ["CANARY"],
-    "netyard.cli.main": [["train"]],
-    "netyard.cli.os.system": ["touch CANARY"],
-    "netyard.run.subprocess.run": [["touch", "CANARY"]],
-    "netyard.forkserver.main": [0],
-    "netyard.checkpoint.load": ["CANARY"],
-    "netyard.checkpoint.torch.load": ["CANARY"],
-    "netyard.data.environments.importlib.import_module": ["antigravity"],
+    "netyard.config.instantiate.build": [{"_target_": "os.system", "_args_": ["touch CANARY"]}],
+    "netyard.config.instantiate.instantiate": [{"_target_": "os.system", "_args_": ["touch CANARY"]}],
+    "netyard.config.instantiate.build_all": [[{"_target_": "os.system", "_args_": ["touch CANARY"]}]],
+    "netyard.config.allowlist.allow": [["os.system"]],
+    "netyard.config.allowlist._ALLOWED.append": ["os.system"],
+    "netyard.config.allowlist.taken": [["--allow-target=os.system"]],
+    "netyard.io.atomic.whole": ["CANARY"],
+    "netyard.io.atomic.write_atomically": ["CANARY", "x"],
+    "netyard.io.claim.unclaimed": ["CANARY"],
+    "netyard.cli.main.main": [["train"]],
+    "netyard.cli.main.os.system": ["touch CANARY"],
+    "netyard.training.fit.subprocess.run": [["touch", "CANARY"]],
+    "netyard.sweeps.runners.fork_server.main": [0],
+    "netyard.training.checkpoint.load": ["CANARY"],
+    "netyard.training.checkpoint.torch.load": ["CANARY"],
+    "netyard.data.environments.create.importlib.import_module": ["antigravity"],
     "netyard.models.mlp.torch.load": ["CANARY"],
     "netyard.models.mlp.MLP.__init__": [],
     "netyard.models.mlp.mlp": [],

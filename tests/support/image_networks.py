@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netyard.catalog import variants
+from netyard.config.catalog import variants
 
 MODULES = ("mlp", "cnn", "lenet", "zoo")
 NAMES = [name for name, node in variants().items() if node["_target_"].split(".")[2] in MODULES]

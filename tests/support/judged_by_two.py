@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard import cli
+from netyard.cli import main
 from support.command_result import Ran
 
 FEW = ("callbacks.scores.num_val_samples=128", "callbacks.scores.num_test_samples=256", "logger=none")
@@ -23,7 +23,7 @@ def check_two_processes(
     assert ran.out.count("teaching a small classifier") <= 1 and ran.out.count("epoch   1") == 1
     recorded = ran.json("results.json")
     assert recorded["steps"] == 40
-    assert cli.main(["evaluate", f"run={ran.path}", "trainer=cpu"]) == 0
+    assert main.main(["evaluate", f"run={ran.path}", "trainer=cpu"]) == 0
     printed = capsys.readouterr().out
     for name in ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage", "diversity"):
         line = next(line for line in printed.splitlines() if f"test/{name} " in line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from netyard.data.module import DataModule
+from netyard.data.core.module import DataModule
 
 
 def samples(data: DataModule, part: str) -> Counter[tuple[bytes, bytes]]:

@@ -13,9 +13,9 @@ from pathlib import Path
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from netyard import locks
+from netyard.runs import lock
 
-locks.hold(Path(sys.argv[1]))
+lock.hold(Path(sys.argv[1]))
 if sys.argv[2:] == ["fork"] and os.fork():
     os.kill(os.getpid(), 9)  # and a child of it lives on
 print("held", flush=True)

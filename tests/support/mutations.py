@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from netyard import checkpoint
 from netyard.errors import CheckpointError
+from netyard.training import checkpoint
 
 
 def mutated(content: bytes, draw: random.Random) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from netyard.data.text import TextFile
+from netyard.data.text.text_file import TextFile
 from support.datasets import build
 
 

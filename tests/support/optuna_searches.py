@@ -10,8 +10,8 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from netyard.sweeps.ledger import Job
-from netyard.sweeps.optuna_search import OptunaSearch
-from netyard.sweeps.space import Space
+from netyard.sweeps.search.optuna import OptunaSearch
+from netyard.sweeps.search.space import Space
 
 
 @contextmanager

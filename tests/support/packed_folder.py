@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from netyard.data.module import DataModule
+from netyard.data.core.module import DataModule
 from support.datasets import build
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netyard.callbacks.scores import SampleScores
-from netyard.data.fake import FakeImages
+from netyard.callbacks.sample_quality import SampleScores
+from netyard.data.images.fake import FakeImages
 
 FACTS: dict[str, Any] = {
     "num_classes": 4,

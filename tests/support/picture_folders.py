@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from netyard.data.module import DataModule
+from netyard.data.core.module import DataModule
 from support.datasets import build
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from netyard import checkpoint
 from netyard.sweeps.ledger import Job
-from netyard.sweeps.optuna_search import OptunaSearch
-from netyard.sweeps.space import Space
+from netyard.sweeps.search.optuna import OptunaSearch
+from netyard.sweeps.search.space import Space
+from netyard.training import checkpoint
 from support.command_result import Ran
 from support.run_comparison import rows
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from netyard.models.q_network import QNetwork
-from netyard.tasks.q_learning import QLearning
+from netyard.tasks.q_learning.q_learning import QLearning
 from support.command_result import Ran
 from support.environments import CORRIDOR
 

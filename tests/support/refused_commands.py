@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard import cli
+from netyard.cli import main
 
 
 def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> tuple[int, str]:
@@ -14,7 +14,7 @@ def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> tu
     before = sorted(folder.rglob("*"))
     capsys.readouterr()
     try:
-        code = cli.main(list(words))
+        code = main.main(list(words))
     except SystemExit as exit_:
         code = int(exit_.code or 0)
     said = capsys.readouterr().err

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from netyard import checkpoint
-from netyard.rundir import RunDir
+from netyard.runs.directory import RunDir
+from netyard.training import checkpoint
 
 
 def differences(one: Any, other: Any, where: str = "") -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard import cli
+from netyard.cli import main
 
 
 class Page(HTMLParser):
@@ -53,6 +53,6 @@ class Page(HTMLParser):
 
 def page_of(path: Path, capsys: pytest.CaptureFixture[str]) -> Page:
     """What `netyard report` makes of a run, in the folder ``out``."""
-    assert cli.main(["report", str(path), "output=out"]) == 0
+    assert main.main(["report", str(path), "output=out"]) == 0
     assert "wrote out/report.html" in capsys.readouterr().out
     return Page(Path("out/report.html").read_text(encoding="utf-8"))

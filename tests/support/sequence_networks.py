@@ -8,7 +8,7 @@ import torch
 from hydra.utils import instantiate
 from torch import Tensor, nn
 
-from netyard.cli import compose
+from netyard.config.compose import compose
 
 
 def count(net: nn.Module) -> int:

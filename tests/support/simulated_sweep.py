@@ -17,8 +17,8 @@ from pathlib import Path
 
 from netyard.sweeps.driver import Driver
 from netyard.sweeps.ledger import Ledger, Locks
-from netyard.sweeps.outcomes import look_around
-from netyard.sweeps.pool import Ending
+from netyard.sweeps.outcome import look_around
+from netyard.sweeps.runners.local import Ending
 from support.processes import Processes
 from support.waiting import wait_until
 
@@ -26,7 +26,7 @@ PATH = os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get
 JOB = """
 import sys, time
 from pathlib import Path
-from netyard.rundir import RunDir
+from netyard.runs.directory import RunDir
 
 run_dir = RunDir(Path(sys.argv[1]))
 run_dir.mark("running")

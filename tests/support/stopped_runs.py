@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from netyard import run
-from netyard.callbacks.checkpoint import BestAndLast
-from netyard.callbacks.signals import Signals
-from netyard.cli import compose
-from netyard.rundir import RunDir
+from netyard.callbacks.best_and_last import BestAndLast
+from netyard.callbacks.graceful_stop import Signals
+from netyard.config.compose import compose
+from netyard.runs.directory import RunDir
+from netyard.training import fit
 from support.run_comparison import all_of, differences
 
 QUIET = (
@@ -85,10 +85,10 @@ def stopped_everywhere(settings: tuple[str, ...], folder: Path) -> Iterator[list
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Signals, "on_train_batch_start", saving)
         patch.setattr(BestAndLast, "save", keeping)
-        run.fit(OmegaConf.create(OmegaConf.to_yaml(cfg)), dict(choices), RunDir(alone))
+        fit.fit(OmegaConf.create(OmegaConf.to_yaml(cfg)), dict(choices), RunDir(alone))
     for point in points:
         again = OmegaConf.create(OmegaConf.to_yaml(cfg))
         again.resume = str(point)
-        run.fit(again, dict(choices), RunDir(point))
+        fit.fit(again, dict(choices), RunDir(point))
         found = differences(all_of(alone), all_of(point))
         yield [f"{point.name}: {each}" for each in found]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from netyard.scores.classifier import BATCH_SIZE, SmallClassifier, accuracy, teach
+from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, teach
 
 LABELS = torch.arange(256) % 2
 

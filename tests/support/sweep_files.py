@@ -8,15 +8,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from netyard import catalog, cli
-from netyard.sweeps.space import Space
+from netyard.config import catalog, compose
+from netyard.sweeps.search.space import Space
 
 SWEEPERS = ("grid", "random", "optuna")
 
 
 def composed(*overrides: str) -> tuple[DictConfig, OverridesParser]:
     """The sweeper's node, as ``python train.py -m`` makes it, and a parser that knows the tree."""
-    cli._prepare()
+    compose.prepare()
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(catalog.conf_dir())):
         loader = GlobalHydra.instance().config_loader()
         cfg = loader.load_configuration("train", [*overrides], RunMode.MULTIRUN)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard.sweeps.pool import Ending, Pool
+from netyard.sweeps.runners.local import Ending, Pool
 from support.failing_jobs import ALLOW, HAPPENING
 from support.sweep_command import QUICK
 

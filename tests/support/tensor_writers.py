@@ -15,13 +15,16 @@ import torch
 from PIL import Image
 from torch import nn
 
-from netyard import checkpoint, exporting, manifests, plain
-from netyard.callbacks.checkpoint import BestAndLast
-from netyard.data import packed, torchvision_sets
+from netyard.callbacks.best_and_last import BestAndLast
+from netyard.data.images import packed, torchvision_sets
 from netyard.errors import CheckpointError
-from netyard.exports.request import Request
-from netyard.rundir import RunDir
-from netyard.scores.cache import cached
+from netyard.export import export as exporting
+from netyard.export.request import Request
+from netyard.io import safe_load
+from netyard.metrics.cache import cached
+from netyard.runs import manifest
+from netyard.runs.directory import RunDir
+from netyard.training import checkpoint
 from support.kill_points import Writer
 
 torch.set_num_threads(1)
@@ -75,7 +78,7 @@ def checkpoints(keep: int, bests: tuple[bool, ...], links: bool = True) -> Write
 
     def goes_on(folder: Path) -> None:
         """A resumed run: it saves what it had not yet, and one state more."""
-        manifests.tidy(folder)
+        manifest.tidy(folder)
         saver, last = Saver(folder, keep), number_of(folder, "last")
         if last:
             saver.callback.load_state_dict(checkpoint.read(folder / "last.ckpt")["callback"])
@@ -118,8 +121,8 @@ def features(found: bytes | None) -> Writer:
 
     def seen(folder: Path) -> object:
         try:
-            content = plain.load(folder / "key.pt")
-        except plain.UNREADABLE:
+            content = safe_load.load(folder / "key.pt")
+        except safe_load.UNREADABLE:
             return (folder / "key.pt").read_bytes() if (folder / "key.pt").exists() else None
         return {name: tensor.tolist() for name, tensor in content["tensors"].items()}
 

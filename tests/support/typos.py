@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 
-from netyard import catalog, cli, explain
-from netyard.explain import dotted
-from netyard.schema import RULES, Number
+from netyard.cli import error_messages
+from netyard.config import catalog, compose, suggest
+from netyard.config.schema import RULES, Number
+from netyard.config.suggest import dotted
 from support.command_result import Ran
 
 GROUPS = ("model", "data", "task", "loss", "optimizer", "scheduler", "augmentation", "trainer", "logger", "experiment")
@@ -76,7 +77,7 @@ GRAMMAR = [
 
 def mistakes(kind: str, draw: random.Random) -> Iterator[tuple[str, str]]:
     """What is typed, and which part of it the message must name, without an end."""
-    cfg, _ = cli.compose(["model=mlp"])
+    cfg, _ = compose.compose(["model=mlp"])
     # What the task repeats of the model, loss and optimizer is named where it is typed.
     names = [
         key for key in dotted(cfg) if not key.startswith("task.") and "callbacks" not in key and "_target_" not in key
@@ -107,9 +108,9 @@ def quickened(patch: pytest.MonkeyPatch) -> None:
         lambda self, name: copy.copy(read(self.path, self.provider, self.path, name)),
     )
     keys = cache(lambda groups: explain_keys(list(groups)))
-    explain_keys = explain._all_keys
+    explain_keys = suggest.all_keys
     patch.setattr(
-        explain,
-        "_all_keys",
+        error_messages,
+        "all_keys",
         lambda texts: keys(tuple(each for each in texts if each.partition("=")[0] in catalog.GROUPS)),
     )

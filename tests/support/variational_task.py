@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from netyard import checkpoint
 from netyard.losses.likelihoods import Bernoulli
 from netyard.models.vae import VAE
 from netyard.tasks.variational import Variational
+from netyard.training import checkpoint
 from support.command_result import Ran
 
 SHAPE = (1, 4, 4)

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netyard import cli
-from netyard.exports import request
+from netyard.cli import main
+from netyard.export import request
 from support.documented_commands import GUIDES, PAGES, ROOT, netyard_commands, runs_here, train_a_batch, train_commands
 
 FIRST = [words for words in train_commands([ROOT / "README.md"]) if runs_here(words)][:2]
@@ -42,7 +42,7 @@ def test_a_netyard_command_runs(
     copied_run: Callable[..., Path], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)  # as a rerun leaves it
-    assert cli.main(arguments_of(words, copied_run, tmp_path, monkeypatch)) == 0
+    assert main.main(arguments_of(words, copied_run, tmp_path, monkeypatch)) == 0
 
 
 @pytest.mark.parametrize("words", [words for words in TYPED if words.startswith("export ")])

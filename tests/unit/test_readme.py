@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netyard import catalog
+from netyard.config import catalog
 from support.documented_commands import train_commands
 
 ROOT = Path(__file__).resolve().parents[2]

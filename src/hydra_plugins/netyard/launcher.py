@@ -39,14 +39,14 @@ class LocalLauncher(Launcher):
     def pool(self, inherit: Sequence[int] = ()) -> Any:
         """The processes, for the sweepers of netyard, which drive them one by one."""
         from netyard.sweeps.arguments import flags_of
-        from netyard.sweeps.pool import Pool
+        from netyard.sweeps.runners.local import Pool
 
         return Pool(**self.places, flags=flags_of(self.config), inherit=inherit)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """For other sweepers: run these jobs and return when the last one has ended."""
         from netyard.sweeps.ledger import Job
-        from netyard.sweeps.outcomes import settle
+        from netyard.sweeps.outcome import settle
 
         folder = Path(str(self.config.hydra.sweep.dir)).resolve()
         jobs = [Job(initial_job_idx + index, list(each)) for index, each in enumerate(job_overrides)]

@@ -41,14 +41,15 @@ class _Searching(Sweeper):
         """What chooses the jobs."""
 
     def sweep(self, arguments: list[str]) -> None:
-        from netyard.sweeps import starting
+        from netyard.reports.leaderboard import leaderboard
+        from netyard.sweeps import start
 
-        starting.sweep(self, arguments)
+        start.sweep(self, arguments, leaderboard)
 
 
 class GridSweeper(_Searching):
     def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
-        from netyard.sweeps.searches import Grid
+        from netyard.sweeps.search.grid import Grid
 
         return Grid(space)
 
@@ -59,7 +60,7 @@ class RandomSweeper(_Searching):
         self.num_trials, self.seed = num_trials, seed
 
     def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
-        from netyard.sweeps.searches import Random
+        from netyard.sweeps.search.grid import Random
 
         return Random(space, self.num_trials, self.seed)
 
@@ -90,7 +91,7 @@ class OptunaSweeper(_Searching):
         }
 
     def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
-        from netyard.sweeps.optuna_search import OptunaSearch
+        from netyard.sweeps.search.optuna import OptunaSearch
 
         metric = objectives[0]["name"] if self.objectives else None
         return OptunaSearch(space, [each["mode"] for each in objectives], **self.asked, metric=metric, folder=folder)

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from torchvision.transforms.functional import pil_to_tensor
 from torchvision.utils import make_grid
 
-from netyard.callbacks.drawing import ACCENT, INK, PAPER
-from netyard.callbacks.pictures import write_png
-from netyard.callbacks.texts import Table, show
+from netyard.plots.figure import ACCENT, INK, PAPER
+from netyard.plots.image_grid import write_png
+from netyard.plots.text import Table, show
 
 MOST_NAMED = 30  # classes; of more, no names fit beside the matrix, and their curves would be too many to look at
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
-from netyard.callbacks.drawing import ACCENT, FAINT, INK, PAPER, SHARPNESS, SOFT, ticks
+from netyard.plots.figure import ACCENT, FAINT, INK, PAPER, SHARPNESS, SOFT, ticks
 
 _PAST_SHOWN = 8  # times the horizon
 

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
-from netyard.callbacks.drawing import ACCENT, FAINT, INK, PAPER, SHARPNESS, SOFT, ticks
+from netyard.plots.figure import ACCENT, FAINT, INK, PAPER, SHARPNESS, SOFT, ticks
 
 MOST = 128  # bars: more would be narrower than a few pixels
 WIDEST = 48  # pixels that a bar and the space beside it take

@@ -11,9 +11,9 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from netyard.callbacks.drawing import show_plot
 from netyard.errors import ConfigError
-from netyard.reports import plots
+from netyard.plots import figure
+from netyard.plots.figure import show_plot
 
 SMOOTHING = 0.9  # of the mean that ends the test
 BLUR = 0.8  # of the curve that is drawn
@@ -115,7 +115,7 @@ class LearningRateFinder(Callback):
             least = self.rates[smoothed.index(min(smoothed))]
             log.info("lr_finder   try optimizer.lr=%.2g; at %.2g the loss is least, and soon breaks", found, least)
         path = Path(trainer.default_root_dir) / "lr_finder.png"
-        show_plot(trainer, "debug/lr_finder", plots.save(path, partial(self._paint, found)))
+        show_plot(trainer, "debug/lr_finder", figure.save(path, partial(self._paint, found)))
 
     def _paint(self, found: float | None, axes: Any) -> None:
         smoothed = self.smoothed

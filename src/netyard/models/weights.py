@@ -12,7 +12,7 @@ import torchvision
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from netyard import plain
+from netyard.io import safe_load
 from netyard.models.libraries import create, first_convolution
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def read(path: str) -> StateDict:
     if not file.is_file():
         raise _unreadable(path, "is not there")
     try:
-        content = plain.load(file)
+        content = safe_load.load(file)
     except Exception as error:  # a damaged file shows as any of nine kinds
         raise _unreadable(path, f"cannot be read ({str(error).splitlines()[0]})") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}

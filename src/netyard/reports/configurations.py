@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from netyard.catalog import GROUPS
-from netyard.reports.runs import REPETITIONS, Objective, Run
-from netyard.reports.statistics import mean
+from netyard.config.catalog import GROUPS
+from netyard.metrics.intervals import mean
+from netyard.runs.records import REPETITIONS, Objective, Run
 
 # What a run computes does not depend on these, or it is told apart by other means. A sweep that varies one counts it.
 INCIDENTAL = ("seed", "data.fold", "threads", "tags", "resume", "logger", "data.num_workers", "sweep")

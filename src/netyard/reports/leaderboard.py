@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from netyard.files import near, whole
+from netyard.io.atomic import whole
+from netyard.io.readable import near
 from netyard.reports.configurations import Table, tabulate
-from netyard.reports.runs import Run, gather
 from netyard.reports.tables import comma_separated, markdown, states
+from netyard.runs.records import Run, gather
 
 PRINTED = 10  # rows at the end of a sweep; the files have all
 

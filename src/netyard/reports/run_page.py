@@ -16,12 +16,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from netyard.catalog import GROUPS
-from netyard.files import near
-from netyard.reports import plots
+from netyard.config.catalog import GROUPS
+from netyard.io.readable import near
+from netyard.plots import figure
+from netyard.reports import sweep_plots
 from netyard.reports.configurations import flat
-from netyard.reports.runs import MISSING, Run
 from netyard.reports.tables import shown
+from netyard.runs.records import MISSING, Run
 
 MOST_CURVES, MOST_PICTURES, MOST_TEXTS = 16, 24, 8
 LARGEST_PICTURE, LARGEST_TEXT = 4_000_000, 100_000  # bytes
@@ -109,9 +110,9 @@ def _curves(run: Run) -> Iterator[str]:
         if name not in ("epoch", "step"):
             kinds.setdefault(name.rpartition("/")[2], []).append(name)
     for kind, names in list(kinds.items())[:MOST_CURVES]:
-        curves = {name: points for name in names if len(points := plots.column(run, name)) > 1}
+        curves = {name: points for name in names if len(points := sweep_plots.column(run, name)) > 1}
         if curves:
-            yield _figure(plots.png(partial(_draw, kind, curves), 5.2), ", ".join(curves))
+            yield _figure(figure.png(partial(_draw, kind, curves), 5.2), ", ".join(curves))
 
 
 def _draw(kind: str, curves: Mapping[str, Sequence[tuple[int, float]]], axes: Any) -> None:

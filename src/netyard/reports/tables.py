@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import Any
 
-from netyard.files import near
+from netyard.io.markdown import grid
+from netyard.io.readable import near
+from netyard.metrics.intervals import EXACT, FEWEST, deviation, interval, mean, sign_flip
 from netyard.reports.configurations import Row, Table
-from netyard.reports.runs import MISSING, Run
-from netyard.reports.statistics import EXACT, FEWEST, deviation, interval, mean, sign_flip
+from netyard.runs.records import MISSING, Run
 
 STATES = ("completed", "running", "pending", "failed", "pruned", "interrupted", "unreadable")
 MOST_TESTS = 4  # metrics of the test in Markdown; the CSV has all
@@ -155,16 +156,3 @@ def _intervals(rows: Sequence[Row], name: str) -> list[str]:
 def _decimals(values: Sequence[float]) -> int:
     largest = max((abs(value) for value in values), default=0.0)
     return min(max(3 - math.floor(math.log10(largest)), 0), 8) if largest else 4
-
-
-def grid(columns: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Columns, each with its head, as a table in Markdown whose cells stand below each other."""
-    texts = [[_escaped(cell) for cell in (head, *cells)] for head, cells in columns]
-    widths = [max(len(cell) for cell in cells) for cells in texts]
-    lines = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in zip(*texts, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -12,10 +12,11 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog, masking, targets
+from netyard.config import allowlist, catalog
+from netyard.config.overrides import override
+from netyard.config.suggest import did_you_mean
 from netyard.errors import CheckpointError, ConfigError, PlatformError
-from netyard.explain import did_you_mean
-from netyard.overrides import override
+from netyard.io import redact
 from netyard.sweeps.ledger import Ledger
 
 SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.devices=2, sweep.keep=3
@@ -69,25 +70,13 @@ def continued(folder: Path, overrides: Sequence[str]) -> list[str]:
 
 def newest(overrides: Sequence[str], folder: Path) -> Path | None:
     """The sweep below a folder that was started last by these overrides, in Hydra's own words for them."""
-    wanted, found = masking.overrides(overrides), []
+    wanted, found = redact.overrides(overrides), []
     for path in folder.glob("sweeps/*/*/sweep.json"):
         with contextlib.suppress(CheckpointError):
             ledger = Ledger.read(path.parent)
             if [text for text in ledger.arguments if not text.startswith("-")] == wanted:
                 found.append((ledger.started, ledger.folder))
     return max(found)[1] if found else None
-
-
-def refuse_single(path: Path) -> None:
-    """Raises:
-    CheckpointError: what is to be continued as a run is a sweep.
-    """
-    if (path / "sweep.json").is_file():
-        raise CheckpointError(
-            f"{path} holds a sweep, not a run;",
-            "a sweep is continued with -m;",
-            f"try python train.py -m resume={path}.",
-        )
 
 
 def given() -> list[str]:
@@ -98,7 +87,7 @@ def given() -> list[str]:
 def flags_of(config: DictConfig) -> list[str]:
     """What the jobs have to be told besides their overrides: flags, and what Hydra itself is told."""
     flags, _ = split(given())
-    return [*targets.flags(), *flags, *told(config.hydra)]
+    return [*allowlist.flags(), *flags, *told(config.hydra)]
 
 
 def told(hydra_config: DictConfig) -> list[str]:

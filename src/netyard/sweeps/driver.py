@@ -11,14 +11,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-from netyard import masking, targets
+from netyard.config import allowlist
 from netyard.errors import Interrupted, SweepError
-from netyard.files import near
-from netyard.rundir import write_atomically
-from netyard.sweeps import outcomes
+from netyard.io import redact
+from netyard.io.atomic import write_atomically
+from netyard.io.readable import near
+from netyard.sweeps import outcome
 from netyard.sweeps.ledger import ENDED, Job, Ledger
-from netyard.sweeps.pool import Ending
-from netyard.sweeps.searches import Search
+from netyard.sweeps.runners.local import Ending
+from netyard.sweeps.search.grid import Search
 
 
 class Runner(Protocol):
@@ -138,7 +139,7 @@ class Driver:
         job.attempts += 1
         self.ledger.write()
         folder = self.ledger.place(job)
-        resumed = outcomes.resumable(folder)
+        resumed = outcome.resumable(folder)
         if not resumed:
             shutil.rmtree(folder, ignore_errors=True)  # what a job left that had not saved anything yet
         about = {
@@ -147,13 +148,13 @@ class Driver:
             "axes": self.ledger.axes,
             "study": self.search.study(job.number),
         }
-        about = masking.tree(about)
+        about = redact.tree(about)
         write_atomically(folder / "job.json", json.dumps(about, indent=1) + "\n", sync=False)  # each attempt writes it
         runner.start(job.number, job.overrides, folder, resumed)
 
     def _settle(self, ending: Ending) -> None:
         job = self.ledger.job(ending.number)
-        outcomes.settle(job, self.ledger.place(job), self.ledger.objectives, ending.story)
+        outcome.settle(job, self.ledger.place(job), self.ledger.objectives, ending.story)
         if job.state == "interrupted" and not self._stopping:  # by its timeout, or by somebody else
             job.state, job.reason = "failed", ending.story if ending.timed_out else job.reason
         job.seconds = round((job.seconds or 0.0) + ending.seconds, 1)
@@ -163,7 +164,7 @@ class Driver:
         else:
             self.search.tell(job)
         self._retain()
-        print(masking.text(self._line(job)) + (", is tried again" if again else ""), flush=True)
+        print(redact.text(self._line(job)) + (", is tried again" if again else ""), flush=True)
 
     def _retain(self) -> None:
         """Delete the weights of all but the best jobs."""
@@ -203,4 +204,4 @@ def _signals_raise() -> Iterator[None]:
 
 
 def _resume(ledger: Ledger) -> str:
-    return " ".join(["python train.py -m", f"resume={near(ledger.folder)}", *targets.flags()])
+    return " ".join(["python train.py -m", f"resume={near(ledger.folder)}", *allowlist.flags()])

@@ -15,9 +15,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from netyard import locks, masking
 from netyard.errors import CheckpointError, ConfigError, PlatformError
-from netyard.rundir import plain, write_atomically
+from netyard.io import redact
+from netyard.io.atomic import write_atomically
+from netyard.io.finite_json import finite
+from netyard.runs import lock
 
 FORMAT = 1
 ENDED = ("completed", "pruned")  # what a resumed sweep leaves as it is
@@ -82,9 +84,9 @@ class Ledger:
 
     def write(self) -> None:
         content = {key: value for key, value in vars(self).items() if key not in ("folder", "jobs")}
-        jobs = [{**masking.tree(asdict(job)), "overrides": masking.overrides(job.overrides)} for job in self.jobs]
-        content = {**masking.tree(content), "arguments": masking.overrides(self.arguments)}
-        text = json.dumps(plain({"format": FORMAT, **content, "jobs": jobs}), indent=1, allow_nan=False)
+        jobs = [{**redact.tree(asdict(job)), "overrides": redact.overrides(job.overrides)} for job in self.jobs]
+        content = {**redact.tree(content), "arguments": redact.overrides(self.arguments)}
+        text = json.dumps(finite({"format": FORMAT, **content, "jobs": jobs}), indent=1, allow_nan=False)
         write_atomically(self.folder / "sweep.json", text + "\n")
 
     def begin(self) -> None:
@@ -123,7 +125,7 @@ class Ledger:
         """Raises:
         ConfigError: the search space is not the one this sweep was started with.
         """
-        if changes := differences(self.space, masking.tree(space)):
+        if changes := differences(self.space, redact.tree(space)):
             raise ConfigError(
                 f"the sweep in {self.folder} was started with another search space: {'; '.join(changes)};",
                 "a sweep is continued as it was begun;",
@@ -163,10 +165,10 @@ class Locks:
     """
 
     def __init__(self, folder: Path, patience: float = 30.0) -> None:
-        self._driver = locks.open_file(folder / ".driver.lock")
-        self.shared = locks.open_file(folder / ".jobs.lock")
+        self._driver = lock.open_file(folder / ".driver.lock")
+        self.shared = lock.open_file(folder / ".jobs.lock")
         waited_until = time.monotonic() + patience
-        if not (locks.take(self._driver) and locks.take(self.shared, waited_until)):
+        if not (lock.take(self._driver) and lock.take(self.shared, waited_until)):
             self.release()
             raise PlatformError(
                 f"the sweep in {folder} is being run by another process;",

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netyard.losses.adversarial import gradient_penalty, r1_penalty
-from netyard.tasks.diffaug import differentiable_augment
-from netyard.tasks.labels import labels_to_draw
-from netyard.tasks.latents import interpolation_codes
 from netyard.tasks.learner import Learner
-from netyard.tasks.pixels import Pixels
-from netyard.tasks.players import Judgement, check_players, follow, frozen
-from netyard.tasks.serving import Port, Served
+from netyard.tasks.parts.adversarial_loss import Judgement, check_players, follow, frozen
+from netyard.tasks.parts.diffaug import differentiable_augment
+from netyard.tasks.parts.labels import labels_to_draw
+from netyard.tasks.parts.latents import interpolation_codes
+from netyard.tasks.parts.pixels import Pixels
+from netyard.tasks.signature import Port, Served
 
 Batch = tuple[Tensor, Tensor]
 
@@ -38,8 +38,8 @@ class Adversarial(Learner):
     ``callbacks.scores``.
 
     Args:
-        net: see ``netyard.tasks.players.Players``.
-        loss: see ``netyard.tasks.players.Game``.
+        net: see ``netyard.tasks.parts.adversarial_loss.Players``.
+        loss: see ``netyard.tasks.parts.adversarial_loss.Game``.
         num_outputs: the number of classes of the data, which conditional nets are given.
         discriminator_steps: the discriminator's steps to one of the generator.
         discriminator_lr: null for the optimizer's. Heusel et al. 2017, arXiv:1706.08500.

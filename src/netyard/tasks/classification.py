@@ -13,10 +13,10 @@ from torchmetrics.utilities import dim_zero_cat
 
 from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_classification_loss
+from netyard.metrics.calibration import Calibration
 from netyard.optim.parameters import regularised_parameters
-from netyard.tasks.calibration import Calibration
 from netyard.tasks.learner import Learner
-from netyard.tasks.serving import Port, Score, Served
+from netyard.tasks.signature import Port, Score, Served
 
 
 class Classifier(Protocol):

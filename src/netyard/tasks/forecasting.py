@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from netyard.losses.probe import check_regression_loss
 from netyard.tasks.learner import Learner
-from netyard.tasks.serving import Port, Score, Served
+from netyard.tasks.signature import Port, Score, Served
 
 NORMALIZATIONS = ("series", "last", "window")
 

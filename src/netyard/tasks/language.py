@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from netyard.tasks.decoding import State, check_sampling, sample
 from netyard.tasks.learner import Learner
-from netyard.tasks.serving import Port, Score, Served, mean_likelihood
-from netyard.tasks.tokens import IGNORED, NUM_SPECIAL, PADDING, check_vocabulary, token_loss
+from netyard.tasks.parts.decoding import State, check_sampling, sample
+from netyard.tasks.parts.tokens import IGNORED, NUM_SPECIAL, PADDING, check_vocabulary, token_loss
+from netyard.tasks.signature import Port, Score, Served, mean_likelihood
 
 
 class LanguageModel(Protocol):

@@ -13,8 +13,8 @@ from lightning import LightningModule
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from netyard.metrics.running_mean import Means
 from netyard.optim import configure_optimizer
-from netyard.tasks.means import Means
 
 _CPU = torch.device("cpu")
 

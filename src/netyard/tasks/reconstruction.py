@@ -14,14 +14,14 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from netyard.losses.code_penalties import check_penalties, contraction, kl_sparsity, l1_sparsity
 from netyard.losses.probe import check_regression_loss
-from netyard.tasks.coders import check_coder
-from netyard.tasks.corruption import check_noise, corrupt
+from netyard.metrics.linear_probe import Reader
 from netyard.tasks.learner import Learner
-from netyard.tasks.likeness import SSIM_WINDOW, psnr, ssim
-from netyard.tasks.pixels import Pixels
-from netyard.tasks.probing import Reader
-from netyard.tasks.reconstructions import Codes, Reconstructions
-from netyard.tasks.serving import Port, Score, Served, mean_square
+from netyard.tasks.parts.coders import check_coder
+from netyard.tasks.parts.corruption import check_noise, corrupt
+from netyard.tasks.parts.likeness import SSIM_WINDOW, psnr, ssim
+from netyard.tasks.parts.pixels import Pixels
+from netyard.tasks.parts.reconstructions import Codes, Reconstructions
+from netyard.tasks.signature import Port, Score, Served, mean_square
 
 TABLE_EXTREMES = (-2.0, 2.0)  # salt and pepper of a standardised row, in standard deviations
 
@@ -41,10 +41,11 @@ class Reconstruction(Learner):
     ``reconstructions`` and ``codes`` are kept for whoever draws them.
 
     Args:
-        net: see ``netyard.tasks.coders.Coder``.
+        net: see ``netyard.tasks.parts.coders.Coder``.
         loss: of reconstruction and input, averaged over the batch.
         input_shape: of one sample; (C, H, W) is a picture.
-        noise: see ``netyard.tasks.corruption``; on pictures in [0, 1], masked ones black, or on standardised rows.
+        noise: see ``netyard.tasks.parts.corruption``; on pictures in [0, 1], masked ones black, or on
+            standardised rows.
         noise_level: its standard deviation, or the share of numbers it strikes.
         sparsity: ``l1``, the sum of a code's absolute values, or ``kl``, which asks each unit for a mean activation of
             ``sparsity_target`` over the batch (Ng 2011); its codes must lie in [0, 1].

@@ -13,7 +13,7 @@ from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_regression_loss
 from netyard.optim.parameters import regularised_parameters
 from netyard.tasks.learner import Learner
-from netyard.tasks.serving import Port, Score, Served
+from netyard.tasks.signature import Port, Score, Served
 
 
 class Regressor(Protocol):

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.text import BLEUScore
 
-from netyard.tasks.decoding import State, beam_search, greedy, repeat_rows
+from netyard.metrics.running_mean import Means
 from netyard.tasks.learner import Learner
-from netyard.tasks.means import Means
-from netyard.tasks.serving import Port, Served
-from netyard.tasks.tokens import IGNORED, PADDING, check_vocabulary, pad_to, token_loss
+from netyard.tasks.parts.decoding import State, beam_search, greedy, repeat_rows
+from netyard.tasks.parts.tokens import IGNORED, PADDING, check_vocabulary, pad_to, token_loss
+from netyard.tasks.signature import Port, Served
 
 
 class Translator(Protocol):

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from netyard.losses.divergences import free_bits, kl_from_standard_normal
 from netyard.losses.likelihoods import Likelihood
-from netyard.tasks.coders import check_variational
-from netyard.tasks.labels import labels_to_draw
-from netyard.tasks.latents import Latents, LatentUse, interpolation_codes, traversal_codes
 from netyard.tasks.learner import Learner
-from netyard.tasks.pixels import Pixels
-from netyard.tasks.reconstructions import Codes, Reconstructions
-from netyard.tasks.serving import Port, Score, Served, mean_square
+from netyard.tasks.parts.coders import check_variational
+from netyard.tasks.parts.labels import labels_to_draw
+from netyard.tasks.parts.latents import Latents, LatentUse, interpolation_codes, traversal_codes
+from netyard.tasks.parts.pixels import Pixels
+from netyard.tasks.parts.reconstructions import Codes, Reconstructions
+from netyard.tasks.signature import Port, Score, Served, mean_square
 
 TRAINING, VALIDATION, TEST = range(3)
 
@@ -46,7 +46,7 @@ class Variational(Learner):
     ``codes``, the posteriors' means, of data with classes.
 
     Args:
-        net: see ``netyard.tasks.coders.VariationalCoder``.
+        net: see ``netyard.tasks.parts.coders.VariationalCoder``.
         loss: the likelihood of pixels.
         beta: weight of the KL in the loss; more than 1 asks for a simpler code (Higgins et al. 2017).
         kl_warmup: the share of the run's steps in which that weight grows from 0 (Bowman et al. 2016).

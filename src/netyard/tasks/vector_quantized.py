@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from netyard.losses.probe import check_regression_loss
 from netyard.tasks.learner import Learner
-from netyard.tasks.likeness import psnr
-from netyard.tasks.pixels import Pixels
-from netyard.tasks.reconstructions import Reconstructions
-from netyard.tasks.serving import Port, Score, Served, mean_square
+from netyard.tasks.parts.likeness import psnr
+from netyard.tasks.parts.pixels import Pixels
+from netyard.tasks.parts.reconstructions import Reconstructions
+from netyard.tasks.signature import Port, Score, Served, mean_square
 
 
 class Discrete(Protocol):

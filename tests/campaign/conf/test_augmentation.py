@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netyard import catalog
+from netyard.config import catalog
 
 FAST = ("trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=3", "logger=none")
 

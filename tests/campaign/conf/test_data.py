@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from netyard import catalog
-from netyard.cli import compose
+from netyard.config import catalog
+from netyard.config.compose import compose
 from support.user_files import write_opinions, write_photos
 
 FAST = ("trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=3", "logger=none")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from torch import nn
 
-from netyard import catalog
+from netyard.config import catalog
 from support.image_networks import check_two_digits
 
 Build = Callable[..., nn.Module]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netyard import catalog
+from netyard.config import catalog
 
 
 @pytest.mark.parametrize("name", catalog.options("scheduler"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netyard.catalog import families
+from netyard.config.catalog import families
 from support.adversarial_task import check_penalty_holds_slope, check_trains
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netyard import checkpoint
+from netyard.training import checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from netyard import checkpoint
 from netyard.tasks.vector_quantized import VectorQuantized
+from netyard.training import checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 

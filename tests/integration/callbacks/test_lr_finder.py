@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from netyard.callbacks import batch_size
+from netyard.callbacks import batch_size_finder
 from support.learning_rate_search import check_found_rate
 
 
@@ -22,7 +22,7 @@ def test_a_learning_rate_is_found_at_which_the_task_learns(train, overrides: lis
 
 def test_the_weights_are_those_of_before(train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that what is tested, and saved, is the network as it was initialised."""
-    monkeypatch.setattr(batch_size, "AT_LEAST", 0.001)
+    monkeypatch.setattr(batch_size_finder, "AT_LEAST", 0.001)
     states = []
     for debug, less in (("lr_finder", "trainer.max_steps=30"), ("batch_size", "callbacks.batch_size.max_size=8")):
         ran = train(

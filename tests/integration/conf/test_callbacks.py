@@ -8,7 +8,7 @@ import lightning as L
 import pytest
 import torch
 
-from netyard import checkpoint
+from netyard.training import checkpoint
 from support.run_comparison import rows
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none")
@@ -69,7 +69,7 @@ def test_an_averaged_run_resumes_with_its_averages(train, tmp_path: Path):
 
 
 def score(task: L.LightningModule, ran) -> dict[str, float]:
-    from netyard.build import build
+    from netyard.config.instantiate import build
 
     config = checkpoint.read(ran.path / "checkpoints" / "best.ckpt")["netyard"]["config"]
     trainer = L.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)

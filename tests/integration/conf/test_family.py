@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard import catalog
+from netyard.config import catalog
 from support.image_networks import DEEP, SHAPES, check_gradients
 from support.user_files import write_opinions
 

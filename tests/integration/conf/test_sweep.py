@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from netyard import catalog, cli, schema
+from netyard.config import catalog, compose, schema
 from support.sweep_files import SWEEPERS, composed, space_of
 
 
@@ -27,7 +27,7 @@ def test_the_jobs_of_a_sweep_file_are_runs(name: str):
     jobs = covering(space.grid()) if space.discrete else [space.sample(random.Random(seed)) for seed in range(8)]
     assert len(jobs) > 2
     for job in jobs:
-        schema.check(*cli.compose(job))
+        schema.check(*compose.compose(job))
 
 
 @pytest.mark.parametrize("name", catalog.options("sweep"))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netyard import checkpoint
+from netyard.training import checkpoint
 from support.classification_task import Batches, joined, samples, task_of
 from support.trainers import trainer_of
 

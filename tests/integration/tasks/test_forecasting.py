@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netyard import checkpoint
 from netyard.tasks.forecasting import NORMALIZATIONS, Forecast, Forecasting
+from netyard.training import checkpoint
 from support.fixed_batches import FixedBatches
 from support.forecasting_task import HORIZON, SEASON, WINDOW, Linear, task_of
 from support.trainers import trainer_of
@@ -265,7 +265,7 @@ def test_sunspots_end_to_end_and_loaded_again(train: Any) -> None:
 
 
 def data_of(run: Path) -> L.LightningDataModule:
-    from netyard.build import build
+    from netyard.config.instantiate import build
 
     return build(checkpoint.read(run / "checkpoints" / "best.ckpt")["netyard"]["config"]["data"])
 

@@ -12,11 +12,11 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from netyard import checkpoint
-from netyard.data import scikit
+from netyard.data.tables import scikit
 from netyard.losses.code_penalties import contraction, kl_sparsity, l1_sparsity
-from netyard.tasks.likeness import psnr, ssim
+from netyard.tasks.parts.likeness import psnr, ssim
 from netyard.tasks.reconstruction import Reconstruction
+from netyard.training import checkpoint
 from support.reconstruction_task import MEAN, STD, Coder, Pictures, task_of
 from support.trainers import trainer_of
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from netyard import checkpoint
 from netyard.tasks.regression import Regression
+from netyard.training import checkpoint
 from support.trainers import trainer_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")

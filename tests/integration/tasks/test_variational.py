@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from netyard.losses.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
-from netyard.tasks.latents import Latents, interpolation_codes
+from netyard.tasks.parts.latents import Latents, interpolation_codes
 from netyard.tasks.variational import Bound, Variational
 from support.trainers import trainer_of
 from support.variational_task import SHAPE, check_trained, net_of, task_of

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from netyard import checkpoint
 from netyard.models.vq_vae import VQVAE
 from netyard.tasks.vector_quantized import VectorQuantized
+from netyard.training import checkpoint
 from support.trainers import trainer_of
 from support.vector_quantized_task import task_of
 

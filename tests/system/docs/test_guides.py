@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netyard import cli
+from netyard.cli import main
 from support.documented_commands import GUIDES, ROOT, runs_here
 
 
@@ -43,7 +43,7 @@ def follow(train, line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         assert re.search(rf"^{words[0]}:.*  ## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         return 0, ""
     if program == "netyard":
-        return cli.main(words), capsys.readouterr().err
+        return main.main(words), capsys.readouterr().err
     assert (program, words[0]) == ("python", "train.py")
     overrides = words[1:]
     if "--help" not in overrides and not runs_here(line):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from netyard import checkpoint
+from netyard.training import checkpoint
 from support.benchmarks import script
 
 

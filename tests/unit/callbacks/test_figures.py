@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from netyard.callbacks.drawing import ACCENT, PAPER
 from netyard.callbacks.figures import confusion_matrix, draw, mistaken_images, scatter
+from netyard.plots.figure import ACCENT, PAPER
 
 
 @pytest.mark.parametrize("classes", [2, 10, 30, 31, 100, 1000])

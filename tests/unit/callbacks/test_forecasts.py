@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from netyard.callbacks.drawing import ACCENT, INK, PAPER, SOFT, ticks
 from netyard.callbacks.forecasts import forecast_picture
+from netyard.plots.figure import ACCENT, INK, PAPER, SOFT, ticks
 
 LEGEND = 36  # rows that the legend takes, whose lines have the curves' colours
 

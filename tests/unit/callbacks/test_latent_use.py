@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from netyard.callbacks.drawing import ACCENT, PAPER, SOFT
 from netyard.callbacks.latent_use import WIDEST, latent_kl_picture
+from netyard.plots.figure import ACCENT, PAPER, SOFT
 
 TOP, BOTTOM = 40, 320 - 44
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import catalog
-from netyard.cli import compose
+from netyard.config import catalog
+from netyard.config.compose import compose
 
 TASKS = {
     "diabetes": "regression",

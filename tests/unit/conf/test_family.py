@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from netyard.catalog import parameters, variants
+from netyard.config.catalog import parameters, variants
 from netyard.models.seq2seq import Seq2Seq
 from netyard.models.vae import VAE
 from support.image_networks import DEEP, NAMES, SHAPES, check_gradients, check_two_digits, outputs_of, require_gradients

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from netyard import catalog
+from netyard.config import catalog
 from netyard.optim import configure_optimizer
 
 OPTIMIZERS = catalog.options("optimizer")

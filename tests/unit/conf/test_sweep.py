@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from netyard import catalog
+from netyard.config import catalog
 from support.sweep_files import SWEEPERS, composed, space_of
 
 

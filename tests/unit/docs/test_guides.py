@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from netyard import catalog, schema
-from netyard.cli import compose
+from netyard.config import catalog, schema
+from netyard.config.compose import compose
 from netyard.errors import PlatformError
 from netyard.sweeps.arguments import spelled_out
-from netyard.sweeps.space import Space
+from netyard.sweeps.search.space import Space
 from support.documented_commands import PAGES, train_commands
 
 # What is in the files, and not known before they are read.

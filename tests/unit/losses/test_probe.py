@@ -6,7 +6,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
-from netyard import catalog
+from netyard.config import catalog
 from netyard.losses.probe import check_classification_loss, check_regression_loss
 
 CLASSIFICATION = ["bce", "cross_entropy", "focal", "hinge", "label_smoothing"]

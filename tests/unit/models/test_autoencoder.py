@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from netyard.catalog import variants
+from netyard.config.catalog import variants
 from netyard.models.autoencoder import Autoencoder
 
 NAMES = [name for name, node in variants().items() if node["_target_"].split(".")[2] == "autoencoder"]

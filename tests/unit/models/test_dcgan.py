@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from netyard.catalog import families, variants
+from netyard.config.catalog import families, variants
 from netyard.models.dcgan import DCGAN, halve
 
 NAMES = list(families()["dcgan"]["variants"])

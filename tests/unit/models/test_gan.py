@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from netyard.catalog import variants
+from netyard.config.catalog import variants
 from netyard.models.gan import GAN
 
 

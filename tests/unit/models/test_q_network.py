@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from netyard.catalog import families, variants
+from netyard.config.catalog import families, variants
 from netyard.models.q_network import QNetwork
 
 NAMES = list(families()["dqn"]["variants"])

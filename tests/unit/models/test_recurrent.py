@@ -9,8 +9,8 @@ import torch
 from hydra.utils import instantiate
 from torch import nn
 
-from netyard.catalog import variants
-from netyard.cli import compose
+from netyard.config.catalog import variants
+from netyard.config.compose import compose
 from netyard.layers.recurrent import CELLS
 from netyard.layers.sequences import POOLINGS
 from netyard.models.recurrent import Recurrent

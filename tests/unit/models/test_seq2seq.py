@@ -9,8 +9,8 @@ import torch
 from hydra.utils import instantiate
 from torch import Tensor, nn
 
-from netyard.catalog import variants
-from netyard.cli import compose
+from netyard.config.catalog import variants
+from netyard.config.compose import compose
 from netyard.layers.recurrent import CELLS
 from netyard.models.seq2seq import Attention, Seq2Seq
 

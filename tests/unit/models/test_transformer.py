@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from netyard.catalog import variants
+from netyard.config.catalog import variants
 from netyard.layers.sequences import POOLINGS
 from netyard.models.transformer import POSITIONS, SinusoidalPositions, Transformer
 from support.sequence_networks import check_learns_first_step, check_padding_changes_nothing, count, reading_digits

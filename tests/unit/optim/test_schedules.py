@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from netyard import catalog
+from netyard.config import catalog
 from netyard.optim import schedules
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from netyard import cli
+from netyard.cli import main
 from support.run_directories import made_run
 from support.run_page import page_of
 
@@ -75,7 +75,7 @@ def test_several_runs_have_no_page(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("a", "b"):
         made_run(tmp_path / "runs" / name, seed=ord(name))
-    assert cli.main(["report", "runs/a", "runs/b", "output=out"]) == 0
-    assert cli.main(["report", "runs", "output=out"]) == 0
+    assert main.main(["report", "runs/a", "runs/b", "output=out"]) == 0
+    assert main.main(["report", "runs", "output=out"]) == 0
     assert not re.search(r"\.html", capsys.readouterr().out)
     assert not (tmp_path / "out" / "report.html").exists()

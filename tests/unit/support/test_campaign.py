@@ -14,7 +14,12 @@ ONE, OTHER = "tests/unit/test_one.py::test", "tests/unit/test_other.py::test[1]"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for name in ("src/netyard/run.py", "docs/faults.md", "tests/support/runs.py", "tests/system/docs/test_faults.py"):
+    for name in (
+        "src/netyard/training/fit.py",
+        "docs/faults.md",
+        "tests/support/runs.py",
+        "tests/system/docs/test_faults.py",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before")
     (tmp_path / "tests" / "unit").mkdir()
@@ -45,7 +50,9 @@ def test_it_goes_on_with_what_it_was(root: Path) -> None:
     assert ledger(root).seed == "another"
 
 
-@pytest.mark.parametrize("name", ["src/netyard/run.py", "tests/support/runs.py", "src/netyard/new.py", "conf/new.yaml"])
+@pytest.mark.parametrize(
+    "name", ["src/netyard/training/fit.py", "tests/support/runs.py", "src/netyard/new.py", "conf/new.yaml"]
+)
 def test_another_source_begins_anew(root: Path, name: str) -> None:
     book = ended(root, "passed", "passed")
     (root / name).parent.mkdir(exist_ok=True)

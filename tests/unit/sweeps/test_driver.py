@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from netyard.errors import Interrupted, SweepError
-from netyard.rundir import RunDir
+from netyard.runs.directory import RunDir
 from netyard.sweeps.driver import Driver
 from netyard.sweeps.ledger import Job, Ledger
-from netyard.sweeps.outcomes import look_around
-from netyard.sweeps.pool import Ending
+from netyard.sweeps.outcome import look_around
+from netyard.sweeps.runners.local import Ending
 
 
 class Fixed:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netyard.tasks.coders import check_coder
+from netyard.tasks.parts.coders import check_coder
 from support.reconstruction_task import SHAPE, Coder, Pictures, task_of
 
 

@@ -12,7 +12,7 @@ from torch.distributions import MultivariateNormal
 
 from netyard.losses.likelihoods import Gaussian
 from netyard.models.mlp import MLP
-from netyard.tasks.latents import interpolation_codes, traversal_codes
+from netyard.tasks.parts.latents import interpolation_codes, traversal_codes
 from netyard.tasks.variational import Bound, Variational
 from support.variational_task import SHAPE, net_of, task_of
 

@@ -1,0 +1,235 @@
+"""Keeps the best and the last state of a run, and remembers how good the best was."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+from netyard.errors import ConfigError, PlatformError
+from netyard.io.buffered_writer import warn
+from netyard.io.readable import in_bytes
+from netyard.runs import manifest
+from netyard.runs.manifest import Manifest
+
+MOST_FAILURES = 3  # saves in a row, where a failed one is only warned of
+
+log = logging.getLogger(__name__)
+
+
+class BestAndLast(Checkpoint):
+    """Saves at the end of every epoch; ``last.ckpt`` is a name of the newest save, ``best.ckpt`` of the best one.
+
+    A state is written once, see ``manifests``. As Lightning runs checkpoint callbacks after all others, an epoch is
+    saved when nothing more happens in it, so that a resumed run misses nothing.
+
+    Args:
+        monitor: a metric that validation logs.
+        mode: ``max`` or ``min``.
+        keep: how many of the newest saves stay, besides the best: should one break, the run continues from another.
+        directory: where the files go; set by the run.
+        contents: what else a checkpoint says, plain types; set by the run.
+        go_on: called as training begins, when nothing refuses a run that is resumed any more; set by the run.
+        on_save_error: ``stop``, or ``warn`` and stop at the third save in a row that fails. Older saves stay whole.
+
+    Raises:
+        PlatformError: a state could not be written, or the directory is gone.
+    """
+
+    def __init__(
+        self,
+        monitor: str,
+        mode: str,
+        keep: int = 2,
+        directory: str | None = None,
+        contents: Mapping[str, Any] | None = None,
+        go_on: Callable[[], None] = lambda: None,
+        on_save_error: str = "stop",
+    ):
+        if keep < 1:
+            raise ValueError(f"keep is {keep}; a run keeps 1 save at least; try callbacks.checkpoint.keep=2.")
+        if on_save_error not in ("stop", "warn"):
+            raise ValueError(
+                f"callbacks.checkpoint.on_save_error is {on_save_error}; it is stop or warn; try"
+                " callbacks.checkpoint.on_save_error=stop."
+            )
+        self.monitor, self.mode, self.keep, self.on_save_error = monitor, mode, keep, on_save_error
+        self.directory = Path(directory) if directory else None
+        self.contents, self.go_on = dict(contents or {}), go_on
+        self.best_value: float | None = None
+        self.best_epoch: int | None = None
+        self.best_metrics: dict[str, float] = {}
+        self.best_save: str | None = None
+        self._number = 0  # of saves so far
+        self._failures = 0  # since the last one that was well
+        self._stepped: int | None = None  # batches that stepped before the state that a resumed run goes on from
+        self._validated: dict[str, float] | None = None  # what validation said in this epoch
+        self.unsure_of: dict[str, str] = {}  # metrics that a dry batch is to log, and who asks; set by the run
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        every, epochs = trainer.check_val_every_n_epoch or 1, trainer.max_epochs or -1
+        if 0 < epochs < every:
+            raise _never_validated(every, f"the run has {epochs} epoch{'s' * (epochs > 1)}")
+        if trainer.is_global_zero:
+            assert self.directory is not None  # the run sets it before fit
+            self.directory.mkdir(parents=True, exist_ok=True)
+            manifest.tidy(self.directory)
+
+    def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for monitor, key in self.unsure_of.items():
+            if monitor not in trainer.callback_metrics:
+                raise _not_logged(key, monitor, trainer)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.go_on()
+        # Of an epoch that was validated before the run was stopped within it.
+        trainer.callback_metrics.update(
+            {name: torch.tensor(value, dtype=torch.float64) for name, value in (self._validated or {}).items()}
+        )
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if self._stepped is not None:  # Lightning takes one more for granted, and would draw the curves a step late
+            trainer.fit_loop.epoch_loop._batches_that_stepped = self._stepped
+            self._stepped = None
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        # At max_steps Lightning leaves an epoch as it is; asked to stop, it validates first.
+        if 0 <= trainer.max_steps <= trainer.global_step:
+            trainer.should_stop = True
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self._validated = {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        before = self.best_value, self.best_epoch, self.best_metrics, self.best_save
+        improved = self._validated is not None and self._improves(trainer)
+        self._validated = None
+        if not self.save(trainer, improved):  # the best is the best of what there is
+            self.best_value, self.best_epoch, self.best_metrics, self.best_save = before
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.best_epoch is None and not self._failures:
+            raise _never_validated(trainer.check_val_every_n_epoch or 1, "the run ended before")
+
+    def save(self, trainer: Trainer, best: bool = False) -> bool:
+        """Save the state now, as the best one if it is; every rank must call it. False if it failed, and may."""
+        assert self.directory is not None
+        if trainer.is_global_zero and not self.directory.is_dir():
+            raise PlatformError(
+                f"{self.directory} was deleted while the run wrote into it;",
+                "what it had saved is gone with it;",
+                "start it again, and leave the directory of a run that goes on alone.",
+            )
+        self._number += 1
+        name = manifest.name_of(trainer.global_step, self._number)
+        if best:
+            self.best_save = name
+        for logger in trainer.loggers:  # a curve reaches as far as the state, which the run may go on from
+            try:
+                logger.save()
+            except OSError as error:
+                warn(Path(logger.save_dir or self.directory), error)
+        path, failed = self.directory / f"{name}.ckpt", None
+        try:
+            trainer.save_checkpoint(path, weights_only=False)
+        except OSError as error:  # in the first rank; the others wait for it
+            failed = error
+            self._note(failed, path, trainer)
+            trainer.strategy.barrier("Trainer.save_checkpoint")
+        if trainer.is_global_zero and failed is None:
+            size, sha256 = trainer.strategy.checkpoint_io.saved
+            place = (trainer.global_step, self._number, trainer.current_epoch)
+            try:
+                manifest.record(self.directory, Manifest(*place, size, sha256, self.best_save), self.keep)
+            except OSError as error:
+                failed = error
+                self._note(failed, path, trainer)
+        saved = trainer.strategy.broadcast(failed is None)
+        self._failures = 0 if saved else self._failures
+        return saved
+
+    def _note(self, error: OSError, path: Path, trainer: Trainer) -> None:
+        """Warn of a save that failed, or end the run with it."""
+        self._failures += 1
+        for left in (path, path.with_suffix(".json")):
+            left.unlink(missing_ok=True)
+        manifest.tidy(path.parent)
+        size = trainer.strategy.checkpoint_io.saved[0]
+        free = shutil.disk_usage(path.parent).free
+        given = (
+            f"the state of step {trainer.global_step} cannot be saved in {path.parent}: {error.strerror or error} after"
+            f" {in_bytes(size)} of it, with {in_bytes(free)} free;"
+        )
+        if self.on_save_error == "warn" and self._failures < MOST_FAILURES:
+            log.warning("%s the run goes on, and the states saved before are whole.", given)
+            return
+        again = f"resume={path.parent.parent}"
+        raise PlatformError(
+            given,
+            "the states saved before are whole;" if manifest.known(path.parent) else "nothing was saved before;",
+            f"make room or see to its permissions, and go on with {again}; callbacks.checkpoint.on_save_error=warn"
+            " goes on without.",
+        ) from error
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "value": self.best_value,
+            "epoch": self.best_epoch,
+            "metrics": self.best_metrics,
+            "save": self.best_save,
+            "number": self._number,
+            "validated": self._validated,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best_value, self.best_epoch = state_dict["value"], state_dict["epoch"]
+        self.best_metrics = dict(state_dict["metrics"])
+        self.best_save, self._number = state_dict["save"], state_dict["number"]
+        self._validated = state_dict.get("validated")
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["netyard"] = self.contents
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self._stepped = checkpoint["loops"]["fit_loop"]["epoch_loop.state_dict"]["_batches_that_stepped"]
+
+    def _improves(self, trainer: Trainer) -> bool:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if self.monitor not in metrics:
+            raise _not_logged("task.monitor", self.monitor, trainer)
+        value = metrics[self.monitor]
+        best = self.best_value
+        if best is not None and not math.isnan(best) and not (value > best if self.mode == "max" else value < best):
+            return False
+        self.best_value, self.best_epoch = value, trainer.current_epoch
+        self.best_metrics = {name: each for name, each in metrics.items() if name.startswith("val/")}
+        return True
+
+
+def _not_logged(key: str, monitor: str, trainer: Trainer) -> ConfigError:
+    names = sorted(str(name) for name in trainer.callback_metrics if str(name).startswith("val/"))
+    near = [*get_close_matches(monitor, names), *names, "val/loss"]
+    return ConfigError(
+        f"{key} is {monitor};",
+        f"validation logs {', '.join(names)};",
+        f"try {key}={near[0]}.",
+    )
+
+
+def _never_validated(every: int, why: str) -> ConfigError:
+    return ConfigError(
+        f"trainer.check_val_every_n_epoch is {every} and {why};",
+        "the best checkpoint is of an epoch that was validated;",
+        "try trainer.check_val_every_n_epoch=1.",
+    )

@@ -1,0 +1,158 @@
+"""The run as curves: learning rate, step loss and rate of work in the dashboard, a row an epoch in ``metrics.csv``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies import FSDPStrategy
+from torch import Tensor
+from torch.optim import Optimizer
+
+from netyard.callbacks.gradient_norms import gradient_norms, weight_norms
+from netyard.callbacks.tensorboard_layout import layout
+
+
+class Curves(Callback):
+    """Logs what changes within an epoch every ``trainer.log_every_n_steps`` steps, and each epoch as one row.
+
+    Every curve has the optimizer step as its x-axis and the same tag in every run: ``lr``, ``train/loss_step``,
+    ``train/samples_per_second``. Samples a second are counted over all devices, validation and checkpoints left out.
+
+    Norms of gradients and weights are drawn at the end of every epoch and in between every ``norms_every_n_steps``
+    steps, of each part of the task that has a loss of its own: ``train/gradient_norm``, before gradients are clipped
+    (an agent's are of its last update, and clipped), and ``train/weight_norm``. Sharded networks have none.
+
+    What the run logs is lined up on the dashboard's page of custom scalars, training and validation of each metric
+    in one chart.
+
+    Args:
+        norms_every_n_steps: None draws no norms.
+        write_row: takes a row of ``metrics.csv``; set by the run.
+    """
+
+    def __init__(
+        self, norms_every_n_steps: int | None = 200, write_row: Callable[[Mapping[str, Any]], None] | None = None
+    ) -> None:
+        self.norms_every_n_steps = norms_every_n_steps
+        self.write_row = write_row
+        self.samples, self.seconds = 0, 0.0
+        self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, 0.0
+        self._logged_step, self._normed_step = 0, 0
+        self._gradients: dict[str, Tensor] | None = None
+        self._laid_out: set[str] = set()
+        self._validated = False
+
+    @property
+    def samples_per_second(self) -> float:
+        return self.samples / self.seconds if self.seconds else 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # A run that resumes within an epoch does not start that epoch again.
+        self._logged_step = self._normed_step = trainer.global_step
+        if isinstance(trainer.strategy, FSDPStrategy):
+            self.norms_every_n_steps = None
+        self._start_clock()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = False
+        self._start_clock()
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        if trainer.gradient_clip_val and self._norms_are_due(trainer, trainer.global_step + 1):
+            self._gradients = gradient_norms(pl_module)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._epoch_samples += len(batch[0])
+        step = trainer.global_step
+        # Several batches are one step where gradients are accumulated, and Lightning divides their losses by that.
+        # A round of an agent is many steps, and may pass over a multiple.
+        every = trainer.log_every_n_steps
+        if trainer.logger is not None and every and step // every != self._logged_step // every:
+            self._logged_step = step
+            loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
+            trainer.logger.log_metrics({"lr": _lr(trainer), "train/loss_step": loss}, step)
+        if self._norms_are_due(trainer, step):
+            self._draw_norms(trainer, pl_module, step)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop_clock()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = not trainer.sanity_checking
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop_clock()
+        samples = self._epoch_samples * trainer.world_size
+        self.samples, self.seconds = self.samples + samples, self.seconds + self._epoch_seconds
+        rate = samples / self._epoch_seconds if self._epoch_seconds else 0.0
+        if trainer.logger is not None:
+            trainer.logger.log_metrics({"lr": _lr(trainer), "train/samples_per_second": rate}, trainer.global_step)
+            # Where Lightning draws validation: at the last step of the epoch, counted from 0.
+            trainer.logger.log_metrics(_of_training(trainer), trainer.global_step - 1)
+            self._lay_out(trainer)
+        if self.write_row is not None and trainer.is_global_zero:
+            # Lightning keeps what an earlier epoch's validation said.
+            metrics = {
+                name: f"{float(value):.6g}"
+                for name, value in sorted(trainer.callback_metrics.items())
+                if self._validated or not name.startswith("val/")
+            }
+            self.write_row(
+                {"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": f"{_lr(trainer):.6g}", **metrics}
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"validated": self._validated}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._validated = state_dict["validated"]
+
+    def _norms_are_due(self, trainer: Trainer, step: int) -> bool:
+        every = self.norms_every_n_steps
+        if every is None or trainer.logger is None or step == self._normed_step:
+            return False
+        return trainer.is_last_batch or step == trainer.max_steps or step // every != self._normed_step // every
+
+    def _draw_norms(self, trainer: Trainer, task: Any, step: int) -> None:
+        self._normed_step = step
+        norms = {**(self._gradients or gradient_norms(task)), **weight_norms(task)}
+        self._gradients = None
+        if norms and trainer.logger is not None:
+            values = torch.stack([each.float() for each in norms.values()]).tolist()  # waits for the device once
+            trainer.logger.log_metrics(
+                {f"train/{name}": value for name, value in zip(norms, values, strict=True)}, step
+            )
+
+    def _lay_out(self, trainer: Trainer) -> None:
+        """Tell the dashboard which curves belong together, once they are known."""
+        board: Any = getattr(trainer.logger, "experiment", None)
+        names = {*trainer.callback_metrics}
+        if hasattr(board, "add_custom_scalars") and not names <= self._laid_out:
+            self._laid_out |= names
+            board.add_custom_scalars(layout(self._laid_out))
+
+    def _start_clock(self) -> None:
+        self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, time.perf_counter()
+
+    def _stop_clock(self) -> None:
+        self._epoch_seconds += time.perf_counter() - self._started
+        self._started = time.perf_counter()
+
+
+def _of_training(trainer: Trainer) -> dict[str, float]:
+    """What training says of the epoch, but for what Lightning is going to draw itself."""
+    metrics = trainer.callback_metrics.items()
+    drawn = trainer.logged_metrics
+    return {name: float(each) for name, each in metrics if name.startswith("train/") and name not in drawn}
+
+
+def _lr(trainer: Trainer) -> float:
+    """The learning rate of the first parameter group: the others are in proportion to it."""
+    return float(trainer.optimizers[0].param_groups[0]["lr"])

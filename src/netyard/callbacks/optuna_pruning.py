@@ -1,0 +1,105 @@
+"""Gives a job of a sweep up when it does worse than others did at its age."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+from netyard.callbacks.best_and_last import BestAndLast
+from netyard.errors import ConfigError, Pruned
+from netyard.runs import study
+
+log = logging.getLogger(__name__)
+
+
+class Pruning(Callback):
+    """Reports each validated epoch's monitor to the job's own trial of an Optuna study, and asks whether to go on.
+
+    The answer is acted upon when the next epoch begins: then the last one is saved, and its row written. Rank 0 asks
+    for all. A report that cannot be made is a warning, for a run does not need its sweep.
+
+    Args:
+        storage: the URL of the study's database.
+        trial: its number in the study.
+        pruner: ``median``, ``asha``, ``hyperband`` or ``percentile``, with its options.
+        monitor: None is the metric that chooses the best checkpoint.
+
+    Raises:
+        ConfigError: the study has several objectives.
+        Pruned: the job is not worth its next epoch.
+    """
+
+    def __init__(
+        self,
+        storage: str,
+        study_name: str,
+        trial: int,
+        pruner: str,
+        pruner_options: Mapping[str, Any] | None = None,
+        monitor: str | None = None,
+    ) -> None:
+        self.storage, self.study_name, self.number = storage, study_name, trial
+        self.pruner, self.pruner_options, self.monitor = pruner, dict(pruner_options or {}), monitor
+        self._trial: Any = None
+        self._validated = False
+        self._verdict: Pruned | None = None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.monitor is None:
+            self.monitor = next(each.monitor for each in trainer.checkpoint_callbacks if isinstance(each, BestAndLast))
+        if trainer.is_global_zero:
+            self._trial = self._open()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = not trainer.sanity_checking
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self._validated:
+            return
+        self._validated = False
+        metrics, monitor = trainer.callback_metrics, str(self.monitor)
+        if monitor not in metrics:
+            raise ConfigError(
+                f"the sweep is pruned by {monitor}, which this job does not log;",
+                f"it logs {', '.join(sorted(metrics))};",
+                "try hydra.sweeper.objectives=null, or hydra.sweeper.pruner=none.",
+            )
+        value = float(metrics[monitor])
+        hopeless = trainer.is_global_zero and self._is_hopeless(trainer.current_epoch, value)
+        if trainer.strategy.broadcast(hopeless, src=0):
+            self._verdict = Pruned(trainer.current_epoch, monitor, value)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._verdict is not None:
+            raise self._verdict
+
+    def _open(self) -> Any:
+        """The job's trial, by a sampler that draws nothing: the job has its parameters."""
+        optuna = study.optuna()
+        opened = optuna.load_study(
+            study_name=self.study_name,
+            storage=study.storage(self.storage, ready=True),
+            sampler=optuna.samplers.RandomSampler(),
+            pruner=study.pruner(self.pruner, self.pruner_options),
+        )
+        if len(opened.directions) > 1:
+            raise ConfigError(
+                f"study '{self.study_name}' has {len(opened.directions)} objectives;",
+                "a job is pruned by one objective;",
+                "try hydra.sweeper.pruner=none, or one objective.",
+            )
+        trials = opened.get_trials(deepcopy=False)
+        return optuna.trial.Trial(opened, next(each._trial_id for each in trials if each.number == self.number))
+
+    def _is_hopeless(self, epoch: int, value: float) -> bool:
+        try:
+            # A run that was resumed trains an epoch again which it had reported already.
+            if epoch not in self._trial.storage.get_trial(self._trial._trial_id).intermediate_values:
+                self._trial.report(value, epoch)
+            return bool(self._trial.should_prune())
+        except study.optuna().exceptions.OptunaError as error:
+            log.warning("the sweep's study could not be told of epoch %d: %s", epoch, error)
+            return False

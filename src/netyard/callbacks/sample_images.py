@@ -1,0 +1,86 @@
+"""What a network makes, in the dashboard as training goes on: text it writes, pictures it draws, a forecast."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from netyard.callbacks.forecasts import forecast_picture
+from netyard.callbacks.latent_use import latent_kl_picture
+from netyard.plots.image_grid import grid, rows, side_by_side, write_png
+from netyard.plots.text import Table, show
+
+NUM_PICTURES = 64
+NUM_SHOWN = 10  # of one tag; TensorBoard shows no more of them unless told
+
+
+class Samples(Callback):
+    """After a validation and after the test, shows what the task can make; a task that makes nothing shows nothing.
+
+    ``val/text`` of a language model, ``val/translations``, ``val/forecast``, ``val/reconstructions``, ``val/samples``;
+    of a variational code ``val/latent_kl``, ``val/traversal``, a row a dimension in the order of those bars, and
+    ``val/interpolation``; ``test/...`` likewise. The latest are in the run directory too, ``pictures/val_samples.png``,
+    ``texts/val_text.txt`` and so on. Drawing uses random numbers of its own, so a run with samples is the run without.
+
+    Args:
+        every_n_epochs: epochs from one showing to the next; None is a tenth of the run, and every epoch of a run
+            without end.
+    """
+
+    def __init__(self, every_n_epochs: int | None = None) -> None:
+        self.every_n_epochs = every_n_epochs
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        every = self.every_n_epochs or max(math.ceil((trainer.max_epochs or -1) / NUM_SHOWN), 1)
+        done, since = trainer.current_epoch + 1, trainer.check_val_every_n_epoch or 1
+        # Not a remainder of 0: not every epoch may have a validation.
+        if not trainer.sanity_checking and done // every > (done - since) // every:
+            self._show(trainer, pl_module, "val")
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._show(trainer, pl_module, "test")
+
+    def _show(self, trainer: Trainer, task: Any, stage: str) -> None:
+        board: Any = getattr(trainer.logger, "experiment", None)
+        if not hasattr(board, "add_text") or not trainer.is_global_zero:
+            return
+        folder = Path(trainer.default_root_dir)
+        for name, picture in _pictures(task, trainer.datamodule).items():
+            board.add_image(f"{stage}/{name}", picture, trainer.global_step)
+            write_png(picture, folder / "pictures" / f"{stage}_{name}.png")
+        for name, text in _texts(task, trainer.datamodule).items():
+            show(board, folder, f"{stage}/{name}", text, trainer.global_step)
+
+
+def _pictures(task: Any, data: Any) -> dict[str, Tensor]:
+    """Each uint8 (3, H, W)."""
+    pictures = {}
+    if getattr(task, "forecast", None) is not None:
+        pictures["forecast"] = forecast_picture(*task.forecast)
+    if getattr(task, "reconstructions", None) is not None:
+        pictures["reconstructions"] = side_by_side(*task.reconstructions)
+    if getattr(task, "latent_use", None) is not None:
+        pictures["latent_kl"] = latent_kl_picture(task.latent_use.kl, task.latent_use.active)
+    if len(getattr(data, "input_shape", None) or ()) == 3:  # a net of tables or sequences draws none
+        if hasattr(task, "pictures"):
+            pictures["samples"] = grid(task.pictures(NUM_PICTURES))
+        for name in ("traversal", "interpolation"):
+            if hasattr(task, name) and (strips := getattr(task, name)()) is not None:
+                pictures[name] = rows(strips)
+    return pictures
+
+
+def _texts(task: Any, data: Any) -> dict[str, str | Table]:
+    if getattr(task, "translations", None) is not None:
+        rows = [
+            (data.decode_source(source), data.decode(true), data.decode(predicted))
+            for source, true, predicted in zip(*task.translations, strict=True)
+        ]
+        return {"translations": Table(("source", "true", "predicted"), rows)}
+    if hasattr(task, "generate"):
+        return {"text": task.generate(data)}
+    return {}

@@ -1,0 +1,200 @@
+"""How good samples are: what a task draws, beside the real pictures, in the features of a classifier."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+
+from netyard.io.fingerprint import fingerprint
+from netyard.metrics.cache import cached
+from netyard.metrics.diversity import diversity
+from netyard.metrics.fid import frechet_distance
+from netyard.metrics.inception import Inception
+from netyard.metrics.kid import kernel_distance
+from netyard.metrics.precision_recall import manifold_scores
+from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, teach
+
+log = logging.getLogger(__name__)
+
+PORTION = 256  # samples drawn at once
+SEEDS = {"val": 1_000_000, "test": 2_000_000}  # none that a person would type
+
+
+class SampleScores(Callback):
+    """Compares a task's ``pictures`` with the real ones of the validation or test part; other tasks are left alone.
+
+    Logs ``frechet_distance`` and ``diversity``, and after a test ``kernel_distance``, ``precision``, ``recall``,
+    ``density`` and ``coverage`` too (see ``netyard.metrics``). The real part is taken whole, up to
+    ``num_test_samples``, and its features are kept in the cache; a conditional net is told the real labels. Samples
+    come from seeds of their own, the same in every epoch, so neither the run nor a resumed one depends on them.
+    Distances are comparable only with the same features and numbers of samples.
+
+    Args:
+        features: ``auto``, a small classifier, trained once on the training part and kept in the cache; ``inception``;
+            or the directory of a run that classifies such pictures.
+        num_val_samples, num_test_samples: drawn for a validation and for the test.
+        diversity_threshold: a lower diversity is warned of, once, when it was higher before or at the test.
+        cache: the folder for classifiers and features of real pictures.
+        network: pictures (B, C, H, W) in [0, 1] -> features (B, D), where they are a run's; set by the run.
+
+    Raises:
+        DataError, PlatformError: see ``Inception``.
+    """
+
+    def __init__(
+        self,
+        features: str = "auto",
+        num_val_samples: int = 1024,
+        num_test_samples: int = 10_000,
+        diversity_threshold: float = 0.1,
+        cache: str = "~/.cache/netyard/scores",
+        network: nn.Module | None = None,
+    ) -> None:
+        self.features = features
+        self.network: Any = network
+        self.num_samples = {"val": num_val_samples, "test": num_test_samples}
+        self.diversity_threshold = diversity_threshold
+        self.cache = Path(cache).expanduser()
+        self._real: dict[str, tuple[Tensor, Tensor]] = {}
+        self._were_diverse = self._warned = False
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._prepare(trainer, pl_module)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._prepare(trainer, pl_module)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.network is None:
+            return
+        if trainer.sanity_checking:  # only the names are asked for
+            pl_module.log_dict({"val/frechet_distance": torch.nan, "val/diversity": torch.nan}, batch_size=1)
+            return
+        self._score(trainer, pl_module, "val")
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.network is not None:
+            self._score(trainer, pl_module, "test")
+
+    # The network
+
+    def _prepare(self, trainer: Trainer, task: LightningModule) -> None:
+        """Have a network for the features before the first batch, if there is anything to score."""
+        data: Any = trainer.datamodule
+        pictures = hasattr(data, "real_pictures") and len(data.input_shape or ()) == 3  # no tables and sequences
+        if not pictures or not hasattr(task, "pictures"):
+            self.network = None
+            return
+        if self.network is None and self.features == "auto":
+            if not data.num_classes:
+                log.warning("samples are not scored: the data have no classes; try callbacks.scores.features=RUN_DIR.")
+                return
+            self.network = self._classifier(data, task.device)
+        elif self.network is None:
+            self.network = Inception(self.cache.parent / "inception")
+        self.network.to(task.device).eval()
+
+    @torch.inference_mode(False)  # a test runs in that mode, and what is made in it cannot be taught
+    def _classifier(self, data: Any, device: torch.device) -> nn.Module:
+        """The small classifier of a data set: from the cache, or taught now, by one process for all."""
+        train = data.split("train")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # not the run's: its classifier is every run's
+            net = SmallClassifier(data.channels, data.num_classes)
+
+        def learn() -> dict[str, Tensor]:
+            log.info("teaching a small classifier of these pictures, once, in whose features samples are scored")
+            teach(
+                net.to(device),
+                lambda epoch: _on(device, data.real_pictures("train", None, BATCH_SIZE, epoch)),
+                len(train),
+            )
+            score = accuracy(net, _on(device, data.real_pictures("val")))
+            log.info("it tells %.1f %% of the validation part", 100 * score)
+            return net.state_dict()
+
+        key = fingerprint(classifier=1, classes=data.num_classes, channels=data.channels, **train.content)
+        net.load_state_dict(cached(self.cache, key, learn))
+        return net
+
+    # The scores
+
+    def _score(self, trainer: Trainer, task: Any, stage: str) -> None:
+        real, labels = self._real_features(trainer.datamodule, task.device, stage)
+        generated = self._generated_features(trainer, task, labels, stage)
+        real = real.to(generated.device)
+        if not generated.isfinite().all():  # the loss will say so, and ends the run
+            task.log(f"{stage}/frechet_distance", torch.nan)
+            return
+        different = diversity(real, generated)
+        scores = {"frechet_distance": frechet_distance(real, generated), "diversity": different}
+        if stage == "test":
+            scores |= _detailed_scores(real, generated)
+        task.log_dict({f"{stage}/{name}": value.float() for name, value in scores.items()}, batch_size=1)
+        self._watch(float(different), stage)
+
+    def _watch(self, different: float, stage: str) -> None:
+        """Say once that samples have become alike; a generator that has just begun to learn is left in peace."""
+        if different >= self.diversity_threshold:
+            self._were_diverse = True
+        elif (self._were_diverse or stage == "test") and not self._warned:
+            self._warned = True
+            log.warning(
+                "the samples differ %.2g times as much as real pictures, less than "
+                "callbacks.scores.diversity_threshold=%g: they may have collapsed; "
+                "try another seed, a smaller optimizer.lr, more epochs, or, for a GAN, task.r1=1.",
+                different,
+                self.diversity_threshold,
+            )
+
+    @torch.no_grad()
+    def _real_features(self, data: Any, device: torch.device, stage: str) -> tuple[Tensor, Tensor]:
+        """Features (N, D) and labels (N,) of the real part, computed once for all runs with these data."""
+        if stage not in self._real:
+            most = self.num_samples["test"]
+
+            def compute() -> dict[str, Tensor]:
+                parts = [(self.network(x), y) for x, y in _on(device, data.real_pictures(stage, most))]
+                features, labels = (torch.cat(part) for part in zip(*parts, strict=True))
+                return {"features": features.float(), "labels": labels}
+
+            key = fingerprint(network=dict(self.network.state_dict()), most=most, **data.split(stage).content)
+            kept = cached(self.cache, key, compute)
+            self._real[stage] = kept["features"], kept["labels"]
+        return self._real[stage]
+
+    @torch.no_grad()
+    def _generated_features(self, trainer: Trainer, task: Any, labels: Tensor, stage: str) -> Tensor:
+        """Features (M, D) of samples: portions drawn by all devices in turn, the same however many there are."""
+        count, world = self.num_samples[stage], trainer.world_size
+        rounds = -(-count // (PORTION * world))
+        parts = []
+        for portion in range(trainer.global_rank, rounds * world, world):
+            places = torch.arange(PORTION) + portion * PORTION
+            told = {"label": labels[places % len(labels)]} if getattr(task, "conditional", False) else {}
+            drawn = task.pictures(PORTION, seed=SEEDS[stage] + portion, **told)
+            parts.append(self.network(drawn.to(task.device)).float())
+        features = torch.stack(parts)  # (rounds, PORTION, D)
+        if world > 1:
+            features = task.all_gather(features).transpose(0, 1)  # (rounds, world, PORTION, D)
+        return features.flatten(0, -2)[:count]
+
+
+def _on(device: torch.device, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    return ((x.to(device), y.to(device)) for x, y in batches)
+
+
+def _detailed_scores(real: Tensor, generated: Tensor) -> dict[str, Tensor]:
+    """The scores that take seconds, of sets of one size."""
+    most = min(len(real), len(generated), 5000)
+    real, generated = real[:most], generated[:most]
+    scores = {"kernel_distance": kernel_distance(real, generated).mean}
+    if most > 5:
+        scores |= manifold_scores(real, generated)._asdict()
+    return scores

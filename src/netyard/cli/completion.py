@@ -1,0 +1,177 @@
+"""``netyard completion bash|zsh|fish``: a script for the shell, which asks this module what may come next.
+
+Overrides are completed by Hydra, which composes what was typed so far; what it does not know of is ours: subcommands,
+their options, runs, and the last of several values that are separated by commas.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shlex
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+
+from netyard.cli import doctor, evaluate, predict, report, runs
+from netyard.cli import list as listing
+from netyard.config import catalog
+from netyard.config.suggest import did_you_mean
+from netyard.errors import ConfigError
+from netyard.export import request
+from netyard.reports.tables import STATES
+from netyard.runs.directory import outputs
+
+MOST_RUNS = 100  # newest first
+GENERATE = ("run", "output", "prompt", "temperature", "top_k", "length", "seed", "beam_size", "count", "class")
+OPTIONS: dict[str, Collection[str]] = {
+    "evaluate": evaluate.OURS,
+    "predict": predict.OPTIONS,
+    "generate": (*GENERATE, "episodes", "first", "every"),
+    "export": request.OPTIONS,
+    "report": report.OPTIONS,
+    "runs": (*runs.OPTIONS, *runs.QUICK),
+    "list": listing.FILTERS,
+    "doctor": doctor.OPTIONS,
+}
+VALUES: dict[str, Sequence[str]] = {
+    **{name: values for name, values in (*report.OPTIONS.items(), *runs.OPTIONS.items()) if values},
+    "state": ("stale", *STATES),
+    "hashes": ("true", "false"),
+    "quantize": request.QUANTIZATIONS,
+}
+
+BASH = """\
+_netyard() {
+    local line="${COMP_LINE:0:$COMP_POINT}" word ahead reply
+    case "$line" in
+        python*[[:space:]]*train.py[[:space:]]*|*netyard*|train.py[[:space:]]*|./train.py[[:space:]]*) ;;
+        *) return ;;
+    esac
+    word="${line##*[[:space:]]}"
+    # Bash cuts words at = and :, and puts the answer behind the last cut.
+    ahead=""
+    case "$COMP_WORDBREAKS" in *=*) ahead="${word%"${word##*[=:]}"}" ;; esac
+    COMPREPLY=()
+    while IFS= read -r reply; do
+        COMPREPLY+=("${reply#"$ahead"}")
+    done < <(PROGRAM completion query "$line" 2>/dev/null)
+}
+complete -o nospace -o bashdefault -o default -F _netyard netyard python python3 train.py ./train.py
+"""
+
+ZSH = """\
+_netyard() {
+    local line="${BUFFER[1,CURSOR]}"
+    local -a found
+    case "$line" in
+        python*train.py*|*netyard*|*train.py*) found=("${(@f)$(PROGRAM completion query "$line" 2>/dev/null)}") ;;
+    esac
+    if [[ -n "${found[1]}" ]]; then compadd -Q -S '' -- $found; else compset -P '*='; _files; fi
+}
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+compdef _netyard netyard python python3 train.py
+"""
+
+FISH = """\
+function __netyard_query
+    set -l found (PROGRAM completion query (commandline -cp) 2>/dev/null)
+    if test -n "$found"
+        printf '%s\\n' $found
+    else
+        set -l key (string match -r '^[^=]*=' -- (commandline -ct))
+        __fish_complete_path (string replace -r '^[^=]*=' '' -- (commandline -ct)) | string replace -r '^' -- "$key"
+    end
+end
+complete -c netyard -f -a '(__netyard_query)'
+for program in python python3
+    complete -c $program -n 'string match -q "*train.py *" -- (commandline -cp)' -f -a '(__netyard_query)'
+end
+"""
+
+SHELLS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
+
+Train = Callable[[Sequence[str]], int]
+
+
+def completion(arguments: Sequence[str], commands: Collection[str], train: Train) -> int:
+    """Print a shell's script; or, asked by one, what may come next at the end of a line.
+
+    Args:
+        arguments: ``bash``, ``zsh`` or ``fish``; or ``query`` and the line up to the cursor.
+        commands: the subcommands that there are.
+        train: ``netyard train``, which answers for Hydra.
+    """
+    if len(arguments) == 2 and arguments[0] == "query":
+        print(*candidates(arguments[1], commands, train), sep="\n")
+        return 0
+    if len(arguments) != 1 or arguments[0] not in SHELLS:
+        given = " ".join(arguments)
+        raise ConfigError(
+            f"there is no completion for '{given}';",
+            did_you_mean(given, SHELLS) or f"shells are {', '.join(SHELLS)};",
+            'type eval "$(netyard completion bash)".',
+        )
+    print(SHELLS[arguments[0]].replace("PROGRAM", f"{shlex.quote(sys.executable)} -m netyard"), end="")
+    return 0
+
+
+def candidates(line: str, commands: Collection[str], train: Train) -> list[str]:
+    """Whole words that may stand where the last word of the line does; none where files are to be completed."""
+    words = line.split()
+    word = "" if not words or line[-1].isspace() else words.pop()
+    place = next((place for place, each in enumerate(words) if Path(each).name in ("netyard", "train.py")), None)
+    if place is None:
+        return []
+    before = words[place + 1 :]
+    if Path(words[place]).name == "netyard":
+        if not before:
+            return [name for name in commands if name.startswith(word)]
+        name, *before = before
+    else:
+        name = "train"
+    return sorted({each for each in _of_command(name, before, word, train) if each.startswith(word)})
+
+
+def _of_command(name: str, before: Sequence[str], word: str, train: Train) -> Iterator[str]:
+    key, sign, value = word.partition("=")
+    if key == "run" or (name == "train" and key == "resume"):
+        yield from (f"{key}={path}" for path in _run_dirs(value)) if sign else [f"{key}="]
+    elif name in ("train", "evaluate"):
+        yield from (f"{each}=" for each in OPTIONS.get(name, ()))
+        yield from _by_hydra([each for each in before if each.partition("=")[0] not in evaluate.OURS], word, train)
+    elif name == "rerun":
+        yield from _run_dirs(word)
+    elif name == "list" and not before:
+        yield from (*catalog.GROUPS, *listing.PLURALS)
+    elif name == "list" and not sign:
+        yield from catalog.options(listing.PLURALS.get(before[0], before[0]))
+        yield from (f"{each}=" for each in OPTIONS[name])
+    elif sign:
+        several, comma, last = value.rpartition(",")
+        offered = VALUES.get(key) or (catalog.options(key) if key in catalog.GROUPS else ())
+        yield from (f"{key}={several}{comma}{each}" for each in offered if each.startswith(last))
+    else:
+        yield from (f"{each}=" for each in OPTIONS.get(name, ()))
+
+
+def _by_hydra(before: Sequence[str], word: str, train: Train) -> Iterator[str]:
+    """What Hydra says, which reads the line from the environment; of ``model=mlp,res`` it is told ``model=res``."""
+    key, sign, value = word.partition("=")
+    _, comma, last = value.rpartition(",")
+    asked = f"{key}={last}" if sign and comma and "[" not in value else word
+    os.environ["COMP_LINE"] = line = " ".join(["train.py", *before, asked])
+    os.environ["COMP_POINT"] = str(len(line))
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        train(["-sc", "query=bash"])
+    for each in said.getvalue().split():
+        yield word[: len(word) - len(last)] + each.removeprefix(f"{key}=") if asked != word else each
+
+
+def _run_dirs(typed: str) -> Iterator[str]:
+    """Directories of runs, newest first, below outputs/ or what was typed so far."""
+    root = outputs() if str(outputs()).startswith(typed) else Path(typed if typed.endswith("/") else Path(typed).parent)
+    found = [path.parent for depth in ("*", "*/*", "*/*/*", "*/*/*/*") for path in root.glob(f"{depth}/status.json")]
+    begun = [str(path) for path in found if str(path).startswith(typed)]
+    yield from sorted(begun, key=lambda path: -(Path(path) / "status.json").stat().st_mtime)[:MOST_RUNS]

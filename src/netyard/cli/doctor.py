@@ -1,0 +1,57 @@
+"""``netyard doctor [FOLDER...] [hashes=false]``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from netyard.cli.arguments import divided, require_choice, require_options
+from netyard.errors import CheckpointError, PlatformError
+from netyard.runs.directory import outputs
+from netyard.runs.integrity import look
+from netyard.runs.records import gather
+
+OPTIONS = ("hashes",)
+MOST = 50  # lines of one kind
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """Print what was found, a line each.
+
+    Returns:
+        0, or 5 if a run would lack something here, or 4 if something in the folders is broken.
+
+    Raises:
+        CheckpointError: a folder that was named is not there.
+    """
+    places, options = divided(arguments)
+    require_options(options, OPTIONS, "doctor")
+    hashes = require_choice("hashes", options.get("hashes", "true"), ("true", "false")) == "true"
+    written = outputs().expanduser()
+    folders = [Path(place).expanduser() for place in places] or [written]
+    for folder in folders:
+        if places and not folder.is_dir():
+            raise CheckpointError(
+                f"{folder} is {'a file' if folder.exists() else 'not there'};",
+                "what is looked through are folders with runs, outputs/ where none is given;",
+                "try netyard doctor.",
+            )
+    from netyard.cli import environment
+
+    findings = environment.examine(written, Path(os.environ.get("NETYARD_DATA", "~/.cache/netyard")).expanduser())
+    for each in findings:
+        print(f"{each.kind:8} {each.text}")
+
+    looked = look(*gather(folders, settings=False), hashes=hashes)
+    for kind, lines in (("stale", looked.stale), ("broken", looked.broken)):
+        for line in lines[:MOST]:
+            print(f"{kind:8} {line}")
+        if len(lines) > MOST:
+            print(f"{kind:8} and {len(lines) - MOST} more")
+    counts = f"{looked.runs} run(s), {looked.events} event file(s), {looked.checkpoints} checkpoint(s)"
+    where = ", ".join(map(str, folders))
+    print(f"{'broken' if looked.broken else 'ok':8} {len(looked.broken) or 'nothing'} broken below {where}: {counts}")
+    if any(each.kind == "missing" for each in findings):
+        return PlatformError.exit_code
+    return CheckpointError.exit_code if looked.broken else 0

@@ -1,0 +1,213 @@
+"""Turns whatever went wrong into a three-part message, with the nearest names for a mistyped one. Knows no torch."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+
+from netyard.config import catalog
+from netyard.config.suggest import all_keys, did_you_mean, nearest, no_such_key
+from netyard.errors import ConfigError, NetyardError, PlatformError, lost_peer
+
+_OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_OF_THE_MACHINE = (  # and not of a file that netyard should have known of
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EIO, errno.ESTALE, errno.EFBIG, errno.EBUSY, errno.ENXIO, errno.ENODEV),
+    *(errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM),  # a limit of this process or its user
+)
+_LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL communicator was aborted")
+
+
+def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError | None:
+    """The message for a user, or None where the error is a bug of ours."""
+    if isinstance(error, NetyardError):
+        return error
+    if isinstance(error, OmegaConfBaseException) and (ours := _of_a_resolver(error)):
+        return ours
+    if isinstance(error, InstantiationException):
+        return _from_target(error)
+    if isinstance(error, OverrideParseException):
+        return ConfigError(
+            f"'{error.override}' cannot be read as an override;",
+            "overrides are key=value, and values with spaces, brackets or commas want quotes around the whole;",
+            "try for instance 'model.hidden_sizes=[64,64]'.",
+        )
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return _from_composition(error, overrides)
+    if isinstance(error, ValueError) and _raised_in("netyard.", error):  # written for the user, as every one of ours
+        return ConfigError(str(error))
+    if isinstance(error, ValueError | TypeError) and _raised_in("hydra._internal.", error):
+        return _from_composition(error, overrides)
+    if type(error).__name__ == "MisconfigurationException":
+        return ConfigError(
+            f"Lightning refuses these settings: {_first_line(error)};",
+            "trainer holds the arguments of its Trainer;",
+            "python train.py --cfg job prints those that are set.",
+        )
+    if isinstance(error, RuntimeError | MemoryError) and (found := _of_the_machine(error)):
+        return found
+    if isinstance(error, OSError) and error.errno in _OUT_OF_SPACE:
+        return PlatformError(
+            f"the disk is full: {error};",
+            "a run needs room for its checkpoints;",
+            "try hydra.run.dir=DIR on another disk.",
+        )
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        return PlatformError(
+            f"{f'{error.filename}: ' * bool(error.filename)}{error.strerror};",
+            "a run reads and writes files that you may, on disks that work, within the limits of ulimit -a;",
+            "check that path and those limits, or try hydra.run.dir=DIR elsewhere.",
+        )
+    return None
+
+
+def _of_the_machine(error: RuntimeError | MemoryError) -> NetyardError | None:
+    """What torch and Python say of memory, ports, processes and homes with nothing but words."""
+    words = str(error)
+    memory = "can't allocate memory" in words or type(error).__name__ == "OutOfMemoryError"
+    if memory or isinstance(error, MemoryError):
+        return PlatformError(
+            f"there is not enough memory: {_first_line(error)}{_taken_so_far()};",
+            "a step needs room for the network, its gradients, the optimizer's state and one batch, a loader for its"
+            " workers;",
+            "try a smaller data.batch_size, or a smaller data.num_workers.",
+        )
+    if lost := [word for word in _LOST_PEER if word in words]:
+        return lost_peer(lost[0])
+    if "EADDRINUSE" in words:
+        return PlatformError(
+            f"the port that the processes of this run meet at is in use: MASTER_PORT={os.environ.get('MASTER_PORT')};",
+            "a free one is found where none is named;",
+            "unset MASTER_PORT, or name another.",
+        )
+    if "determine home directory" in words:
+        return PlatformError(
+            "no home directory is known: neither HOME nor the system says where it is;",
+            "data sets are read from and downloaded to ~/.cache/netyard where nothing else is named;",
+            "set HOME, or NETYARD_DATA=FOLDER.",
+        )
+    return None
+
+
+def _taken_so_far() -> str:
+    try:
+        import resource  # which is POSIX's
+    except ImportError:
+        return ""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return f", after {peak / 1e9:.1f} GB of this process"
+
+
+def _of_a_resolver(error: BaseException | None) -> NetyardError | None:
+    """What a resolver of ours raised, which OmegaConf wraps once or twice."""
+    while error is not None and not isinstance(error, NetyardError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _raised_in(package: str, error: BaseException) -> bool:
+    """Whether the code that raised it is of that package, and not of one that it called."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and str(frame.tb_frame.f_globals.get("__name__", "")).startswith(package)
+
+
+def _from_target(error: InstantiationException) -> NetyardError | None:
+    """Hydra wraps what a constructor raised; a ValueError there is the user's, written in three parts by its author."""
+    cause = error.__cause__ or error.__context__
+    target = str(error).partition("'")[2].partition("'")[0]
+    where = str(error).partition("full_key: ")[2].strip() or target.rpartition(".")[2] or "a node of the config"
+    if isinstance(cause, OSError):
+        return PlatformError(str(cause))
+    if isinstance(cause, RuntimeError | MemoryError):
+        return _of_the_machine(cause)
+    if isinstance(cause, ValueError):
+        return ConfigError(str(cause))
+    if isinstance(cause, TypeError):
+        return ConfigError(
+            f"{where} cannot be built: {cause};",
+            "the keys of a node are the parameters of its _target_;",
+            "python train.py --cfg job prints those that are set.",
+        )
+    if cause is None or isinstance(cause, ImportError | AttributeError):
+        return ConfigError(
+            f"{where} cannot be built: {_first_line(error)};",
+            "_target_ is the dotted name of a class that Python can import;",
+            "check its spelling, and that its package is installed.",
+        )
+    return None
+
+
+def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError:
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        guess = nearest(option, error.options)
+        return ConfigError(
+            f"there is no {group}={option};",
+            did_you_mean(option, error.options) or f"{group} is one of {', '.join(error.options[:12])}, ...;",
+            f"try {group}={guess[0]}." if guess else f"netyard list {group} prints them all.",
+        )
+    parsed = _parsed(overrides)
+    if mistake := next(filter(None, map(_no_option, parsed)), None):
+        return mistake
+    keys = all_keys(overrides)
+    alone = "Ambiguous value" in str(error)  # several values, and no -m
+    for override in parsed:
+        mistake = _several(override) if alone else _unknown_key(override, keys)
+        if mistake is not None:
+            return mistake
+    return ConfigError(
+        f"{_first_line(error)};",
+        "overrides are key=value of keys that exist;",
+        "python train.py --cfg job prints them.",
+    )
+
+
+def _several(override: Override) -> ConfigError | None:
+    """What is wrong with several values in a single run."""
+    if not override.is_sweep_override():
+        return None
+    return ConfigError(
+        f"{override.input_line} names several values;",
+        "one run takes one value, a sweep takes several;",
+        f"try python train.py -m {override.input_line}, or quote a list: '{override.key_or_group}=[...]'.",
+    )
+
+
+def _no_option(override: Override) -> ConfigError | None:
+    """What is wrong with a choice that is no word."""
+    group, value = override.key_or_group, None if override.is_sweep_override() else override.value()
+    words = value if isinstance(value, list) else [value]
+    if group not in catalog.GROUPS or all(word is None or isinstance(word, str) for word in words):
+        return None
+    options = catalog.options(group)
+    return ConfigError(
+        f"{override.input_line} names no option of {group};",
+        f"{group} is one of {', '.join(options[:12])}, ...;",
+        f"try {group}={options[0]}.",
+    )
+
+
+def _unknown_key(override: Override, keys: Sequence[str]) -> ConfigError | None:
+    """What is wrong with the key of one override, if anything is."""
+    key = override.key_or_group
+    if override.is_add() or key.startswith("hydra") or key in keys or key in catalog.GROUPS:
+        return None
+    return no_such_key(key, str(override.input_line), keys)
+
+
+def _parsed(overrides: Sequence[str]) -> list[Override]:
+    parser = OverridesParser.create()
+    return [parser.parse_override(text) for text in overrides]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".;")

@@ -1,0 +1,85 @@
+"""``netyard evaluate run=RUN_DIR [output=FOLDER] [overrides]``: a recorded config, changed as the command line says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from netyard.cli import torch_import
+from netyard.cli.arguments import require_given
+from netyard.config import catalog, schema
+from netyard.errors import ConfigError
+from netyard.io import run_log
+from netyard.io.atomic import require_folder
+from netyard.io.process import is_main_process
+from netyard.io.readable import near
+from netyard.runs.directory import RunDir
+
+Compose = Callable[[Sequence[str]], tuple[DictConfig, dict[str, Any]]]
+_OF_A_TEST = ("data", "loss", "task", "trainer", "callbacks", "threads", "seed")
+OURS = ("run", "output")
+
+
+def evaluate(arguments: Sequence[str], compose: Compose) -> int:
+    """Test a run's best checkpoint again, and say what its metrics do not.
+
+    Args:
+        arguments: what was typed.
+        compose: overrides -> what ``train.py`` would make of them.
+    """
+    options = {key: value for key, _, value in (text.partition("=") for text in arguments) if key in OURS}
+    require_given(options, {"run": "RUN_DIR"}, "evaluate")
+    run_dir = RunDir(options["run"])
+    run_dir.require()
+    output = require_folder(Path(options["output"])) if options.get("output") else None
+    run_log.start(None)
+    with torch_import.torch():
+        from netyard.inference import evaluate as assessing
+        from netyard.training import checkpoint, fit
+
+    recorded, config, choices = checkpoint.best_of(run_dir)
+    cfg = OmegaConf.create(config)
+    _overlay(cfg, choices, [text for text in arguments if text.partition("=")[0] not in OURS], compose)
+    schema.check(cfg, choices)
+    metrics, task, data = fit.evaluate(cfg, recorded, run_dir)
+    told = assessing.assess(task, data, metrics)
+    if found := assessing.text(told):
+        run_log.log.info("\n%s", found)
+    if output is not None and is_main_process():
+        for path in assessing.write(told, task, data, output):
+            run_log.log.info("wrote %s", near(path))
+    return 0
+
+
+def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str], compose: Compose) -> None:
+    """Change a recorded config as the command line changes a composed one: data=cifar10 data.batch_size=32."""
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    for override in parsed:
+        _require_effect(override.key_or_group)
+    for override in parsed:
+        if override.key_or_group in catalog.GROUPS:
+            fresh, chosen = compose([str(override.input_line)])
+            cfg[override.key_or_group] = fresh[override.key_or_group]
+            choices[override.key_or_group] = chosen[override.key_or_group]
+    for override in parsed:
+        if override.key_or_group not in catalog.GROUPS:
+            OmegaConf.update(cfg, override.key_or_group, override.value(), force_add=False)
+    if any(override.key_or_group.partition(".")[0] == "loss" for override in parsed):
+        cfg.task.loss = cfg.loss  # recorded with its interpolations followed
+
+
+def _require_effect(key: str) -> None:
+    """Refuse to change what a test of trained weights does not look at."""
+    group, name, *_ = [*key.split("."), ""]
+    of_the_run = group == "task" and name in ("", "net", "num_outputs", "optimizer", "scheduler")
+    if group not in (*catalog.GROUPS, *schema.GLOBALS) or (group in _OF_A_TEST and not of_the_run):
+        return
+    raise ConfigError(
+        f"{key} cannot be changed in a test: the network comes as it was trained;",
+        f"{', '.join(_OF_A_TEST)} can be changed, of the task its settings;",
+        f"take {key} out, or train with it.",
+    )

@@ -1,0 +1,115 @@
+"""``netyard list``: what can be chosen, each with the line that opens its file. Knows no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
+from textwrap import wrap
+
+from netyard.cli import help as help_texts
+from netyard.cli.arguments import asks_for_help, divided, require_options
+from netyard.config import catalog
+from netyard.config.suggest import did_you_mean
+from netyard.errors import ConfigError
+
+FILTERS = ("max_parameters", "min_parameters", "family")
+PLURALS = {"models": "model", "tasks": "task", "losses": "loss", "optimizers": "optimizer", "schedulers": "scheduler"}
+PLURALS |= {
+    "augmentations": "augmentation",
+    "trainers": "trainer",
+    "loggers": "logger",
+    "experiments": "experiment",
+    "sweeps": "sweep",
+}
+
+
+def overview() -> str:
+    """Every group with its options, wrapped; models by family."""
+    lines: list[str] = []
+    for group in catalog.GROUPS:
+        names = catalog.options(group)
+        if group == "model":
+            lines.append("  model")
+            for family, node in catalog.families().items():
+                lines += wrap(
+                    ", ".join(node["variants"]), 108, initial_indent=f"    {family:14}", subsequent_indent=" " * 18
+                )
+        else:
+            lines += wrap(", ".join(names) or "-", 108, initial_indent=f"  {group:16}", subsequent_indent=" " * 18)
+    return "\n".join(lines)
+
+
+def show(arguments: Sequence[str]) -> int:
+    """Print what can be chosen: list [models|data|optimizers|...] [glob...] [max_parameters=10M]."""
+    words, filters = divided(arguments)
+    if not words or asks_for_help(words):
+        print(f"{help_texts.LIST}\n\n{overview()}")
+        return 0
+    group = PLURALS.get(words[0], words[0])
+    if group not in catalog.GROUPS:
+        raise ConfigError(
+            f"there is no group '{words[0]}';",
+            did_you_mean(words[0], [*catalog.GROUPS, *PLURALS]) or f"groups are {', '.join(catalog.GROUPS)};",
+            "netyard list prints all of them.",
+        )
+    require_options(filters, FILTERS, "list")
+    names = _matching(group, words[1:])
+    counts = catalog.parameters() if group == "model" else {}
+    if filters:
+        names = _filtered(group, names, counts, filters)
+    width = max((len(name) for name in names), default=0)
+    for name in names:
+        count = f"{counts[name]:>13,}  " if name in counts else " " * 15 if counts else ""
+        print(f"{name:{width}}  {count}{catalog.headline(group, name)}".rstrip())
+    if counts:
+        print("\nParameters at 1000 classes of 3x224x224 images; a network fits itself to the data it gets.")
+    return 0
+
+
+def _matching(group: str, patterns: Sequence[str]) -> list[str]:
+    """The options that any of the globs is for.
+
+    Raises:
+        ConfigError: a glob that no option matches.
+    """
+    everything = catalog.options(group)
+    for pattern in patterns:
+        if not any(fnmatch(name, pattern) for name in everything):
+            raise ConfigError(
+                f"no {group} is '{pattern}';",
+                did_you_mean(pattern.strip("*?"), everything) or f"there are {len(everything)} of them;",
+                f"netyard list {group} prints all.",
+            )
+    return [name for name in everything if not patterns or any(fnmatch(name, pattern) for pattern in patterns)]
+
+
+def _filtered(group: str, names: list[str], counts: Mapping[str, int], filters: Mapping[str, str]) -> list[str]:
+    if group != "model":
+        raise ConfigError(
+            f"{next(iter(filters))} is asked of group {group};",
+            "only models have parameters and families;",
+            f"try netyard list models {' '.join(f'{name}={value}' for name, value in filters.items())}.",
+        )
+    low, high = (_number(name, filters.get(name)) for name in ("min_parameters", "max_parameters"))
+    if low is not None or high is not None:  # of a network without a count, nobody knows
+        names = [name for name in names if name in counts and (low or 0) <= counts[name] <= (high or math.inf)]
+    if wanted := filters.get("family"):
+        names = [name for name in names if fnmatch(catalog.family_of(name) or "", wanted)]
+    return names
+
+
+def _number(name: str, text: str | None) -> float | None:
+    """10M as ten millions; K and B likewise."""
+    if text is None:
+        return None
+    scale = {"K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9}.get(text[-1:].upper(), 1)
+    try:
+        number = float(text[:-1] if scale > 1 else text) * scale
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ConfigError(
+            f"{name} is '{text}';", "it is a number above 0, with K, M or B for thousands and more;", f"try {name}=10M."
+        )
+    return number

@@ -1,0 +1,140 @@
+"""``netyard report DIR... [option=value]``: from what was typed to what is printed and written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from netyard.cli.arguments import divided, require_choice, require_options
+from netyard.config.suggest import did_you_mean, nearest
+from netyard.errors import CheckpointError, ConfigError
+from netyard.io.atomic import require_folder, whole
+from netyard.io.readable import near
+from netyard.reports.configurations import tabulate
+from netyard.reports.leaderboard import page, write
+from netyard.reports.run_page import Defaults, run_page
+from netyard.reports.tables import comma_separated
+from netyard.runs.records import Objective, Run, gather, overrides
+
+OPTIONS = {
+    "output": (),
+    "format": ("md", "csv"),
+    "metric": (),
+    "mode": ("max", "min"),
+    "plots": ("true", "false"),
+}
+
+
+def report(arguments: Sequence[str], defaults: Defaults) -> str:
+    """The text to print; files are written where they were asked for.
+
+    Args:
+        arguments: what was typed.
+        defaults: see ``run_page``.
+
+    Raises:
+        CheckpointError: there is no run in or below a directory, or none that has completed.
+        ConfigError: an option, its value, or a metric that no run has.
+        PlatformError: nothing may be written to the output's folder.
+    """
+    places, options = _parsed(arguments)
+    folder = _folder(places, options)
+    runs, notes = _found(places)
+    tables = tabulate(runs, _metric(runs, options))
+    if not any(run.state == "completed" for run in runs):
+        notes = [*notes, "no run has completed: there is nothing to compare yet"]
+    title = "Runs below " + ", ".join(near(place) for place in places)
+    written: list[Path] = []
+    if folder is not None:
+        if options.get("plots") != "false":
+            from netyard.reports import sweep_plots
+
+            written = sweep_plots.draw(tables, folder, places, notes)
+        write(folder, title, tables, runs, notes)
+        written += [folder / "leaderboard.md", folder / "leaderboard.csv"]
+        if len(runs) == 1 and runs[0].path.resolve() == places[0].resolve():
+            written.append(folder / "report.html")
+            with whole(written[-1]) as file:
+                file.write(run_page(runs[0], overrides(runs[0].path, notes), defaults))
+    if options.get("format") == "csv":
+        return comma_separated(tables).rstrip("\n")
+    return "\n".join([page(title, tables, runs, notes).rstrip("\n"), *(f"wrote {near(path)}" for path in written)])
+
+
+def _parsed(arguments: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
+    places, options = divided(arguments)
+    require_options(options, OPTIONS, "report")
+    for name, value in options.items():
+        if OPTIONS[name]:
+            require_choice(name, value, OPTIONS[name])
+    if not places:
+        raise ConfigError(
+            "no directory was given;",
+            "a report is of runs, of sweeps, or of a folder with any number of them;",
+            "try netyard report outputs.",
+        )
+    return [Path(place).expanduser() for place in places], options
+
+
+def _folder(places: Sequence[Path], options: dict[str, str]) -> Path | None:
+    """Where to write, if anything is to be written."""
+    if "output" not in options and options.get("plots") != "true":
+        return None
+    if "output" not in options and len(places) > 1:
+        raise ConfigError(
+            f"plots=true, and {len(places)} directories were given;",
+            "plots go into the one directory, or into the folder output names;",
+            "try output=FOLDER.",
+        )
+    return require_folder(Path(options["output"]) if "output" in options else places[0])
+
+
+def _found(places: Sequence[Path]) -> tuple[list[Run], list[str]]:
+    for place in places:
+        if not place.is_dir():
+            raise CheckpointError(
+                f"{place} is {'a file' if place.exists() else 'not there'};",
+                "a report is of directories: of runs, of sweeps, or with any number of them below;",
+                "try netyard report outputs.",
+            )
+    runs, notes = gather(places)
+    for place in places:
+        if not any(run.path.resolve().is_relative_to(place.resolve()) for run in runs):
+            unread = [note for note in notes if note.startswith(str(place))]
+            raise CheckpointError(
+                f"there is no run in {place} or below it{'; ' * bool(unread)}{'; '.join(unread)};",
+                "a run's directory has a status.json, a sweep's a sweep.json;",
+                "look for yours below outputs/.",
+            )
+    return runs, notes
+
+
+def _metric(runs: Sequence[Run], options: dict[str, str]) -> Objective | None:
+    """What to rank by, if it is not the objective: its direction is an objective's of that name, or told by mode."""
+    if "metric" not in options:
+        if "mode" in options:
+            raise ConfigError(
+                f"mode is {options['mode']}, and no metric was given;",
+                "an objective has its direction from its run;",
+                f"try metric=NAME mode={options['mode']}.",
+            )
+        return None
+    name = options["metric"]
+    names = sorted({name for run in runs if run.state == "completed" for name in run.scores})
+    if name not in names:
+        raise ConfigError(
+            f"no run has a metric '{name}';",
+            did_you_mean(name, names) or f"their metrics are {', '.join(names) or 'none'};",
+            f"try metric={(nearest(name, names) or names)[0]}." if names else "wait until a run has completed.",
+        )
+    stem = name.partition("/")[2]
+    modes = {each.mode for run in runs for each in run.objectives if each.name.partition("/")[2] == stem}
+    modes |= {"min"} if stem == "loss" else set()
+    mode = options.get("mode") or (modes.pop() if len(modes) == 1 else "")
+    if not mode:
+        raise ConfigError(
+            f"metric is {name}, and no objective tells whether more of it is better;",
+            "mode is max or min;",
+            f"try metric={name} mode=max.",
+        )
+    return Objective(name, mode)

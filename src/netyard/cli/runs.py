@@ -1,0 +1,82 @@
+"""``netyard runs [FOLDER...] [key=pattern] [option=value]``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from netyard.cli.arguments import divided, require_choice
+from netyard.config import catalog, schema
+from netyard.config.suggest import did_you_mean
+from netyard.errors import CheckpointError, ConfigError
+from netyard.reports import run_list
+from netyard.reports.tables import STATES
+from netyard.runs.directory import outputs
+from netyard.runs.records import Run, gather
+
+OPTIONS = {"jobs": ("true", "false"), "sort": run_list.SORTS, "format": ("md", "csv")}
+QUICK = ("state", "seed", *catalog.GROUPS)  # filters that want no config
+
+
+def runs(arguments: Sequence[str]) -> str:
+    """The text to print.
+
+    Raises:
+        CheckpointError: there is no such folder.
+        ConfigError: a filter, an option, or a key that no run has.
+    """
+    places, typed = divided(arguments)
+    folders = [Path(place).expanduser() for place in places or [str(outputs())]]
+    for folder in folders:
+        if not folder.is_dir():
+            raise CheckpointError(
+                f"{folder} is {'a file' if folder.exists() else 'not there'};",
+                "runs are looked for in and below folders, outputs/ where none is given;",
+                "try netyard runs FOLDER, or python train.py first.",
+            )
+    options = {name: require_choice(name, value, OPTIONS[name]) for name, value in typed.items() if name in OPTIONS}
+    filters = {name: value for name, value in typed.items() if name not in OPTIONS}
+    _require_filters(filters)
+    found, notes = gather(folders, settings=not {*filters} <= {*QUICK})
+    _require_keys(filters, found)
+    matching = [run for run in found if run_list.matches(run, filters)]
+    lines = run_list.lines(matching, options.get("jobs") == "true", options.get("sort", "age"))
+    if options.get("format") == "csv":
+        return run_list.comma_separated(lines)
+    where = ", ".join(map(str, folders))
+    if not lines:
+        asked = " ".join(f"{name}={value}" for name, value in filters.items())
+        return f"none of the {len(found)} runs below {where} is {asked}." if found else f"no runs below {where} yet."
+    return "\n".join([run_list.table(lines), *(f"skipped: {note}" for note in dict.fromkeys(notes))])
+
+
+def _require_filters(filters: dict[str, str]) -> None:
+    for name, value in filters.items():
+        group = name.partition(".")[0]
+        if name not in QUICK and group not in (*catalog.GROUPS, *schema.GLOBALS):
+            known = (*OPTIONS, *QUICK)
+            raise ConfigError(
+                f"there is no filter or option '{name}';",
+                did_you_mean(name, known) or f"they are {', '.join(known)}, and keys as data.batch_size;",
+                "netyard runs --help explains them.",
+            )
+        if not value:
+            raise ConfigError(f"{name} was given no value;", "a filter is key=pattern;", f"try {name}='*'.")
+    states = ("stale", *STATES)
+    for state in filters.get("state", "").split(","):
+        if state and not any(sign in state for sign in "*?[") and state not in states:
+            raise ConfigError(
+                f"state is '{state}';",
+                did_you_mean(state, states) or f"states are {', '.join(states)};",
+                "try state=failed.",
+            )
+
+
+def _require_keys(filters: dict[str, str], found: Sequence[Run]) -> None:
+    for name in filters:
+        if name not in QUICK and found and name not in (known := run_list.keys(found)):
+            raise ConfigError(
+                f"no run has a key '{name}';",
+                did_you_mean(name, known) or "a filter is a key of their configs;",
+                "netyard runs --help explains filters.",
+            )

@@ -1,0 +1,154 @@
+"""What a config may have built: the names in ``conf/``, and those that the command line allows. Knows no torch.
+
+A config that comes in a run directory, a checkpoint or an override is data, and its ``_target_`` would be imported and
+called. So a name is compared, as it is written and before anything is imported, with the names of the installed
+``conf/``; others have to be typed after ``--allow-target``, which no file can do for the user.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+
+from netyard.config import renamed
+from netyard.config.catalog import conf_dir
+from netyard.errors import ConfigError, NetyardError
+
+FLAG = "--allow-target"
+DEEPEST = 40  # levels of a config; ours has seven
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[\w./-]+)?", re.ASCII)  # a class, or an environment MODULE:ID
+
+_ALLOWED: list[str] = []
+
+
+def taken(arguments: Sequence[str]) -> list[str]:
+    """Allow what the flags of a command line name, and nothing else; returns the words that are no such flag.
+
+    Raises:
+        ConfigError: a flag without the name of one class.
+    """
+    rest: list[str] = []
+    names: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        flag, equals, name = word.partition("=")
+        if flag != FLAG:
+            rest.append(word)
+            continue
+        name = name if equals else next(words, "")
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"{FLAG} was given {name or 'nothing'};",
+                "it takes the full dotted name of one class, and may be repeated;",
+                f"try {FLAG} my_package.my_module.MyNet.",
+            )
+        names.append(name)
+    allow(names)
+    return rest
+
+
+def allow(names: Iterable[str]) -> None:
+    """Let configs have these built in this process, besides what is offered; takes the place of what was allowed."""
+    _ALLOWED[:] = dict.fromkeys(names)
+
+
+def allowed() -> tuple[str, ...]:
+    """What the user has allowed."""
+    return tuple(_ALLOWED)
+
+
+def flags() -> list[str]:
+    """What other processes of the same command have to be told."""
+    return [f"{FLAG}={name}" for name in _ALLOWED]
+
+
+def offered() -> frozenset[str]:
+    """Every ``_target_`` of the installed ``conf/``, but for what Hydra itself builds."""
+    return _offered(conf_dir())
+
+
+def of_hydra() -> frozenset[str]:
+    """Every ``_target_`` in ``conf/hydra/``."""
+    return frozenset(_written_in((conf_dir() / "hydra").rglob("*.yaml")))
+
+
+def require(node: Any, key: str = "", kind: type[NetyardError] = ConfigError, known: Iterable[str] = ()) -> None:
+    """Refuse a config that names what nobody has offered or allowed, before anything of it is imported.
+
+    Args:
+        node: a config, or plain lists and mappings.
+        key: where the node stands, for the message.
+        kind: of the error.
+        known: names to be taken for offered, too.
+
+    Raises:
+        NetyardError: of that kind; a name that is not offered, is no plain text, or stands too deep.
+    """
+    if OmegaConf.is_config(node):
+        node = OmegaConf.to_container(node, resolve=False)
+    fine = {*offered(), *known, *_ALLOWED}
+    for place, name in _names(node, key, kind):
+        if not isinstance(name, str) or renamed.target(name) not in fine:
+            raise _refused(place, name, kind)
+
+
+def _names(node: Any, key: str, kind: type[NetyardError]) -> Iterator[tuple[str, Any]]:
+    """Each name that would be imported, with its dotted key, however deep in lists and mappings."""
+    waiting: list[tuple[str, Any, int]] = [(key, node, 0)]
+    while waiting:
+        place, each, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise kind(
+                f"{'.'.join(place.split('.')[:3])} is nested deeper than {DEEPEST} levels;",
+                "no config of a run is;",
+                "take it out.",
+            )
+        if isinstance(each, Mapping):
+            for name, value in each.items():
+                here = f"{place}.{name}" if place else str(name)
+                # Gymnasium imports the module of an environment MODULE:ID.
+                if name == "_target_" or (name == "id" and isinstance(value, str) and ":" in value):
+                    yield here, value
+                else:
+                    waiting.append((here, value, depth + 1))
+        elif isinstance(each, list | tuple):
+            waiting += [(f"{place}[{number}]", value, depth + 1) for number, value in enumerate(each)]
+
+
+def _refused(key: str, name: Any, kind: type[NetyardError]) -> NetyardError:
+    shown = str(name)[:200]
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return kind(
+            f"{key} is {shown!r}, no name of a class;",
+            "it is the dotted name of one, as it stands, without interpolations;",
+            "write the name out, or take it out.",
+        )
+    return kind(
+        f"{key} is {shown}, which netyard does not offer;",
+        "a config has only those names built that are in netyard's own conf/, or that you allow;",
+        f"if you trust that code, add {FLAG} {shown} to the command.",
+    )
+
+
+@cache
+def _offered(folder: Path) -> frozenset[str]:
+    files = (each for each in folder.rglob("*.yaml") if each.relative_to(folder).parts[0] != "hydra")
+    return frozenset(_written_in(files))
+
+
+def _written_in(files: Iterable[Path]) -> Iterator[str]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        if "_target_" in text:
+            yield from (name for _, name in _names(yaml.load(text, Loader=loader), "", ConfigError) if _plain(name))
+
+
+def _plain(name: Any) -> bool:
+    return isinstance(name, str) and "${" not in name

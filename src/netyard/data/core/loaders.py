@@ -1,0 +1,282 @@
+"""The order of the samples, and the loaders that follow it.
+
+An order is a pure function of (seed, epoch), and its position is read from the training loop's own counter,
+so a run resumed in the middle of an epoch sees exactly the batches that were left. Loaders yield ``(x, y,
+key)``.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from netyard.data.core.keys import permutation, sample_keys
+from netyard.errors import ConfigError, DataError, PlatformError
+
+log = logging.getLogger(__name__)
+
+_SMALL = 64 << 20  # bytes of shared memory, which is what Docker gives
+_POLL = 5.0  # seconds between two looks at the workers
+
+Batch = tuple[Tensor, Tensor, Tensor]
+Position = Callable[[], tuple[int, int]]
+"""Returns the number of batches already processed and the number of batches in an epoch."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which of the devices this process is."""
+
+    rank: int = 0
+    world: int = 1
+
+
+class Order(Protocol):
+    """Batches of ``(index, key)``, each int64 (b,)."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+
+class TrainOrder:
+    """Full batches of a new permutation in every epoch; the remainder is left out, another one each time.
+
+    ``batch_size`` is the global batch: under several devices each takes its own slice of it. A data set
+    smaller than one batch is one batch. Without a ``position`` (no Trainer) every pass is the next epoch.
+
+    Raises:
+        ConfigError: the batch cannot be shared out equally.
+        DataError: fewer samples than devices.
+    """
+
+    def __init__(
+        self,
+        num_samples: int,
+        batch_size: int,
+        seed: int,
+        shard: Shard = Shard(),
+        position: Position | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        # Unequal slices would weigh the samples of a batch unequally when the gradients are averaged.
+        if batch_size < 1 or batch_size % shard.world:
+            raise ConfigError(
+                f"data.batch_size is {batch_size} on {shard.world} device(s);",
+                "the global batch must be a positive multiple of the number of devices;",
+                f"try data.batch_size={max(batch_size // shard.world, 1) * shard.world}.",
+            )
+        _check_enough(num_samples, shard)
+        self.num_samples, self.seed, self.shard, self.device = num_samples, seed, shard, device
+        self.batch_size = min(batch_size, num_samples - num_samples % shard.world)
+        self.position = position or self._next_epoch
+        self._passes = 0
+
+    def __len__(self) -> int:
+        return self.num_samples // self.batch_size
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        done, batches_per_epoch = self.position()
+        epoch, start = divmod(done, batches_per_epoch)
+        index, key = self.epoch(epoch)
+        yield from zip(index[start:batches_per_epoch], key[start:batches_per_epoch], strict=True)
+
+    def epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
+        """This device's indices and keys in an epoch: two int64 (num_batches, batch_size / world)."""
+        order = permutation(self.num_samples, self.seed, epoch, self.device)
+        index = order[: len(self) * self.batch_size].view(len(self), self.batch_size)
+        index = index.chunk(self.shard.world, dim=1)[self.shard.rank]
+        return index, sample_keys(self.seed, epoch, index)
+
+    def _next_epoch(self) -> tuple[int, int]:
+        self._passes += 1
+        return (self._passes - 1) * len(self), len(self)
+
+
+class EvalOrder:
+    """Every sample exactly once, in order, in batches as equal as can be; as many on every device.
+
+    Raises:
+        DataError: fewer samples than devices.
+    """
+
+    def __init__(
+        self, num_samples: int, batch_size: int, shard: Shard = Shard(), device: torch.device | str = "cpu"
+    ) -> None:
+        _check_enough(num_samples, shard)
+        self.num_samples, self.shard, self.device = num_samples, shard, device
+        # No batch may hold fewer samples than there are devices: an empty one would stop a collective.
+        self.num_batches = max(1, min(-(-num_samples // batch_size), num_samples // shard.world))
+
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        index = torch.arange(self.num_samples, device=self.device)
+        key = sample_keys(0, 0, index)
+        for batch in index.tensor_split(self.num_batches):
+            mine = batch.tensor_split(self.shard.world)[self.shard.rank]
+            yield mine, key[mine]
+
+
+def _check_enough(num_samples: int, shard: Shard) -> None:
+    if num_samples < shard.world:
+        raise DataError(
+            f"a split has {num_samples} sample(s) for {shard.world} device(s);",
+            "every device needs at least one;",
+            "try trainer.devices=1, or a larger data set.",
+        )
+
+
+def _taken(samples: Tensor, index: Tensor) -> Tensor:
+    """``samples[index]``, in a fifth of the time where whole samples can be copied."""
+    return samples.index_select(0, index) if index.ndim == 1 else samples[index]
+
+
+class TensorLoader:
+    """Batches from tensors: one operation each, no worker, no collation."""
+
+    def __init__(self, x: Tensor, y: Tensor, order: Order) -> None:
+        self.x, self.y, self.order = x, y, order
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for index, key in self.order:
+            yield _taken(self.x, index), _taken(self.y, index), key
+
+    # Lightning warns of a mid-epoch resume unless the loader says it can do it. The position is the loop's
+    # own.
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        pass
+
+
+class _Pairs:
+    """An order in the form a DataLoader hands to its workers: a list of ``(index, key)`` for each batch."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for index, key in self.order:
+            yield list(zip(index.tolist(), key.tolist(), strict=True))
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _for_pipes(batch: Any) -> Any:
+    """What pickle copies: a tensor would be sent as a name in shared memory."""
+    return batch if isinstance(batch, DataError) else tuple(part.numpy() for part in batch)
+
+
+def _is_small(place: Path) -> bool:
+    return place.is_dir() and shutil.disk_usage(place).total <= _SMALL
+
+
+class WorkerLoader:
+    """Batches that worker processes decode. The key travels with the index: no worker knows the epoch.
+
+    ``dataset.__getitems__`` turns a list of ``(index, key)`` into a whole batch, or into the DataError that
+    stopped it.
+
+    Raises:
+        DataError: a worker met a bad file.
+        PlatformError: a worker was killed, or gave no batch for ``timeout`` seconds.
+    """
+
+    def __init__(self, dataset: Any, order: Order, num_workers: int, seed: int, timeout: float = 300) -> None:
+        self.order, self.patience = order, timeout
+        self.in_pipes = num_workers > 0 and _is_small(Path("/dev/shm"))
+        if self.in_pipes:
+            log.warning("/dev/shm is small, as in a container without --shm-size: workers send batches through pipes")
+        self.loader: DataLoader[Any] = DataLoader(
+            dataset,
+            batch_sampler=_Pairs(order),
+            collate_fn=_for_pipes if self.in_pipes else _as_it_is,
+            num_workers=num_workers,
+            persistent_workers=num_workers > 0,
+            timeout=min(_POLL, timeout) if num_workers > 0 else 0,
+            pin_memory=torch.cuda.is_available(),
+            # Its own, because every pass of a DataLoader draws a number from the global generator otherwise.
+            generator=torch.Generator().manual_seed(seed % 2**63),
+        )
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[Batch]:
+        # A generator: the DataLoader starts to prefetch in its iter(), before Lightning knows the length of
+        # an epoch.
+        batches = iter(self.loader)
+        for _ in range(len(self)):
+            batch = self._next(batches)
+            if batch is None:
+                return
+            if isinstance(batch, DataError):
+                raise batch
+            yield tuple(map(torch.from_numpy, batch)) if self.in_pipes else batch
+
+    @property
+    def _iterator(self) -> Any:
+        """Lightning stops the workers of whatever has this attribute, when it is done.
+
+        Left to the garbage collector, in a cycle with the Trainer, each would be waited for five seconds.
+        """
+        return self.loader._iterator
+
+    @_iterator.setter
+    def _iterator(self, value: None) -> None:
+        self.loader._iterator = value
+
+    def close(self) -> None:
+        """Stop the workers, where no Trainer does."""
+        if self._iterator is not None:
+            self._iterator._shutdown_workers()
+            self._iterator = None
+
+    def _next(self, batches: Iterator[Any]) -> Any:
+        """The next batch, or None at the end.
+
+        A DataLoader looks after its workers only when it stops waiting, so it waits in short turns: the
+        signal that tells it of a dead one is lost once Lightning has put back the handlers it found.
+        """
+        waited = 0.0
+        while True:
+            try:
+                return next(batches, None)
+            except RuntimeError as error:
+                if "DataLoader" not in str(error):
+                    raise
+                waited += self.loader.timeout
+                late = "timed out" in str(error)
+                if late and waited < self.patience:
+                    continue
+                reason = f"gave no batch for {waited:g} s" if late else str(error).splitlines()[0]
+                raise PlatformError(
+                    f"a data worker stopped: {reason};",
+                    "it was killed, ran out of memory or waits for a file;",
+                    "try data.num_workers=0.",
+                ) from error
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        pass

@@ -1,0 +1,124 @@
+"""Cutting a held-out part from a data set, the same part on every machine and under every training seed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from netyard.data.core.keys import SPLIT, sample_keys
+from netyard.errors import ConfigError, DataError
+
+TEST_SEED = 0
+"""Of the test part where none is official. No setting moves it, so that scores stay comparable."""
+
+
+def holdout(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices of what stays and of what is held out, each ascending; together they are every sample once.
+
+    Integer labels (N,) are stratified: each class gives its share, and keeps at least one sample where it
+    can. Float labels (N, num_targets) are cut at random.
+
+    Raises:
+        ConfigError: the fraction is not strictly between 0 and 1.
+        DataError: fewer than two samples.
+    """
+    if not 0 < fraction < 1:
+        raise ConfigError(
+            f"the held-out fraction is {fraction}; it must be above 0 and below 1;",
+            type_this="try data.val_fraction=0.1.",
+        )
+    num_samples = len(labels)
+    if num_samples < 2:
+        raise DataError(
+            f"the data set has {num_samples} sample(s) to cut a held-out part from;",
+            "one must stay and one must go;",
+            "give it more samples.",
+        )
+    wanted = min(max(round(num_samples * fraction), 1), num_samples - 1)
+    classes = _classes(labels)
+    order = _by_class(classes, seed)
+    counts = torch.bincount(classes)
+    place = torch.arange(num_samples) - (counts.cumsum(0) - counts)[classes[order]]  # within its class
+    quota = _quota(counts, wanted)[classes[order]]
+    # Rounding may leave quotas short, and with one sample a class all are 0. Then any sample fills the part,
+    # but the last of a class only when nothing else is left.
+    turn = torch.where(place < quota, 0, torch.where(place < counts[classes[order]] - 1, 1, 2))
+    mixed = sample_keys(seed, 1, order, SPLIT).argsort(stable=True)
+    taken = order[mixed[turn[mixed].argsort(stable=True)]][:wanted]
+    held = torch.zeros(num_samples, dtype=torch.bool)
+    held[taken] = True
+    return (~held).nonzero().squeeze(1), held.nonzero().squeeze(1)
+
+
+def one_fold(labels: Tensor, num_folds: int, fold: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices of what stays and of one of ``num_folds`` equal parts, each ascending; together they are every sample.
+
+    The parts depend on the labels and the seed alone, and each sample is in one of them. Integer labels (N,) are
+    stratified: two parts differ by one sample at most, in all and in each class. Float labels (N, num_targets) are
+    cut at random.
+
+    Raises:
+        DataError: more folds than samples, or than samples of a class.
+    """
+    classes = _classes(labels)
+    counts = torch.bincount(classes)
+    fewest, rarest = min(((count, label) for label, count in enumerate(counts.tolist()) if count), default=(0, 0))
+    if fewest < num_folds:
+        what = "there are" if labels.is_floating_point() else f"class number {rarest} has"
+        raise DataError(
+            f"data.num_folds is {num_folds}, and {what} {fewest} sample(s) outside the test part;",
+            "every fold holds a sample of every class;",
+            f"try data.num_folds={fewest}." if fewest > 1 else "add samples, or leave that class out.",
+        )
+    dealt = torch.empty_like(classes)
+    # As cards are dealt: one to each part in turn, class by class, with no break between two classes.
+    dealt[_by_class(classes, seed)] = torch.arange(len(classes)) % num_folds
+    return (dealt != fold).nonzero().squeeze(1), (dealt == fold).nonzero().squeeze(1)
+
+
+def check_fold(num_folds: int | None, fold: int | None) -> None:
+    """Refuse a fold that is none of them.
+
+    Raises:
+        ConfigError: fewer than two folds; a fold outside of 0 .. num_folds - 1, or of no number of folds.
+    """
+    if num_folds is None and fold is None:
+        return
+    if num_folds is None:
+        raise ConfigError(
+            f"data.fold is {fold}, and data.num_folds is null;",
+            "a fold is one of a number of them;",
+            f"try data.num_folds=5 data.fold={fold}, or leave data.fold out.",
+        )
+    if num_folds < 2:
+        raise ConfigError(
+            f"data.num_folds is {num_folds};",
+            "one part validates and the others train, so it must be at least 2;",
+            "try data.num_folds=5.",
+        )
+    if fold is not None and fold not in range(num_folds):
+        raise ConfigError(
+            f"data.fold is {fold!r} of data.num_folds={num_folds};",
+            f"folds are 0 to {num_folds - 1};",
+            f"try data.fold={num_folds - 1}.",
+        )
+
+
+def _classes(labels: Tensor) -> Tensor:
+    """The class that stratifies each sample: int64 (N,); all in one where labels are numbers."""
+    return torch.zeros(len(labels), dtype=torch.long) if labels.is_floating_point() else labels.cpu()
+
+
+def _by_class(classes: Tensor, seed: int) -> Tensor:
+    """The samples class by class, at random within each: int64 (N,)."""
+    order = sample_keys(seed, 0, torch.arange(len(classes)), SPLIT).argsort(stable=True)
+    return order[classes[order].argsort(stable=True)]
+
+
+def _quota(counts: Tensor, wanted: int) -> Tensor:
+    """How many each class gives, by largest remainders and never all: (num_classes,) -> (num_classes,)."""
+    share = counts.double() * wanted / counts.sum()
+    quota = share.floor().long()
+    remainder = (share - quota).argsort(descending=True, stable=True)
+    quota[remainder[: wanted - int(quota.sum())]] += 1
+    return torch.minimum(quota, (counts - 1).clamp(min=0))

@@ -1,0 +1,141 @@
+"""The order of a long text: parallel streams read chunk by chunk, for truncated backpropagation through time.
+
+Row b of a batch goes on where row b of the batch before it ended, so a network's state can be carried from one to the
+next (Williams & Peng 1990). Orders yield ``(index, key)``, index int64 (B, T) into the tokens, key int64 (B,). Of
+``num_tokens`` tokens all but the last have a next one to predict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from netyard.data.core.keys import ORDER, integers, sample_keys
+from netyard.data.core.loaders import Position, Shard
+from netyard.errors import ConfigError, DataError
+
+_ALONE = Shard()
+
+
+class StreamOrder:
+    """An epoch of training: ``batch_size`` streams of chunks of ``length`` tokens, each chunk full.
+
+    The streams lie end to end. What is left over, at least ``length - 1`` tokens, lies before the first and after the
+    last, in shares drawn from (seed, epoch): chunks begin elsewhere in every epoch, and no token is always left out.
+    Under several devices each takes its slice of the streams. A short text is fewer streams, at last shorter chunks.
+
+    Raises:
+        ConfigError: the streams cannot be shared out equally, or a chunk is shorter than two tokens.
+        DataError: fewer tokens to predict than devices.
+    """
+
+    def __init__(
+        self,
+        num_tokens: int,
+        batch_size: int,
+        length: int,
+        seed: int,
+        shard: Shard = _ALONE,
+        position: Position | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        world = shard.world
+        if batch_size < 1 or batch_size % world:
+            raise ConfigError(
+                f"data.batch_size is {batch_size} on {world} device(s);",
+                "the streams of a text must be a positive multiple of the number of devices;",
+                f"try data.batch_size={max(batch_size // world, 1) * world}.",
+            )
+        targets = _targets(num_tokens, length, shard)
+        # One chunk a device and its leftovers must fit: world * length + (length - 1) targets.
+        self.length = min(length, (targets + 1) // (world + 1))
+        spare = targets - (self.length - 1)
+        streams = min(batch_size, spare // self.length)
+        self.num_streams = streams - streams % world
+        self.num_batches = spare // (self.num_streams * self.length)
+        self._offsets = targets - self.num_batches * self.num_streams * self.length + 1
+        self.seed, self.shard, self.device = seed, shard, device
+        self.position = position or self._next_epoch
+        self._passes = 0
+
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        done, batches_per_epoch = self.position()
+        epoch, first = divmod(done, batches_per_epoch)
+        chunk = self.starts(epoch)[:, None] + torch.arange(self.length, device=self.device)
+        for number in range(first, min(batches_per_epoch, len(self))):
+            index = chunk + number * self.length
+            yield index, sample_keys(self.seed, epoch, index[:, 0])
+
+    def starts(self, epoch: int) -> Tensor:
+        """Where this device's streams begin in an epoch: int64 (num_streams / world,)."""
+        key = sample_keys(self.seed, epoch, torch.zeros(1, dtype=torch.int64, device=self.device), ORDER)
+        stream = torch.arange(self.num_streams, device=self.device).chunk(self.shard.world)[self.shard.rank]
+        return integers(key, 0, self._offsets) + stream * self.num_batches * self.length
+
+    def _next_epoch(self) -> tuple[int, int]:
+        self._passes += 1
+        return (self._passes - 1) * len(self), len(self)
+
+
+class StreamEvalOrder:
+    """An evaluation: every target exactly once, in streams and chunks as equal as can be; as many on every device.
+
+    Streams differ by one target at most. A short one ends with the text's last token, which has no target: never more
+    than one such step in a row, and always behind a real one. A short text is fewer streams, for a stream begins
+    without a past to judge from.
+
+    Raises:
+        ConfigError: a chunk is shorter than two tokens.
+        DataError: fewer tokens to predict than devices.
+    """
+
+    def __init__(
+        self,
+        num_tokens: int,
+        batch_size: int,
+        length: int,
+        shard: Shard = _ALONE,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.num_targets = _targets(num_tokens, length, shard)
+        self.num_streams = max(shard.world, min(batch_size, self.num_targets // length))
+        self.stream_length = -(-self.num_targets // self.num_streams)
+        self.num_batches = -(-self.stream_length // length)
+        self.shard, self.device = shard, device
+
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        stream = torch.arange(self.num_streams, device=self.device)
+        short, extra = divmod(self.num_targets, self.num_streams)  # the first ``extra`` streams are one longer
+        starts = stream * short + stream.clamp(max=extra)
+        step = torch.arange(self.stream_length, device=self.device)
+        index = torch.where(step < short + (stream < extra)[:, None], starts[:, None] + step, self.num_targets)
+        index = index.tensor_split(self.shard.world)[self.shard.rank]
+        # The longer chunks come last: the step that may have no target is never alone.
+        ends = [number * self.stream_length // self.num_batches for number in range(1, self.num_batches)]
+        for chunk in index.tensor_split(ends, dim=1):
+            yield chunk, sample_keys(0, 0, chunk[:, 0])
+
+
+def _targets(num_tokens: int, length: int, shard: Shard) -> int:
+    """The number of tokens that have a next one."""
+    if length < 2:
+        raise ConfigError(
+            f"data.sequence_length is {length};",
+            "a text is read in chunks of two tokens at least;",
+            "try data.sequence_length=128.",
+        )
+    if num_tokens <= shard.world:
+        raise DataError(
+            f"a part of the text has {num_tokens} token(s) for {shard.world} device(s);",
+            "each needs one to read and one to predict;",
+            "try a longer text, or trainer.devices=1.",
+        )
+    return num_tokens - 1

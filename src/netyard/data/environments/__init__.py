@@ -1,0 +1,1 @@
+"""Environments, and the experience that agents have in them."""

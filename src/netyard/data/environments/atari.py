@@ -1,0 +1,123 @@
+"""Games of the Atari 2600 as agents see them since Mnih et al. 2015, with the choices of Machado et al. 2018."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from PIL import Image
+
+from netyard.data.environments import create
+from netyard.data.environments.experience import Experience
+from netyard.errors import ConfigError
+
+SIDE = 84
+
+
+class AtariFrames(gym.Wrapper[Any, Any, Any, Any]):
+    """An action lasts ``frame_skip`` frames; shown are the last two's brighter pixels, grey, uint8 (1, 84, 84).
+
+    An episode begins after up to ``noop_max`` frames of nothing. A lost life is told as ``life_lost``, if that is
+    asked for; the episode goes on.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], frame_skip: int, noop_max: int, life_loss: bool) -> None:
+        super().__init__(env)
+        self.frame_skip, self.noop_max, self.life_loss = frame_skip, noop_max, life_loss
+        self.observation_space = spaces.Box(0, 255, (1, SIDE, SIDE), np.uint8)
+        self._lives = 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        frame, info = self.env.reset(seed=seed, options=options)
+        noops = int(np.random.default_rng(seed).integers(self.noop_max + 1)) if self.noop_max else 0
+        for _ in range(noops):
+            frame, _, terminated, truncated, info = self.env.step(0)
+            if terminated or truncated:
+                frame, info = self.env.reset(options=options)
+        self._lives = info.get("lives", 0)
+        return _shrunk(frame), {}
+
+    def step(self, action: Any) -> Any:
+        total = 0.0
+        previous: Any = None
+        frame: Any = None
+        terminated = truncated = False
+        for _ in range(self.frame_skip):
+            previous = frame
+            frame, reward, terminated, truncated, info = self.env.step(action)
+            total += float(reward)
+            if terminated or truncated:
+                break
+        shown = frame if previous is None else np.maximum(previous, frame)
+        lives = info.get("lives", 0)
+        lost = self.life_loss and 0 < lives < self._lives
+        self._lives = lives
+        return _shrunk(shown), total, terminated, truncated, {"life_lost": True} if lost else {}
+
+
+def _shrunk(frame: Any) -> Any:
+    # A box filter is the mean over the area of a pixel, which is how the published results were made smaller.
+    return np.asarray(Image.fromarray(frame).resize((SIDE, SIDE), Image.Resampling.BOX))[None]
+
+
+def make(
+    id: str,
+    options: Mapping[str, Any] | None = None,
+    max_episode_steps: int | None = None,
+    render: bool = False,
+    frame_skip: int = 4,
+    noop_max: int = 30,
+    life_loss: bool = False,
+    sticky: float = 0.25,
+) -> gym.Env[Any, Any]:
+    """A game as an environment; see ``create.make``, also for what it raises."""
+    create.register(id)
+    ale: Any = importlib.import_module("ale_py")
+    ale.ALEInterface.setLoggerMode(ale.LoggerMode.Error)  # it greets otherwise
+    console = {"frameskip": 1, "repeat_action_probability": sticky, "obs_type": "grayscale"}
+    limit = None if max_episode_steps is None else max_episode_steps * frame_skip
+    game = create.make(id, {**console, **(options or {})}, limit, render, adapted=False)
+    return create.adapt(AtariFrames(game, frame_skip, noop_max, life_loss), id)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Atari(Experience):
+    """A game of the Atari 2600; ``id`` follows from ``game``.
+
+    Raises:
+        ConfigError: see ``Experience``; a frame skip below 1.
+    """
+
+    id: str = ""
+    game: str
+    frame_skip: int = 4
+    """Frames that an action lasts."""
+    noop_max: int = 30
+    """Frames of nothing that an episode begins with, at most."""
+    life_loss: bool = False
+    """Whether the loss of a life ends an episode in the eyes of the learner."""
+    sticky: float = 0.25
+    """Chance that the console repeats the last action instead (Machado et al. 2018, arXiv:1709.06009)."""
+
+    def __post_init__(self) -> None:
+        self.id = self.id or f"ALE/{self.game}-v5"
+        if self.frame_skip < 1 or self.noop_max < 0 or not 0 <= self.sticky < 1:
+            raise ConfigError(
+                f"data.frame_skip is {self.frame_skip}, data.noop_max {self.noop_max} and data.sticky {self.sticky};",
+                "the first is at least 1, the second at least 0, the third a chance below 1;",
+                "try data.frame_skip=4 data.noop_max=30 data.sticky=0.25.",
+            )
+        self.make = partial(
+            make,
+            frame_skip=self.frame_skip,
+            noop_max=self.noop_max,
+            life_loss=self.life_loss,
+            sticky=self.sticky,
+        )
+        super().__post_init__()

@@ -1,0 +1,1 @@
+"""Images: in folders, in the files of known data sets, made up, and augmented."""

@@ -1,0 +1,1 @@
+"""Tables: CSV files, and those that scikit-learn carries."""

@@ -1,0 +1,1 @@
+"""Text as tokens: to continue, to classify, to translate."""

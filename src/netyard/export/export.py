@@ -1,0 +1,129 @@
+"""``netyard export``: the best network of a run as a file for other programs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from netyard import __version__
+from netyard.config.instantiate import build
+from netyard.errors import ConfigError
+from netyard.export import description, graph, latency, program, weights
+from netyard.export.request import Request
+from netyard.io.atomic import whole
+from netyard.io.readable import near
+from netyard.training import checkpoint
+from netyard.training.threads import set_threads
+
+
+def export(request: Request) -> str:
+    """Write what was asked for; returns what was written, and how near it is to the network.
+
+    Raises:
+        ConfigError: the network, its task or its data cannot be had so.
+        PlatformError: the file does not compute what the network does. Then there is none.
+    """
+    recorded, config, choices = checkpoint.best_of(request.run_dir)
+    task = checkpoint.rebuild(recorded, request.run_dir.best)
+    data = build(config["data"])
+    checkpoint.restore_data(data, recorded)
+    set_threads(config["threads"], task, config["data"])
+    return write(request, task, data, description.of_run(__version__, choices, config, data))
+
+
+def write(request: Request, task: Any, data: Any, of_run: dict[str, Any]) -> str:
+    """The same of a task and its data; ``of_run`` is the description of the run that made it."""
+    if request.format in ("state_dict", "safetensors"):
+        return _weights(request, task.net, of_run)
+    return _graph(request, _served(request, task, data, of_run["task"]), data, of_run)
+
+
+def _served(request: Request, task: Any, data: Any, choice: str) -> Any:
+    """What the task is outside of netyard, on data as the request wants them."""
+    if not hasattr(task, "served"):
+        raise ConfigError(
+            f"{request.run_dir.path} is a run of task={choice}, which does not say what it is outside of netyard;",
+            "a task that is exported as a graph has a method served();",
+            "try format=state_dict.",
+        )
+    served = task.served()
+    if request.quantize and served.score is None:
+        raise ConfigError(
+            f"quantize was given for a run of task={choice};",
+            "what it costs is measured on the run's test part, where classification, regression, forecasting, language "
+            "and reconstructions have a score;",
+            "leave it out.",
+        )
+    if not request.normalize:
+        return served
+    if not served.reads_data or not getattr(data, "own_units", None):
+        raise ConfigError(
+            f"normalize=true was given for a run of task={choice} on data that are taken as they are;",
+            "pictures and tables are normalised;",
+            "leave it out.",
+        )
+    return graph.Normalized(served, data)
+
+
+def _weights(request: Request, net: Any, of_run: dict[str, Any]) -> str:
+    state = weights.state_of(net)
+    with _place(request.output) as file:
+        draft = _replaced(file, weights.to_bytes(state, request.format, of_run))
+        weights.verify(draft, state, request.format)
+    lines = [f"{len(state)} tensors in {near(request.output)}"]
+    return "\n".join([*lines, net.loaded_by()] if hasattr(net, "loaded_by") else lines)
+
+
+def _graph(request: Request, served: Any, data: Any, of_run: dict[str, Any]) -> str:
+    inputs = served.examples(data, 2)
+    described = {**of_run, **description.of_graph(served, inputs, data, request.normalize)}
+    kind: Any = program
+    if request.format == "onnx":
+        from netyard.export import onnx_file as kind  # of an extra
+    content = kind.to_bytes(served, inputs, described)
+    files, lines = {}, []
+    with _place(request.output) as file:
+        draft = _replaced(file, content)
+        files[request.format] = kind.opened(draft)
+        worst = graph.verify(served, files[request.format], data, request.format)
+        lines.append(f"on batches of 1, 2 and 7 within {worst:.1g} of the network, as a share of the largest output")
+        if request.quantize:
+            from netyard.export import int8
+
+            data.prepare_data()
+            small = int8.quantized(content, request.quantize, served, data)
+            files["int8"] = kind.opened(_replaced(file, small))
+            before, after = (int8.score(files[name], served, data) for name in ("onnx", "int8"))
+            lines.append(
+                f"in 8-bit integers {served.score.name} goes from {before[0]:.4f} to {after[0]:.4f} on the test part "
+                f"({after[1]:,} samples), and the file from {len(content):,} to {len(small):,} bytes"
+            )
+    if request.benchmark:
+        lines.append(latency.table(served, data, files))
+    names = ", ".join(described["inputs"]), ", ".join(described["outputs"])
+    return "\n".join([f"{names[0]} -> {names[1]} in {near(request.output)}", *lines])
+
+
+@contextlib.contextmanager
+def _place(output: Path) -> Iterator[IO[bytes]]:
+    """A draft beside the output, which becomes it when the block ends well; otherwise nothing is left."""
+    made = not output.parent.exists()
+    try:
+        with whole(output, "wb") as file:
+            yield file
+    except BaseException:
+        if made:
+            with contextlib.suppress(OSError):
+                output.parent.rmdir()
+        raise
+
+
+def _replaced(file: IO[bytes], content: bytes) -> Path:
+    """Where a draft is, once it holds this."""
+    file.seek(0)
+    file.truncate()
+    file.write(content)
+    file.flush()
+    return Path(file.name)

@@ -1,0 +1,92 @@
+"""A network as a graph whose batch may be of any size, and what tells that it computes the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netyard.errors import ConfigError, PlatformError
+
+BATCH_SIZES = (1, 2, 7)
+"""Of the batches on which a file is compared with the network."""
+TOLERANCE = 1e-3
+"""How far a file's outputs may be off, as a share of the largest number of that output."""
+
+Run = Callable[..., tuple[Tensor, ...]]
+"""Inputs in order -> outputs in order."""
+
+
+class Normalized(nn.Module):
+    """``served`` on what its data are before they are normalised, and outputs that are like the data the same way."""
+
+    def __init__(self, served: Any, data: Any) -> None:
+        super().__init__()
+        self.served, self.data = served, data
+        self.inputs, self.outputs = served.inputs, served.outputs
+        self.score = served.score and served.score._replace(judge=self._judge)
+        self.reads_data, self.more_inputs = served.reads_data, served.more_inputs
+        self.eval()
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        x, *more = inputs
+        made = self.served(self.data.normalize(x), *more)
+        like_data = (port.name in self.served.like_data for port in self.outputs)
+        return tuple(self.data.denormalize(each) if like else each for each, like in zip(made, like_data, strict=True))
+
+    def examples(self, data: Any, count: int) -> tuple[Tensor, ...]:
+        """Inputs of so many samples, not normalised."""
+        x, *more = self.served.examples(data, count)
+        return (data.denormalize(x), *more)
+
+    def _judge(self, made: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        """As the network's own outputs are."""
+        own = {
+            name: self.data.normalize(each) if name in self.served.like_data else each for name, each in made.items()
+        }
+        return self.served.score.judge(own, x, y)
+
+
+def no_graph(error: Exception, instead: str) -> ConfigError:
+    """What to say where a network cannot be traced."""
+    reason = str(error.__cause__ or error).strip().splitlines()[0].removesuffix(".")
+    return ConfigError(
+        f"the network cannot be written as a graph: {reason};",
+        "a graph has one way through it, whatever the numbers, for batches of any size;",
+        f"try format={instead}.",
+    )
+
+
+def verify(served: Any, run: Run, data: Any, what: str) -> float:
+    """Compare a file with the network; the largest difference, as a share of the largest number of its output.
+
+    Raises:
+        PlatformError: it is larger than ``TOLERANCE``, or an output has another shape.
+    """
+    worst = 0.0
+    for count in BATCH_SIZES:
+        inputs = served.examples(data, count)
+        with torch.no_grad():
+            wanted = served(*inputs)
+        for port, mine, its in zip(served.outputs, wanted, run(*inputs), strict=True):
+            share = difference(mine, its)
+            if not share <= TOLERANCE:
+                raise PlatformError(
+                    f"{what} answers otherwise than the network: {port.name} of a batch of {count} differs by up to "
+                    f"{share:.2g} of its largest number;",
+                    f"a file is kept if that is at most {TOLERANCE:g}, and this one is not;",
+                    "try another format.",
+                )
+            worst = max(worst, share)
+    return worst
+
+
+def difference(mine: Tensor, its: Tensor) -> float:
+    """The largest difference between two tensors, as a share of the first one's largest number; of integers 0 or 1."""
+    if mine.shape != its.shape:
+        return float("inf")
+    if not mine.is_floating_point():
+        return float(not torch.equal(mine, its))
+    return float((mine - its).abs().max() / mine.abs().max().clamp(min=1e-12))

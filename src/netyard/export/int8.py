@@ -1,0 +1,78 @@
+"""ONNX graphs in 8-bit integers, by ONNX Runtime, and what that costs in score."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnxruntime.quantization import CalibrationDataReader, quantize_dynamic, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import Tensor
+
+from netyard.errors import ConfigError
+from netyard.export.graph import Normalized, Run
+
+_CALIBRATION_BATCHES = 8
+
+
+class _TrainingSamples(CalibrationDataReader):
+    """Batches of the training part, as the graph takes them."""
+
+    def __init__(self, served: Any, data: Any) -> None:
+        self.name = served.inputs[0].name
+        self.batches = islice(_batches(served, data, data.train_dataloader()), _CALIBRATION_BATCHES)
+
+    def get_next(self) -> dict[str, Any] | None:
+        batch = next(self.batches, None)
+        return None if batch is None else {self.name: batch[0].numpy()}
+
+
+def quantized(graph: bytes, how: str, served: Any, data: Any) -> bytes:
+    """The graph with what its weights meet in 8-bit integers.
+
+    Args:
+        how: ``dynamic``, activations by the range of each batch; ``static``, by ranges over training samples.
+
+    Raises:
+        ConfigError: nothing in it can be.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        plain, ready, small = (Path(folder) / name for name in ("plain.onnx", "ready.onnx", "small.onnx"))
+        plain.write_bytes(graph)
+        quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
+        if how == "dynamic":
+            quantize_dynamic(ready, small)
+        else:
+            quantize_static(ready, small, _TrainingSamples(served, data))
+        made = onnx.load(small)
+    if not any("Integer" in node.op_type or "Quantize" in node.op_type for node in made.graph.node):
+        raise ConfigError(
+            f"quantize={how} finds nothing in this network;",
+            "dynamic knows linear layers and LSTMs, static linear layers and convolutions;",
+            f"try quantize={'static' if how == 'dynamic' else 'dynamic'}.",
+        )
+    return made.SerializeToString()
+
+
+def score(run: Run, served: Any, data: Any) -> tuple[float, int]:
+    """The mean score of outputs on the run's test part, and the number of samples."""
+    total, count = 0.0, 0
+    names = [port.name for port in served.outputs]
+    for given, x, y in _batches(served, data, data.test_dataloader()):
+        made = dict(zip(names, run(given), strict=True))
+        total += float(served.score.judge(made, x, y).double().sum())
+        count += len(x)
+    return total / count, count
+
+
+def _batches(served: Any, data: Any, loader: Any) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """What the graph takes, what the network takes, and what is true."""
+    with torch.no_grad():
+        for stored, truth, _ in loader:
+            x, y = data.prepare(stored, truth)
+            yield data.denormalize(x) if isinstance(served, Normalized) else x, x, y

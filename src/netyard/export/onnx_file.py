@@ -1,0 +1,74 @@
+"""ONNX files: written by torch's exporter, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import torch
+from torch import Tensor
+
+from netyard.errors import ConfigError
+from netyard.export.description import as_text
+from netyard.export.graph import Run, no_graph
+
+OPSET = 20
+_MOST_BYTES = 2**31 - 2**20  # of a protocol buffer, with room for the graph
+
+
+def to_bytes(served: Any, inputs: tuple[Tensor, ...], description: Mapping[str, Any]) -> bytes:
+    """What is served as one ONNX file; of its description each key is an entry of the metadata.
+
+    Raises:
+        ConfigError: no graph can hold it, or its weights are too many for a file.
+    """
+    weights = sum(tensor.nbytes for tensor in served.state_dict().values())
+    if weights > _MOST_BYTES:
+        raise ConfigError(
+            f"the network has {weights / 1e9:.1f} GB of weights;",
+            "an ONNX file in one piece holds 2 GB;",
+            "try format=pt2.",
+        )
+    for name in ("onnxscript", "torch.onnx"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what torch's own exporter calls
+        try:
+            made = torch.onnx.export(
+                served,
+                inputs,
+                dynamo=True,
+                verbose=False,
+                opset_version=OPSET,
+                input_names=[port.name for port in served.inputs],
+                output_names=[port.name for port in served.outputs],
+                dynamic_shapes=(tuple(dict(enumerate(port.axes)) for port in served.inputs),),
+                external_data=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise no_graph(error, "state_dict") from error
+    assert made is not None
+    made.model.metadata_props.update(as_text(description))
+    model = made.model_proto
+    for each in (*model.graph.node, *model.graph.value_info, *(node for part in model.functions for node in part.node)):
+        del each.metadata_props[:]  # what the exporter tells itself, files of this machine among it
+    return model.SerializeToString()
+
+
+def opened(path: Path) -> Run:
+    """A file as a function, on the CPU, with as many threads as torch has."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = torch.get_num_threads()
+    settings.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
+
+    def run(*inputs: Tensor) -> tuple[Tensor, ...]:
+        given = {name: each.numpy() for name, each in zip(names, inputs, strict=True)}
+        return tuple(torch.from_numpy(each) for each in session.run(None, given))
+
+    return run

@@ -1,0 +1,116 @@
+"""What is asked of ``netyard export``, and every way to ask wrongly. Knows no torch."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from netyard.config.suggest import did_you_mean, no_such_option
+from netyard.errors import ConfigError, PlatformError
+from netyard.io.atomic import require_file
+from netyard.runs.directory import RunDir
+
+SUFFIXES = {"onnx": ".onnx", "pt2": ".pt2", "state_dict": ".pt", "safetensors": ".safetensors"}
+"""Of each format, the suffix of a file that is not named."""
+GRAPHS = ("onnx", "pt2")
+"""Formats that hold the computation, not the weights alone."""
+QUANTIZATIONS = ("dynamic", "static")
+OPTIONS = ("run", "format", "output", "normalize", "benchmark", "quantize")
+_EXTRA = ("onnx", "onnxruntime", "onnxscript")
+
+
+@dataclass
+class Request:
+    """One export."""
+
+    run_dir: RunDir
+    format: str
+    output: Path
+    normalize: bool = False
+    """The graph takes pixels in [0, 1], or a table's own units, and normalises them itself."""
+    benchmark: bool = False
+    quantize: str | None = None
+    """dynamic or static: to 8-bit integers."""
+
+
+def parse(words: Sequence[str]) -> Request:
+    """``key=value`` words as a request.
+
+    Raises:
+        ConfigError: an option that there is not, one that is missing, or one that does not go with the format.
+        CheckpointError: no such run.
+        PlatformError: a package that the format needs is not installed; the output may not be written.
+    """
+    options = dict(text.partition("=")[::2] for text in words)
+    for name in options:
+        if name not in OPTIONS:
+            raise no_such_option(name, OPTIONS, "export")
+    for name, example in (("run", "RUN_DIR"), ("format", "onnx")):
+        if not options.get(name):
+            raise ConfigError(
+                f"{name} was not given;",
+                f"an export wants a run and a format, {', '.join(SUFFIXES)};",
+                f"type {name}={example}.",
+            )
+    run_dir, wanted = RunDir(options["run"]), options["format"]
+    if wanted not in SUFFIXES:
+        raise ConfigError(
+            f"there is no format '{wanted}';",
+            did_you_mean(wanted, SUFFIXES) or f"formats are {', '.join(SUFFIXES)};",
+            "try format=onnx.",
+        )
+    quantize = options.get("quantize") or None
+    if quantize is not None and quantize not in QUANTIZATIONS:
+        raise ConfigError(
+            f"quantize is {quantize};",
+            "weights become 8-bit integers, and activations by ranges that are measured as it runs (dynamic) or on "
+            "training samples before (static);",
+            "try quantize=dynamic.",
+        )
+    normalize, benchmark = (_switch(options, name) for name in ("normalize", "benchmark"))
+    _require_graph(wanted, normalize=normalize, benchmark=benchmark)
+    if quantize is not None and wanted != "onnx":
+        raise ConfigError(
+            f"quantize={quantize} was given with format={wanted};",
+            "what quantises is ONNX Runtime;",
+            "try format=onnx.",
+        )
+    run_dir.require()
+    name = f"{'model' if quantize is None else f'model.{quantize}'}{SUFFIXES[wanted]}"
+    if options.get("output"):
+        output = Path(options["output"]).expanduser()
+        require_file(output, "a file", name)
+    else:
+        output = run_dir.path / "exports" / name
+    if wanted == "onnx":
+        _require_packages()
+    return Request(run_dir, wanted, output, normalize, benchmark, quantize)
+
+
+def _switch(options: dict[str, str], name: str) -> bool:
+    text = options.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise ConfigError(f"{name} is {text};", "it is true or false;", f"try {name}=true.")
+    return text == "true"
+
+
+def _require_graph(wanted: str, **switches: bool) -> None:
+    for name, on in switches.items():
+        if on and wanted not in GRAPHS:
+            raise ConfigError(
+                f"{name}=true was given with format={wanted};",
+                "that holds weights alone, and no computation;",
+                f"try format=onnx, or leave {name} out.",
+            )
+
+
+def _require_packages() -> None:
+    missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        raise PlatformError(
+            f"format=onnx needs {', '.join(missing)}, which is not installed;",
+            "what writes, runs and quantises such files is an extra;",
+            "type pip install 'netyard[export]', or try format=pt2.",
+        )

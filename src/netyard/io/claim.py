@@ -1,0 +1,59 @@
+"""Folders that a process makes for itself alone, and takes back where nothing came of them. Knows no torch."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cache
+from pathlib import Path
+
+from netyard.errors import PlatformError
+from netyard.io.process import is_main_process
+
+
+@cache
+def unclaimed(path: str) -> str:
+    """Make a directory that nobody else has, named ``path`` or, where that exists, ``path-2``, ``path-3``, ...
+
+    ``mkdir`` of a missing directory is atomic, so two runs that start in one instant get two names. The answer is
+    kept for the life of the process: Hydra asks several times.
+    """
+    if not is_main_process():
+        return path
+    number = 1
+    while True:
+        candidate = Path(path if number == 1 else f"{path}-{number}")
+        try:
+            candidate.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise no_place(candidate, error) from error
+        else:
+            _CLAIMED.append(candidate)
+            return str(candidate)
+
+
+_CLAIMED: list[Path] = []
+
+
+def claimed() -> list[Path]:
+    """The directories this process has made for itself so far."""
+    return list(_CLAIMED)
+
+
+def remove_if_empty(path: Path) -> None:
+    """Take back a directory that no run was begun in, and the day's folder of one that ``unclaimed`` made."""
+    if is_main_process():
+        with contextlib.suppress(OSError):
+            path.rmdir()
+            if any(path.absolute() == each.absolute() for each in _CLAIMED):
+                path.parent.rmdir()
+
+
+def no_place(path: Path, error: OSError) -> PlatformError:
+    """What is said where a run has nowhere to write."""
+    return PlatformError(
+        f"nothing can be written to {path}: {error.strerror or error};",
+        "a run writes its checkpoints, curves and log there, below outputs/ or what NETYARD_OUTPUTS names;",
+        "try hydra.run.dir=DIR or NETYARD_OUTPUTS=DIR with a folder you may write to.",
+    )

@@ -1,0 +1,99 @@
+"""Rows as a file: CSV, JSON lines or Parquet, by the suffix of its name; batch by batch. Knows no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import importlib.util
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from netyard.errors import PlatformError
+from netyard.io.atomic import require_file, whole
+from netyard.io.finite_json import finite
+
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+_ROW_GROUP = 4096  # rows of Parquet that are held until they are written
+
+Add = Callable[[Mapping[str, Sequence[Any]]], None]
+"""Takes a batch of rows by column, every time the same columns."""
+
+
+def require_place(output: Path) -> None:
+    """Refuse a file that rows cannot be written to, before there are any.
+
+    Raises:
+        ConfigError, PlatformError: see ``require_file``; or pyarrow is not installed.
+    """
+    require_file(output, "a table", "predictions.csv", *SUFFIXES)
+    if output.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise PlatformError(
+            f"output={output} needs pyarrow, which is not installed;",
+            "what writes Parquet is an extra;",
+            f"type pip install 'netyard[parquet]', or try output={output.with_suffix('.csv')}.",
+        )
+
+
+def written(output: Path) -> contextlib.AbstractContextManager[Add]:
+    """What adds rows to a file, which is there when the block ends well.
+
+    The name of a file may hold bytes that are no text: CSV keeps them, the others have them as ``\\udcff``.
+    """
+    return {".csv": _csv, ".jsonl": _json_lines, ".parquet": _parquet}[output.suffix.lower()](output)
+
+
+@contextlib.contextmanager
+def _csv(output: Path) -> Iterator[Add]:
+    with whole(output, errors="surrogateescape") as file:
+        writer = csv.writer(file, lineterminator="\n")
+
+        def add(columns: Mapping[str, Sequence[Any]]) -> None:
+            if not file.tell():
+                writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+
+        yield add
+
+
+@contextlib.contextmanager
+def _json_lines(output: Path) -> Iterator[Add]:
+    """An object a line; a number that is none is null."""
+    with whole(output, errors="backslashreplace") as file:
+
+        def add(columns: Mapping[str, Sequence[Any]]) -> None:
+            for row in zip(*columns.values(), strict=True):
+                each = finite(dict(zip(columns, row, strict=True)))
+                file.write(f"{json.dumps(each, ensure_ascii=False, allow_nan=False)}\n")
+
+        yield add
+
+
+@contextlib.contextmanager
+def _parquet(output: Path) -> Iterator[Add]:
+    import pyarrow
+    from pyarrow import parquet
+
+    waiting: list[Any] = []
+    with whole(output, "wb") as file, contextlib.ExitStack() as stack:
+        writers: list[Any] = []
+
+        def add(columns: Mapping[str, Sequence[Any]]) -> None:
+            waiting.append(pyarrow.table({name: [_text(cell) for cell in cells] for name, cells in columns.items()}))
+            if sum(map(len, waiting)) >= _ROW_GROUP:
+                flush()
+
+        def flush() -> None:
+            if waiting and not writers:
+                writers.append(stack.enter_context(parquet.ParquetWriter(file, waiting[0].schema)))
+            if waiting:
+                writers[0].write_table(pyarrow.concat_tables(waiting))
+                waiting.clear()
+
+        yield add
+        flush()
+
+
+def _text(cell: Any) -> Any:
+    return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell

@@ -1,0 +1,1 @@
+"""Everything that draws: charts, grids of images, animations, and text as a picture."""

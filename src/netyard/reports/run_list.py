@@ -1,0 +1,172 @@
+"""Runs as a list: how each stands, what it is of, what it reached, how old and how large it is."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from io import StringIO
+from pathlib import Path
+
+from netyard.io.markdown import grid
+from netyard.io.readable import in_bytes, near
+from netyard.reports.configurations import flat
+from netyard.runs.records import MISSING, Run, sweep_state
+
+SORTS = ("age", "size", "objective")
+_UNITS = ((86400 * 365.25, "y"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+@dataclass
+class Line:
+    """A run, or a sweep with those of its jobs that were asked for."""
+
+    path: Path
+    state: str
+    runs: list[Run]
+    size: int  # bytes
+
+    @property
+    def best(self) -> Run | None:
+        """The run that came furthest by the first of its objectives."""
+        scored = [run for run in self.runs if run.objectives and run.objectives[0].name in run.scores]
+        return min(scored, key=_rank, default=None)
+
+    @property
+    def started(self) -> float:
+        return min(run.started for run in self.runs)
+
+
+def state_of(run: Run) -> str:
+    return "stale" if run.stale else run.state
+
+
+def matches(run: Run, filters: Mapping[str, str]) -> bool:
+    """Whether a run is as every filter wants it: ``model=resnet*``, ``state=failed,stale``, ``optimizer.lr=0.1``."""
+    for key, wanted in filters.items():
+        value = state_of(run) if key == "state" else run.value(key)
+        items = value if isinstance(value, list) else [value]
+        texts = ["null" if item is None else str(item).lower() for item in items]
+        if not any(fnmatchcase(text, pattern.lower()) for text in texts for pattern in wanted.split(",")):
+            return False
+    return True
+
+
+def lines(runs: Sequence[Run], jobs: bool, sort: str) -> list[Line]:
+    """A line for each run, newest first; a sweep is one unless its ``jobs`` are wanted."""
+    folded: dict[Path, list[Run]] = {}
+    for run in runs:
+        folded.setdefault(run.path if jobs or run.sweep is None else run.sweep, []).append(run)
+    found = [
+        Line(path, state_of(members[0]) if path == members[0].path else sweep_state(path), members, _size(path))
+        for path, members in folded.items()
+    ]
+    if sort == "size":
+        return sorted(found, key=lambda line: -line.size)
+    if sort == "objective":
+        return sorted(found, key=lambda line: _rank(line.best) if line.best else ("~", 0.0))
+    return sorted(found, key=lambda line: -line.started)
+
+
+def table(found: Sequence[Line]) -> str:
+    """In Markdown, with what there is of each state below it."""
+    now = time.time()
+    columns = [
+        ("run", [near(line.path) for line in found]),
+        ("state", [line.state for line in found]),
+        ("model", [_same(line, "model") for line in found]),
+        ("data", [_same(line, "data") for line in found]),
+        ("objective", [_objective(line) for line in found]),
+        ("age", [_age(now - line.started) if line.started else MISSING for line in found]),
+        ("size", [in_bytes(line.size) for line in found]),
+        ("", [_remark(line) for line in found]),
+    ]
+    shown = columns if any(columns[-1][1]) else columns[:-1]
+    counts = Counter(state_of(run) for line in found for run in line.runs)
+    total = ", ".join(f"{count} {state}" for state, count in counts.most_common())
+    return f"{grid(shown)}\n\n{total}; {in_bytes(sum(line.size for line in found))}."
+
+
+def comma_separated(found: Sequence[Line]) -> str:
+    """A row for each run, with what the table leaves out."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        [
+            "run",
+            "state",
+            "model",
+            "data",
+            "task",
+            "optimizer",
+            "seed",
+            "objective",
+            "value",
+            "started",
+            "bytes",
+            "reason",
+        ]
+    )
+    for line in found:
+        for run in line.runs:
+            aim = run.objectives[0].name if run.objectives else ""
+            began = (
+                datetime.fromtimestamp(run.started).astimezone().isoformat(timespec="seconds") if run.started else ""
+            )
+            values = [run.value(key) for key in ("model", "data", "task", "optimizer", "seed")]
+            size = line.size if len(line.runs) == 1 else _size(run.path)
+            writer.writerow([run.path, state_of(run), *values, aim, run.scores.get(aim, ""), began, size, run.reason])
+    return text.getvalue().rstrip("\n")
+
+
+def keys(runs: Sequence[Run]) -> set[str]:
+    """Every dotted key that a config of these has."""
+    return {key for run in runs for key, _ in flat(run.config)}
+
+
+def _rank(run: Run) -> tuple[str, float]:
+    aim = run.objectives[0]
+    return aim.name, run.scores[aim.name] * (-1 if aim.mode == "max" else 1)
+
+
+def _objective(line: Line) -> str:
+    if line.best is None:
+        return MISSING
+    name = line.best.objectives[0].name
+    return f"{name} {line.best.scores[name]:.4g}"
+
+
+def _same(line: Line, key: str) -> str:
+    """What the runs of a line have in common; ``*`` where they differ."""
+    found = {str(run.value(key)) for run in line.runs if run.choices} or {MISSING}
+    return found.pop() if len(found) == 1 else "*"
+
+
+def _remark(line: Line) -> str:
+    if line.path != line.runs[0].path:
+        counts = Counter(state_of(run) for run in line.runs)
+        return f"{len(line.runs)} jobs: {', '.join(f'{count} {state}' for state, count in counts.most_common())}"
+    return line.runs[0].reason if len(line.runs[0].reason) <= 60 else f"{line.runs[0].reason[:57]}..."
+
+
+def _age(seconds: float) -> str:
+    length, unit = next(((length, unit) for length, unit in _UNITS if seconds >= length), _UNITS[-1])
+    return f"{max(seconds, 0) / length:.0f} {unit}"
+
+
+def _size(path: Path) -> int:
+    """Bytes below a folder; a file with two names, as ``best.ckpt`` is, counts once."""
+    seen: dict[tuple[int, int], int] = {}
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                found = os.lstat(os.path.join(folder, name))  # noqa: PTH118  (of thousands of files)
+            except OSError:
+                continue
+            seen[found.st_dev, found.st_ino] = found.st_size
+    return sum(seen.values())

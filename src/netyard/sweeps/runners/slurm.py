@@ -1,0 +1,52 @@
+"""Jobs on a launcher of submitit: SLURM, or processes of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+from hydra.plugins.launcher import Launcher
+
+from netyard.sweeps.runners.watched import Watched
+
+
+class Submitted(Watched):
+    """``size`` None: everything at once on SLURM, which has a queue, and here one job for every two cores."""
+
+    def __init__(self, launcher: Launcher, size: int | None) -> None:
+        here = launcher._EXECUTOR == "local"  # type: ignore[attr-defined]
+        super().__init__(launcher, size or (max(1, (os.cpu_count() or 1) // 2) if here else None))
+        # The plugin's folder, .submitit/%j, is made by that very name beside the jobs' own.
+        params = launcher.params  # type: ignore[attr-defined]
+        params["submitit_folder"] = str(params["submitit_folder"]).removesuffix("/%j")
+
+    @contextlib.contextmanager
+    def _not_waiting(self) -> Iterator[list[Any]]:
+        import submitit
+
+        handles: list[Any] = []
+
+        class Executor(submitit.AutoExecutor):
+            def map_array(self, function: Any, *arguments: Any) -> list[Any]:
+                handles.extend(super().map_array(function, *arguments))
+                return []
+
+        with mock.patch.object(submitit, "AutoExecutor", Executor):
+            yield handles
+
+    def _ended(self, handle: Any) -> bool:
+        return bool(handle.done())
+
+    def _story(self, handle: Any) -> str:
+        from submitit.core.utils import pickle_load
+
+        if not handle.paths.result_pickle.exists():
+            return f"ended without results ({handle.state}); what it said is in {handle.paths.stderr}"
+        outcome, trace = pickle_load(handle.paths.result_pickle)
+        return str(trace).strip().splitlines()[-1] if outcome == "error" else "ended without results"
+
+    def _cancel(self, handle: Any) -> None:
+        handle.cancel(check=False)

@@ -1,0 +1,101 @@
+"""Jobs on a launcher whose jobs can be told apart while they run: handed over at once, watched one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from abc import abstractmethod
+from typing import Any
+
+from hydra.plugins.launcher import Launcher
+
+from netyard.errors import Interrupted
+from netyard.sweeps.runners.batches import Batches, first_line
+from netyard.sweeps.runners.local import GRACE, Ending
+
+POLL = 0.5  # seconds between two looks at the jobs
+
+
+class Watched(Batches):
+    """Hands over what has gathered as soon as the driver has no more, and tells of each job when it ends.
+
+    A plugin's own ``launch`` waits for its jobs in order and gives up at the first that died, while the others go on.
+    So it is kept from waiting, and the handles it would have waited for are watched here.
+
+    Args:
+        launcher: of a plugin.
+        size: so many jobs are in the launcher's hands at once; None for all there are.
+    """
+
+    def __init__(self, launcher: Launcher, size: int | None) -> None:
+        super().__init__(launcher, size or sys.maxsize)
+        self._handles: dict[int, tuple[Any, float]] = {}
+
+    @abstractmethod
+    def _not_waiting(self) -> contextlib.AbstractContextManager[list[Any]]:
+        """Inside, ``launch`` returns at once; the list is filled with a handle for each job."""
+
+    @abstractmethod
+    def _ended(self, handle: Any) -> bool: ...
+
+    @abstractmethod
+    def _story(self, handle: Any) -> str:
+        """What is known of an ended job that left no word of its own."""
+
+    @abstractmethod
+    def _cancel(self, handle: Any) -> None: ...
+
+    @property
+    def free(self) -> int:
+        return super().free - len(self._handles)
+
+    @property
+    def running(self) -> list[int]:
+        return [*self._waiting, *self._handles]
+
+    def wait(self) -> list[Ending]:
+        if refused := self._hand_over():
+            return refused
+        while not (endings := self._collect()):
+            time.sleep(POLL)
+        return endings
+
+    def stop(self, signal_number: int) -> list[Ending]:
+        """Cancel every job: what it had got done is in its directory."""
+        endings = [Ending(number, 1, 0.0, note="interrupted") for number in self._waiting]
+        self._waiting = {}
+        for handle, _ in self._handles.values():
+            self._cancel(handle)
+        until = time.monotonic() + 2 * GRACE
+        while self._handles and time.monotonic() < until:
+            endings += self._collect(stopped=True)
+            time.sleep(POLL)
+        return endings + [Ending(number, 1, 0.0, note="cancelled") for number in self._handles]
+
+    def _hand_over(self) -> list[Ending]:
+        """Give the launcher what has gathered; returns what it would not have."""
+        if not self._waiting:
+            return []
+        began, note = time.monotonic(), "was not started"
+        with self._not_waiting() as handles:
+            try:
+                self.launcher.launch(list(self._waiting.values()), initial_job_idx=min(self._waiting))
+            except Interrupted:
+                raise
+            except Exception as error:
+                note = first_line(error)
+            finally:
+                for number, handle in zip(list(self._waiting), handles, strict=False):
+                    del self._waiting[number]
+                    self._handles[number] = (handle, began)
+        return self._all_ended(began, note)
+
+    def _collect(self, stopped: bool = False) -> list[Ending]:
+        endings = []
+        for number in [number for number, (handle, _) in self._handles.items() if self._ended(handle)]:
+            handle, began = self._handles.pop(number)
+            note = "cancelled" if stopped else self._story(handle)
+            # One that says it was interrupted, and not by us, had no more time.
+            endings.append(Ending(number, 1, time.monotonic() - began, timed_out=not stopped, note=note))
+        return endings

@@ -1,0 +1,1 @@
+"""Which jobs a sweep has: its axes, and the ways of choosing points on them."""

@@ -1,0 +1,101 @@
+"""Whether the keys and options of a search space exist, asked of Hydra before any job is run. Knows no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.object_type import ObjectType
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf.errors import OmegaConfBaseException
+
+from netyard.config.suggest import did_you_mean, dotted, nearest, no_such_key
+from netyard.errors import ConfigError
+from netyard.sweeps.search.axes import Axis
+
+CONFIG = "train"
+
+
+def check(loader: ConfigLoader, fixed: Sequence[str], given: Mapping[str, str], axes: Sequence[Axis]) -> None:
+    """Raises:
+    ConfigError: an option that its group does not have, or a key that no job of the sweep has.
+    """
+    asked = _Asked(loader, fixed, given, axes)
+    for axis in axes:
+        for index, key in enumerate(axis.keys):
+            if key.startswith(("+", "~", "hydra")):
+                continue
+            values = [row[index] for row in axis.values]
+            if options := asked.options(key.partition("@")[0]):
+                _check_options(key, values, options)
+            else:
+                asked.check_key(axis, key, f"{key}={','.join(values) or axis.text}")
+
+
+def _check_options(group: str, values: Iterable[str], options: Sequence[str]) -> None:
+    for value in values:
+        if value.startswith("[") or value == "null" or value in options:
+            continue
+        guess = nearest(value, options)
+        raise ConfigError(
+            f"there is no {group}={value};",
+            did_you_mean(value, options) or f"{group} is one of {', '.join(options[:12])}, ...;",
+            f"try {group}={guess[0]}." if guess else f"netyard list {group} prints them all.",
+        )
+
+
+class _Asked:
+    """What Hydra answered about the configs of a sweep; a config is composed once."""
+
+    def __init__(
+        self, loader: ConfigLoader, fixed: Sequence[str], given: Mapping[str, str], axes: Sequence[Axis]
+    ) -> None:
+        self.loader, self.fixed, self.given, self.axes = loader, fixed, given, axes
+        self._keys: dict[tuple[str, ...], frozenset[str] | None] = {}
+
+    def options(self, group: str) -> list[str]:
+        return self.loader.get_group_options(group, results_filter=ObjectType.CONFIG)
+
+    def check_key(self, axis: Axis, key: str, line: str) -> None:
+        """Look for a key in jobs that have the axis, until one has it; with a config that fails there is no verdict."""
+        seen: set[str] = set()
+        for job in self._jobs(axis, key.partition(".")[0]):
+            if job not in self._keys:
+                self._keys[job] = self._compose(job)
+            keys = self._keys[job]
+            if keys is None or key in keys:
+                return
+            seen |= keys
+        raise no_such_key(key, line, sorted(name for name in seen if not name.startswith("hydra")))
+
+    def _jobs(self, wanted: Axis, group: str) -> Iterator[tuple[str, ...]]:
+        """The choices of groups that jobs with an axis make: the first of each, then each that may bring the key."""
+        needed: dict[str, tuple[str, ...]] = {}
+        for axis in reversed(self.axes):  # those that others hang on stand before them
+            if axis is wanted or {*axis.names} & {*needed}:
+                needed |= dict(axis.when)
+        yield self._choices(needed, {})
+        for axis in self.axes:
+            if {group, "experiment"} & {*axis.names} and not {*axis.names} & {*needed}:
+                for row in axis.values:
+                    yield self._choices(needed, dict(zip(axis.names, row, strict=True)))
+
+    def _choices(self, needed: Mapping[str, tuple[str, ...]], preferred: Mapping[str, str]) -> tuple[str, ...]:
+        chosen, job = dict(self.given), []
+        for axis in self.axes:
+            rows = [dict(zip(axis.names, row, strict=True)) for row in axis.values]
+            if not rows or not axis.applies(chosen):
+                continue
+            fitting = [row for row in rows if all(row[name] in needed[name] for name in row if name in needed)]
+            row = next((row for row in fitting if row.items() & preferred.items()), (fitting or rows)[0])
+            chosen |= row
+            job += [f"{name}={row[name]}" for name in row if self.options(name)]
+        return tuple(job)
+
+    def _compose(self, choices: Sequence[str]) -> frozenset[str] | None:
+        try:
+            cfg = self.loader.load_configuration(CONFIG, [*self.fixed, *choices], RunMode.RUN)
+        except (HydraException, OmegaConfBaseException):
+            return None
+        return frozenset(dotted(cfg))

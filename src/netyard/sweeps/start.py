@@ -1,0 +1,128 @@
+"""From a sweeper's configuration to a sweep that runs: space, checks, ledger, lock, driver."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
+
+from netyard.errors import ConfigError
+from netyard.io import redact
+from netyard.io.atomic import write_atomically
+from netyard.sweeps import arguments as command
+from netyard.sweeps import outcome
+from netyard.sweeps.driver import Driver
+from netyard.sweeps.ledger import Job, Ledger, Locks, refuse_if_taken
+from netyard.sweeps.runners import hydra
+from netyard.sweeps.runners.batches import Batches
+from netyard.sweeps.search.grid import Grid, Random, Search
+from netyard.sweeps.search.space import Space
+
+
+def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str]) -> None:
+    """Run the sweep of a sweeper of ``hydra_plugins.netyard``; see ``driver.Driver`` for what it raises.
+
+    Args:
+        sweeper: with its launcher and configuration.
+        arguments: what was typed, as Hydra hands it on.
+        report: a sweep's directory -> what is printed at its end.
+    """
+    config, loader = sweeper.config, sweeper.hydra_context.config_loader
+    space = Space.parse(OverridesParser.create(config_loader=loader), **sweeper.swept, arguments=arguments)
+    folder = Path(str(config.hydra.sweep.dir)).resolve()
+    if not sweeper.resume:
+        refuse_if_taken(folder)
+    objectives = _objectives(sweeper.objectives, lambda: _first_job(space, config, loader))
+    folder.mkdir(parents=True, exist_ok=True)
+    locks = Locks(folder)
+    try:
+        ledger = _ledger(sweeper, space, objectives, folder)
+        search: Search = sweeper.search(space, ledger.objectives, folder)
+        if sweeper.resume:
+            search.restore(ledger.jobs)
+        _foresee(search, ledger)
+        patience = getattr(sweeper.launcher, "patience", {})
+        driver = Driver(ledger, search, keep=sweeper.keep, report=report, **patience)
+        with contextlib.closing(_runner(sweeper, search, locks)) as runner:
+            driver.announce()
+            driver.run(runner)
+    finally:
+        locks.release()
+        _remove_if_not_begun(folder)
+
+
+def _runner(sweeper: Any, search: Search, locks: Locks) -> Any:
+    """Where the jobs run: our own launcher's processes, or a launcher of Hydra's plugins."""
+    launcher, size = sweeper.launcher, sweeper.batch_size
+    if hasattr(launcher, "pool"):
+        return launcher.pool(inherit=[locks.shared])
+    if size is None and not isinstance(search, Grid | Random):
+        size = 1  # asked for all its jobs at once, a search has learned nothing yet
+    plugin = type(launcher).__module__.partition(".")[2]
+    if plugin.startswith("hydra_submitit_launcher"):
+        from netyard.sweeps.runners.slurm import Submitted
+
+        return Submitted(launcher, size)
+    if plugin.startswith("hydra_ray_launcher"):
+        from netyard.sweeps.runners.ray import OnRay
+
+        return OnRay(launcher, size)
+    return Batches(launcher, size)
+
+
+def _remove_if_not_begun(folder: Path) -> None:
+    """A mistake that was found before the first job leaves nothing behind."""
+    if not (folder / "sweep.json").exists():
+        for name in ("multirun.yaml", ".driver.lock", ".jobs.lock"):
+            (folder / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _ledger(sweeper: Any, space: Space, objectives: list[dict[str, str]], folder: Path) -> Ledger:
+    if sweeper.resume:
+        ledger = Ledger.read(folder)
+        ledger.require_same(space.describe())
+        hydra.require_ended(ledger)
+        outcome.look_around(ledger)
+        return ledger
+    write_atomically(folder / "multirun.yaml", redact.yaml_of(sweeper.config))
+    name = str(sweeper.config.hydra.runtime.choices["hydra/sweeper"])
+    return Ledger(folder, command.given(), name, space.describe(), list(space.axes), objectives)
+
+
+def _foresee(search: Search, ledger: Ledger) -> None:
+    """A search that does not learn says at once what all its jobs are."""
+    if not isinstance(search, Grid | Random):
+        return
+    while overrides := search.ask(len(ledger.jobs)):
+        ledger.jobs.append(Job(len(ledger.jobs), overrides))
+
+
+def _first_job(space: Space, config: DictConfig, loader: Any) -> DictConfig:
+    """The config of some job of the space."""
+    job = space.sample(random.Random(0))
+    return loader.load_sweep_config(config, [*job, "hydra.run.dir=."])
+
+
+def _objectives(wanted: Sequence[str] | None, job: Callable[[], DictConfig]) -> list[dict[str, str]]:
+    """``[val/accuracy:max, parameters:min]``, or what the task of a job monitors."""
+    if not wanted:
+        task = job().task
+        return [{"name": str(task.monitor), "mode": str(task.mode)}]
+    objectives = []
+    for text in wanted:
+        name, _, mode = str(text).rpartition(":")
+        if mode not in ("min", "max") or not name:
+            raise ConfigError(
+                f"an objective is '{text}';",
+                "objectives are numbers of results.json with their direction, NAME:min or NAME:max;",
+                "try hydra.sweeper.objectives='[val/accuracy:max,parameters:min]'.",
+            )
+        objectives.append({"name": name, "mode": mode})
+    return objectives

@@ -1,0 +1,82 @@
+"""Choosing actions, and what is made of the returns they bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from netyard.tasks.q_learning.chain import Chain, numpy_choice
+
+Act = Callable[[Any], Any]
+"""Observations (B, *shape) to actions int64 (B,), NumPy arrays both."""
+_FEW = 32  # observations; with more, NumPy's way is no longer the shorter one
+
+
+def quick(net: nn.Module, values: Callable[[Tensor], Tensor], device: torch.device) -> Act:
+    """The choice of the action that a net values most, as it is from now on."""
+
+    def slow(observations: Any) -> Any:
+        with torch.inference_mode():
+            x = torch.from_numpy(np.ascontiguousarray(observations)).to(device)
+            return values(net(x)).argmax(dim=-1).cpu().numpy()
+
+    chain = Chain.of(net) if device.type == "cpu" else None
+    if chain is None:
+        return slow
+    arrays = chain.arrays()
+
+    def fast(observations: Any) -> Any:
+        return numpy_choice(arrays, observations) if len(observations) <= _FEW else slow(observations)
+
+    return fast
+
+
+def in_training(net: Any, values: Callable[[Tensor], Tensor], device: torch.device, noise: torch.Generator) -> Act:
+    """The same choice while a net learns: with its own noise if it has some, without dropout."""
+    noisy = bool(getattr(net, "noisy", False))
+    net.train(noisy)
+    choose = quick(net, values, device)
+    net.train()
+    if not noisy and not any(isinstance(each, nn.Dropout | _BatchNorm) for each in net.modules()):
+        return choose
+
+    def act(observations: Any) -> Any:
+        if noisy:
+            net.draw_noise(noise)
+            return choose(observations)
+        net.eval()
+        actions = choose(observations)
+        net.train()
+        return actions
+
+    return act
+
+
+def scores(played: list[tuple[float, int]]) -> dict[str, Tensor]:
+    """Of episodes, each its return and its length."""
+    returns, lengths = torch.tensor(played, dtype=torch.float64).unbind(1)
+    found = {
+        "return": returns.mean(),
+        "return_std": returns.std(correction=0),
+        "return_iqm": interquartile_mean(returns),
+        "length": lengths.mean(),
+    }
+    return {name: value.float() for name, value in found.items()}
+
+
+def interquartile_mean(values: Tensor) -> Tensor:
+    """The mean of the middle half, a fraction of the values at its ends included.
+
+    Agarwal et al. 2021, arXiv:2108.13264.
+    """
+    ordered = values.sort().values
+    count = len(ordered)
+    low, high = count / 4, 3 * count / 4
+    place = torch.arange(count, device=values.device, dtype=values.dtype)
+    weight = (torch.clamp(place + 1, max=high) - torch.clamp(place, min=low)).clamp(min=0)
+    return (weight * ordered).sum() / weight.sum()

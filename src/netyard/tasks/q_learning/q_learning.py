@@ -1,0 +1,305 @@
+"""Deep Q-learning: the value of each action, learned from what happened when actions were tried."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from netyard.losses.returns import ScalarReturn
+from netyard.optim import configure_optimizer
+from netyard.tasks.learner import Learner
+from netyard.tasks.q_learning.acting import in_training, quick, scores
+from netyard.tasks.q_learning.agent_loop import advance, check_loop, check_optimizer, run_steps, take_over_clipping
+from netyard.tasks.q_learning.bootstrapping import Bootstrap, updates_after
+from netyard.tasks.q_learning.exploration import Exploration, Tries
+from netyard.tasks.signature import Port, Served
+
+VALIDATION, TEST = 1, 2  # whose episodes; each purpose has seeds of its own
+_ACTING, _DRAWING, _NOISE = range(101, 104)  # what random numbers are for
+
+
+class Valued(Protocol):
+    """What the task needs of a net: (B, num_outputs), or (B, num_outputs, num_atoms) for a loss of distributions."""
+
+    def __call__(self, x: Tensor) -> Tensor: ...
+
+
+class QLearning(Learner):
+    """Learns ``net(x) -> (B, num_outputs)``, the return to be had after each action, by acting. Mnih et al. 2015.
+
+    A batch is a round of environment steps, which ``trainer.global_step``, ``trainer.max_steps`` and every x-axis
+    count. After each ``collect_steps`` of them come ``collect_steps * updates_per_step`` updates, each of
+    ``data.batch_size`` transitions. A truncated episode is bootstrapped from its last observation, a terminated one
+    is not. What is random is a function of the seed and the step, so nothing of it has to be stored.
+
+    Logs in training ``loss``, ``q_value`` (of the actions taken), ``td_error`` (absolute), ``epsilon``, ``updates``,
+    ``return`` and ``length`` of the episodes that ended; for the dashboard alone ``updates_per_second``. In validation
+    and test, greedily, in environments of their own: ``return``, ``return_std``, ``return_iqm`` (interquartile mean)
+    and ``length``.
+
+    Args:
+        net: see ``Valued``.
+        loss: of predictions and targets, with a ``reduction``; or one of distributions, see ``losses/returns.py``.
+        optimizer, scheduler, monitor, mode: see ``Learner``.
+        num_outputs: the number of actions.
+        double: the net chooses the next action, the target network values it (van Hasselt et al. 2016,
+            arXiv:1509.06461).
+        n_steps: rewards before the bootstrap.
+        discount: of each step.
+        collect_steps, updates_per_step: see above.
+        warmup_steps: transitions, of random actions, before the first update.
+        target_every: updates from one change of the target network to the next.
+        tau: how far it then goes towards the net; 1 is a copy, less is Polyak's average.
+        epsilon_start, epsilon_end: share of random actions, from the one to the other ...
+        epsilon_fraction: ... in this fraction of the run ...
+        epsilon_schedule: ... along a straight line or exponentially.
+        priority_exponent: how much the error decides what is drawn from the replay; 0: not at all
+            (Schaul et al. 2015, arXiv:1511.05952).
+        importance_start: how much of that bias weights correct at first; all of it at the end.
+
+    Raises:
+        ValueError: numbers that do not go together, a loss that fits neither kind, data without environments.
+    """
+
+    loss_tells = False
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: partial[torch.optim.Optimizer],
+        scheduler: Callable[..., Any],
+        num_outputs: int,
+        double: bool = False,
+        n_steps: int = 1,
+        discount: float = 0.99,
+        collect_steps: int = 4,
+        updates_per_step: float = 0.25,
+        warmup_steps: int = 500,
+        target_every: int = 250,
+        tau: float = 1.0,
+        epsilon_start: float = 1.0,
+        epsilon_end: float = 0.05,
+        epsilon_fraction: float = 0.3,
+        epsilon_schedule: str = "linear",
+        priority_exponent: float = 0.0,
+        importance_start: float = 0.4,
+        monitor: str = "val/return",
+        mode: str = "max",
+    ) -> None:
+        super().__init__(net, loss, optimizer, scheduler, monitor, mode)
+        self.automatic_optimization = False
+        self.loss = loss if hasattr(loss, "values") else ScalarReturn(loss)
+        self.num_outputs, self.double, self.n_steps, self.discount = num_outputs, double, n_steps, discount
+        self.collect_steps = collect_steps
+        self.updates_per_collection = updates_after(collect_steps, updates_per_step)
+        self.warmup_steps, self.target_every, self.tau = warmup_steps, target_every, tau
+        self.exploration = Exploration(epsilon_start, epsilon_end, epsilon_fraction, epsilon_schedule, warmup_steps)
+        self.priority_exponent, self.importance_start = priority_exponent, importance_start
+        self.target_net = copy.deepcopy(net).requires_grad_(False)
+        self._updates = 0  # before this run, or the part of it that is resumed
+        self._waiting = 0  # environment steps since the last updates
+        self._clip: float | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Observations (B, *input_shape) -> the value of each action (B, num_outputs)."""
+        return self.loss.values(self.net(x))
+
+    # Beginning
+
+    def configure_callbacks(self) -> list[Any]:
+        self._clip = take_over_clipping(self.trainer)  # before Lightning looks at it
+        return []
+
+    def setup(self, stage: str) -> None:
+        check_loop(self.trainer, training=stage == "fit")
+
+    @property
+    def steps_per_batch(self) -> int:
+        """Environment steps of a round."""
+        return int(self.trainer.datamodule.steps_per_batch)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        self._run_steps = run_steps(self.trainer, self.steps_per_batch)
+        if math.isinf(self._run_steps):
+            raise ValueError(
+                "trainer.max_epochs and trainer.max_steps are both -1; epsilon falls in a fraction of the run, which "
+                "must have an end; try trainer.max_steps=50000."
+            )
+        check_optimizer(self.optimizer)
+        return configure_optimizer(
+            self.net,
+            self.optimizer,
+            self.schedule,
+            total_steps=math.ceil(self._run_steps / self.steps_per_batch),  # a step of the schedule is a round
+            monitor=self.monitor,
+        )
+
+    def on_train_start(self) -> None:
+        data = self.trainer.datamodule
+        self._replay = data.open(self.n_steps, self.discount, self.priority_exponent > 0, self.device)
+        self._generator = torch.Generator(self.device)
+        self._bootstrap = Bootstrap(
+            self.net,
+            self.target_net,
+            self.loss,
+            self.optimizers(use_pl_optimizer=False),
+            self.double,
+            self.target_every,
+            self.tau,
+            self.priority_exponent,
+            self._clip,
+            self.trainer.precision == "32-true",
+            self._generator,
+            self._updates,
+        )
+
+    @property
+    def updates(self) -> int:
+        """How many there have been."""
+        return self._bootstrap.updates if hasattr(self, "_bootstrap") else self._updates
+
+    # A round
+
+    def training_step(self, batch: tuple[Tensor], batch_idx: int) -> Tensor:
+        data, step = self.trainer.datamodule, self.trainer.global_step
+        began, updates = time.perf_counter(), self.updates
+        numbers = np.random.default_rng([data.seed, _ACTING, step])
+        drawing = np.random.default_rng([data.seed, _DRAWING, step])
+        self._generator.manual_seed((data.seed * 1_000_003 + step) * 1_000 + _NOISE)
+        end = step + len(batch[0])
+        if self.trainer.max_steps >= 0:
+            end = min(end, self.trainer.max_steps)
+        ahead = range(step, end, data.num_envs)
+        tries = Tries(numbers, [self.epsilon(each) for each in ahead], data.num_envs, self.num_outputs)
+        act = in_training(self.net, self.loss.values, self.device, self._generator)
+        # The newest n transitions of each environment have no return of n steps yet.
+        first_update = max(self.warmup_steps, self.n_steps * data.num_envs + 1)
+        waiting = self._waiting  # an attribute of a module takes long to set
+        for number in range(len(ahead)):
+            data.step(tries.actions(number, act, data.observations))
+            waiting += data.num_envs
+            if waiting >= self.collect_steps:
+                collections, waiting = divmod(waiting, self.collect_steps)
+                if self._replay.added >= first_update:
+                    count = collections * self.updates_per_collection
+                    self._bootstrap.learn(self._replay, count, data.batch_size, drawing, self._importance())
+        self._waiting = waiting
+        data.check()
+        advance(self.trainer, len(ahead) * data.num_envs)
+        self._step_schedule()
+        self._log_rate(step, (self.updates - updates) / (time.perf_counter() - began))
+        return self._record()
+
+    def epsilon(self, step: int) -> float:
+        """The share of random actions at an environment step."""
+        return self.exploration.epsilon(step, self._run_steps)
+
+    def _importance(self) -> float:
+        done = min(self.trainer.global_step / self._run_steps, 1.0)
+        return self.importance_start + (1 - self.importance_start) * done
+
+    def _step_schedule(self) -> None:
+        schedule = self.lr_schedulers()
+        if schedule is not None and not isinstance(schedule, ReduceLROnPlateau | list):
+            with warnings.catch_warnings():
+                # Torch warns where no update came before; while the replay warms up there is none.
+                warnings.simplefilter("ignore", UserWarning)
+                schedule.step()
+
+    def _log_rate(self, before: int, rate: float) -> None:
+        """For the dashboard alone: it is never twice the same."""
+        every, step = self.trainer.log_every_n_steps, self.trainer.global_step
+        if self.logger is not None and before // every != step // every:
+            self.logger.log_metrics({"train/updates_per_second": rate}, step)
+
+    def _record(self) -> Tensor:
+        """Take note of a round's updates; returns their mean loss, 0 before the first."""
+        seen = self._bootstrap.seen()
+        if seen is None:
+            return torch.zeros((), device=self.device)
+        self.means.add(seen.updates, loss=seen.loss, q_value=seen.q_value, td_error=seen.td_error)
+        return seen.loss
+
+    def log_means(self, stage: str) -> None:
+        if stage == "train":
+            data = self.trainer.datamodule
+            if data.finished:
+                returns, lengths = np.array(data.finished, np.float64).T
+                self.log_dict({"train/return": float(returns.mean()), "train/length": float(lengths.mean())})
+                data.finished.clear()
+            self.log_dict(
+                {"train/epsilon": self.epsilon(self.trainer.global_step), "train/updates": float(self.updates)}
+            )
+        super().log_means(stage)
+
+    # Judging
+
+    def greedy(self, observations: Any) -> Any:
+        """The action the net values most for each observation (B, *input_shape), int64 (B,): NumPy in, NumPy out."""
+        training = self.net.training
+        self.net.eval()
+        try:
+            return quick(self.net, self.loss.values, self.device)(observations)
+        finally:
+            self.net.train(training)
+
+    def served(self) -> Served:
+        """What each action is worth; without noise."""
+
+        def value(observation: Tensor) -> Tensor:
+            return self.loss.values(self.net(observation))
+
+        values = Port("q_values", f"(batch, {self.num_outputs}), the return to be had after each action")
+        parts = nn.ModuleList([self.net, self.loss])
+        return Served(parts, value, [Port("observation", "as the environment shows it")], [values])
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        self._play(batch, VALIDATION)
+
+    def test_step(self, batch: Tensor, batch_idx: int) -> None:
+        self._play(batch, TEST)
+
+    def on_validation_start(self) -> None:
+        super().on_validation_start()
+        self.played: list[tuple[float, int]] = []
+
+    def on_test_start(self) -> None:
+        super().on_test_start()
+        self.played = []
+
+    def _play(self, batch: Tensor, purpose: int) -> None:
+        data = self.trainer.datamodule
+        act = quick(self.net, self.loss.values, self.device)  # Lightning has put the net into evaluation
+        self.played += data.play(act, purpose, batch.tolist())
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_returns("val")
+        self.means = self._training_means
+
+    def on_test_epoch_end(self) -> None:
+        self._log_returns("test")
+
+    def _log_returns(self, stage: str) -> None:
+        self.log_dict({f"{stage}/{name}": value for name, value in scores(self.played).items()})
+
+    # Keeping
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["q_learning"] = {"updates": self.updates, "waiting": self._waiting}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        state = checkpoint["q_learning"]
+        self._updates, self._waiting = state["updates"], state["waiting"]

@@ -1,0 +1,84 @@
+"""What a trained task is outside of netyard: a function of named tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_STEPS = {1: 6, 2: 9, 7: 4}  # of a batch of that size, where the number of steps is free: every batch has another
+
+
+class Port(NamedTuple):
+    """An input or an output."""
+
+    name: str
+    meaning: str
+    """With its shape."""
+    axes: tuple[str, ...] = ("batch",)
+    """Of an input: the first ones, by name, which may be of any size."""
+    longest: int | None = None
+    """How long the second of them may be at most."""
+
+
+class Score(NamedTuple):
+    """How good outputs are: a mean over samples, of outputs by name, inputs x and truths y -> (B,)."""
+
+    name: str
+    judge: Callable[[Mapping[str, Tensor], Tensor, Tensor], Tensor]
+
+
+class Served(nn.Module):
+    """``served(*inputs) -> outputs``, a tuple in the order of its ports; in evaluation mode.
+
+    Args:
+        parts: holds every weight that the function uses.
+        function: of the inputs; a tensor, or one for each output.
+        inputs: the data's own first.
+        reads_data: whether there is one of the data's.
+        more_inputs: examples of the others, (B, ...) each, of so many samples.
+        like_data: the outputs that are on the scale of the data's input.
+        score: None where no number tells it.
+    """
+
+    def __init__(
+        self,
+        parts: nn.Module,
+        function: Callable[..., Tensor | tuple[Tensor, ...]],
+        inputs: Sequence[Port],
+        outputs: Sequence[Port],
+        reads_data: bool = True,
+        more_inputs: Callable[[int], tuple[Tensor, ...]] | None = None,
+        like_data: Sequence[str] = (),
+        score: Score | None = None,
+    ) -> None:
+        super().__init__()
+        self.parts, self.function = parts, function
+        self.inputs, self.outputs, self.like_data = tuple(inputs), tuple(outputs), tuple(like_data)
+        self.reads_data, self.more_inputs, self.score = reads_data, more_inputs, score
+        self.eval()
+
+    def examples(self, data: Any, count: int) -> tuple[Tensor, ...]:
+        """Inputs of so many samples of a datamodule, made up, and always the same."""
+        inputs: tuple[Tensor, ...] = ()
+        if self.reads_data:
+            free = "steps" in self.inputs[0].axes
+            inputs = (data.example_inputs(count, _STEPS.get(count, 8) if free else None),)
+        return inputs + (self.more_inputs(count) if self.more_inputs else ())
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        outputs = self.function(*inputs)
+        return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def mean_square(made: Tensor, true: Tensor) -> Tensor:
+    """The mean squared error of each sample: (B, ...) twice -> (B,)."""
+    return (made - true).float().square().flatten(1).mean(dim=1)
+
+
+def mean_likelihood(logits: Tensor, y: Tensor, ignored: int) -> Tensor:
+    """The mean negative log-likelihood of each sample's targets, in nats: (B, T, V) and (B, T) -> (B,)."""
+    losses = F.cross_entropy(logits.transpose(1, 2), y, ignore_index=ignored, reduction="none")
+    return losses.sum(dim=1) / (y != ignored).sum(dim=1).clamp(min=1)

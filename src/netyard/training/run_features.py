@@ -1,0 +1,50 @@
+"""A run's classifier as the judge of another run's samples: ``callbacks.scores.features=RUN_DIR``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from netyard.errors import CheckpointError, ConfigError
+from netyard.metrics.features import HeadInput
+from netyard.runs.directory import RunDir
+from netyard.training import checkpoint
+
+
+def features_of(path: str, data: Mapping[str, Any]) -> nn.Module:
+    """Pictures (B, C, H, W) in [0, 1] -> features (B, D), by the best network of a run that classifies pictures.
+
+    Args:
+        path: the run's directory.
+        data: the config of the data whose pictures are to be judged.
+
+    Raises:
+        CheckpointError: there is no such run, or its network tells no classes of pictures.
+        ConfigError: it was trained on pictures of another size or number of channels.
+    """
+    run_dir = RunDir(path)
+    if not run_dir.best.is_file():
+        raise CheckpointError(
+            f"callbacks.scores.features is {path}, and there is no best checkpoint of a run;",
+            "it is auto, inception, or the directory of a run that classifies such pictures;",
+            "try callbacks.scores.features=auto.",
+        )
+    recorded, config, choices = checkpoint.best_of(run_dir)
+    trained = config["data"]
+    shape = [trained.get("channels"), trained.get("image_size")]
+    if choices["task"] != "classification" or None in shape or trained.get("as_sequence"):
+        raise CheckpointError(
+            f"{path} is a run of task={choices['task']} on data={choices['data']};",
+            "samples are judged by a network that tells classes of pictures;",
+            "try a run of model=cnn on the same data, or callbacks.scores.features=auto.",
+        )
+    if shape != [data.get("channels"), data.get("image_size")]:
+        raise ConfigError(
+            f"{path} was trained on pictures of {shape[0]} x {shape[1]} x {shape[1]}, and these have "
+            f"{data.get('channels')} x {data.get('image_size')} x {data.get('image_size')};",
+            "a judge must have seen such pictures;",
+            "try a run on the same data, or callbacks.scores.features=auto.",
+        )
+    return HeadInput(checkpoint.rebuild(recorded, run_dir.best).net, trained["mean"], trained["std"]).eval()

@@ -1,0 +1,70 @@
+"""What an evaluation says beside its metrics: every number against another library's, and what it writes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from netyard.cli import main
+
+
+@pytest.fixture
+def said(finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Evaluate a run into a folder, and return what was printed, the folder and the recorded metrics."""
+
+    def run(name: str) -> tuple[str, Path, dict[str, float]]:
+        assert main.main(["evaluate", f"run={finished(name)}", f"output={tmp_path / 'told'}"]) == 0
+        metrics = json.loads((finished(name) / "results.json").read_text())["metrics"]
+        return capsys.readouterr().out, tmp_path / "told", metrics
+
+    return run
+
+
+def test_evaluate_writes_what_it_says_of_a_classification(said) -> None:
+    text, folder, recorded = said("iris")
+    told = json.loads((folder / "evaluation.json").read_text())
+    assert told["metrics"] == {name: value for name, value in recorded.items() if name.startswith("test/")}
+    assert [each["class"] for each in told["classes"]] == ["setosa", "versicolor", "virginica"]
+    assert sum(map(sum, told["confusion"])) == 30
+    assert told["calibration"]["error"] == pytest.approx(told["metrics"]["test/ece"])
+    for each in told["calibration"]["bins"]:
+        means = rf"{each['confidence'] or 0:.4g} +\| {each['accuracy'] or 0:.4g} "
+        cells = rf"{each['from']:.2f} to {each['to']:.2f} +\| {means}"
+        assert bool(re.search(cells, text)) == bool(each["count"])
+    rows = list(csv.reader((folder / "confusion.csv").read_text().splitlines()))
+    assert rows[0] == ["true", "setosa", "versicolor", "virginica"]
+    assert [list(map(int, row[1:])) for row in rows[1:]] == told["confusion"]
+    for name in ("reliability.png", "confusion.png"):
+        with Image.open(folder / name) as picture:
+            assert min(picture.size) > 300
+        assert f"{name}\n" in text
+    low, high = told["intervals"]["test/accuracy"]["interval"]
+    assert (
+        f"test/accuracy {recorded['test/accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f} (Wilson, n = 30)" in text
+    )
+
+
+def test_evaluate_writes_what_it_says_of_a_regression(said) -> None:
+    text, folder, recorded = said("regression")
+    told = json.loads((folder / "evaluation.json").read_text())
+    assert told["errors"][0]["mae"] == pytest.approx(recorded["test/mae"], rel=1e-4)
+    assert told["errors"][0]["rmse"] == pytest.approx(recorded["test/rmse"], rel=1e-4)
+    assert f"test/mae {recorded['test/mae']:.4f}, 95 % interval" in text
+    assert (folder / "predicted_vs_true.png").is_file()
+
+
+def test_a_forecast_is_judged_step_by_step(finished, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["evaluate", f"run={finished('sales')}"]) == 0
+    text = capsys.readouterr().out
+    assert "| step | mean error" in text and "windows, n = " in text
+
+
+def test_output_that_is_a_file_is_refused(finished, tmp_path: Path, capsys) -> None:
+    (tmp_path / "there.txt").write_text("")
+    assert main.main(["evaluate", f"run={finished('iris')}", f"output={tmp_path / 'there.txt'}"]) == 2
+    assert "there.txt, a file; output is a folder; try output=" in capsys.readouterr().err

@@ -1,0 +1,175 @@
+"""A run goes on as the experiment it was begun as, or not at all; ``resume=auto`` finds the one that is meant."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from netyard.io import readable
+from support.finished_runs import RUNS
+
+RUN = RUNS["iris"]
+ROOM = "hydra.run.dir"
+
+
+def killed(path: Path) -> None:
+    """Let a run look as if it had been killed after its last save."""
+    status = json.loads((path / "status.json").read_text())
+    (path / "status.json").write_text(json.dumps({**status, "state": "running", "ended": None}))
+    (path / "results.json").unlink(missing_ok=True)
+
+
+def times(path: Path) -> dict[Path, int]:
+    found = {each: each.stat().st_mtime_ns for each in path.rglob("*") if each.is_file()}
+    return {each: time for each, time in found.items() if ".hydra" not in each.parts and each.suffix != ".log"}
+
+
+@pytest.fixture
+def begun(copied_run, tmp_path: Path) -> Path:
+    path = copied_run("iris", tmp_path / "run")
+    killed(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("data.batch_size=30", "data.batch_size is 30 and was 20"),
+        ("model=mlp_table", "model is mlp_table and was mlp_tiny"),
+        ("model.hidden_sizes=[8]", "model.hidden_sizes is [8] and was [16]"),
+        ("model.dropout=0.5", "model.dropout is 0.5 and was 0.0"),
+        ("data=wine", "data is wine and was iris"),
+        ("optimizer.lr=0.5", "optimizer.lr is 0.5 and was"),
+        ("optimizer=sgd", "optimizer is sgd and was adam"),
+        ("scheduler=cosine", "scheduler is cosine and was constant"),
+        ("seed=7", "seed is 7 and was 0"),
+        ("task.monitor=val/loss", "task.monitor is val/loss and was val/accuracy"),
+        ("trainer.accumulate_grad_batches=2", "trainer.accumulate_grad_batches is 2 and was 1"),
+        ("trainer.limit_train_batches=2", "trainer.limit_train_batches is 2 and was"),
+    ],
+)
+def test_another_experiment_is_refused_with_the_difference(train, begun: Path, change: str, said: str) -> None:
+    before = times(begun / "checkpoints")
+    records = [begun / "status.json", *(begun / ".hydra").iterdir()]
+    contents = [path.read_bytes() for path in records]
+    ran = train(f"resume={begun}", change, "trainer.max_epochs=4", path=begun)
+    assert ran.code == 2
+    assert f"goes on as it began: {said}" in ran.err and len(ran.err.splitlines()) == 1
+    assert times(begun / "checkpoints") == before
+    assert [path.read_bytes() for path in records] == contents, "so that it can be resumed as it was"
+
+
+def test_what_leaves_the_experiment_as_it_is_may_change_and_is_said(train, begun: Path) -> None:
+    ran = train(f"resume={begun}", "trainer.max_epochs=3", "tags=[late]", "callbacks.progress=null", path=begun)
+    assert ran.code == 0, ran.err
+    assert "going on after step 10, with" in ran.out and "trainer.max_epochs=3 instead of 2" in ran.out
+    assert ran.json("results.json")["epochs"] == 3
+
+
+@pytest.mark.parametrize("what", ["a row more", "another class", "another order"])
+def test_other_samples_are_refused(train, tmp_path: Path, what: str) -> None:
+    table = tmp_path / "table.csv"
+    lines = [f"{number % 7},{number % 5},{'ab'[number % 2]}" for number in range(60)]
+    table.write_text("\n".join(["one,two,kind", *lines]) + "\n")
+    words = ("model=mlp_tiny", "data=csv", f"data.path={table}", "data.target=kind", "trainer=cpu", "data.batch_size=8")
+    ran = train(*words, "trainer.max_epochs=1")
+    assert ran.code == 0, ran.err
+    killed(ran.path)
+    if what == "a row more":
+        lines += lines[:10]
+    elif what == "another class":
+        lines[5] = lines[5][:-1] + ("a" if lines[5][-1] == "b" else "b")
+    else:
+        lines = lines[::-1]
+    table.write_text("\n".join(["one,two,kind", *lines]) + "\n")
+    again = train(f"resume={ran.path}", "trainer.max_epochs=2", path=ran.path)
+    assert again.code == 3, again.err
+    assert "begun with" in again.err or "the run learned" in again.err
+
+
+def test_pictures_may_move_and_not_change(train, tmp_path: Path) -> None:
+    from PIL import Image
+
+    for kind in "ab":
+        for number in range(20):
+            place = tmp_path / "here" / kind / f"{number}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (number * 10, 100 * (kind == "a"), 0)).save(place)
+    words = ("model=cnn", "data=image_folder", "data.image_size=8", "data.num_workers=0", "data.batch_size=8")
+    cache = f"data.cache={tmp_path / 'cache'}"
+    ran = train(*words, cache, f"data.root={tmp_path / 'here'}", "trainer.max_epochs=1", "trainer=cpu")
+    assert ran.code == 0, ran.err
+    assert "making 40 pictures small once" in ran.out and "pictures from cache/10-" in ran.out
+    killed(ran.path)
+    (tmp_path / "here").rename(tmp_path / "there")
+    places = (f"data.root={tmp_path / 'there'}", f"data.cache={tmp_path / 'another'}")
+    moved = train(f"resume={ran.path}", *places, "trainer.max_epochs=2", path=ran.path)
+    assert moved.code == 0, moved.err
+    killed(ran.path)
+    (tmp_path / "there" / "a" / "0.png").unlink()
+    changed = train(f"resume={ran.path}", "trainer.max_epochs=3", path=ran.path)
+    assert changed.code == 3 and "the samples are not those that the run was begun with" in changed.err
+    without = train(f"resume={ran.path}", "data.cache=null", "trainer.max_epochs=3", path=ran.path)
+    assert without.code == 2 and f"data.cache is null and was {tmp_path / 'another'}" in without.err
+
+
+def test_a_run_that_saved_nothing_begins_anew_in_its_place(train, begun: Path) -> None:
+    for path in (begun / "checkpoints").iterdir():
+        path.unlink()
+    (begun / "checkpoints" / ".save-00001-step-5.ckpt.99.tmp").write_bytes(b"half")
+    ran = train(f"resume={begun}", path=begun)
+    assert ran.code == 0, ran.err
+    assert "has saved no state; it begins anew" in ran.out
+    with (begun / "metrics.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
+    steps = [point.step for point in EventAccumulator(str(begun)).Reload().Scalars("val/loss")]
+    assert steps == [4, 9], "what the first attempt drew is gone"
+    assert not [*begun.rglob("*.tmp")]
+
+
+def test_auto_begins_then_goes_on_and_then_leaves_alone(train, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("NETYARD_OUTPUTS", str(tmp_path / "outputs"))
+    other = train(*RUN, "seed=1", "hydra.job.name=train")  # which keeps the test from placing it
+    first = train(*RUN, "resume=auto")
+    assert (other.code, first.code) == (0, 0), first.err
+    assert "no run of this configuration has saved a state; a new one begins" in first.out
+    configs = (tmp_path / "outputs").rglob(".hydra/config.yaml")
+    (mine,) = (path.parents[1] for path in configs if re.search(r"^seed: 0$", path.read_text(), re.MULTILINE))
+    killed(mine)
+    again = train(*RUN, "resume=auto")
+    assert again.code == 0, again.err
+    assert f"resume=auto: {readable.near(mine)}" in again.out and "going on after step 10" in again.out
+    assert json.loads((mine / "status.json").read_text())["state"] == "completed"
+    before = times(tmp_path / "outputs")
+    done = train(*RUN, "resume=auto")
+    assert done.code == 0 and f"{mine} is finished already" in done.out
+    assert times(tmp_path / "outputs") == before
+
+
+def test_auto_takes_the_run_that_was_started_last(train, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("NETYARD_OUTPUTS", str(tmp_path / "outputs"))
+    places = [tmp_path / "outputs" / name for name in ("b", "a", "c")]
+    for number, place in enumerate(places):
+        assert train(*RUN, f"{ROOM}={place}").code == 0
+        killed(place)
+        status = json.loads((place / "status.json").read_text())
+        (place / "status.json").write_text(json.dumps({**status, "started": f"2026-01-0{number % 2 + 1}"}))
+    ran = train(*RUN, "resume=auto")
+    assert ran.code == 0 and f"resume=auto: {readable.near(places[1])}" in ran.out, ran.out
+
+
+@pytest.mark.parametrize("typed", ["{}/job-17", "'{}/job 17'", "'{}/${{oc.env:SLURM_JOB_ID}}'"])
+def test_auto_in_a_place_of_ones_own(train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    words = f"{ROOM}={typed.format(tmp_path)}"
+    place = tmp_path / ("job 17" if " " in typed else "17" if "$" in typed else "job-17")
+    first = train(*RUN, "resume=auto", words, path=place)
+    assert first.code == 0 and "a new one begins" in first.out, first.err
+    killed(place)
+    again = train(*RUN, "resume=auto", words, path=place)
+    assert again.code == 0 and "going on after step 10" in again.out, again.err

@@ -1,0 +1,135 @@
+"""Everything that is listed composes, and every key is a parameter of what it configures."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from netyard.config import catalog, schema
+from netyard.config.compose import compose
+
+NAMES = [(group, name) for group in catalog.GROUPS for name in catalog.options(group) if group != "callbacks"]
+# What only a user can say, and company that fits; any path will do to compose.
+COMPANY = {
+    ("data", "image_folder"): ["data.root=."],
+    ("data", "csv"): ["data.path=x.csv", "data.target=y"],
+    ("data", "text"): ["data.path=x.txt", "model=lstm"],
+    ("data", "python_source"): ["model=lstm"],
+    ("data", "sentiment"): ["data.path=x.csv", "model=lstm"],
+    ("data", "number_words"): ["model=seq2seq"],
+    ("data", "series"): ["data.path=x.csv", "data.column=y"],
+    ("task", "regression"): ["data=diabetes"],
+    ("task", "language"): ["model=lstm", "data=python_source"],
+    ("task", "forecasting"): ["data=sunspots"],
+    ("task", "translation"): ["model=seq2seq"],
+    ("task", "reconstruction"): ["model=autoencoder"],
+    ("task", "denoising"): ["model=denoising_autoencoder"],
+    ("task", "sparse_coding"): ["model=sparse_autoencoder"],
+    ("task", "contraction"): ["model=contractive_autoencoder"],
+    ("task", "variational"): ["model=vae"],
+    ("task", "beta_variational"): ["model=beta_vae"],
+    ("task", "vector_quantized"): ["model=vq_vae"],
+    ("task", "adversarial"): ["model=gan"],
+    ("data", "gym"): ["data.id=CartPole-v1"],
+    ("task", "q_learning"): ["model=dqn"],
+    ("task", "double_q_learning"): ["model=double_dqn"],
+    ("task", "prioritized_q_learning"): ["model=prioritized_dqn"],
+    ("task", "n_step_q_learning"): ["model=nstep_dqn"],
+    ("task", "noisy_q_learning"): ["model=noisy_dqn"],
+    ("task", "rainbow_q_learning"): ["model=rainbow"],
+    ("task", "wasserstein"): ["model=wgan"],
+    ("task", "wasserstein_gp"): ["model=wgan_gp"],
+}
+# What is in the files, and not known before they are read.
+FACTS = ("num_classes", "num_features", "vocab_size", "target_vocab_size", "sequence_length", "target_length")
+
+
+@pytest.mark.parametrize(("group", "name"), NAMES, ids=str)
+def test_every_name_composes_with_the_parameters_of_its_target_and_keeps_the_schema(group: str, name: str) -> None:
+    cfg, choices = compose([f"{group}={name}", *COMPANY.get((group, name), [])])
+    assert choices[group] == name
+    require_parameters_of_the_targets(cfg, group, name)
+    cfg.data.update({fact: 8 for fact in FACTS if fact in cfg.data and cfg.data[fact] is None})
+    schema.check(cfg, choices)
+
+
+def require_parameters_of_the_targets(cfg: DictConfig, group: str, name: str) -> None:
+    """Every key is a parameter of what it configures, and no parameter without a default is left out."""
+    for node in leaves(OmegaConf.to_container(cfg[group], resolve=False)) if group in cfg else ():
+        parameters = inspect.signature(get_object(node["_target_"])).parameters
+        if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
+            continue
+        keys = {key for key in node if not key.startswith("_")}
+        keys -= {"performance"} if group == "trainer" else set()  # netyard's own, which Lightning is not given
+        assert keys <= set(parameters), (
+            f"{group}={name}: {keys - set(parameters)} are no parameters of {node['_target_']}"
+        )
+        required = {
+            key
+            for key, each in parameters.items()
+            if each.default is inspect.Parameter.empty and each.kind is not inspect.Parameter.VAR_POSITIONAL
+        }
+        if not node.get("_partial_"):
+            assert required <= keys, f"{group}={name}: {required - keys} are not given to {node['_target_']}"
+
+
+def leaves(node: object) -> Iterator[dict[str, Any]]:
+    """Every node of a config that names a target."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node
+        for value in node.values():
+            yield from leaves(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from leaves(value)
+
+
+def test_two_families_may_not_offer_one_name(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "family").mkdir()
+    for family in ("one", "two"):
+        (tmp_path / "family" / f"{family}.yaml").write_text("_target_: x.Y\nvariants: {same: {}}\n", encoding="utf-8")
+    monkeypatch.setattr(catalog, "conf_dir", lambda: tmp_path)
+    catalog.families.cache_clear()
+    catalog.variants.cache_clear()
+    try:
+        with pytest.raises(ValueError, match="families one and two both offer model=same"):
+            catalog.variants()
+    finally:
+        catalog.families.cache_clear()
+        catalog.variants.cache_clear()
+
+
+def test_every_file_opens_with_what_it_is() -> None:
+    for group in catalog.GROUPS:
+        for name in catalog.options(group):
+            assert len(catalog.headline(group, name)) > 10, (group, name)
+
+
+def test_numbers_of_the_families_are_numbers() -> None:
+    """PyYAML reads ``1e-3`` as text; a family file must write ``0.001``."""
+
+    def texts(node: object):
+        if isinstance(node, dict):
+            for value in node.values():
+                yield from texts(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from texts(value)
+        elif isinstance(node, str):
+            yield node
+
+    for family in catalog.families().values():
+        for text in texts(family):
+            with pytest.raises(ValueError, match="could not convert"):
+                float(text)
+
+
+def test_the_conf_tree_is_shipped_in_the_wheel() -> None:
+    project = (catalog.conf_dir().parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert '[tool.hatch.build.targets.wheel.force-include]\n"conf" = "netyard/conf"' in project

@@ -1,0 +1,50 @@
+"""Names of before stand for what they became, and every class that a run of version 0.1 could name is still there."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+
+import pytest
+
+from netyard.config import allowlist, renamed
+from netyard.config.instantiate import build
+
+OLD = {
+    "_target_": "netyard.data.csv_file.CsvFile",
+    "nodes": [{"_target_": "netyard.callbacks.checkpoint.BestAndLast"}, {"_target_": "netyard.models.mlp.MLP"}],
+    "path": "netyard.data.csv_file.CsvFile",
+}
+
+
+def test_a_recorded_config_names_what_there_is_now() -> None:
+    new = renamed.config(OLD)
+    assert new["_target_"] == "netyard.data.tables.csv_file.CsvFile"
+    assert [node["_target_"] for node in new["nodes"]] == [
+        "netyard.callbacks.best_and_last.BestAndLast",
+        "netyard.models.mlp.MLP",
+    ]
+    assert new["path"] == OLD["path"], "a value that is no target stays"
+    assert OLD["_target_"] == "netyard.data.csv_file.CsvFile", "a copy"
+
+
+def test_text_is_brought_up_to_date_as_the_config_is() -> None:
+    recorded = "data:\n  _target_: netyard.data.fake.FakeData\n  path: netyard.data.fake.FakeData\n"
+    assert renamed.text(recorded) == recorded.replace(
+        "_target_: netyard.data.fake", "_target_: netyard.data.images.fake"
+    )
+
+
+@pytest.mark.parametrize(("old", "new"), renamed.MODULES.items())
+def test_what_moved_is_gone_there_and_here(old: str, new: str) -> None:
+    assert importlib.import_module(new)
+    parent = find_spec(old.rpartition(".")[0])
+    # A package may have taken the name of a module, as netyard.data.text has.
+    assert parent is None or find_spec(old) is None or hasattr(importlib.import_module(old), "__path__")
+
+
+def test_an_old_name_is_allowed_and_built() -> None:
+    node = {"_target_": "netyard.data.scikit.ScikitData", "dataset": "iris"}
+    allowlist.require(node)
+    with pytest.raises(Exception, match="missing"):  # its arguments; the class was found
+        build(node)

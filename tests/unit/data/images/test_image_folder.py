@@ -1,0 +1,220 @@
+"""Pictures in class folders: every layout, every bad file, every mode of picture."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from netyard.data.images.decode import CentreBox, RandomBox, read_square
+from netyard.errors import ConfigError, DataError
+from support.datasets import build
+from support.picture_folders import copy_part, folder, names
+
+
+def test_one_folder_is_cut_into_three_parts(picture_folder: Path) -> None:
+    data = folder(picture_folder)
+    assert data.facts() == {"num_classes": 3} and data.class_names == ["ape", "bee", "cat"]
+    parts = {part: names(data, part) for part in ("train", "val", "test")}
+    assert {part: len(found) for part, found in parts.items()} == {"train": 26, "val": 3, "test": 7}
+    assert len(set().union(*parts.values())) == 36
+    for part in parts:
+        loader = getattr(data, f"{part}_dataloader")()
+        for batch in loader:
+            x, y = data.on_after_batch_transfer(batch, 0)
+            assert batch[0].dtype == torch.uint8 and list(x.shape[1:]) == data.input_shape == [3, 16, 16]
+            assert x.dtype == torch.float32 and y.dtype == torch.int64
+            red = data.denormalize(x)[:, 0].mean(dim=(1, 2)) * 255
+            torch.testing.assert_close(red, y * 80.0, rtol=0, atol=4)  # the label fits the picture
+
+
+def test_parts_with_folders_are_used(tmp_path: Path, picture_folder: Path) -> None:
+    root = tmp_path / "parts"
+    copy_part(picture_folder, root / "train", range(8))
+    copy_part(picture_folder, root / "val", range(8, 10))
+    data = folder(root)
+    data.setup()
+    assert {name.split("/")[1][:2] for name in names(data, "val")} == {"08", "09"}
+    assert len(names(data, "train")) + len(names(data, "test")) == 24  # no test folder: cut from training
+    copy_part(picture_folder, root / "test", range(10, 12))
+    data = folder(root)
+    data.setup()
+    assert [len(names(data, part)) for part in ("train", "val", "test")] == [24, 6, 6]
+
+
+def test_imagenet_tests_on_its_validation_folder(tmp_path: Path, picture_folder: Path) -> None:
+    copy_part(picture_folder, tmp_path / "imagenet" / "train", range(8))
+    copy_part(picture_folder, tmp_path / "imagenet" / "val", range(8, 12))
+    data = build(
+        "imagenet",
+        root=str(tmp_path / "imagenet"),
+        num_classes=3,
+        num_workers=0,
+        val_fraction=0.25,
+        batch_size=4,
+    )
+    data.setup()
+    assert [len(names(data, part)) for part in ("train", "val", "test")] == [18, 6, 12]
+    assert {name.split("/")[1][:2] for name in names(data, "test")} == {"08", "09", "10", "11"}
+    x, _ = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    assert list(x.shape) == [4, *data.input_shape]
+
+
+def test_hidden_and_nested_files(picture_folder: Path) -> None:
+    (picture_folder / ".cache").mkdir()
+    (picture_folder / "ape" / ".hidden.png").write_bytes(b"junk")
+    (picture_folder / "ape" / "notes.txt").write_text("not a picture")
+    (picture_folder / "ape" / "deep").mkdir()
+    (picture_folder / "ape" / "00.JPG").rename(picture_folder / "ape" / "deep" / "00.JPG")
+    data = folder(picture_folder)
+    data.setup()
+    assert sum(len(data.split(part)) for part in ("train", "val", "test")) == 36
+
+
+def test_training_crops_by_key_and_evaluation_does_not(picture_folder: Path) -> None:
+    data = folder(picture_folder, batch_size=26)
+    loader = data.train_dataloader()
+    (first, y_1, _), (second, y_2, _) = next(iter(loader)), next(iter(loader))  # two epochs
+    order = [y.argsort(stable=True) for y in (y_1, y_2)]
+    assert not torch.equal(first[order[0]], second[order[1]])
+    val = data.val_dataloader()
+    assert torch.equal(next(iter(val))[0], next(iter(val))[0])
+    plain = folder(picture_folder, batch_size=26, crop_scale=None)
+    loader = plain.train_dataloader()
+    pictures = [{row.numpy().tobytes() for row in next(iter(loader))[0]} for _ in range(2)]
+    assert pictures[0] == pictures[1]  # the centre, the same in every epoch
+
+
+def test_the_content_of_a_folder_changes_with_its_files(picture_folder: Path) -> None:
+    data = folder(picture_folder)
+    before = data.split("test").content
+    assert [name for name, *_ in before["files"]] == [str(path) for path in data.split("test").paths]
+    assert data.split("test").content["files"] == before["files"]
+    path = data.split("test").paths[0]
+    path.write_bytes(path.read_bytes() + b" ")
+    assert data.split("test").content["files"] != before["files"]
+
+
+def test_refusals(tmp_path: Path, picture_folder: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere is not there; .*try data\.root=FOLDER"):
+        folder(tmp_path / "nowhere").setup()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"has 0 class folder\(s\)"):
+        folder(tmp_path / "empty").setup()
+    (tmp_path / "empty" / "only").mkdir()
+    with pytest.raises(DataError, match=r"has 1 class folder\(s\): only"):
+        folder(tmp_path / "empty").setup()
+    with pytest.raises(DataError, match=r"has 3 class folders, data\.num_classes is 4"):
+        folder(picture_folder, num_classes=4).setup()
+    (picture_folder / "dog").mkdir()
+    with pytest.raises(DataError, match="dog holds no picture"):
+        folder(picture_folder).setup()
+    with pytest.raises(Exception, match="read in colour") as caught:
+        folder(picture_folder, channels=1)
+    assert isinstance(caught.value.__cause__ or caught.value, ConfigError)
+    with pytest.raises(Exception, match="not measured over folders"):
+        folder(picture_folder, mean=None)
+    with pytest.raises(Exception, match="fractions of the area"):
+        folder(picture_folder, crop_scale=[0.5, 0.2])
+
+
+def test_class_that_training_does_not_know(tmp_path: Path, picture_folder: Path) -> None:
+    copy_part(picture_folder, tmp_path / "parts" / "train", range(8))
+    copy_part(picture_folder, tmp_path / "parts" / "val", range(8, 10))
+    (tmp_path / "parts" / "val" / "dog").mkdir()
+    with pytest.raises(DataError, match="class folder 'dog' that the training part has not"):
+        folder(tmp_path / "parts").setup()
+
+
+def test_damaged_bytes_raise_nothing_else(picture_folder: Path, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for source in ("ape/00.JPG", "ape/01.png"):
+        whole = (picture_folder / source).read_bytes()
+        for _ in range(100):
+            content = bytearray(whole[: generator.integers(1, len(whole) + 1)])
+            for place in generator.integers(0, len(content), 3):
+                content[place] = generator.integers(0, 256)
+            (tmp_path / "damaged").write_bytes(content)
+            try:
+                assert read_square(tmp_path / "damaged", 8, CentreBox(1.0)).shape == (8, 8, 3)
+            except DataError as error:
+                assert "damaged" in str(error)
+
+
+def test_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    for side in (8_000, 12_000, 60_000):  # below Pillow's warning, below its error, above it
+        header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+        path = tmp_path / "bomb.png"
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+        with pytest.raises(DataError, match=r"bomb\.png"):
+            read_square(path, 8, CentreBox(1.0))
+
+
+def test_format_behind_the_suffix_must_be_a_listed_one(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    Image.new("RGB", (8, 8)).save(path, format="ICO")
+    with pytest.raises(DataError, match="is no picture"):
+        read_square(path, 8, CentreBox(1.0))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK", "I;16", "palette with transparency"])
+def test_every_mode_becomes_the_same_colours(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "picture.tif"
+    if mode == "I;16":
+        picture = Image.fromarray(np.full((10, 10), 200 * 257, np.uint16))
+        expected = [200, 200, 200]
+    elif mode == "palette with transparency":
+        path = tmp_path / "picture.png"
+        picture, expected = Image.new("P", (10, 10), 1), [255, 255, 255]
+        picture.putpalette([0, 0, 0, 200, 10, 10])
+        picture.info["transparency"] = bytes([255, 0])
+    else:
+        colour = (255, 255, 255) if mode == "1" else (200, 200, 200)
+        picture, expected = Image.new("RGB", (10, 10), colour).convert(mode), list(colour)
+    picture.save(path)
+    pixels = read_square(path, 8, CentreBox(1.0))
+    assert pixels.shape == (8, 8, 3) and abs(pixels[4, 4].astype(int) - expected).max() <= 3  # palettes are coarse
+
+
+def test_orientation_of_the_camera_is_undone(tmp_path: Path) -> None:
+    upright = Image.fromarray(np.repeat(np.array([[255], [0]], np.uint8), 100, axis=1).repeat(30, axis=0)).convert(
+        "RGB"
+    )
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera lay on its side: turn clockwise to see it upright
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    upright.save(tmp_path / "upright.jpg", quality=95)
+    for choose in (CentreBox(0.8), RandomBox((0.2, 0.9), [0.3, 0.6, 0.1, 0.7] * 10)):
+        turned, straight = (read_square(tmp_path / f"{name}.jpg", 16, choose) for name in ("turned", "upright"))
+        assert abs(turned.astype(int) - straight).max() <= 6
+
+
+def test_small_squares_of_large_jpegs_are_decoded_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ramp = np.linspace(0, 255, 640, dtype=np.uint8)
+    Image.fromarray(np.tile(ramp, (480, 1))).convert("RGB").save(tmp_path / "large.jpg", quality=95)
+    decoded = []
+    resize = Image.Image.resize
+    monkeypatch.setattr(Image.Image, "resize", lambda self, *a, **k: decoded.append(self.size) or resize(self, *a, **k))
+    small = read_square(tmp_path / "large.jpg", 32, CentreBox(1.0))
+    assert decoded[0] == (80, 60)
+    expected = np.linspace(80, 560, 32) / 640 * 255
+    assert abs(small[16, :, 0] - expected).max() < 8
+
+
+def test_random_boxes_keep_to_their_area_and_shape() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(200):
+        left, upper, right, lower = RandomBox((0.1, 0.5), generator.random(40).tolist())(300, 200)
+        width, height = (right - left) * 300, (lower - upper) * 200
+        assert left >= 0 and right <= 1 + 1e-9 and upper >= 0 and lower <= 1 + 1e-9
+        assert 0.1 - 1e-6 <= width * height / 60_000 <= 0.5 + 1e-6
+        assert 0.74 < width / height < 1.34
+    assert RandomBox((1.0, 1.0), [0.5] * 40)(300, 100) == CentreBox(1.0)(300, 100)  # no such box fits

@@ -1,0 +1,183 @@
+"""Tables of the user's own: what a column means, what training may know, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from netyard.data.tables.csv_file import CSVFile
+from netyard.data.tables.csv_reader import read_table
+from netyard.errors import ConfigError, DataError
+from support.datasets import build
+
+Write = Callable[[str], Path]
+
+
+def table(rows: int = 40, delimiter: str = ",") -> str:
+    lines = [delimiter.join(["age", "city", "income", "bought"])]
+    for i in range(rows):
+        city = ["Rome", "Oslo", '"Paris, Texas"' if delimiter == "," else "Paris"][i % 3]
+        lines.append(delimiter.join([str(20 + i), city, f"{1000.5 * i:.1f}", ["yes", "no"][i % 2]]))
+    return "\n".join(lines) + "\n"
+
+
+def load(path: Path, target: str = "bought", **changes: Any) -> CSVFile:
+    data = build("csv", path=str(path), target=target, **changes)
+    assert isinstance(data, CSVFile)
+    data.setup()
+    return data
+
+
+def test_facts_and_batches_of_classes(write_csv: Write) -> None:
+    data = load(write_csv(table()), batch_size=8)
+    assert data.facts() == {"num_features": 5, "num_classes": 2}
+    assert data.class_names == ["no", "yes"]
+    x, y = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    assert x.shape == (8, 5) and x.dtype == torch.float32 and y.dtype == torch.int64
+    assert [len(data.split(part)) for part in ("train", "val", "test")] == [29, 3, 8]
+
+
+def test_facts_and_batches_of_numbers(write_csv: Write) -> None:
+    data = load(write_csv(table()), target="income", batch_size=8)
+    assert data.facts() == {"num_features": 6, "num_targets": 1}
+    x, y = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    assert x.shape == (8, 6) and y.shape == (8, 1) and y.dtype == torch.float32
+    mean, std = data.target_statistics()
+    assert mean.shape == std.shape == (1,) and 15_000 < mean.item() < 24_000
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_delimiters(write_csv: Write, delimiter: str) -> None:
+    assert load(write_csv(table(delimiter=delimiter))).facts()["num_features"] == 5
+
+
+def test_quotes_blank_lines_and_byte_order_mark(write_csv: Write) -> None:
+    path = write_csv('\ufeffa,b\n"1", "x\ny"\n\n 2 ,"say ""z"""\n')
+    read = read_table(path)
+    assert read.columns == {"a": ["1", "2"], "b": ["x\ny", 'say "z"']} and read.lines == [3, 5]
+
+
+def test_parts_are_every_row_once(write_csv: Write) -> None:
+    data = load(write_csv(table()), target="age", drop=["city", "bought"])
+    ages = torch.cat([data.split(part).y[:, 0] for part in ("train", "val", "test")])
+    assert sorted(ages.tolist()) == list(range(20, 60))
+
+
+def test_nothing_leaks_from_validation_and_test(write_csv: Write) -> None:
+    """Change every held-out row beyond recognition: what training sees stays the same to the bit."""
+    path = write_csv(table(60))
+    before = load(path)
+    lines = path.read_text().splitlines()
+    held = {
+        round(float(row[0] * before.columns[0].std + before.columns[0].mean))
+        for part in ("val", "test")
+        for row in before.split(part).x
+    }
+    assert len(held) == 17
+    for number, line in enumerate(lines[1:], start=1):
+        age, rest = line.split(",", 1)
+        if int(age) in held:
+            lines[number] = f"1e9,Atlantis,-5e8,{rest.rsplit(',', 1)[1]}"
+    path.write_text("\n".join(lines))
+    after = load(path)
+    assert torch.equal(before.split("train").x, after.split("train").x)
+    assert torch.equal(before.split("train").y, after.split("train").y)
+    assert [column.words for column in before.columns] == [column.words for column in after.columns]
+    assert (after.split("test").x[:, 1:4] == 0).all()  # a city that training has not seen
+
+
+def test_numbers_are_standardised_and_words_are_not(write_csv: Write) -> None:
+    x = load(write_csv(table())).split("train").x
+    torch.testing.assert_close(x[:, [0, 4]].mean(dim=0), torch.zeros(2), rtol=0, atol=1e-5)
+    torch.testing.assert_close(x[:, [0, 4]].std(dim=0, correction=0), torch.ones(2))
+    assert set(x[:, 1:4].unique().tolist()) == {0.0, 1.0} and (x[:, 1:4].sum(dim=1) == 1).all()
+
+
+def test_many_digits_survive(write_csv: Write) -> None:
+    rows = "".join(f"{1_700_000_000 + i},{i % 2}\n" for i in range(40))
+    assert len(load(write_csv("time,y\n" + rows), target="y").split("train").x.unique()) == 29
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "names"),
+    [
+        ([0, 1], "auto", ["0", "1"]),
+        ([2, 10], "auto", ["2", "10"]),  # sorted as numbers
+        (["1", "1.0", "2"], "auto", ["1", "2"]),
+        (range(20), "auto", [str(i) for i in range(20)]),
+        (range(21), "auto", None),
+        ([0.5, 1.5], "auto", None),
+        ([0.5, 1.5], "class", ["0.5", "1.5"]),
+        ([0, 1], "number", None),
+        (["b", "a"], "auto", ["a", "b"]),
+    ],
+)
+def test_kinds_of_target(write_csv: Write, cells: Any, kind: str, names: list[str] | None) -> None:
+    cells = list(cells)
+    rows = "".join(f"{i},{cells[i % len(cells)]}\n" for i in range(80))
+    data = load(write_csv("x,y\n" + rows), target="y", target_kind=kind)
+    assert data.class_names == names
+    assert data.facts() == {
+        "num_features": 1,
+        **({"num_classes": len(names)} if names else {"num_targets": 1}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "message"),
+    [
+        (None, {}, r"cannot be read: No such file.*try data\.path=FILE"),
+        ("", {}, "has no rows"),
+        ("a,bought\n", {}, "has no rows"),
+        ("a,a\n1,2\n", {}, "names column 'a' twice"),
+        ("a,bought\n1,yes\n2\n", {}, "line 3 of .* has 1 cells; the first line names 2 columns"),
+        (table(), {"target": "bougth"}, r"no column 'bougth'; it has .*bought.*; try data\.target=bought"),
+        (table(), {"drop": ["citty"]}, "no column 'citty'; it has .*city"),
+        (table(), {"drop": ["age", "city", "income"]}, "no column but 'bought'"),
+        (table().replace("\n25,", "\n,"), {}, "column 'age', line 7 of .* is empty"),
+        (table().replace("\n25,", "\nNaN,"), {}, "column 'age', line 7 of .* is 'NaN'"),
+        (table().replace("\n25,", "\ninf,"), {}, "column 'age', line 7 of .* is 'inf'"),
+        (table().replace("\n25,", "\nold,"), {}, "column 'age', line 7 of .* is 'old'"),
+        (table().replace("Rome", ""), {}, "column 'city', line 2 of .* is empty"),
+        (table().replace("no", "yes"), {}, "holds one class only, 'yes'"),
+        (table(), {"num_classes": 3}, r"holds 2 classes, not 3"),
+        (table(), {"target_kind": "number"}, r"holds words; .*try data\.target_kind=class"),
+        (
+            "id,y\n" + "".join(f"k{i},{i % 2}\n" for i in range(500)),
+            {"target": "y"},
+            r"\d+ different words.*try data\.drop=\[id\]",
+        ),
+        ("x,bought\n1,yes\n", {"target": "bought"}, "holds one class only"),
+        ("x,y\n1,0.5\n", {"target": "y"}, r"has 1 sample\(s\)"),
+        ("x,y\n1,0.5\n2,0.7\n", {"target": "y"}, r"has 1 sample\(s\)"),
+    ],
+)
+def test_refusals(write_csv: Write, tmp_path: Path, text: str | None, changes: dict[str, Any], message: str) -> None:
+    path = tmp_path / "nowhere.csv" if text is None else write_csv(text)
+    with pytest.raises(DataError, match=f"(?s){message}") as caught:
+        load(path, **changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_mostly_missing_numbers_are_not_words(write_csv: Write) -> None:
+    rows = "".join(f"{'NA' if i % 2 else i},{i % 2}\n" for i in range(40))
+    with pytest.raises(DataError, match=r"column 'x', line 3 of .* is 'NA'"):
+        load(write_csv("x,y\n" + rows), target="y")
+
+
+def test_binary_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(np.arange(256, dtype=np.uint8).tobytes())
+    with pytest.raises(DataError, match="not UTF-8 text"):
+        load(path)
+
+
+def test_unknown_kind(write_csv: Write) -> None:
+    with pytest.raises(Exception, match="must be auto, class or number") as caught:
+        load(write_csv(table()), target_kind="float")
+    assert isinstance(caught.value.__cause__ or caught.value, ConfigError)

@@ -1,0 +1,174 @@
+"""Labelled texts of the user's own: what becomes a token, what training may know, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from netyard.data.text.labelled_text import LabelledText
+from netyard.errors import ConfigError, DataError
+from support.datasets import build, learned
+
+Write = Callable[[str], Path]
+PARTS = ("train", "val", "test")
+
+
+def table(rows: int = 60) -> str:
+    lines = ["text,label"]
+    for row in range(rows):
+        mood = ["good", "bad", "dull"][row % 3]
+        lines.append(f'"A {mood} film, {"very " * (row % 4)}number{row}",{["pos", "neg", "neg"][row % 3]}')
+    return "\n".join(lines) + "\n"
+
+
+def load(path: Path, **changes: Any) -> LabelledText:
+    data = build("sentiment", path=str(path), **changes)
+    assert isinstance(data, LabelledText)
+    data.setup()
+    return data
+
+
+def test_facts_and_batches(write_csv: Write) -> None:
+    data = load(write_csv(table()), batch_size=8)
+    assert data.facts() == {"vocab_size": data.vocab_size, "num_classes": 2, "sequence_length": 8}
+    assert data.class_names == ["neg", "pos"] and data.vocab_size == 4 + 7
+    x, y = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    assert x.shape == (8, 8) and y.shape == (8,) and x.dtype == y.dtype == torch.int64
+    assert data.decode(x[0]).startswith("a ") and "film," in data.decode(x[0])
+
+
+@pytest.mark.parametrize("tokens", ["words", "characters", "bpe"])
+def test_padding_is_at_the_end_alone(write_csv: Write, tokens: str) -> None:
+    data = load(write_csv(table()), tokens=tokens, bpe_size=300)
+    for part in PARTS:
+        real = data.split(part).x != 0
+        lengths = real.sum(dim=1)
+        assert (lengths > 0).all()
+        assert torch.equal(real, torch.arange(real.shape[1]) < lengths[:, None])
+    assert max(int((data.split(part).x != 0).sum(dim=1).max()) for part in PARTS) == data.sequence_length
+
+
+def test_labels_stay_with_their_texts_and_parts_are_stratified(write_csv: Write) -> None:
+    data = load(write_csv(table()), min_count=1)
+    for part in PARTS:
+        for x, y in zip(data.split(part).x, data.split(part).y, strict=True):
+            assert ("good" in data.decode(x)) == (y == 1)
+    assert [data.split(part).y.bincount().tolist() for part in PARTS] == [[29, 14], [3, 2], [8, 4]]
+    texts = [data.decode(x) for x in data.split("train").x]
+    assert len(texts) == len(set(texts)) == 43
+
+
+def test_the_vocabulary_knows_the_training_part_alone(write_csv: Write) -> None:
+    """Change every held-out text beyond recognition: what training sees stays the same."""
+    path = write_csv(table())
+    before = load(path, min_count=1)
+    trained = set(map(before.decode, before.split("train").x))
+    lines = path.read_text().splitlines()
+    changed = 0
+    for number, line in enumerate(lines[1:], start=1):
+        text, label = line[1:].split('",')
+        if text.lower() not in trained:
+            lines[number] = f"Ж {'щ ' * 50},{label}"
+            changed += 1
+    assert changed == 17
+    path.write_text("\n".join(lines), encoding="utf-8")
+    after = load(path, min_count=1)
+    assert learned(before) == learned(after)
+    width = before.split("train").x.shape[1]
+    assert torch.equal(before.split("train").x, after.split("train").x[:, :width])
+    assert (after.split("test").x[:, :51] == 1).all()
+
+
+def test_long_texts_are_cut(write_csv: Write) -> None:
+    data = load(write_csv(table()), sequence_length=3)
+    assert data.split("train").x.shape == (43, 3) and data.facts()["sequence_length"] == 3
+    assert len(data.encode("a good film, very very very")) == 3
+
+
+def test_capitals(write_csv: Write) -> None:
+    data = load(write_csv(table()))
+    assert torch.equal(data.encode("A GOOD Film"), data.encode("a good film"))
+    data = load(write_csv(table()), lowercase=False)
+    assert data.decode(data.encode("A good film")) == "A good film"
+    with pytest.raises(DataError, match="holds 'GOOD', not in the vocabulary"):
+        data.encode("A GOOD film")
+
+
+def test_rare_words_are_unknown_to_training(write_csv: Write) -> None:
+    data = load(write_csv(table()))  # each text ends with a word of its own
+    train = data.split("train").x
+    assert ((train == 1).sum(dim=1) == 1).all()
+
+
+def test_strangers_in_a_text(write_csv: Write) -> None:
+    data = load(write_csv(table()))
+    with pytest.raises(DataError, match=r"holds 'book', not in the vocabulary; its 7 words are .*film"):
+        data.encode("a good book")
+    with pytest.raises(DataError, match="the text is empty"):
+        data.encode("")
+
+
+def test_a_loaded_vocabulary_is_used(write_csv: Write, tmp_path: Path) -> None:
+    data = load(write_csv(table()))
+    torch.save(learned(data), tmp_path / "state.pt")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    unread = build("sentiment", path="nowhere.csv")
+    assert isinstance(unread, LabelledText)
+    unread.load_state_dict(state)
+    assert torch.equal(unread.encode("A bad film"), data.encode("A bad film"))
+    path = write_csv(table().replace("film", "book"))
+    other = build("sentiment", path=str(path))
+    assert isinstance(other, LabelledText)
+    other.load_state_dict(state)
+    assert other.facts() == data.facts() and learned(other) == state
+    with pytest.raises(DataError, match="the text has changed"):
+        load(path).load_state_dict(state)
+
+
+def test_columns_of_other_names(write_csv: Write) -> None:
+    path = write_csv(table().replace("text,label", "review,mood"))
+    assert load(path, text_column="review", label_column="mood").class_names == ["neg", "pos"]
+
+
+def test_evaluation_takes_batches_that_fit(write_csv: Write) -> None:
+    data = load(write_csv(table()))
+    assert data._eval_size() == 1024
+    data.sequence_length = 2048
+    assert data._eval_size() == 32
+    assert load(write_csv(table()), eval_batch_size=5)._eval_size() == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "message"),
+    [
+        (None, {}, "cannot be read: No such file"),
+        ("", {}, "has no rows"),
+        (
+            table(),
+            {"text_column": "review"},
+            r"no column 'review'; it has text, label; try data\.text_column=",
+        ),
+        (table(), {"label_column": "mood"}, r"no column 'mood'; it has text, label; try data\.label_column="),
+        ("text,label\ngood,1\n  ,0\n", {}, r"column 'text', line 3 of .* is empty; every text"),
+        ("text,label\ngood,1\nbad,\n", {}, r"column 'label', line 3 of .* is empty"),
+        ("text,label\ngood,1\nfine,1\n", {}, r"holds one class only, '1'.*another data\.label_column"),
+        (table(), {"num_classes": 3}, r"holds 2 classes; data\.num_classes is 3"),
+        ("text,label\na b,1\nc d,0\ne f,1\ng h,0\n", {}, r"holds no words 2 times.*data\.min_count=1"),
+        ("text,label\ngood,1\nbad,0\n", {}, r"1 sample\(s\)"),
+        ("text,label\n" + "long " * 30_000 + ",1\n", {}, "is no CSV file: field larger than field limit"),
+    ],
+)
+def test_refusals(write_csv: Write, tmp_path: Path, text: str | None, changes: dict[str, Any], message: str) -> None:
+    path = tmp_path / "nowhere.csv" if text is None else write_csv(text)
+    with pytest.raises(DataError, match=message) as caught:
+        load(path, **changes)
+    assert "\n" not in str(caught.value) and caught.value.exit_code == 3
+
+
+def test_wrong_settings() -> None:
+    with pytest.raises(ConfigError, match="sequence_length is 0"):
+        LabelledText(path="x.csv", sequence_length=0)

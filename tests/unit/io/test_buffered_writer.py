@@ -1,0 +1,41 @@
+"""Disks that are full, read-only, broken or gone: one message, nothing saved is lost, and no run ends for a log."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netyard.io import buffered_writer
+from netyard.runs import directory
+from netyard.runs.directory import RunDir
+
+
+def test_what_does_not_fit_is_kept_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffered_writer, "MOST", 10)
+    file = buffered_writer.Unfailing(tmp_path / "away" / "log")
+    for word in ("one, ", "two, ", "three"):
+        file.write(word)
+        file.flush()
+    (tmp_path / "away").mkdir()
+    file.write("")
+    file.close()
+    assert file.closed and (tmp_path / "away" / "log").read_text() == "one, two, "
+
+
+def test_rows_of_the_table_wait_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunDir(tmp_path)
+    run.append_metrics({"epoch": 0, "loss": "a"})
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directory, "write_atomically", full)
+        run.append_metrics({"epoch": 1, "loss": "b"})
+        run.append_metrics({"epoch": 2, "loss": "c"})
+    assert (tmp_path / "metrics.csv").read_text() == "epoch,loss\n0,a\n"
+    run.append_metrics({"epoch": 3, "loss": "d"})
+    assert (tmp_path / "metrics.csv").read_text() == "epoch,loss\n0,a\n1,b\n2,c\n3,d\n"

@@ -1,0 +1,92 @@
+"""How a network is run: what is chosen for which work, and that nothing but rounding follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule
+
+from netyard.config import schema
+from netyard.config.compose import compose
+from netyard.config.instantiate import build
+from netyard.errors import ConfigError
+from netyard.training import performance
+from netyard.training.performance import Choice
+
+
+def composed(*overrides: str) -> tuple[dict[str, Any], LightningModule]:
+    cfg, choices = compose([*overrides, "threads=1"])
+    config = schema.resolve(cfg, choices)
+    return config, build(config["task"])
+
+
+def chosen(*overrides: str) -> Choice:
+    return performance.choose(*composed(*overrides))
+
+
+@pytest.mark.parametrize(
+    ("model", "last"),
+    [("mlp", False), ("cnn", True), ("lenet5", True), ("mobilenet_v3_small", True), ("resnet18", False)],
+)
+def test_channels_last_where_the_cpu_is_faster_with_them(model: str, last: bool) -> None:
+    config, task = composed("data=fake", "data.image_size=32", f"model={model}", "trainer=cpu")
+    choices = {}
+    for level in performance.LEVELS:
+        config["trainer"]["performance"] = level
+        choices[level] = performance.choose(config, task)
+    assert choices["auto"] == Choice(1, "32-true", channels_last=last)
+    assert choices["safe"] == Choice(1, "32-true", fast_kernels=False)
+    assert choices["max"] == choices["auto"], "a CPU gains nothing more"
+
+
+@pytest.mark.parametrize("words", ["model=dcgan", "model=cnn trainer.strategy=fsdp", "model=cnn optimizer=lbfgs"])
+def test_transposed_convolutions_sharded_weights_and_those_of_lbfgs_stay_as_they_are(words: str) -> None:
+    assert not chosen(*words.split(), "trainer=cpu").channels_last
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (("model=mlp",), Choice(1, "32-true")),
+        (("model=resnet18",), Choice(1, "32-true", channels_last=True)),
+        (("model=mlp", "trainer.performance=safe"), Choice(1, "32-true", fast_kernels=False)),
+        (("model=mlp", "trainer.performance=max"), Choice(1, "bf16-mixed", compile="reduce-overhead")),
+        (
+            ("model=resnet50", "data=fake", "data.image_size=224", "data.batch_size=256", "trainer.performance=max"),
+            Choice(1, "bf16-mixed", channels_last=True, compile="default"),
+        ),
+        (
+            ("model=mlp", "trainer.performance=max", "trainer.precision=16-mixed"),
+            Choice(1, "16-mixed", compile="reduce-overhead"),
+        ),
+        (("model=contractive_autoencoder", "trainer.performance=max"), Choice(1, "bf16-mixed")),
+        (("model=mlp", "trainer.performance=max", "trainer=cpu"), Choice(1, "32-true")),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_a_gpu_would_be_told(monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...], expected: Any) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(performance.shutil, "which", lambda name: f"/bin/{name}")
+    assert chosen(*overrides) == expected
+
+
+def test_another_level_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"trainer\.performance is 'fast'; it is one of auto, safe, max"):
+        chosen("trainer.performance=fast")
+
+
+def test_it_is_said_in_words() -> None:
+    assert str(Choice(1, "32-true")) == "1 thread"
+    full = Choice(2, "bf16-mixed", channels_last=True, compile="reduce-overhead")
+    assert str(full) == "2 threads, bf16-mixed, channels last, compiled into CUDA graphs"
+
+
+def test_a_compiled_network_keeps_its_keys() -> None:
+    """Where torch has a compiler it would be used at the first call; in place it changes no name."""
+    _, task = composed("model=mlp_tiny")
+    keys = list(task.state_dict())
+    performance.prepare(Choice(1, "32-true", compile="default"), task)
+    assert list(task.state_dict()) == keys and task.net._compiled_call_impl is not None
