@@ -41,19 +41,19 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     ),
     "callbacks": (
         {*TORCH, "rich", "PIL", "tensorboard"},
-        {"io", "metrics", "plots", "runs"},
+        {"io", "metrics", "plots", "runs", "tasks"},
     ),
     "training": (
         {*TORCH, "omegaconf", "rich", "tensorboard"},
-        {"callbacks", "config", "io", "metrics", "runs"},
+        {"callbacks", "config", "io", "metrics", "runs", "tasks"},
     ),
     "inference": (
         {*TORCH, "numpy", "PIL", "rich"},
-        {"callbacks", "config", "io", "metrics", "plots", "runs", "training"},
+        {"callbacks", "config", "io", "metrics", "plots", "runs", "tasks", "training"},
     ),
     "export": (
         {"torch", "onnx", "onnxruntime", "safetensors"},
-        {"config", "io", "runs", "training"},
+        {"config", "io", "runs", "tasks", "training"},
     ),
     "sweeps": (
         {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "torch", "yaml"},
@@ -135,6 +135,13 @@ def test_a_command_that_needs_no_torch_imports_none(name: str) -> None:
             modules = [each.name for each in node.names] if isinstance(node, ast.Import) else []
             modules += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
             assert not [each for each in modules if each.partition(".")[0] in HEAVY], path
+
+
+@pytest.mark.parametrize("name", ["callbacks", "training", "inference", "export"])
+def test_what_a_task_can_do_is_asked_by_interfaces_alone(name: str) -> None:
+    for path in (SOURCE / name).rglob("*.py"):
+        tasks = {module for module in imports(path) if module.startswith("netyard.tasks")}
+        assert not [module for module in tasks if not module.startswith("netyard.tasks.interfaces")], path
 
 
 def test_there_is_no_circle() -> None:

@@ -11,6 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from netyard.errors import NetyardError
 from netyard.plots.gif import gif, write_gif
+from netyard.tasks.interfaces import Acts, EnvironmentData
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Episodes(Callback):
         task: Any = pl_module
         data: Any = trainer.datamodule
         board: Any = getattr(trainer.logger, "experiment", None)
-        if not (hasattr(task, "greedy") and hasattr(data, "show") and hasattr(board, "add_image")):
+        if not (isinstance(task, Acts) and isinstance(data, EnvironmentData) and hasattr(board, "add_image")):
             return
         try:
             frames, _ = data.show(task.greedy, every=self.every_n_steps, limit=self.max_steps)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lightning import Callback, LightningModule, Trainer
 
+from netyard.tasks.interfaces import Unfreezes
+
 
 class Unfreeze(Callback):
     """Calls the net's ``unfreeze()`` when ``epoch`` begins, counted from 0: what ``model.freeze`` held learns too."""
@@ -12,7 +14,7 @@ class Unfreeze(Callback):
         self.epoch = epoch
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if not hasattr(pl_module.net, "unfreeze"):
+        if not isinstance(pl_module.net, Unfreezes):
             raise ValueError(
                 f"callbacks has unfreeze, and {type(pl_module.net).__name__} has nothing frozen; "
                 "it goes with a model that takes model.freeze; take unfreeze out of callbacks."

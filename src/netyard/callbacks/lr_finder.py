@@ -14,6 +14,7 @@ from lightning import Callback, LightningModule, Trainer
 from netyard.errors import ConfigError
 from netyard.plots import figure
 from netyard.plots.figure import show_plot
+from netyard.tasks.interfaces import SaysHowItLearns
 
 SMOOTHING = 0.9  # of the mean that ends the test
 BLUR = 0.8  # of the curve that is drawn
@@ -134,7 +135,7 @@ def require_telling_loss(task: Any, name: str) -> None:
     """Raises:
     ConfigError: a smaller loss is no better network, or a batch is more than one step.
     """
-    if not getattr(task, "loss_tells", True):
+    if isinstance(task, SaysHowItLearns) and not task.loss_shows_progress:
         raise ConfigError(
             f"debug={name} watches the training loss, and that of {type(task).__name__} says nothing of how well it "
             "learns;",

@@ -19,6 +19,7 @@ from netyard.metrics.inception import Inception
 from netyard.metrics.kid import kernel_distance
 from netyard.metrics.precision_recall import manifold_scores
 from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, teach
+from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, shows_images
 
 log = logging.getLogger(__name__)
 
@@ -86,19 +87,18 @@ class SampleScores(Callback):
 
     def _prepare(self, trainer: Trainer, task: LightningModule) -> None:
         """Have a network for the features before the first batch, if there is anything to score."""
-        data: Any = trainer.datamodule
-        pictures = hasattr(data, "real_pictures") and len(data.input_shape or ()) == 3  # no tables and sequences
-        if not pictures or not hasattr(task, "pictures"):
+        data, device = trainer.datamodule, task.device
+        if not (isinstance(data, RealImages) and shows_images(data) and isinstance(task, DrawsImages)):
             self.network = None
             return
         if self.network is None and self.features == "auto":
             if not data.num_classes:
                 log.warning("samples are not scored: the data have no classes; try callbacks.scores.features=RUN_DIR.")
                 return
-            self.network = self._classifier(data, task.device)
+            self.network = self._classifier(data, device)
         elif self.network is None:
             self.network = Inception(self.cache.parent / "inception")
-        self.network.to(task.device).eval()
+        self.network.to(device).eval()
 
     @torch.inference_mode(False)  # a test runs in that mode, and what is made in it cannot be taught
     def _classifier(self, data: Any, device: torch.device) -> nn.Module:
@@ -177,7 +177,8 @@ class SampleScores(Callback):
         parts = []
         for portion in range(trainer.global_rank, rounds * world, world):
             places = torch.arange(PORTION) + portion * PORTION
-            told = {"label": labels[places % len(labels)]} if getattr(task, "conditional", False) else {}
+            conditional = isinstance(task, DrawsClasses) and task.conditional
+            told = {"label": labels[places % len(labels)]} if conditional else {}
             drawn = task.pictures(PORTION, seed=SEEDS[stage] + portion, **told)
             parts.append(self.network(drawn.to(task.device)).float())
         features = torch.stack(parts)  # (rounds, PORTION, D)

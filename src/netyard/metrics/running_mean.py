@@ -10,8 +10,8 @@ from lightning import LightningModule
 from torch import Tensor
 
 
-class Means:
-    """Means of several scalars over the samples of an epoch, whatever the batches' sizes and the number of devices.
+class RunningMean:
+    """The mean of several scalars over the samples of an epoch, whatever the batches' sizes and the number of devices.
 
     Logging a metric every step costs a small network as much as the step itself; an addition on the device costs
     little, and does not wait for it.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from netyard.losses.probe import check_regression_loss
 from netyard.tasks.learner import Learner
-from netyard.tasks.signature import Port, Score, Served
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 NORMALIZATIONS = ("series", "last", "window")
 
@@ -137,14 +137,14 @@ class Forecasting(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch if isinstance(batch, Tensor) else batch[0])
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """The next steps, from a past in the series' own units."""
-        past = Port("input", "(batch, window, 1), the latest steps, in the series' own units")
-        forecast = Port("forecast", f"(batch, {self.num_outputs}), the next steps, in the series' own units")
+        past = TensorSpec("input", "(batch, window, 1), the latest steps, in the series' own units")
+        forecast = TensorSpec("forecast", f"(batch, {self.num_outputs}), the next steps, in the series' own units")
         score = Score("mae", lambda made, x, y: (made["forecast"] - y).abs().mean(dim=1))
-        return Served(self, self.forward, [past], [forecast], score=score)
+        return ExportSignature(self, self.forward, [past], [forecast], score=score)
 
-    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each window, by column: the number at each step ahead, in the series' own units."""
         return {f"step_{step}": each.tolist() for step, each in enumerate(self.predict_step(x, 0).float().T, start=1)}
 

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from netyard.tasks.interfaces import BoundedLength, TokenStream, lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, check_sampling, sample
 from netyard.tasks.parts.tokens import IGNORED, NUM_SPECIAL, PADDING, check_vocabulary, token_loss
-from netyard.tasks.signature import Port, Score, Served, mean_likelihood
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_likelihood
 
 
 class LanguageModel(Protocol):
@@ -75,7 +76,7 @@ class Language(Learner):
         self._evaluation_state: State | None = None
 
     def setup(self, stage: str) -> None:
-        if stage == "fit" and not hasattr(self.trainer.datamodule, "token_lengths"):
+        if stage == "fit" and not isinstance(self.trainer.datamodule, TokenStream):
             raise ValueError(
                 f"{type(self.trainer.datamodule).__name__} is no text; task language needs data that know the lengths "
                 "of their tokens; try data=python_source."
@@ -144,12 +145,13 @@ class Language(Learner):
         super().on_test_epoch_end()
         self._evaluation_state = None
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """Logits of the token after each, of a text from its beginning: what goes on is given the longer text again."""
-        tokens = Port("tokens", "int64 (batch, steps)", ("batch", "steps"), getattr(self.net, "max_length", None))
-        logits = Port("logits", f"(batch, steps, {self.num_outputs}), of the token after each")
+        longest = self.net.max_length if isinstance(self.net, BoundedLength) else None
+        tokens = TensorSpec("tokens", "int64 (batch, steps)", ("batch", "steps"), longest)
+        logits = TensorSpec("logits", f"(batch, steps, {self.num_outputs}), of the token after each")
         score = Score("nll", lambda made, x, y: mean_likelihood(made["logits"], y, IGNORED))
-        return Served(self, self.forward, [tokens], [logits], score=score)
+        return ExportSignature(self, self.forward, [tokens], [logits], score=score)
 
     @torch.no_grad()
     def generate(
@@ -221,7 +223,7 @@ def check_causal(net: nn.Module, num_outputs: int) -> None:
         ValueError: as said; or what the net itself says against being unrolled.
     """
     name = type(net).__name__
-    if not callable(getattr(net, "unroll", None)):
+    if lacks(net, "unroll"):
         raise ValueError(f"{name} has no unroll; task language needs a net that has; try model=lstm.")
     device = next((each.device for each in net.parameters()), torch.device("cpu"))
     tokens = (1 + torch.arange(4, device=device))[None]

@@ -15,13 +15,14 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from netyard.losses.code_penalties import check_penalties, contraction, kl_sparsity, l1_sparsity
 from netyard.losses.probe import check_regression_loss
 from netyard.metrics.linear_probe import Reader
+from netyard.tasks.interfaces import PlainTraining, has_classes, mixes_samples
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_coder
 from netyard.tasks.parts.corruption import check_noise, corrupt
 from netyard.tasks.parts.likeness import SSIM_WINDOW, psnr, ssim
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Codes, Reconstructions
-from netyard.tasks.signature import Port, Score, Served, mean_square
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_square
 
 TABLE_EXTREMES = (-2.0, 2.0)  # salt and pepper of a standardised row, in standard deviations
 
@@ -208,16 +209,15 @@ class Reconstruction(Learner):
         super().on_test_start()
         self.reconstructions = self.codes = self._reader = None
         self._tested, self._shown, self._errors = [], [], []
-        num_classes = getattr(self.trainer.datamodule, "num_classes", None)
-        if num_classes:
-            self._reader = self._taught(num_classes)
+        if has_classes(self.trainer.datamodule):
+            self._reader = self._taught(self.trainer.datamodule.num_classes)
 
     def _taught(self, num_classes: int) -> Reader:
         """What the codes of the training part teach, the same on every device."""
         data = self.trainer.datamodule
         most = max(1, min(self.NUM_PROBED, self.NUM_PROBED_NUMBERS // math.prod(self.input_shape)))
         # Not augmented, and from the beginning, where the data can be read so.
-        loader = getattr(data, "plain_train_dataloader", data.train_dataloader)()
+        loader = data.plain_train_dataloader() if isinstance(data, PlainTraining) else data.train_dataloader()
         parts, count = [], 0
         for batch in loader:
             x, y, *_ = self.trainer.strategy.batch_to_device(batch, self.device)
@@ -262,21 +262,22 @@ class Reconstruction(Learner):
         """Reconstruction errors (B,): the larger, the less an input is like those of training."""
         return self.reconstruction_error(batch if isinstance(batch, Tensor) else batch[0])
 
-    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each sample, by column: its error, which is its score of being an anomaly too."""
         errors = self.predict_step(x, 0).tolist()
         return {"reconstruction_error": errors} | ({} if self.anomaly_class is None else {"anomaly_score": errors})
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """The reconstruction, and the code it is made of; no noise is put on."""
 
         def redraw(x: Tensor) -> tuple[Tensor, Tensor]:
             code = self.net.encode(x)
             return self.net.decode(code), code
 
-        outputs = Port("reconstruction", "like the input"), Port("code", "(batch, latent_size)")
+        outputs = TensorSpec("reconstruction", "like the input"), TensorSpec("code", "(batch, latent_size)")
         score = Score("mse", lambda made, x, y: mean_square(made["reconstruction"], x))
-        return Served(self, redraw, [Port("input", "a sample")], outputs, like_data=["reconstruction"], score=score)
+        inputs = [TensorSpec("input", "a sample")]
+        return ExportSignature(self, redraw, inputs, outputs, like_data=["reconstruction"], score=score)
 
     def reconstruction_error(self, x: Tensor) -> Tensor:
         """The mean squared error of each sample, without noise: (B, *input_shape) -> (B,)."""
@@ -289,17 +290,17 @@ def check_anomaly_class(label: int, data: Any) -> None:
     Raises:
         ValueError: as said.
     """
-    num_classes = getattr(data, "num_classes", None)
-    if not num_classes:
+    if not has_classes(data):
         raise ValueError(
             f"anomaly_class is {label}, and the data have no classes; one of them must be it; "
             "try task.anomaly_class=null, or data=digits."
         )
-    if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < num_classes:
+    if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < data.num_classes:
         raise ValueError(
-            f"anomaly_class is {label!r}; the data have the classes 0 to {num_classes - 1}; try task.anomaly_class=0."
+            f"anomaly_class is {label!r}; the data have the classes 0 to {data.num_classes - 1}; "
+            "try task.anomaly_class=0."
         )
-    if getattr(getattr(data, "augmentation", None), "mixes", False):
+    if mixes_samples(data):
         raise ValueError(
             "anomaly_class is left out of training, and the augmentation mixes classes; it must keep them apart; "
             "try augmentation=none."

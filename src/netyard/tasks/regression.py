@@ -13,7 +13,7 @@ from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_regression_loss
 from netyard.optim.parameters import regularised_parameters
 from netyard.tasks.learner import Learner
-from netyard.tasks.signature import Port, Score, Served
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 
 class Regressor(Protocol):
@@ -43,7 +43,7 @@ class Regression(Learner):
     target_mean: Tensor
     target_std: Tensor
 
-    one_pass = True
+    compilable = True
 
     def __init__(
         self,
@@ -99,13 +99,13 @@ class Regression(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch if isinstance(batch, Tensor) else batch[0])
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """The numbers, in the targets' own units."""
-        value = Port("value", f"(batch, {self.num_outputs}), in the targets' own units")
+        value = TensorSpec("value", f"(batch, {self.num_outputs}), in the targets' own units")
         score = Score("mae", lambda made, x, y: (made["value"] - y).abs().mean(dim=1))
-        return Served(self, self.forward, [Port("input", "a sample")], [value], score=score)
+        return ExportSignature(self, self.forward, [TensorSpec("input", "a sample")], [value], score=score)
 
-    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each sample, by column: the number of each target, in its own units."""
         predicted = self.predict_step(x, 0).float()
         numbers = [""] if self.num_outputs == 1 else [f"_{number}" for number in range(1, self.num_outputs + 1)]

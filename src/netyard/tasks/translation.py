@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.text import BLEUScore
 
-from netyard.metrics.running_mean import Means
+from netyard.metrics.running_mean import RunningMean
+from netyard.tasks.interfaces import lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, beam_search, greedy, repeat_rows
 from netyard.tasks.parts.tokens import IGNORED, PADDING, check_vocabulary, pad_to, token_loss
-from netyard.tasks.signature import Port, Served
+from netyard.tasks.signature import ExportSignature, TensorSpec
 
 
 class Translator(Protocol):
@@ -93,7 +94,7 @@ class Translation(Learner):
         self.num_outputs = num_outputs
         self.start_token, self.end_token = start_token, end_token
         self.max_length, self.beam_size = max_length, beam_size
-        self.sentences = Means()
+        self.sentences = RunningMean()
         self.translations: Translations | None = None
         self._bleu = BLEUScore(n_gram=min(4, max(1, max_length - 1)))
 
@@ -129,11 +130,13 @@ class Translation(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self._translate(batch if isinstance(batch, Tensor) else batch[0], self.beam_size)
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """Logits of the token after each of a beginning; the loop that writes, token by token, is the caller's."""
-        source = Port("source", "int64 (batch, steps), padded with 0 at the end", ("batch", "steps"))
-        begun = Port("tokens", f"int64 (batch, written), {self.start_token} and what is written", ("batch", "written"))
-        logits = Port("logits", f"(batch, written, {self.num_outputs}), of the token after each; {self.end_token} ends")
+        source = TensorSpec("source", "int64 (batch, steps), padded with 0 at the end", ("batch", "steps"))
+        written = f"int64 (batch, written), {self.start_token} and what is written"
+        begun = TensorSpec("tokens", written, ("batch", "written"))
+        meaning = f"(batch, written, {self.num_outputs}), of the token after each; {self.end_token} ends"
+        logits = TensorSpec("logits", meaning)
 
         def follow(source: Tensor, tokens: Tensor) -> Tensor:
             return self.net.decode(self.net.encode(source), tokens)[0]
@@ -141,7 +144,7 @@ class Translation(Learner):
         def beginnings(count: int) -> tuple[Tensor]:
             return (torch.full((count, 3), self.start_token).cumsum(dim=1) % self.num_outputs,)
 
-        return Served(self, follow, [source, begun], [logits], more_inputs=beginnings)
+        return ExportSignature(self, follow, [source, begun], [logits], more_inputs=beginnings)
 
     @torch.no_grad()
     def generate(self, data: SentencePairs, prompt: str, beam_size: int | None = None) -> str:
@@ -188,7 +191,7 @@ class Translation(Learner):
         return beam_search(step, start, self.end_token, self.max_length, beam_size).tokens[:, 0]
 
     def _start_evaluation(self) -> None:
-        self.sentences = Means()
+        self.sentences = RunningMean()
         self._bleu.reset()
         self.translations = None
 
@@ -222,8 +225,7 @@ class Translation(Learner):
 
 
 def _check_translator(net: nn.Module) -> None:
-    missing = [name for name in ("encode", "decode") if not callable(getattr(net, name, None))]
-    if missing:
+    if missing := lacks(net, "encode", "decode"):
         raise ValueError(
             f"{type(net).__name__} has no {' and no '.join(missing)}; task translation needs a net with encode and "
             "decode; try model=seq2seq."

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from netyard.losses.divergences import free_bits, kl_from_standard_normal
 from netyard.losses.likelihoods import Likelihood
+from netyard.tasks.interfaces import has_classes
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_variational
 from netyard.tasks.parts.labels import labels_to_draw
 from netyard.tasks.parts.latents import Latents, LatentUse, interpolation_codes, traversal_codes
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Codes, Reconstructions
-from netyard.tasks.signature import Port, Score, Served, mean_square
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_square
 
 TRAINING, VALIDATION, TEST = range(3)
 
@@ -90,7 +91,7 @@ class Variational(Learner):
 
     def setup(self, stage: str) -> None:
         data = self.trainer.datamodule
-        if self.net.num_classes is not None and getattr(data, "num_classes", None) is None:
+        if self.net.num_classes is not None and not has_classes(data):
             raise ValueError(
                 f"{type(data).__name__} has no labels; a conditional VAE is told the class of each sample; "
                 "try model=vae, or data=digits."
@@ -145,7 +146,7 @@ class Variational(Learner):
         self._count(bound, self.beta, nll=-self._log_evidence(bound, batch[1], noise).mean())
         self._keep(bound, batch, batch_idx)
         room = self.NUM_CODES - sum(len(labels) for _, labels, _ in self._tested)
-        if room > 0 and getattr(self.trainer.datamodule, "num_classes", None):
+        if room > 0 and has_classes(self.trainer.datamodule):
             self._tested.append((bound.mean[:room].cpu(), batch[1][:room].cpu(), bound.pixels[:room].cpu()))
 
     def on_test_epoch_end(self) -> None:
@@ -158,7 +159,7 @@ class Variational(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch) if isinstance(batch, Tensor) else self(*batch[:2])
 
-    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each sample, by column: how unlike training it is, in nats, and how badly it is redrawn.
 
         The negative bound takes one draw of the code; the error is the mean square of what the code's mean gives back.
@@ -170,22 +171,22 @@ class Variational(Learner):
             "reconstruction_error": error.float().square().flatten(1).mean(dim=1).tolist(),
         }
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """The reconstruction that the mean of the code stands for, and that mean."""
 
         def redraw(x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
             code, _ = self.net.encode(x, y)
             return self.loss.mean(self.net.decode(code, y)), code
 
-        told = Port("label", f"int64 (batch,), from 0 to {(self.net.num_classes or 0) - 1}")
+        told = TensorSpec("label", f"int64 (batch,), from 0 to {(self.net.num_classes or 0) - 1}")
         outputs = (
-            Port("reconstruction", "pixels in [0, 1]" if self.pixels.of_pictures else "like the input"),
-            Port("code", f"(batch, {self.net.latent_size})"),
+            TensorSpec("reconstruction", "pixels in [0, 1]" if self.pixels.of_pictures else "like the input"),
+            TensorSpec("code", f"(batch, {self.net.latent_size})"),
         )
-        return Served(
+        return ExportSignature(
             self,
             redraw,
-            [Port("input", "a sample"), *[told] * self.conditional],
+            [TensorSpec("input", "a sample"), *[told] * self.conditional],
             outputs,
             more_inputs=(lambda count: (labels_to_draw(count, None, self.net.num_classes),))
             if self.conditional

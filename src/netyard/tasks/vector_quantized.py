@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from netyard.losses.probe import check_regression_loss
+from netyard.tasks.interfaces import lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.likeness import psnr
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Reconstructions
-from netyard.tasks.signature import Port, Score, Served, mean_square
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_square
 
 
 class Discrete(Protocol):
@@ -62,7 +63,7 @@ class VectorQuantized(Learner):
         mode: str = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
-        if not all(hasattr(net, name) for name in ("decode", "code_shape", "codebook_size", "input_shape")):
+        if lacks(net, "decode", "code_shape", "codebook_size", "input_shape"):
             raise ValueError(
                 f"{type(net).__name__} has no codebook; task vector_quantized needs a net whose code is of discrete "
                 "words; try model=vq_vae, or task=classification."
@@ -118,21 +119,21 @@ class VectorQuantized(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch if isinstance(batch, Tensor) else batch[0])
 
-    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each picture, by column: the mean squared error of its pixels in [0, 1]."""
         return {"reconstruction_error": (self(x) - self._pixels(x)).square().flatten(1).mean(dim=1).tolist()}
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """The reconstruction, and the words it is made of."""
 
         def redraw(x: Tensor) -> tuple[Tensor, Tensor]:
             output, quantized = self.net(x)
             return self._pixels(output), quantized.codes
 
-        words = Port("codes", f"int64 (batch, {', '.join(map(str, self.net.code_shape))})")
-        outputs = Port("reconstruction", "pixels in [0, 1]"), words
+        words = TensorSpec("codes", f"int64 (batch, {', '.join(map(str, self.net.code_shape))})")
+        outputs = TensorSpec("reconstruction", "pixels in [0, 1]"), words
         score = Score("mse", lambda made, x, y: mean_square(made["reconstruction"], self._pixels(x)))
-        return Served(self, redraw, [Port("input", "a picture")], outputs, score=score)
+        return ExportSignature(self, redraw, [TensorSpec("input", "a picture")], outputs, score=score)
 
     def log_means(self, stage: str) -> None:
         self.means.log(self, stage, psnr=lambda means: psnr(means["mse"]))

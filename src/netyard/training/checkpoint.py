@@ -28,6 +28,7 @@ from netyard.io.atomic import whole
 from netyard.runs import manifest
 from netyard.runs.directory import RunDir
 from netyard.runs.manifest import Hashing
+from netyard.tasks.interfaces import class_names
 
 SCHEMA = 1
 
@@ -264,7 +265,7 @@ def require_classes(data: LightningDataModule, checkpoint: Mapping[str, Any]) ->
         return
     data.prepare_data()
     data.setup("test")
-    found = getattr(data, "class_names", None) or known
+    found = class_names(data) or known
     # MNIST's own name of a class is "0 - zero", where others call it "0".
     pairs = zip_longest(*([name.partition(" - ")[0] for name in names] for names in (found, known)))
     number = next((number for number, (one, other) in enumerate(pairs) if one != other), None)

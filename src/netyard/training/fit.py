@@ -37,6 +37,7 @@ from netyard.io.readable import near
 from netyard.runs import resume
 from netyard.runs.directory import RunDir
 from netyard.runs.study import recalled
+from netyard.tasks.interfaces import HasOutputs, knows_classes
 from netyard.training import checkpoint, lean_loop, performance, run_features
 from netyard.training.tensorboard import log_hyperparameters
 from netyard.training.threads import one_input
@@ -174,7 +175,7 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> t
     _require_fit(task, config["data"], run_dir)
     chosen = performance.choose(config, task)
     performance.prepare(chosen, task)
-    if getattr(task, "conditional", hasattr(task, "num_outputs")):  # it tells classes, or is told them
+    if knows_classes(task):
         checkpoint.require_classes(data, recorded)
     scores = _appoint(build_all(config["callbacks"]), config["data"])
     given = {"logger": False, "callbacks": scores, "default_root_dir": str(run_dir.path)}
@@ -200,7 +201,7 @@ def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:
     counts = ("num_classes", "num_targets", "num_actions", "target_vocab_size", "vocab_size")
     outputs = next((data[count] for count in counts if data.get(count)), None)
     example = one_input(data)
-    trained = getattr(task, "num_outputs", outputs)  # a task that answers nothing has no number of answers
+    trained = task.num_outputs if isinstance(task, HasOutputs) else outputs
     if outputs and outputs != trained:
         reason = f"it was trained for {trained} outputs, and the data wants {outputs}"
     elif example is not None:

@@ -18,6 +18,7 @@ from torch import nn
 
 from netyard.config.instantiate import build
 from netyard.errors import ConfigError
+from netyard.tasks.interfaces import SaysHowItLearns
 from netyard.training.threads import multiply_adds, set_threads
 
 LEVELS = ("auto", "safe", "max")
@@ -72,7 +73,8 @@ def choose(config: Mapping[str, Any], task: L.LightningModule) -> Choice:
     if precision == "32-true" and torch.cuda.is_bf16_supported():
         precision = "bf16-mixed"
     mode = None
-    if getattr(task, "one_pass", False) and not shared_out and shutil.which("gcc"):  # what Triton builds with
+    compilable = isinstance(task, SaysHowItLearns) and task.compilable
+    if compilable and not shared_out and shutil.which("gcc"):  # what Triton builds with
         small = multiply_adds(task, data) * data["batch_size"] < WORK_FOR_GRAPHS
         mode = "reduce-overhead" if small else "default"
     return Choice(threads, precision, channels_last, mode)

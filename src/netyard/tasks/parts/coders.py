@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from netyard.losses.likelihoods import Likelihood
+from netyard.tasks.interfaces import lacks
 
 
 class Coder(Protocol):
@@ -34,7 +35,7 @@ class VariationalCoder(Protocol):
 
 def check_variational(net: nn.Module, loss: nn.Module) -> None:
     """Raise ValueError unless the net encodes and decodes, and the loss is a likelihood."""
-    if not all(hasattr(net, name) for name in ("encode", "decode", *VariationalCoder.__annotations__)):
+    if lacks(net, "encode", "decode", *VariationalCoder.__annotations__):
         raise ValueError(
             f"{type(net).__name__} is no variational autoencoder; task variational needs encode, to mean and "
             "log-variance, and decode; try model=vae, or task=classification."
@@ -56,7 +57,7 @@ def check_coder(net: nn.Module, input_shape: Sequence[int], shares: bool = False
         ValueError: as said.
     """
     name = type(net).__name__
-    if not callable(getattr(net, "encode", None)) or not callable(getattr(net, "decode", None)):
+    if lacks(net, "encode", "decode"):
         raise ValueError(f"{name} has no encode and decode; task reconstruction needs both; try model=autoencoder.")
     device = next((each.device for each in net.parameters()), torch.device("cpu"))
     x = torch.linspace(-3, 3, 2 * math.prod(input_shape), device=device).view(2, *input_shape)

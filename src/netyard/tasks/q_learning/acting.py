@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from netyard.tasks.interfaces import Noisy
 from netyard.tasks.q_learning.chain import Chain, numpy_choice
 
 Act = Callable[[Any], Any]
@@ -38,7 +39,7 @@ def quick(net: nn.Module, values: Callable[[Tensor], Tensor], device: torch.devi
 
 def in_training(net: Any, values: Callable[[Tensor], Tensor], device: torch.device, noise: torch.Generator) -> Act:
     """The same choice while a net learns: with its own noise if it has some, without dropout."""
-    noisy = bool(getattr(net, "noisy", False))
+    noisy = isinstance(net, Noisy) and net.noisy
     net.train(noisy)
     choose = quick(net, values, device)
     net.train()

@@ -10,6 +10,8 @@ from typing import Any
 import lightning as L
 import torch
 
+from netyard.tasks.interfaces import EnvironmentData
+
 
 def take_over_clipping(trainer: L.Trainer) -> float | None:
     """The largest norm of a gradient; Lightning, which refuses to clip what it does not step, forgets it.
@@ -30,7 +32,7 @@ def take_over_clipping(trainer: L.Trainer) -> float | None:
 def check_loop(trainer: L.Trainer, training: bool) -> None:
     """Raise ValueError unless the data have environments and one device learns, in a precision without scaling."""
     data: Any = trainer.datamodule
-    if not all(hasattr(data, name) for name in ("open", "step", "play")):
+    if not isinstance(data, EnvironmentData):
         raise ValueError(
             f"{type(data).__name__} has no environments; task q_learning needs data that an agent can act in; "
             "try data=cartpole."

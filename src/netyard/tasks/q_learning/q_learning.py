@@ -17,12 +17,13 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from netyard.losses.returns import ScalarReturn
 from netyard.optim import configure_optimizer
+from netyard.tasks.interfaces import ValuesActions
 from netyard.tasks.learner import Learner
 from netyard.tasks.q_learning.acting import in_training, quick, scores
 from netyard.tasks.q_learning.agent_loop import advance, check_loop, check_optimizer, run_steps, take_over_clipping
 from netyard.tasks.q_learning.bootstrapping import Bootstrap, updates_after
 from netyard.tasks.q_learning.exploration import Exploration, Tries
-from netyard.tasks.signature import Port, Served
+from netyard.tasks.signature import ExportSignature, TensorSpec
 
 VALIDATION, TEST = 1, 2  # whose episodes; each purpose has seeds of its own
 _ACTING, _DRAWING, _NOISE = range(101, 104)  # what random numbers are for
@@ -71,7 +72,7 @@ class QLearning(Learner):
         ValueError: numbers that do not go together, a loss that fits neither kind, data without environments.
     """
 
-    loss_tells = False
+    loss_shows_progress = False
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class QLearning(Learner):
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         self.automatic_optimization = False
-        self.loss = loss if hasattr(loss, "values") else ScalarReturn(loss)
+        self.loss = loss if isinstance(loss, ValuesActions) else ScalarReturn(loss)
         self.num_outputs, self.double, self.n_steps, self.discount = num_outputs, double, n_steps, discount
         self.collect_steps = collect_steps
         self.updates_per_collection = updates_after(collect_steps, updates_per_step)
@@ -107,6 +108,8 @@ class QLearning(Learner):
         self.exploration = Exploration(epsilon_start, epsilon_end, epsilon_fraction, epsilon_schedule, warmup_steps)
         self.priority_exponent, self.importance_start = priority_exponent, importance_start
         self.target_net = copy.deepcopy(net).requires_grad_(False)
+        self.played: list[tuple[float, int]] = []  # (return, length) of the episodes of a validation or test
+        self._bootstrap: Any = None  # a Bootstrap, once training starts
         self._updates = 0  # before this run, or the part of it that is resumed
         self._waiting = 0  # environment steps since the last updates
         self._clip: float | None = None
@@ -167,7 +170,7 @@ class QLearning(Learner):
     @property
     def updates(self) -> int:
         """How many there have been."""
-        return self._bootstrap.updates if hasattr(self, "_bootstrap") else self._updates
+        return self._updates if self._bootstrap is None else self._bootstrap.updates
 
     # A round
 
@@ -254,15 +257,15 @@ class QLearning(Learner):
         finally:
             self.net.train(training)
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """What each action is worth; without noise."""
 
         def value(observation: Tensor) -> Tensor:
             return self.loss.values(self.net(observation))
 
-        values = Port("q_values", f"(batch, {self.num_outputs}), the return to be had after each action")
+        values = TensorSpec("q_values", f"(batch, {self.num_outputs}), the return to be had after each action")
         parts = nn.ModuleList([self.net, self.loss])
-        return Served(parts, value, [Port("observation", "as the environment shows it")], [values])
+        return ExportSignature(parts, value, [TensorSpec("observation", "as the environment shows it")], [values])
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         self._play(batch, VALIDATION)
@@ -272,7 +275,7 @@ class QLearning(Learner):
 
     def on_validation_start(self) -> None:
         super().on_validation_start()
-        self.played: list[tuple[float, int]] = []
+        self.played = []
 
     def on_test_start(self) -> None:
         super().on_test_start()
