@@ -20,7 +20,7 @@ from torch import Tensor
 from netyard.callbacks.lr_finder import require_telling_loss
 from netyard.callbacks.terminate_on_nan import tensors
 from netyard.io.markdown import grid
-from netyard.plots import figure
+from netyard.plots import chart
 from netyard.plots.figure import show_plot
 
 ENOUGH = 0.9  # of the best rate: a larger batch is not worth its fewer steps
@@ -103,7 +103,7 @@ class BatchSizeFinder(Callback):
         log.info("batch_size  try data.batch_size=%d, nine tenths of the best rate; now %d", self.suggestion, given)
         log.info("batch_size  another size wants another learning rate: debug=lr_finder")
         path = Path(trainer.default_root_dir) / "batch_size.png"
-        show_plot(trainer, "debug/batch_size", figure.save(path, self._paint))
+        show_plot(trainer, "debug/batch_size", chart.save(path, self._paint))
 
     def _paint(self, axes: Any) -> None:
         axes.plot(list(self.rates), list(self.rates.values()), marker="o", color="tab:blue")

@@ -12,7 +12,7 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 
 from netyard.errors import ConfigError
-from netyard.plots import figure
+from netyard.plots import chart
 from netyard.plots.figure import show_plot
 from netyard.tasks.interfaces import SaysHowItLearns
 
@@ -116,7 +116,7 @@ class LearningRateFinder(Callback):
             least = self.rates[smoothed.index(min(smoothed))]
             log.info("lr_finder   try optimizer.lr=%.2g; at %.2g the loss is least, and soon breaks", found, least)
         path = Path(trainer.default_root_dir) / "lr_finder.png"
-        show_plot(trainer, "debug/lr_finder", figure.save(path, partial(self._paint, found)))
+        show_plot(trainer, "debug/lr_finder", chart.save(path, partial(self._paint, found)))
 
     def _paint(self, found: float | None, axes: Any) -> None:
         smoothed = self.smoothed

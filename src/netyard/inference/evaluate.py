@@ -21,7 +21,7 @@ from netyard.io.atomic import whole
 from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
 from netyard.metrics.intervals import deviation, interval, mean, wilson
-from netyard.plots import figure
+from netyard.plots import chart
 from netyard.tasks.interfaces import Acts, EvaluatesClasses, EvaluatesNumbers, Forecasts, class_names
 
 MOST_CLASSES = 20  # of which each has a line and a column
@@ -89,7 +89,7 @@ def write(told: Mapping[str, Any], task: Any, data: Any, folder: Path) -> list[P
             writer.writerow(["true", *names])
             writer.writerows([name, *row] for name, row in zip(names, told["confusion"], strict=True))
     if "calibration" in told:
-        written.append(figure.save(folder / "reliability.png", partial(_reliability, told["calibration"]), 5.0))
+        written.append(chart.save(folder / "reliability.png", partial(_reliability, told["calibration"]), 5.0))
     for name, picture in figures.draw(task, data).items():
         written.append(folder / f"{name}.png")
         with whole(written[-1], "wb") as file:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,8 @@ from lightning import Trainer
 from PIL.PngImagePlugin import PngImageFile
 from torchvision.transforms.functional import pil_to_tensor
 
-from netyard.io.atomic import whole
-
 INK, PAPER, ACCENT = (32, 33, 36), (255, 255, 255), (26, 95, 180)
 FAINT, SOFT = (225, 226, 230), (150, 152, 158)
-DOTS_PER_INCH = 120
 SHARPNESS = 2  # drawn so many times as large, and reduced: Pillow's lines have no soft edges of their own
 
 
@@ -36,26 +31,3 @@ def show_plot(trainer: Trainer, tag: str, path: Path) -> None:
     if hasattr(board, "add_image"):
         with PngImageFile(path) as picture:
             board.add_image(tag, pil_to_tensor(picture.convert("RGB")), trainer.global_step)
-
-
-def save(path: Path, paint: Callable[[Any], None], width: float = 6.4) -> Path:
-    """Draw one pair of axes into a PNG file; returns its path."""
-    with whole(path, "wb") as file:
-        file.write(png(paint, width))
-    return path
-
-
-def png(paint: Callable[[Any], None], width: float = 6.4) -> bytes:
-    """One pair of axes as a PNG."""
-    # Not pyplot: its figures live on in the process, and it would ask for a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, 4.2), layout="constrained", dpi=DOTS_PER_INCH)
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    paint(axes)
-    drawn = BytesIO()
-    canvas.print_png(drawn)
-    return drawn.getvalue()

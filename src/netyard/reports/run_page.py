@@ -18,7 +18,7 @@ from typing import Any
 
 from netyard.config.catalog import GROUPS
 from netyard.io.readable import near
-from netyard.plots import figure
+from netyard.plots import chart
 from netyard.reports import sweep_plots
 from netyard.reports.configurations import flat
 from netyard.reports.tables import shown
@@ -112,7 +112,7 @@ def _curves(run: Run) -> Iterator[str]:
     for kind, names in list(kinds.items())[:MOST_CURVES]:
         curves = {name: points for name in names if len(points := sweep_plots.column(run, name)) > 1}
         if curves:
-            yield _figure(figure.png(partial(_draw, kind, curves), 5.2), ", ".join(curves))
+            yield _figure(chart.png(partial(_draw, kind, curves), 5.2), ", ".join(curves))
 
 
 def _draw(kind: str, curves: Mapping[str, Sequence[tuple[int, float]]], axes: Any) -> None:

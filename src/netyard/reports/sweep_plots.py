@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netyard.metrics.intervals import deviation, mean
-from netyard.plots.figure import save
+from netyard.plots.chart import save
 from netyard.reports.configurations import Row, Table
 from netyard.reports.importance import importances
 from netyard.reports.tables import shown

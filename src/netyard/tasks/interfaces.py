@@ -2,7 +2,7 @@
 
 A task says what it can do by having the methods. Callbacks, ``netyard predict``, ``generate``, ``evaluate`` and
 ``export`` ask by ``isinstance``, so a task of a stranger's package is drawn, exported and evaluated as ours are. The
-same holds for data: a datamodule whose classes have names is ``LabelledData``, whoever wrote it.
+same holds for data: a datamodule whose classes have names is ``NamedClasses``, whoever wrote it.
 
 Members that are no methods may be ``None`` until there is something in them, as ``confusion`` is before a test.
 """
@@ -229,6 +229,12 @@ class LabelledData(Protocol):
     """Samples have one class of ``num_classes``; None where this data set has none after all."""
 
     num_classes: int | None
+
+
+@runtime_checkable
+class NamedClasses(Protocol):
+    """Classes have names, in the order of their numbers; None where this data set has numbers alone."""
+
     class_names: list[str] | None
 
 
@@ -330,7 +336,7 @@ class EnvironmentData(Protocol):
 
 def class_names(data: Any) -> list[str] | None:
     """The names of the classes; None of data without classes, or whose classes have numbers alone."""
-    return data.class_names if isinstance(data, LabelledData) else None
+    return data.class_names if isinstance(data, NamedClasses) else None
 
 
 def has_classes(data: Any) -> bool:

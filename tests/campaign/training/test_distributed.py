@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("model=mlp_tiny", "trainer.max_epochs=2", "logger=none")
 RAISING = """
 import os, sys
-from netyard import cli, errors
+from netyard import errors
+from netyard.cli import main as cli
 from netyard.callbacks.terminate_on_nan import Finite
 
 def fail(self, trainer, module, outputs, batch, batch_idx):
