@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from netyard.io.atomic import whole
 from netyard.metrics.features import head_of
 from netyard.plots.image_grid import sprite, write_png
-from netyard.tasks.interfaces import EvaluatesClasses, ImageData, KeepsCodes, class_names
+from netyard.tasks.interfaces import CountsConfusion, ImageData, KeepsCodes, class_names
 
 FOLDER = "projector"
 NAME = "test/codes"
@@ -42,7 +42,7 @@ class Projector(Callback):
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._seen, net = [], pl_module.net
-        if self.features and isinstance(pl_module, EvaluatesClasses):
+        if self.features and isinstance(pl_module, CountsConfusion):
             self._hook = head_of(net).register_forward_pre_hook(self._keep)
 
     def _keep(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:

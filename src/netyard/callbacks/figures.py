@@ -17,7 +17,15 @@ from torchvision.utils import make_grid
 from netyard.plots.figure import ACCENT, INK, PAPER
 from netyard.plots.image_grid import write_png
 from netyard.plots.text import Table, show
-from netyard.tasks.interfaces import EvaluatesClasses, EvaluatesNumbers, ImageData, TextData, class_names
+from netyard.tasks.interfaces import (
+    CountsConfusion,
+    EvaluatesNumbers,
+    ImageData,
+    KeepsMistakes,
+    KeepsProbabilities,
+    TextData,
+    class_names,
+)
 
 MOST_NAMED = 30  # classes; of more, no names fit beside the matrix, and their curves would be too many to look at
 
@@ -41,7 +49,7 @@ class Figures(Callback):
         if (texts := mistaken_texts(pl_module, trainer.datamodule)) is not None:
             show(board, folder, "test/mistakes", texts, trainer.global_step)
         names = class_names(trainer.datamodule)
-        judged = pl_module.judged if isinstance(pl_module, EvaluatesClasses) else None
+        judged = pl_module.judged if isinstance(pl_module, KeepsProbabilities) else None
         if judged is not None and judged.probabilities.shape[1] <= MOST_NAMED:
             probabilities, labels = judged.probabilities.float().nan_to_num().cpu(), judged.labels.cpu()
             for index, each in enumerate(probabilities.unbind(dim=1)):
@@ -53,10 +61,9 @@ def draw(task: Any, data: Any) -> dict[str, Tensor]:
     """Every picture the task's test results allow, as uint8 (3, H, W)."""
     names = class_names(data)
     pictures: dict[str, Tensor] = {}
-    mistakes = None
-    if isinstance(task, EvaluatesClasses) and task.confusion is not None:
+    if isinstance(task, CountsConfusion) and task.confusion is not None:
         pictures["confusion"] = confusion_matrix(task.confusion.cpu(), names)
-        mistakes = task.mistakes
+    mistakes = task.mistakes if isinstance(task, KeepsMistakes) else None
     if mistakes is not None and len(mistakes.inputs) and isinstance(data, ImageData) and data.image_size:
         images = data.denormalize(mistakes.inputs).clamp(0, 1).cpu()
         pictures["mistakes"] = mistaken_images(images, mistakes.labels.tolist(), mistakes.predictions.tolist(), names)
@@ -119,7 +126,7 @@ def mistaken_images(
 
 def mistaken_texts(task: Any, data: Any) -> Table | None:
     """The mistakes of a classification of texts; None where no texts were classified."""
-    mistakes, names = task.mistakes if isinstance(task, EvaluatesClasses) else None, class_names(data)
+    mistakes, names = task.mistakes if isinstance(task, KeepsMistakes) else None, class_names(data)
     if mistakes is None or not len(mistakes.inputs) or names is None or not isinstance(data, TextData):
         return None
     pairs = zip(mistakes.inputs.cpu(), mistakes.labels.tolist(), mistakes.predictions.tolist(), strict=True)

@@ -15,9 +15,9 @@ from netyard.plots.image_grid import grid, rows, side_by_side, write_png
 from netyard.plots.text import Table, show
 from netyard.tasks.interfaces import (
     DrawsImages,
-    Forecasts,
     GeneratesText,
     Interpolates,
+    KeepsForecast,
     MeasuresCodes,
     Reconstructs,
     Translates,
@@ -70,7 +70,7 @@ class Samples(Callback):
 def _pictures(task: Any, data: Any) -> dict[str, Tensor]:
     """Each uint8 (3, H, W)."""
     pictures = {}
-    if isinstance(task, Forecasts) and task.forecast is not None:
+    if isinstance(task, KeepsForecast) and task.forecast is not None:
         pictures["forecast"] = forecast_picture(*task.forecast)
     if isinstance(task, Reconstructs) and task.reconstructions is not None:
         pictures["reconstructions"] = side_by_side(*task.reconstructions)

@@ -19,7 +19,7 @@ from netyard.metrics.inception import Inception
 from netyard.metrics.kid import kernel_distance
 from netyard.metrics.precision_recall import manifold_scores
 from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, teach
-from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, shows_images
+from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, has_classes, shows_images
 
 log = logging.getLogger(__name__)
 
@@ -87,12 +87,14 @@ class SampleScores(Callback):
 
     def _prepare(self, trainer: Trainer, task: LightningModule) -> None:
         """Have a network for the features before the first batch, if there is anything to score."""
-        data, device = trainer.datamodule, task.device
-        if not (isinstance(data, RealImages) and shows_images(data) and isinstance(task, DrawsImages)):
+        data: Any = trainer.datamodule
+        comparable = isinstance(data, RealImages) and shows_images(data)  # no tables and sequences
+        if not comparable or not isinstance(task, DrawsImages):
             self.network = None
             return
+        device = task.device  # type: ignore[attr-defined]  # mypy takes it for the protocol alone
         if self.network is None and self.features == "auto":
-            if not data.num_classes:
+            if not has_classes(data):
                 log.warning("samples are not scored: the data have no classes; try callbacks.scores.features=RUN_DIR.")
                 return
             self.network = self._classifier(data, device)

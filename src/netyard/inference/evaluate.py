@@ -22,7 +22,14 @@ from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
 from netyard.metrics.intervals import deviation, interval, mean, wilson
 from netyard.plots import chart
-from netyard.tasks.interfaces import Acts, EvaluatesClasses, EvaluatesNumbers, Forecasts, class_names
+from netyard.tasks.interfaces import (
+    Acts,
+    CountsConfusion,
+    EvaluatesNumbers,
+    LooksAhead,
+    MeasuresCalibration,
+    class_names,
+)
 
 MOST_CLASSES = 20  # of which each has a line and a column
 MOST_PAIRS = 10
@@ -36,12 +43,13 @@ def assess(task: Any, data: Any, metrics: Mapping[str, float]) -> dict[str, Any]
     ``calibration``; of a regression or a forecast ``errors``, one of each target or step.
     """
     told: dict[str, Any] = {"metrics": dict(metrics), "intervals": {}}
-    if isinstance(task, EvaluatesClasses) and task.confusion is not None:
+    if isinstance(task, CountsConfusion) and task.confusion is not None:
         counts = task.confusion.cpu()
         told["classes"] = _classes(counts, class_names(data))
         told["confusion"] = counts.tolist()
         right, total = int(counts.diagonal().sum()), int(counts.sum())
         told["intervals"]["test/accuracy"] = _told(wilson(right, total), "Wilson", total)
+    if isinstance(task, MeasuresCalibration) and task.calibration is not None:
         told["calibration"] = _calibration(task.calibration.sums.cpu(), float(task.calibration.error()))
     if isinstance(task, EvaluatesNumbers) and task.predicted is not None:
         told["errors"] = _errors(task, told["intervals"])
@@ -198,7 +206,7 @@ def _errors(task: Any, intervals: dict[str, Any]) -> list[dict[str, Any]]:
     neighbours as the horizon is long take their place.
     """
     errors = task.predicted.double() - task.true.double()  # (N, T)
-    ahead = task.horizon if isinstance(task, Forecasts) else None
+    ahead = task.horizon if isinstance(task, LooksAhead) else None
     together = ahead or 1
     for name, values in (("mae", errors.abs().mean(dim=1)), ("rmse", errors.square().mean(dim=1))):
         found = _of_mean([float(part.mean()) for part in values.split(together)])

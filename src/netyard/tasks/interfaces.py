@@ -89,12 +89,30 @@ class Acts(Protocol):
 
 
 @runtime_checkable
-class EvaluatesClasses(Protocol):
-    """Of a classification's test; see ``netyard.tasks.classification``."""
+class CountsConfusion(Protocol):
+    """``confusion`` (C, C) counts the test samples of each class, rows true and columns predicted."""
 
-    confusion: Tensor | None  # (C, C), rows true and columns predicted
+    confusion: Tensor | None
+
+
+@runtime_checkable
+class MeasuresCalibration(Protocol):
+    """``calibration`` compares how sure a classifier was with how often it was right."""
+
     calibration: Any
+
+
+@runtime_checkable
+class KeepsMistakes(Protocol):
+    """``mistakes`` are the test samples that a classifier was most sure of and wrong about."""
+
     mistakes: Any
+
+
+@runtime_checkable
+class KeepsProbabilities(Protocol):
+    """``judged`` are the probabilities (N, C) and labels (N,) of every test sample."""
+
     judged: Any
 
 
@@ -107,13 +125,18 @@ class EvaluatesNumbers(Protocol):
 
 
 @runtime_checkable
-class Forecasts(EvaluatesNumbers, Protocol):
-    """``forecast`` is the last window with what came next; ``horizon`` the steps ahead."""
-
-    forecast: Any
+class LooksAhead(Protocol):
+    """Its outputs are the next ``horizon`` steps; windows nearer to each other than that share true values."""
 
     @property
     def horizon(self) -> int: ...
+
+
+@runtime_checkable
+class KeepsForecast(Protocol):
+    """``forecast`` is the last window with what came next."""
+
+    forecast: Any
 
 
 @runtime_checkable
@@ -246,7 +269,7 @@ class SampledData(Protocol):
 
 
 @runtime_checkable
-class ImageData(SampledData, Protocol):
+class ImageData(Protocol):
     """Images of ``image_size`` pixels a side; None where this data set has none after all."""
 
     image_size: int | None
@@ -267,7 +290,7 @@ class NormalizedImages(ImageData, Protocol):
 
 
 @runtime_checkable
-class RealImages(ImageData, LabelledData, Protocol):
+class RealImages(SampledData, Protocol):
     """Images that made ones can be compared with."""
 
     def real_pictures(

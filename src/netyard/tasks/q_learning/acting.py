@@ -39,7 +39,7 @@ def quick(net: nn.Module, values: Callable[[Tensor], Tensor], device: torch.devi
 
 def in_training(net: Any, values: Callable[[Tensor], Tensor], device: torch.device, noise: torch.Generator) -> Act:
     """The same choice while a net learns: with its own noise if it has some, without dropout."""
-    noisy = isinstance(net, Noisy) and net.noisy
+    noisy = isinstance(net, Noisy) and bool(net.noisy)
     net.train(noisy)
     choose = quick(net, values, device)
     net.train()

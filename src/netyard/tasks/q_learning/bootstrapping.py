@@ -66,7 +66,7 @@ class Bootstrap:
         self.target_every, self.tau, self.clip = target_every, tau, clip
         self.priority_exponent, self.generator, self.updates = priority_exponent, generator, updates
         self.device = next(net.parameters()).device
-        self.noisy = isinstance(net, Noisy) and net.noisy
+        self.noisy = isinstance(net, Noisy) and bool(net.noisy)
         target.train(self.noisy)  # noise is part of a noisy target; batch norm and dropout are not
         self._weights = [each for group in optimizer.param_groups for each in group["params"]]
         self.gradient, self.target_chain = self._ways(by_hand)
