@@ -16,7 +16,7 @@ CHOICES = {
     "mlp_tiny": {"CountsConfusion", "Exportable", "MeasuresCalibration", "Predicts"},
     "gru_tiny data=sunspots": {"EvaluatesNumbers", "Exportable", "KeepsForecast", "LooksAhead", "Predicts"},
     "mlp_table data=diabetes": {"EvaluatesNumbers", "Exportable", "Predicts"},
-    "lstm_tiny": {"Exportable", "GeneratesText"},
+    "lstm_tiny data=python_source": {"Exportable", "GeneratesText"},
     "seq2seq_tiny": {"Exportable", "GeneratesText", "Translates"},
     "autoencoder_tiny": {"Exportable", "Interpolates", "KeepsCodes", "Predicts", "Reconstructs"},
     "vae_tiny": {
