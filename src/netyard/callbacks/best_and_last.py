@@ -14,7 +14,7 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from netyard.errors import ConfigError, PlatformError
+from netyard.errors import ArgumentError, ConfigError, PlatformError
 from netyard.io.buffered_writer import warn
 from netyard.io.readable import in_bytes
 from netyard.runs import manifest
@@ -55,11 +55,16 @@ class BestAndLast(Checkpoint):
         on_save_error: str = "stop",
     ):
         if keep < 1:
-            raise ValueError(f"keep is {keep}; a run keeps 1 save at least; try callbacks.checkpoint.keep=2.")
+            raise ArgumentError(
+                f"keep is {keep};",
+                "a run keeps 1 save at least;",
+                "try callbacks.checkpoint.keep=2.",
+            )
         if on_save_error not in ("stop", "warn"):
-            raise ValueError(
-                f"callbacks.checkpoint.on_save_error is {on_save_error}; it is stop or warn; try"
-                " callbacks.checkpoint.on_save_error=stop."
+            raise ArgumentError(
+                f"callbacks.checkpoint.on_save_error is {on_save_error};",
+                "it is stop or warn;",
+                "try callbacks.checkpoint.on_save_error=stop.",
             )
         self.monitor, self.mode, self.keep, self.on_save_error = monitor, mode, keep, on_save_error
         self.directory = Path(directory) if directory else None

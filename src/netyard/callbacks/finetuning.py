@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lightning import Callback, LightningModule, Trainer
 
+from netyard.errors import ArgumentError
+
 
 class Unfreeze(Callback):
     """Calls the net's ``unfreeze()`` when ``epoch`` begins, counted from 0: what ``model.freeze`` held learns too."""
@@ -13,9 +15,10 @@ class Unfreeze(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if not hasattr(pl_module.net, "unfreeze"):
-            raise ValueError(
-                f"callbacks has unfreeze, and {type(pl_module.net).__name__} has nothing frozen; "
-                "it goes with a model that takes model.freeze; take unfreeze out of callbacks."
+            raise ArgumentError(
+                f"callbacks has unfreeze, and {type(pl_module.net).__name__} has nothing frozen;",
+                "it goes with a model that takes model.freeze;",
+                "take unfreeze out of callbacks.",
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from netyard.errors import ConfigError
+from netyard.errors import ArgumentError, ConfigError
 from netyard.plots import figure
 from netyard.plots.figure import show_plot
 
@@ -40,9 +40,10 @@ class LearningRateFinder(Callback):
 
     def __init__(self, low: float = 1e-7, high: float = 10.0, num_steps: int = 100, divergence: float = 4.0) -> None:
         if not 0 < low < high or num_steps < 10:
-            raise ValueError(
-                f"callbacks.lr_finder has low {low}, high {high} and num_steps {num_steps}; low is above 0 and below "
-                "high, and there are at least 10 steps; try trainer.max_steps=100."
+            raise ArgumentError(
+                f"callbacks.lr_finder has low {low}, high {high} and num_steps {num_steps};",
+                "low is above 0 and below high, and there are at least 10 steps;",
+                "try trainer.max_steps=100.",
             )
         self.low, self.high, self.num_steps, self.divergence = low, high, num_steps, divergence
         self.rates: list[float] = []

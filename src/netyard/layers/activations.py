@@ -11,6 +11,8 @@ from difflib import get_close_matches
 
 from torch import nn
 
+from netyard.errors import ArgumentError
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "identity": nn.Identity,
     "sigmoid": nn.Sigmoid,
@@ -29,13 +31,14 @@ def activation_layer(name: str) -> nn.Module:
     """A new activation module, by name.
 
     Raises:
-        ValueError: no activation has that name.
+        ArgumentError: no activation has that name.
     """
     if name not in ACTIVATIONS:
         nearest = get_close_matches(str(name), ACTIVATIONS, n=1, cutoff=0.0)[0]
         hint = "softmax is in the loss and in prediction, not in the net; " if name == "softmax" else ""
-        raise ValueError(
-            f"activation is {name!r}; it must be one of {', '.join(ACTIVATIONS)}; "
-            f"{hint}try model.activation={'relu' if hint else nearest}."
+        raise ArgumentError(
+            f"activation is {name!r};",
+            f"it must be one of {', '.join(ACTIVATIONS)};",
+            f"{hint}try model.activation={'relu' if hint else nearest}.",
         )
     return ACTIVATIONS[name]()

@@ -39,7 +39,7 @@ def initialize_weights(module: nn.Module, scheme: str, activation: str = "relu")
     ``default`` leaves everything as torch made it. The gain is that of the activation that follows.
 
     Raises:
-        ValueError: no scheme has that name.
+        ArgumentError: no scheme has that name.
     """
     check_choice("weight_init", scheme, WEIGHT_INITS)
     if scheme == "default":

@@ -31,7 +31,7 @@ class RecurrentLayers(nn.Module):
     arXiv:1409.2329). Layer norm is of the outputs: inside the cell it would be lost to cuDNN.
 
     Raises:
-        ValueError: an unknown cell, a size below 1, a dropout outside [0, 1).
+        ArgumentError: an unknown cell, a size below 1, a dropout outside [0, 1).
     """
 
     def __init__(

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.layers.activations import ACTIVATIONS, activation_layer
 from netyard.layers.checks import check_choice, check_dropout
 from netyard.layers.codec import ConvDecoder, ConvEncoder, DenseDecoder, DenseEncoder
@@ -25,7 +26,7 @@ class Autoencoder(nn.Module):
         code_activation: of the code; ``sigmoid`` for the codes between 0 and 1 that KL sparsity needs.
 
     Raises:
-        ValueError: an unknown kind, activation, code_activation or weight_init, a size below 1, a dropout outside
+        ArgumentError: an unknown kind, activation, code_activation or weight_init, a size below 1, a dropout outside
             [0, 1), a convolutional one of data that are no pictures.
     """
 
@@ -57,9 +58,10 @@ class Autoencoder(nn.Module):
             self.decoder = DenseDecoder(latent_size, input_shape, hidden_sizes[::-1], **rest)
         else:
             if dropout:
-                raise ValueError(
-                    f"dropout is {dropout}; a convolutional autoencoder has none; "
-                    "try model.dropout=0, or model.kind=dense."
+                raise ArgumentError(
+                    f"dropout is {dropout};",
+                    "a convolutional autoencoder has none;",
+                    "try model.dropout=0, or model.kind=dense.",
                 )
             self.encoder = ConvEncoder(input_shape, latent_size, channels, kernel_size, **rest)
             self.decoder = ConvDecoder(latent_size, input_shape, channels[::-1], kernel_size, **rest)

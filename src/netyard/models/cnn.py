@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.layers.activations import activation_layer
 from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.initialization import initialize_weights
@@ -18,7 +19,7 @@ class CNN(nn.Module):
     Blocks stop pooling where the map would fall below 2x2, so ``image_size`` decides how many of them pool.
 
     Raises:
-        ValueError: a size below 1, an even kernel, a dropout outside [0, 1), an unknown activation or scheme.
+        ArgumentError: a size below 1, an even kernel, a dropout outside [0, 1), an unknown activation or scheme.
     """
 
     def __init__(
@@ -39,9 +40,10 @@ class CNN(nn.Module):
         check_dropout(dropout)
         if kernel_size % 2 == 0 or not channels:
             given = f"kernel_size is {kernel_size}" if channels else "channels is empty"
-            raise ValueError(
-                f"{given}; the kernel must be odd, so that it has a centre, and a block is needed; "
-                "try model.kernel_size=3 model.channels=[16,32]."
+            raise ArgumentError(
+                f"{given};",
+                "the kernel must be odd, so that it has a centre, and a block is needed;",
+                "try model.kernel_size=3 model.channels=[16,32].",
             )
         blocks: list[nn.Module] = []
         width, side = in_channels, image_size

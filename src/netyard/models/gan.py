@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from netyard.errors import ArgumentError
 from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.dense import dense_layers
 
@@ -20,7 +21,7 @@ class GAN(nn.Module):
     beside their input: Mirza & Osindero 2014, arXiv:1411.1784.
 
     Raises:
-        ValueError: data other than pictures, a size below 1, a dropout outside [0, 1), an unknown activation.
+        ArgumentError: data other than pictures, a size below 1, a dropout outside [0, 1), an unknown activation.
     """
 
     def __init__(
@@ -38,9 +39,10 @@ class GAN(nn.Module):
         check_sizes(input_shape=input_shape, latent_size=latent_size, hidden_sizes=hidden_sizes)
         check_dropout(dropout)
         if len(input_shape) != 3:
-            raise ValueError(
-                f"input_shape is {list(input_shape)}; a GAN makes pictures, of channels, height and width; "
-                "try data=digits."
+            raise ArgumentError(
+                f"input_shape is {list(input_shape)};",
+                "a GAN makes pictures, of channels, height and width;",
+                "try data=digits.",
             )
         if conditional:
             check_sizes(num_classes=num_classes)

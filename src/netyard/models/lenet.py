@@ -18,7 +18,7 @@ class LeNet5(nn.Module):
     functions: 61,706 parameters for ten classes of grey images.
 
     Raises:
-        ValueError: a size below 1, or an unknown activation.
+        ArgumentError: a size below 1, or an unknown activation.
     """
 
     def __init__(self, num_outputs: int, in_channels: int, activation: str = "tanh") -> None:

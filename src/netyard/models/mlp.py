@@ -21,7 +21,7 @@ class MLP(nn.Module):
     hidden layers the model is softmax regression, or linear regression.
 
     Raises:
-        ValueError: a size below 1, a dropout outside [0, 1), an unknown activation or weight_init.
+        ArgumentError: a size below 1, a dropout outside [0, 1), an unknown activation or weight_init.
     """
 
     def __init__(

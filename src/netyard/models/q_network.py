@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.layers.activations import activation_layer
 from netyard.layers.checks import check_choice, check_sizes
 from netyard.layers.noisy import NoisyLinear
@@ -34,7 +35,7 @@ class QNetwork(nn.Module):
         activation: between linear layers.
 
     Raises:
-        ValueError: an encoder that does not fit the shape, a size below 1, an unknown name.
+        ArgumentError: an encoder that does not fit the shape, a size below 1, an unknown name.
     """
 
     def __init__(
@@ -111,9 +112,10 @@ def _encoder(name: str, shape: Sequence[int]) -> tuple[nn.Module, Sequence[int]]
         return nn.Flatten(), (128, 128)
     smallest = {"nature": _SMALLEST_NATURE, "impala": 8, "small": 3}[name]
     if len(shape) != 3 or min(shape[1:]) < smallest:
-        raise ValueError(
-            f"encoder is {name!r} and an observation has shape {tuple(shape)}; {name} wants pictures (C, H, W) of "
-            f"{smallest} pixels a side at least; try model.encoder=auto."
+        raise ArgumentError(
+            f"encoder is {name!r} and an observation has shape {tuple(shape)};",
+            f"{name} wants pictures (C, H, W) of {smallest} pixels a side at least;",
+            "try model.encoder=auto.",
         )
     return {"nature": _nature, "impala": _impala, "small": _small}[name](shape[0])
 

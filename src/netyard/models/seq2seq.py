@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.recurrent import RecurrentLayers, State
 from netyard.layers.sequences import TokenEmbedding, real_steps, trim
@@ -44,8 +45,8 @@ class Seq2Seq(nn.Module):
         dropout: on the embeddings, between layers, and before the head.
 
     Raises:
-        ValueError: a source that is no tokens, a size below 1, an odd hidden_size, a dropout outside [0, 1), an unknown
-            cell.
+        ArgumentError: a source that is no tokens, a size below 1, an odd hidden_size, a dropout outside [0, 1), an
+            unknown cell.
     """
 
     def __init__(
@@ -60,17 +61,19 @@ class Seq2Seq(nn.Module):
     ) -> None:
         super().__init__()
         if vocab_size is None:
-            raise ValueError(
-                "vocab_size is null; a source and its target are tokens, and these sequences are of numbers; "
-                "try data=number_words."
+            raise ArgumentError(
+                "vocab_size is null;",
+                "a source and its target are tokens, and these sequences are of numbers;",
+                "try data=number_words.",
             )
         check_sizes(num_outputs=num_outputs, vocab_size=vocab_size, embedding_size=embedding_size)
         check_sizes(hidden_size=hidden_size)
         check_dropout(dropout)
         if hidden_size % 2:
-            raise ValueError(
-                f"hidden_size is {hidden_size}; each direction of the encoder has half of it, so it must be even; "
-                f"try model.hidden_size={hidden_size + 1}."
+            raise ArgumentError(
+                f"hidden_size is {hidden_size};",
+                "each direction of the encoder has half of it, so it must be even;",
+                f"try model.hidden_size={hidden_size + 1}.",
             )
         self.source_embedding = TokenEmbedding(vocab_size, embedding_size)
         self.encoder = RecurrentLayers(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import init
 
+from netyard.errors import ArgumentError
 from netyard.layers.checks import check_choice, check_dropout, check_sizes
 from netyard.layers.sequences import TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
 
@@ -65,8 +66,9 @@ class Transformer(nn.Module):
         pooling: ``last``, ``mean`` or ``attention``.
 
     Raises:
-        ValueError: a size below 1, a dropout outside [0, 1), heads that do not divide hidden_size, an unknown pooling
-            or positions, both or neither of input_size and vocab_size, tied embeddings where the outputs are no tokens.
+        ArgumentError: a size below 1, a dropout outside [0, 1), heads that do not divide hidden_size, an unknown
+            pooling or positions, both or neither of input_size and vocab_size, tied embeddings where the outputs are
+            no tokens.
     """
 
     def __init__(
@@ -90,9 +92,10 @@ class Transformer(nn.Module):
         check_dropout(dropout)
         check_choice("positions", positions, POSITIONS)
         if hidden_size % num_heads:
-            raise ValueError(
-                f"hidden_size is {hidden_size} and num_heads {num_heads}; the heads share the hidden size evenly; "
-                f"try model.hidden_size={-(-hidden_size // num_heads) * num_heads}."
+            raise ArgumentError(
+                f"hidden_size is {hidden_size} and num_heads {num_heads};",
+                "the heads share the hidden size evenly;",
+                f"try model.hidden_size={-(-hidden_size // num_heads) * num_heads}.",
             )
         self.max_length = max_length
         self.embedding = TokenEmbedding(vocab_size, hidden_size) if vocab_size else nn.Linear(input_size, hidden_size)
@@ -115,9 +118,10 @@ class Transformer(nn.Module):
         if isinstance(self.embedding, TokenEmbedding):
             x, lengths = trim(x)
         if x.shape[1] > self.max_length:
-            raise ValueError(
-                f"the sequence has {x.shape[1]} steps; the transformer can look at max_length={self.max_length} of "
-                f"them; try model.max_length={x.shape[1]}."
+            raise ArgumentError(
+                f"the sequence has {x.shape[1]} steps;",
+                f"the transformer can look at max_length={self.max_length} of them;",
+                f"try model.max_length={x.shape[1]}.",
             )
         steps = self._steps(x)
         return self.head(self.pool(steps, real_steps(steps, lengths)))

@@ -29,7 +29,7 @@ class VQVAE(nn.Module):
         codebook_size, embedding_size, ema, decay: see ``Quantizer``.
 
     Raises:
-        ValueError: a size below 1, an unknown activation, what is no picture, a decay outside (0, 1).
+        ArgumentError: a size below 1, an unknown activation, what is no picture, a decay outside (0, 1).
     """
 
     def __init__(

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from netyard.errors import ArgumentError
 from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.resize import Resize
 from netyard.layers.small_image import fold_repeated_pool, keep_early_size, num_kept
@@ -53,7 +54,7 @@ class ZooNet(nn.Module):
         arguments: further arguments of the library's constructor.
 
     Raises:
-        ValueError: an unknown name, a size below 1, a dropout outside [0, 1), a file that does not fit.
+        ArgumentError: an unknown name, a size below 1, a dropout outside [0, 1), a file that does not fit.
         OSError: the published weights cannot be downloaded.
     """
 
@@ -166,14 +167,16 @@ class ZooNet(nn.Module):
 
     def _freeze(self, part: str) -> None:
         if part != "backbone":
-            raise ValueError(
-                f"freeze is {part!r}; it must be backbone (all but the output layer) or null; "
-                "try model.freeze=backbone."
+            raise ArgumentError(
+                f"freeze is {part!r};",
+                "it must be backbone (all but the output layer) or null;",
+                "try model.freeze=backbone.",
             )
         if not self.heads:
-            raise ValueError(
-                "freeze is backbone, but this network does not say which layer is its output; "
-                "freezing needs one; try model.freeze=null."
+            raise ArgumentError(
+                "freeze is backbone, but this network does not say which layer is its output;",
+                "freezing needs one;",
+                "try model.freeze=null.",
             )
         trainable = tuple(f"{head}." for head in self.heads)
         frozen = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]

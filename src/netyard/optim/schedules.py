@@ -16,6 +16,8 @@ from typing import Any, Literal
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
+from netyard.errors import ArgumentError
+
 
 def constant(optimizer: Optimizer, total_steps: float) -> LRScheduler:
     """The same lr throughout; ``total_steps`` may be unknown."""
@@ -161,9 +163,10 @@ def _scaled(optimizer: Optimizer, total_steps: float, factor: Callable[[float], 
 
 def _known(total_steps: float) -> int:
     if not math.isfinite(total_steps):
-        raise ValueError(
-            f"the run has {total_steps} optimizer steps as far as can be known; this schedule is a fraction "
-            "of the run and needs to know its end; try trainer.max_steps=10000, or scheduler=constant."
+        raise ArgumentError(
+            f"the run has {total_steps} optimizer steps as far as can be known;",
+            "this schedule is a fraction of the run and needs to know its end;",
+            "try trainer.max_steps=10000, or scheduler=constant.",
         )
     return max(1, int(total_steps))
 
@@ -179,4 +182,8 @@ def _between(low: float, high: float, height: float) -> float:
 
 def _require(holds: bool, name: str, value: object, allowed: str, example: object) -> None:
     if not holds:
-        raise ValueError(f"{name} is {value}; it must be {allowed}; try scheduler.{name}={example}.")
+        raise ArgumentError(
+            f"{name} is {value};",
+            f"it must be {allowed};",
+            f"try scheduler.{name}={example}.",
+        )

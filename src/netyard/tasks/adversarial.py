@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from netyard.errors import ArgumentError
 from netyard.losses.adversarial import gradient_penalty, r1_penalty
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.adversarial_loss import Judgement, check_players, follow, frozen
@@ -51,8 +52,8 @@ class Adversarial(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: a net without the players, a loss without theirs, a setting out of range; labels that a conditional
-            net cannot use.
+        ArgumentError: a net without the players, a loss without theirs, a setting out of range; labels that a
+            conditional net cannot use.
     """
 
     loss_tells = False
@@ -203,7 +204,7 @@ class Adversarial(Learner):
         """Samples (count, C, H, W) in [0, 1] on the CPU: of one class, of labels (count,), or of all classes in turn.
 
         Raises:
-            ValueError: a label that the net was not taught.
+            ArgumentError: a label that the net was not taught.
         """
         labels = labels_to_draw(count, label, self._told_classes)
         return self._drawn(self._latents(count, torch.Generator().manual_seed(seed)), labels)
@@ -300,13 +301,18 @@ class Adversarial(Learner):
         if not self.net.conditional:
             return None
         if y.is_floating_point() or y.ndim != 1:
-            raise ValueError(
-                f"the targets are {y.dtype} of shape {list(y.shape)}; a conditional net needs data with one label a "
-                "picture; try data=digits augmentation=none, or model=dcgan."
+            raise ArgumentError(
+                f"the targets are {y.dtype} of shape {list(y.shape)};",
+                "a conditional net needs data with one label a picture;",
+                "try data=digits augmentation=none, or model=dcgan.",
             )
         return y
 
 
 def _require(holds: bool, name: str, value: object, allowed: str, example: object) -> None:
     if not holds:
-        raise ValueError(f"{name} is {value}; it must be {allowed}; try task.{name}={example}.")
+        raise ArgumentError(
+            f"{name} is {value};",
+            f"it must be {allowed};",
+            f"try task.{name}={example}.",
+        )

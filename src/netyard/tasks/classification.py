@@ -56,7 +56,7 @@ class Classification(Learner):
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:
-        ValueError: the loss is not one of logits and labels.
+        ArgumentError: the loss is not one of logits and labels.
     """
 
     one_pass = True

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchmetrics.functional.classification import binary_auroc
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+from netyard.errors import ArgumentError
 from netyard.losses.code_penalties import check_penalties, contraction, kl_sparsity, l1_sparsity
 from netyard.losses.probe import check_regression_loss
 from netyard.metrics.linear_probe import Reader
@@ -55,8 +56,9 @@ class Reconstruction(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: a net without encode and decode, a loss not of predictions and targets, a setting out of its range,
-            KL sparsity of codes outside [0, 1], and, before training, an anomaly_class that the data do not have.
+        ArgumentError: a net without encode and decode, a loss not of predictions and targets, a setting out of its
+            range, KL sparsity of codes outside [0, 1], and, before training, an anomaly_class that the data do not
+            have.
     """
 
     NUM_PICTURES, NUM_CODES, NUM_PROBED, NUM_PROBED_NUMBERS = 32, 1_000, 10_000, 2**24
@@ -287,22 +289,26 @@ def check_anomaly_class(label: int, data: Any) -> None:
     """Refuse a class that the data do not have, or that an augmentation would mix into the others.
 
     Raises:
-        ValueError: as said.
+        ArgumentError: as said.
     """
     num_classes = getattr(data, "num_classes", None)
     if not num_classes:
-        raise ValueError(
-            f"anomaly_class is {label}, and the data have no classes; one of them must be it; "
-            "try task.anomaly_class=null, or data=digits."
+        raise ArgumentError(
+            f"anomaly_class is {label}, and the data have no classes;",
+            "one of them must be it;",
+            "try task.anomaly_class=null, or data=digits.",
         )
     if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < num_classes:
-        raise ValueError(
-            f"anomaly_class is {label!r}; the data have the classes 0 to {num_classes - 1}; try task.anomaly_class=0."
+        raise ArgumentError(
+            f"anomaly_class is {label!r};",
+            f"the data have the classes 0 to {num_classes - 1};",
+            "try task.anomaly_class=0.",
         )
     if getattr(getattr(data, "augmentation", None), "mixes", False):
-        raise ValueError(
-            "anomaly_class is left out of training, and the augmentation mixes classes; it must keep them apart; "
-            "try augmentation=none."
+        raise ArgumentError(
+            "anomaly_class is left out of training, and the augmentation mixes classes;",
+            "it must keep them apart;",
+            "try augmentation=none.",
         )
 
 

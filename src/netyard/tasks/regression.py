@@ -37,7 +37,7 @@ class Regression(Learner):
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:
-        ValueError: the loss is not one of predictions and targets.
+        ArgumentError: the loss is not one of predictions and targets.
     """
 
     target_mean: Tensor

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.text import BLEUScore
 
+from netyard.errors import ArgumentError
 from netyard.metrics.running_mean import Means
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, beam_search, greedy, repeat_rows
@@ -63,8 +64,8 @@ class Translation(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: no vocabulary, a loss that is none of logits and labels, a net without encode or decode, a token or
-            a length out of range.
+        ArgumentError: no vocabulary, a loss that is none of logits and labels, a net without encode or decode, a token
+            or a length out of range.
     """
 
     NUM_TRANSLATIONS = 8
@@ -88,7 +89,11 @@ class Translation(Learner):
         _check_translator(net)
         _check_marks(start_token, end_token, num_outputs)
         if max_length < 1:
-            raise ValueError(f"max_length is {max_length}; it must be at least 1 token; try task.max_length=20.")
+            raise ArgumentError(
+                f"max_length is {max_length};",
+                "it must be at least 1 token;",
+                "try task.max_length=20.",
+            )
         _check_beam_size(beam_size, "task.")
         self.num_outputs = num_outputs
         self.start_token, self.end_token = start_token, end_token
@@ -148,7 +153,7 @@ class Translation(Learner):
         """The translation of one sentence, with the task's own ``beam_size`` unless another is given.
 
         Raises:
-            ValueError: a sentence that the vocabulary cannot write, a beam_size below 1.
+            ArgumentError: a sentence that the vocabulary cannot write, a beam_size below 1.
         """
         if beam_size is not None:
             _check_beam_size(beam_size)
@@ -224,20 +229,26 @@ class Translation(Learner):
 def _check_translator(net: nn.Module) -> None:
     missing = [name for name in ("encode", "decode") if not callable(getattr(net, name, None))]
     if missing:
-        raise ValueError(
-            f"{type(net).__name__} has no {' and no '.join(missing)}; task translation needs a net with encode and "
-            "decode; try model=seq2seq."
+        raise ArgumentError(
+            f"{type(net).__name__} has no {' and no '.join(missing)};",
+            "task translation needs a net with encode and decode;",
+            "try model=seq2seq.",
         )
 
 
 def _check_marks(start_token: int, end_token: int, num_outputs: int) -> None:
     if start_token == end_token or not all(PADDING < token < num_outputs for token in (start_token, end_token)):
-        raise ValueError(
-            f"start_token is {start_token} and end_token {end_token}; they must be two tokens of the vocabulary, from "
-            f"1 to {num_outputs - 1}; try task.start_token=2 task.end_token=3."
+        raise ArgumentError(
+            f"start_token is {start_token} and end_token {end_token};",
+            f"they must be two tokens of the vocabulary, from 1 to {num_outputs - 1};",
+            "try task.start_token=2 task.end_token=3.",
         )
 
 
 def _check_beam_size(beam_size: int, prefix: str = "") -> None:
     if beam_size < 1:
-        raise ValueError(f"beam_size is {beam_size}; it must be at least 1, which is greedy; try {prefix}beam_size=4.")
+        raise ArgumentError(
+            f"beam_size is {beam_size};",
+            "it must be at least 1, which is greedy;",
+            f"try {prefix}beam_size=4.",
+        )

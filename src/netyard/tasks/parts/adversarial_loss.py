@@ -9,6 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
+
 Judgement = tuple[Tensor, Tensor | None]
 """Logits (B,) of being real, and class logits (B, num_classes) where the discriminator has any."""
 
@@ -34,18 +36,20 @@ class Game(Protocol):
 
 
 def check_players(net: nn.Module, loss: nn.Module) -> None:
-    """Raise ValueError unless the net has two players, and the loss one for each."""
+    """Raise ArgumentError unless the net has two players, and the loss one for each."""
     wanted = tuple(Players.__annotations__)
     missing = [name for name in wanted if not hasattr(net, name)]
     if missing:
-        raise ValueError(
-            f"{type(net).__name__} has no {', '.join(missing)}; task 'adversarial' needs a net with "
-            f"{', '.join(wanted)}; try model=dcgan, or task=classification."
+        raise ArgumentError(
+            f"{type(net).__name__} has no {', '.join(missing)};",
+            f"task 'adversarial' needs a net with {', '.join(wanted)};",
+            "try model=dcgan, or task=classification.",
         )
     if not all(hasattr(loss, name) for name in ("generator", "discriminator", "boundary")):
-        raise ValueError(
-            f"loss {type(loss).__name__} is not one of two players; an adversarial loss has a generator's and a "
-            "discriminator's; try loss=non_saturating."
+        raise ArgumentError(
+            f"loss {type(loss).__name__} is not one of two players;",
+            "an adversarial loss has a generator's and a discriminator's;",
+            "try loss=non_saturating.",
         )
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from netyard.errors import ArgumentError
 from netyard.losses.returns import ScalarReturn
 from netyard.optim import configure_optimizer
 from netyard.tasks.learner import Learner
@@ -68,7 +69,7 @@ class QLearning(Learner):
         importance_start: how much of that bias weights correct at first; all of it at the end.
 
     Raises:
-        ValueError: numbers that do not go together, a loss that fits neither kind, data without environments.
+        ArgumentError: numbers that do not go together, a loss that fits neither kind, data without environments.
     """
 
     loss_tells = False
@@ -132,9 +133,10 @@ class QLearning(Learner):
     def configure_optimizers(self) -> dict[str, Any]:
         self._run_steps = run_steps(self.trainer, self.steps_per_batch)
         if math.isinf(self._run_steps):
-            raise ValueError(
-                "trainer.max_epochs and trainer.max_steps are both -1; epsilon falls in a fraction of the run, which "
-                "must have an end; try trainer.max_steps=50000."
+            raise ArgumentError(
+                "trainer.max_epochs and trainer.max_steps are both -1;",
+                "epsilon falls in a fraction of the run, which must have an end;",
+                "try trainer.max_steps=50000.",
             )
         check_optimizer(self.optimizer)
         return configure_optimizer(
