@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning import LightningModule, Trainer
@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from netyard.errors import ArgumentError, ConfigError, PlatformError
 from netyard.io.buffered_writer import warn
 from netyard.io.readable import in_bytes
+from netyard.ranges.bounds import Count
 from netyard.runs import manifest
 from netyard.runs.manifest import Manifest
 
@@ -47,12 +48,12 @@ class BestAndLast(Checkpoint):
     def __init__(
         self,
         monitor: str,
-        mode: str,
-        keep: int = 2,
+        mode: Literal["min", "max"],
+        keep: Count = 2,
         directory: str | None = None,
         contents: Mapping[str, Any] | None = None,
         go_on: Callable[[], None] = lambda: None,
-        on_save_error: str = "stop",
+        on_save_error: Literal["stop", "warn"] = "stop",
     ):
         if keep < 1:
             raise ArgumentError(

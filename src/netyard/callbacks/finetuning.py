@@ -5,12 +5,13 @@ from __future__ import annotations
 from lightning import Callback, LightningModule, Trainer
 
 from netyard.errors import ArgumentError
+from netyard.ranges.bounds import Index
 
 
 class Unfreeze(Callback):
     """Calls the net's ``unfreeze()`` when ``epoch`` begins, counted from 0: what ``model.freeze`` held learns too."""
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: Index) -> None:
         self.epoch = epoch
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

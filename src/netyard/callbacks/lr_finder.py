@@ -7,13 +7,14 @@ import math
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from lightning import Callback, LightningModule, Trainer
 
 from netyard.errors import ArgumentError, ConfigError
 from netyard.plots import figure
 from netyard.plots.figure import show_plot
+from netyard.ranges.bounds import Ge, Gt, Positive
 
 SMOOTHING = 0.9  # of the mean that ends the test
 BLUR = 0.8  # of the curve that is drawn
@@ -38,7 +39,13 @@ class LearningRateFinder(Callback):
         ConfigError: the task's loss does not tell how well it learns.
     """
 
-    def __init__(self, low: float = 1e-7, high: float = 10.0, num_steps: int = 100, divergence: float = 4.0) -> None:
+    def __init__(
+        self,
+        low: Positive = 1e-7,
+        high: Positive = 10.0,
+        num_steps: Annotated[int, Ge(10)] = 100,
+        divergence: Annotated[float, Gt(1)] = 4.0,
+    ) -> None:
         if not 0 < low < high or num_steps < 10:
             raise ArgumentError(
                 f"callbacks.lr_finder has low {low}, high {high} and num_steps {num_steps};",

@@ -8,10 +8,12 @@ flatten the gradient.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import Annotated, TypeAlias
 
 from torch import nn
 
 from netyard.errors import ArgumentError
+from netyard.ranges.bounds import OneOf
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "identity": nn.Identity,
@@ -25,6 +27,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "silu": nn.SiLU,
     "softplus": nn.Softplus,
 }
+Activation: TypeAlias = Annotated[str, OneOf(ACTIVATIONS)]
 
 
 def activation_layer(name: str) -> nn.Module:

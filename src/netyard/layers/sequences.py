@@ -7,6 +7,7 @@ one. Either has at least one step.
 from __future__ import annotations
 
 import math
+from typing import Annotated, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch.nn import init
 
 from netyard.errors import ArgumentError
 from netyard.layers.checks import check_choice, check_sizes
+from netyard.ranges.bounds import OneOf
 
 PADDING = 0
 
@@ -132,6 +134,7 @@ class AttentionPooling(nn.Module):
 
 
 POOLINGS: dict[str, type[nn.Module]] = {"last": LastStep, "mean": MeanStep, "attention": AttentionPooling}
+Pooling: TypeAlias = Annotated[str, OneOf(POOLINGS)]
 
 
 def pooling_layer(pooling: str, size: int) -> nn.Module:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
+from netyard.ranges.bounds import OneOf
 
 
 def cross_entropy_discriminator(real: Tensor, generated: Tensor) -> Tensor:
@@ -68,7 +70,7 @@ class AdversarialLoss(nn.Module):
         ArgumentError: no objective has that name.
     """
 
-    def __init__(self, objective: str = "non_saturating") -> None:
+    def __init__(self, objective: Annotated[str, OneOf(OBJECTIVES)] = "non_saturating") -> None:
         super().__init__()
         if objective not in OBJECTIVES:
             raise ArgumentError(

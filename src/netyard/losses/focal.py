@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
 from netyard.losses.targets import as_probabilities
+from netyard.ranges.bounds import NotNegative
 
 
 def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0, alpha: Tensor | None = None) -> Tensor:
@@ -35,7 +36,7 @@ class FocalLoss(nn.Module):
 
     alpha: Tensor | None
 
-    def __init__(self, gamma: float = 2.0, alpha: Sequence[float] | None = None) -> None:
+    def __init__(self, gamma: NotNegative = 2.0, alpha: Sequence[NotNegative] | None = None) -> None:
         super().__init__()
         if not gamma >= 0:
             raise ArgumentError(

@@ -7,12 +7,14 @@ then all the second ones. Tables, which have columns instead of pixels, go the s
 from __future__ import annotations
 
 import math
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
+from netyard.ranges.bounds import Count, OneOf, Positive
 
 BINARIZATIONS = (False, "threshold", "sample")
 
@@ -87,7 +89,9 @@ class Bernoulli(Likelihood):
         ArgumentError: more parameters than one, or an unknown way to binarize.
     """
 
-    def __init__(self, num_parameters: int = 1, binarize: bool | str = False) -> None:
+    def __init__(
+        self, num_parameters: Literal[1] = 1, binarize: Annotated[bool | str, OneOf(BINARIZATIONS)] = False
+    ) -> None:
         super().__init__(num_parameters, (1,))
         if binarize not in BINARIZATIONS:
             raise ArgumentError(
@@ -123,7 +127,7 @@ class Gaussian(Likelihood):
 
     bounded = False
 
-    def __init__(self, num_parameters: int = 1, std: float = 0.1, min_std: float = 0.02) -> None:
+    def __init__(self, num_parameters: Literal[1, 2] = 1, std: Positive = 0.1, min_std: Positive = 0.02) -> None:
         super().__init__(num_parameters, (1, 2))
         for name, value in (("std", std), ("min_std", min_std)):
             if not value > 0:
@@ -158,7 +162,7 @@ class DiscretizedLogistic(Likelihood):
     MIN_LOG_SCALE = -7.0
     discrete = True
 
-    def __init__(self, num_parameters: int = 2, max_value: int = 255) -> None:
+    def __init__(self, num_parameters: Literal[2] = 2, max_value: Count = 255) -> None:
         super().__init__(num_parameters, (2,))
         if max_value < 1 or max_value != int(max_value):
             raise ArgumentError(

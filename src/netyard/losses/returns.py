@@ -7,12 +7,14 @@ network's own guess of what comes after.
 from __future__ import annotations
 
 import copy
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
 from netyard.losses.probe import check_regression_loss
+from netyard.ranges.bounds import Count, Ge, NotNegative
 
 
 def project(probabilities: Tensor, reward: Tensor, discount: Tensor, atoms: Tensor) -> Tensor:
@@ -58,7 +60,7 @@ class CategoricalReturn(nn.Module):
 
     atoms: Tensor
 
-    def __init__(self, num_atoms: int = 101, v_min: float = -100.0, v_max: float = 100.0) -> None:
+    def __init__(self, num_atoms: Annotated[int, Ge(2)] = 101, v_min: float = -100.0, v_max: float = 100.0) -> None:
         super().__init__()
         if num_atoms < 2 or not v_min < v_max:
             raise ArgumentError(
@@ -86,7 +88,7 @@ class QuantileReturn(nn.Module):
         ArgumentError: no quantile, or a negative kappa.
     """
 
-    def __init__(self, num_atoms: int = 51, kappa: float = 1.0) -> None:
+    def __init__(self, num_atoms: Count = 51, kappa: NotNegative = 1.0) -> None:
         super().__init__()
         if num_atoms < 1 or kappa < 0:
             raise ArgumentError(

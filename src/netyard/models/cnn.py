@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
-from netyard.layers.activations import activation_layer
+from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.checks import check_dropout, check_sizes
-from netyard.layers.initialization import initialize_weights
+from netyard.layers.initialization import WeightInit, initialize_weights
+from netyard.ranges.bounds import Count, Ge, Length, Odd, Probability
 
 
 class CNN(nn.Module):
@@ -24,15 +26,15 @@ class CNN(nn.Module):
 
     def __init__(
         self,
-        num_outputs: int,
-        in_channels: int,
-        image_size: int,
-        channels: Sequence[int] = (32, 64, 128),
-        kernel_size: int = 3,
-        activation: str = "relu",
+        num_outputs: Count,
+        in_channels: Count,
+        image_size: Count,
+        channels: Annotated[Sequence[Count], Length(1)] = (32, 64, 128),
+        kernel_size: Annotated[int, Ge(1), Odd()] = 3,
+        activation: Activation = "relu",
         batch_norm: bool = True,
-        dropout: float = 0.0,
-        weight_init: str = "default",
+        dropout: Probability = 0.0,
+        weight_init: WeightInit = "default",
     ) -> None:
         super().__init__()
         check_sizes(num_outputs=num_outputs, in_channels=in_channels, image_size=image_size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from netyard.errors import ArgumentError
 from netyard.layers.checks import check_choice, check_sizes
+from netyard.ranges.bounds import Count, Length, OneOf
 
 NORMS = ("batch", "layer", "spectral", "none")
 LABELS = ("none", "input", "auxiliary")
@@ -38,13 +40,13 @@ class DCGAN(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        image_size: int,
-        num_classes: int,
-        latent_size: int = 100,
-        channels: Sequence[int] = (64, 128, 256, 512),
-        discriminator_norm: str = "batch",
-        labels: str = "none",
+        in_channels: Count,
+        image_size: Count,
+        num_classes: Count,
+        latent_size: Count = 100,
+        channels: Annotated[Sequence[Count], Length(1)] = (64, 128, 256, 512),
+        discriminator_norm: Annotated[str, OneOf(NORMS)] = "batch",
+        labels: Annotated[str, OneOf(LABELS)] = "none",
     ) -> None:
         super().__init__()
         check_sizes(in_channels=in_channels, image_size=image_size, latent_size=latent_size, channels=channels)

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
+from netyard.layers.activations import Activation
 from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.dense import dense_layers
+from netyard.ranges.bounds import Count, Probability
 
 
 class GAN(nn.Module):
@@ -26,12 +28,12 @@ class GAN(nn.Module):
 
     def __init__(
         self,
-        input_shape: Sequence[int],
-        num_classes: int,
-        latent_size: int = 64,
-        hidden_sizes: Sequence[int] = (256, 256),
-        activation: str = "leaky_relu",
-        dropout: float = 0.0,
+        input_shape: Sequence[Count],
+        num_classes: Count,
+        latent_size: Count = 64,
+        hidden_sizes: Sequence[Count] = (256, 256),
+        activation: Activation = "leaky_relu",
+        dropout: Probability = 0.0,
         batch_norm: bool = True,
         conditional: bool = False,
     ) -> None:
@@ -58,7 +60,7 @@ class Generator(nn.Module):
     def __init__(
         self,
         input_shape: Sequence[int],
-        num_classes: int,
+        num_classes: Count,
         latent_size: int,
         hidden_sizes: Sequence[int],
         activation: str,
@@ -80,7 +82,7 @@ class Discriminator(nn.Module):
     def __init__(
         self,
         input_shape: Sequence[int],
-        num_classes: int,
+        num_classes: Count,
         hidden_sizes: Sequence[int],
         activation: str,
         dropout: float,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from netyard.layers.activations import activation_layer
+from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.checks import check_sizes
 from netyard.layers.resize import PadOrResize
+from netyard.ranges.bounds import Count
 
 
 class LeNet5(nn.Module):
@@ -21,7 +22,7 @@ class LeNet5(nn.Module):
         ArgumentError: a size below 1, or an unknown activation.
     """
 
-    def __init__(self, num_outputs: int, in_channels: int, activation: str = "tanh") -> None:
+    def __init__(self, num_outputs: Count, in_channels: Count, activation: Activation = "tanh") -> None:
         super().__init__()
         check_sizes(num_outputs=num_outputs, in_channels=in_channels)
         self.resize = PadOrResize(32)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
-from netyard.layers.activations import activation_layer
+from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.checks import check_choice, check_sizes
 from netyard.layers.noisy import NoisyLinear
+from netyard.ranges.bounds import Count, OneOf
 
 ENCODERS = ("auto", "mlp", "nature", "impala", "small")
 _SMALLEST_NATURE = 36  # pixels a side that the Nature CNN's three convolutions leave something of
@@ -40,14 +42,14 @@ class QNetwork(nn.Module):
 
     def __init__(
         self,
-        input_shape: Sequence[int],
-        num_actions: int,
-        encoder: str = "auto",
-        hidden_sizes: Sequence[int] | None = None,
+        input_shape: Sequence[Count],
+        num_actions: Count,
+        encoder: Annotated[str, OneOf(ENCODERS)] = "auto",
+        hidden_sizes: Sequence[Count] | None = None,
         dueling: bool = False,
         noisy: bool = False,
-        num_atoms: int = 1,
-        activation: str = "relu",
+        num_atoms: Count = 1,
+        activation: Activation = "relu",
     ) -> None:
         super().__init__()
         check_sizes(input_shape=input_shape, num_actions=num_actions, num_atoms=num_atoms)

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
 from netyard.layers.checks import check_dropout, check_sizes
-from netyard.layers.recurrent import RecurrentLayers, State
-from netyard.layers.sequences import TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
+from netyard.layers.recurrent import Cell, RecurrentLayers, State
+from netyard.layers.sequences import Pooling, TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
+from netyard.ranges.bounds import Count, Probability
 
 
 class Recurrent(nn.Module):
@@ -35,19 +36,19 @@ class Recurrent(nn.Module):
 
     def __init__(
         self,
-        num_outputs: int,
-        input_size: int | None,
-        vocab_size: int | None,
-        cell: str = "lstm",
-        embedding_size: int = 64,
-        hidden_size: int = 128,
-        num_layers: int = 1,
+        num_outputs: Count,
+        input_size: Count | None,
+        vocab_size: Count | None,
+        cell: Cell = "lstm",
+        embedding_size: Count = 64,
+        hidden_size: Count = 128,
+        num_layers: Count = 1,
         bidirectional: bool = False,
-        dropout: float = 0.0,
-        embedding_dropout: float = 0.0,
+        dropout: Probability = 0.0,
+        embedding_dropout: Probability = 0.0,
         layer_norm: bool = False,
         tied_embeddings: bool = False,
-        pooling: str = "last",
+        pooling: Pooling = "last",
     ) -> None:
         super().__init__()
         check_steps(input_size, vocab_size)

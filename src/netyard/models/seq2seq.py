@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
 from netyard.layers.checks import check_dropout, check_sizes
-from netyard.layers.recurrent import RecurrentLayers, State
+from netyard.layers.recurrent import Cell, RecurrentLayers, State
 from netyard.layers.sequences import TokenEmbedding, real_steps, trim
+from netyard.ranges.bounds import Count, Probability
 
 
 class Attention(nn.Module):
@@ -51,13 +52,13 @@ class Seq2Seq(nn.Module):
 
     def __init__(
         self,
-        num_outputs: int,
-        vocab_size: int | None,
-        cell: str = "gru",
-        embedding_size: int = 64,
-        hidden_size: int = 128,
-        num_layers: int = 1,
-        dropout: float = 0.0,
+        num_outputs: Count,
+        vocab_size: Count | None,
+        cell: Cell = "gru",
+        embedding_size: Count = 64,
+        hidden_size: Count = 128,
+        num_layers: Count = 1,
+        dropout: Probability = 0.0,
     ) -> None:
         super().__init__()
         if vocab_size is None:

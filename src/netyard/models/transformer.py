@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,8 @@ from torch.nn import init
 
 from netyard.errors import ArgumentError
 from netyard.layers.checks import check_choice, check_dropout, check_sizes
-from netyard.layers.sequences import TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
+from netyard.layers.sequences import Pooling, TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
+from netyard.ranges.bounds import Count, OneOf, Probability
 
 
 class LearnedPositions(nn.Embedding):
@@ -73,17 +75,17 @@ class Transformer(nn.Module):
 
     def __init__(
         self,
-        num_outputs: int,
-        input_size: int | None,
-        vocab_size: int | None,
-        max_length: int,
-        hidden_size: int = 128,
-        num_heads: int = 4,
-        num_layers: int = 2,
-        dropout: float = 0.0,
+        num_outputs: Count,
+        input_size: Count | None,
+        vocab_size: Count | None,
+        max_length: Count,
+        hidden_size: Count = 128,
+        num_heads: Count = 4,
+        num_layers: Count = 2,
+        dropout: Probability = 0.0,
         tied_embeddings: bool = False,
-        positions: str = "learned",
-        pooling: str = "last",
+        positions: Annotated[str, OneOf(POSITIONS)] = "learned",
+        pooling: Pooling = "last",
     ) -> None:
         super().__init__()
         check_steps(input_size, vocab_size)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
-from netyard.layers.activations import activation_layer
+from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.checks import check_choice, check_sizes
 from netyard.layers.dense import dense_layers
+from netyard.ranges.bounds import Classes, Count, Length, OneOf
 
 KINDS = ("dense", "convolutional")
 
@@ -42,16 +44,16 @@ class VAE(nn.Module):
 
     def __init__(
         self,
-        input_shape: Sequence[int],
-        latent_size: int,
-        num_outputs_per_pixel: int,
-        kind: str = "dense",
-        hidden_sizes: Sequence[int] = (256, 128),
-        channels: Sequence[int] = (32, 64),
-        num_classes: int | None = None,
-        activation: str = "relu",
+        input_shape: Sequence[Count],
+        latent_size: Count,
+        num_outputs_per_pixel: Count,
+        kind: Annotated[str, OneOf(KINDS)] = "dense",
+        hidden_sizes: Sequence[Count] = (256, 128),
+        channels: Annotated[Sequence[Count], Length(1)] = (32, 64),
+        num_classes: Classes | None = None,
+        activation: Activation = "relu",
         gated: bool = False,
-        log_variance_range: Sequence[float] | None = None,
+        log_variance_range: Annotated[Sequence[float], Length(2, 2)] | None = None,
     ) -> None:
         super().__init__()
         check_sizes(input_shape=input_shape, latent_size=latent_size, num_outputs_per_pixel=num_outputs_per_pixel)

@@ -13,6 +13,7 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from netyard.errors import ArgumentError
 from netyard.optim.parameters import muon_groups
+from netyard.ranges.bounds import Count, NotNegative, Positive, Probability
 
 
 class MuonAdamW(Optimizer):
@@ -30,13 +31,13 @@ class MuonAdamW(Optimizer):
     def __init__(
         self,
         params: Iterable[dict[str, Any]],
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        momentum: float = 0.95,
+        lr: Positive = 1e-3,
+        weight_decay: NotNegative = 0.0,
+        momentum: Probability = 0.95,
         nesterov: bool = True,
-        ns_steps: int = 5,
-        betas: tuple[float, float] = (0.9, 0.95),
-        eps: float = 1e-8,
+        ns_steps: Count = 5,
+        betas: tuple[Probability, Probability] = (0.9, 0.95),
+        eps: Positive = 1e-8,
     ) -> None:
         # The halves do the arithmetic and hold nothing: groups and state are lent to them for each step, so
         # that schedulers, checkpoints and clipping see a single optimizer.

@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
 from netyard.losses.adversarial import gradient_penalty, r1_penalty
+from netyard.ranges.bounds import Count, NotNegative, Positive, Probability
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.adversarial_loss import Judgement, check_players, follow, frozen
 from netyard.tasks.parts.diffaug import differentiable_augment
@@ -64,16 +65,16 @@ class Adversarial(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
-        discriminator_steps: int = 1,
-        discriminator_lr: float | None = None,
-        gradient_penalty: float = 0.0,
-        r1: float = 0.0,
-        weight_clip: float = 0.0,
-        ema_decay: float = 0.0,
+        num_outputs: Count,
+        discriminator_steps: Count = 1,
+        discriminator_lr: Positive | None = None,
+        gradient_penalty: NotNegative = 0.0,
+        r1: NotNegative = 0.0,
+        weight_clip: NotNegative = 0.0,
+        ema_decay: Probability = 0.0,
         diffaug: bool = False,
         monitor: str = "val/frechet_distance",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_players(net, loss)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
 from netyard.losses.probe import check_regression_loss
+from netyard.ranges.bounds import Count, OneOf
 from netyard.tasks.learner import Learner
 from netyard.tasks.signature import Port, Score, Served
 
@@ -68,11 +69,11 @@ class Forecasting(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
-        season: int = 1,
-        normalize: str = "series",
+        num_outputs: Count,
+        season: Count = 1,
+        normalize: Annotated[str, OneOf(NORMALIZATIONS)] = "series",
         monitor: str = "val/mae",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, num_outputs)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
+from netyard.ranges.bounds import Count
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, check_sampling, sample
 from netyard.tasks.parts.tokens import IGNORED, NUM_SPECIAL, PADDING, check_vocabulary, token_loss
@@ -61,9 +62,9 @@ class Language(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
+        num_outputs: Count,
         monitor: str = "val/perplexity",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_vocabulary(num_outputs, loss, "language", data="python_source")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +13,13 @@ from torchmetrics.functional.classification import binary_auroc
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from netyard.errors import ArgumentError
-from netyard.losses.code_penalties import check_penalties, contraction, kl_sparsity, l1_sparsity
+from netyard.losses.code_penalties import SPARSITIES, check_penalties, contraction, kl_sparsity, l1_sparsity
 from netyard.losses.probe import check_regression_loss
 from netyard.metrics.linear_probe import Reader
+from netyard.ranges.bounds import Count, Index, NotNegative, OneOf, Part
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_coder
-from netyard.tasks.parts.corruption import check_noise, corrupt
+from netyard.tasks.parts.corruption import NOISES, check_noise, corrupt
 from netyard.tasks.parts.likeness import SSIM_WINDOW, psnr, ssim
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Codes, Reconstructions
@@ -69,16 +70,16 @@ class Reconstruction(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        input_shape: Sequence[int],
-        noise: str = "none",
-        noise_level: float = 0.5,
-        sparsity: str = "none",
-        sparsity_weight: float = 0.001,
-        sparsity_target: float = 0.05,
-        contraction: float = 0.0,
-        anomaly_class: int | None = None,
+        input_shape: Sequence[Count],
+        noise: Annotated[str, OneOf(NOISES)] = "none",
+        noise_level: NotNegative = 0.5,
+        sparsity: Annotated[str, OneOf(SPARSITIES)] = "none",
+        sparsity_weight: NotNegative = 0.001,
+        sparsity_target: Part = 0.05,
+        contraction: NotNegative = 0.0,
+        anomaly_class: Index | None = None,
         monitor: str = "val/loss",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torchmetrics.text import BLEUScore
 
 from netyard.errors import ArgumentError
 from netyard.metrics.running_mean import Means
+from netyard.ranges.bounds import Count, Index
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, beam_search, greedy, repeat_rows
 from netyard.tasks.parts.tokens import IGNORED, PADDING, check_vocabulary, pad_to, token_loss
@@ -76,13 +77,13 @@ class Translation(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
-        start_token: int,
-        end_token: int,
-        max_length: int,
-        beam_size: int = 1,
+        num_outputs: Count,
+        start_token: Index,
+        end_token: Index,
+        max_length: Count,
+        beam_size: Count = 1,
         monitor: str = "val/exact_match",
-        mode: str = "max",
+        mode: Literal["min", "max"] = "max",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_vocabulary(num_outputs, loss, "translation", data="number_words")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from netyard.errors import ArgumentError
 from netyard.losses.divergences import free_bits, kl_from_standard_normal
 from netyard.losses.likelihoods import Likelihood
+from netyard.ranges.bounds import Count, NotNegative, Unit
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_variational
 from netyard.tasks.parts.labels import labels_to_draw
@@ -69,12 +70,12 @@ class Variational(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        beta: float = 1.0,
-        kl_warmup: float = 0.0,
-        free_bits: float = 0.0,
-        importance_samples: int = 64,
+        beta: NotNegative = 1.0,
+        kl_warmup: Unit = 0.0,
+        free_bits: NotNegative = 0.0,
+        importance_samples: Count = 64,
         monitor: str = "val/elbo",
-        mode: str = "max",
+        mode: Literal["min", "max"] = "max",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_variational(net, loss)

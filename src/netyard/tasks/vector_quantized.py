@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
 from netyard.losses.probe import check_regression_loss
+from netyard.ranges.bounds import NotNegative
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.likeness import psnr
 from netyard.tasks.parts.pixels import Pixels
@@ -58,9 +59,9 @@ class VectorQuantized(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        commitment: float = 0.25,
+        commitment: NotNegative = 0.25,
         monitor: str = "val/loss",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         if not all(hasattr(net, name) for name in ("decode", "code_shape", "codebook_size", "input_shape")):

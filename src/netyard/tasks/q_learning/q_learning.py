@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from netyard.errors import ArgumentError
 from netyard.losses.returns import ScalarReturn
 from netyard.optim import configure_optimizer
+from netyard.ranges.bounds import Count, Gt, Index, Le, NotNegative, Positive, Unit
 from netyard.tasks.learner import Learner
 from netyard.tasks.q_learning.acting import in_training, quick, scores
 from netyard.tasks.q_learning.agent_loop import advance, check_loop, check_optimizer, run_steps, take_over_clipping
@@ -80,23 +81,23 @@ class QLearning(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
+        num_outputs: Count,
         double: bool = False,
-        n_steps: int = 1,
-        discount: float = 0.99,
-        collect_steps: int = 4,
-        updates_per_step: float = 0.25,
-        warmup_steps: int = 500,
-        target_every: int = 250,
-        tau: float = 1.0,
-        epsilon_start: float = 1.0,
-        epsilon_end: float = 0.05,
-        epsilon_fraction: float = 0.3,
-        epsilon_schedule: str = "linear",
-        priority_exponent: float = 0.0,
-        importance_start: float = 0.4,
+        n_steps: Count = 1,
+        discount: Unit = 0.99,
+        collect_steps: Count = 4,
+        updates_per_step: Positive = 0.25,
+        warmup_steps: Index = 500,
+        target_every: Count = 250,
+        tau: Annotated[float, Gt(0), Le(1)] = 1.0,
+        epsilon_start: Unit = 1.0,
+        epsilon_end: Unit = 0.05,
+        epsilon_fraction: Unit = 0.3,
+        epsilon_schedule: Literal["linear", "exponential"] = "linear",
+        priority_exponent: NotNegative = 0.0,
+        importance_start: Unit = 0.4,
         monitor: str = "val/return",
-        mode: str = "max",
+        mode: Literal["min", "max"] = "max",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         self.automatic_optimization = False
