@@ -18,6 +18,7 @@ from netyard.io import atomic
 from netyard.ranges.bounds import (
     Count,
     Ge,
+    Gt,
     Index,
     Le,
     NotNegative,
@@ -37,7 +38,7 @@ _LR = (Positive, 0.001)
 _EPS = (Positive, 1e-8)
 _DECAY = (NotNegative, 0.0001)
 _BETAS = (tuple[Probability, Probability], [0.9, 0.999])
-_LIMIT = (Annotated[float, Ge(0), ShareOrCount()] | None, 10)
+_LIMIT = (Annotated[float, Gt(0), ShareOrCount()] | None, 10)
 _ADAM = {"lr": _LR, "betas": _BETAS, "eps": _EPS, "weight_decay": _DECAY, "fused": bool | None}
 _PRECISIONS = Literal[
     "32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true", "transformer-engine",
@@ -55,7 +56,7 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "precision": _PRECISIONS,
         "performance": Literal["auto", "safe", "max"],  # netyard's own, which never reaches the Trainer
         "max_epochs": (Count | Literal[-1] | None, 10),
-        "max_steps": (Count | Literal[-1], 1000),
+        "max_steps": (Count | Literal[-1] | None, 1000),
         "min_epochs": (Count | None, 1),
         "min_steps": (Count | None, 1),
         "gradient_clip_val": (Positive | None, 1.0),
@@ -64,7 +65,7 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "limit_val_batches": _LIMIT,
         "limit_test_batches": _LIMIT,
         "overfit_batches": (Annotated[float, Ge(0), ShareOrCount()], 3),
-        "val_check_interval": (Annotated[float, Ge(0), ShareOrCount()] | None, 1.0),
+        "val_check_interval": (Annotated[float, Gt(0), ShareOrCount()] | None, 1.0),
         "check_val_every_n_epoch": Count | None,
         "log_every_n_steps": (Count | None, 50),
         "num_sanity_val_steps": (Annotated[int, Ge(-1)], 0),

@@ -43,7 +43,7 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
     allowlist.require(resolved)
     found = list(_values(resolved, OmegaConf.to_container(cfg, resolve=False)))
     # A value that repeats another key's is looked at last: a mistake is to be named where it was typed.
-    for each in sorted(found, key=lambda value: value.source is not None):
+    for each in sorted(found, key=lambda value: (value.source is not None, value.key.startswith("task."))):
         _check_value(each)
 
 
@@ -63,7 +63,7 @@ def _values(node: Mapping[str, Any], raw: Any, prefix: str = "", source: str | N
     known = constraints.of_a_run() if not prefix else constraints.of(target) if isinstance(target, str) else {}
     for name, value in node.items():
         key, written = f"{prefix}{name}", raw.get(name) if isinstance(raw, Mapping) else None
-        repeated = source or _repeats(written)
+        repeated = f"{source}.{name}" if source else _repeats(written)
         if isinstance(value, Mapping) and (name not in known or "_target_" in value):
             yield from _values(value, written, f"{key}.", repeated)
         # What only the data can tell is null until they are read, and so is what repeats it.

@@ -143,13 +143,15 @@ class Constraint:
         return cls(**values)
 
 
-_EXAMPLES = {"bool": True, "str": "TEXT", "mapping": "{key:value}"}
+_EXAMPLES = {"bool": True, "str": "TEXT", "mapping": {"key": 1}}
 
 
 def written(value: Any) -> str:
     """As on the command line."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{name}:{written(each)}' for name, each in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{','.join(map(written, value))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
