@@ -8,15 +8,16 @@ import shutil
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from netyard.errors import ConfigError, PlatformError
+from netyard.errors import ArgumentError, ConfigError, PlatformError
 from netyard.io.buffered_writer import warn
 from netyard.io.readable import in_bytes
+from netyard.ranges.bounds import Count
 from netyard.runs import manifest
 from netyard.runs.manifest import Manifest
 
@@ -47,19 +48,24 @@ class BestAndLast(Checkpoint):
     def __init__(
         self,
         monitor: str,
-        mode: str,
-        keep: int = 2,
+        mode: Literal["min", "max"],
+        keep: Count = 2,
         directory: str | None = None,
         contents: Mapping[str, Any] | None = None,
         go_on: Callable[[], None] = lambda: None,
-        on_save_error: str = "stop",
+        on_save_error: Literal["stop", "warn"] = "stop",
     ):
         if keep < 1:
-            raise ValueError(f"keep is {keep}; a run keeps 1 save at least; try callbacks.checkpoint.keep=2.")
+            raise ArgumentError(
+                f"keep is {keep};",
+                "a run keeps 1 save at least;",
+                "try callbacks.checkpoint.keep=2.",
+            )
         if on_save_error not in ("stop", "warn"):
-            raise ValueError(
-                f"callbacks.checkpoint.on_save_error is {on_save_error}; it is stop or warn; try"
-                " callbacks.checkpoint.on_save_error=stop."
+            raise ArgumentError(
+                f"callbacks.checkpoint.on_save_error is {on_save_error};",
+                "it is stop or warn;",
+                "try callbacks.checkpoint.on_save_error=stop.",
             )
         self.monitor, self.mode, self.keep, self.on_save_error = monitor, mode, keep, on_save_error
         self.directory = Path(directory) if directory else None

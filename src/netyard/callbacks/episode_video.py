@@ -11,6 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from netyard.errors import NetyardError
 from netyard.plots.gif import gif, write_gif
+from netyard.ranges.bounds import Count
 from netyard.tasks.interfaces import Acts, EnvironmentData
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class Episodes(Callback):
         max_steps: after so many the pictures end, though the episode may not.
     """
 
-    def __init__(self, every_n_steps: int = 2, max_steps: int = 1_000) -> None:
+    def __init__(self, every_n_steps: Count = 2, max_steps: Count = 1_000) -> None:
         self.every_n_steps, self.max_steps = every_n_steps, max_steps
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from netyard.callbacks.gradient_norms import gradient_norms, weight_norms
 from netyard.callbacks.tensorboard_layout import layout
+from netyard.ranges.bounds import Count
 
 
 class Curves(Callback):
@@ -35,7 +36,7 @@ class Curves(Callback):
     """
 
     def __init__(
-        self, norms_every_n_steps: int | None = 200, write_row: Callable[[Mapping[str, Any]], None] | None = None
+        self, norms_every_n_steps: Count | None = 200, write_row: Callable[[Mapping[str, Any]], None] | None = None
     ) -> None:
         self.norms_every_n_steps = norms_every_n_steps
         self.write_row = write_row

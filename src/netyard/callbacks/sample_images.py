@@ -13,6 +13,7 @@ from netyard.callbacks.forecasts import forecast_picture
 from netyard.callbacks.latent_use import latent_kl_picture
 from netyard.plots.image_grid import grid, rows, side_by_side, write_png
 from netyard.plots.text import Table, show
+from netyard.ranges.bounds import Count
 from netyard.tasks.interfaces import (
     DrawsImages,
     GeneratesText,
@@ -42,7 +43,7 @@ class Samples(Callback):
             without end.
     """
 
-    def __init__(self, every_n_epochs: int | None = None) -> None:
+    def __init__(self, every_n_epochs: Count | None = None) -> None:
         self.every_n_epochs = every_n_epochs
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -19,6 +19,7 @@ from netyard.metrics.inception import Inception
 from netyard.metrics.kid import kernel_distance
 from netyard.metrics.precision_recall import manifold_scores
 from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, teach
+from netyard.ranges.bounds import Classes, NotNegative
 from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, has_classes, shows_images
 
 log = logging.getLogger(__name__)
@@ -51,9 +52,9 @@ class SampleScores(Callback):
     def __init__(
         self,
         features: str = "auto",
-        num_val_samples: int = 1024,
-        num_test_samples: int = 10_000,
-        diversity_threshold: float = 0.1,
+        num_val_samples: Classes = 1024,
+        num_test_samples: Classes = 10_000,
+        diversity_threshold: NotNegative = 0.1,
         cache: str = "~/.cache/netyard/scores",
         network: nn.Module | None = None,
     ) -> None:

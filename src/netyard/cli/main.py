@@ -313,7 +313,7 @@ def _failed(error: Exception, overrides: Sequence[str]) -> int:
         distributed.let_the_first_speak()
         return mistake.exit_code if mistake else 1
     debugs = any(text.startswith("debug=") and text not in _MEASURING for text in overrides)
-    if mistake is None or debugs:
+    if mistake is None or mistake.shows_traceback or debugs:
         print(redact.text("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     if mistake is None:
         print("error: a bug in netyard, not in your command; please report it with the lines above.", file=sys.stderr)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from netyard.config.catalog import GROUPS
+from netyard.config.flatten import leaves
 from netyard.io.readable import near
 from netyard.plots import chart
 from netyard.reports import sweep_plots
-from netyard.reports.configurations import flat
 from netyard.reports.tables import shown
 from netyard.runs.records import MISSING, Run
 
@@ -134,7 +134,7 @@ def _changes(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
     except Exception as error:  # whatever an option that is gone by now, or a user's own file, leads to
         return f"<p>Not compared with the defaults: {escape(str(error).splitlines()[0])}</p>{_again_typed(typed)}"
     groups = [(group, option, str(usual.get(group))) for group, option in chosen.items() if option != usual.get(group)]
-    was, here = dict(flat(config)), dict(flat(run.config))
+    was, here = dict(leaves(config, empty=True)), dict(leaves(run.config, empty=True))
     keys = [key for key in dict.fromkeys([*here, *was]) if here.get(key, MISSING) != was.get(key, MISSING)]
     rows = [(key, _value(here, key), _value(was, key)) for key in keys]
     tables = [

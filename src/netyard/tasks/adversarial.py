@@ -6,13 +6,15 @@ import copy
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from netyard.errors import ArgumentError
 from netyard.losses.adversarial import gradient_penalty, r1_penalty
+from netyard.ranges.bounds import Count, NotNegative, Positive, Probability
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.adversaries import Scores, check_adversarial, follow, frozen
 from netyard.tasks.parts.diffaug import differentiable_augment
@@ -51,8 +53,8 @@ class Adversarial(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: a net without the players, a loss without theirs, a setting out of range; labels that a conditional
-            net cannot use.
+        ArgumentError: a net without the players, a loss without theirs, a setting out of range; labels that a
+            conditional net cannot use.
     """
 
     loss_shows_progress = False
@@ -63,16 +65,16 @@ class Adversarial(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
-        discriminator_steps: int = 1,
-        discriminator_lr: float | None = None,
-        gradient_penalty: float = 0.0,
-        r1: float = 0.0,
-        weight_clip: float = 0.0,
-        ema_decay: float = 0.0,
+        num_outputs: Count,
+        discriminator_steps: Count = 1,
+        discriminator_lr: Positive | None = None,
+        gradient_penalty: NotNegative = 0.0,
+        r1: NotNegative = 0.0,
+        weight_clip: NotNegative = 0.0,
+        ema_decay: Probability = 0.0,
         diffaug: bool = False,
         monitor: str = "val/frechet_distance",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_adversarial(net, loss)
@@ -203,7 +205,7 @@ class Adversarial(Learner):
         """Samples (count, C, H, W) in [0, 1] on the CPU: of one class, of labels (count,), or of all classes in turn.
 
         Raises:
-            ValueError: a label that the net was not taught.
+            ArgumentError: a label that the net was not taught.
         """
         labels = labels_to_draw(count, label, self._told_classes)
         return self._drawn(self._latents(count, torch.Generator().manual_seed(seed)), labels)
@@ -298,13 +300,18 @@ class Adversarial(Learner):
         if not self.net.conditional:
             return None
         if y.is_floating_point() or y.ndim != 1:
-            raise ValueError(
-                f"the targets are {y.dtype} of shape {list(y.shape)}; a conditional net needs data with one label a "
-                "picture; try data=digits augmentation=none, or model=dcgan."
+            raise ArgumentError(
+                f"the targets are {y.dtype} of shape {list(y.shape)};",
+                "a conditional net needs data with one label a picture;",
+                "try data=digits augmentation=none, or model=dcgan.",
             )
         return y
 
 
 def _require(holds: bool, name: str, value: object, allowed: str, example: object) -> None:
     if not holds:
-        raise ValueError(f"{name} is {value}; it must be {allowed}; try task.{name}={example}.")
+        raise ArgumentError(
+            f"{name} is {value};",
+            f"it must be {allowed};",
+            f"try task.{name}={example}.",
+        )

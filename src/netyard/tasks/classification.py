@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_classification_loss
 from netyard.metrics.calibration import Calibration
 from netyard.optim.parameters import regularised_parameters
+from netyard.ranges.bounds import Count, NotNegative
 from netyard.tasks.interfaces import HasAuxiliaryHeads, mixes_samples
 from netyard.tasks.learner import Learner
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
@@ -57,7 +58,7 @@ class Classification(Learner):
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:
-        ValueError: the loss is not one of logits and labels.
+        ArgumentError: the loss is not one of logits and labels.
     """
 
     compilable = True
@@ -69,10 +70,10 @@ class Classification(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
+        num_outputs: Count,
         monitor: str = "val/accuracy",
-        mode: str = "max",
-        l1: float = 0.0,
+        mode: Literal["min", "max"] = "max",
+        l1: NotNegative = 0.0,
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_classification_loss(loss, num_outputs)

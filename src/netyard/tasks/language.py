@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
+from netyard.ranges.bounds import Count
 from netyard.tasks.interfaces import BoundedLength, TokenStream, lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, check_sampling, sample
@@ -49,8 +51,8 @@ class Language(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: no vocabulary, a loss that is none of logits and labels, a net that cannot be unrolled or that sees
-            tokens to come.
+        ArgumentError: no vocabulary, a loss that is none of logits and labels, a net that cannot be unrolled or that
+            sees tokens to come.
     """
 
     token_lengths: Tensor
@@ -61,9 +63,9 @@ class Language(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
+        num_outputs: Count,
         monitor: str = "val/perplexity",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_vocabulary(num_outputs, loss, "language", data="python_source")
@@ -77,9 +79,10 @@ class Language(Learner):
 
     def setup(self, stage: str) -> None:
         if stage == "fit" and not isinstance(self.trainer.datamodule, TokenStream):
-            raise ValueError(
-                f"{type(self.trainer.datamodule).__name__} is no text; task language needs data that know the lengths "
-                "of their tokens; try data=python_source."
+            raise ArgumentError(
+                f"{type(self.trainer.datamodule).__name__} is no text;",
+                "task language needs data that know the lengths of their tokens;",
+                "try data=python_source.",
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -169,12 +172,16 @@ class Language(Learner):
         is part of the answer. The same seed gives the same text, on whatever device: it is drawn on the CPU.
 
         Raises:
-            ValueError: a prompt that the vocabulary cannot write, a temperature, top_k or length out of range.
+            ArgumentError: a prompt that the vocabulary cannot write, a temperature, top_k or length out of range.
         """
         check_sampling(temperature, top_k, self.num_outputs)
         top_k = min(top_k, self.num_outputs - NUM_SPECIAL)
         if length < 1:
-            raise ValueError(f"length is {length}; it must be at least 1 token; try length=300.")
+            raise ArgumentError(
+                f"length is {length};",
+                "it must be at least 1 token;",
+                "try length=300.",
+            )
         generator = torch.Generator().manual_seed(seed)
         tokens, state, written = self._beginning(data, prompt)[None].to(self.device), None, []
         training = self.net.training
@@ -220,11 +227,15 @@ def check_causal(net: nn.Module, num_outputs: int) -> None:
     """Refuse a net that cannot be unrolled, or whose early outputs change with a later token.
 
     Raises:
-        ValueError: as said; or what the net itself says against being unrolled.
+        ArgumentError: as said; or what the net itself says against being unrolled.
     """
     name = type(net).__name__
     if lacks(net, "unroll"):
-        raise ValueError(f"{name} has no unroll; task language needs a net that has; try model=lstm.")
+        raise ArgumentError(
+            f"{name} has no unroll;",
+            "task language needs a net that has;",
+            "try model=lstm.",
+        )
     device = next((each.device for each in net.parameters()), torch.device("cpu"))
     tokens = (1 + torch.arange(4, device=device))[None]
     other = tokens.clone()
@@ -237,9 +248,10 @@ def check_causal(net: nn.Module, num_outputs: int) -> None:
     finally:
         net.train(training)
     if not torch.allclose(one, two, rtol=1e-4, atol=1e-5):
-        raise ValueError(
-            f"{name} sees the tokens to come; task language needs a net whose outputs depend on the past only; "
-            "try model=lstm."
+        raise ArgumentError(
+            f"{name} sees the tokens to come;",
+            "task language needs a net whose outputs depend on the past only;",
+            "try model=lstm.",
         )
 
 

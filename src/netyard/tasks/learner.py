@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class Learner(LightningModule):
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
         monitor: str,
-        mode: str,
+        mode: Literal["min", "max"],
     ) -> None:
         super().__init__()
         self.net = net

@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torchmetrics.functional.classification import binary_auroc
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from netyard.losses.code_penalties import check_penalties, contraction, kl_sparsity, l1_sparsity
+from netyard.errors import ArgumentError
+from netyard.losses.code_penalties import SPARSITIES, check_penalties, contraction, kl_sparsity, l1_sparsity
 from netyard.losses.probe import check_regression_loss
 from netyard.metrics.linear_probe import Reader
+from netyard.ranges.bounds import Count, Index, NotNegative, OneOf, Part
 from netyard.tasks.interfaces import PlainTraining, has_classes, mixes_samples
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_coder
-from netyard.tasks.parts.corruption import check_noise, corrupt
+from netyard.tasks.parts.corruption import NOISES, check_noise, corrupt
 from netyard.tasks.parts.likeness import SSIM_WINDOW, psnr, ssim
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Codes, Reconstructions
@@ -56,8 +58,9 @@ class Reconstruction(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: a net without encode and decode, a loss not of predictions and targets, a setting out of its range,
-            KL sparsity of codes outside [0, 1], and, before training, an anomaly_class that the data do not have.
+        ArgumentError: a net without encode and decode, a loss not of predictions and targets, a setting out of its
+            range, KL sparsity of codes outside [0, 1], and, before training, an anomaly_class that the data do not
+            have.
     """
 
     NUM_PICTURES, NUM_CODES, NUM_PROBED, NUM_PROBED_NUMBERS = 32, 1_000, 10_000, 2**24
@@ -68,16 +71,16 @@ class Reconstruction(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        input_shape: Sequence[int],
-        noise: str = "none",
-        noise_level: float = 0.5,
-        sparsity: str = "none",
-        sparsity_weight: float = 0.001,
-        sparsity_target: float = 0.05,
-        contraction: float = 0.0,
-        anomaly_class: int | None = None,
+        input_shape: Sequence[Count],
+        noise: Annotated[str, OneOf(NOISES)] = "none",
+        noise_level: NotNegative = 0.5,
+        sparsity: Annotated[str, OneOf(SPARSITIES)] = "none",
+        sparsity_weight: NotNegative = 0.001,
+        sparsity_target: Part = 0.05,
+        contraction: NotNegative = 0.0,
+        anomaly_class: Index | None = None,
         monitor: str = "val/loss",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, 4)
@@ -288,22 +291,25 @@ def check_anomaly_class(label: int, data: Any) -> None:
     """Refuse a class that the data do not have, or that an augmentation would mix into the others.
 
     Raises:
-        ValueError: as said.
+        ArgumentError: as said.
     """
     if not has_classes(data):
-        raise ValueError(
-            f"anomaly_class is {label}, and the data have no classes; one of them must be it; "
-            "try task.anomaly_class=null, or data=digits."
+        raise ArgumentError(
+            f"anomaly_class is {label}, and the data have no classes;",
+            "one of them must be it;",
+            "try task.anomaly_class=null, or data=digits.",
         )
     if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < data.num_classes:
-        raise ValueError(
-            f"anomaly_class is {label!r}; the data have the classes 0 to {data.num_classes - 1}; "
-            "try task.anomaly_class=0."
+        raise ArgumentError(
+            f"anomaly_class is {label!r};",
+            f"the data have the classes 0 to {data.num_classes - 1};",
+            "try task.anomaly_class=0.",
         )
     if mixes_samples(data):
-        raise ValueError(
-            "anomaly_class is left out of training, and the augmentation mixes classes; it must keep them apart; "
-            "try augmentation=none."
+        raise ArgumentError(
+            "anomaly_class is left out of training, and the augmentation mixes classes;",
+            "it must keep them apart;",
+            "try augmentation=none.",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_regression_loss
 from netyard.optim.parameters import regularised_parameters
+from netyard.ranges.bounds import Count, NotNegative
 from netyard.tasks.learner import Learner
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
@@ -37,7 +38,7 @@ class Regression(Learner):
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:
-        ValueError: the loss is not one of predictions and targets.
+        ArgumentError: the loss is not one of predictions and targets.
     """
 
     target_mean: Tensor
@@ -51,10 +52,10 @@ class Regression(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
+        num_outputs: Count,
         monitor: str = "val/loss",
-        mode: str = "min",
-        l1: float = 0.0,
+        mode: Literal["min", "max"] = "min",
+        l1: NotNegative = 0.0,
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, num_outputs)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torchmetrics.text import BLEUScore
 
+from netyard.errors import ArgumentError
 from netyard.metrics.running_mean import RunningMean
+from netyard.ranges.bounds import Count, Index
 from netyard.tasks.interfaces import lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, beam_search, greedy, repeat_rows
@@ -64,8 +66,8 @@ class Translation(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: no vocabulary, a loss that is none of logits and labels, a net without encode or decode, a token or
-            a length out of range.
+        ArgumentError: no vocabulary, a loss that is none of logits and labels, a net without encode or decode, a token
+            or a length out of range.
     """
 
     NUM_TRANSLATIONS = 8
@@ -76,20 +78,24 @@ class Translation(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
-        start_token: int,
-        end_token: int,
-        max_length: int,
-        beam_size: int = 1,
+        num_outputs: Count,
+        start_token: Index,
+        end_token: Index,
+        max_length: Count,
+        beam_size: Count = 1,
         monitor: str = "val/exact_match",
-        mode: str = "max",
+        mode: Literal["min", "max"] = "max",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_vocabulary(num_outputs, loss, "translation", data="number_words")
         _check_translator(net)
         _check_marks(start_token, end_token, num_outputs)
         if max_length < 1:
-            raise ValueError(f"max_length is {max_length}; it must be at least 1 token; try task.max_length=20.")
+            raise ArgumentError(
+                f"max_length is {max_length};",
+                "it must be at least 1 token;",
+                "try task.max_length=20.",
+            )
         _check_beam_size(beam_size, "task.")
         self.num_outputs = num_outputs
         self.start_token, self.end_token = start_token, end_token
@@ -151,7 +157,7 @@ class Translation(Learner):
         """The translation of one sentence, with the task's own ``beam_size`` unless another is given.
 
         Raises:
-            ValueError: a sentence that the vocabulary cannot write, a beam_size below 1.
+            ArgumentError: a sentence that the vocabulary cannot write, a beam_size below 1.
         """
         if beam_size is not None:
             _check_beam_size(beam_size)
@@ -226,20 +232,26 @@ class Translation(Learner):
 
 def _check_translator(net: nn.Module) -> None:
     if missing := lacks(net, "encode", "decode"):
-        raise ValueError(
-            f"{type(net).__name__} has no {' and no '.join(missing)}; task translation needs a net with encode and "
-            "decode; try model=seq2seq."
+        raise ArgumentError(
+            f"{type(net).__name__} has no {' and no '.join(missing)};",
+            "task translation needs a net with encode and decode;",
+            "try model=seq2seq.",
         )
 
 
 def _check_marks(start_token: int, end_token: int, num_outputs: int) -> None:
     if start_token == end_token or not all(PADDING < token < num_outputs for token in (start_token, end_token)):
-        raise ValueError(
-            f"start_token is {start_token} and end_token {end_token}; they must be two tokens of the vocabulary, from "
-            f"1 to {num_outputs - 1}; try task.start_token=2 task.end_token=3."
+        raise ArgumentError(
+            f"start_token is {start_token} and end_token {end_token};",
+            f"they must be two tokens of the vocabulary, from 1 to {num_outputs - 1};",
+            "try task.start_token=2 task.end_token=3.",
         )
 
 
 def _check_beam_size(beam_size: int, prefix: str = "") -> None:
     if beam_size < 1:
-        raise ValueError(f"beam_size is {beam_size}; it must be at least 1, which is greedy; try {prefix}beam_size=4.")
+        raise ArgumentError(
+            f"beam_size is {beam_size};",
+            "it must be at least 1, which is greedy;",
+            f"try {prefix}beam_size=4.",
+        )

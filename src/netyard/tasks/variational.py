@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.losses.divergences import free_bits, kl_from_standard_normal
 from netyard.losses.likelihoods import Likelihood
+from netyard.ranges.bounds import Count, NotNegative, Unit
 from netyard.tasks.interfaces import has_classes
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_variational
@@ -56,7 +58,7 @@ class Variational(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: a net or a loss of another kind, a setting out of range, data without the labels a net is told,
+        ArgumentError: a net or a loss of another kind, a setting out of range, data without the labels a net is told,
             pixels asked of a table.
     """
 
@@ -69,12 +71,12 @@ class Variational(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        beta: float = 1.0,
-        kl_warmup: float = 0.0,
-        free_bits: float = 0.0,
-        importance_samples: int = 64,
+        beta: NotNegative = 1.0,
+        kl_warmup: Unit = 0.0,
+        free_bits: NotNegative = 0.0,
+        importance_samples: Count = 64,
         monitor: str = "val/elbo",
-        mode: str = "max",
+        mode: Literal["min", "max"] = "max",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_variational(net, loss)
@@ -92,23 +94,26 @@ class Variational(Learner):
     def setup(self, stage: str) -> None:
         data = self.trainer.datamodule
         if self.net.num_classes is not None and not has_classes(data):
-            raise ValueError(
-                f"{type(data).__name__} has no labels; a conditional VAE is told the class of each sample; "
-                "try model=vae, or data=digits."
+            raise ArgumentError(
+                f"{type(data).__name__} has no labels;",
+                "a conditional VAE is told the class of each sample;",
+                "try model=vae, or data=digits.",
             )
         if self.loss.bounded and not self.pixels.of_pictures:
-            raise ValueError(
-                f"{type(self.loss).__name__} is a likelihood of pixels in [0, 1]; a table has any numbers; "
-                "try loss=gaussian, or data=digits."
+            raise ArgumentError(
+                f"{type(self.loss).__name__} is a likelihood of pixels in [0, 1];",
+                "a table has any numbers;",
+                "try loss=gaussian, or data=digits.",
             )
 
     def on_fit_start(self) -> None:
         self.pixels.learn(self.trainer.datamodule)
         steps = self.trainer.estimated_stepping_batches
         if self.kl_warmup and not math.isfinite(steps):
-            raise ValueError(
-                f"kl_warmup is {self.kl_warmup}; a share of a run without end is no number of steps; "
-                "try trainer.max_epochs=10."
+            raise ArgumentError(
+                f"kl_warmup is {self.kl_warmup};",
+                "a share of a run without end is no number of steps;",
+                "try trainer.max_epochs=10.",
             )
         self._warmup_steps = self.kl_warmup * steps if self.kl_warmup else 0.0
 
@@ -219,7 +224,7 @@ class Variational(Learner):
         """Pictures (count, C, H, W) in [0, 1] from the prior: of one class, of labels (count,), or of all in turn.
 
         Raises:
-            ValueError: a label that the net does not know, or a net of tables.
+            ArgumentError: a label that the net does not know, or a net of tables.
         """
         generator = torch.Generator().manual_seed(seed)
         return self._drawn(torch.randn(count, self.net.latent_size, generator=generator), label)
@@ -248,7 +253,11 @@ class Variational(Learner):
 
     def _drawn(self, z: Tensor, label: int | Tensor | None) -> Tensor:
         if not self.pixels.of_pictures:
-            raise ValueError("this VAE makes rows of a table; pictures come from one of pictures; try data=digits.")
+            raise ArgumentError(
+                "this VAE makes rows of a table;",
+                "pictures come from one of pictures;",
+                "try data=digits.",
+            )
         y = labels_to_draw(len(z), label, self.net.num_classes)
         y = y if y is None else y.to(self.device)
         return self.loss.mean(self._decode(z.to(self.device), y)).float().clamp(0, 1).cpu()
@@ -313,7 +322,7 @@ def draw(like: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def check_settings(beta: float, kl_warmup: float, free_bits: float, importance_samples: int) -> None:
-    """Raise ValueError unless each is in its range."""
+    """Raise ArgumentError unless each is in its range."""
     for name, value, low, high, example in (
         ("beta", beta, 0, math.inf, 1),
         ("kl_warmup", kl_warmup, 0, 1, 0.1),
@@ -322,4 +331,8 @@ def check_settings(beta: float, kl_warmup: float, free_bits: float, importance_s
     ):
         if not low <= value <= high:
             limits = f"at least {low}" + (f" and at most {high}" if high < math.inf else "")
-            raise ValueError(f"{name} is {value}; it must be {limits}; try task.{name}={example}.")
+            raise ArgumentError(
+                f"{name} is {value};",
+                f"it must be {limits};",
+                f"try task.{name}={example}.",
+            )

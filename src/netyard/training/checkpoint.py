@@ -20,8 +20,8 @@ from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch import LightningDataModule, LightningModule
 
 from netyard.config import allowlist, renamed
+from netyard.config.flatten import leaves
 from netyard.config.instantiate import build
-from netyard.config.schema import leaves
 from netyard.errors import CheckpointError, ConfigError, DataError
 from netyard.io import redact, safe_load
 from netyard.io.atomic import whole

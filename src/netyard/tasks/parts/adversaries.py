@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.tasks.interfaces import lacks
 
 Scores = tuple[Tensor, Tensor | None]
@@ -36,17 +37,19 @@ class AdversarialLoss(Protocol):
 
 
 def check_adversarial(net: nn.Module, loss: nn.Module) -> None:
-    """Raise ValueError unless the net has two players, and the loss one for each."""
+    """Raise ArgumentError unless the net has two players, and the loss one for each."""
     wanted = tuple(GeneratorAndDiscriminator.__annotations__)
     if missing := lacks(net, *wanted):
-        raise ValueError(
-            f"{type(net).__name__} has no {', '.join(missing)}; task 'adversarial' needs a net with "
-            f"{', '.join(wanted)}; try model=dcgan, or task=classification."
+        raise ArgumentError(
+            f"{type(net).__name__} has no {', '.join(missing)};",
+            f"task 'adversarial' needs a net with {', '.join(wanted)};",
+            "try model=dcgan, or task=classification.",
         )
     if lacks(loss, "generator", "discriminator", "boundary"):
-        raise ValueError(
-            f"loss {type(loss).__name__} is not one of two players; an adversarial loss has a generator's and a "
-            "discriminator's; try loss=non_saturating."
+        raise ArgumentError(
+            f"loss {type(loss).__name__} is not one of two players;",
+            "an adversarial loss has a generator's and a discriminator's;",
+            "try loss=non_saturating.",
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.losses.returns import ScalarReturn
 from netyard.tasks.interfaces import Noisy
 from netyard.tasks.q_learning.chain import Chain
@@ -162,13 +163,13 @@ def updates_after(collect_steps: int, updates_per_step: float) -> int:
     """How many updates follow a collection of steps.
 
     Raises:
-        ValueError: it is no whole number, or none.
+        ArgumentError: it is no whole number, or none.
     """
     updates = collect_steps * updates_per_step
     if updates < 0.999 or abs(updates - round(updates)) > 1e-6:
-        raise ValueError(
-            f"task.collect_steps is {collect_steps} and task.updates_per_step {updates_per_step}; their product is the "
-            f"updates after each collection, a whole number of at least 1; "
-            f"try task.collect_steps={max(round(1 / updates_per_step), 1)}."
+        raise ArgumentError(
+            f"task.collect_steps is {collect_steps} and task.updates_per_step {updates_per_step};",
+            "their product is the updates after each collection, a whole number of at least 1;",
+            f"try task.collect_steps={max(round(1 / updates_per_step), 1)}.",
         )
     return round(updates)

@@ -8,15 +8,17 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from netyard.errors import ArgumentError
 from netyard.losses.returns import ScalarReturn
 from netyard.optim import configure_optimizer
+from netyard.ranges.bounds import Count, Gt, Index, Le, NotNegative, Positive, Unit
 from netyard.tasks.interfaces import ValuesActions
 from netyard.tasks.learner import Learner
 from netyard.tasks.q_learning.acting import in_training, quick, scores
@@ -69,7 +71,7 @@ class QLearning(Learner):
         importance_start: how much of that bias weights correct at first; all of it at the end.
 
     Raises:
-        ValueError: numbers that do not go together, a loss that fits neither kind, data without environments.
+        ArgumentError: numbers that do not go together, a loss that fits neither kind, data without environments.
     """
 
     loss_shows_progress = False
@@ -80,23 +82,23 @@ class QLearning(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
+        num_outputs: Count,
         double: bool = False,
-        n_steps: int = 1,
-        discount: float = 0.99,
-        collect_steps: int = 4,
-        updates_per_step: float = 0.25,
-        warmup_steps: int = 500,
-        target_every: int = 250,
-        tau: float = 1.0,
-        epsilon_start: float = 1.0,
-        epsilon_end: float = 0.05,
-        epsilon_fraction: float = 0.3,
-        epsilon_schedule: str = "linear",
-        priority_exponent: float = 0.0,
-        importance_start: float = 0.4,
+        n_steps: Count = 1,
+        discount: Unit = 0.99,
+        collect_steps: Count = 4,
+        updates_per_step: Positive = 0.25,
+        warmup_steps: Index = 500,
+        target_every: Count = 250,
+        tau: Annotated[float, Gt(0), Le(1)] = 1.0,
+        epsilon_start: Unit = 1.0,
+        epsilon_end: Unit = 0.05,
+        epsilon_fraction: Unit = 0.3,
+        epsilon_schedule: Literal["linear", "exponential"] = "linear",
+        priority_exponent: NotNegative = 0.0,
+        importance_start: Unit = 0.4,
         monitor: str = "val/return",
-        mode: str = "max",
+        mode: Literal["min", "max"] = "max",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         self.automatic_optimization = False
@@ -135,9 +137,10 @@ class QLearning(Learner):
     def configure_optimizers(self) -> dict[str, Any]:
         self._run_steps = run_steps(self.trainer, self.steps_per_batch)
         if math.isinf(self._run_steps):
-            raise ValueError(
-                "trainer.max_epochs and trainer.max_steps are both -1; epsilon falls in a fraction of the run, which "
-                "must have an end; try trainer.max_steps=50000."
+            raise ArgumentError(
+                "trainer.max_epochs and trainer.max_steps are both -1;",
+                "epsilon falls in a fraction of the run, which must have an end;",
+                "try trainer.max_steps=50000.",
             )
         check_optimizer(self.optimizer)
         return configure_optimizer(
