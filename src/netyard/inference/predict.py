@@ -17,7 +17,7 @@ from netyard.errors import ConfigError, DataError
 from netyard.io import table_writer
 from netyard.runs.directory import RunDir
 from netyard.training import checkpoint
-from netyard.training.threads import set_threads
+from netyard.training.performance import set_threads
 
 log = logging.getLogger(__name__)
 
