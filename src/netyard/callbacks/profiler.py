@@ -29,13 +29,13 @@ class OwnTime(Profiler):
         super().__init__()
         self.seconds: dict[str, float] = defaultdict(float)
         self.calls: dict[str, int] = defaultdict(int)
-        self.stage, self.local_rank = "", 0
+        self.stage = ""
         self._open: list[list[float]] = []  # of what is going on, inner last: when it began, and its parts' seconds
         self._began = time.perf_counter()
 
     def setup(self, stage: str, local_rank: int | None = None, log_dir: str | None = None) -> None:
         super().setup(stage, local_rank, log_dir)
-        self.stage, self.local_rank = stage, local_rank or 0
+        self.stage = stage
 
     def start(self, action_name: str) -> None:
         self._open.append([time.perf_counter(), 0.0])

@@ -48,3 +48,10 @@ def test_an_old_name_is_allowed_and_built() -> None:
     allowlist.require(node)
     with pytest.raises(Exception, match="missing"):  # its arguments; the class was found
         build(node)
+
+
+def test_a_class_of_another_package_has_a_successor() -> None:
+    node = {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "name": "", "save_dir": "x"}
+    allowlist.require(node)
+    assert type(build(node)).__name__ == "BufferedTensorBoardLogger"
+    assert renamed.text("logger:\n  _target_: lightning.pytorch.loggers.TensorBoardLogger\n").count("netyard.") == 1

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from netyard.tasks.q_learning.chain import Chain, numpy_choice
 
@@ -42,7 +41,9 @@ def in_training(net: Any, values: Callable[[Tensor], Tensor], device: torch.devi
     net.train(noisy)
     choose = quick(net, values, device)
     net.train()
-    if not noisy and not any(isinstance(each, nn.Dropout | _BatchNorm) for each in net.modules()):
+    if not noisy and not any(
+        isinstance(each, nn.Dropout | nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d) for each in net.modules()
+    ):
         return choose
 
     def act(observations: Any) -> Any:
