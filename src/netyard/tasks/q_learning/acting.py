@@ -15,6 +15,9 @@ Act = Callable[[Any], Any]
 """Observations (B, *shape) to actions int64 (B,), NumPy arrays both."""
 _FEW = 32  # observations; with more, NumPy's way is no longer the shorter one
 
+# Layers that do something else in training than in evaluation.
+_DRAWS_OR_COUNTS = nn.Dropout | nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
+
 
 def quick(net: nn.Module, values: Callable[[Tensor], Tensor], device: torch.device) -> Act:
     """The choice of the action that a net values most, as it is from now on."""
@@ -41,9 +44,7 @@ def in_training(net: Any, values: Callable[[Tensor], Tensor], device: torch.devi
     net.train(noisy)
     choose = quick(net, values, device)
     net.train()
-    if not noisy and not any(
-        isinstance(each, nn.Dropout | nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d) for each in net.modules()
-    ):
+    if not noisy and not any(isinstance(each, _DRAWS_OR_COUNTS) for each in net.modules()):
         return choose
 
     def act(observations: Any) -> Any:
