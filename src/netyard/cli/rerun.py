@@ -93,9 +93,9 @@ def _digits(value: float | None) -> str:
 
 
 def _warn_of_environment(recorded: Mapping[str, str]) -> None:
-    from netyard.training import fit
+    from netyard.training import results
 
-    here = fit.environment(recorded.get("device", ""))
+    here = results.environment(recorded.get("device", ""))
     for name, was in recorded.items():
         if name != "device" and was != here.get(name):
             run_log.log.warning("%s was %s, and is %s: the numbers may differ", name, was, here.get(name))
