@@ -17,7 +17,6 @@ from netyard.io.atomic import require_folder, whole
 from netyard.io.readable import near
 from netyard.reports.configurations import tabulate
 from netyard.reports.leaderboard import page, write
-from netyard.reports.run_page import run_page
 from netyard.reports.tables import comma_separated
 from netyard.runs.records import Objective, Run, gather, overrides
 
@@ -46,6 +45,8 @@ def report(arguments: Sequence[str]) -> str:
         write(folder, title, tables, runs, notes)
         written += [folder / "leaderboard.md", folder / "leaderboard.csv"]
         if len(runs) == 1 and runs[0].path.resolve() == places[0].resolve():
+            from netyard.reports.run_page import run_page
+
             written.append(folder / "report.html")
             with whole(written[-1]) as file:
                 file.write(run_page(runs[0], overrides(runs[0].path, notes), _defaults))
