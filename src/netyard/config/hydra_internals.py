@@ -3,8 +3,8 @@
 Read in Hydra 1.3.8. ``tests/unit/config/test_hydra_internals.py`` says which of these a newer Hydra has moved.
 
 * ``Hydra.multirun`` and ``show_cfg``, and ``Hydra.config_loader`` as an attribute. ``hydra.main`` makes its own
-  ``Hydra`` and reads ``sys.argv``; a sweep needs the config checked before callbacks, sweeper and launcher are built of it, in
-  this process and in those of launchers, which get the loader in their ``HydraContext``.
+  ``Hydra`` and reads ``sys.argv``; a sweep needs the config checked before callbacks, sweeper and launcher are built
+  of it, in this process and in those of launchers, which get the loader in their ``HydraContext``.
 * ``Callbacks``: ``run_job`` is public and wants one.
 * ``SourcesRegistry.types``: files that others wrote are measured before they are parsed, whichever search path they are
   found on. A plugin cannot take the place of the source for ``file://``.
