@@ -19,16 +19,16 @@ from netyard.sweeps.outcome import resumable
 
 
 @contextlib.contextmanager
-def as_one_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[None]:
-    """Inside, this process trains one job of the launcher's; what it tells the ranks of this job ends with it.
+def as_one_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[list[str]]:
+    """Inside, this process trains one job of the launcher's; yields the arguments of that run by itself.
 
-    A job that its cluster has stopped and started again is continued.
+    What it tells the ranks of this job ends with it. A job that its cluster has stopped and started again is continued.
     """
     if run_dir.swept and not cfg.resume and resumable(run_dir.path):
         cfg.resume = str(run_dir.path)
     environment = dict(os.environ)
     try:
-        yield
+        yield arguments(cfg, run_dir)
     finally:
         _forget_ranks(environment)
 
