@@ -13,7 +13,8 @@ from lightning import Callback, LightningModule, Trainer
 
 from netyard.errors import ConfigError
 from netyard.plots import figure
-from netyard.plots.figure import show_plot
+from netyard.plots.dashboard import show_plot
+from netyard.plots.figure import ACCENT, SOFT, colour
 
 SMOOTHING = 0.9  # of the mean that ends the test
 BLUR = 0.8  # of the curve that is drawn
@@ -119,12 +120,12 @@ class LearningRateFinder(Callback):
 
     def _paint(self, found: float | None, axes: Any) -> None:
         smoothed = self.smoothed
-        axes.plot(self.rates, self.losses, color="tab:blue", alpha=0.25, linewidth=1)
-        axes.plot(self.rates, smoothed, color="tab:blue")
+        axes.plot(self.rates, self.losses, color=colour(ACCENT), alpha=0.25, linewidth=1)
+        axes.plot(self.rates, smoothed, color=colour(ACCENT))
         axes.set_xscale("log")
         if found is not None:
-            axes.axvline(found, color="tab:orange", label=f"steepest at {found:.2g}")
-            axes.legend(fontsize=8)
+            axes.axvline(found, color=colour(SOFT), linestyle="--", label=f"steepest at {found:.2g}")
+            axes.legend()
         low, high = min(self.losses), max(smoothed)
         axes.set_ylim(low - 0.1 * (high - low), high + 0.5 * (high - low))  # what breaks would hide what falls before
         axes.set(xlabel="learning rate", ylabel="training loss")

@@ -9,10 +9,12 @@ from netyard.cli.arguments import divided, require_choice, require_options
 from netyard.config.suggest import did_you_mean, nearest
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io.atomic import require_folder, whole
+from netyard.io.claim import no_place
 from netyard.io.readable import near
-from netyard.reports.configurations import tabulate
+from netyard.reports.configurations import Table, tabulate
 from netyard.reports.leaderboard import page, write
 from netyard.reports.run_page import Defaults, run_page
+from netyard.reports.sweep_page import sweep_page
 from netyard.reports.tables import comma_separated
 from netyard.runs.records import Objective, Run, gather, overrides
 
@@ -26,7 +28,7 @@ OPTIONS = {
 
 
 def report(arguments: Sequence[str], defaults: Defaults) -> str:
-    """The text to print; files are written where they were asked for.
+    """The text to print. Of one run or sweep its page is written beside it; other files where they were asked for.
 
     Args:
         arguments: what was typed.
@@ -40,7 +42,7 @@ def report(arguments: Sequence[str], defaults: Defaults) -> str:
     places, options = _parsed(arguments)
     folder = _folder(places, options)
     runs, notes = _found(places)
-    tables = tabulate(runs, _metric(runs, options))
+    tables, unread = tabulate(runs, _metric(runs, options)), list(notes)
     if not any(run.state == "completed" for run in runs):
         notes = [*notes, "no run has completed: there is nothing to compare yet"]
     title = "Runs below " + ", ".join(near(place) for place in places)
@@ -52,13 +54,47 @@ def report(arguments: Sequence[str], defaults: Defaults) -> str:
             written = sweep_plots.draw(tables, folder, places, notes)
         write(folder, title, tables, runs, notes)
         written += [folder / "leaderboard.md", folder / "leaderboard.csv"]
-        if len(runs) == 1 and runs[0].path.resolve() == places[0].resolve():
-            written.append(folder / "report.html")
-            with whole(written[-1]) as file:
-                file.write(run_page(runs[0], overrides(runs[0].path, notes), defaults))
+    told = [f"wrote {near(path)}" for path in written]
+    # What is asked for as CSV is for another program: nothing is written that was not asked for.
+    if folder is not None or options.get("format") != "csv":
+        told += _page_of(places, folder, tables, runs, unread, defaults)
     if options.get("format") == "csv":
         return comma_separated(tables).rstrip("\n")
-    return "\n".join([page(title, tables, runs, notes).rstrip("\n"), *(f"wrote {near(path)}" for path in written)])
+    return "\n".join([page(title, tables, runs, notes).rstrip("\n"), *told])
+
+
+def _page_of(
+    places: Sequence[Path],
+    folder: Path | None,
+    tables: Sequence[Table],
+    runs: Sequence[Run],
+    notes: list[str],
+    defaults: Defaults,
+) -> list[str]:
+    """Write ``report.html`` of one run or one sweep, beside it unless there is a folder; returns what to say of it.
+
+    Raises:
+        PlatformError: the folder was asked for, and cannot be written to.
+    """
+    place = places[0]
+    if len(places) > 1:
+        return []
+    if len(runs) == 1 and runs[0].path.resolve() == place.resolve():
+        html = run_page(runs[0], overrides(runs[0].path, notes), defaults)
+    elif (place / "sweep.json").is_file():
+        html = sweep_page(place, tables, runs, notes)
+    else:
+        return []
+    path = (folder or place) / "report.html"
+    try:
+        with whole(path) as file:
+            file.write(html)
+    except OSError as error:
+        if folder is not None:
+            raise no_place(folder, error) from error
+        # Nobody asked for the page: a run of somebody else's, which may only be read, has its table all the same.
+        return [f"not written: {near(path)}: {error.strerror}; try output=FOLDER"]
+    return [f"wrote {near(path)}"]
 
 
 def _parsed(arguments: Sequence[str]) -> tuple[list[Path], dict[str, str]]:

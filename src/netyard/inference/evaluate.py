@@ -5,7 +5,6 @@ Read from what a task has kept of its test; a task that keeps nothing is judged 
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -84,10 +83,7 @@ def write(told: Mapping[str, Any], task: Any, data: Any, folder: Path) -> list[P
     if "confusion" in told:
         names = [each["class"] for each in told["classes"]]
         written.append(folder / "confusion.csv")
-        with whole(written[-1]) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["true", *names])
-            writer.writerows([name, *row] for name, row in zip(names, told["confusion"], strict=True))
+        figures.write_confusion(told["confusion"], names, written[-1])
     if "calibration" in told:
         written.append(figure.save(folder / "reliability.png", partial(_reliability, told["calibration"]), 5.0))
     for name, picture in figures.draw(task, data).items():
@@ -185,7 +181,9 @@ def _reliability(calibration: Mapping[str, Any], axes: Any) -> None:
     axes.bar(lefts, shares, width, align="edge", color="0.88", label="share of samples")
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
     places = [each["confidence"] for each in bins]
-    axes.plot(places, [each["accuracy"] for each in bins], marker="o", color="tab:blue", label="accuracy")
+    axes.plot(
+        places, [each["accuracy"] for each in bins], marker="o", color=figure.colour(figure.ACCENT), label="accuracy"
+    )
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy")
     axes.set_title(f"expected calibration error {calibration['error']:.4f}", fontsize=10)
     axes.legend(fontsize=8, loc="upper left")
