@@ -34,13 +34,13 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     ),
     "runs": ({"hydra", "numpy", "omegaconf", "optuna", "sqlalchemy", "tensorboard", "yaml"}, {"config", "io"}),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim", "metrics"}),
-    "plots": ({*TORCH, "matplotlib", "PIL"}, {"io", "metrics"}),
+    "plots": ({*TORCH, "cycler", "matplotlib", "numpy", "PIL"}, {"io", "metrics"}),
     "reports": (
-        {"numpy", "matplotlib", "optuna", "sqlalchemy", "tensorboard", "yaml", "omegaconf"},
+        {"jinja2", "markupsafe", "matplotlib", "optuna", "sqlalchemy"},
         {"config", "io", "metrics", "plots", "runs"},
     ),
     "callbacks": (
-        {*TORCH, "rich", "PIL", "tensorboard"},
+        {*TORCH, "matplotlib", "rich", "PIL", "tensorboard"},
         {"io", "metrics", "plots", "runs"},
     ),
     "training": (

@@ -18,7 +18,7 @@ from torchvision.utils import make_grid
 
 from netyard.io.atomic import whole
 from netyard.plots.dashboard import as_tensor
-from netyard.plots.figure import ACCENT, INK, PAPER, SOFT, colour, marks, pixels
+from netyard.plots.figure import ACCENT, INK, PAPER, SOFT, colour, marks, pixels, plain
 from netyard.plots.image_grid import write_png
 from netyard.plots.text import Table, show
 
@@ -86,7 +86,7 @@ def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None) -> Tens
     """Counts (C, C), rows true and columns predicted, shaded by the share of their row; (3, H, W) uint8."""
     num_classes = len(counts)
     labels = [str(name) for name in names or range(num_classes)]
-    labels = [label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…" for label in labels]
+    labels = [plain(label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…") for label in labels]
     # A cell has a pixel or more, even of a thousand classes.
     side = min(max(640, 24 * num_classes + 200 if num_classes <= MOST_TICKS else num_classes + 90), 1090)
     return as_tensor(pixels(partial(_paint_confusion, counts, labels), side, side))

@@ -70,6 +70,11 @@ def pixels(
         return np.array(canvas.buffer_rgba())[..., :3]
 
 
+def plain(text: str) -> str:
+    """A name of somebody's as matplotlib writes it as it is: what is between two dollar signs would be a formula."""
+    return text.replace("$", r"\$").replace("\n", " ")
+
+
 def marks(low: float, high: float, most: int = 5) -> tuple[list[float], list[str]]:
     """Round numbers from low to high for an axis, and their labels, without an offset that a reader had to add."""
     from matplotlib.ticker import MaxNLocator
@@ -91,14 +96,15 @@ def _canvas(width: float, height: float, dots_per_inch: int, layout: Any) -> Ite
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    style: Any = _style()  # matplotlib lists every key as a literal
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_style())
+        matplotlib.rcParams.update(style)
         yield FigureCanvasAgg(Figure(figsize=(width, height), dpi=dots_per_inch, layout=layout))
 
 
 def _style() -> dict[str, Any]:
-    from matplotlib import cycler
+    from cycler import cycler  # of matplotlib's authors, and no longer one of its own names
 
     ink, soft, faint = colour(INK), colour(SOFT), colour(FAINT)
     return {

@@ -325,7 +325,7 @@ def _axis(values: Sequence[float]) -> _Axis:
     low, high = min(values), max(values)
     if low == high:
         room = abs(low) / 10 or 1.0
-        low, high = low - room, high + room
+        return _Axis(low - room, high + room, [low])
     marks = ticks(low, high, 6)
     room = (high - low) * 0.04
     return _Axis(min(low - room, marks[0] if marks else low), max(high + room, marks[-1] if marks else high), marks)

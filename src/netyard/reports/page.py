@@ -30,6 +30,7 @@ class Tile:
     name: str
     value: str
     more: str = ""
+    accent: bool = False
 
 
 def render(template: str, title: str, sections: Sequence[tuple[str, str]], **values: Any) -> str:

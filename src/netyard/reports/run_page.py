@@ -35,6 +35,7 @@ MOST_PAIRS = 10
 WIDE = 1.6  # a picture's width by its height, from which it takes two columns
 BAD = ("failed", "interrupted", "stale", "unreadable")
 
+Points = Sequence[tuple[int, float]]
 Defaults = Callable[[Sequence[str]], tuple[Mapping[str, Any], Mapping[str, Any]]]
 """Overrides -> the config that ``train.py`` would make of them, interpolations as written, and the choices."""
 
@@ -49,16 +50,17 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
     """
     results, status = (object_of(run.path / f"{name}.json") for name in ("results", "status"))
     state = "stale" if run.stale else run.state
-    charts, left_out = _charts(run, results)
+    measured = curves.columns(run)
+    charts, left_out = _charts(measured, results)
     changes = _changes(run, typed, defaults)
     values: dict[str, Any] = {
         "state": state,
         "state_kind": "bad" if state in BAD else state if state in ("completed", "running") else "",
-        "reason": run.reason if state in BAD else "",
+        "reason": str(status.get("error") or run.reason) if state in BAD else "",
         "remark": _remark(run, state, results),
         "lead": _lead(run, results, status),
         "place": near(run.path),
-        "tiles_found": list(_tiles(run, results, status)),
+        "tiles_found": list(_tiles(run, results, status, measured)),
         "typed": " ".join(["python train.py", *(shlex.quote(text) for text in typed)]),
         "typed_words": list(typed),
         "rerun": f"netyard rerun {shlex.quote(str(run.path))}",
@@ -87,9 +89,9 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
 
 def _lead(run: Run, results: Mapping[str, Any], status: Mapping[str, Any]) -> str:
     """One sentence: what was trained, how, and when."""
-    parts = [f"{run.value('task')} of {run.value('data')} with {run.value('model')}"]
+    parts = [f"{str(run.value('task')).capitalize()} on {run.value('data')} by {run.value('model')}"]
     if (optimizer := run.value("optimizer")) != MISSING:
-        parts[0] += f" and {optimizer}"
+        parts[0] += f", trained with {optimizer}"
     if (seed := run.value("seed")) != MISSING:
         parts.append(f"seed {seed}")
     environment = mapping(results.get("environment"))
@@ -114,18 +116,23 @@ def _remark(run: Run, state: str, results: Mapping[str, Any]) -> str:
     return "What is below is from before it ended." if had else "It ended before it had measured anything."
 
 
-def _tiles(run: Run, results: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[Tile]:
-    """The objective, the test's metrics, and what it took."""
+def _tiles(
+    run: Run, results: Mapping[str, Any], status: Mapping[str, Any], measured: Mapping[str, Points]
+) -> Iterator[Tile]:
+    """The objective, the test's metrics, and what it took; of a run without results the last it has measured."""
     aim, metrics = mapping(results.get("objective")), mapping(results.get("metrics"))
     if aim:
         epoch = f"best, in epoch {aim['epoch']}" if aim.get("epoch") is not None else "best"
-        yield Tile(str(aim.get("name")), _brief(aim.get("value")), f"objective, {epoch}")
+        yield Tile(str(aim.get("name")), _brief(aim.get("value")), f"objective, {epoch}", accent=True)
     twin = f"test/{str(aim.get('name')).partition('/')[2]}"
     tested = sorted(
         (name for name in metrics if name.startswith("test/")), key=lambda name: (name != twin, name == "test/loss")
     )
     for name in tested[:MOST_TILES]:
         yield Tile(name, _brief(metrics[name]))
+    if not results:
+        for name, points in [each for each in measured.items() if each[0].startswith("val/")][:MOST_TILES]:
+            yield Tile(name, _brief(points[-1][1]), f"last, in epoch {points[-1][0]}")
     if (seconds := _seconds(run, results, status)) is not None:
         yield Tile("time", duration(seconds), "until now" if run.state == "running" else "")
     if isinstance(results.get("parameters"), int):
@@ -154,9 +161,8 @@ def _metrics(results: Mapping[str, Any]) -> dict[str, Any]:
     return {"head": ("", *splits), "rows": rows}
 
 
-def _charts(run: Run, results: Mapping[str, Any]) -> tuple[list[Chart], str]:
+def _charts(columns: Mapping[str, Points], results: Mapping[str, Any]) -> tuple[list[Chart], str]:
     """A chart for each metric that has more than one epoch, its splits together; and what there was no room for."""
-    columns = curves.columns(run)
     kinds: dict[str, list[str]] = {}
     for name, points in columns.items():
         if len(points) > 1:

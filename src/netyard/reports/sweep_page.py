@@ -24,7 +24,7 @@ from netyard.runs.records import MISSING, Run, overrides, sweep_state
 CURVES = 6  # rows whose learning curves are drawn
 MOST_ROWS = 500  # of the leaderboard; leaderboard.csv has all
 MOST_LINES = 200  # of the parallel coordinates: more hide each other
-MOST_KEYS, MOST_TESTS, MOST_ENDED = 12, 5, 100
+MOST_KEYS, MOST_TESTS, MOST_ENDED = 12, 4, 100
 GOOD = ("completed", "running")
 
 
@@ -212,7 +212,9 @@ def _tiles(
         best, name = table.rows[0], table.ranked.name
         spread = deviation(best.values(name))
         beside = f"mean of {len(best.runs)}" + (f", ± {spread:.2g}" if spread is not None else "")
-        yield Tile(f"best {name}", f"{mean(best.values(name)):.4g}", beside if len(best.runs) > 1 else "one run")
+        yield Tile(
+            f"best {name}", f"{mean(best.values(name)):.4g}", beside if len(best.runs) > 1 else "one run", accent=True
+        )
         for key in table.columns[:3]:
             yield Tile(key, shown(best.cells[key]), "of the best")
         tests = [each for each in metrics_beside(table) if each.startswith("test/") and best.values(each)][:1]

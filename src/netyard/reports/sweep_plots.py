@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netyard.metrics.intervals import mean
-from netyard.plots.figure import ACCENT, FAINT, INK, colour, save
+from netyard.plots.figure import ACCENT, FAINT, INK, colour, plain, save
 from netyard.reports.charts import logarithmic, numeric, upright
 from netyard.reports.configurations import Row, Table
 from netyard.reports.curves import Curve, learning_curve
@@ -64,13 +64,13 @@ def _against(table: Table, key: str, axes: Any) -> None:
         rows, labels = table.rows, sorted({shown(cell) for cell in cells})
         places = [float(labels.index(shown(cell))) for cell in cells]
         axes.scatter(places, [mean(row.values(name)) for row in rows], marker="_", s=240, color=colour(INK), zorder=3)
-        axes.set_xticks(range(len(labels)), labels, rotation=90 if len(labels) > 8 else 0)
+        axes.set_xticks(range(len(labels)), [*map(plain, labels)], rotation=90 if len(labels) > 8 else 0)
         axes.set_xlim(-0.6, len(labels) - 0.4)
     for place, row in zip(places, rows, strict=True):
         values = row.values(name)
         axes.scatter([place] * len(values), values, s=22, alpha=0.55, color=colour(ACCENT), linewidths=0)
-    axes.set_xlabel(key)
-    axes.set_ylabel(name)
+    axes.set_xlabel(plain(key))
+    axes.set_ylabel(plain(name))
     axes.grid(axis="y")
 
 
@@ -93,8 +93,10 @@ def _parallel(table: Table, axes: Any) -> None:
     for place, ticks in enumerate(scales):
         axes.axvline(place, color=colour(INK), linewidth=0.8, zorder=0)
         for height, text in ticks:
-            axes.annotate(text, (place, height), xytext=(4, 0), textcoords="offset points", fontsize=8, va="center")
-    axes.set_xticks(range(len(scales)), [*table.columns, name], fontsize=8)
+            axes.annotate(
+                plain(text), (place, height), xytext=(4, 0), textcoords="offset points", fontsize=8, va="center"
+            )
+    axes.set_xticks(range(len(scales)), [*map(plain, table.columns), plain(name)], fontsize=8)
     axes.set_yticks([])
     axes.set_ylim(-0.05, 1.05)
     axes.spines[["left", "bottom"]].set_visible(False)
@@ -109,7 +111,7 @@ def _curves(name: str, curves: Sequence[tuple[str, Curve]], axes: Any) -> None:
             high = [centre + spread for centre, spread in zip(centres, spreads, strict=True)]
             axes.fill_between(epochs, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
     axes.set_xlabel("epoch")
-    axes.set_ylabel(name)
+    axes.set_ylabel(plain(name))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid()
     axes.legend(fontsize=7)
@@ -117,12 +119,12 @@ def _curves(name: str, curves: Sequence[tuple[str, Curve]], axes: Any) -> None:
 
 def _label(rank: int, row: Row) -> str:
     settings = ", ".join(f"{key}={shown(value)}" for key, value in row.cells.items())
-    return f"{rank}, n={len(row.runs)}: {settings}"[:70].rstrip(": ")
+    return plain(f"{rank}, n={len(row.runs)}: {settings}"[:70].rstrip(": "))
 
 
 def _bars(weights: dict[str, float], axes: Any) -> None:
     keys = sorted(weights, key=lambda key: weights[key])
-    axes.barh(keys, [weights[key] for key in keys], color=colour(ACCENT))
+    axes.barh([plain(key) for key in keys], [weights[key] for key in keys], color=colour(ACCENT))
     axes.set_xlabel("share of the objective's variance (fANOVA)")
 
 

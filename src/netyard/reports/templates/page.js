@@ -48,7 +48,7 @@
 
   /* What lies above one place of the x axis, in a small table beside the pointer; arrow keys move it too. */
   function hovering(figure) {
-    const svg = figure.querySelector("svg"), cursor = figure.querySelector(".cursor");
+    const svg = figure.querySelector("svg[role=img]"), cursor = figure.querySelector(".cursor");
     const data = JSON.parse(figure.dataset.points), tip = made("div", "", figure);
     tip.className = "tip";
     tip.setAttribute("role", "status");
