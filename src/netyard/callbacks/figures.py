@@ -161,10 +161,9 @@ def scatter(true: Tensor, predicted: Tensor, side: int = 480, most: int = 5000) 
 
 def _paint_scatter(points: Tensor, low: float, high: float, axes: Any) -> None:
     axes.plot([low, high], [low, high], color=colour(SOFT), linewidth=1)
-    few = points.shape[1] <= 500
-    axes.plot(
-        *points.tolist(), "o", color=colour(ACCENT), markersize=4 if few else 2.5, markeredgewidth=0, clip_on=False
-    )
+    size = 4 if points.shape[1] <= 500 else 2.5
+    dots = {"color": colour(ACCENT), "markersize": size, "markeredgewidth": 0, "clip_on": False}
+    axes.plot(*points.tolist(), "o", zorder=3, **dots)  # above the axes, for some lie on them
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="true", ylabel="predicted")
     places, labels = marks(low, high)
     axes.set_xticks(places, labels)

@@ -121,10 +121,12 @@ REPORT = """\
 netyard report DIR... [option=value ...]
 
 A row for each configuration, best first. DIR is a run, a sweep, or a folder with any number of them below it.
-  output=FOLDER    write leaderboard.md, leaderboard.csv and plots into it; of a single run report.html too, a page with
-                   its command, metrics, curves, what it changed of the defaults, pictures and environment in one file
-  plots=true       the same into DIR itself, where there is one DIR; false with output: the tables alone
-  format=md        what is printed: md, a table for reading (Markdown), or csv, with all digits
+Of one run, or one sweep, report.html is written into DIR too: a page in one file, to look at and to send. Of a run it has
+the command, metrics, curves, confusion matrix, pictures, what was changed of the defaults, and the environment; of a
+sweep the leaderboard, curves with bands over seeds, parallel coordinates and each key's importance.
+  output=FOLDER    write the page there instead, and leaderboard.md, leaderboard.csv and plots
+  plots=true       the same into DIR itself, where there is one DIR; false with output: no plots
+  format=md        what is printed: md, a table for reading (Markdown), or csv, with all digits and no page
   metric=NAME      rank by this instead of the objective: metric=test/accuracy
   mode=max         whether more of it is better (max) or less (min); known of objectives, to be told of others
 
