@@ -42,24 +42,24 @@ def _paint(
     axes: Any,
 ) -> None:
     """``widest`` is for how many bars of full width there is room."""
+    from matplotlib.collections import PolyCollection
     from matplotlib.patches import Patch
 
-    axes.bar(
-        range(len(order)),
-        [float(kl[dimension]) for dimension in order],
-        color=[colour(ACCENT if active[dimension] else SOFT) for dimension in order],
-        width=0.8,
-        linewidth=0,
-    )
+    heights = [float(kl[dimension]) for dimension in order]
+    shades = [colour(ACCENT if active[dimension] else SOFT) for dimension in order]
+    # One collection and plain texts: a patch and a tick for each bar take three times as long to draw.
+    corners = [[(at - 0.4, 0), (at - 0.4, up), (at + 0.4, up), (at + 0.4, 0)] for at, up in enumerate(heights)]
+    axes.add_collection(PolyCollection(corners, facecolors=shades, edgecolors="none"), autolim=False)
     room = max(len(order), widest)
     axes.set_xlim(-0.5, room - 0.5)
     axes.set_ylim(0, float(kl.max()) or 1.0)
+    axes.set_xticks([])
     axes.set_yticks(*ticks)
     # Every dimension has its number, or none has: some of them would look as if the others were between.
-    named = room * (7.3 * len(str(max(order))) + 4) <= widest * WIDEST
-    axes.set_xticks(range(len(order)) if named else [], order if named else [])
-    axes.tick_params(axis="x", length=0)
-    axes.set_xlabel(below)
+    if room * (7.3 * len(str(max(order))) + 4) <= widest * WIDEST:
+        for at, dimension in enumerate(order):
+            axes.text(at, -0.02, dimension, transform=axes.get_xaxis_transform(), ha="center", va="top")
+    axes.set_xlabel(below, labelpad=16)
     axes.grid(axis="y")
     kinds = [Patch(color=colour(shade), label=name) for name, shade in (("active", ACCENT), ("inactive", SOFT))]
     axes.legend(handles=kinds, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, handlelength=0.8)

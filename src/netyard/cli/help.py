@@ -121,9 +121,9 @@ REPORT = """\
 netyard report DIR... [option=value ...]
 
 A row for each configuration, best first. DIR is a run, a sweep, or a folder with any number of them below it.
-Of one run, or one sweep, report.html is written into DIR too: a page in one file, to look at and to send. Of a run it has
-the command, metrics, curves, confusion matrix, pictures, what was changed of the defaults, and the environment; of a
-sweep the leaderboard, curves with bands over seeds, parallel coordinates and each key's importance.
+Of one run, or one sweep, report.html is written into DIR too: a page in one file, to look at and to send. Of a run it
+has the command, metrics, curves, confusion matrix, pictures, what was changed of the defaults, and the environment; of
+a sweep the leaderboard, curves with bands over seeds, parallel coordinates and each key's importance.
   output=FOLDER    write the page there instead, and leaderboard.md, leaderboard.csv and plots
   plots=true       the same into DIR itself, where there is one DIR; false with output: no plots
   format=md        what is printed: md, a table for reading (Markdown), or csv, with all digits and no page
