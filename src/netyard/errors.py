@@ -11,6 +11,7 @@ class NetyardError(Exception):
     """Something the user can act on. Subclasses fix the exit code; a plain ``Exception`` is a bug in us (code 1)."""
 
     exit_code = 1
+    shows_traceback = False  # above the message
 
     def __init__(self, given: str, allowed: str = "", type_this: str = "") -> None:
         self.given, self.allowed, self.type_this = given, allowed, type_this
@@ -21,6 +22,20 @@ class ConfigError(NetyardError, ValueError):
     """The configuration or the command line is wrong."""
 
     exit_code = 2
+
+
+class ArgumentError(ConfigError):
+    """An argument of a constructor or a function is wrong; in a run its value comes from the configuration.
+
+    It is a ``ValueError`` too, which users of the library may catch. A bare ``ValueError`` is a bug in us.
+    """
+
+
+class ForeignCodeError(NetyardError):
+    """Code that is neither netyard's nor a library's failed: of a class that the user brought along."""
+
+    exit_code = 2
+    shows_traceback = True  # only its author can mend it
 
 
 class DataError(NetyardError, ValueError):

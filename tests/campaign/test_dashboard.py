@@ -103,7 +103,7 @@ def test_hyperparameters_stand_beside_the_objective(show, dashboard: str, digits
         ("custom_scalars", ("metrics", "training", "loss", "accuracy", "gradient norm", "learning rate")),
         ("pr_curves", tuple(f"test/precision_recall/{digit}" for digit in range(10))),
         ("histograms", ("weights/net", "gradients/net")),
-        ("graphs", ("Namespace", "Served")),
+        ("graphs", ("Namespace", "ExportSignature")),
     ],
 )
 def test_other_pages_show_what_they_are_for(show, dashboard: str, name: str, words: tuple[str, ...]) -> None:

@@ -44,7 +44,7 @@ def served_by(path: Path) -> tuple[Any, Any]:
     recorded = checkpoint.read(path / "checkpoints" / "best.ckpt")
     data = build(recorded["netyard"]["config"]["data"])
     checkpoint.restore_data(data, recorded)
-    return checkpoint.load(path).served(), data
+    return checkpoint.load(path).export_signature(), data
 
 
 def untrained(*words: str) -> tuple[Any, Any, dict[str, Any]]:
@@ -57,8 +57,8 @@ def untrained(*words: str) -> tuple[Any, Any, dict[str, Any]]:
 
 def answers(file: Path | onnxruntime.InferenceSession, inputs: tuple[torch.Tensor, ...]) -> dict[str, np.ndarray]:
     session = onnxruntime.InferenceSession(str(file)) if isinstance(file, Path) else file
-    given = {port.name: each.numpy() for port, each in zip(session.get_inputs(), inputs, strict=True)}
-    return dict(zip([port.name for port in session.get_outputs()], session.run(None, given), strict=True))
+    given = {spec.name: each.numpy() for spec, each in zip(session.get_inputs(), inputs, strict=True)}
+    return dict(zip([spec.name for spec in session.get_outputs()], session.run(None, given), strict=True))
 
 
 def metadata(file: Path) -> dict[str, Any]:
@@ -69,17 +69,17 @@ def metadata(file: Path) -> dict[str, Any]:
 def check_onnx(run: Path, folder: Path) -> None:
     """The ONNX file of a run computes what the run does, for a batch of any size, and describes itself."""
     said, file = export(run, folder, "format=onnx")
-    served, data = served_by(run)
-    inputs = served.examples(data, 5)  # a number that the export itself has not tried
+    signature, data = served_by(run)
+    inputs = signature.examples(data, 5)  # a number that the export itself has not tried
     made = answers(file, inputs)
     with torch.no_grad():
-        wanted = served(*inputs)
-    for port, each in zip(served.outputs, wanted, strict=True):
-        assert made[port.name] == pytest.approx(each.numpy(), rel=1e-4, abs=1e-5), port.name
+        wanted = signature(*inputs)
+    for spec, each in zip(signature.outputs, wanted, strict=True):
+        assert made[spec.name] == pytest.approx(each.numpy(), rel=1e-4, abs=1e-5), spec.name
     about = metadata(file)
-    assert list(about["outputs"]) == [port.name for port in served.outputs]
-    for place, (port, each) in enumerate(zip(served.inputs, inputs, strict=True)):
-        described = about["inputs"][port.name]
+    assert list(about["outputs"]) == [spec.name for spec in signature.outputs]
+    for place, (spec, each) in enumerate(zip(signature.inputs, inputs, strict=True)):
+        described = about["inputs"][spec.name]
         assert described["dtype"] == str(each.dtype).removeprefix("torch.") and described["shape"][0] == "batch"
         assert onnx.load(file).graph.input[place].type.tensor_type.shape.dim[0].dim_param == "batch"
     assert about["model"] == json.loads((run / "results.json").read_text())["model"]
@@ -91,15 +91,15 @@ def check_onnx(run: Path, folder: Path) -> None:
 def check_program(run: Path, folder: Path) -> None:
     """The program of ``torch.export`` of a run computes what the run does, and describes itself."""
     _, file = export(run, folder, "format=pt2")
-    served, data = served_by(run)
+    signature, data = served_by(run)
     about = {"netyard.json": ""}
     with file.open("rb") as opened:
         program = torch.export.load(opened, extra_files=about).module()
-    inputs = served.examples(data, 5)
+    inputs = signature.examples(data, 5)
     with torch.no_grad():
-        for mine, its in zip(served(*inputs), program(*inputs), strict=True):
+        for mine, its in zip(signature(*inputs), program(*inputs), strict=True):
             torch.testing.assert_close(its, mine)
-    assert list(json.loads(about["netyard.json"])["outputs"]) == [port.name for port in served.outputs]
+    assert list(json.loads(about["netyard.json"])["outputs"]) == [spec.name for spec in signature.outputs]
     assert str(ROOT).encode() not in file.read_bytes()
 
 
@@ -143,10 +143,10 @@ def settle(task: Any, data: Any) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
-    served = task.served()
+    signature = task.export_signature()
     for norm in norms:
         norm.train()
-    served(*served.examples(data, 4))
+    signature(*signature.examples(data, 4))
     task.eval()
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from omegaconf import DictConfig, OmegaConf
 
 from netyard.cli import error_messages
-from netyard.config import catalog, compose, suggest
-from netyard.config.schema import RULES, Number
-from netyard.config.suggest import dotted
+from netyard.config import catalog, compose, constraints, suggest
+from netyard.config.flatten import keys
+from netyard.ranges.constraint import Constraint
 from support.command_result import Ran
 
 GROUPS = ("model", "data", "task", "loss", "optimizer", "scheduler", "augmentation", "trainer", "logger", "experiment")
@@ -51,11 +52,21 @@ def mistyped_keys(draw: random.Random, keys: list[str]) -> Iterator[tuple[str, s
             yield f"{key}={draw.choice(['1', 'x', '[1,2]', 'null'])}", key
 
 
-def bad_values(draw: random.Random, numbers: dict[str, Number]) -> Iterator[tuple[str, str]]:
+def numbers(cfg: DictConfig) -> dict[str, Constraint]:
+    """What each key may be that holds a number and nothing else."""
+    found = {}
+    for group, node in cfg.items():
+        for name, constraint in constraints.of(str(node.get("_target_"))).items() if OmegaConf.is_dict(node) else ():
+            if name in node and {*constraint.kinds} <= {"int", "float"} and constraint.kinds:
+                found[f"{group}.{name}"] = constraint
+    return found
+
+
+def bad_values(draw: random.Random, known: dict[str, Constraint]) -> Iterator[tuple[str, str]]:
     while True:
-        key = draw.choice(sorted(numbers))
+        key = draw.choice(sorted(known))
         bad: list[Any] = [-0.5, float("nan"), float("inf"), float("-inf"), "lots", "true", 1e309, "[x]", -(10**9)]
-        value = draw.choice([each for each in bad if not numbers[key].admits(each)])
+        value = draw.choice([each for each in bad if not known[key].admits(each)])
         yield f"{key}={value}", key
 
 
@@ -80,15 +91,14 @@ def mistakes(kind: str, draw: random.Random) -> Iterator[tuple[str, str]]:
     cfg, _ = compose.compose(["model=mlp"])
     # What the task repeats of the model, loss and optimizer is named where it is typed.
     names = [
-        key for key in dotted(cfg) if not key.startswith("task.") and "callbacks" not in key and "_target_" not in key
+        key for key in keys(cfg) if not key.startswith("task.") and "callbacks" not in key and "_target_" not in key
     ]
-    numbers = {key: RULES[key.rpartition(".")[2]] for key in names if key.rpartition(".")[2] in RULES}
     match kind:
         case "options":
             return mistyped_options(draw)
         case "keys":
             return mistyped_keys(draw, names)
-    return bad_values(draw, numbers)
+    return bad_values(draw, {key: each for key, each in numbers(cfg).items() if key in names})
 
 
 def fault(train: Callable[..., Ran], text: str, named: str) -> str:

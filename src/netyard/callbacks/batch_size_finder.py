@@ -23,6 +23,7 @@ from netyard.io.markdown import grid
 from netyard.plots import figure
 from netyard.plots.dashboard import show_plot
 from netyard.plots.figure import ACCENT, SOFT, colour
+from netyard.ranges.bounds import Count
 
 ENOUGH = 0.9  # of the best rate: a larger batch is not worth its fewer steps
 AT_LEAST = 0.2  # seconds a size is timed
@@ -45,7 +46,7 @@ class BatchSizeFinder(Callback):
         ConfigError: a batch of the task is no set of samples that is learned by one loss.
     """
 
-    def __init__(self, max_size: int = 4096) -> None:
+    def __init__(self, max_size: Count = 4096) -> None:
         self.max_size = max_size
         self.rates: dict[int, float] = {}  # size -> samples a second
         self.memory: dict[int, float] = {}  # size -> bytes beyond those of before

@@ -15,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from netyard.io.atomic import whole
 from netyard.metrics.features import head_of
 from netyard.plots.image_grid import sprite, write_png
+from netyard.tasks.interfaces import CountsConfusion, ImageData, KeepsCodes, class_names
 
 FOLDER = "projector"
 NAME = "test/codes"
@@ -40,10 +41,9 @@ class Projector(Callback):
         self._hook: RemovableHandle | None = None
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        task: Any = pl_module
-        self._seen = []
-        if self.features and hasattr(task, "confusion"):
-            self._hook = head_of(task.net).register_forward_pre_hook(self._keep)
+        self._seen, net = [], pl_module.net
+        if self.features and isinstance(pl_module, CountsConfusion):
+            self._hook = head_of(net).register_forward_pre_hook(self._keep)
 
     def _keep(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self._now = inputs[0].flatten(1)
@@ -63,14 +63,14 @@ class Projector(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         logger: Any = trainer.logger
-        codes = getattr(pl_module, "codes", None)
+        codes = pl_module.codes if isinstance(pl_module, KeepsCodes) else None
         if self._hook is not None:
             self._hook.remove()
             self._hook = None
             codes = _of_classes(self._seen, trainer.datamodule)
         if codes is None or not trainer.is_global_zero or not hasattr(getattr(logger, "experiment", None), "add_image"):
             return
-        names = getattr(trainer.datamodule, "class_names", None)
+        names = class_names(trainer.datamodule)
         labels = [str(names[label]) if names else str(label) for label in codes.labels.tolist()]
         write_map(Path(logger.log_dir), codes.codes, labels, codes.pictures)
 
@@ -78,7 +78,7 @@ class Projector(Callback):
 def _of_classes(seen: Sequence[tuple[Tensor, ...]], data: Any) -> Any:
     """What a task with a code in the middle keeps, of features (B, D), labels (B,) and inputs (B, ...)."""
     codes, labels, inputs = (torch.cat(parts) for parts in zip(*seen, strict=True))
-    pictures = data.denormalize(inputs) if getattr(data, "image_size", None) else None
+    pictures = data.denormalize(inputs) if isinstance(data, ImageData) and data.image_size else None
     return SimpleNamespace(codes=codes, labels=labels, pictures=pictures)
 
 

@@ -11,6 +11,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from netyard.errors import NetyardError
 from netyard.plots.gif import gif, write_gif
+from netyard.ranges.bounds import Count
+from netyard.tasks.interfaces import Acts, EnvironmentData
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +27,14 @@ class Episodes(Callback):
         max_steps: after so many the pictures end, though the episode may not.
     """
 
-    def __init__(self, every_n_steps: int = 2, max_steps: int = 1_000) -> None:
+    def __init__(self, every_n_steps: Count = 2, max_steps: Count = 1_000) -> None:
         self.every_n_steps, self.max_steps = every_n_steps, max_steps
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         task: Any = pl_module
         data: Any = trainer.datamodule
-        board: Any = getattr(trainer.logger, "experiment", None)
-        if not (hasattr(task, "greedy") and hasattr(data, "show") and hasattr(board, "add_image")):
+        board: Any = trainer.logger  # only netyard's takes a picture that is encoded already
+        if not (isinstance(task, Acts) and isinstance(data, EnvironmentData) and hasattr(board, "add_summary")):
             return
         try:
             frames, _ = data.show(task.greedy, every=self.every_n_steps, limit=self.max_steps)
@@ -45,4 +47,4 @@ class Episodes(Callback):
         height, width = frames[0].shape[:2]
         picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content)
         summary = Summary(value=[Summary.Value(tag="test/episode", image=picture)])
-        board._get_file_writer().add_summary(summary, trainer.global_step)
+        board.add_summary(summary, trainer.global_step)

@@ -21,6 +21,15 @@ from netyard.plots.dashboard import as_tensor
 from netyard.plots.figure import ACCENT, INK, PAPER, SOFT, colour, marks, pixels, plain
 from netyard.plots.image_grid import write_png
 from netyard.plots.text import Table, show
+from netyard.tasks.interfaces import (
+    CountsConfusion,
+    EvaluatesNumbers,
+    ImageData,
+    KeepsMistakes,
+    KeepsProbabilities,
+    TextData,
+    class_names,
+)
 
 MOST_NAMED = 30  # classes; of more, their curves would be too many to look at
 MOST_TICKS = 60  # classes; of more, no names fit beside the matrix
@@ -45,12 +54,13 @@ class Figures(Callback):
         for name, picture in draw(pl_module, trainer.datamodule).items():
             board.add_image(f"test/{name}", picture, trainer.global_step)
             write_png(picture, folder / "pictures" / f"test_{name}.png")
-        if (counts := getattr(pl_module, "confusion", None)) is not None:
-            names = getattr(trainer.datamodule, "class_names", None)
-            write_confusion(counts.tolist(), names, folder / "pictures" / "test_confusion.csv")
+        if isinstance(pl_module, CountsConfusion) and pl_module.confusion is not None:
+            file = folder / "pictures" / "test_confusion.csv"
+            write_confusion(pl_module.confusion.tolist(), class_names(trainer.datamodule), file)
         if (texts := mistaken_texts(pl_module, trainer.datamodule)) is not None:
             show(board, folder, "test/mistakes", texts, trainer.global_step)
-        judged, names = getattr(pl_module, "judged", None), getattr(trainer.datamodule, "class_names", None)
+        names = class_names(trainer.datamodule)
+        judged = pl_module.judged if isinstance(pl_module, KeepsProbabilities) else None
         if judged is not None and judged.probabilities.shape[1] <= MOST_NAMED:
             probabilities, labels = judged.probabilities.float().nan_to_num().cpu(), judged.labels.cpu()
             for index, each in enumerate(probabilities.unbind(dim=1)):
@@ -69,15 +79,15 @@ def write_confusion(counts: Sequence[Sequence[int]], names: Sequence[str] | None
 
 def draw(task: Any, data: Any) -> dict[str, Tensor]:
     """Every picture the task's test results allow, as uint8 (3, H, W)."""
-    names = getattr(data, "class_names", None)
+    names = class_names(data)
     pictures: dict[str, Tensor] = {}
-    if getattr(task, "confusion", None) is not None:
+    if isinstance(task, CountsConfusion) and task.confusion is not None:
         pictures["confusion"] = confusion_matrix(task.confusion.cpu(), names)
-    mistakes = getattr(task, "mistakes", None)
-    if mistakes is not None and len(mistakes.inputs) and getattr(data, "image_size", None):
+    mistakes = task.mistakes if isinstance(task, KeepsMistakes) else None
+    if mistakes is not None and len(mistakes.inputs) and isinstance(data, ImageData) and data.image_size:
         images = data.denormalize(mistakes.inputs).clamp(0, 1).cpu()
         pictures["mistakes"] = mistaken_images(images, mistakes.labels.tolist(), mistakes.predictions.tolist(), names)
-    if getattr(task, "predicted", None) is not None:
+    if isinstance(task, EvaluatesNumbers) and task.predicted is not None and task.true is not None:
         pictures["predicted_vs_true"] = scatter(task.true.flatten(), task.predicted.flatten())
     return pictures
 
@@ -139,8 +149,8 @@ def mistaken_images(
 
 def mistaken_texts(task: Any, data: Any) -> Table | None:
     """The mistakes of a classification of texts; None where no texts were classified."""
-    mistakes, names = getattr(task, "mistakes", None), getattr(data, "class_names", None)
-    if mistakes is None or not len(mistakes.inputs) or names is None or not hasattr(data, "decode"):
+    mistakes, names = task.mistakes if isinstance(task, KeepsMistakes) else None, class_names(data)
+    if mistakes is None or not len(mistakes.inputs) or names is None or not isinstance(data, TextData):
         return None
     pairs = zip(mistakes.inputs.cpu(), mistakes.labels.tolist(), mistakes.predictions.tolist(), strict=True)
     return Table(("text", "true", "predicted"), [(data.decode(x), names[y], names[guess]) for x, y, guess in pairs])

@@ -8,6 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
+from netyard.tasks.interfaces import HasParts
+
 
 def gradient_norms(task: Any) -> dict[str, Tensor]:
     """``gradient_norm``, or one for each part, by name; of a part without a gradient none. Waits for no device."""
@@ -28,5 +30,5 @@ def weight_norms(task: Any) -> dict[str, Tensor]:
 
 def _parts(task: Any) -> Iterator[tuple[str, nn.Module]]:
     """What learns, with the beginning of its curves' names; of a task that does not say nothing."""
-    for name, part in getattr(task, "parts", {}).items():
+    for name, part in task.parts.items() if isinstance(task, HasParts) else ():
         yield f"{name}_" if name else "", part

@@ -7,14 +7,16 @@ import math
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from netyard.errors import ConfigError
+from netyard.errors import ArgumentError, ConfigError
 from netyard.plots import figure
 from netyard.plots.dashboard import show_plot
 from netyard.plots.figure import ACCENT, SOFT, colour
+from netyard.ranges.bounds import Ge, Gt, Positive
+from netyard.tasks.interfaces import SaysHowItLearns
 
 SMOOTHING = 0.9  # of the mean that ends the test
 BLUR = 0.8  # of the curve that is drawn
@@ -39,11 +41,18 @@ class LearningRateFinder(Callback):
         ConfigError: the task's loss does not tell how well it learns.
     """
 
-    def __init__(self, low: float = 1e-7, high: float = 10.0, num_steps: int = 100, divergence: float = 4.0) -> None:
+    def __init__(
+        self,
+        low: Positive = 1e-7,
+        high: Positive = 10.0,
+        num_steps: Annotated[int, Ge(10)] = 100,
+        divergence: Annotated[float, Gt(1)] = 4.0,
+    ) -> None:
         if not 0 < low < high or num_steps < 10:
-            raise ValueError(
-                f"callbacks.lr_finder has low {low}, high {high} and num_steps {num_steps}; low is above 0 and below "
-                "high, and there are at least 10 steps; try trainer.max_steps=100."
+            raise ArgumentError(
+                f"callbacks.lr_finder has low {low}, high {high} and num_steps {num_steps};",
+                "low is above 0 and below high, and there are at least 10 steps;",
+                "try trainer.max_steps=100.",
             )
         self.low, self.high, self.num_steps, self.divergence = low, high, num_steps, divergence
         self.rates: list[float] = []
@@ -135,7 +144,7 @@ def require_telling_loss(task: Any, name: str) -> None:
     """Raises:
     ConfigError: a smaller loss is no better network, or a batch is more than one step.
     """
-    if not getattr(task, "loss_tells", True):
+    if isinstance(task, SaysHowItLearns) and not task.loss_shows_progress:
         raise ConfigError(
             f"debug={name} watches the training loss, and that of {type(task).__name__} says nothing of how well it "
             "learns;",

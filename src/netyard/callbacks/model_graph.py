@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer
 
+from netyard.tasks.interfaces import Exportable
+
 log = logging.getLogger(__name__)
 
 
@@ -20,17 +22,16 @@ class Graph(Callback):
     """
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        task: Any = pl_module
         board: Any = getattr(trainer.logger, "experiment", None)
-        if not hasattr(board, "add_graph") or not hasattr(task, "served") or not trainer.is_global_zero:
+        modes, device = [(module, module.training) for module in pl_module.modules()], pl_module.device
+        if not hasattr(board, "add_graph") or not isinstance(pl_module, Exportable) or not trainer.is_global_zero:
             return
-        modes = [(module, module.training) for module in task.modules()]
         try:
             with torch.random.fork_rng(), torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch's tracer is old, and says so of each of its parts
-                served = task.served()
-                inputs = tuple(each.to(task.device) for each in served.examples(trainer.datamodule, 1))
-                board.add_graph(served, inputs, use_strict_trace=False)
+                signature = pl_module.export_signature()
+                inputs = tuple(each.to(device) for each in signature.examples(trainer.datamodule, 1))
+                board.add_graph(signature, inputs, use_strict_trace=False)
         except Exception as error:  # whatever a tracer stumbles over: training does not depend on it
             log.warning("no graph of the network: %s", str(error).strip().partition("\n")[0])
         finally:

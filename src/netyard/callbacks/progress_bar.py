@@ -23,6 +23,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from netyard.tasks.interfaces import StepsInEnvironments
+
 log = logging.getLogger(__name__)
 
 
@@ -50,7 +52,7 @@ class Progress(Callback):
         if not trainer.is_global_zero or not console.is_terminal:
             return
         # Of a task that takes several in a batch, as an agent does, the bar counts the batches.
-        per_batch = getattr(pl_module, "steps_per_batch", 1)
+        per_batch = pl_module.steps_per_batch if isinstance(pl_module, StepsInEnvironments) else 1
         steps = math.ceil(trainer.max_steps / per_batch) if trainer.max_steps > 0 else math.inf
         if trainer.max_epochs is not None and trainer.max_epochs > 0:
             steps = min(steps, trainer.max_epochs * trainer.num_training_batches)

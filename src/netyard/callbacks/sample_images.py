@@ -13,6 +13,18 @@ from netyard.callbacks.forecasts import forecast_picture
 from netyard.callbacks.latent_use import latent_kl_picture
 from netyard.plots.image_grid import grid, rows, side_by_side, write_png
 from netyard.plots.text import Table, show
+from netyard.ranges.bounds import Count
+from netyard.tasks.interfaces import (
+    DrawsImages,
+    GeneratesText,
+    Interpolates,
+    KeepsForecast,
+    MeasuresCodes,
+    Reconstructs,
+    Translates,
+    Traverses,
+    shows_images,
+)
 
 NUM_PICTURES = 64
 NUM_SHOWN = 10  # of one tag; TensorBoard shows no more of them unless told
@@ -31,7 +43,7 @@ class Samples(Callback):
             without end.
     """
 
-    def __init__(self, every_n_epochs: int | None = None) -> None:
+    def __init__(self, every_n_epochs: Count | None = None) -> None:
         self.every_n_epochs = every_n_epochs
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -59,28 +71,29 @@ class Samples(Callback):
 def _pictures(task: Any, data: Any) -> dict[str, Tensor]:
     """Each uint8 (3, H, W)."""
     pictures = {}
-    if getattr(task, "forecast", None) is not None:
+    if isinstance(task, KeepsForecast) and task.forecast is not None:
         pictures["forecast"] = forecast_picture(*task.forecast)
-    if getattr(task, "reconstructions", None) is not None:
+    if isinstance(task, Reconstructs) and task.reconstructions is not None:
         pictures["reconstructions"] = side_by_side(*task.reconstructions)
-    if getattr(task, "latent_use", None) is not None:
+    if isinstance(task, MeasuresCodes) and task.latent_use is not None:
         pictures["latent_kl"] = latent_kl_picture(task.latent_use.kl, task.latent_use.active)
-    if len(getattr(data, "input_shape", None) or ()) == 3:  # a net of tables or sequences draws none
-        if hasattr(task, "pictures"):
+    if shows_images(data):  # a network of tables or sequences draws none
+        if isinstance(task, DrawsImages):
             pictures["samples"] = grid(task.pictures(NUM_PICTURES))
-        for name in ("traversal", "interpolation"):
-            if hasattr(task, name) and (strips := getattr(task, name)()) is not None:
-                pictures[name] = rows(strips)
+        if isinstance(task, Traverses):
+            pictures["traversal"] = rows(task.traversal())
+        if isinstance(task, Interpolates) and (strips := task.interpolation()) is not None:
+            pictures["interpolation"] = rows(strips)
     return pictures
 
 
 def _texts(task: Any, data: Any) -> dict[str, str | Table]:
-    if getattr(task, "translations", None) is not None:
+    if isinstance(task, Translates) and task.translations is not None:
         rows = [
             (data.decode_source(source), data.decode(true), data.decode(predicted))
             for source, true, predicted in zip(*task.translations, strict=True)
         ]
         return {"translations": Table(("source", "true", "predicted"), rows)}
-    if hasattr(task, "generate"):
+    if isinstance(task, GeneratesText) and not isinstance(task, Translates):
         return {"text": task.generate(data)}
     return {}

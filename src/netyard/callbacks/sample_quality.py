@@ -11,6 +11,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
+from netyard.callbacks.attach import RunFacts
 from netyard.io.fingerprint import fingerprint
 from netyard.metrics.cache import cached
 from netyard.metrics.diversity import diversity
@@ -19,6 +20,8 @@ from netyard.metrics.inception import Inception
 from netyard.metrics.kid import kernel_distance
 from netyard.metrics.precision_recall import manifold_scores
 from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, teach
+from netyard.ranges.bounds import Classes, NotNegative
+from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, has_classes, shows_images
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,6 @@ class SampleScores(Callback):
         num_val_samples, num_test_samples: drawn for a validation and for the test.
         diversity_threshold: a lower diversity is warned of, once, when it was higher before or at the test.
         cache: the folder for classifiers and features of real pictures.
-        network: pictures (B, C, H, W) in [0, 1] -> features (B, D), where they are a run's; set by the run.
 
     Raises:
         DataError, PlatformError: see ``Inception``.
@@ -50,19 +52,22 @@ class SampleScores(Callback):
     def __init__(
         self,
         features: str = "auto",
-        num_val_samples: int = 1024,
-        num_test_samples: int = 10_000,
-        diversity_threshold: float = 0.1,
+        num_val_samples: Classes = 1024,
+        num_test_samples: Classes = 10_000,
+        diversity_threshold: NotNegative = 0.1,
         cache: str = "~/.cache/netyard/scores",
-        network: nn.Module | None = None,
     ) -> None:
         self.features = features
-        self.network: Any = network
+        self.network: Any = None  # pictures (B, C, H, W) in [0, 1] -> features (B, D)
         self.num_samples = {"val": num_val_samples, "test": num_test_samples}
         self.diversity_threshold = diversity_threshold
         self.cache = Path(cache).expanduser()
         self._real: dict[str, tuple[Tensor, Tensor]] = {}
         self._were_diverse = self._warned = False
+
+    def attach(self, run: RunFacts) -> None:
+        if self.features not in ("auto", "inception"):
+            self.network = run.feature_network(self.features)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._prepare(trainer, pl_module)
@@ -87,18 +92,19 @@ class SampleScores(Callback):
     def _prepare(self, trainer: Trainer, task: LightningModule) -> None:
         """Have a network for the features before the first batch, if there is anything to score."""
         data: Any = trainer.datamodule
-        pictures = hasattr(data, "real_pictures") and len(data.input_shape or ()) == 3  # no tables and sequences
-        if not pictures or not hasattr(task, "pictures"):
+        comparable = isinstance(data, RealImages) and shows_images(data)  # no tables and sequences
+        if not comparable or not isinstance(task, DrawsImages):
             self.network = None
             return
+        device = task.device  # type: ignore[attr-defined]  # mypy takes it for the protocol alone
         if self.network is None and self.features == "auto":
-            if not data.num_classes:
+            if not has_classes(data):
                 log.warning("samples are not scored: the data have no classes; try callbacks.scores.features=RUN_DIR.")
                 return
-            self.network = self._classifier(data, task.device)
+            self.network = self._classifier(data, device)
         elif self.network is None:
             self.network = Inception(self.cache.parent / "inception")
-        self.network.to(task.device).eval()
+        self.network.to(device).eval()
 
     @torch.inference_mode(False)  # a test runs in that mode, and what is made in it cannot be taught
     def _classifier(self, data: Any, device: torch.device) -> nn.Module:
@@ -177,7 +183,8 @@ class SampleScores(Callback):
         parts = []
         for portion in range(trainer.global_rank, rounds * world, world):
             places = torch.arange(PORTION) + portion * PORTION
-            told = {"label": labels[places % len(labels)]} if getattr(task, "conditional", False) else {}
+            conditional = isinstance(task, DrawsClasses) and task.conditional
+            told = {"label": labels[places % len(labels)]} if conditional else {}
             drawn = task.pictures(PORTION, seed=SEEDS[stage] + portion, **told)
             parts.append(self.network(drawn.to(task.device)).float())
         features = torch.stack(parts)  # (rounds, PORTION, D)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from netyard.errors import NumericalError
 from netyard.io.atomic import whole
+from netyard.ranges.bounds import Count
 
 
 class Finite(Callback):
@@ -26,7 +27,7 @@ class Finite(Callback):
         NumericalError: the loss is NaN or infinite, or its gradients are, however small it is scaled.
     """
 
-    def __init__(self, every_n_steps: int = 20, max_skipped_steps: int = 20) -> None:
+    def __init__(self, every_n_steps: Count = 20, max_skipped_steps: Count = 20) -> None:
         self.every_n_steps, self.max_skipped_steps = every_n_steps, max_skipped_steps
         self.skipped = 0  # in all
         self._in_a_row, self._scale = 0, 0.0

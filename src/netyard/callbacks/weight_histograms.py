@@ -7,6 +7,8 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from netyard.ranges.bounds import Count
+
 
 class Histograms(Callback):
     """At the last step of an epoch, ``weights/<name>``, and ``gradients/<name>`` as the optimizer took them.
@@ -15,7 +17,7 @@ class Histograms(Callback):
         every_n_epochs: epochs from one to the next; the event file grows by some kilobytes for each.
     """
 
-    def __init__(self, every_n_epochs: int = 1) -> None:
+    def __init__(self, every_n_epochs: Count = 1) -> None:
         self.every_n_epochs = every_n_epochs
 
     # Not at the epoch's end: validation frees the gradients.

@@ -6,15 +6,16 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from types import TracebackType
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from netyard.config import catalog
+from netyard.config import allowlist, catalog
 from netyard.config.suggest import all_keys, did_you_mean, nearest, no_such_key
-from netyard.errors import ConfigError, NetyardError, PlatformError, lost_peer
+from netyard.errors import ConfigError, ForeignCodeError, NetyardError, PlatformError, lost_peer
 
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _OF_THE_MACHINE = (  # and not of a file that netyard should have known of
@@ -22,11 +23,16 @@ _OF_THE_MACHINE = (  # and not of a file that netyard should have known of
     *(errno.EIO, errno.ESTALE, errno.EFBIG, errno.EBUSY, errno.ENXIO, errno.ENODEV),
     *(errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM),  # a limit of this process or its user
 )
+_IN_THE_CALL = ("Error in call to target", "Error in creating partial")  # Hydra's words; others are of finding it
 _LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL communicator was aborted")
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError | None:
-    """The message for a user, or None where the error is a bug of ours."""
+    """The message for a user, or None where the error is a bug of ours.
+
+    Errors of our own classes are written for the user. Of others' only those are known here that tell of the config,
+    the machine or code that the user brought along; any other, a ``ValueError`` too, is a mistake in netyard.
+    """
     if isinstance(error, NetyardError):
         return error
     if isinstance(error, OmegaConfBaseException) and (ours := _of_a_resolver(error)):
@@ -41,8 +47,6 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
         )
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _from_composition(error, overrides)
-    if isinstance(error, ValueError) and _raised_in("netyard.", error):  # written for the user, as every one of ours
-        return ConfigError(str(error))
     if isinstance(error, ValueError | TypeError) and _raised_in("hydra._internal.", error):
         return _from_composition(error, overrides)
     if type(error).__name__ == "MisconfigurationException":
@@ -65,7 +69,7 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
             "a run reads and writes files that you may, on disks that work, within the limits of ulimit -a;",
             "check that path and those limits, or try hydra.run.dir=DIR elsewhere.",
         )
-    return None
+    return _from_foreign_code(error)
 
 
 def _of_the_machine(error: RuntimeError | MemoryError) -> NetyardError | None:
@@ -112,38 +116,94 @@ def _of_a_resolver(error: BaseException | None) -> NetyardError | None:
     return error
 
 
+def _frames(error: BaseException) -> list[TracebackType]:
+    """Where an error passed through, from the outermost call to the one that raised it."""
+    found, frame = [], error.__traceback__
+    while frame is not None:
+        found.append(frame)
+        frame = frame.tb_next
+    return found
+
+
+def _module(frame: TracebackType) -> str:
+    return str(frame.tb_frame.f_globals.get("__name__", ""))
+
+
 def _raised_in(package: str, error: BaseException) -> bool:
     """Whether the code that raised it is of that package, and not of one that it called."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    return frame is not None and str(frame.tb_frame.f_globals.get("__name__", "")).startswith(package)
+    frames = _frames(error)
+    return bool(frames) and _module(frames[-1]).startswith(package)
+
+
+def _foreign_packages() -> set[str]:
+    """The packages of what the user has allowed; libraries that ``conf/`` itself names are not among them."""
+    return {_top(name) for name in allowlist.allowed()} - {_top(name) for name in allowlist.offered()}
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _from_foreign_code(error: BaseException, target: str = "") -> ForeignCodeError | None:
+    """The message for a failure in a class that the user brought along; None where it is of netyard or a library.
+
+    A library is called by somebody: the last caller that is netyard's or the user's is the one that can mend it.
+    """
+    packages = _foreign_packages()
+    callers = [frame for frame in _frames(error) if _top(_module(frame)) in {"netyard", *packages}]
+    if callers and _top(_module(callers[-1])) in packages:
+        place = f"{_module(callers[-1])}, line {callers[-1].tb_lineno}"
+    elif _top(target) in packages and not callers:  # written in C, or it could not be imported
+        place = "its module"
+    else:
+        return None
+    return ForeignCodeError(
+        f"{target or _module(callers[-1])} raised {type(error).__name__}: {_first_line(error)};",
+        "this is code that you have allowed, not netyard's;",
+        f"mend it at {place}, see the lines above.",
+    )
 
 
 def _from_target(error: InstantiationException) -> NetyardError | None:
-    """Hydra wraps what a constructor raised; a ValueError there is the user's, written in three parts by its author."""
+    """What a constructor raised, which Hydra wraps, or why there is none to call. None is a bug of ours."""
     cause = error.__cause__ or error.__context__
     target = str(error).partition("'")[2].partition("'")[0]
     where = str(error).partition("full_key: ")[2].strip() or target.rpartition(".")[2] or "a node of the config"
-    if isinstance(cause, OSError):
-        return PlatformError(str(cause))
-    if isinstance(cause, RuntimeError | MemoryError):
-        return _of_the_machine(cause)
-    if isinstance(cause, ValueError):
-        return ConfigError(str(cause))
-    if isinstance(cause, TypeError):
-        return ConfigError(
-            f"{where} cannot be built: {cause};",
-            "the keys of a node are the parameters of its _target_;",
-            "python train.py --cfg job prints those that are set.",
-        )
-    if cause is None or isinstance(cause, ImportError | AttributeError):
+    if isinstance(cause, NetyardError | OSError):
+        return cause if isinstance(cause, NetyardError) else PlatformError(str(cause))
+    if isinstance(cause, RuntimeError | MemoryError) and (found := _of_the_machine(cause)):
+        return found
+    if isinstance(cause, TypeError) and _raised_in("hydra._internal.", cause):  # the call itself, nothing inside of it
+        return _misfit(where, cause)
+    if cause is None or not str(error).startswith(_IN_THE_CALL):
+        loading = cause.__cause__ if cause is not None else None
+        if loading is not None and (foreign := _from_foreign_code(loading, target)):
+            return foreign
         return ConfigError(
             f"{where} cannot be built: {_first_line(error)};",
             "_target_ is the dotted name of a class that Python can import;",
             "check its spelling, and that its package is installed.",
         )
-    return None
+    if foreign := _from_foreign_code(cause, target):
+        return foreign
+    if not target or _top(target) == "netyard":
+        return None
+    # torch, Lightning and timm check what they are given, and wrap their constructors.
+    if isinstance(cause, TypeError):
+        return _misfit(where, cause)
+    return ConfigError(
+        f"{where} cannot be built: {_first_line(cause)};",
+        f"the keys of its node are the parameters of {target}, in the ranges it documents;",
+        "python train.py --cfg job prints those that are set.",
+    )
+
+
+def _misfit(where: str, error: TypeError) -> ConfigError:
+    return ConfigError(
+        f"{where} cannot be built: {error};",
+        "the keys of a node are the parameters of its _target_;",
+        "python train.py --cfg job prints those that are set.",
+    )
 
 
 def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError:

@@ -38,19 +38,20 @@ def evaluate(arguments: Sequence[str], compose: Compose) -> int:
     output = require_folder(Path(options["output"])) if options.get("output") else None
     run_log.start(None)
     with torch_import.torch():
-        from netyard.inference import evaluate as assessing
-        from netyard.training import checkpoint, fit
+        from netyard.inference import assessment
+        from netyard.inference.evaluate import evaluate as test_again
+        from netyard.training import checkpoint
 
     recorded, config, choices = checkpoint.best_of(run_dir)
     cfg = OmegaConf.create(config)
     _overlay(cfg, choices, [text for text in arguments if text.partition("=")[0] not in OURS], compose)
     schema.check(cfg, choices)
-    metrics, task, data = fit.evaluate(cfg, recorded, run_dir)
-    told = assessing.assess(task, data, metrics)
-    if found := assessing.text(told):
+    metrics, task, data = test_again(cfg, recorded, run_dir)
+    told = assessment.assess(task, data, metrics)
+    if found := assessment.text(told):
         run_log.log.info("\n%s", found)
     if output is not None and is_main_process():
-        for path in assessing.write(told, task, data, output):
+        for path in assessment.write(told, task, data, output):
             run_log.log.info("wrote %s", near(path))
     return 0
 

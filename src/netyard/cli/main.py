@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import signal
 import sys
 import traceback
@@ -28,7 +27,7 @@ from netyard.cli.command import Command
 from netyard.cli.error_messages import explain
 from netyard.config import allowlist, catalog, hydra_guard, schema
 from netyard.config.compose import choices_of, compose, prepare
-from netyard.config.overrides import value_of
+from netyard.config.overrides import override, value_of
 from netyard.config.suggest import did_you_mean
 from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.io import process, redact, run_log
@@ -82,8 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command.help and (asks_for_help(rest) or not (rest or command.alone)):
         print(command.help)
         return 0 if rest else ConfigError.exit_code
-    if name in ("train", "rerun"):
-        enter_by_door()
     try:
         said = command.run(rest if name == "train" else allowlist.taken(rest))
         if not isinstance(said, int):
@@ -203,8 +200,7 @@ def train(arguments: Sequence[str] | None = None) -> int:
             RunDir(wanted).refuse_if_taken()
         overrides = distributed.placed(redact.unmasked(sweeping.spelled_out(overrides, many)), many)
         hydra_guard.require_arguments(flags, overrides)
-        # Hydra reads sys.argv, and so do the processes that Lightning starts for the other devices. Flags go first:
-        # Hydra 1.3 does not find them behind overrides.
+        # Hydra reads sys.argv. Flags go first: Hydra 1.3 does not find them behind overrides.
         sys.argv = [sys.argv[0], *flags, *overrides]
         prepare()
         hydra.main(version_base="1.3", config_path=str(catalog.conf_dir()), config_name="train")(_allowing())()
@@ -227,16 +223,7 @@ def job(arguments: Sequence[str], threads: int | None) -> int:
         import torch
 
         torch.set_num_threads(threads)
-    enter_by_door()
     return train(arguments)
-
-
-def enter_by_door() -> None:
-    """From now on the processes that Lightning starts for a run's other devices begin at ``netyard.cli.rank``.
-
-    It starts the program it finds running, and gives it the overrides alone: right for ``train.py``, for nothing else.
-    """
-    sys.modules["__main__"].__spec__ = importlib.util.find_spec("netyard.cli.rank")
 
 
 def _defaults(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -257,8 +244,6 @@ def _job(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
     run_dir = RunDir(hydra_cfg.runtime.output_dir)
     launched = hydra_cfg.mode == RunMode.MULTIRUN  # by a launcher of Hydra's
     run_dir.claim(resumed=launched or bool(cfg.resume))
-    if not launched:  # Hydra has read its arguments; the processes that Lightning starts repeat them
-        sys.argv = [sys.argv[0], *allowlist.flags(), *sys.argv[1:]]
     run_log.start(run_dir.path)
     try:
         with guests.as_one_run(cfg, run_dir) if launched else contextlib.nullcontext():
@@ -267,8 +252,10 @@ def _job(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
             with torch_import.torch():
                 from netyard.training import fit
 
-            distributed.end_with_words()
-            return fit.fit(cfg, choices, run_dir)
+            typed = guests.arguments(cfg, run_dir) if launched else sys.argv[1:]  # Hydra has read the latter
+            place = override("hydra.run.dir", run_dir.path.resolve())
+            ranks = distributed.RankCommand((*allowlist.flags(), *typed, place), hydra_cfg.runtime.cwd)
+            return fit.fit(cfg, choices, run_dir, ranks).objective
     except Pruned as pruned:
         run_dir.mark("pruned", str(pruned))
         run_log.log.info("%s", pruned)
@@ -313,7 +300,7 @@ def _failed(error: Exception, overrides: Sequence[str]) -> int:
         distributed.let_the_first_speak()
         return mistake.exit_code if mistake else 1
     debugs = any(text.startswith("debug=") and text not in _MEASURING for text in overrides)
-    if mistake is None or debugs:
+    if mistake is None or mistake.shows_traceback or debugs:
         print(redact.text("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     if mistake is None:
         print("error: a bug in netyard, not in your command; please report it with the lines above.", file=sys.stderr)

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from netyard.cli.arguments import divided
 from netyard.cli.evaluate import Compose
+from netyard.config.flatten import leaves
 from netyard.config.overrides import value_of
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io import run_log, safe_yaml
@@ -21,7 +22,6 @@ from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
 from netyard.io.process import is_main_process
 from netyard.io.readable import near
-from netyard.reports.configurations import flat
 from netyard.runs.directory import RunDir
 
 _OF_THE_PLACE = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "resume")
@@ -93,9 +93,9 @@ def _digits(value: float | None) -> str:
 
 
 def _warn_of_environment(recorded: Mapping[str, str]) -> None:
-    from netyard.training import fit
+    from netyard.training import results
 
-    here = fit.environment(recorded.get("device", ""))
+    here = results.environment(recorded.get("device", ""))
     for name, was in recorded.items():
         if name != "device" and was != here.get(name):
             run_log.log.warning("%s was %s, and is %s: the numbers may differ", name, was, here.get(name))
@@ -107,7 +107,7 @@ def _warn_of_config(path: Path, overrides: Sequence[str], compose: Compose) -> N
     """The defaults may have changed since: what the command line meant then is in the run's own config."""
     recorded = safe_yaml.load(path / ".hydra" / "config.yaml", CheckpointError) or {}
     today: Any = OmegaConf.to_container(compose(overrides)[0])
-    was, now = (dict(flat(each)) for each in (recorded, today))
+    was, now = (dict(leaves(each, empty=True)) for each in (recorded, today))
     changed = [key for key in dict.fromkeys([*was, *now]) if was.get(key) != now.get(key) and key != "resume"]
     for key in changed[:MOST_CHANGES]:
         run_log.log.warning("%s was %s, and is %s by today's defaults", key, was.get(key), now.get(key))

@@ -17,6 +17,8 @@ import yaml
 from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
+from netyard.errors import ArgumentError
+
 GROUPS = (
     "model",
     "data",
@@ -55,7 +57,7 @@ def variants() -> dict[str, dict[str, Any]]:
     """The config node of every ``model=`` name that a family offers, in the order of the files.
 
     Raises:
-        ValueError: two families offer one name.
+        ArgumentError: two families offer one name.
     """
     nodes: dict[str, dict[str, Any]] = {}
     home: dict[str, str] = {}
@@ -63,7 +65,11 @@ def variants() -> dict[str, dict[str, Any]]:
         shared = {key: value for key, value in node.items() if key != "variants"}
         for name, arguments in node["variants"].items():
             if name in home:
-                raise ValueError(f"families {home[name]} and {family} both offer model={name}; rename one of them.")
+                raise ArgumentError(
+                    f"families {home[name]} and {family} both offer model={name};",
+                    "a name belongs to one family;",
+                    "rename one of them.",
+                )
             home[name] = family
             nodes[name] = {**shared, **(arguments or {})}
     return nodes

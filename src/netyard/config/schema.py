@@ -1,210 +1,27 @@
 """What can be said about a config before anything is built: unknown keys, missing values, types and ranges.
 
-A rule belongs to a key's name, wherever the key stands: ``lr`` is a positive number in every optimizer. Knows no torch,
-so a mistake is answered before seconds of imports.
+What a value may be belongs to the class that its node names and the parameter it becomes, see ``constraints``. Knows no
+torch, so a mistake is answered before seconds of imports.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
-from netyard.config import allowlist
+from netyard.config import allowlist, constraints
 from netyard.config.catalog import GROUPS, option_file, options, variants
+from netyard.config.flatten import leaves
 from netyard.errors import ConfigError
+from netyard.ranges.constraint import Constraint
+from netyard.ranges.signature import refused
 
 GLOBALS = ("seed", "threads", "tags", "resume")
-
-
-@dataclass(frozen=True)
-class Number:
-    """The numbers a key may hold: from ``low`` to ``high``, ends included unless ``open_*`` says otherwise.
-
-    ``share_or_count`` admits a share of something, at most 1, or a whole number of it.
-    """
-
-    low: float
-    high: float = math.inf
-    open_low: bool = False
-    open_high: bool = False
-    whole: bool = False
-    share_or_count: bool = False
-    example: float = 1
-    also: tuple[Any, ...] = (None,)
-
-    def admits(self, value: Any) -> bool:
-        if value in self.also:
-            return True
-        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
-            return False
-        if self.share_or_count and value > 1 and not isinstance(value, int):
-            return False
-        above = value > self.low if self.open_low else value >= self.low
-        below = value < self.high if self.open_high else value <= self.high
-        return above and below and math.isfinite(value)
-
-    def __str__(self) -> str:
-        low = f"{'above' if self.open_low else 'at least'} {self.low:g}"
-        high = "" if self.high == math.inf else f" and {'below' if self.open_high else 'at most'} {self.high:g}"
-        high += ", whole if above 1" if self.share_or_count else ""
-        extra = "".join(f", or {value}" for value in self.also if value is not None)
-        return f"a {'whole ' if self.whole else ''}number {low}{high}{extra}"
-
-
-_count = Number(1, whole=True, example=10)
-_endless = Number(1, whole=True, example=10, also=(None, -1))
-_share = Number(0, 1, open_low=True, open_high=True, example=0.1)
-_positive = Number(0, open_low=True, example=0.001)
-_not_negative = Number(0, example=0.0001)
-_probability = Number(0, 1, open_high=True, example=0.5)
-_limit = Number(0, open_low=True, share_or_count=True, example=10)
-
-RULES: dict[str, Number] = {
-    "lr": _positive,
-    "eps": Number(0, open_low=True, example=1e-8),
-    "momentum": Number(0, 1, open_high=True, example=0.9),
-    "weight_decay": _not_negative,
-    "l1": _not_negative,
-    "label_smoothing": _probability,
-    "dropout": _probability,
-    "gamma": _not_negative,
-    "decay": _share,
-    "warmup": Number(0, 1, open_high=True, example=0.1),
-    "final_ratio": Number(0, 1, example=0.01),
-    "pct_start": _share,
-    "power": _positive,
-    "patience": Number(0, whole=True, example=10),
-    "factor": _share,
-    "seed": Number(0, 2**32 - 1, whole=True, example=0, also=()),
-    "split_seed": Number(0, 2**32 - 1, whole=True, example=0),
-    "threads": Number(1, whole=True, example=2, also=("auto",)),
-    "num_folds": Number(2, whole=True, example=5),
-    "batch_size": Number(1, whole=True, example=64, also=()),
-    "eval_batch_size": _count,
-    "num_workers": Number(0, whole=True, example=2),
-    "val_fraction": _share,
-    "test_fraction": _share,
-    "num_classes": Number(2, whole=True, example=10),
-    "num_targets": _count,
-    "num_features": _count,
-    "in_channels": _count,
-    "image_size": _count,
-    "size": _count,
-    "kernel_size": _count,
-    "hidden_sizes": Number(1, whole=True, example=64),
-    "hidden_size": Number(1, whole=True, example=128),
-    "embedding_size": Number(1, whole=True, example=64),
-    "latent_size": Number(1, whole=True, example=16),
-    "codebook_size": Number(2, whole=True, example=128),
-    "beta": _not_negative,
-    "free_bits": _not_negative,
-    "importance_samples": Number(1, whole=True, example=64),
-    "noise_level": _not_negative,
-    "sparsity_weight": _not_negative,
-    "contraction": _not_negative,
-    "discriminator_steps": _count,
-    "discriminator_lr": _positive,
-    "gradient_penalty": _not_negative,
-    "r1": _not_negative,
-    "weight_clip": _not_negative,
-    "num_layers": Number(1, whole=True, example=2),
-    "num_heads": Number(1, whole=True, example=4),
-    "embedding_dropout": _probability,
-    "sequence_length": Number(1, whole=True, example=128),
-    "max_length": Number(1, whole=True, example=128),
-    "min_count": Number(1, whole=True, example=2),
-    "max_characters": Number(1, whole=True, example=1000000),
-    "bpe_size": Number(260, whole=True, example=1024),
-    "window": Number(1, whole=True, example=22),
-    "horizon": Number(1, whole=True, example=11),
-    "season": Number(1, whole=True, example=11),
-    "beam_size": Number(1, whole=True, example=4),
-    "max_number": Number(1, whole=True, example=9999),
-    "num_val_samples": Number(2, whole=True, example=1024),
-    "num_test_samples": Number(2, whole=True, example=10000),
-    "diversity_threshold": _not_negative,
-    "num_actions": _count,
-    "num_envs": _count,
-    "frame_stack": _count,
-    "max_episode_steps": _count,
-    "replay_size": Number(1, whole=True, example=50000),
-    "steps_per_batch": Number(1, whole=True, example=1000),
-    "steps_per_epoch": Number(1, whole=True, example=5000),
-    "val_episodes": _count,
-    "test_episodes": _count,
-    "discount": Number(0, 1, example=0.99),
-    "n_steps": Number(1, whole=True, example=3),
-    "collect_steps": Number(1, whole=True, example=4),
-    "updates_per_step": _positive,
-    "warmup_steps": Number(0, whole=True, example=500),
-    "target_every": Number(1, whole=True, example=250),
-    "tau": Number(0, 1, open_low=True, example=0.01),
-    "epsilon_start": Number(0, 1, example=1.0),
-    "epsilon_end": Number(0, 1, example=0.05),
-    "epsilon_fraction": Number(0, 1, example=0.3),
-    "priority_exponent": _not_negative,
-    "importance_start": Number(0, 1, example=0.4),
-    "every_n_epochs": _count,
-    "max_epochs": _endless,
-    "max_steps": Number(1, whole=True, example=1000, also=(None, -1)),
-    "accumulate_grad_batches": _count,
-    "gradient_clip_val": Number(0, open_low=True, example=1.0),
-    "check_val_every_n_epoch": _count,
-    "log_every_n_steps": _count,
-    "limit_train_batches": _limit,
-    "limit_val_batches": _limit,
-    "limit_test_batches": _limit,
-    "overfit_batches": Number(0, share_or_count=True, example=3),
-    "num_sanity_val_steps": Number(-1, whole=True, example=1),
-    "num_nodes": _count,
-    "every_n_steps": _count,
-    "max_skipped_steps": _count,
-    "max_size": _count,
-    "min_delta": _not_negative,
-    "alpha": Number(0, 1, example=0.99),
-    "rho": Number(0, 1, example=0.9),
-    "lr_decay": _not_negative,
-    "initial_accumulator_value": _not_negative,
-    "momentum_decay": _not_negative,
-    "base_momentum": Number(0, 1, open_high=True, example=0.85),
-    "max_momentum": Number(0, 1, open_high=True, example=0.95),
-    "history_size": _count,
-    "max_iter": _count,
-    "div_factor": _positive,
-    "final_div_factor": _positive,
-    "delta": _positive,
-    "kappa": _not_negative,
-    "commitment": _not_negative,
-    "kl_warmup": Number(0, 1, example=0.05),
-    "sparsity_target": _share,
-    "ema_decay": Number(0, 1, open_high=True, example=0.999),
-    "min_std": _positive,
-    "num_atoms": _count,
-    "brightness": _not_negative,
-    "contrast": _not_negative,
-    "mixup": _not_negative,
-    "cutmix": _not_negative,
-    "cutout": Number(0, 1, example=0.25),
-    "rotation": _not_negative,
-    "crop_ratio": Number(0, 1, open_low=True, example=0.875),
-    "crop_scale": Number(0, 1, open_low=True, example=0.5),
-    "channels": _count,
-    "input_size": _count,
-    "max_value": Number(0, open_low=True, example=255),
-    "growth_rate": _count,
-    "width_mult": Number(0, open_low=True, example=1.0),
-    "auxiliary_weight": _not_negative,
-    "batch_norm_momentum": Number(0, 1, example=0.1),
-    "frame_skip": _count,
-    "noop_max": Number(0, whole=True, example=30),
-    "sticky": Number(0, 1, example=0.25),
-    "sticky_action_prob": Number(0, 1, example=0.1),
-}
 
 
 def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
@@ -224,16 +41,57 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
     _check_missing(cfg, choices)
     resolved = resolve(cfg, choices)
     allowlist.require(resolved)
-    # The task holds the model, loss and optimizer once more; a mistake is to be named where it was typed.
-    for key, value in leaves({group: resolved[group] for group in sorted(resolved, key="task".__eq__)}):
-        rule = RULES.get(key.rpartition(".")[2])
+    found = list(_values(resolved, OmegaConf.to_container(cfg, resolve=False)))
+    # A value that repeats another key's is looked at last: a mistake is to be named where it was typed.
+    for each in sorted(found, key=lambda value: (value.source is not None, value.key.startswith("task."))):
+        _check_value(each, choices)
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value of a config: its dotted key, what it may be, if that is known, and the key it repeats, if any."""
+
+    key: str
+    value: Any
+    constraint: Constraint | None
+    source: str | None
+
+
+def _values(node: Mapping[str, Any], raw: Any, prefix: str = "", source: str | None = None) -> Iterator[_Value]:
+    """Every value under a resolved node; ``raw`` is the node as it was written."""
+    target = node.get("_target_")
+    known = constraints.of_a_run() if not prefix else constraints.of(target) if isinstance(target, str) else {}
+    for name, value in node.items():
+        key, written = f"{prefix}{name}", raw.get(name) if isinstance(raw, Mapping) else None
+        repeated = f"{source}.{name}" if source else _repeats(written)
+        if isinstance(value, Mapping) and (name not in known or "_target_" in value):
+            yield from _values(value, written, f"{key}.", repeated)
+        # What only the data can tell is null until they are read, and so is what repeats it.
+        elif not (repeated is not None and (value is None or (isinstance(value, list) and None in value))):
+            yield _Value(key, value, known.get(name), repeated)
+
+
+def _repeats(written: Any) -> str | None:
+    """The key that an interpolation names, or an empty word for one that is more than a key."""
+    if isinstance(written, list):
+        return next((found for found in map(_repeats, written) if found is not None), None)
+    if not isinstance(written, str) or "${" not in written:
+        return None
+    key = written[2:-1]
+    return key if written.startswith("${") and written.endswith("}") and not {*"${:"} & {*key} else ""
+
+
+def _check_value(each: _Value, choices: Mapping[str, Any]) -> None:
+    if each.constraint is not None and not each.constraint.admits(each.value):
+        # What the chosen option has fits better than a constructor's default: its batch size is for its data.
+        group, _, name = each.key.partition(".")
+        default = option_file(group, str(choices[group])).get(name) if isinstance(choices.get(group), str) else None
+        constraint = replace(each.constraint, default=default) if each.constraint.admits(default) else each.constraint
+        raise refused(each.key, each.value, constraint, each.source or each.key)
+    for key, value in leaves(each.value, each.key):  # of mappings that a constructor passes on, as model.arguments
         for item in value if isinstance(value, list) else [value]:
-            if rule is None:
-                if isinstance(item, float) and not math.isfinite(item):
-                    raise ConfigError(f"{key} is {item};", "numbers are finite;", f"take {key} out of the command.")
-            elif not rule.admits(item):
-                example = f"[{rule.example:g}]" if isinstance(value, list) else f"{rule.example:g}"
-                raise ConfigError(f"{key} is {item!r};", f"it must be {rule};", f"try {key}={example}.")
+            if isinstance(item, float) and not math.isfinite(item):
+                raise ConfigError(f"{key} is {item};", "numbers are finite;", f"take {key} out of the command.")
 
 
 _ANSWERED = {"num_classes": "task=classification loss=cross_entropy", "num_targets": "task=regression loss=mse"}
@@ -323,12 +181,3 @@ def _chosen(key: str, choices: Mapping[str, Any]) -> str:
 def _interpolation_key(message: str) -> str:
     """OmegaConf names the missing key in its message only: ``Interpolation key 'data.channels' not found``."""
     return message.partition("'")[2].partition("'")[0]
-
-
-def leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of a config with its dotted key; a list of plain values is one value."""
-    if isinstance(node, Mapping):
-        for name, value in node.items():
-            yield from leaves(value, f"{key}.{name}" if key else str(name))
-    else:
-        yield key, node

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from netyard.config import catalog
+from netyard.config import catalog, flatten
 from netyard.config.compose import compose
 from netyard.config.schema import GLOBALS
 from netyard.errors import ConfigError
@@ -74,15 +73,5 @@ def all_keys(overrides: Sequence[str]) -> list[str]:
             cfg, _ = compose([text for text in attempt if "," not in text.partition("=")[2] or "[" in text])
         except (HydraException, OmegaConfBaseException):
             continue
-        return [*GLOBALS, *dotted(cfg)]
+        return [*GLOBALS, *flatten.keys(cfg)]
     return list(GLOBALS)
-
-
-def dotted(node: Any, prefix: str = "") -> Iterable[str]:
-    """Every dotted key of a config; interpolations are not followed."""
-    for name in node:
-        key = f"{prefix}.{name}" if prefix else str(name)
-        yield key
-        child = node._get_node(name)
-        if child is not None and hasattr(child, "keys") and not child._is_interpolation() and not child._is_none():
-            yield from dotted(child, key)

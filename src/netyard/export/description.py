@@ -8,33 +8,35 @@ from typing import Any
 
 from torch import Tensor
 
+from netyard.tasks.interfaces import DescribesData, NormalizedData, NormalizedImages
+
 _FACTS = ("channels", "image_size", "as_sequence", "mean", "std", "sequence_length", "window", "horizon", "frame_stack")
 _MOST_TEXT = 2**18  # characters of JSON; a vocabulary of 30,000 words stays with the run
 
 
-def of_graph(served: Any, inputs: tuple[Tensor, ...], data: Any, normalized: bool) -> dict[str, Any]:
+def of_graph(signature: Any, inputs: tuple[Tensor, ...], data: Any, normalized: bool) -> dict[str, Any]:
     """Inputs and outputs by name, and how a sample becomes an input."""
     described = {
-        port.name: {
+        spec.name: {
             "dtype": str(each.dtype).removeprefix("torch."),
-            "shape": [*port.axes, *each.shape[len(port.axes) :]],
-            "meaning": port.meaning,
+            "shape": [*spec.axes, *each.shape[len(spec.axes) :]],
+            "meaning": spec.meaning,
         }
-        for port, each in zip(served.inputs, inputs, strict=True)
+        for spec, each in zip(signature.inputs, inputs, strict=True)
     }
-    units = getattr(data, "own_units", None)
-    if units and served.reads_data:
-        described[served.inputs[0].name]["meaning"] = units if normalized else f"({units} - mean) / std"
-    return {"inputs": described, "outputs": {port.name: port.meaning for port in served.outputs}}
+    units = data.own_units if isinstance(data, NormalizedData) else None
+    if units and signature.reads_data:
+        described[signature.inputs[0].name]["meaning"] = units if normalized else f"({units} - mean) / std"
+    return {"inputs": described, "outputs": {spec.name: spec.meaning for spec in signature.outputs}}
 
 
 def of_run(version: str, choices: Mapping[str, Any], config: Mapping[str, Any], data: Any) -> dict[str, Any]:
     """Who made it of what, and what the run's data know."""
-    if getattr(data, "image_size", None) is not None and data.mean is None:
+    if isinstance(data, NormalizedImages) and data.image_size is not None and data.mean is None:
         data.mean, data.std = (each.flatten().tolist() for each in data.pixel_statistics())
     facts = {name: getattr(data, name, None) for name in _FACTS}
-    labels = data.labels() if hasattr(data, "labels") else []
-    learned = data.state_dict() if hasattr(data, "labels") else {}  # an environment's are its replay's
+    labels = data.labels() if isinstance(data, DescribesData) else []
+    learned = data.state_dict() if isinstance(data, DescribesData) else {}  # an environment's are its replay's
     learned = {name: value for name, value in learned.items() if name in ("columns", "vocabularies")}
     return {
         "netyard": version,

@@ -14,8 +14,9 @@ from netyard.export import description, graph, latency, program, weights
 from netyard.export.request import Request
 from netyard.io.atomic import whole
 from netyard.io.readable import near
+from netyard.tasks.interfaces import Exportable, NormalizedData
 from netyard.training import checkpoint
-from netyard.training.threads import set_threads
+from netyard.training.performance import set_threads
 
 
 def export(request: Request) -> str:
@@ -42,14 +43,14 @@ def write(request: Request, task: Any, data: Any, of_run: dict[str, Any]) -> str
 
 def _served(request: Request, task: Any, data: Any, choice: str) -> Any:
     """What the task is outside of netyard, on data as the request wants them."""
-    if not hasattr(task, "served"):
+    if not isinstance(task, Exportable):
         raise ConfigError(
             f"{request.run_dir.path} is a run of task={choice}, which does not say what it is outside of netyard;",
-            "a task that is exported as a graph has a method served();",
+            "a task that is exported as a graph has a method export_signature();",
             "try format=state_dict.",
         )
-    served = task.served()
-    if request.quantize and served.score is None:
+    signature = task.export_signature()
+    if request.quantize and signature.score is None:
         raise ConfigError(
             f"quantize was given for a run of task={choice};",
             "what it costs is measured on the run's test part, where classification, regression, forecasting, language "
@@ -57,14 +58,14 @@ def _served(request: Request, task: Any, data: Any, choice: str) -> Any:
             "leave it out.",
         )
     if not request.normalize:
-        return served
-    if not served.reads_data or not getattr(data, "own_units", None):
+        return signature
+    if not signature.reads_data or not (isinstance(data, NormalizedData) and data.own_units):
         raise ConfigError(
             f"normalize=true was given for a run of task={choice} on data that are taken as they are;",
             "pictures and tables are normalised;",
             "leave it out.",
         )
-    return graph.Normalized(served, data)
+    return graph.Normalized(signature, data)
 
 
 def _weights(request: Request, net: Any, of_run: dict[str, Any]) -> str:
@@ -76,32 +77,32 @@ def _weights(request: Request, net: Any, of_run: dict[str, Any]) -> str:
     return "\n".join([*lines, net.loaded_by()] if hasattr(net, "loaded_by") else lines)
 
 
-def _graph(request: Request, served: Any, data: Any, of_run: dict[str, Any]) -> str:
-    inputs = served.examples(data, 2)
-    described = {**of_run, **description.of_graph(served, inputs, data, request.normalize)}
+def _graph(request: Request, signature: Any, data: Any, of_run: dict[str, Any]) -> str:
+    inputs = signature.examples(data, 2)
+    described = {**of_run, **description.of_graph(signature, inputs, data, request.normalize)}
     kind: Any = program
     if request.format == "onnx":
         from netyard.export import onnx_file as kind  # of an extra
-    content = kind.to_bytes(served, inputs, described)
+    content = kind.to_bytes(signature, inputs, described)
     files, lines = {}, []
     with _place(request.output) as file:
         draft = _replaced(file, content)
         files[request.format] = kind.opened(draft)
-        worst = graph.verify(served, files[request.format], data, request.format)
+        worst = graph.verify(signature, files[request.format], data, request.format)
         lines.append(f"on batches of 1, 2 and 7 within {worst:.1g} of the network, as a share of the largest output")
         if request.quantize:
             from netyard.export import int8
 
             data.prepare_data()
-            small = int8.quantized(content, request.quantize, served, data)
+            small = int8.quantized(content, request.quantize, signature, data)
             files["int8"] = kind.opened(_replaced(file, small))
-            before, after = (int8.score(files[name], served, data) for name in ("onnx", "int8"))
+            before, after = (int8.score(files[name], signature, data) for name in ("onnx", "int8"))
             lines.append(
-                f"in 8-bit integers {served.score.name} goes from {before[0]:.4f} to {after[0]:.4f} on the test part "
-                f"({after[1]:,} samples), and the file from {len(content):,} to {len(small):,} bytes"
+                f"in 8-bit integers {signature.score.name} goes from {before[0]:.4f} to {after[0]:.4f} on the test "
+                f"part ({after[1]:,} samples), and the file from {len(content):,} to {len(small):,} bytes"
             )
     if request.benchmark:
-        lines.append(latency.table(served, data, files))
+        lines.append(latency.table(signature, data, files))
     names = ", ".join(described["inputs"]), ", ".join(described["outputs"])
     return "\n".join([f"{names[0]} -> {names[1]} in {near(request.output)}", *lines])
 

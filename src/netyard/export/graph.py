@@ -22,31 +22,31 @@ Run = Callable[..., tuple[Tensor, ...]]
 class Normalized(nn.Module):
     """``served`` on what its data are before they are normalised, and outputs that are like the data the same way."""
 
-    def __init__(self, served: Any, data: Any) -> None:
+    def __init__(self, signature: Any, data: Any) -> None:
         super().__init__()
-        self.served, self.data = served, data
-        self.inputs, self.outputs = served.inputs, served.outputs
-        self.score = served.score and served.score._replace(judge=self._judge)
-        self.reads_data, self.more_inputs = served.reads_data, served.more_inputs
+        self.signature, self.data = signature, data
+        self.inputs, self.outputs = signature.inputs, signature.outputs
+        self.score = signature.score and signature.score._replace(judge=self._judge)
+        self.reads_data, self.more_inputs = signature.reads_data, signature.more_inputs
         self.eval()
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         x, *more = inputs
-        made = self.served(self.data.normalize(x), *more)
-        like_data = (port.name in self.served.like_data for port in self.outputs)
+        made = self.signature(self.data.normalize(x), *more)
+        like_data = (spec.name in self.signature.like_data for spec in self.outputs)
         return tuple(self.data.denormalize(each) if like else each for each, like in zip(made, like_data, strict=True))
 
     def examples(self, data: Any, count: int) -> tuple[Tensor, ...]:
         """Inputs of so many samples, not normalised."""
-        x, *more = self.served.examples(data, count)
+        x, *more = self.signature.examples(data, count)
         return (data.denormalize(x), *more)
 
     def _judge(self, made: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
         """As the network's own outputs are."""
         own = {
-            name: self.data.normalize(each) if name in self.served.like_data else each for name, each in made.items()
+            name: self.data.normalize(each) if name in self.signature.like_data else each for name, each in made.items()
         }
-        return self.served.score.judge(own, x, y)
+        return self.signature.score.judge(own, x, y)
 
 
 def no_graph(error: Exception, instead: str) -> ConfigError:
@@ -59,7 +59,7 @@ def no_graph(error: Exception, instead: str) -> ConfigError:
     )
 
 
-def verify(served: Any, run: Run, data: Any, what: str) -> float:
+def verify(signature: Any, run: Run, data: Any, what: str) -> float:
     """Compare a file with the network; the largest difference, as a share of the largest number of its output.
 
     Raises:
@@ -67,14 +67,14 @@ def verify(served: Any, run: Run, data: Any, what: str) -> float:
     """
     worst = 0.0
     for count in BATCH_SIZES:
-        inputs = served.examples(data, count)
+        inputs = signature.examples(data, count)
         with torch.no_grad():
-            wanted = served(*inputs)
-        for port, mine, its in zip(served.outputs, wanted, run(*inputs), strict=True):
+            wanted = signature(*inputs)
+        for spec, mine, its in zip(signature.outputs, wanted, run(*inputs), strict=True):
             share = difference(mine, its)
             if not share <= TOLERANCE:
                 raise PlatformError(
-                    f"{what} answers otherwise than the network: {port.name} of a batch of {count} differs by up to "
+                    f"{what} answers otherwise than the network: {spec.name} of a batch of {count} differs by up to "
                     f"{share:.2g} of its largest number;",
                     f"a file is kept if that is at most {TOLERANCE:g}, and this one is not;",
                     "try another format.",

@@ -23,16 +23,16 @@ _CALIBRATION_BATCHES = 8
 class _TrainingSamples(CalibrationDataReader):
     """Batches of the training part, as the graph takes them."""
 
-    def __init__(self, served: Any, data: Any) -> None:
-        self.name = served.inputs[0].name
-        self.batches = islice(_batches(served, data, data.train_dataloader()), _CALIBRATION_BATCHES)
+    def __init__(self, signature: Any, data: Any) -> None:
+        self.name = signature.inputs[0].name
+        self.batches = islice(_batches(signature, data, data.train_dataloader()), _CALIBRATION_BATCHES)
 
     def get_next(self) -> dict[str, Any] | None:
         batch = next(self.batches, None)
         return None if batch is None else {self.name: batch[0].numpy()}
 
 
-def quantized(graph: bytes, how: str, served: Any, data: Any) -> bytes:
+def quantized(graph: bytes, how: str, signature: Any, data: Any) -> bytes:
     """The graph with what its weights meet in 8-bit integers.
 
     Args:
@@ -48,7 +48,7 @@ def quantized(graph: bytes, how: str, served: Any, data: Any) -> bytes:
         if how == "dynamic":
             quantize_dynamic(ready, small)
         else:
-            quantize_static(ready, small, _TrainingSamples(served, data))
+            quantize_static(ready, small, _TrainingSamples(signature, data))
         made = onnx.load(small)
     if not any("Integer" in node.op_type or "Quantize" in node.op_type for node in made.graph.node):
         raise ConfigError(
@@ -59,20 +59,20 @@ def quantized(graph: bytes, how: str, served: Any, data: Any) -> bytes:
     return made.SerializeToString()
 
 
-def score(run: Run, served: Any, data: Any) -> tuple[float, int]:
+def score(run: Run, signature: Any, data: Any) -> tuple[float, int]:
     """The mean score of outputs on the run's test part, and the number of samples."""
     total, count = 0.0, 0
-    names = [port.name for port in served.outputs]
-    for given, x, y in _batches(served, data, data.test_dataloader()):
+    names = [spec.name for spec in signature.outputs]
+    for given, x, y in _batches(signature, data, data.test_dataloader()):
         made = dict(zip(names, run(given), strict=True))
-        total += float(served.score.judge(made, x, y).double().sum())
+        total += float(signature.score.judge(made, x, y).double().sum())
         count += len(x)
     return total / count, count
 
 
-def _batches(served: Any, data: Any, loader: Any) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _batches(signature: Any, data: Any, loader: Any) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """What the graph takes, what the network takes, and what is true."""
     with torch.no_grad():
         for stored, truth, _ in loader:
             x, y = data.prepare(stored, truth)
-            yield data.denormalize(x) if isinstance(served, Normalized) else x, x, y
+            yield data.denormalize(x) if isinstance(signature, Normalized) else x, x, y

@@ -16,12 +16,12 @@ BATCH_SIZES = (1, 32)
 _SECONDS, _ROUNDS = 1.0, (5, 200)  # for each batch size and way: as many rounds as fit, within these
 
 
-def table(served: Any, data: Any, files: Mapping[str, Run]) -> str:
+def table(signature: Any, data: Any, files: Mapping[str, Run]) -> str:
     """Median milliseconds of a batch, a row for each way. The ways take turns, so that a busy machine is so for all."""
-    ways: dict[str, Run] = {"network": torch.inference_mode()(served), "compiled": _compiled(served), **files}
+    ways: dict[str, Run] = {"network": torch.inference_mode()(signature), "compiled": _compiled(signature), **files}
     columns: dict[str, list[str]] = {name: [] for name in ways}
     for count in BATCH_SIZES:
-        inputs = served.examples(data, count)
+        inputs = signature.examples(data, count)
         able = {}
         for name, run in ways.items():
             reason = _warm(run, inputs)
@@ -35,8 +35,8 @@ def table(served: Any, data: Any, files: Mapping[str, Run]) -> str:
     return "\n".join([head, *(f"{name:12}" + "".join(f"{cell:>12}" for cell in row) for name, row in columns.items())])
 
 
-def _compiled(served: Any) -> Run:
-    compiled = torch.compile(served)
+def _compiled(signature: Any) -> Run:
+    compiled = torch.compile(signature)
     return torch.no_grad()(compiled)
 
 

@@ -20,13 +20,13 @@ OPSET = 20
 _MOST_BYTES = 2**31 - 2**20  # of a protocol buffer, with room for the graph
 
 
-def to_bytes(served: Any, inputs: tuple[Tensor, ...], description: Mapping[str, Any]) -> bytes:
+def to_bytes(signature: Any, inputs: tuple[Tensor, ...], description: Mapping[str, Any]) -> bytes:
     """What is served as one ONNX file; of its description each key is an entry of the metadata.
 
     Raises:
         ConfigError: no graph can hold it, or its weights are too many for a file.
     """
-    weights = sum(tensor.nbytes for tensor in served.state_dict().values())
+    weights = sum(tensor.nbytes for tensor in signature.state_dict().values())
     if weights > _MOST_BYTES:
         raise ConfigError(
             f"the network has {weights / 1e9:.1f} GB of weights;",
@@ -39,14 +39,14 @@ def to_bytes(served: Any, inputs: tuple[Tensor, ...], description: Mapping[str, 
         warnings.simplefilter("ignore")  # of what torch's own exporter calls
         try:
             made = torch.onnx.export(
-                served,
+                signature,
                 inputs,
                 dynamo=True,
                 verbose=False,
                 opset_version=OPSET,
-                input_names=[port.name for port in served.inputs],
-                output_names=[port.name for port in served.outputs],
-                dynamic_shapes=(tuple(dict(enumerate(port.axes)) for port in served.inputs),),
+                input_names=[spec.name for spec in signature.inputs],
+                output_names=[spec.name for spec in signature.outputs],
+                dynamic_shapes=(tuple(dict(enumerate(spec.axes)) for spec in signature.inputs),),
                 external_data=False,
             )
         except torch.onnx.OnnxExporterError as error:

@@ -14,6 +14,7 @@ from netyard.errors import ConfigError
 from netyard.plots.gif import gif, write_gif
 from netyard.plots.image_grid import grid, write_png
 from netyard.runs.directory import RunDir
+from netyard.tasks.interfaces import Acts, DrawsImages, GeneratesText
 from netyard.training import checkpoint
 
 
@@ -29,11 +30,11 @@ def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = N
     """
     recorded, config, choices = checkpoint.best_of(run_dir)
     task = checkpoint.rebuild(recorded, run_dir.best)
-    if hasattr(task, "pictures"):
+    if isinstance(task, DrawsImages):
         return _draw(task, options, Path(output) if output else run_dir.path / "pictures" / "generated.png")
-    if hasattr(task, "greedy"):
+    if isinstance(task, Acts):
         return _act(task, build(config["data"]), options, Path(output) if output else run_dir.path / "pictures")
-    if not hasattr(task, "generate"):
+    if not isinstance(task, GeneratesText):
         raise ConfigError(
             f"{run_dir.path} is a run of task={choices['task']}, which makes no samples;",
             "a language model writes text, a translation answers, a VAE or a GAN draws, an agent acts;",

@@ -16,12 +16,13 @@ from netyard.config.instantiate import build
 from netyard.errors import ConfigError, DataError
 from netyard.io import table_writer
 from netyard.runs.directory import RunDir
+from netyard.tasks.interfaces import Predicts
 from netyard.training import checkpoint
-from netyard.training.threads import set_threads
+from netyard.training.performance import set_threads
 
 log = logging.getLogger(__name__)
 
-Answers = Callable[[Tensor, Sequence[str]], Mapping[str, Sequence[Any]]]
+PredictionColumns = Callable[[Tensor, Sequence[str]], Mapping[str, Sequence[Any]]]
 """Of a batch of inputs and the names of the classes: columns, each as long as the batch."""
 
 
@@ -42,7 +43,7 @@ def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
     """
     recorded, config, choices = checkpoint.best_of(run_dir)
     task = checkpoint.rebuild(recorded, run_dir.best)
-    answers = _answers(task, run_dir, choices["task"])
+    columns_of = _prediction_columns(task, run_dir, choices["task"])
     data = build(config["data"])
     checkpoint.restore_data(data, recorded)
     set_threads(config["threads"], task, config["data"])
@@ -63,7 +64,7 @@ def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
             if not batch.names:
                 continue
             x, _ = data.prepare(batch.x.to(device), torch.zeros(len(batch.x)))
-            add({inputs.kind: batch.names, **_truth(batch.y, labels), **answers(x, labels)})
+            add({inputs.kind: batch.names, **_truth(batch.y, labels), **columns_of(x, labels)})
             written += len(batch.names)
         if not written:
             raise DataError(
@@ -82,9 +83,9 @@ def _bar() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _answers(task: Any, run_dir: RunDir, choice: str) -> Answers:
-    if hasattr(task, "answers"):
-        return task.answers
+def _prediction_columns(task: Any, run_dir: RunDir, choice: str) -> PredictionColumns:
+    if isinstance(task, Predicts):
+        return task.prediction_columns
     raise ConfigError(
         f"{run_dir.path} is a run of task={choice}, which says nothing of an input;",
         "classification, regression, forecasting, reconstruction and variational tasks do;",

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from netyard.errors import ArgumentError
+
 
 def fingerprint(**facts: Any) -> str:
     """A hash, 32 hexadecimal digits, of named facts: plain values, tensors, and lists and mappings of them.
@@ -17,7 +19,7 @@ def fingerprint(**facts: Any) -> str:
     ``fingerprint(data="digits", split="train", weights=net.state_dict())`` changes with any bit of a weight.
 
     Raises:
-        ValueError: a fact of another kind.
+        ArgumentError: a fact of another kind.
     """
     digest = hashlib.sha256()
     _absorb(digest, facts)
@@ -43,7 +45,8 @@ def _absorb(digest: Any, fact: Any) -> None:
         text = repr(fact).encode()
         digest.update(f"{type(fact).__name__} {len(text)} ".encode() + text)
     else:
-        raise ValueError(
-            f"a {type(fact).__name__} has no fingerprint; facts are numbers, texts, tensors, and lists and mappings "
-            "of them; try str(...)."
+        raise ArgumentError(
+            f"a {type(fact).__name__} has no fingerprint;",
+            "facts are numbers, texts, tensors, and lists and mappings of them;",
+            "try str(...).",
         )

@@ -8,8 +8,12 @@ flatten the gradient.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import Annotated, TypeAlias
 
 from torch import nn
+
+from netyard.errors import ArgumentError
+from netyard.ranges.bounds import OneOf
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "identity": nn.Identity,
@@ -23,19 +27,21 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "silu": nn.SiLU,
     "softplus": nn.Softplus,
 }
+Activation: TypeAlias = Annotated[str, OneOf(ACTIVATIONS)]
 
 
 def activation_layer(name: str) -> nn.Module:
     """A new activation module, by name.
 
     Raises:
-        ValueError: no activation has that name.
+        ArgumentError: no activation has that name.
     """
     if name not in ACTIVATIONS:
         nearest = get_close_matches(str(name), ACTIVATIONS, n=1, cutoff=0.0)[0]
         hint = "softmax is in the loss and in prediction, not in the net; " if name == "softmax" else ""
-        raise ValueError(
-            f"activation is {name!r}; it must be one of {', '.join(ACTIVATIONS)}; "
-            f"{hint}try model.activation={'relu' if hint else nearest}."
+        raise ArgumentError(
+            f"activation is {name!r};",
+            f"it must be one of {', '.join(ACTIVATIONS)};",
+            f"{hint}try model.activation={'relu' if hint else nearest}.",
         )
     return ACTIVATIONS[name]()

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.layers.activations import activation_layer
 from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.dense import dense_layers
@@ -22,7 +23,7 @@ class DenseEncoder(nn.Module):
     (B, *input_shape) -> (B, latent_size).
 
     Raises:
-        ValueError: a size below 1, a dropout outside [0, 1), an unknown activation or weight_init.
+        ArgumentError: a size below 1, a dropout outside [0, 1), an unknown activation or weight_init.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class DenseDecoder(nn.Module):
     (B, latent_size) -> (B, *output_shape).
 
     Raises:
-        ValueError: as ``DenseEncoder``.
+        ArgumentError: as ``DenseEncoder``.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class ConvEncoder(nn.Module):
     (B, C, H, W) -> (B, latent_size); ``input_shape`` is (C, H, W). Of an odd side the larger half is kept.
 
     Raises:
-        ValueError: no picture, a size below 1, no channels, an even kernel, an unknown activation or weight_init.
+        ArgumentError: no picture, a size below 1, no channels, an even kernel, an unknown activation or weight_init.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class ConvDecoder(nn.Module):
     Dumoulin & Olah 2016, "Deconvolution and Checkerboard Artifacts".
 
     Raises:
-        ValueError: as ``ConvEncoder``.
+        ArgumentError: as ``ConvEncoder``.
     """
 
     def __init__(
@@ -185,14 +186,16 @@ def _enlarged(before: Size, after: Size) -> list[nn.Module]:
 
 def _check_convolutional(shape: Sequence[int], latent_size: int, channels: Sequence[int], kernel_size: int) -> None:
     if len(shape) != 3:
-        raise ValueError(
-            f"one sample has the shape {list(shape)}; convolutions need pictures, [channels, height, width]; "
-            "try model=autoencoder, or data=digits."
+        raise ArgumentError(
+            f"one sample has the shape {list(shape)};",
+            "convolutions need pictures, [channels, height, width];",
+            "try model=autoencoder, or data=digits.",
         )
     check_sizes(shape=shape, latent_size=latent_size, channels=channels, kernel_size=kernel_size)
     if kernel_size % 2 == 0 or not channels:
         given = f"kernel_size is {kernel_size}" if channels else "channels is empty"
-        raise ValueError(
-            f"{given}; the kernel must be odd, so that it has a centre, and a block is needed; "
-            "try model.kernel_size=3 model.channels=[32,64]."
+        raise ArgumentError(
+            f"{given};",
+            "the kernel must be odd, so that it has a centre, and a block is needed;",
+            "try model.kernel_size=3 model.channels=[32,64].",
         )

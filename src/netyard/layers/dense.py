@@ -19,7 +19,7 @@ def dense_layers(
     Dauphin et al. 2017, arXiv:1612.08083.
 
     Raises:
-        ValueError: no activation has that name.
+        ArgumentError: no activation has that name.
     """
     activation_layer(activation)  # refused by name even where there is no layer
     layers: list[nn.Module] = []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated, TypeAlias
 
 from torch import Tensor, nn
 from torch.nn import init
 
 from netyard.layers.checks import check_choice
+from netyard.ranges.bounds import OneOf
 
 # calculate_gain knows the saturating and the rectifying kinds; the smooth rectifiers are treated as the relu
 # they resemble.
@@ -31,6 +33,7 @@ def _schemes(activation: str) -> dict[str, Callable[[Tensor], Tensor]]:
 
 
 WEIGHT_INITS = ("default", *_schemes("relu"))
+WeightInit: TypeAlias = Annotated[str, OneOf(WEIGHT_INITS)]
 
 
 def initialize_weights(module: nn.Module, scheme: str, activation: str = "relu") -> None:
@@ -39,7 +42,7 @@ def initialize_weights(module: nn.Module, scheme: str, activation: str = "relu")
     ``default`` leaves everything as torch made it. The gain is that of the activation that follows.
 
     Raises:
-        ValueError: no scheme has that name.
+        ArgumentError: no scheme has that name.
     """
     check_choice("weight_init", scheme, WEIGHT_INITS)
     if scheme == "default":

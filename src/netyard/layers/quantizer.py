@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, distributed, nn
 
+from netyard.errors import ArgumentError
 from netyard.layers.checks import check_sizes
 
 DEAD = 0.1
@@ -35,7 +36,7 @@ class Quantizer(nn.Module):
         decay: of the moving averages, of use and of codes.
 
     Raises:
-        ValueError: a size below 1, a decay outside (0, 1).
+        ArgumentError: a size below 1, a decay outside (0, 1).
     """
 
     codes: Tensor
@@ -46,7 +47,11 @@ class Quantizer(nn.Module):
         super().__init__()
         check_sizes(codebook_size=codebook_size, embedding_size=embedding_size)
         if not 0 < decay < 1:
-            raise ValueError(f"decay is {decay}; it must be above 0 and below 1; try model.decay=0.95.")
+            raise ArgumentError(
+                f"decay is {decay};",
+                "it must be above 0 and below 1;",
+                "try model.decay=0.95.",
+            )
         self.codebook_size, self.ema, self.decay = codebook_size, ema, decay
         codes = torch.randn(codebook_size, embedding_size)
         if ema:

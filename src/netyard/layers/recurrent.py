@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn import init
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from netyard.layers.checks import check_choice, check_dropout, check_sizes
+from netyard.ranges.bounds import OneOf
 
 State = tuple[Tensor, ...]
 
@@ -20,6 +22,7 @@ CELLS: dict[str, Callable[..., nn.RNNBase]] = {
     "lstm": nn.LSTM,  # Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000
     "gru": nn.GRU,  # Cho et al. 2014, arXiv:1406.1078
 }
+Cell: TypeAlias = Annotated[str, OneOf(CELLS)]
 
 
 class RecurrentLayers(nn.Module):
@@ -31,7 +34,7 @@ class RecurrentLayers(nn.Module):
     arXiv:1409.2329). Layer norm is of the outputs: inside the cell it would be lost to cuDNN.
 
     Raises:
-        ValueError: an unknown cell, a size below 1, a dropout outside [0, 1).
+        ArgumentError: an unknown cell, a size below 1, a dropout outside [0, 1).
     """
 
     def __init__(

@@ -7,24 +7,28 @@ one. Either has at least one step.
 from __future__ import annotations
 
 import math
+from typing import Annotated, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn import init
 
+from netyard.errors import ArgumentError
 from netyard.layers.checks import check_choice, check_sizes
+from netyard.ranges.bounds import OneOf
 
 PADDING = 0
 
 
 def check_steps(input_size: int | None, vocab_size: int | None) -> None:
-    """Raise ValueError unless the steps are either numbers or tokens."""
+    """Raise ArgumentError unless the steps are either numbers or tokens."""
     if (input_size is None) == (vocab_size is None):
         given = "are both null" if input_size is None else f"are {input_size} and {vocab_size}"
-        raise ValueError(
-            f"input_size and vocab_size {given}; a step is input_size numbers or one of vocab_size tokens, "
-            "and the other is null; try data=digits_rows."
+        raise ArgumentError(
+            f"input_size and vocab_size {given};",
+            "a step is input_size numbers or one of vocab_size tokens, and the other is null;",
+            "try data=digits_rows.",
         )
     if vocab_size is None:
         check_sizes(input_size=input_size)  # type: ignore[arg-type]
@@ -73,17 +77,19 @@ def tie(head: nn.Linear, embedding: nn.Module | None) -> None:
     """Let an output layer score each token by its embedding. Press & Wolf 2017, arXiv:1608.05859.
 
     Raises:
-        ValueError: there are no embeddings, or the outputs are not the tokens that are read.
+        ArgumentError: there are no embeddings, or the outputs are not the tokens that are read.
     """
     if not isinstance(embedding, TokenEmbedding):
-        raise ValueError(
-            "tied_embeddings is true and vocab_size is null; the head can share the embeddings of tokens, and these "
-            "sequences are of numbers; try model.tied_embeddings=false."
+        raise ArgumentError(
+            "tied_embeddings is true and vocab_size is null;",
+            "the head can share the embeddings of tokens, and these sequences are of numbers;",
+            "try model.tied_embeddings=false.",
         )
     if head.out_features != embedding.num_embeddings:
-        raise ValueError(
-            f"tied_embeddings is true, with {head.out_features} outputs for {embedding.num_embeddings} tokens; the "
-            "head can share the embeddings where its outputs are the tokens; try model.tied_embeddings=false."
+        raise ArgumentError(
+            f"tied_embeddings is true, with {head.out_features} outputs for {embedding.num_embeddings} tokens;",
+            "the head can share the embeddings where its outputs are the tokens;",
+            "try model.tied_embeddings=false.",
         )
     head.weight = embedding.weight
 
@@ -128,13 +134,14 @@ class AttentionPooling(nn.Module):
 
 
 POOLINGS: dict[str, type[nn.Module]] = {"last": LastStep, "mean": MeanStep, "attention": AttentionPooling}
+Pooling: TypeAlias = Annotated[str, OneOf(POOLINGS)]
 
 
 def pooling_layer(pooling: str, size: int) -> nn.Module:
     """A module of steps (B, T, size) and which of them are real (B, T), to one vector a sequence (B, size).
 
     Raises:
-        ValueError: no pooling has that name.
+        ArgumentError: no pooling has that name.
     """
     check_choice("pooling", pooling, POOLINGS)
     return POOLINGS[pooling](size)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from netyard.errors import ArgumentError
+from netyard.ranges.bounds import OneOf
 
 
 def cross_entropy_discriminator(real: Tensor, generated: Tensor) -> Tensor:
@@ -63,15 +67,16 @@ class AdversarialLoss(nn.Module):
     """The losses of both players by the objective's name, and ``boundary``, the logit from which on a picture is real.
 
     Raises:
-        ValueError: no objective has that name.
+        ArgumentError: no objective has that name.
     """
 
-    def __init__(self, objective: str = "non_saturating") -> None:
+    def __init__(self, objective: Annotated[str, OneOf(OBJECTIVES)] = "non_saturating") -> None:
         super().__init__()
         if objective not in OBJECTIVES:
-            raise ValueError(
-                f"objective is {objective!r}; it must be one of {', '.join(OBJECTIVES)}; "
-                "try loss.objective=non_saturating."
+            raise ArgumentError(
+                f"objective is {objective!r};",
+                f"it must be one of {', '.join(OBJECTIVES)};",
+                "try loss.objective=non_saturating.",
             )
         self.objective = objective
         self._discriminator, self._generator, self.boundary = OBJECTIVES[objective]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from netyard.errors import ArgumentError
+
 SPARSITIES = ("none", "l1", "kl")
 
 
@@ -41,15 +43,24 @@ def check_penalties(sparsity: str, weight: float, target: float, contraction: fl
     """Refuse an unknown sparsity, a negative weight, or a target that is no share.
 
     Raises:
-        ValueError: as said.
+        ArgumentError: as said.
     """
     if sparsity not in SPARSITIES:
-        raise ValueError(f"sparsity is {sparsity!r}; it must be one of {', '.join(SPARSITIES)}; try task.sparsity=l1.")
+        raise ArgumentError(
+            f"sparsity is {sparsity!r};",
+            f"it must be one of {', '.join(SPARSITIES)};",
+            "try task.sparsity=l1.",
+        )
     for name, value in (("sparsity_weight", weight), ("contraction", contraction)):
         if not 0 <= value < float("inf"):
-            raise ValueError(f"{name} is {value}; a weight must be at least 0 and finite; try task.{name}=0.001.")
+            raise ArgumentError(
+                f"{name} is {value};",
+                "a weight must be at least 0 and finite;",
+                f"try task.{name}=0.001.",
+            )
     if not 0 < target < 1:
-        raise ValueError(
-            f"sparsity_target is {target}; a mean activation must be above 0 and below 1; "
-            "try task.sparsity_target=0.05."
+        raise ArgumentError(
+            f"sparsity_target is {target};",
+            "a mean activation must be above 0 and below 1;",
+            "try task.sparsity_target=0.05.",
         )

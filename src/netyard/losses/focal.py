@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from netyard.errors import ArgumentError
 from netyard.losses.targets import as_probabilities
+from netyard.ranges.bounds import NotNegative
 
 
 def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0, alpha: Tensor | None = None) -> Tensor:
@@ -29,23 +31,28 @@ class FocalLoss(nn.Module):
     """``focal_loss`` as a module.
 
     Raises:
-        ValueError: ``gamma`` below 0; at the first batch, weights of another number than the classes.
+        ArgumentError: ``gamma`` below 0; at the first batch, weights of another number than the classes.
     """
 
     alpha: Tensor | None
 
-    def __init__(self, gamma: float = 2.0, alpha: Sequence[float] | None = None) -> None:
+    def __init__(self, gamma: NotNegative = 2.0, alpha: Sequence[NotNegative] | None = None) -> None:
         super().__init__()
         if not gamma >= 0:
-            raise ValueError(f"gamma is {gamma}; it must be at least 0; try loss.gamma=2.")
+            raise ArgumentError(
+                f"gamma is {gamma};",
+                "it must be at least 0;",
+                "try loss.gamma=2.",
+            )
         self.gamma = gamma
         # Not part of the checkpoint: it is a setting, and the configuration holds it.
         self.register_buffer("alpha", None if alpha is None else torch.tensor(alpha), persistent=False)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         if self.alpha is not None and self.alpha.shape != logits.shape[1:]:
-            raise ValueError(
-                f"alpha has {self.alpha.numel()} weights; it must have one for each of the "
-                f"{logits.shape[1]} classes; try loss.alpha=null."
+            raise ArgumentError(
+                f"alpha has {self.alpha.numel()} weights;",
+                f"it must have one for each of the {logits.shape[1]} classes;",
+                "try loss.alpha=null.",
             )
         return focal_loss(logits, target, self.gamma, self.alpha)

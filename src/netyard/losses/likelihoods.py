@@ -7,10 +7,14 @@ then all the second ones. Tables, which have columns instead of pixels, go the s
 from __future__ import annotations
 
 import math
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from netyard.errors import ArgumentError
+from netyard.ranges.bounds import Count, OneOf, Positive
 
 BINARIZATIONS = (False, "threshold", "sample")
 
@@ -59,9 +63,10 @@ class Likelihood(nn.Module):
     def __init__(self, num_parameters: int, allowed: tuple[int, ...]) -> None:
         super().__init__()
         if num_parameters not in allowed:
-            raise ValueError(
-                f"num_parameters is {num_parameters}; {type(self).__name__} has {' or '.join(map(str, allowed))} for "
-                f"each pixel; try loss.num_parameters={allowed[0]}."
+            raise ArgumentError(
+                f"num_parameters is {num_parameters};",
+                f"{type(self).__name__} has {' or '.join(map(str, allowed))} for each pixel;",
+                f"try loss.num_parameters={allowed[0]}.",
             )
         self.num_parameters = num_parameters
 
@@ -81,14 +86,18 @@ class Bernoulli(Likelihood):
     pixel's value as the probability (Burda et al. 2016, arXiv:1509.00519). False: see ``bernoulli_log_prob``.
 
     Raises:
-        ValueError: more parameters than one, or an unknown way to binarize.
+        ArgumentError: more parameters than one, or an unknown way to binarize.
     """
 
-    def __init__(self, num_parameters: int = 1, binarize: bool | str = False) -> None:
+    def __init__(
+        self, num_parameters: Literal[1] = 1, binarize: Annotated[bool | str, OneOf(BINARIZATIONS)] = False
+    ) -> None:
         super().__init__(num_parameters, (1,))
         if binarize not in BINARIZATIONS:
-            raise ValueError(
-                f"binarize is {binarize!r}; it must be false, threshold or sample; try loss.binarize=sample."
+            raise ArgumentError(
+                f"binarize is {binarize!r};",
+                "it must be false, threshold or sample;",
+                "try loss.binarize=sample.",
             )
         self.binarize = binarize
         self.discrete = bool(binarize)
@@ -113,16 +122,20 @@ class Gaussian(Likelihood):
     have a density without bound.
 
     Raises:
-        ValueError: parameters other than one or two, a std or min_std not above 0.
+        ArgumentError: parameters other than one or two, a std or min_std not above 0.
     """
 
     bounded = False
 
-    def __init__(self, num_parameters: int = 1, std: float = 0.1, min_std: float = 0.02) -> None:
+    def __init__(self, num_parameters: Literal[1, 2] = 1, std: Positive = 0.1, min_std: Positive = 0.02) -> None:
         super().__init__(num_parameters, (1, 2))
         for name, value in (("std", std), ("min_std", min_std)):
             if not value > 0:
-                raise ValueError(f"{name} is {value}; it must be above 0; try loss.{name}=0.1.")
+                raise ArgumentError(
+                    f"{name} is {value};",
+                    "it must be above 0;",
+                    f"try loss.{name}=0.1.",
+                )
         self.std, self.min_std = std, min_std
 
     def forward(self, parameters: Tensor, pixels: Tensor) -> Tensor:
@@ -143,18 +156,19 @@ class DiscretizedLogistic(Likelihood):
     """``discretized_logistic_log_prob``: mean and log-scale for each pixel, of ``max_value + 1`` levels.
 
     Raises:
-        ValueError: parameters other than two, or a max_value that is no whole number of at least 1.
+        ArgumentError: parameters other than two, or a max_value that is no whole number of at least 1.
     """
 
     MIN_LOG_SCALE = -7.0
     discrete = True
 
-    def __init__(self, num_parameters: int = 2, max_value: int = 255) -> None:
+    def __init__(self, num_parameters: Literal[2] = 2, max_value: Count = 255) -> None:
         super().__init__(num_parameters, (2,))
         if max_value < 1 or max_value != int(max_value):
-            raise ValueError(
-                f"max_value is {max_value}; it must be a whole number of at least 1, the level of a white pixel; "
-                "try loss.max_value=255."
+            raise ArgumentError(
+                f"max_value is {max_value};",
+                "it must be a whole number of at least 1, the level of a white pixel;",
+                "try loss.max_value=255.",
             )
         self.max_value = int(max_value)
 

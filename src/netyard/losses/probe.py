@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from netyard.errors import ArgumentError
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -19,18 +21,24 @@ def check_classification_loss(loss: Loss, num_classes: int, soft_targets: bool =
     With ``soft_targets`` it must also take ``(B, C)`` probabilities, as mixup and cutmix make them.
 
     Raises:
-        ValueError: it takes no labels, is not finite, or does not fall as the true class's logit rises.
+        ArgumentError: it takes no labels, is not finite, or does not fall as the true class's logit rises.
     """
     name = _name(loss)
     if num_classes < 2:
-        raise ValueError(f"num_classes is {num_classes}; a classification needs 2 or more; try task=regression.")
+        raise ArgumentError(
+            f"num_classes is {num_classes};",
+            "a classification needs 2 or more;",
+            "try task=regression.",
+        )
     # B = C + 1: nothing fits by broadcasting.
     labels = torch.arange(num_classes + 1, device="cpu") % num_classes
     truth = F.one_hot(labels, num_classes).float()
 
     def refuse(found: str, cause: Exception | None = None) -> NoReturn:
-        raise ValueError(
-            f"loss {name} {found}; classification needs a loss of logits and labels; try loss=cross_entropy."
+        raise ArgumentError(
+            f"loss {name} {found};",
+            "classification needs a loss of logits and labels;",
+            "try loss=cross_entropy.",
         ) from cause
 
     try:
@@ -43,9 +51,10 @@ def check_classification_loss(loss: Loss, num_classes: int, soft_targets: bool =
         try:
             _value(loss, truth, truth)
         except _REFUSALS as error:
-            raise ValueError(
-                f"loss {name} does not take soft targets; mixup and cutmix make labels of several classes; "
-                "try loss=cross_entropy, or augmentation=standard."
+            raise ArgumentError(
+                f"loss {name} does not take soft targets;",
+                "mixup and cutmix make labels of several classes;",
+                "try loss=cross_entropy, or augmentation=standard.",
             ) from error
 
 
@@ -53,14 +62,15 @@ def check_regression_loss(loss: Loss, num_targets: int) -> None:
     """Refuse a loss that does not pull predictions ``(B, T)`` to targets ``(B, T)`` from both sides.
 
     Raises:
-        ValueError: it takes no numbers, is not finite, or its slope points away from a target.
+        ArgumentError: it takes no numbers, is not finite, or its slope points away from a target.
     """
     name = _name(loss)
 
     def refuse(found: str, cause: Exception | None = None) -> NoReturn:
-        raise ValueError(
-            f"loss {name} {found}; regression needs a loss of predictions and targets, lowest where they "
-            "agree; try loss=mse."
+        raise ArgumentError(
+            f"loss {name} {found};",
+            "regression needs a loss of predictions and targets, lowest where they agree;",
+            "try loss=mse.",
         ) from cause
 
     # Targets on both sides of [0, 1]: a loss made for probabilities has its minimum elsewhere for most.

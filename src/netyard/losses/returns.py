@@ -7,11 +7,14 @@ network's own guess of what comes after.
 from __future__ import annotations
 
 import copy
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.losses.probe import check_regression_loss
+from netyard.ranges.bounds import Count, Ge, NotNegative
 
 
 def project(probabilities: Tensor, reward: Tensor, discount: Tensor, atoms: Tensor) -> Tensor:
@@ -52,17 +55,18 @@ class CategoricalReturn(nn.Module):
     Bellemare, Dabney & Munos 2017 (C51). Returns outside the range count as its ends.
 
     Raises:
-        ValueError: fewer than two atoms, or a range that is none.
+        ArgumentError: fewer than two atoms, or a range that is none.
     """
 
     atoms: Tensor
 
-    def __init__(self, num_atoms: int = 101, v_min: float = -100.0, v_max: float = 100.0) -> None:
+    def __init__(self, num_atoms: Annotated[int, Ge(2)] = 101, v_min: float = -100.0, v_max: float = 100.0) -> None:
         super().__init__()
         if num_atoms < 2 or not v_min < v_max:
-            raise ValueError(
-                f"loss.num_atoms is {num_atoms}, v_min {v_min} and v_max {v_max}; there must be 2 atoms or more "
-                "between two different returns; try loss.num_atoms=101 loss.v_min=-100 loss.v_max=100."
+            raise ArgumentError(
+                f"loss.num_atoms is {num_atoms}, v_min {v_min} and v_max {v_max};",
+                "there must be 2 atoms or more between two different returns;",
+                "try loss.num_atoms=101 loss.v_min=-100 loss.v_max=100.",
             )
         self.num_atoms = num_atoms
         self.register_buffer("atoms", torch.linspace(v_min, v_max, num_atoms), persistent=False)
@@ -81,15 +85,16 @@ class QuantileReturn(nn.Module):
     """``num_atoms`` quantiles of the return, learned by quantile regression. Dabney et al. 2018 (QR-DQN).
 
     Raises:
-        ValueError: no quantile, or a negative kappa.
+        ArgumentError: no quantile, or a negative kappa.
     """
 
-    def __init__(self, num_atoms: int = 51, kappa: float = 1.0) -> None:
+    def __init__(self, num_atoms: Count = 51, kappa: NotNegative = 1.0) -> None:
         super().__init__()
         if num_atoms < 1 or kappa < 0:
-            raise ValueError(
-                f"loss.num_atoms is {num_atoms} and loss.kappa {kappa}; there must be a quantile, and kappa "
-                "at least 0; try loss.num_atoms=51 loss.kappa=1."
+            raise ArgumentError(
+                f"loss.num_atoms is {num_atoms} and loss.kappa {kappa};",
+                "there must be a quantile, and kappa at least 0;",
+                "try loss.num_atoms=51 loss.kappa=1.",
             )
         self.num_atoms, self.kappa = num_atoms, kappa
 
@@ -106,15 +111,17 @@ class ScalarReturn(nn.Module):
     """A loss of torch, of predictions and targets, in the form that losses of distributions have.
 
     Raises:
-        ValueError: it pulls no prediction to its target, or has no ``reduction``.
+        ArgumentError: it pulls no prediction to its target, or has no ``reduction``.
     """
 
     def __init__(self, loss: nn.Module) -> None:
         super().__init__()
         check_regression_loss(loss, 1)
         if not hasattr(loss, "reduction"):
-            raise ValueError(
-                f"loss {type(loss).__name__} has no reduction; task q_learning weighs each transition; try loss=huber."
+            raise ArgumentError(
+                f"loss {type(loss).__name__} has no reduction;",
+                "task q_learning weighs each transition;",
+                "try loss=huber.",
             )
         self.elementwise = copy.deepcopy(loss)
         self.elementwise.reduction = "none"

@@ -6,19 +6,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from netyard.errors import ArgumentError
+
 
 def as_probabilities(target: Tensor, logits: Tensor) -> Tensor:
     """Class indices ``(B,)`` or soft targets ``(B, C)``, beside logits ``(B, C)``  ->  ``(B, C)``.
 
     Raises:
-        ValueError: a target of another shape or kind.
+        ArgumentError: a target of another shape or kind.
     """
     if target.dtype == torch.int64 and target.shape == logits.shape[:1]:
         return F.one_hot(target, logits.shape[1]).to(logits.dtype)
     if target.is_floating_point() and target.shape == logits.shape:
         return target.to(logits.dtype)
-    raise ValueError(
-        f"the targets are {target.dtype} of shape {tuple(target.shape)} beside logits of shape "
-        f"{tuple(logits.shape)}; they must be int64 of shape {tuple(logits.shape[:1])}, or soft targets of "
-        "the logits' shape; try data with class labels, or loss=mse for a regression."
+    raise ArgumentError(
+        f"the targets are {target.dtype} of shape {tuple(target.shape)} beside logits of shape {tuple(logits.shape)};",
+        f"they must be int64 of shape {tuple(logits.shape[:1])}, or soft targets of the logits' shape;",
+        "try data with class labels, or loss=mse for a regression.",
     )

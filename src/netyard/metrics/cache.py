@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from netyard.errors import ArgumentError
 from netyard.io import safe_load
 from netyard.io.atomic import whole
 
@@ -29,7 +30,7 @@ def cached(folder: str | Path, key: str, compute: Callable[[], Mapping[str, Tens
     are said in the log, and neither stops a run.
 
     Raises:
-        ValueError: ``compute`` made NaN or infinity, which are not kept.
+        ArgumentError: ``compute`` made NaN or infinity, which are not kept.
     """
     path = Path(folder).expanduser() / f"{key}.pt"
     tensors, _ = _read(path, key)
@@ -76,6 +77,8 @@ def _read(path: Path, key: str) -> tuple[dict[str, Tensor] | None, str]:
 def _check_finite(tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
-            raise ValueError(
-                f"{name} of the real set holds NaN or infinity; every value must be finite; try another classifier."
+            raise ArgumentError(
+                f"{name} of the real set holds NaN or infinity;",
+                "every value must be finite;",
+                "try another classifier.",
             )

@@ -14,7 +14,7 @@ def diversity(real: Tensor, generated: Tensor, most: int = 1000) -> Tensor:
     0 where all generated samples are one, about 1 where they differ as real ones do. Of the first ``most`` of each set.
 
     Raises:
-        ValueError: fewer than 2 samples, NaN or infinity, or different D.
+        ArgumentError: fewer than 2 samples, NaN or infinity, or different D.
     """
     real, generated = check_pair(real[:most], generated[:most], least=2)
     return torch.pdist(generated).mean() / torch.pdist(real).mean().clamp(min=1e-12)

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
+
 
 class HeadInput(nn.Module):
     """Pictures (B, C, H, W) in [0, 1] -> what comes to the classifier's last linear layer, (B, D).
@@ -16,7 +18,7 @@ class HeadInput(nn.Module):
         mean, std: of each channel, which it was normalised by in training.
 
     Raises:
-        ValueError: it has no linear layer.
+        ArgumentError: it has no linear layer.
     """
 
     mean: Tensor
@@ -44,12 +46,13 @@ def head_of(net: nn.Module) -> nn.Linear:
     """A classifier's last linear layer.
 
     Raises:
-        ValueError: it has none.
+        ArgumentError: it has none.
     """
     layers = [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
     if not layers:
-        raise ValueError(
-            f"{type(net).__name__} has no linear layer; features are what comes to a classifier's last one; "
-            "try a run of model=cnn."
+        raise ArgumentError(
+            f"{type(net).__name__} has no linear layer;",
+            "features are what comes to a classifier's last one;",
+            "try a run of model=cnn.",
         )
     return layers[-1]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from netyard.errors import ArgumentError
 from netyard.metrics.checks import check_pair, in_float64
 
 
@@ -21,7 +22,7 @@ def frechet_distance(real: Tensor, generated: Tensor) -> Tensor:
     equal N.
 
     Raises:
-        ValueError: fewer than 2 samples, NaN or infinity, or different D.
+        ArgumentError: fewer than 2 samples, NaN or infinity, or different D.
     """
     real, generated = check_pair(real, generated, least=2)
     return _distance(real.mean(dim=0), _factor_of_samples(real), generated.mean(dim=0), _factor_of_samples(generated))
@@ -31,16 +32,17 @@ def gaussian_frechet_distance(mean: Tensor, covariance: Tensor, other_mean: Tens
     """The distance of two Gaussians, from means (D,) and covariances (D, D)  ->  scalar float64.
 
     Raises:
-        ValueError: shapes that do not belong together, NaN or infinity, or a matrix that is no covariance.
+        ArgumentError: shapes that do not belong together, NaN or infinity, or a matrix that is no covariance.
     """
     mean, covariance = _check_gaussian(mean, covariance, "first")
     other_mean, other_covariance = (
         each.to(mean.device) for each in _check_gaussian(other_mean, other_covariance, "second")
     )
     if mean.shape != other_mean.shape:
-        raise ValueError(
-            f"the first mean has {len(mean)} numbers and the second {len(other_mean)}; "
-            "both must come from one network; try extracting the features anew with the same one."
+        raise ArgumentError(
+            f"the first mean has {len(mean)} numbers and the second {len(other_mean)};",
+            "both must come from one network;",
+            "try extracting the features anew with the same one.",
         )
     return _distance(
         mean, _factor_of_covariance(covariance, "first"), other_mean, _factor_of_covariance(other_covariance, "second")
@@ -65,9 +67,10 @@ def _factor_of_covariance(covariance: Tensor, name: str) -> Tensor:
     largest = values.abs().max()
     # Looser than rounding in float32, so that only what never was a covariance is refused.
     if values[0] < -1e-4 * largest:
-        raise ValueError(
-            f"the {name} covariance has an eigenvalue of {float(values[0]):.3g}; "
-            "none may be negative; try torch.cov(features.T)."
+        raise ArgumentError(
+            f"the {name} covariance has an eigenvalue of {float(values[0]):.3g};",
+            "none may be negative;",
+            "try torch.cov(features.T).",
         )
     kept = values > len(values) * torch.finfo(values.dtype).eps * largest
     return values[kept].sqrt()[:, None] * vectors.T[kept]
@@ -75,13 +78,15 @@ def _factor_of_covariance(covariance: Tensor, name: str) -> Tensor:
 
 def _check_gaussian(mean: Tensor, covariance: Tensor, name: str) -> tuple[Tensor, Tensor]:
     if mean.ndim != 1 or not len(mean) or covariance.shape != (len(mean), len(mean)):
-        raise ValueError(
-            f"the {name} mean has shape {tuple(mean.shape)} and its covariance {tuple(covariance.shape)}; "
-            "they must be (D,) and (D, D); try features.mean(0) and torch.cov(features.T)."
+        raise ArgumentError(
+            f"the {name} mean has shape {tuple(mean.shape)} and its covariance {tuple(covariance.shape)};",
+            "they must be (D,) and (D, D);",
+            "try features.mean(0) and torch.cov(features.T).",
         )
     if not (mean.isfinite().all() and covariance.isfinite().all()):
-        raise ValueError(
-            f"the {name} mean or covariance holds NaN or infinity; every value must be finite; "
-            "try an earlier checkpoint."
+        raise ArgumentError(
+            f"the {name} mean or covariance holds NaN or infinity;",
+            "every value must be finite;",
+            "try an earlier checkpoint.",
         )
     return in_float64(mean), in_float64(covariance)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from netyard.errors import ArgumentError
 from netyard.metrics.checks import check_pair
 
 
@@ -34,13 +35,21 @@ def kernel_distance(
     drawn on the CPU, so that they are the same on every device; without a generator, from one with seed 0.
 
     Raises:
-        ValueError: fewer than 2 samples, NaN or infinity, different D, no subsets, or subsets of fewer than 2.
+        ArgumentError: fewer than 2 samples, NaN or infinity, different D, no subsets, or subsets of fewer than 2.
     """
     real, generated = check_pair(real, generated, least=2)
     if num_subsets < 1:
-        raise ValueError(f"num_subsets is {num_subsets}; it must be at least 1; try num_subsets=100.")
+        raise ArgumentError(
+            f"num_subsets is {num_subsets};",
+            "it must be at least 1;",
+            "try num_subsets=100.",
+        )
     if subset_size < 2:
-        raise ValueError(f"subset_size is {subset_size}; it must be at least 2; try subset_size=1000.")
+        raise ArgumentError(
+            f"subset_size is {subset_size};",
+            "it must be at least 2;",
+            "try subset_size=1000.",
+        )
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     size = min(subset_size, len(real), len(generated))
 
@@ -59,7 +68,7 @@ def polynomial_mmd(x: Tensor, y: Tensor) -> Tensor:
     within x, plus that within y, minus twice that across. A sample is no pair with itself.
 
     Raises:
-        ValueError: fewer than 2 samples, NaN or infinity, or different D.
+        ArgumentError: fewer than 2 samples, NaN or infinity, or different D.
     """
     x, y = check_pair(x, y, least=2)
     return _mean_within(x) + _mean_within(y) - 2 * _kernel(x, y).mean()

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from netyard.errors import ArgumentError
 from netyard.metrics.checks import check_pair
 
 
@@ -35,17 +36,22 @@ def manifold_scores(real: Tensor, generated: Tensor, neighbours: int = 5, chunk_
     the chunks. Recall is unfair to sets of different sizes: compare equal N and M.
 
     Raises:
-        ValueError: NaN or infinity, different D, or no more samples than neighbours.
+        ArgumentError: NaN or infinity, different D, or no more samples than neighbours.
     """
     real, generated = check_pair(real, generated, least=2)
     fewest = min(len(real), len(generated))
     if not 1 <= neighbours < fewest:
-        raise ValueError(
-            f"neighbours is {neighbours}; it must be at least 1 and below the {fewest} samples of the smaller set; "
-            f"try neighbours={min(5, fewest - 1)}."
+        raise ArgumentError(
+            f"neighbours is {neighbours};",
+            f"it must be at least 1 and below the {fewest} samples of the smaller set;",
+            f"try neighbours={min(5, fewest - 1)}.",
         )
     if chunk_size < 1:
-        raise ValueError(f"chunk_size is {chunk_size}; it must be at least 1; try chunk_size=1024.")
+        raise ArgumentError(
+            f"chunk_size is {chunk_size};",
+            "it must be at least 1;",
+            "try chunk_size=1024.",
+        )
     real_radii = _radii(real, neighbours, chunk_size)
     generated_radii = _radii(generated, neighbours, chunk_size)
     balls = []  # how many real balls hold each generated sample

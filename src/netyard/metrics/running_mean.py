@@ -9,9 +9,11 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from netyard.errors import ArgumentError
 
-class Means:
-    """Means of several scalars over the samples of an epoch, whatever the batches' sizes and the number of devices.
+
+class RunningMean:
+    """The mean of several scalars over the samples of an epoch, whatever the batches' sizes and the number of devices.
 
     Logging a metric every step costs a small network as much as the step itself; an addition on the device costs
     little, and does not wait for it.
@@ -41,7 +43,7 @@ class Means:
         0/0. A name that begins with ``_`` is there to derive others from, and is not logged.
 
         Raises:
-            ValueError: an earlier batch had other scalars.
+            ArgumentError: an earlier batch had other scalars.
         """
         self._weight = self._weight + weight
         terms = torch.stack([mean.detach() for mean in means.values()]).float()
@@ -51,9 +53,10 @@ class Means:
         if self._sums is None:
             self._names, self._sums = tuple(means), torch.zeros_like(terms)
         if tuple(means) != self._names:
-            raise ValueError(
-                f"the batches of an epoch had {', '.join(self._names)}, and this one has {', '.join(means)}; a mean "
-                "over an epoch is one over all its batches; add the same scalars for each."
+            raise ArgumentError(
+                f"the batches of an epoch had {', '.join(self._names)}, and this one has {', '.join(means)};",
+                "a mean over an epoch is one over all its batches;",
+                "add the same scalars for each.",
             )
         self._sums = self._sums.to(terms.device).add_(terms, alpha=weight)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from torch import Tensor, nn
 
-from netyard.layers.activations import ACTIVATIONS, activation_layer
+from netyard.errors import ArgumentError
+from netyard.layers.activations import ACTIVATIONS, Activation, activation_layer
 from netyard.layers.checks import check_choice, check_dropout
 from netyard.layers.codec import ConvDecoder, ConvEncoder, DenseDecoder, DenseEncoder
+from netyard.layers.initialization import WeightInit
+from netyard.ranges.bounds import Count, Ge, Length, Odd, OneOf, Probability
 
 KINDS = ("dense", "convolutional")
 
@@ -25,23 +28,23 @@ class Autoencoder(nn.Module):
         code_activation: of the code; ``sigmoid`` for the codes between 0 and 1 that KL sparsity needs.
 
     Raises:
-        ValueError: an unknown kind, activation, code_activation or weight_init, a size below 1, a dropout outside
+        ArgumentError: an unknown kind, activation, code_activation or weight_init, a size below 1, a dropout outside
             [0, 1), a convolutional one of data that are no pictures.
     """
 
     def __init__(
         self,
-        input_shape: Sequence[int],
-        latent_size: int = 16,
-        kind: str = "dense",
-        hidden_sizes: Sequence[int] = (256, 128),
-        channels: Sequence[int] = (32, 64),
-        kernel_size: int = 3,
-        activation: str = "relu",
-        code_activation: str = "identity",
+        input_shape: Sequence[Count],
+        latent_size: Count = 16,
+        kind: Annotated[str, OneOf(KINDS)] = "dense",
+        hidden_sizes: Sequence[Count] = (256, 128),
+        channels: Annotated[Sequence[Count], Length(1)] = (32, 64),
+        kernel_size: Annotated[int, Ge(1), Odd()] = 3,
+        activation: Activation = "relu",
+        code_activation: Activation = "identity",
         batch_norm: bool = False,
-        dropout: float = 0.0,
-        weight_init: str = "default",
+        dropout: Probability = 0.0,
+        weight_init: WeightInit = "default",
     ) -> None:
         super().__init__()
         check_choice("kind", kind, KINDS)
@@ -57,9 +60,10 @@ class Autoencoder(nn.Module):
             self.decoder = DenseDecoder(latent_size, input_shape, hidden_sizes[::-1], **rest)
         else:
             if dropout:
-                raise ValueError(
-                    f"dropout is {dropout}; a convolutional autoencoder has none; "
-                    "try model.dropout=0, or model.kind=dense."
+                raise ArgumentError(
+                    f"dropout is {dropout};",
+                    "a convolutional autoencoder has none;",
+                    "try model.dropout=0, or model.kind=dense.",
                 )
             self.encoder = ConvEncoder(input_shape, latent_size, channels, kernel_size, **rest)
             self.decoder = ConvDecoder(latent_size, input_shape, channels[::-1], kernel_size, **rest)

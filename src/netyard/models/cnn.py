@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from torch import Tensor, nn
 
-from netyard.layers.activations import activation_layer
+from netyard.errors import ArgumentError
+from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.checks import check_dropout, check_sizes
-from netyard.layers.initialization import initialize_weights
+from netyard.layers.initialization import WeightInit, initialize_weights
+from netyard.ranges.bounds import Count, Ge, Length, Odd, Probability
 
 
 class CNN(nn.Module):
@@ -18,20 +21,20 @@ class CNN(nn.Module):
     Blocks stop pooling where the map would fall below 2x2, so ``image_size`` decides how many of them pool.
 
     Raises:
-        ValueError: a size below 1, an even kernel, a dropout outside [0, 1), an unknown activation or scheme.
+        ArgumentError: a size below 1, an even kernel, a dropout outside [0, 1), an unknown activation or scheme.
     """
 
     def __init__(
         self,
-        num_outputs: int,
-        in_channels: int,
-        image_size: int,
-        channels: Sequence[int] = (32, 64, 128),
-        kernel_size: int = 3,
-        activation: str = "relu",
+        num_outputs: Count,
+        in_channels: Count,
+        image_size: Count,
+        channels: Annotated[Sequence[Count], Length(1)] = (32, 64, 128),
+        kernel_size: Annotated[int, Ge(1), Odd()] = 3,
+        activation: Activation = "relu",
         batch_norm: bool = True,
-        dropout: float = 0.0,
-        weight_init: str = "default",
+        dropout: Probability = 0.0,
+        weight_init: WeightInit = "default",
     ) -> None:
         super().__init__()
         check_sizes(num_outputs=num_outputs, in_channels=in_channels, image_size=image_size)
@@ -39,9 +42,10 @@ class CNN(nn.Module):
         check_dropout(dropout)
         if kernel_size % 2 == 0 or not channels:
             given = f"kernel_size is {kernel_size}" if channels else "channels is empty"
-            raise ValueError(
-                f"{given}; the kernel must be odd, so that it has a centre, and a block is needed; "
-                "try model.kernel_size=3 model.channels=[16,32]."
+            raise ArgumentError(
+                f"{given};",
+                "the kernel must be odd, so that it has a centre, and a block is needed;",
+                "try model.kernel_size=3 model.channels=[16,32].",
             )
         blocks: list[nn.Module] = []
         width, side = in_channels, image_size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,9 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
+from netyard.errors import ArgumentError
 from netyard.layers.checks import check_choice, check_sizes
+from netyard.ranges.bounds import Count, Length, OneOf
 
 NORMS = ("batch", "layer", "spectral", "none")
 LABELS = ("none", "input", "auxiliary")
@@ -32,25 +35,29 @@ class DCGAN(nn.Module):
             arXiv:1610.09585).
 
     Raises:
-        ValueError: a picture that cannot be halved so, a size below 1, an unknown norm or use of labels.
+        ArgumentError: a picture that cannot be halved so, a size below 1, an unknown norm or use of labels.
     """
 
     def __init__(
         self,
-        in_channels: int,
-        image_size: int,
-        num_classes: int,
-        latent_size: int = 100,
-        channels: Sequence[int] = (64, 128, 256, 512),
-        discriminator_norm: str = "batch",
-        labels: str = "none",
+        in_channels: Count,
+        image_size: Count,
+        num_classes: Count,
+        latent_size: Count = 100,
+        channels: Annotated[Sequence[Count], Length(1)] = (64, 128, 256, 512),
+        discriminator_norm: Annotated[str, OneOf(NORMS)] = "batch",
+        labels: Annotated[str, OneOf(LABELS)] = "none",
     ) -> None:
         super().__init__()
         check_sizes(in_channels=in_channels, image_size=image_size, latent_size=latent_size, channels=channels)
         check_choice("discriminator_norm", discriminator_norm, NORMS)
         check_choice("labels", labels, LABELS)
         if not channels:
-            raise ValueError("channels is []; a width is needed; try model.channels=[64,128].")
+            raise ArgumentError(
+                "channels is [];",
+                "a width is needed;",
+                "try model.channels=[64,128].",
+            )
         self.conditional = labels != "none"
         if self.conditional:
             check_sizes(num_classes=num_classes)
@@ -118,7 +125,7 @@ def halve(image_size: int) -> tuple[int, int]:
     """How often a side is halved, and what is left: twice at least, then until it is below 8.
 
     Raises:
-        ValueError: that is no whole number of at least 2.
+        ArgumentError: that is no whole number of at least 2.
     """
     halvings = 2
     while image_size >> halvings >= 8:
@@ -126,9 +133,11 @@ def halve(image_size: int) -> tuple[int, int]:
     side = image_size >> halvings
     if side < 2 or side << halvings != image_size:
         nearest = max(2, round(image_size / 2**halvings)) << halvings
-        raise ValueError(
-            f"image_size is {image_size}; a picture is made from one of 2 to 7 pixels a side that is doubled twice or "
-            f"more often (8, 12, 16, 28, 32, 64); try data whose pictures have {nearest}, or model=gan."
+        raise ArgumentError(
+            f"image_size is {image_size};",
+            "a picture is made from one of 2 to 7 pixels a side that is doubled twice or more often"
+            " (8, 12, 16, 28, 32, 64);",
+            f"try data whose pictures have {nearest}, or model=gan.",
         )
     return halvings, side
 

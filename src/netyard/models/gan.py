@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from netyard.errors import ArgumentError
+from netyard.layers.activations import Activation
 from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.dense import dense_layers
+from netyard.ranges.bounds import Count, Probability
 
 
 class GAN(nn.Module):
@@ -20,17 +23,17 @@ class GAN(nn.Module):
     beside their input: Mirza & Osindero 2014, arXiv:1411.1784.
 
     Raises:
-        ValueError: data other than pictures, a size below 1, a dropout outside [0, 1), an unknown activation.
+        ArgumentError: data other than pictures, a size below 1, a dropout outside [0, 1), an unknown activation.
     """
 
     def __init__(
         self,
-        input_shape: Sequence[int],
-        num_classes: int,
-        latent_size: int = 64,
-        hidden_sizes: Sequence[int] = (256, 256),
-        activation: str = "leaky_relu",
-        dropout: float = 0.0,
+        input_shape: Sequence[Count],
+        num_classes: Count,
+        latent_size: Count = 64,
+        hidden_sizes: Sequence[Count] = (256, 256),
+        activation: Activation = "leaky_relu",
+        dropout: Probability = 0.0,
         batch_norm: bool = True,
         conditional: bool = False,
     ) -> None:
@@ -38,9 +41,10 @@ class GAN(nn.Module):
         check_sizes(input_shape=input_shape, latent_size=latent_size, hidden_sizes=hidden_sizes)
         check_dropout(dropout)
         if len(input_shape) != 3:
-            raise ValueError(
-                f"input_shape is {list(input_shape)}; a GAN makes pictures, of channels, height and width; "
-                "try data=digits."
+            raise ArgumentError(
+                f"input_shape is {list(input_shape)};",
+                "a GAN makes pictures, of channels, height and width;",
+                "try data=digits.",
             )
         if conditional:
             check_sizes(num_classes=num_classes)
@@ -56,7 +60,7 @@ class Generator(nn.Module):
     def __init__(
         self,
         input_shape: Sequence[int],
-        num_classes: int,
+        num_classes: Count,
         latent_size: int,
         hidden_sizes: Sequence[int],
         activation: str,
@@ -78,7 +82,7 @@ class Discriminator(nn.Module):
     def __init__(
         self,
         input_shape: Sequence[int],
-        num_classes: int,
+        num_classes: Count,
         hidden_sizes: Sequence[int],
         activation: str,
         dropout: float,

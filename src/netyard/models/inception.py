@@ -33,7 +33,7 @@ class BNInception(nn.Module):
     1000 classes.
 
     Raises:
-        ValueError: a size below 1, or a dropout outside [0, 1).
+        ArgumentError: a size below 1, or a dropout outside [0, 1).
     """
 
     def __init__(self, num_outputs: int, in_channels: int, dropout: float = 0.0) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from netyard.layers.activations import activation_layer
+from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.checks import check_sizes
 from netyard.layers.resize import PadOrResize
+from netyard.ranges.bounds import Count
 
 
 class LeNet5(nn.Module):
@@ -18,10 +19,10 @@ class LeNet5(nn.Module):
     functions: 61,706 parameters for ten classes of grey images.
 
     Raises:
-        ValueError: a size below 1, or an unknown activation.
+        ArgumentError: a size below 1, or an unknown activation.
     """
 
-    def __init__(self, num_outputs: int, in_channels: int, activation: str = "tanh") -> None:
+    def __init__(self, num_outputs: Count, in_channels: Count, activation: Activation = "tanh") -> None:
         super().__init__()
         check_sizes(num_outputs=num_outputs, in_channels=in_channels)
         self.resize = PadOrResize(32)

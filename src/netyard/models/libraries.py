@@ -15,10 +15,13 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.models.inception import BNInception
 
 LIBRARIES = ("timm", "torchvision", "netyard")
 _OWN = {"bn_inception": BNInception}
+# What a constructor of timm or torchvision answers to arguments it cannot use.
+_REFUSALS = (TypeError, ValueError, AssertionError, LookupError, ArithmeticError, AttributeError)
 _SIZE_STEP = 32  # pixels between the image sizes that are tried on a network
 
 
@@ -26,7 +29,7 @@ def create(library: str, architecture: str, num_outputs: int, in_channels: int, 
     """A network of a library; random weights, or timm's published ones with ``pretrained=True``.
 
     Raises:
-        ValueError: the library has no such architecture, or the architecture takes no such argument.
+        ArgumentError: the library has no such architecture, or the architecture takes no such argument.
     """
     check_name(library, architecture)
     try:
@@ -35,11 +38,14 @@ def create(library: str, architecture: str, num_outputs: int, in_channels: int, 
         if library == "netyard":
             return _OWN[architecture](num_outputs, in_channels, **arguments)
         network = torchvision.models.get_model(architecture, num_classes=num_outputs, **arguments)
-    except TypeError as error:
+    except _REFUSALS as error:
+        if library == "netyard" and not isinstance(error, TypeError):  # a mistake in it is no answer to the user
+            raise
         given = ", ".join(f"{key}={value}" for key, value in arguments.items()) or "nothing"
-        raise ValueError(
-            f"{architecture} was given {given}, and {library} answered: {error}; an architecture takes only "
-            "its own arguments; try it without model.arguments, model.auxiliary and model.dropout."
+        raise ArgumentError(
+            f"{architecture} was given {given}, and {library} answered: {error};",
+            "an architecture takes only its own arguments;",
+            "try it without model.arguments, model.auxiliary and model.dropout.",
         ) from error
     if in_channels != 3:
         _replace_first_convolution(network, in_channels)
@@ -47,9 +53,13 @@ def create(library: str, architecture: str, num_outputs: int, in_channels: int, 
 
 
 def check_name(library: str, architecture: str) -> None:
-    """Raise ValueError, naming the nearest, unless the library has the architecture."""
+    """Raise ArgumentError, naming the nearest, unless the library has the architecture."""
     if library not in LIBRARIES:
-        raise ValueError(f"library is {library!r}; it must be one of {', '.join(LIBRARIES)}; try model.library=timm.")
+        raise ArgumentError(
+            f"library is {library!r};",
+            f"it must be one of {', '.join(LIBRARIES)};",
+            "try model.library=timm.",
+        )
     if library == "timm":
         if ":" in architecture or timm.is_model(architecture):  # hf-hub:owner/name and local-dir:path are timm's too
             return
@@ -59,9 +69,10 @@ def check_name(library: str, architecture: str) -> None:
         if architecture in names:
             return
     nearest = get_close_matches(str(architecture), names, n=3, cutoff=0.0)
-    raise ValueError(
-        f"architecture is {architecture!r}; it must be one of the {len(names)} names in {library}; "
-        f"the nearest are {', '.join(nearest)}; try model.architecture={nearest[0]}."
+    raise ArgumentError(
+        f"architecture is {architecture!r};",
+        f"it must be one of the {len(names)} names in {library}; the nearest are {', '.join(nearest)};",
+        f"try model.architecture={nearest[0]}.",
     )
 
 
@@ -74,7 +85,7 @@ def find_size(
     attempts run on the meta device: they cost neither memory nor arithmetic.
 
     Raises:
-        ValueError: no such architecture, or it gives no logits at any size tried.
+        ArgumentError: no such architecture, or it gives no logits at any size tried.
     """
     check_name("timm", architecture)
     shape = {"num_classes": num_outputs, "in_chans": in_channels}
@@ -91,9 +102,10 @@ def find_size(
                 if isinstance(output, Tensor) and output.shape == (2, num_outputs):
                     return size, made_for
                 refusal = TypeError(f"in training it returns {type(output).__name__}, not one tensor of logits")
-    raise ValueError(
-        f"{architecture} was tried with images of {smallest} pixels and more, and timm answered: {refusal}; "
-        "a network must map images to logits; try model.architecture=resnet18."
+    raise ArgumentError(
+        f"{architecture} was tried with images of {smallest} pixels and more, and timm answered: {refusal};",
+        "a network must map images to logits;",
+        "try model.architecture=resnet18.",
     )
 
 

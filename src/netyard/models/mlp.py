@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from netyard.layers.activations import Activation
 from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.dense import dense_layers
-from netyard.layers.initialization import initialize_weights
+from netyard.layers.initialization import WeightInit, initialize_weights
+from netyard.ranges.bounds import Count, Probability
 
 
 class MLP(nn.Module):
@@ -21,18 +23,18 @@ class MLP(nn.Module):
     hidden layers the model is softmax regression, or linear regression.
 
     Raises:
-        ValueError: a size below 1, a dropout outside [0, 1), an unknown activation or weight_init.
+        ArgumentError: a size below 1, a dropout outside [0, 1), an unknown activation or weight_init.
     """
 
     def __init__(
         self,
-        input_shape: Sequence[int],
-        num_outputs: int,
-        hidden_sizes: Sequence[int] = (256, 128),
-        activation: str = "relu",
+        input_shape: Sequence[Count],
+        num_outputs: Count,
+        hidden_sizes: Sequence[Count] = (256, 128),
+        activation: Activation = "relu",
         batch_norm: bool = False,
-        dropout: float = 0.0,
-        weight_init: str = "default",
+        dropout: Probability = 0.0,
+        weight_init: WeightInit = "default",
     ) -> None:
         super().__init__()
         check_sizes(input_shape=input_shape, num_outputs=num_outputs, hidden_sizes=hidden_sizes)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from netyard.layers.activations import activation_layer
+from netyard.errors import ArgumentError
+from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.checks import check_choice, check_sizes
 from netyard.layers.noisy import NoisyLinear
+from netyard.ranges.bounds import Count, OneOf
 
 ENCODERS = ("auto", "mlp", "nature", "impala", "small")
 _SMALLEST_NATURE = 36  # pixels a side that the Nature CNN's three convolutions leave something of
@@ -34,19 +37,19 @@ class QNetwork(nn.Module):
         activation: between linear layers.
 
     Raises:
-        ValueError: an encoder that does not fit the shape, a size below 1, an unknown name.
+        ArgumentError: an encoder that does not fit the shape, a size below 1, an unknown name.
     """
 
     def __init__(
         self,
-        input_shape: Sequence[int],
-        num_actions: int,
-        encoder: str = "auto",
-        hidden_sizes: Sequence[int] | None = None,
+        input_shape: Sequence[Count],
+        num_actions: Count,
+        encoder: Annotated[str, OneOf(ENCODERS)] = "auto",
+        hidden_sizes: Sequence[Count] | None = None,
         dueling: bool = False,
         noisy: bool = False,
-        num_atoms: int = 1,
-        activation: str = "relu",
+        num_atoms: Count = 1,
+        activation: Activation = "relu",
     ) -> None:
         super().__init__()
         check_sizes(input_shape=input_shape, num_actions=num_actions, num_atoms=num_atoms)
@@ -111,9 +114,10 @@ def _encoder(name: str, shape: Sequence[int]) -> tuple[nn.Module, Sequence[int]]
         return nn.Flatten(), (128, 128)
     smallest = {"nature": _SMALLEST_NATURE, "impala": 8, "small": 3}[name]
     if len(shape) != 3 or min(shape[1:]) < smallest:
-        raise ValueError(
-            f"encoder is {name!r} and an observation has shape {tuple(shape)}; {name} wants pictures (C, H, W) of "
-            f"{smallest} pixels a side at least; try model.encoder=auto."
+        raise ArgumentError(
+            f"encoder is {name!r} and an observation has shape {tuple(shape)};",
+            f"{name} wants pictures (C, H, W) of {smallest} pixels a side at least;",
+            "try model.encoder=auto.",
         )
     return {"nature": _nature, "impala": _impala, "small": _small}[name](shape[0])
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.layers.checks import check_dropout, check_sizes
-from netyard.layers.recurrent import RecurrentLayers, State
-from netyard.layers.sequences import TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
+from netyard.layers.recurrent import Cell, RecurrentLayers, State
+from netyard.layers.sequences import Pooling, TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
+from netyard.ranges.bounds import Count, Probability
 
 
 class Recurrent(nn.Module):
@@ -28,25 +30,25 @@ class Recurrent(nn.Module):
         pooling: ``last``, ``mean`` or ``attention``.
 
     Raises:
-        ValueError: a size below 1, a dropout outside [0, 1), an unknown cell or pooling, both or neither of
+        ArgumentError: a size below 1, a dropout outside [0, 1), an unknown cell or pooling, both or neither of
             input_size and vocab_size, token settings for numbers, tied embeddings where the outputs are no tokens.
     """
 
     def __init__(
         self,
-        num_outputs: int,
-        input_size: int | None,
-        vocab_size: int | None,
-        cell: str = "lstm",
-        embedding_size: int = 64,
-        hidden_size: int = 128,
-        num_layers: int = 1,
+        num_outputs: Count,
+        input_size: Count | None,
+        vocab_size: Count | None,
+        cell: Cell = "lstm",
+        embedding_size: Count = 64,
+        hidden_size: Count = 128,
+        num_layers: Count = 1,
         bidirectional: bool = False,
-        dropout: float = 0.0,
-        embedding_dropout: float = 0.0,
+        dropout: Probability = 0.0,
+        embedding_dropout: Probability = 0.0,
         layer_norm: bool = False,
         tied_embeddings: bool = False,
-        pooling: str = "last",
+        pooling: Pooling = "last",
     ) -> None:
         super().__init__()
         check_steps(input_size, vocab_size)
@@ -82,12 +84,14 @@ class Recurrent(nn.Module):
         """An answer after each step, (B, T, num_outputs), and the state from which the next call goes on.
 
         Raises:
-            ValueError: the net reads backwards too.
+            ArgumentError: the net reads backwards too.
         """
         if self.layers.bidirectional:
-            raise ValueError(
-                "bidirectional is true; an answer after each step may depend on the steps before it only, and reading "
-                "backwards begins with the last; try model.bidirectional=false."
+            raise ArgumentError(
+                "bidirectional is true;",
+                "an answer after each step may depend on the steps before it only, and reading backwards begins with"
+                " the last;",
+                "try model.bidirectional=false.",
             )
         outputs, state = self.layers(self._vectors(x), state=state)
         return self._answers(outputs), state
@@ -102,7 +106,8 @@ class Recurrent(nn.Module):
 def _check_embedding_dropout(embedding_dropout: float, vocab_size: int | None) -> None:
     check_dropout(embedding_dropout, "embedding_dropout")
     if embedding_dropout and vocab_size is None:
-        raise ValueError(
-            f"embedding_dropout is {embedding_dropout} and vocab_size is null; only tokens have embeddings, and these "
-            "sequences are of numbers; try model.embedding_dropout=0."
+        raise ArgumentError(
+            f"embedding_dropout is {embedding_dropout} and vocab_size is null;",
+            "only tokens have embeddings, and these sequences are of numbers;",
+            "try model.embedding_dropout=0.",
         )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.layers.checks import check_dropout, check_sizes
-from netyard.layers.recurrent import RecurrentLayers, State
+from netyard.layers.recurrent import Cell, RecurrentLayers, State
 from netyard.layers.sequences import TokenEmbedding, real_steps, trim
+from netyard.ranges.bounds import Count, Probability
 
 
 class Attention(nn.Module):
@@ -44,33 +46,35 @@ class Seq2Seq(nn.Module):
         dropout: on the embeddings, between layers, and before the head.
 
     Raises:
-        ValueError: a source that is no tokens, a size below 1, an odd hidden_size, a dropout outside [0, 1), an unknown
-            cell.
+        ArgumentError: a source that is no tokens, a size below 1, an odd hidden_size, a dropout outside [0, 1), an
+            unknown cell.
     """
 
     def __init__(
         self,
-        num_outputs: int,
-        vocab_size: int | None,
-        cell: str = "gru",
-        embedding_size: int = 64,
-        hidden_size: int = 128,
-        num_layers: int = 1,
-        dropout: float = 0.0,
+        num_outputs: Count,
+        vocab_size: Count | None,
+        cell: Cell = "gru",
+        embedding_size: Count = 64,
+        hidden_size: Count = 128,
+        num_layers: Count = 1,
+        dropout: Probability = 0.0,
     ) -> None:
         super().__init__()
         if vocab_size is None:
-            raise ValueError(
-                "vocab_size is null; a source and its target are tokens, and these sequences are of numbers; "
-                "try data=number_words."
+            raise ArgumentError(
+                "vocab_size is null;",
+                "a source and its target are tokens, and these sequences are of numbers;",
+                "try data=number_words.",
             )
         check_sizes(num_outputs=num_outputs, vocab_size=vocab_size, embedding_size=embedding_size)
         check_sizes(hidden_size=hidden_size)
         check_dropout(dropout)
         if hidden_size % 2:
-            raise ValueError(
-                f"hidden_size is {hidden_size}; each direction of the encoder has half of it, so it must be even; "
-                f"try model.hidden_size={hidden_size + 1}."
+            raise ArgumentError(
+                f"hidden_size is {hidden_size};",
+                "each direction of the encoder has half of it, so it must be even;",
+                f"try model.hidden_size={hidden_size + 1}.",
             )
         self.source_embedding = TokenEmbedding(vocab_size, embedding_size)
         self.encoder = RecurrentLayers(

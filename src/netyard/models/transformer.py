@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import init
 
+from netyard.errors import ArgumentError
 from netyard.layers.checks import check_choice, check_dropout, check_sizes
-from netyard.layers.sequences import TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
+from netyard.layers.sequences import Pooling, TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
+from netyard.ranges.bounds import Count, OneOf, Probability
 
 
 class LearnedPositions(nn.Embedding):
@@ -65,23 +68,24 @@ class Transformer(nn.Module):
         pooling: ``last``, ``mean`` or ``attention``.
 
     Raises:
-        ValueError: a size below 1, a dropout outside [0, 1), heads that do not divide hidden_size, an unknown pooling
-            or positions, both or neither of input_size and vocab_size, tied embeddings where the outputs are no tokens.
+        ArgumentError: a size below 1, a dropout outside [0, 1), heads that do not divide hidden_size, an unknown
+            pooling or positions, both or neither of input_size and vocab_size, tied embeddings where the outputs are
+            no tokens.
     """
 
     def __init__(
         self,
-        num_outputs: int,
-        input_size: int | None,
-        vocab_size: int | None,
-        max_length: int,
-        hidden_size: int = 128,
-        num_heads: int = 4,
-        num_layers: int = 2,
-        dropout: float = 0.0,
+        num_outputs: Count,
+        input_size: Count | None,
+        vocab_size: Count | None,
+        max_length: Count,
+        hidden_size: Count = 128,
+        num_heads: Count = 4,
+        num_layers: Count = 2,
+        dropout: Probability = 0.0,
         tied_embeddings: bool = False,
-        positions: str = "learned",
-        pooling: str = "last",
+        positions: Annotated[str, OneOf(POSITIONS)] = "learned",
+        pooling: Pooling = "last",
     ) -> None:
         super().__init__()
         check_steps(input_size, vocab_size)
@@ -90,9 +94,10 @@ class Transformer(nn.Module):
         check_dropout(dropout)
         check_choice("positions", positions, POSITIONS)
         if hidden_size % num_heads:
-            raise ValueError(
-                f"hidden_size is {hidden_size} and num_heads {num_heads}; the heads share the hidden size evenly; "
-                f"try model.hidden_size={-(-hidden_size // num_heads) * num_heads}."
+            raise ArgumentError(
+                f"hidden_size is {hidden_size} and num_heads {num_heads};",
+                "the heads share the hidden size evenly;",
+                f"try model.hidden_size={-(-hidden_size // num_heads) * num_heads}.",
             )
         self.max_length = max_length
         self.embedding = TokenEmbedding(vocab_size, hidden_size) if vocab_size else nn.Linear(input_size, hidden_size)
@@ -115,9 +120,10 @@ class Transformer(nn.Module):
         if isinstance(self.embedding, TokenEmbedding):
             x, lengths = trim(x)
         if x.shape[1] > self.max_length:
-            raise ValueError(
-                f"the sequence has {x.shape[1]} steps; the transformer can look at max_length={self.max_length} of "
-                f"them; try model.max_length={x.shape[1]}."
+            raise ArgumentError(
+                f"the sequence has {x.shape[1]} steps;",
+                f"the transformer can look at max_length={self.max_length} of them;",
+                f"try model.max_length={x.shape[1]}.",
             )
         steps = self._steps(x)
         return self.head(self.pool(steps, real_steps(steps, lengths)))

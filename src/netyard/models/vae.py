@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netyard.layers.activations import activation_layer
+from netyard.errors import ArgumentError
+from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.checks import check_choice, check_sizes
 from netyard.layers.dense import dense_layers
+from netyard.ranges.bounds import Classes, Count, Length, OneOf
 
 KINDS = ("dense", "convolutional")
 
@@ -35,22 +38,22 @@ class VAE(nn.Module):
             is (-6, 2). Without one, a picture unlike all of training may get a code as wide as e^15.
 
     Raises:
-        ValueError: a size below 1, an unknown kind or activation, a convolution of what is no picture, or with gates,
-            a range that is none.
+        ArgumentError: a size below 1, an unknown kind or activation, a convolution of what is no picture, or with
+            gates, a range that is none.
     """
 
     def __init__(
         self,
-        input_shape: Sequence[int],
-        latent_size: int,
-        num_outputs_per_pixel: int,
-        kind: str = "dense",
-        hidden_sizes: Sequence[int] = (256, 128),
-        channels: Sequence[int] = (32, 64),
-        num_classes: int | None = None,
-        activation: str = "relu",
+        input_shape: Sequence[Count],
+        latent_size: Count,
+        num_outputs_per_pixel: Count,
+        kind: Annotated[str, OneOf(KINDS)] = "dense",
+        hidden_sizes: Sequence[Count] = (256, 128),
+        channels: Annotated[Sequence[Count], Length(1)] = (32, 64),
+        num_classes: Classes | None = None,
+        activation: Activation = "relu",
         gated: bool = False,
-        log_variance_range: Sequence[float] | None = None,
+        log_variance_range: Annotated[Sequence[float], Length(2, 2)] | None = None,
     ) -> None:
         super().__init__()
         check_sizes(input_shape=input_shape, latent_size=latent_size, num_outputs_per_pixel=num_outputs_per_pixel)
@@ -61,7 +64,11 @@ class VAE(nn.Module):
         self.flat = kind == "dense"
         self.log_variance_range = None if log_variance_range is None else check_range(log_variance_range)
         if gated and not self.flat:
-            raise ValueError("gated is true and kind convolutional; dense layers have gates; try model.kind=dense.")
+            raise ArgumentError(
+                "gated is true and kind convolutional;",
+                "dense layers have gates;",
+                "try model.kind=dense.",
+            )
         label_size = num_classes or 0
         if self.flat:
             sizes = [math.prod(input_shape) + label_size, *hidden_sizes]
@@ -87,7 +94,7 @@ class VAE(nn.Module):
         """(B, *input_shape) and, of a conditional net, labels (B,) or shares (B, num_classes) -> two (B, latent_size).
 
         Raises:
-            ValueError: a conditional net is not told the label.
+            ArgumentError: a conditional net is not told the label.
         """
         mean, log_variance = self.encoder(self._told(x.flatten(1) if self.flat else x, y)).chunk(2, dim=1)
         return mean, log_variance if self.log_variance_range is None else log_variance.clamp(*self.log_variance_range)
@@ -101,9 +108,10 @@ class VAE(nn.Module):
         if self.num_classes is None:
             return x
         if y is None:
-            raise ValueError(
-                f"this VAE was told no label; it is conditional, on {self.num_classes} classes; "
-                "give it y, or try model=vae."
+            raise ArgumentError(
+                "this VAE was told no label;",
+                f"it is conditional, on {self.num_classes} classes;",
+                "give it y, or try model=vae.",
             )
         shares = (y if y.is_floating_point() else F.one_hot(y, self.num_classes)).to(x.dtype)
         return torch.cat([x, shares.reshape(*shares.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], dim=1)
@@ -145,22 +153,28 @@ def halved(side: Sequence[int], times: int) -> list[tuple[int, ...]]:
 
 
 def check_range(log_variance_range: Sequence[float]) -> tuple[float, float]:
-    """The least and the greatest; raise ValueError unless they are two finite numbers, the smaller one first."""
+    """The least and the greatest; raise ArgumentError unless they are two finite numbers, the smaller one first."""
     match list(log_variance_range):
         case [float() | int() as low, float() | int() as high] if -math.inf < low < high < math.inf:
             return low, high
-    raise ValueError(
-        f"log_variance_range is {list(log_variance_range)}; it must be two numbers, the smaller one first; "
-        "try model.log_variance_range=[-6,2]."
+    raise ArgumentError(
+        f"log_variance_range is {list(log_variance_range)};",
+        "it must be two numbers, the smaller one first;",
+        "try model.log_variance_range=[-6,2].",
     )
 
 
 def check_picture(input_shape: Sequence[int], channels: Sequence[int]) -> None:
-    """Raise ValueError unless the shape is that of a picture, and there is a convolution for it."""
+    """Raise ArgumentError unless the shape is that of a picture, and there is a convolution for it."""
     if len(input_shape) != 3:
-        raise ValueError(
-            f"input_shape is {list(input_shape)}; a convolution needs pictures (channels, height, width); "
-            "try model=vae, or data=digits."
+        raise ArgumentError(
+            f"input_shape is {list(input_shape)};",
+            "a convolution needs pictures (channels, height, width);",
+            "try model=vae, or data=digits.",
         )
     if not channels:
-        raise ValueError("channels is []; a convolutional net needs a convolution; try model.channels=[32,64].")
+        raise ArgumentError(
+            "channels is [];",
+            "a convolutional net needs a convolution;",
+            "try model.channels=[32,64].",
+        )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from torch import Tensor, nn
 
-from netyard.layers.activations import activation_layer
+from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.checks import check_sizes
 from netyard.layers.quantizer import Quantized, Quantizer
 from netyard.models.vae import check_picture, downwards, halved, upwards
+from netyard.ranges.bounds import Classes, Count, Length, Part
 
 
 class Described(NamedTuple):
@@ -29,18 +30,18 @@ class VQVAE(nn.Module):
         codebook_size, embedding_size, ema, decay: see ``Quantizer``.
 
     Raises:
-        ValueError: a size below 1, an unknown activation, what is no picture, a decay outside (0, 1).
+        ArgumentError: a size below 1, an unknown activation, what is no picture, a decay outside (0, 1).
     """
 
     def __init__(
         self,
-        input_shape: Sequence[int],
-        channels: Sequence[int] = (32, 64),
-        codebook_size: int = 128,
-        embedding_size: int = 16,
+        input_shape: Sequence[Count],
+        channels: Annotated[Sequence[Count], Length(1)] = (32, 64),
+        codebook_size: Classes = 128,
+        embedding_size: Count = 16,
         ema: bool = True,
-        decay: float = 0.95,
-        activation: str = "relu",
+        decay: Part = 0.95,
+        activation: Activation = "relu",
     ) -> None:
         super().__init__()
         check_sizes(input_shape=input_shape, channels=channels)

@@ -12,6 +12,7 @@ import torchvision
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.io import safe_load
 from netyard.models.libraries import create, first_convolution
 
@@ -24,7 +25,7 @@ def timm_published(architecture: str, num_outputs: int, in_channels: int, **argu
     """A timm network with its published weights, fitted by timm to the outputs, channels and image size.
 
     Raises:
-        ValueError: timm publishes none for it.
+        ArgumentError: timm publishes none for it.
         OSError: they cannot be downloaded.
     """
     try:
@@ -39,7 +40,7 @@ def torchvision_published(architecture: str, network: nn.Module) -> StateDict:
     """torchvision's newest weights of an architecture, fitted to the channels the network takes.
 
     Raises:
-        ValueError: torchvision publishes none for it.
+        ArgumentError: torchvision publishes none for it.
         OSError: they cannot be downloaded.
     """
     try:
@@ -80,10 +81,11 @@ def _no_download(architecture: str, error: Exception) -> OSError:
     )
 
 
-def _not_published(architecture: str, why: str) -> ValueError:
-    return ValueError(
-        f"model.pretrained is true, but {architecture} has no published weights that fit ({why}); "
-        "it must be false or a file here; try model.pretrained=false."
+def _not_published(architecture: str, why: str) -> ArgumentError:
+    return ArgumentError(
+        f"model.pretrained is true, but {architecture} has no published weights that fit ({why});",
+        "it must be false or a file here;",
+        "try model.pretrained=false.",
     )
 
 
@@ -93,7 +95,7 @@ def read(path: str) -> StateDict:
     Of a netyard checkpoint it is the network's part, of a wrapped network the library's.
 
     Raises:
-        ValueError: the file is missing, damaged, or holds no state dict, or anything but tensors and plain types.
+        ArgumentError: the file is missing, damaged, or holds no state dict, or anything but tensors and plain types.
     """
     file = Path(path).expanduser()
     if not file.is_file():
@@ -111,10 +113,11 @@ def read(path: str) -> StateDict:
     return dict(state)
 
 
-def _unreadable(path: str, why: str) -> ValueError:
-    return ValueError(
-        f"model.pretrained is {path}, which {why}; it must be true, false, or a .pt, .pth, .ckpt "
-        "or .safetensors file with a state dict; try model.pretrained=true for the published weights."
+def _unreadable(path: str, why: str) -> ArgumentError:
+    return ArgumentError(
+        f"model.pretrained is {path}, which {why};",
+        "it must be true, false, or a .pt, .pth, .ckpt or .safetensors file with a state dict;",
+        "try model.pretrained=true for the published weights.",
     )
 
 
@@ -139,7 +142,7 @@ def load(network: nn.Module, state: StateDict, heads: Sequence[str], source: str
     """Load a state dict; output layers of another size and absent auxiliary heads are skipped, and logged.
 
     Raises:
-        ValueError: anything else does not fit.
+        ArgumentError: anything else does not fit.
     """
     lines = misfits(network, state, heads)
     if lines:
@@ -164,14 +167,15 @@ def _refuse(network: nn.Module, state: StateDict, source: str, lines: Sequence[s
         path, layer = first
         weight = state.get(f"{path}.weight")
         if weight is not None and weight.ndim == 4 and weight.shape[1] != layer.weight.shape[1]:
-            raise ValueError(
-                f"{source} was trained on images of {weight.shape[1]} channels and the data has "
-                f"{layer.weight.shape[1]}; the first layer must fit the data; try data with "
-                f"{weight.shape[1]} channels, or other weights."
+            raise ArgumentError(
+                f"{source} was trained on images of {weight.shape[1]} channels and the data has"
+                f" {layer.weight.shape[1]};",
+                "the first layer must fit the data;",
+                f"try data with {weight.shape[1]} channels, or other weights.",
             )
     shown = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
-    raise ValueError(
-        f"{source} does not fit this network ({shown}); the weights must be of the same "
-        "architecture, or its small-image form at a similar image size; "
-        "try the model= and data.image_size it was trained with."
+    raise ArgumentError(
+        f"{source} does not fit this network ({shown});",
+        "the weights must be of the same architecture, or its small-image form at a similar image size;",
+        "try the model= and data.image_size it was trained with.",
     )

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from netyard.errors import ArgumentError
 from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.resize import Resize
 from netyard.layers.small_image import fold_repeated_pool, keep_early_size, num_kept
-from netyard.models.libraries import create, find_size, library_heads
+from netyard.models.libraries import LIBRARIES, create, find_size, library_heads
 from netyard.models.weights import StateDict, load, misfits, read, timm_published, torchvision_published
+from netyard.ranges.bounds import Count, Index, NotNegative, OneOf, Probability, Unit
 
 # What each library calls the dropout before its output layer.
 _DROPOUT_ARGUMENT = {"timm": "drop_rate", "torchvision": "dropout", "netyard": "dropout"}
@@ -53,27 +54,27 @@ class ZooNet(nn.Module):
         arguments: further arguments of the library's constructor.
 
     Raises:
-        ValueError: an unknown name, a size below 1, a dropout outside [0, 1), a file that does not fit.
+        ArgumentError: an unknown name, a size below 1, a dropout outside [0, 1), a file that does not fit.
         OSError: the published weights cannot be downloaded.
     """
 
     def __init__(
         self,
-        library: str,
+        library: Annotated[str, OneOf(LIBRARIES)],
         architecture: str,
-        num_outputs: int,
-        in_channels: int,
-        image_size: int,
+        num_outputs: Count,
+        in_channels: Count,
+        image_size: Count,
         pretrained: bool | str | None = False,
-        freeze: str | None = None,
-        dropout: float | None = None,
+        freeze: Literal["backbone"] | None = None,
+        dropout: Probability | None = None,
         auxiliary: bool | None = None,
-        auxiliary_weight: float = 0.0,
-        auxiliary_map_size: int = 1,
+        auxiliary_weight: NotNegative = 0.0,
+        auxiliary_map_size: Count = 1,
         early_strides: Sequence[str] = (),
-        tiny_size: int = 0,
-        minimum_size: int = 1,
-        batch_norm_momentum: float | None = None,
+        tiny_size: Index = 0,
+        minimum_size: Count = 1,
+        batch_norm_momentum: Unit | None = None,
         probe_size: bool = False,
         fold: Sequence[str] = (),
         heads: Sequence[str] = (),
@@ -121,7 +122,7 @@ class ZooNet(nn.Module):
 
         if batch_norm_momentum is not None:
             for module in network.modules():
-                if isinstance(module, _BatchNorm):
+                if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                     module.momentum = batch_norm_momentum
         for path in self.heads[1:]:
             auxiliary_head = network.get_submodule(path.split(".")[0])
@@ -138,7 +139,7 @@ class ZooNet(nn.Module):
         super().train(mode)
         if self._frozen:
             for module in self.network.modules():
-                if isinstance(module, _BatchNorm):
+                if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                     module.eval()
         return self
 
@@ -166,14 +167,16 @@ class ZooNet(nn.Module):
 
     def _freeze(self, part: str) -> None:
         if part != "backbone":
-            raise ValueError(
-                f"freeze is {part!r}; it must be backbone (all but the output layer) or null; "
-                "try model.freeze=backbone."
+            raise ArgumentError(
+                f"freeze is {part!r};",
+                "it must be backbone (all but the output layer) or null;",
+                "try model.freeze=backbone.",
             )
         if not self.heads:
-            raise ValueError(
-                "freeze is backbone, but this network does not say which layer is its output; "
-                "freezing needs one; try model.freeze=null."
+            raise ArgumentError(
+                "freeze is backbone, but this network does not say which layer is its output;",
+                "freezing needs one;",
+                "try model.freeze=null.",
             )
         trainable = tuple(f"{head}." for head in self.heads)
         frozen = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]

@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from netyard.errors import ArgumentError
 from netyard.optim.parameters import parameter_groups
 
 
@@ -32,7 +33,7 @@ def configure_optimizer(
     resumed. ``name`` is the tag the lr is logged under, one for every optimizer so that different runs share a plot.
 
     Raises:
-        ValueError: a setting that the optimizer or the schedule refuses; a run without a known end.
+        ArgumentError: a setting that the optimizer or the schedule refuses; a run without a known end.
     """
     built = _build(module, optimizer)
     schedule = scheduler(built, total_steps)
@@ -46,7 +47,11 @@ def _build(module: nn.Module, optimizer: partial[Optimizer]) -> Optimizer:
     settings = inspect.signature(optimizer.func).parameters
     lr = optimizer.keywords.get("lr", 0.0)
     if not (isinstance(lr, int | float) and math.isfinite(lr) and lr >= 0):  # torch lets nan and inf through
-        raise ValueError(f"lr is {lr}; it must be a finite number, at least 0; try optimizer.lr=0.001.")
+        raise ArgumentError(
+            f"lr is {lr};",
+            "it must be a finite number, at least 0;",
+            "try optimizer.lr=0.001.",
+        )
 
     # torch's default counts where the user gave none: AdamW decays by 0.01 unless told otherwise.
     default = settings["weight_decay"].default if "weight_decay" in settings else 0.0
@@ -56,8 +61,8 @@ def _build(module: nn.Module, optimizer: partial[Optimizer]) -> Optimizer:
         return optimizer(grouping(module, weight_decay))
     except (TypeError, ValueError) as error:
         given = ", ".join(f"{key}={value}" for key, value in optimizer.keywords.items())
-        raise ValueError(
-            f"{optimizer.func.__name__} refuses {given} ({error}); "
-            f"it takes {', '.join(list(settings)[1:])} in the ranges torch documents; "
-            "try the values of its file in conf/optimizer."
+        raise ArgumentError(
+            f"{optimizer.func.__name__} refuses {given} ({error});",
+            f"it takes {', '.join(list(settings)[1:])} in the ranges torch documents;",
+            "try the values of its file in conf/optimizer.",
         ) from error

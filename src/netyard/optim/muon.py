@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch.optim import AdamW, Muon, Optimizer
 
+from netyard.errors import ArgumentError
 from netyard.optim.parameters import muon_groups
+from netyard.ranges.bounds import Count, NotNegative, Positive, Probability
 
 
 class MuonAdamW(Optimizer):
@@ -20,7 +22,7 @@ class MuonAdamW(Optimizer):
     One lr serves both: Muon's update is scaled to the size of AdamW's (Liu et al. 2025, section 2.2).
 
     Raises:
-        ValueError: a group does not say whether it is Muon's, or gives Muon something that is not a matrix.
+        ArgumentError: a group does not say whether it is Muon's, or gives Muon something that is not a matrix.
     """
 
     # ``configure_optimizer`` asks for it: who learns what depends on the net's modules, not on shapes alone.
@@ -29,13 +31,13 @@ class MuonAdamW(Optimizer):
     def __init__(
         self,
         params: Iterable[dict[str, Any]],
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        momentum: float = 0.95,
+        lr: Positive = 1e-3,
+        weight_decay: NotNegative = 0.0,
+        momentum: Probability = 0.95,
         nesterov: bool = True,
-        ns_steps: int = 5,
-        betas: tuple[float, float] = (0.9, 0.95),
-        eps: float = 1e-8,
+        ns_steps: Count = 5,
+        betas: tuple[Probability, Probability] = (0.9, 0.95),
+        eps: Positive = 1e-8,
     ) -> None:
         # The halves do the arithmetic and hold nothing: groups and state are lent to them for each step, so
         # that schedulers, checkpoints and clipping see a single optimizer.
@@ -53,18 +55,20 @@ class MuonAdamW(Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         if "use_muon" not in param_group:
-            raise ValueError(
-                "a parameter group does not say who learns it; each needs use_muon, true or false; "
-                "try MuonAdamW(MuonAdamW.parameter_groups(net, weight_decay))."
+            raise ArgumentError(
+                "a parameter group does not say who learns it;",
+                "each needs use_muon, true or false;",
+                "try MuonAdamW(MuonAdamW.parameter_groups(net, weight_decay)).",
             )
         half = self.muon if param_group["use_muon"] else self.adamw
         super().add_param_group({**half.defaults, **param_group})
         added = self.param_groups[-1]
         for parameter in added["params"]:
             if added["use_muon"] and parameter.ndim != 2:
-                raise ValueError(
-                    f"Muon was given a parameter of shape {tuple(parameter.shape)}; it takes matrices only; "
-                    "try use_muon=False for its group."
+                raise ArgumentError(
+                    f"Muon was given a parameter of shape {tuple(parameter.shape)};",
+                    "it takes matrices only;",
+                    "try use_muon=False for its group.",
                 )
 
     @torch.no_grad()

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
+
+from netyard.errors import ArgumentError
+from netyard.ranges.bounds import Ge, Gt, Index, Le, Part, Positive, Probability, Unit
 
 
 def constant(optimizer: Optimizer, total_steps: float) -> LRScheduler:
@@ -22,14 +25,16 @@ def constant(optimizer: Optimizer, total_steps: float) -> LRScheduler:
     return _Constant(optimizer)
 
 
-def step(optimizer: Optimizer, total_steps: float, step_size: float = 0.3, gamma: float = 0.1) -> LRScheduler:
+def step(
+    optimizer: Optimizer, total_steps: float, step_size: Annotated[float, Gt(0), Le(1)] = 0.3, gamma: Positive = 0.1
+) -> LRScheduler:
     """lr times ``gamma`` after every ``step_size`` of the run."""
     _require(0 < step_size <= 1, "step_size", step_size, "a fraction of the run, above 0 and at most 1", 0.3)
     drops = math.ceil(1 / step_size - ROUNDING) - 1
     return multistep(optimizer, total_steps, [drop * step_size for drop in range(1, drops + 1)], gamma)
 
 
-def multistep(optimizer: Optimizer, total_steps: float, milestones: list[float], gamma: float = 0.1) -> LRScheduler:
+def multistep(optimizer: Optimizer, total_steps: float, milestones: list[Part], gamma: Positive = 0.1) -> LRScheduler:
     """lr times ``gamma`` at each milestone. He et al. 2015, arXiv:1512.03385, section 4.2: at 1/2 and 3/4."""
     inside = all(0 < milestone < 1 for milestone in milestones)
     _require(inside, "milestones", milestones, "fractions of the run, above 0 and below 1", "[0.5,0.75]")
@@ -39,25 +44,27 @@ def multistep(optimizer: Optimizer, total_steps: float, milestones: list[float],
     )
 
 
-def exponential(optimizer: Optimizer, total_steps: float, final_ratio: float = 0.01) -> LRScheduler:
+def exponential(
+    optimizer: Optimizer, total_steps: float, final_ratio: Annotated[float, Gt(0), Le(1)] = 0.01
+) -> LRScheduler:
     """The same percentage off at every step, down to ``final_ratio`` of the initial lr."""
     _require(final_ratio > 0, "final_ratio", final_ratio, "above 0", 0.01)
     return _scaled(optimizer, total_steps, lambda t: final_ratio**t)
 
 
-def polynomial(optimizer: Optimizer, total_steps: float, power: float = 1.0) -> LRScheduler:
+def polynomial(optimizer: Optimizer, total_steps: float, power: Positive = 1.0) -> LRScheduler:
     """Down to 0 as ``(1 - t)^power``; a straight line for power 1. Chen et al. 2016, arXiv:1606.00915."""
     _require(power > 0, "power", power, "above 0", 1.0)
     return _scaled(optimizer, total_steps, lambda t: (1 - t) ** power)
 
 
-def cosine(optimizer: Optimizer, total_steps: float, final_ratio: float = 0.0) -> LRScheduler:
+def cosine(optimizer: Optimizer, total_steps: float, final_ratio: Unit = 0.0) -> LRScheduler:
     """Half a cosine down to ``final_ratio`` of the initial lr. Loshchilov & Hutter 2016, arXiv:1608.03983."""
     return warmup_cosine(optimizer, total_steps, warmup=0.0, final_ratio=final_ratio)
 
 
 def warmup_cosine(
-    optimizer: Optimizer, total_steps: float, warmup: float = 0.1, final_ratio: float = 0.0
+    optimizer: Optimizer, total_steps: float, warmup: Probability = 0.1, final_ratio: Unit = 0.0
 ) -> LRScheduler:
     """A straight climb for ``warmup`` of the run, then half a cosine. Goyal et al. 2017, arXiv:1706.02677."""
     _require(0 <= warmup < 1, "warmup", warmup, "a fraction of the run, at least 0 and below 1", 0.1)
@@ -76,11 +83,11 @@ def warmup_cosine(
 def one_cycle(
     optimizer: Optimizer,
     total_steps: float,
-    pct_start: float = 0.3,
-    div_factor: float = 25.0,
-    final_div_factor: float = 1e4,
-    base_momentum: float = 0.85,
-    max_momentum: float = 0.95,
+    pct_start: Part = 0.3,
+    div_factor: Annotated[float, Ge(1)] = 25.0,
+    final_div_factor: Annotated[float, Ge(1)] = 1e4,
+    base_momentum: Probability = 0.85,
+    max_momentum: Probability = 0.95,
 ) -> LRScheduler:
     """Up to the optimizer's lr at ``pct_start`` of the run, then down to almost none; momentum the opposite.
 
@@ -109,8 +116,8 @@ def plateau(
     optimizer: Optimizer,
     total_steps: float,
     mode: Literal["min", "max"] = "min",
-    factor: float = 0.5,
-    patience: int = 3,
+    factor: Part = 0.5,
+    patience: Index = 3,
 ) -> LRScheduler:
     """lr times ``factor`` after more than ``patience`` validations in a row without a better score."""
     _require(mode in ("min", "max"), "mode", mode, "min or max", "min")
@@ -161,9 +168,10 @@ def _scaled(optimizer: Optimizer, total_steps: float, factor: Callable[[float], 
 
 def _known(total_steps: float) -> int:
     if not math.isfinite(total_steps):
-        raise ValueError(
-            f"the run has {total_steps} optimizer steps as far as can be known; this schedule is a fraction "
-            "of the run and needs to know its end; try trainer.max_steps=10000, or scheduler=constant."
+        raise ArgumentError(
+            f"the run has {total_steps} optimizer steps as far as can be known;",
+            "this schedule is a fraction of the run and needs to know its end;",
+            "try trainer.max_steps=10000, or scheduler=constant.",
         )
     return max(1, int(total_steps))
 
@@ -179,4 +187,8 @@ def _between(low: float, high: float, height: float) -> float:
 
 def _require(holds: bool, name: str, value: object, allowed: str, example: object) -> None:
     if not holds:
-        raise ValueError(f"{name} is {value}; it must be {allowed}; try scheduler.{name}={example}.")
+        raise ArgumentError(
+            f"{name} is {value};",
+            f"it must be {allowed};",
+            f"try scheduler.{name}={example}.",
+        )

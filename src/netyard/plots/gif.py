@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from netyard.errors import ArgumentError
 from netyard.io.atomic import whole
 
 WIDEST = 320  # pixels of a frame's longer side; larger ones are made smaller
@@ -19,10 +20,14 @@ def gif(frames: Sequence[Any], milliseconds: int = 40) -> bytes:
     """Frames, uint8 (H, W, 3) arrays, one after another and again from the beginning; as the bytes of a GIF.
 
     Raises:
-        ValueError: there is no frame.
+        ArgumentError: there is no frame.
     """
     if not len(frames):
-        raise ValueError("there are no frames; an animation needs one or more; try an episode of at least one step.")
+        raise ArgumentError(
+            "there are no frames;",
+            "an animation needs one or more;",
+            "try an episode of at least one step.",
+        )
     pictures = [_fitting(Image.fromarray(frame)) for frame in frames]
     # One palette for all is quick, and nothing flickers.
     palette = pictures[len(pictures) // 2].quantize(128, method=Image.Quantize.FASTOCTREE)

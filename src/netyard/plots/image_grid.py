@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from netyard.errors import ArgumentError
 from netyard.io.atomic import whole
 
 GAP = 2
@@ -28,7 +29,7 @@ def grid(pictures: Tensor, columns: int | None = None, scale: int | None = None)
     """Pictures (N, C, H, W), row by row  ->  one, uint8 (3, H', W'); about as many columns as rows unless told.
 
     Raises:
-        ValueError: no pictures, another shape, ``columns`` or ``scale`` below 1.
+        ArgumentError: no pictures, another shape, ``columns`` or ``scale`` below 1.
     """
     return _in_columns(_tiles(pictures, scale), columns)
 
@@ -37,12 +38,13 @@ def side_by_side(inputs: Tensor, outputs: Tensor, columns: int | None = None, sc
     """Inputs and outputs, both (N, C, H, W)  ->  one picture, uint8 (3, H', W'): each output under its input.
 
     Raises:
-        ValueError: see ``grid``; or there are not as many outputs as inputs, of the same height and width.
+        ArgumentError: see ``grid``; or there are not as many outputs as inputs, of the same height and width.
     """
     if inputs.ndim != 4 or outputs.ndim != 4 or (inputs[:, 0].shape != outputs[:, 0].shape):
-        raise ValueError(
-            f"inputs have shape {tuple(inputs.shape)} and outputs {tuple(outputs.shape)}; they must be pairs of "
-            "pictures (N, C, H, W) of one size; try outputs.view_as(inputs)."
+        raise ArgumentError(
+            f"inputs have shape {tuple(inputs.shape)} and outputs {tuple(outputs.shape)};",
+            "they must be pairs of pictures (N, C, H, W) of one size;",
+            "try outputs.view_as(inputs).",
         )
     above, below = _tiles(inputs, scale), _tiles(outputs, scale)
     line = torch.full_like(above[:, :, :1], PAPER)
@@ -55,12 +57,13 @@ def rows(pictures: Tensor, scale: int | None = None) -> Tensor:
     """Pictures (R, K, C, H, W), R rows of K: a row a latent dimension or a pair of ends  ->  one, uint8 (3, H', W').
 
     Raises:
-        ValueError: see ``grid``.
+        ArgumentError: see ``grid``.
     """
     if pictures.ndim != 5:
-        raise ValueError(
-            f"the rows of pictures have shape {tuple(pictures.shape)}; they must be (R, K, C, H, W); "
-            "try pictures.unflatten(0, (R, K))."
+        raise ArgumentError(
+            f"the rows of pictures have shape {tuple(pictures.shape)};",
+            "they must be (R, K, C, H, W);",
+            "try pictures.unflatten(0, (R, K)).",
         )
     return _in_columns(_tiles(pictures.flatten(0, 1), scale), columns=pictures.shape[1])
 
@@ -72,7 +75,7 @@ def sprite(pictures: Tensor, side: int = VISIBLE) -> tuple[Tensor, int]:
     wide, which is as much as a graphics card must take.
 
     Raises:
-        ValueError: see ``grid``.
+        ArgumentError: see ``grid``.
     """
     columns = math.ceil(math.sqrt(len(pictures)))
     side = max(min(side, LARGEST // max(columns, 1)), 1)
@@ -95,11 +98,13 @@ def write_png(picture: Tensor, path: str | Path) -> None:
     """Write a picture (C, H, W), as it is and whole: a reader of ``path`` never sees half a file.
 
     Raises:
-        ValueError: it is no picture.
+        ArgumentError: it is no picture.
     """
     if picture.ndim != 3:
-        raise ValueError(
-            f"the picture has shape {tuple(picture.shape)}; it must be (C, H, W); try grid(pictures) for many."
+        raise ArgumentError(
+            f"the picture has shape {tuple(picture.shape)};",
+            "it must be (C, H, W);",
+            "try grid(pictures) for many.",
         )
     pixels = _tiles(picture[None], scale=1)[0].permute(1, 2, 0).contiguous()
     with whole(path, "wb") as file:
@@ -109,14 +114,19 @@ def write_png(picture: Tensor, path: str | Path) -> None:
 def _tiles(pictures: Tensor, scale: int | None) -> Tensor:
     """Pictures (N, C, H, W)  ->  enlarged, in colour, on the CPU: uint8 (N, 3, scale * H, scale * W)."""
     if pictures.ndim != 4 or not pictures.numel():
-        raise ValueError(
-            f"the pictures have shape {tuple(pictures.shape)}; they must be (N, C, H, W), one or more; "
-            "try pictures[None] for a single one."
+        raise ArgumentError(
+            f"the pictures have shape {tuple(pictures.shape)};",
+            "they must be (N, C, H, W), one or more;",
+            "try pictures[None] for a single one.",
         )
     if scale is None:
         scale = max(VISIBLE // max(pictures.shape[2:]), 1)
     if scale < 1:
-        raise ValueError(f"scale is {scale}; it must be a whole number of at least 1; try scale=1.")
+        raise ArgumentError(
+            f"scale is {scale};",
+            "it must be a whole number of at least 1;",
+            "try scale=1.",
+        )
     pictures = pictures.detach().cpu()
     pictures = pictures.float() / 255 if pictures.dtype == torch.uint8 else pictures.float()
     if pictures.shape[1] not in (1, 3):
@@ -131,7 +141,11 @@ def _in_columns(tiles: Tensor, columns: int | None, between_rows: int = GAP) -> 
     if columns is None:
         columns = math.ceil(math.sqrt(count))
     if columns < 1:
-        raise ValueError(f"columns is {columns}; it must be a whole number of at least 1; try columns=8.")
+        raise ArgumentError(
+            f"columns is {columns};",
+            "it must be a whole number of at least 1;",
+            "try columns=8.",
+        )
     columns = min(columns, count)
     missing = -count % columns
     tiles = F.pad(tiles, (0, GAP, between_rows, 0), value=PAPER)

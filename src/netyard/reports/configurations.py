@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from netyard.config.catalog import GROUPS
+from netyard.config.flatten import leaves
 from netyard.metrics.intervals import mean
 from netyard.runs.records import REPETITIONS, Objective, Run
 
@@ -118,7 +119,7 @@ def _candidates(runs: Sequence[Run]) -> list[str]:
 
 def _identity(run: Run, axes: Iterable[str]) -> str:
     """Equal of two runs that are repetitions of one configuration."""
-    config = {key: value for key, value in flat(run.config) if not _incidental(key, axes)}
+    config = {key: value for key, value in leaves(run.config, empty=True) if not _incidental(key, axes)}
     chosen = {group: option for group, option in run.choices.items() if not _incidental(group, axes)}
     return _text([{group: option for group, option in chosen.items() if group not in LABELS}, config])
 
@@ -129,20 +130,11 @@ def _incidental(key: str, axes: Iterable[str]) -> bool:
     return key not in axes and any(key == name or key.startswith(f"{name}.") for name in INCIDENTAL)
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and their values; a list is one value."""
-    for name, value in config.items():
-        if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
 def _keys(runs: Sequence[Run]) -> list[str]:
     """The keys of the configs that are not written the same in all of them: an interpolation repeats another key."""
     values: dict[str, list[str]] = {}
     for run in runs:
-        for key, value in flat(run.config):
+        for key, value in leaves(run.config, empty=True):
             values.setdefault(key, []).append(_text(value))
     return [key for key, texts in values.items() if len(texts) < len(runs) or len(set(texts)) > 1]
 

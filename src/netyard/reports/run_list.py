@@ -13,9 +13,9 @@ from fnmatch import fnmatchcase
 from io import StringIO
 from pathlib import Path
 
+from netyard.config.flatten import leaves
 from netyard.io.markdown import grid
 from netyard.io.readable import in_bytes, near
-from netyard.reports.configurations import flat
 from netyard.runs.records import MISSING, Run, sweep_state
 
 SORTS = ("age", "size", "objective")
@@ -126,7 +126,7 @@ def comma_separated(found: Sequence[Line]) -> str:
 
 def keys(runs: Sequence[Run]) -> set[str]:
     """Every dotted key that a config of these has."""
-    return {key for run in runs for key, _ in flat(run.config)}
+    return {key for run in runs for key, _ in leaves(run.config, empty=True)}
 
 
 def _rank(run: Run) -> tuple[str, float]:

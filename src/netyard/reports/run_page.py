@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from netyard.config.catalog import GROUPS
+from netyard.config.flatten import leaves
 from netyard.io.readable import near
 from netyard.reports import curves
 from netyard.reports.charts import Chart, Series, line_chart
-from netyard.reports.configurations import flat
 from netyard.reports.files import end_of, is_own, mapping, object_of, text_of
 from netyard.reports.page import Tile, duration, render
 from netyard.reports.tables import shown
@@ -197,7 +197,7 @@ def _changes(run: Run, typed: Sequence[str], defaults: Defaults) -> dict[str, An
     except Exception as error:  # whatever an option that is gone by now, or a user's own file, leads to
         return {"groups": [], "keys": [], "not_compared": one_line(error)}
     groups = [(group, option, str(usual.get(group))) for group, option in chosen.items() if option != usual.get(group)]
-    was, here = dict(flat(config)), dict(flat(run.config))
+    was, here = dict(leaves(config, empty=True)), dict(leaves(run.config, empty=True))
     keys = [key for key in dict.fromkeys([*here, *was]) if here.get(key, MISSING) != was.get(key, MISSING)]
     rows = [(key, _value(here, key), _value(was, key)) for key in keys]
     return {"groups": groups, "keys": rows, "not_compared": ""}

@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from netyard.config import renamed
+from netyard.config.flatten import leaves
 from netyard.config.overrides import override, value_of
-from netyard.config.schema import leaves
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io import redact
 from netyard.io.readable import near

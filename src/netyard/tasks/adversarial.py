@@ -6,20 +6,22 @@ import copy
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from netyard.errors import ArgumentError
 from netyard.losses.adversarial import gradient_penalty, r1_penalty
+from netyard.ranges.bounds import Count, NotNegative, Positive, Probability
 from netyard.tasks.learner import Learner
-from netyard.tasks.parts.adversarial_loss import Judgement, check_players, follow, frozen
+from netyard.tasks.parts.adversaries import Scores, check_adversarial, follow, frozen
 from netyard.tasks.parts.diffaug import differentiable_augment
 from netyard.tasks.parts.labels import labels_to_draw
 from netyard.tasks.parts.latents import interpolation_codes
 from netyard.tasks.parts.pixels import Pixels
-from netyard.tasks.signature import Port, Served
+from netyard.tasks.signature import ExportSignature, TensorSpec
 
 Batch = tuple[Tensor, Tensor]
 
@@ -38,8 +40,8 @@ class Adversarial(Learner):
     ``callbacks.scores``.
 
     Args:
-        net: see ``netyard.tasks.parts.adversarial_loss.Players``.
-        loss: see ``netyard.tasks.parts.adversarial_loss.Game``.
+        net: see ``netyard.tasks.parts.adversaries.GeneratorAndDiscriminator``.
+        loss: see ``netyard.tasks.parts.adversaries.AdversarialLoss``.
         num_outputs: the number of classes of the data, which conditional nets are given.
         discriminator_steps: the discriminator's steps to one of the generator.
         discriminator_lr: null for the optimizer's. Heusel et al. 2017, arXiv:1706.08500.
@@ -51,11 +53,11 @@ class Adversarial(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: a net without the players, a loss without theirs, a setting out of range; labels that a conditional
-            net cannot use.
+        ArgumentError: a net without the players, a loss without theirs, a setting out of range; labels that a
+            conditional net cannot use.
     """
 
-    loss_tells = False
+    loss_shows_progress = False
 
     def __init__(
         self,
@@ -63,19 +65,19 @@ class Adversarial(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
-        discriminator_steps: int = 1,
-        discriminator_lr: float | None = None,
-        gradient_penalty: float = 0.0,
-        r1: float = 0.0,
-        weight_clip: float = 0.0,
-        ema_decay: float = 0.0,
+        num_outputs: Count,
+        discriminator_steps: Count = 1,
+        discriminator_lr: Positive | None = None,
+        gradient_penalty: NotNegative = 0.0,
+        r1: NotNegative = 0.0,
+        weight_clip: NotNegative = 0.0,
+        ema_decay: Probability = 0.0,
         diffaug: bool = False,
         monitor: str = "val/frechet_distance",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
-        check_players(net, loss)
+        check_adversarial(net, loss)
         _require(
             discriminator_steps >= 1, "discriminator_steps", discriminator_steps, "a whole number of at least 1", 5
         )
@@ -203,7 +205,7 @@ class Adversarial(Learner):
         """Samples (count, C, H, W) in [0, 1] on the CPU: of one class, of labels (count,), or of all classes in turn.
 
         Raises:
-            ValueError: a label that the net was not taught.
+            ArgumentError: a label that the net was not taught.
         """
         labels = labels_to_draw(count, label, self._told_classes)
         return self._drawn(self._latents(count, torch.Generator().manual_seed(seed)), labels)
@@ -215,10 +217,10 @@ class Adversarial(Learner):
         told = None if labels is None else labels.repeat_interleave(columns)
         return self._drawn(z.flatten(0, 1), told).unflatten(0, (rows, columns))
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """The generator: pictures from noise."""
-        noise = Port("noise", f"(batch, {self.net.latent_size}), standard normal")
-        told = Port("label", f"int64 (batch,), from 0 to {self.num_outputs - 1}")
+        noise = TensorSpec("noise", f"(batch, {self.net.latent_size}), standard normal")
+        told = TensorSpec("label", f"int64 (batch,), from 0 to {self.num_outputs - 1}")
 
         def draw(latents: Tensor, labels: Tensor | None = None) -> Tensor:
             return ((self._generate(self._painter, latents, labels) + 1) / 2).clamp(0, 1)
@@ -228,8 +230,8 @@ class Adversarial(Learner):
             return torch.randn(count, self.net.latent_size), *(() if labels is None else (labels,))
 
         inputs = [noise, *[told] * self.conditional]
-        picture = Port("picture", "(batch, channels, height, width), pixels in [0, 1]")
-        return Served(self._painter, draw, inputs, [picture], reads_data=False, more_inputs=examples)
+        picture = TensorSpec("picture", "(batch, channels, height, width), pixels in [0, 1]")
+        return ExportSignature(self._painter, draw, inputs, [picture], reads_data=False, more_inputs=examples)
 
     @torch.no_grad()
     def _drawn(self, latents: Tensor, labels: Tensor | None) -> Tensor:
@@ -270,23 +272,21 @@ class Adversarial(Learner):
     def _generate(self, generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
         return generator(latents) if labels is None else generator(latents, labels)
 
-    def _judge(self, pictures: Tensor, labels: Tensor | None) -> Judgement:
+    def _judge(self, pictures: Tensor, labels: Tensor | None) -> Scores:
         discriminator = self.net.discriminator
         output = discriminator(pictures) if labels is None else discriminator(pictures, labels)
         return output if isinstance(output, tuple) else (output, None)
 
-    def _discriminator_loss(self, on_real: Judgement, on_generated: Judgement, y: Tensor) -> Tensor:
+    def _discriminator_loss(self, on_real: Scores, on_generated: Scores, y: Tensor) -> Tensor:
         loss = self.loss.discriminator(on_real[0], on_generated[0])
         return loss + sum(F.cross_entropy(classes, y) for _, classes in (on_real, on_generated) if classes is not None)
 
-    def _generator_loss(self, on_generated: Judgement, y: Tensor) -> Tensor:
+    def _generator_loss(self, on_generated: Scores, y: Tensor) -> Tensor:
         logits, classes = on_generated
         loss = self.loss.generator(logits)
         return loss if classes is None else loss + F.cross_entropy(classes, y)
 
-    def _count(
-        self, on_real: Judgement, on_generated: Judgement, discriminator_loss: Tensor, generator_loss: Tensor
-    ) -> None:
+    def _count(self, on_real: Scores, on_generated: Scores, discriminator_loss: Tensor, generator_loss: Tensor) -> None:
         self.means.add(
             len(on_real[0]),
             loss=discriminator_loss + generator_loss,
@@ -300,13 +300,18 @@ class Adversarial(Learner):
         if not self.net.conditional:
             return None
         if y.is_floating_point() or y.ndim != 1:
-            raise ValueError(
-                f"the targets are {y.dtype} of shape {list(y.shape)}; a conditional net needs data with one label a "
-                "picture; try data=digits augmentation=none, or model=dcgan."
+            raise ArgumentError(
+                f"the targets are {y.dtype} of shape {list(y.shape)};",
+                "a conditional net needs data with one label a picture;",
+                "try data=digits augmentation=none, or model=dcgan.",
             )
         return y
 
 
 def _require(holds: bool, name: str, value: object, allowed: str, example: object) -> None:
     if not holds:
-        raise ValueError(f"{name} is {value}; it must be {allowed}; try task.{name}={example}.")
+        raise ArgumentError(
+            f"{name} is {value};",
+            f"it must be {allowed};",
+            f"try task.{name}={example}.",
+        )

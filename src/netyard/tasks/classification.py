@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,10 @@ from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_classification_loss
 from netyard.metrics.calibration import Calibration
 from netyard.optim.parameters import regularised_parameters
+from netyard.ranges.bounds import Count, NotNegative
+from netyard.tasks.interfaces import HasAuxiliaryHeads, mixes_samples
 from netyard.tasks.learner import Learner
-from netyard.tasks.signature import Port, Score, Served
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 
 class Classifier(Protocol):
@@ -56,10 +58,10 @@ class Classification(Learner):
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:
-        ValueError: the loss is not one of logits and labels.
+        ArgumentError: the loss is not one of logits and labels.
     """
 
-    one_pass = True
+    compilable = True
     NUM_MISTAKES = 25
 
     def __init__(
@@ -68,16 +70,16 @@ class Classification(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
+        num_outputs: Count,
         monitor: str = "val/accuracy",
-        mode: str = "max",
-        l1: float = 0.0,
+        mode: Literal["min", "max"] = "max",
+        l1: NotNegative = 0.0,
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_classification_loss(loss, num_outputs)
         self.num_outputs = num_outputs
         self.l1 = l1
-        self.auxiliary_weight = float(getattr(net, "auxiliary_weight", 0.0))
+        self.auxiliary_weight = net.auxiliary_weight if isinstance(net, HasAuxiliaryHeads) else 0.0
         self.confusion: Tensor | None = None
         self.calibration = Calibration()
         self.mistakes: Mistakes | None = None
@@ -85,8 +87,7 @@ class Classification(Learner):
         self._auroc = MulticlassAUROC(num_outputs)
 
     def setup(self, stage: str) -> None:
-        augmentation = getattr(self.trainer.datamodule, "augmentation", None)
-        if stage == "fit" and getattr(augmentation, "mixes", False):
+        if stage == "fit" and mixes_samples(self.trainer.datamodule):
             check_classification_loss(self.loss, self.num_outputs, soft_targets=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -142,18 +143,18 @@ class Classification(Learner):
         x = batch if isinstance(batch, Tensor) else batch[0]
         return self.net(x).softmax(dim=1)
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """Logits, and the probabilities that they stand for."""
 
         def answer(x: Tensor) -> tuple[Tensor, Tensor]:
             logits = self.net(x)
             return logits, logits.softmax(dim=1)
 
-        outputs = Port("logits", f"(batch, {self.num_outputs})"), Port("probabilities", f"(batch, {self.num_outputs})")
+        outputs = [TensorSpec(name, f"(batch, {self.num_outputs})") for name in ("logits", "probabilities")]
         score = Score("accuracy", lambda made, x, y: (made["logits"].argmax(dim=1) == y).float())
-        return Served(self, answer, [Port("input", "a sample")], outputs, score=score)
+        return ExportSignature(self, answer, [TensorSpec("input", "a sample")], outputs, score=score)
 
-    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
         """What a table says of each sample, by column: its class by name, how probable that is, and each class is."""
         probabilities = self.predict_step(x, 0).float()
         surest, classes = probabilities.max(dim=1)

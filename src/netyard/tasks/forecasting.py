@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.losses.probe import check_regression_loss
+from netyard.ranges.bounds import Count, OneOf
 from netyard.tasks.learner import Learner
-from netyard.tasks.signature import Port, Score, Served
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 NORMALIZATIONS = ("series", "last", "window")
 
@@ -53,8 +55,8 @@ class Forecasting(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: the loss is not one of predictions and targets; an unknown normalize; the season is not the data's,
-            or exceeds the window.
+        ArgumentError: the loss is not one of predictions and targets; an unknown normalize; the season is not the
+            data's, or exceeds the window.
     """
 
     series_mean: Tensor
@@ -67,17 +69,19 @@ class Forecasting(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
-        season: int = 1,
-        normalize: str = "series",
+        num_outputs: Count,
+        season: Count = 1,
+        normalize: Annotated[str, OneOf(NORMALIZATIONS)] = "series",
         monitor: str = "val/mae",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, num_outputs)
         if normalize not in NORMALIZATIONS:
-            raise ValueError(
-                f"normalize is {normalize!r}; it must be one of {', '.join(NORMALIZATIONS)}; try task.normalize=series."
+            raise ArgumentError(
+                f"normalize is {normalize!r};",
+                f"it must be one of {', '.join(NORMALIZATIONS)};",
+                "try task.normalize=series.",
             )
         self.num_outputs = num_outputs
         self.season = season
@@ -92,9 +96,10 @@ class Forecasting(Learner):
     def on_fit_start(self) -> None:
         data = self.trainer.datamodule
         if data.season != self.season:
-            raise ValueError(
-                f"task.season is {self.season} and data.season {data.season}; MASE and the seasonal naive forecast "
-                f"share one season; try data.season={self.season}, without task.season."
+            raise ArgumentError(
+                f"task.season is {self.season} and data.season {data.season};",
+                "MASE and the seasonal naive forecast share one season;",
+                f"try data.season={self.season}, without task.season.",
             )
         for buffer, value in zip(
             (self.series_mean, self.series_std, self.mase_scale), data.series_statistics(), strict=True
@@ -137,14 +142,14 @@ class Forecasting(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch if isinstance(batch, Tensor) else batch[0])
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """The next steps, from a past in the series' own units."""
-        past = Port("input", "(batch, window, 1), the latest steps, in the series' own units")
-        forecast = Port("forecast", f"(batch, {self.num_outputs}), the next steps, in the series' own units")
+        past = TensorSpec("input", "(batch, window, 1), the latest steps, in the series' own units")
+        forecast = TensorSpec("forecast", f"(batch, {self.num_outputs}), the next steps, in the series' own units")
         score = Score("mae", lambda made, x, y: (made["forecast"] - y).abs().mean(dim=1))
-        return Served(self, self.forward, [past], [forecast], score=score)
+        return ExportSignature(self, self.forward, [past], [forecast], score=score)
 
-    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each window, by column: the number at each step ahead, in the series' own units."""
         return {f"step_{step}": each.tolist() for step, each in enumerate(self.predict_step(x, 0).float().T, start=1)}
 
@@ -204,11 +209,12 @@ def seasonal_naive(past: Tensor, horizon: int, season: int) -> Tensor:
     """The last season, again and again: (B, W) -> (B, horizon).
 
     Raises:
-        ValueError: the window is shorter than a season.
+        ArgumentError: the window is shorter than a season.
     """
     if season > past.shape[1]:
-        raise ValueError(
-            f"the season is {season} steps and the window {past.shape[1]}; the window must hold one season, which the "
-            f"seasonal naive forecast repeats; try data.window={season}, or data.season=1."
+        raise ArgumentError(
+            f"the season is {season} steps and the window {past.shape[1]};",
+            "the window must hold one season, which the seasonal naive forecast repeats;",
+            f"try data.window={season}, or data.season=1.",
         )
     return past[:, -season:][:, torch.arange(horizon, device=past.device) % season]

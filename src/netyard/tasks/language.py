@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
+from netyard.ranges.bounds import Count
+from netyard.tasks.interfaces import BoundedLength, TokenStream, lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, check_sampling, sample
 from netyard.tasks.parts.tokens import IGNORED, NUM_SPECIAL, PADDING, check_vocabulary, token_loss
-from netyard.tasks.signature import Port, Score, Served, mean_likelihood
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_likelihood
 
 
 class LanguageModel(Protocol):
@@ -48,8 +51,8 @@ class Language(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: no vocabulary, a loss that is none of logits and labels, a net that cannot be unrolled or that sees
-            tokens to come.
+        ArgumentError: no vocabulary, a loss that is none of logits and labels, a net that cannot be unrolled or that
+            sees tokens to come.
     """
 
     token_lengths: Tensor
@@ -60,9 +63,9 @@ class Language(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
+        num_outputs: Count,
         monitor: str = "val/perplexity",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_vocabulary(num_outputs, loss, "language", data="python_source")
@@ -75,10 +78,11 @@ class Language(Learner):
         self._evaluation_state: State | None = None
 
     def setup(self, stage: str) -> None:
-        if stage == "fit" and not hasattr(self.trainer.datamodule, "token_lengths"):
-            raise ValueError(
-                f"{type(self.trainer.datamodule).__name__} is no text; task language needs data that know the lengths "
-                "of their tokens; try data=python_source."
+        if stage == "fit" and not isinstance(self.trainer.datamodule, TokenStream):
+            raise ArgumentError(
+                f"{type(self.trainer.datamodule).__name__} is no text;",
+                "task language needs data that know the lengths of their tokens;",
+                "try data=python_source.",
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -144,12 +148,13 @@ class Language(Learner):
         super().on_test_epoch_end()
         self._evaluation_state = None
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """Logits of the token after each, of a text from its beginning: what goes on is given the longer text again."""
-        tokens = Port("tokens", "int64 (batch, steps)", ("batch", "steps"), getattr(self.net, "max_length", None))
-        logits = Port("logits", f"(batch, steps, {self.num_outputs}), of the token after each")
+        longest = self.net.max_length if isinstance(self.net, BoundedLength) else None
+        tokens = TensorSpec("tokens", "int64 (batch, steps)", ("batch", "steps"), longest)
+        logits = TensorSpec("logits", f"(batch, steps, {self.num_outputs}), of the token after each")
         score = Score("nll", lambda made, x, y: mean_likelihood(made["logits"], y, IGNORED))
-        return Served(self, self.forward, [tokens], [logits], score=score)
+        return ExportSignature(self, self.forward, [tokens], [logits], score=score)
 
     @torch.no_grad()
     def generate(
@@ -167,12 +172,16 @@ class Language(Learner):
         is part of the answer. The same seed gives the same text, on whatever device: it is drawn on the CPU.
 
         Raises:
-            ValueError: a prompt that the vocabulary cannot write, a temperature, top_k or length out of range.
+            ArgumentError: a prompt that the vocabulary cannot write, a temperature, top_k or length out of range.
         """
         check_sampling(temperature, top_k, self.num_outputs)
         top_k = min(top_k, self.num_outputs - NUM_SPECIAL)
         if length < 1:
-            raise ValueError(f"length is {length}; it must be at least 1 token; try length=300.")
+            raise ArgumentError(
+                f"length is {length};",
+                "it must be at least 1 token;",
+                "try length=300.",
+            )
         generator = torch.Generator().manual_seed(seed)
         tokens, state, written = self._beginning(data, prompt)[None].to(self.device), None, []
         training = self.net.training
@@ -218,11 +227,15 @@ def check_causal(net: nn.Module, num_outputs: int) -> None:
     """Refuse a net that cannot be unrolled, or whose early outputs change with a later token.
 
     Raises:
-        ValueError: as said; or what the net itself says against being unrolled.
+        ArgumentError: as said; or what the net itself says against being unrolled.
     """
     name = type(net).__name__
-    if not callable(getattr(net, "unroll", None)):
-        raise ValueError(f"{name} has no unroll; task language needs a net that has; try model=lstm.")
+    if lacks(net, "unroll"):
+        raise ArgumentError(
+            f"{name} has no unroll;",
+            "task language needs a net that has;",
+            "try model=lstm.",
+        )
     device = next((each.device for each in net.parameters()), torch.device("cpu"))
     tokens = (1 + torch.arange(4, device=device))[None]
     other = tokens.clone()
@@ -235,9 +248,10 @@ def check_causal(net: nn.Module, num_outputs: int) -> None:
     finally:
         net.train(training)
     if not torch.allclose(one, two, rtol=1e-4, atol=1e-5):
-        raise ValueError(
-            f"{name} sees the tokens to come; task language needs a net whose outputs depend on the past only; "
-            "try model=lstm."
+        raise ArgumentError(
+            f"{name} sees the tokens to come;",
+            "task language needs a net whose outputs depend on the past only;",
+            "try model=lstm.",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from lightning import LightningModule
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from netyard.metrics.running_mean import Means
+from netyard.metrics.running_mean import RunningMean
 from netyard.optim import configure_optimizer
 
 _CPU = torch.device("cpu")
@@ -31,10 +31,10 @@ class Learner(LightningModule):
         mode: ``max`` or ``min``, which direction of it is better.
     """
 
-    loss_tells = True
+    loss_shows_progress = True
     """Whether a smaller training loss is a better network: of adversaries, and of targets that move, it is not."""
 
-    one_pass = False
+    compilable = False
     """Whether a step calls the net as a whole, and takes a gradient of it once: then it may be compiled."""
 
     def __init__(
@@ -44,14 +44,14 @@ class Learner(LightningModule):
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
         monitor: str,
-        mode: str,
+        mode: Literal["min", "max"],
     ) -> None:
         super().__init__()
         self.net = net
         self.loss = loss
         self.optimizer, self.scheduler = optimizer, scheduler
         self.monitor, self.mode = monitor, mode
-        self.means = Means()
+        self.means = RunningMean()
         self._seed = torch.initial_seed()  # the run's, which is set before the task is built
 
     @property
@@ -91,14 +91,14 @@ class Learner(LightningModule):
 
     def on_validation_start(self) -> None:
         # Validation may come in the middle of a training epoch, whose sums must outlive it.
-        self._training_means, self.means = self.means, Means()
+        self._training_means, self.means = self.means, RunningMean()
 
     def on_validation_epoch_end(self) -> None:
         self.log_means("val")
         self.means = self._training_means
 
     def on_test_start(self) -> None:
-        self.means = Means()
+        self.means = RunningMean()
 
     def on_test_epoch_end(self) -> None:
         self.log_means("test")
@@ -122,7 +122,7 @@ class Learner(LightningModule):
             checkpoint["means"] = state
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.means = Means(checkpoint.get("means"), whole=self.global_rank == 0)
+        self.means = RunningMean(checkpoint.get("means"), whole=self.global_rank == 0)
 
     def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
         """The run's learning rates; a task with several of them sets each before it begins."""

@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torchmetrics.functional.classification import binary_auroc
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from netyard.losses.code_penalties import check_penalties, contraction, kl_sparsity, l1_sparsity
+from netyard.errors import ArgumentError
+from netyard.losses.code_penalties import SPARSITIES, check_penalties, contraction, kl_sparsity, l1_sparsity
 from netyard.losses.probe import check_regression_loss
 from netyard.metrics.linear_probe import Reader
+from netyard.ranges.bounds import Count, Index, NotNegative, OneOf, Part
+from netyard.tasks.interfaces import PlainTraining, has_classes, mixes_samples
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_coder
-from netyard.tasks.parts.corruption import check_noise, corrupt
+from netyard.tasks.parts.corruption import NOISES, check_noise, corrupt
 from netyard.tasks.parts.likeness import SSIM_WINDOW, psnr, ssim
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Codes, Reconstructions
-from netyard.tasks.signature import Port, Score, Served, mean_square
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_square
 
 TABLE_EXTREMES = (-2.0, 2.0)  # salt and pepper of a standardised row, in standard deviations
 
@@ -55,8 +58,9 @@ class Reconstruction(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: a net without encode and decode, a loss not of predictions and targets, a setting out of its range,
-            KL sparsity of codes outside [0, 1], and, before training, an anomaly_class that the data do not have.
+        ArgumentError: a net without encode and decode, a loss not of predictions and targets, a setting out of its
+            range, KL sparsity of codes outside [0, 1], and, before training, an anomaly_class that the data do not
+            have.
     """
 
     NUM_PICTURES, NUM_CODES, NUM_PROBED, NUM_PROBED_NUMBERS = 32, 1_000, 10_000, 2**24
@@ -67,16 +71,16 @@ class Reconstruction(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        input_shape: Sequence[int],
-        noise: str = "none",
-        noise_level: float = 0.5,
-        sparsity: str = "none",
-        sparsity_weight: float = 0.001,
-        sparsity_target: float = 0.05,
-        contraction: float = 0.0,
-        anomaly_class: int | None = None,
+        input_shape: Sequence[Count],
+        noise: Annotated[str, OneOf(NOISES)] = "none",
+        noise_level: NotNegative = 0.5,
+        sparsity: Annotated[str, OneOf(SPARSITIES)] = "none",
+        sparsity_weight: NotNegative = 0.001,
+        sparsity_target: Part = 0.05,
+        contraction: NotNegative = 0.0,
+        anomaly_class: Index | None = None,
         monitor: str = "val/loss",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, 4)
@@ -208,16 +212,15 @@ class Reconstruction(Learner):
         super().on_test_start()
         self.reconstructions = self.codes = self._reader = None
         self._tested, self._shown, self._errors = [], [], []
-        num_classes = getattr(self.trainer.datamodule, "num_classes", None)
-        if num_classes:
-            self._reader = self._taught(num_classes)
+        if has_classes(self.trainer.datamodule):
+            self._reader = self._taught(self.trainer.datamodule.num_classes)
 
     def _taught(self, num_classes: int) -> Reader:
         """What the codes of the training part teach, the same on every device."""
         data = self.trainer.datamodule
         most = max(1, min(self.NUM_PROBED, self.NUM_PROBED_NUMBERS // math.prod(self.input_shape)))
         # Not augmented, and from the beginning, where the data can be read so.
-        loader = getattr(data, "plain_train_dataloader", data.train_dataloader)()
+        loader = data.plain_train_dataloader() if isinstance(data, PlainTraining) else data.train_dataloader()
         parts, count = [], 0
         for batch in loader:
             x, y, *_ = self.trainer.strategy.batch_to_device(batch, self.device)
@@ -262,21 +265,22 @@ class Reconstruction(Learner):
         """Reconstruction errors (B,): the larger, the less an input is like those of training."""
         return self.reconstruction_error(batch if isinstance(batch, Tensor) else batch[0])
 
-    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each sample, by column: its error, which is its score of being an anomaly too."""
         errors = self.predict_step(x, 0).tolist()
         return {"reconstruction_error": errors} | ({} if self.anomaly_class is None else {"anomaly_score": errors})
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """The reconstruction, and the code it is made of; no noise is put on."""
 
         def redraw(x: Tensor) -> tuple[Tensor, Tensor]:
             code = self.net.encode(x)
             return self.net.decode(code), code
 
-        outputs = Port("reconstruction", "like the input"), Port("code", "(batch, latent_size)")
+        outputs = TensorSpec("reconstruction", "like the input"), TensorSpec("code", "(batch, latent_size)")
         score = Score("mse", lambda made, x, y: mean_square(made["reconstruction"], x))
-        return Served(self, redraw, [Port("input", "a sample")], outputs, like_data=["reconstruction"], score=score)
+        inputs = [TensorSpec("input", "a sample")]
+        return ExportSignature(self, redraw, inputs, outputs, like_data=["reconstruction"], score=score)
 
     def reconstruction_error(self, x: Tensor) -> Tensor:
         """The mean squared error of each sample, without noise: (B, *input_shape) -> (B,)."""
@@ -287,22 +291,25 @@ def check_anomaly_class(label: int, data: Any) -> None:
     """Refuse a class that the data do not have, or that an augmentation would mix into the others.
 
     Raises:
-        ValueError: as said.
+        ArgumentError: as said.
     """
-    num_classes = getattr(data, "num_classes", None)
-    if not num_classes:
-        raise ValueError(
-            f"anomaly_class is {label}, and the data have no classes; one of them must be it; "
-            "try task.anomaly_class=null, or data=digits."
+    if not has_classes(data):
+        raise ArgumentError(
+            f"anomaly_class is {label}, and the data have no classes;",
+            "one of them must be it;",
+            "try task.anomaly_class=null, or data=digits.",
         )
-    if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < num_classes:
-        raise ValueError(
-            f"anomaly_class is {label!r}; the data have the classes 0 to {num_classes - 1}; try task.anomaly_class=0."
+    if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < data.num_classes:
+        raise ArgumentError(
+            f"anomaly_class is {label!r};",
+            f"the data have the classes 0 to {data.num_classes - 1};",
+            "try task.anomaly_class=0.",
         )
-    if getattr(getattr(data, "augmentation", None), "mixes", False):
-        raise ValueError(
-            "anomaly_class is left out of training, and the augmentation mixes classes; it must keep them apart; "
-            "try augmentation=none."
+    if mixes_samples(data):
+        raise ArgumentError(
+            "anomaly_class is left out of training, and the augmentation mixes classes;",
+            "it must keep them apart;",
+            "try augmentation=none.",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_regression_loss
 from netyard.optim.parameters import regularised_parameters
+from netyard.ranges.bounds import Count, NotNegative
 from netyard.tasks.learner import Learner
-from netyard.tasks.signature import Port, Score, Served
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 
 class Regressor(Protocol):
@@ -37,13 +38,13 @@ class Regression(Learner):
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:
-        ValueError: the loss is not one of predictions and targets.
+        ArgumentError: the loss is not one of predictions and targets.
     """
 
     target_mean: Tensor
     target_std: Tensor
 
-    one_pass = True
+    compilable = True
 
     def __init__(
         self,
@@ -51,10 +52,10 @@ class Regression(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
+        num_outputs: Count,
         monitor: str = "val/loss",
-        mode: str = "min",
-        l1: float = 0.0,
+        mode: Literal["min", "max"] = "min",
+        l1: NotNegative = 0.0,
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, num_outputs)
@@ -99,13 +100,13 @@ class Regression(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch if isinstance(batch, Tensor) else batch[0])
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """The numbers, in the targets' own units."""
-        value = Port("value", f"(batch, {self.num_outputs}), in the targets' own units")
+        value = TensorSpec("value", f"(batch, {self.num_outputs}), in the targets' own units")
         score = Score("mae", lambda made, x, y: (made["value"] - y).abs().mean(dim=1))
-        return Served(self, self.forward, [Port("input", "a sample")], [value], score=score)
+        return ExportSignature(self, self.forward, [TensorSpec("input", "a sample")], [value], score=score)
 
-    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each sample, by column: the number of each target, in its own units."""
         predicted = self.predict_step(x, 0).float()
         numbers = [""] if self.num_outputs == 1 else [f"_{number}" for number in range(1, self.num_outputs + 1)]

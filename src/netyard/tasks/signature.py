@@ -11,7 +11,7 @@ from torch.nn import functional as F
 _STEPS = {1: 6, 2: 9, 7: 4}  # of a batch of that size, where the number of steps is free: every batch has another
 
 
-class Port(NamedTuple):
+class TensorSpec(NamedTuple):
     """An input or an output."""
 
     name: str
@@ -30,8 +30,8 @@ class Score(NamedTuple):
     judge: Callable[[Mapping[str, Tensor], Tensor, Tensor], Tensor]
 
 
-class Served(nn.Module):
-    """``served(*inputs) -> outputs``, a tuple in the order of its ports; in evaluation mode.
+class ExportSignature(nn.Module):
+    """``signature(*inputs) -> outputs``, a tuple in the order of its specs; in evaluation mode.
 
     Args:
         parts: holds every weight that the function uses.
@@ -47,8 +47,8 @@ class Served(nn.Module):
         self,
         parts: nn.Module,
         function: Callable[..., Tensor | tuple[Tensor, ...]],
-        inputs: Sequence[Port],
-        outputs: Sequence[Port],
+        inputs: Sequence[TensorSpec],
+        outputs: Sequence[TensorSpec],
         reads_data: bool = True,
         more_inputs: Callable[[int], tuple[Tensor, ...]] | None = None,
         like_data: Sequence[str] = (),

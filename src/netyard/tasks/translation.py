@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torchmetrics.text import BLEUScore
 
-from netyard.metrics.running_mean import Means
+from netyard.errors import ArgumentError
+from netyard.metrics.running_mean import RunningMean
+from netyard.ranges.bounds import Count, Index
+from netyard.tasks.interfaces import lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, beam_search, greedy, repeat_rows
 from netyard.tasks.parts.tokens import IGNORED, PADDING, check_vocabulary, pad_to, token_loss
-from netyard.tasks.signature import Port, Served
+from netyard.tasks.signature import ExportSignature, TensorSpec
 
 
 class Translator(Protocol):
@@ -63,8 +66,8 @@ class Translation(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: no vocabulary, a loss that is none of logits and labels, a net without encode or decode, a token or
-            a length out of range.
+        ArgumentError: no vocabulary, a loss that is none of logits and labels, a net without encode or decode, a token
+            or a length out of range.
     """
 
     NUM_TRANSLATIONS = 8
@@ -75,25 +78,29 @@ class Translation(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
-        start_token: int,
-        end_token: int,
-        max_length: int,
-        beam_size: int = 1,
+        num_outputs: Count,
+        start_token: Index,
+        end_token: Index,
+        max_length: Count,
+        beam_size: Count = 1,
         monitor: str = "val/exact_match",
-        mode: str = "max",
+        mode: Literal["min", "max"] = "max",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_vocabulary(num_outputs, loss, "translation", data="number_words")
         _check_translator(net)
         _check_marks(start_token, end_token, num_outputs)
         if max_length < 1:
-            raise ValueError(f"max_length is {max_length}; it must be at least 1 token; try task.max_length=20.")
+            raise ArgumentError(
+                f"max_length is {max_length};",
+                "it must be at least 1 token;",
+                "try task.max_length=20.",
+            )
         _check_beam_size(beam_size, "task.")
         self.num_outputs = num_outputs
         self.start_token, self.end_token = start_token, end_token
         self.max_length, self.beam_size = max_length, beam_size
-        self.sentences = Means()
+        self.sentences = RunningMean()
         self.translations: Translations | None = None
         self._bleu = BLEUScore(n_gram=min(4, max(1, max_length - 1)))
 
@@ -129,11 +136,13 @@ class Translation(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self._translate(batch if isinstance(batch, Tensor) else batch[0], self.beam_size)
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """Logits of the token after each of a beginning; the loop that writes, token by token, is the caller's."""
-        source = Port("source", "int64 (batch, steps), padded with 0 at the end", ("batch", "steps"))
-        begun = Port("tokens", f"int64 (batch, written), {self.start_token} and what is written", ("batch", "written"))
-        logits = Port("logits", f"(batch, written, {self.num_outputs}), of the token after each; {self.end_token} ends")
+        source = TensorSpec("source", "int64 (batch, steps), padded with 0 at the end", ("batch", "steps"))
+        written = f"int64 (batch, written), {self.start_token} and what is written"
+        begun = TensorSpec("tokens", written, ("batch", "written"))
+        meaning = f"(batch, written, {self.num_outputs}), of the token after each; {self.end_token} ends"
+        logits = TensorSpec("logits", meaning)
 
         def follow(source: Tensor, tokens: Tensor) -> Tensor:
             return self.net.decode(self.net.encode(source), tokens)[0]
@@ -141,14 +150,14 @@ class Translation(Learner):
         def beginnings(count: int) -> tuple[Tensor]:
             return (torch.full((count, 3), self.start_token).cumsum(dim=1) % self.num_outputs,)
 
-        return Served(self, follow, [source, begun], [logits], more_inputs=beginnings)
+        return ExportSignature(self, follow, [source, begun], [logits], more_inputs=beginnings)
 
     @torch.no_grad()
     def generate(self, data: SentencePairs, prompt: str, beam_size: int | None = None) -> str:
         """The translation of one sentence, with the task's own ``beam_size`` unless another is given.
 
         Raises:
-            ValueError: a sentence that the vocabulary cannot write, a beam_size below 1.
+            ArgumentError: a sentence that the vocabulary cannot write, a beam_size below 1.
         """
         if beam_size is not None:
             _check_beam_size(beam_size)
@@ -188,7 +197,7 @@ class Translation(Learner):
         return beam_search(step, start, self.end_token, self.max_length, beam_size).tokens[:, 0]
 
     def _start_evaluation(self) -> None:
-        self.sentences = Means()
+        self.sentences = RunningMean()
         self._bleu.reset()
         self.translations = None
 
@@ -222,22 +231,27 @@ class Translation(Learner):
 
 
 def _check_translator(net: nn.Module) -> None:
-    missing = [name for name in ("encode", "decode") if not callable(getattr(net, name, None))]
-    if missing:
-        raise ValueError(
-            f"{type(net).__name__} has no {' and no '.join(missing)}; task translation needs a net with encode and "
-            "decode; try model=seq2seq."
+    if missing := lacks(net, "encode", "decode"):
+        raise ArgumentError(
+            f"{type(net).__name__} has no {' and no '.join(missing)};",
+            "task translation needs a net with encode and decode;",
+            "try model=seq2seq.",
         )
 
 
 def _check_marks(start_token: int, end_token: int, num_outputs: int) -> None:
     if start_token == end_token or not all(PADDING < token < num_outputs for token in (start_token, end_token)):
-        raise ValueError(
-            f"start_token is {start_token} and end_token {end_token}; they must be two tokens of the vocabulary, from "
-            f"1 to {num_outputs - 1}; try task.start_token=2 task.end_token=3."
+        raise ArgumentError(
+            f"start_token is {start_token} and end_token {end_token};",
+            f"they must be two tokens of the vocabulary, from 1 to {num_outputs - 1};",
+            "try task.start_token=2 task.end_token=3.",
         )
 
 
 def _check_beam_size(beam_size: int, prefix: str = "") -> None:
     if beam_size < 1:
-        raise ValueError(f"beam_size is {beam_size}; it must be at least 1, which is greedy; try {prefix}beam_size=4.")
+        raise ArgumentError(
+            f"beam_size is {beam_size};",
+            "it must be at least 1, which is greedy;",
+            f"try {prefix}beam_size=4.",
+        )

@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.losses.divergences import free_bits, kl_from_standard_normal
 from netyard.losses.likelihoods import Likelihood
+from netyard.ranges.bounds import Count, NotNegative, Unit
+from netyard.tasks.interfaces import has_classes
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_variational
 from netyard.tasks.parts.labels import labels_to_draw
 from netyard.tasks.parts.latents import Latents, LatentUse, interpolation_codes, traversal_codes
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Codes, Reconstructions
-from netyard.tasks.signature import Port, Score, Served, mean_square
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_square
 
 TRAINING, VALIDATION, TEST = range(3)
 
@@ -55,7 +58,7 @@ class Variational(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: a net or a loss of another kind, a setting out of range, data without the labels a net is told,
+        ArgumentError: a net or a loss of another kind, a setting out of range, data without the labels a net is told,
             pixels asked of a table.
     """
 
@@ -68,12 +71,12 @@ class Variational(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        beta: float = 1.0,
-        kl_warmup: float = 0.0,
-        free_bits: float = 0.0,
-        importance_samples: int = 64,
+        beta: NotNegative = 1.0,
+        kl_warmup: Unit = 0.0,
+        free_bits: NotNegative = 0.0,
+        importance_samples: Count = 64,
         monitor: str = "val/elbo",
-        mode: str = "max",
+        mode: Literal["min", "max"] = "max",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_variational(net, loss)
@@ -90,24 +93,27 @@ class Variational(Learner):
 
     def setup(self, stage: str) -> None:
         data = self.trainer.datamodule
-        if self.net.num_classes is not None and getattr(data, "num_classes", None) is None:
-            raise ValueError(
-                f"{type(data).__name__} has no labels; a conditional VAE is told the class of each sample; "
-                "try model=vae, or data=digits."
+        if self.net.num_classes is not None and not has_classes(data):
+            raise ArgumentError(
+                f"{type(data).__name__} has no labels;",
+                "a conditional VAE is told the class of each sample;",
+                "try model=vae, or data=digits.",
             )
         if self.loss.bounded and not self.pixels.of_pictures:
-            raise ValueError(
-                f"{type(self.loss).__name__} is a likelihood of pixels in [0, 1]; a table has any numbers; "
-                "try loss=gaussian, or data=digits."
+            raise ArgumentError(
+                f"{type(self.loss).__name__} is a likelihood of pixels in [0, 1];",
+                "a table has any numbers;",
+                "try loss=gaussian, or data=digits.",
             )
 
     def on_fit_start(self) -> None:
         self.pixels.learn(self.trainer.datamodule)
         steps = self.trainer.estimated_stepping_batches
         if self.kl_warmup and not math.isfinite(steps):
-            raise ValueError(
-                f"kl_warmup is {self.kl_warmup}; a share of a run without end is no number of steps; "
-                "try trainer.max_epochs=10."
+            raise ArgumentError(
+                f"kl_warmup is {self.kl_warmup};",
+                "a share of a run without end is no number of steps;",
+                "try trainer.max_epochs=10.",
             )
         self._warmup_steps = self.kl_warmup * steps if self.kl_warmup else 0.0
 
@@ -145,7 +151,7 @@ class Variational(Learner):
         self._count(bound, self.beta, nll=-self._log_evidence(bound, batch[1], noise).mean())
         self._keep(bound, batch, batch_idx)
         room = self.NUM_CODES - sum(len(labels) for _, labels, _ in self._tested)
-        if room > 0 and getattr(self.trainer.datamodule, "num_classes", None):
+        if room > 0 and has_classes(self.trainer.datamodule):
             self._tested.append((bound.mean[:room].cpu(), batch[1][:room].cpu(), bound.pixels[:room].cpu()))
 
     def on_test_epoch_end(self) -> None:
@@ -158,7 +164,7 @@ class Variational(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch) if isinstance(batch, Tensor) else self(*batch[:2])
 
-    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each sample, by column: how unlike training it is, in nats, and how badly it is redrawn.
 
         The negative bound takes one draw of the code; the error is the mean square of what the code's mean gives back.
@@ -170,22 +176,22 @@ class Variational(Learner):
             "reconstruction_error": error.float().square().flatten(1).mean(dim=1).tolist(),
         }
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """The reconstruction that the mean of the code stands for, and that mean."""
 
         def redraw(x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
             code, _ = self.net.encode(x, y)
             return self.loss.mean(self.net.decode(code, y)), code
 
-        told = Port("label", f"int64 (batch,), from 0 to {(self.net.num_classes or 0) - 1}")
+        told = TensorSpec("label", f"int64 (batch,), from 0 to {(self.net.num_classes or 0) - 1}")
         outputs = (
-            Port("reconstruction", "pixels in [0, 1]" if self.pixels.of_pictures else "like the input"),
-            Port("code", f"(batch, {self.net.latent_size})"),
+            TensorSpec("reconstruction", "pixels in [0, 1]" if self.pixels.of_pictures else "like the input"),
+            TensorSpec("code", f"(batch, {self.net.latent_size})"),
         )
-        return Served(
+        return ExportSignature(
             self,
             redraw,
-            [Port("input", "a sample"), *[told] * self.conditional],
+            [TensorSpec("input", "a sample"), *[told] * self.conditional],
             outputs,
             more_inputs=(lambda count: (labels_to_draw(count, None, self.net.num_classes),))
             if self.conditional
@@ -218,7 +224,7 @@ class Variational(Learner):
         """Pictures (count, C, H, W) in [0, 1] from the prior: of one class, of labels (count,), or of all in turn.
 
         Raises:
-            ValueError: a label that the net does not know, or a net of tables.
+            ArgumentError: a label that the net does not know, or a net of tables.
         """
         generator = torch.Generator().manual_seed(seed)
         return self._drawn(torch.randn(count, self.net.latent_size, generator=generator), label)
@@ -247,7 +253,11 @@ class Variational(Learner):
 
     def _drawn(self, z: Tensor, label: int | Tensor | None) -> Tensor:
         if not self.pixels.of_pictures:
-            raise ValueError("this VAE makes rows of a table; pictures come from one of pictures; try data=digits.")
+            raise ArgumentError(
+                "this VAE makes rows of a table;",
+                "pictures come from one of pictures;",
+                "try data=digits.",
+            )
         y = labels_to_draw(len(z), label, self.net.num_classes)
         y = y if y is None else y.to(self.device)
         return self.loss.mean(self._decode(z.to(self.device), y)).float().clamp(0, 1).cpu()
@@ -312,7 +322,7 @@ def draw(like: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def check_settings(beta: float, kl_warmup: float, free_bits: float, importance_samples: int) -> None:
-    """Raise ValueError unless each is in its range."""
+    """Raise ArgumentError unless each is in its range."""
     for name, value, low, high, example in (
         ("beta", beta, 0, math.inf, 1),
         ("kl_warmup", kl_warmup, 0, 1, 0.1),
@@ -321,4 +331,8 @@ def check_settings(beta: float, kl_warmup: float, free_bits: float, importance_s
     ):
         if not low <= value <= high:
             limits = f"at least {low}" + (f" and at most {high}" if high < math.inf else "")
-            raise ValueError(f"{name} is {value}; it must be {limits}; try task.{name}={example}.")
+            raise ArgumentError(
+                f"{name} is {value};",
+                f"it must be {limits};",
+                f"try task.{name}={example}.",
+            )

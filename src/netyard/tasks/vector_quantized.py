@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.losses.probe import check_regression_loss
+from netyard.ranges.bounds import NotNegative
+from netyard.tasks.interfaces import lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.likeness import psnr
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Reconstructions
-from netyard.tasks.signature import Port, Score, Served, mean_square
+from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_square
 
 
 class Discrete(Protocol):
@@ -44,8 +47,8 @@ class VectorQuantized(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ValueError: a net without codes, a loss that is none of predictions and targets, a negative commitment; before
-            training, weights of half precision.
+        ArgumentError: a net without codes, a loss that is none of predictions and targets, a negative commitment;
+            before training, weights of half precision.
     """
 
     NUM_RECONSTRUCTIONS = 32
@@ -57,19 +60,24 @@ class VectorQuantized(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        commitment: float = 0.25,
+        commitment: NotNegative = 0.25,
         monitor: str = "val/loss",
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
-        if not all(hasattr(net, name) for name in ("decode", "code_shape", "codebook_size", "input_shape")):
-            raise ValueError(
-                f"{type(net).__name__} has no codebook; task vector_quantized needs a net whose code is of discrete "
-                "words; try model=vq_vae, or task=classification."
+        if lacks(net, "decode", "code_shape", "codebook_size", "input_shape"):
+            raise ArgumentError(
+                f"{type(net).__name__} has no codebook;",
+                "task vector_quantized needs a net whose code is of discrete words;",
+                "try model=vq_vae, or task=classification.",
             )
         check_regression_loss(loss, 2)
         if not commitment >= 0:
-            raise ValueError(f"commitment is {commitment}; it must be at least 0; try task.commitment=0.25.")
+            raise ArgumentError(
+                f"commitment is {commitment};",
+                "it must be at least 0;",
+                "try task.commitment=0.25.",
+            )
         self.commitment = commitment
         self.pixels = Pixels(net.input_shape)
         # How often each place of a code held each word, in the last evaluation: a prior to draw from.
@@ -78,9 +86,10 @@ class VectorQuantized(Learner):
 
     def setup(self, stage: str) -> None:
         if self.trainer.precision in ("16-true", "bf16-true"):
-            raise ValueError(
-                f"trainer.precision is {self.trainer.precision}; words that follow as averages need more digits; "
-                "try trainer.precision=bf16-mixed."
+            raise ArgumentError(
+                f"trainer.precision is {self.trainer.precision};",
+                "words that follow as averages need more digits;",
+                "try trainer.precision=bf16-mixed.",
             )
 
     def on_fit_start(self) -> None:
@@ -118,21 +127,21 @@ class VectorQuantized(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self(batch if isinstance(batch, Tensor) else batch[0])
 
-    def answers(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
         """What a table says of each picture, by column: the mean squared error of its pixels in [0, 1]."""
         return {"reconstruction_error": (self(x) - self._pixels(x)).square().flatten(1).mean(dim=1).tolist()}
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """The reconstruction, and the words it is made of."""
 
         def redraw(x: Tensor) -> tuple[Tensor, Tensor]:
             output, quantized = self.net(x)
             return self._pixels(output), quantized.codes
 
-        words = Port("codes", f"int64 (batch, {', '.join(map(str, self.net.code_shape))})")
-        outputs = Port("reconstruction", "pixels in [0, 1]"), words
+        words = TensorSpec("codes", f"int64 (batch, {', '.join(map(str, self.net.code_shape))})")
+        outputs = TensorSpec("reconstruction", "pixels in [0, 1]"), words
         score = Score("mse", lambda made, x, y: mean_square(made["reconstruction"], self._pixels(x)))
-        return Served(self, redraw, [Port("input", "a picture")], outputs, score=score)
+        return ExportSignature(self, redraw, [TensorSpec("input", "a picture")], outputs, score=score)
 
     def log_means(self, stage: str) -> None:
         self.means.log(self, stage, psnr=lambda means: psnr(means["mse"]))

@@ -14,11 +14,11 @@ def test_the_graph_shows_the_layers(train, model: str):
 
 
 def test_a_network_that_cannot_be_followed_trains_all_the_same(train, monkeypatch: pytest.MonkeyPatch):
-    def served(task: Classification) -> None:
+    def signature(task: Classification) -> None:
         task.eval()
         raise RuntimeError("it goes two ways\nat once")
 
-    monkeypatch.setattr(Classification, "served", served)
+    monkeypatch.setattr(Classification, "export_signature", signature)
     ran = train("model=cnn_tiny", "data=digits", "callbacks=[default,graph]", *ONE_BATCH)
     assert ran.code == 0
     assert "no graph of the network: it goes two ways\n" in ran.err

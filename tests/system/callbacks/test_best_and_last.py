@@ -9,7 +9,7 @@ from pathlib import Path
 IRIS = ("model=mlp_tiny", "data=iris", "trainer=cpu", "logger=none")
 LIMITED = """
 import resource, signal, sys
-from netyard import cli
+from netyard.cli import main as cli
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))

@@ -111,7 +111,7 @@ def test_completion_leaves_torch_asleep(command) -> None:
     """So that a key press is answered in less than a wait."""
     call = """
 import sys
-from netyard import cli
+from netyard.cli import main as cli
 assert cli.main(["completion", "query", "python train.py model=resnet18 optimizer.l"]) == 0
 assert not {"torch", "lightning", "numpy"} & set(sys.modules)
 """

@@ -26,7 +26,7 @@ def cut_off(command: list[str], environment: dict[str, str], folder: Path, after
 
 BARE = """
 import sys
-from netyard import cli
+from netyard.cli import main as cli
 
 sys.argv = ["train.py", *sys.argv[1:]]
 sys.exit(cli.train())
@@ -52,7 +52,7 @@ def test_a_run_needs_no_home_terminal_language_or_listener(tmp_path: Path) -> No
     assert "test/accuracy" in (tmp_path / "run" / "train.log").read_text(encoding="utf-8")
 
 
-LISTING = "import sys; from netyard import cli; sys.exit(cli.main(sys.argv[1:]))"
+LISTING = "import sys; from netyard.cli import main as cli; sys.exit(cli.main(sys.argv[1:]))"
 
 
 @pytest.mark.parametrize("words", [["list", "models"], ["train", "--cfg", "job"]], ids=" ".join)
@@ -69,7 +69,7 @@ UNUSED = {"timm", "gymnasium", "tokenizers", "statsmodels", "optuna", "sqlalchem
 UNUSED |= {"onnx", "onnxruntime", "safetensors", "ale_py", "minatar"}
 ASLEEP = """
 import sys
-from netyard import cli
+from netyard.cli import main as cli
 
 code = cli.{}
 awake = {} & set(sys.modules)
@@ -80,7 +80,7 @@ sys.exit(code)
 DOOR = """
 import sys
 from hydra.core.global_hydra import GlobalHydra
-from netyard import cli
+from netyard.cli import main as cli
 
 for call in {}:
     GlobalHydra.instance().clear()

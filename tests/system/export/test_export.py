@@ -32,7 +32,7 @@ def test_without_a_compiler_the_others_are_timed(finished, tmp_path: Path, monke
 def test_mistakes_and_help_leave_torch_asleep(tmp_path: Path, command) -> None:
     call = """
 import sys
-from netyard import cli
+from netyard.cli import main as cli
 codes = [cli.main(["export", *words.split()]) for words in ("--help", "run=x format=y", "run=x format=pt2")]
 assert codes == [0, 2, 4] and not {"torch", "onnx", "onnxruntime"} & set(sys.modules), codes
 """

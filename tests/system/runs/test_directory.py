@@ -14,7 +14,7 @@ from support.waiting import wait_until
 
 PROBED = """
 import sys
-from netyard import cli
+from netyard.cli import main as cli
 
 sys.argv = ["train.py"]
 codes = []

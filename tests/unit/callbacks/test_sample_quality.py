@@ -110,7 +110,7 @@ def test_a_network_of_the_users_own_is_taken(data: FakeImages, tmp_path: Path) -
 def test_what_cannot_be_scored_is_left_alone(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data: Any = SimpleNamespace(input_shape=[8, 8] if kind == "no pictures" else [1, 8, 8], num_classes=None)
     if kind != "another's data":
-        data.real_pictures = None
+        data.real_pictures = lambda *_: iter(())
     painter: Any = Painter(torch.rand(2, 1, 8, 8)) if kind != "draws nothing" else SimpleNamespace(logged={})
     with caplog.at_level(logging.WARNING, "netyard"):
         scored(painter, data, tmp_path)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import random
+import sys
+import types
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import pytest
 import torch
+from hydra.errors import InstantiationException
 
-from netyard.cli import error_messages
-from netyard.errors import LostPeer, PlatformError
+from netyard.cli import error_messages, main
+from netyard.config import allowlist
+from netyard.config.instantiate import build
+from netyard.errors import ConfigError, LostPeer, PlatformError
+from netyard.models.mlp import MLP
 from support.typos import GRAMMAR, fault, mistakes, quickened
 
 
@@ -45,3 +52,119 @@ def test_a_mistake_is_named_in_one_message(train, rng: random.Random, monkeypatc
 def test_what_hydra_cannot_read_is_one_message(train, rng: random.Random, monkeypatch) -> None:
     quickened(monkeypatch)
     assert [fault(train, text, "") for text in rng.sample(GRAMMAR, 3)] == [""] * 3
+
+
+BUGS: dict[str, Callable[[], object]] = {
+    "ValueError": lambda: list(zip([1], [1, 2], strict=True)),
+    "KeyError": lambda: {}["x"],
+    "IndexError": lambda: [][1],
+    "AssertionError": lambda: torch.testing.assert_close(1, 2),
+    "TypeError": lambda: 1 + "1",  # type: ignore[operator]
+    "AttributeError": lambda: None.shape,  # type: ignore[attr-defined]
+}
+
+
+def in_module(name: str, code: str) -> dict[str, object]:
+    """The names of a module with this code, as if it were installed under that name."""
+    module = types.ModuleType(name)
+    exec(code, module.__dict__)
+    return module.__dict__
+
+
+def raised(call: Callable[[], object]) -> Exception:
+    try:
+        call()
+    except Exception as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+FAILING = """
+def bug(fault):
+    return fault()
+
+class Net:
+    def __init__(self, size=1, fault=None):
+        if fault:
+            fault()
+"""
+
+
+@pytest.mark.parametrize("kind", BUGS)
+def test_whatever_fails_in_netyard_without_words_of_its_own_is_a_bug(kind: str, capsys) -> None:
+    """Code 1, the traceback, and that it is to be reported: also where Python's own ``ValueError`` was raised."""
+    bug = in_module("netyard.models.imagined", FAILING)["bug"]
+    error = raised(lambda: bug(BUGS[kind]))  # type: ignore[operator]
+    assert type(error).__name__ == kind and error_messages.explain(error) is None
+    assert main._failed(error, []) == 1
+    said = capsys.readouterr().err
+    assert "Traceback (most recent call last)" in said and kind in said
+    assert (
+        said.splitlines()[-1] == "error: a bug in netyard, not in your command; please report it with the lines above."
+    )
+
+
+def test_an_argument_that_netyard_refuses_is_one_line_and_code_2(capsys) -> None:
+    error = raised(lambda: MLP([4], 2, dropout=1.5))
+    assert isinstance(error, ValueError) and main._failed(error, []) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: dropout is 1.5; ") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", BUGS)
+def test_a_bug_in_a_constructor_of_ours_is_one_too(kind: str, monkeypatch) -> None:
+    monkeypatch.setattr(MLP, "__init__", lambda self, **given: BUGS[kind]())
+    monkeypatch.setitem(MLP.__init__.__globals__, "__name__", "netyard.models.mlp")
+    error = raised(lambda: build({"_target_": "netyard.models.mlp.MLP", "input_shape": [4], "num_outputs": 2}))
+    assert isinstance(error, InstantiationException) and error_messages.explain(error) is None
+
+
+def test_a_key_that_is_no_parameter_is_the_users_mistake() -> None:
+    error = raised(lambda: build({"_target_": "netyard.models.mlp.MLP", "depth": 3}))
+    said = error_messages.explain(error)
+    assert isinstance(said, ConfigError) and "cannot be built" in str(said) and "depth" in str(said)
+
+
+def test_what_a_librarys_constructor_refuses_is_the_users_mistake() -> None:
+    error = raised(lambda: build({"_target_": "torch.nn.MultiMarginLoss", "p": 7}))
+    said = error_messages.explain(error)
+    assert isinstance(said, ConfigError) and "MultiMarginLoss" in str(said) and "only p == 1 and p == 2" in str(said)
+
+
+@pytest.fixture
+def stranger(monkeypatch) -> Iterator[types.ModuleType]:
+    """A module that the user has allowed, outside of netyard."""
+    module = types.ModuleType("strange_nets")
+    exec(FAILING, module.__dict__)
+    monkeypatch.setitem(sys.modules, "strange_nets", module)
+    allowlist.allow(["strange_nets.Net"])
+    yield module
+    allowlist.allow([])
+
+
+@pytest.mark.parametrize("kind", BUGS)
+def test_a_failure_in_code_that_the_user_brought_is_theirs_and_shown_whole(kind: str, stranger, capsys) -> None:
+    """In its constructor and later: code 2, for code 1 is a bug of ours, with the traceback and whose code it is."""
+    built = raised(lambda: stranger.Net(fault=BUGS[kind]))
+    wrapped = InstantiationException("Error in call to target 'strange_nets.Net':\n...")
+    wrapped.__cause__ = built
+    for error in (built, wrapped):
+        assert main._failed(error, []) == 2
+        said = capsys.readouterr().err
+        assert "Traceback (most recent call last)" in said
+        last = said.splitlines()[-1]
+        assert last.startswith("error: strange_nets") and kind in last and "not netyard's" in last
+
+
+def test_a_key_that_a_strangers_class_does_not_take_is_one_line(stranger, capsys) -> None:
+    assert main._failed(raised(lambda: build({"_target_": "strange_nets.Net", "depth": 3})), []) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "depth" in said
+
+
+def test_a_stranger_that_calls_netyard_does_not_answer_for_netyards_bug(stranger) -> None:
+    bug = in_module("netyard.layers.imagined", FAILING)["bug"]
+    error = raised(lambda: stranger.Net(fault=lambda: bug(lambda: [][1])))  # type: ignore[operator]
+    assert error_messages.explain(error) is None
+    refused = raised(lambda: stranger.Net(fault=lambda: MLP([0], 2)))
+    assert error_messages.explain(refused) is refused

@@ -46,5 +46,11 @@ def test_what_moved_is_gone_there_and_here(old: str, new: str) -> None:
 def test_an_old_name_is_allowed_and_built() -> None:
     node = {"_target_": "netyard.data.scikit.ScikitData", "dataset": "iris"}
     allowlist.require(node)
-    with pytest.raises(Exception, match="missing"):  # its arguments; the class was found
-        build(node)
+    assert type(build(node, num_classes=3, batch_size=8)).__module__ == "netyard.data.tables.scikit"
+
+
+def test_a_class_of_another_package_has_a_successor() -> None:
+    node = {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "name": "", "save_dir": "x"}
+    allowlist.require(node)
+    assert type(build(node)).__name__ == "BufferedTensorBoardLogger"
+    assert renamed.text("logger:\n  _target_: lightning.pytorch.loggers.TensorBoardLogger\n").count("netyard.") == 1

@@ -6,10 +6,10 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 
-from netyard.metrics.running_mean import Means
+from netyard.metrics.running_mean import RunningMean
 
 
-def totals(means: Means) -> dict[str, float]:
+def totals(means: RunningMean) -> dict[str, float]:
     """The means as they are saved, which a task of one device needs."""
     task = LightningModule()
     task.trainer = Trainer(logger=False, accelerator="cpu", enable_checkpointing=False)
@@ -18,7 +18,7 @@ def totals(means: Means) -> dict[str, float]:
 
 
 def test_a_batch_counts_by_its_samples() -> None:
-    means = Means()
+    means = RunningMean()
     assert totals(means) == {}
     means.add(3, loss=torch.tensor(1.0), accuracy=torch.tensor(0.5))
     means.add(1, loss=torch.tensor(5.0), accuracy=torch.tensor(0.25))
@@ -26,14 +26,14 @@ def test_a_batch_counts_by_its_samples() -> None:
 
 
 def test_a_batch_of_none_counts_for_nothing_though_its_means_be_none() -> None:
-    means = Means()
+    means = RunningMean()
     means.add(torch.tensor(2), loss=torch.tensor(4.0))
     means.add(torch.tensor(0), loss=torch.tensor(float("nan")))
     assert totals(means) == {"loss": 4.0}
 
 
 def test_a_step_keeps_no_graph() -> None:
-    means = Means()
+    means = RunningMean()
     means.add(1, loss=torch.ones((), requires_grad=True) * 2)
     means.add(1, loss=torch.ones((), requires_grad=True, dtype=torch.bfloat16) * 4)
     assert totals(means) == {"loss": 3.0}
@@ -41,7 +41,7 @@ def test_a_step_keeps_no_graph() -> None:
 
 
 def test_a_batch_with_other_scalars_is_refused() -> None:
-    means = Means()
+    means = RunningMean()
     means.add(1, loss=torch.tensor(1.0))
     with pytest.raises(ValueError, match="had loss, and this one has loss, accuracy"):
         means.add(1, loss=torch.tensor(1.0), accuracy=torch.tensor(1.0))

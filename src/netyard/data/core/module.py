@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import lightning as L
 import torch
@@ -23,6 +23,7 @@ from netyard.data.images.augment import ImageAugmentation
 from netyard.data.tables.csv_reader import Column
 from netyard.errors import ConfigError, DataError
 from netyard.io.fingerprint import fingerprint
+from netyard.ranges.bounds import Classes, Count, Index, Part, Positive, Seed
 
 _EVAL_NUMBERS = 2**22  # an evaluation batch by default: up to this many input numbers (16 MiB) ...
 _EVAL_SAMPLES = 1024  # ... and this many samples
@@ -47,46 +48,46 @@ class DataModule(L.LightningDataModule):
     an augmentation mixes samples.
     """
 
-    batch_size: int = 128
+    batch_size: Count = 128
     """The global batch: several devices share it."""
-    eval_batch_size: int | None = None
+    eval_batch_size: Count | None = None
     """None: as many as are small in memory, at least ``batch_size``."""
-    val_fraction: float = 0.1
+    val_fraction: Part = 0.1
     """Of the training data, where the data set has no validation part of its own."""
-    test_fraction: float = 0.2
+    test_fraction: Part = 0.2
     """Of all data, where the data set has no official test part."""
-    split_seed: int = 0
+    split_seed: Seed = 0
     """Of the validation cut; the run's seed does not move it."""
-    num_folds: int | None = None
+    num_folds: Classes | None = None
     """For cross-validation: what does not test is cut into so many parts, instead of by ``val_fraction``."""
-    fold: int | None = None
+    fold: Index | None = None
     """The part that validates, from 0. None: the first, where there are folds."""
-    seed: int = 0
+    seed: Seed = 0
     """Of order and augmentation."""
-    num_workers: int | None = 0
+    num_workers: Index | None = 0
     """Processes that decode files. Data sets held in memory need none and start none."""
     augmentation: ImageAugmentation | None = None
     """Applied to training batches, on the device. Empty: none."""
 
-    num_classes: int | None = None
-    num_targets: int | None = None
-    num_features: int | None = None
-    channels: int | None = None
-    image_size: int | None = None
-    input_shape: list[int] | None = None
-    max_value: float = 255
+    num_classes: Classes | None = None
+    num_targets: Count | None = None
+    num_features: Count | None = None
+    channels: Count | None = None
+    image_size: Count | None = None
+    input_shape: list[Count] | None = None
+    max_value: Positive = 255
     """What stands for white in the stored pictures."""
     mean: list[float] | None = None
     """Of each channel, in pictures scaled to [0, 1]. None: measured on the training part."""
-    std: list[float] | None = None
+    std: list[Positive] | None = None
     mirror_invariant: bool = False
     """Whether a mirrored picture still belongs to its class."""
-    as_sequence: str | None = None
+    as_sequence: Literal["rows", "pixels"] | None = None
     """rows or pixels: what a picture becomes a sequence of, for networks that read one."""
-    sequence_length: int | None = None
-    input_size: int | None = None
+    sequence_length: Count | None = None
+    input_size: Count | None = None
     """Numbers in each step of a sequence."""
-    vocab_size: int | None = None
+    vocab_size: Count | None = None
     """Of sequences of tokens, which have no ``input_size``."""
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from netyard.data.environments import create
 from netyard.data.environments.experience import Experience
 from netyard.errors import ConfigError
+from netyard.ranges.bounds import Count, Index, Probability
 
 SIDE = 84
 
@@ -96,13 +97,13 @@ class Atari(Experience):
 
     id: str = ""
     game: str
-    frame_skip: int = 4
+    frame_skip: Count = 4
     """Frames that an action lasts."""
-    noop_max: int = 30
+    noop_max: Index = 30
     """Frames of nothing that an episode begins with, at most."""
     life_loss: bool = False
     """Whether the loss of a life ends an episode in the eyes of the learner."""
-    sticky: float = 0.25
+    sticky: Probability = 0.25
     """Chance that the console repeats the last action instead (Machado et al. 2018, arXiv:1709.06009)."""
 
     def __post_init__(self) -> None:

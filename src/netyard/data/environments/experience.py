@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import numpy as np
@@ -17,6 +17,7 @@ from netyard.data.environments.replay import GOES_ON, TERMINATED, TRUNCATED, Rep
 from netyard.data.environments.rollout import Episodes, Rounds
 from netyard.data.environments.vector import SHOWING, TEST, TRAINING, VALIDATION, Array, Stage, episode_seed
 from netyard.errors import ConfigError, DataError
+from netyard.ranges.bounds import Count, Index, Seed
 
 log = logging.getLogger(__name__)
 
@@ -36,33 +37,33 @@ class Experience(L.LightningDataModule):
     id: str
     options: dict[str, Any] | None = None
     """Keyword arguments of the environment's constructor."""
-    num_envs: int = 1
+    num_envs: Count = 1
     """Environments that training steps side by side."""
-    input_shape: list[int] | None = None
-    num_actions: int | None = None
-    frame_stack: int = 1
+    input_shape: list[Count] | None = None
+    num_actions: Count | None = None
+    frame_stack: Count = 1
     """Pictures that make an observation, of which the replay keeps each once."""
     clip_rewards: bool = False
     """Learn from the rewards' signs; returns are reported as they are."""
-    max_episode_steps: int | None = None
+    max_episode_steps: Count | None = None
     """An episode is truncated there. None: where the environment is registered with."""
-    replay_size: int = 50_000
-    replay_device: str = "cpu"
+    replay_size: Count = 50_000
+    replay_device: Literal["cpu", "training"] = "cpu"
     """Where its frames are: cpu, or training for the network's device."""
     replay_file: str | None = None
     """A file that holds its frames instead, mapped into memory."""
     save_replay: bool = True
     """Whether checkpoints hold it: without, a resumed run fills it anew."""
-    steps_per_batch: int = 1_000
-    steps_per_epoch: int = 5_000
-    batch_size: int = 64
+    steps_per_batch: Count = 1_000
+    steps_per_epoch: Count = 5_000
+    batch_size: Count = 64
     """Transitions of an update."""
-    eval_batch_size: int | None = None
+    eval_batch_size: Count | None = None
     """Episodes that are played side by side. None: all."""
-    val_episodes: int = 20
-    test_episodes: int = 100
-    seed: int = 0
-    num_workers: int | None = 0
+    val_episodes: Count = 20
+    test_episodes: Count = 100
+    seed: Seed = 0
+    num_workers: Index | None = 0
     augmentation: Any = None
     make: Callable[..., Any] = field(default=create.make)
     """For tests; takes what ``create.make`` takes."""

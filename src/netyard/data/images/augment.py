@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from netyard.data.core.keys import beta, fold, integers, uniform
 from netyard.errors import ConfigError
+from netyard.ranges.bounds import Ge, Gt, Le, Probability, Unit
 
 
 class Draw(IntEnum):
@@ -59,18 +61,18 @@ class ImageAugmentation:
 
     def __init__(
         self,
-        shift: float = 0.0,
+        shift: Probability = 0.0,
         flip: bool = False,
-        rotation: float = 0.0,
-        scale: float = 0.0,
-        brightness: float = 0.0,
-        contrast: float = 0.0,
-        saturation: float = 0.0,
-        operations: int = 0,
-        magnitude: float = 0.5,
-        cutout: float = 0.0,
-        mixup: float = 0.0,
-        cutmix: float = 0.0,
+        rotation: Annotated[float, Ge(0), Le(180)] = 0.0,
+        scale: Probability = 0.0,
+        brightness: Probability = 0.0,
+        contrast: Probability = 0.0,
+        saturation: Probability = 0.0,
+        operations: Annotated[int, Ge(0), Le(8)] = 0,
+        magnitude: Annotated[float, Gt(0), Le(1)] = 0.5,
+        cutout: Probability = 0.0,
+        mixup: Unit = 0.0,
+        cutmix: Unit = 0.0,
     ) -> None:
         fractions = {
             "shift": shift,

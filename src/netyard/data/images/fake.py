@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
@@ -10,6 +11,7 @@ from netyard.data.core.keys import CONTENT, integers, sample_keys, uniform
 from netyard.data.core.module import DataModule
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.errors import ConfigError
+from netyard.ranges.bounds import Ge
 
 _NOISE_OFFSETS = 2**16
 
@@ -24,7 +26,7 @@ class FakeImages(DataModule):
         ConfigError: ``size`` or a fact is below what makes sense.
     """
 
-    size: int = 1024
+    size: Annotated[int, Ge(3)] = 1024
     """Pictures in all, before test and validation are cut."""
 
     def read(self) -> dict[str, Split]:

@@ -6,7 +6,7 @@ import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from netyard.data.core.tensors import Split
 from netyard.data.images.decode import NUM_DRAWS, SUFFIXES, BoxChooser, CentreBox, RandomBox, read_square, square
 from netyard.data.images.packed import Cache, cache_of, make, opened
 from netyard.errors import ConfigError, DataError
+from netyard.ranges.bounds import Gt, Le, Length
 
 
 @dataclass
@@ -141,9 +142,9 @@ class ImageFolder(DataModule):
     train_folder: str = "train"
     val_folder: str | None = "val"
     test_folder: str | None = "test"
-    crop_ratio: float = 0.875
+    crop_ratio: Annotated[float, Gt(0), Le(1)] = 0.875
     """Side of the central square in evaluation, as a fraction of the shorter side."""
-    crop_scale: list[float] | None = None
+    crop_scale: Annotated[list[Annotated[float, Gt(0), Le(1)]], Length(2, 2)] | None = None
     """Smallest and largest area of the random crop in training. None: the centre, as in evaluation."""
     cache: str | None = None
     """A folder for a file of all pictures, small; training makes it where it is not there. None: none is made."""

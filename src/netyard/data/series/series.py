@@ -18,6 +18,7 @@ from netyard.data.core.module import DataModule
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.tables.csv_reader import Table, read_table
 from netyard.errors import ConfigError, DataError, PlatformError
+from netyard.ranges.bounds import Count
 
 
 @dataclass
@@ -82,11 +83,11 @@ class Series(DataModule):
     column: str
     package: str | None = None
     """An installed package that carries the file; the path then starts in it."""
-    window: int
+    window: Count
     """Steps seen."""
-    horizon: int
+    horizon: Count
     """Steps predicted."""
-    season: int = 1
+    season: Count = 1
     """Steps after which the series resembles itself; 1: it has no season."""
 
     def __post_init__(self) -> None:

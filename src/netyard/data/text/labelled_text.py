@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from netyard.data.tables.csv_reader import Table, read_table
 from netyard.data.text.tokens import TokenData, padded
 from netyard.data.text.vocabulary import BytePairs, Vocabulary, Words, learn_vocabulary
 from netyard.errors import ConfigError, DataError
+from netyard.ranges.bounds import Count, Ge
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -32,13 +33,13 @@ class LabelledText(TokenData):
     text_column: str = "text"
     label_column: str = "label"
     tokens: Literal["characters", "words", "bpe"] = "words"
-    bpe_size: int = 1024
+    bpe_size: Annotated[int, Ge(260)] = 1024
     """Tokens of the byte-pair vocabulary, at most."""
-    min_count: int = 2
+    min_count: Count = 2
     """Rarer tokens are unknown; rarer byte pairs are not merged. Above 1, training knows what a stranger looks like."""
     lowercase: bool = True
     """Whether to read capitals as small letters."""
-    sequence_length: int | None = 256
+    sequence_length: Count | None = 256
     """The most tokens of a text that are read; becomes the longest text's, if that is shorter."""
 
     def __post_init__(self) -> None:

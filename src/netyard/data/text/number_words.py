@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.text.tokens import TokenData, padded
 from netyard.data.text.vocabulary import END, Characters, Vocabulary, Words
 from netyard.errors import ConfigError
+from netyard.ranges.bounds import Count, Ge, Index, Le
 
 # fmt: off
 UNITS = [
@@ -57,15 +58,15 @@ class NumberWords(TokenData):
     WRITES: ClassVar[str] = "target"
 
     direction: Literal["to_words", "to_numerals"] = "to_words"
-    size: int = 20_000
+    size: Annotated[int, Ge(_LEAST), Le(_MOST + 1)] = 20_000
     """Pairs in all, before test and validation are cut."""
-    max_number: int = _MOST
+    max_number: Annotated[int, Ge(_LEAST), Le(_MOST)] = _MOST
     """The largest number there may be."""
-    target_vocab_size: int | None = None
-    target_length: int | None = None
+    target_vocab_size: Count | None = None
+    target_length: Count | None = None
     """Tokens of the longest target, its END included."""
-    start_token: int = 2
-    end_token: int = END
+    start_token: Index = 2
+    end_token: Index = END
 
     def __post_init__(self) -> None:
         super().__post_init__()

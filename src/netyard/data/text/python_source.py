@@ -11,6 +11,7 @@ from pathlib import Path
 from netyard.data.core.splits import TEST_SEED
 from netyard.data.text.text_file import ContinuousText
 from netyard.errors import ConfigError, DataError
+from netyard.ranges.bounds import Count
 
 # Packages that were installed beside it, tests, and tables that a program has written.
 _FOREIGN = frozenset(
@@ -31,7 +32,7 @@ class PythonSource(ContinuousText):
         DataError: the interpreter came without its source, or ``max_characters`` leaves a part without a file.
     """
 
-    max_characters: int | None = 1_000_000
+    max_characters: Count | None = 1_000_000
     """Of all parts together, each of which gets its share, in whole files. None: everything."""
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.text.tokens import TokenData
 from netyard.data.text.vocabulary import learn_vocabulary
 from netyard.errors import ConfigError, DataError
+from netyard.ranges.bounds import Count, Ge
 
 NO_TARGET = -100
 """What the losses of torch pass over."""
@@ -31,12 +32,12 @@ class ContinuousText(TokenData):
     """
 
     tokens: Literal["characters", "words", "bpe"] = "characters"
-    bpe_size: int = 1024
+    bpe_size: Annotated[int, Ge(260)] = 1024
     """Tokens of the byte-pair vocabulary, at most."""
-    min_count: int = 1
+    min_count: Count = 1
     """Rarer tokens are unknown; rarer byte pairs are not merged."""
-    sequence_length: int | None = 128
-    eval_batch_size: int | None = None
+    sequence_length: Count | None = 128
+    eval_batch_size: Count | None = None
     """Streams of an evaluation, each of which begins without a past. None: ``batch_size``."""
 
     def __post_init__(self) -> None:

@@ -10,7 +10,8 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
-from netyard.config.suggest import did_you_mean, dotted, nearest, no_such_key
+from netyard.config import flatten
+from netyard.config.suggest import did_you_mean, nearest, no_such_key
 from netyard.errors import ConfigError
 from netyard.sweeps.search.axes import Axis
 
@@ -98,4 +99,4 @@ class _Asked:
             cfg = self.loader.load_configuration(CONFIG, [*self.fixed, *choices], RunMode.RUN)
         except (HydraException, OmegaConfBaseException):
             return None
-        return frozenset(dotted(cfg))
+        return frozenset(flatten.keys(cfg))

@@ -9,7 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.losses.likelihoods import Likelihood
+from netyard.tasks.interfaces import lacks
 
 
 class Coder(Protocol):
@@ -33,16 +35,18 @@ class VariationalCoder(Protocol):
 
 
 def check_variational(net: nn.Module, loss: nn.Module) -> None:
-    """Raise ValueError unless the net encodes and decodes, and the loss is a likelihood."""
-    if not all(hasattr(net, name) for name in ("encode", "decode", *VariationalCoder.__annotations__)):
-        raise ValueError(
-            f"{type(net).__name__} is no variational autoencoder; task variational needs encode, to mean and "
-            "log-variance, and decode; try model=vae, or task=classification."
+    """Raise ArgumentError unless the net encodes and decodes, and the loss is a likelihood."""
+    if lacks(net, "encode", "decode", *VariationalCoder.__annotations__):
+        raise ArgumentError(
+            f"{type(net).__name__} is no variational autoencoder;",
+            "task variational needs encode, to mean and log-variance, and decode;",
+            "try model=vae, or task=classification.",
         )
     if not isinstance(loss, Likelihood):
-        raise ValueError(
-            f"loss {type(loss).__name__} is no likelihood; task variational needs bernoulli, gaussian or "
-            "discretized_logistic; try loss=bernoulli."
+        raise ArgumentError(
+            f"loss {type(loss).__name__} is no likelihood;",
+            "task variational needs bernoulli, gaussian or discretized_logistic;",
+            "try loss=bernoulli.",
         )
 
 
@@ -53,11 +57,15 @@ def check_coder(net: nn.Module, input_shape: Sequence[int], shares: bool = False
         shares: its codes must lie in [0, 1].
 
     Raises:
-        ValueError: as said.
+        ArgumentError: as said.
     """
     name = type(net).__name__
-    if not callable(getattr(net, "encode", None)) or not callable(getattr(net, "decode", None)):
-        raise ValueError(f"{name} has no encode and decode; task reconstruction needs both; try model=autoencoder.")
+    if lacks(net, "encode", "decode"):
+        raise ArgumentError(
+            f"{name} has no encode and decode;",
+            "task reconstruction needs both;",
+            "try model=autoencoder.",
+        )
     device = next((each.device for each in net.parameters()), torch.device("cpu"))
     x = torch.linspace(-3, 3, 2 * math.prod(input_shape), device=device).view(2, *input_shape)
     training = net.training
@@ -70,14 +78,20 @@ def check_coder(net: nn.Module, input_shape: Sequence[int], shares: bool = False
     finally:
         net.train(training)
     if not flat:
-        raise ValueError(f"the codes of {name} are no tensor (B, latent_size); try model=autoencoder.")
+        raise ArgumentError(
+            f"the codes of {name} are no tensor (B, latent_size);",
+            "a code is one row of latent_size numbers a sample;",
+            "try model=autoencoder.",
+        )
     if shape != tuple(input_shape):
-        raise ValueError(
-            f"{name} makes {list(shape)} of inputs of {list(input_shape)}; a reconstruction has the input's shape; "
-            "try model=autoencoder."
+        raise ArgumentError(
+            f"{name} makes {list(shape)} of inputs of {list(input_shape)};",
+            "a reconstruction has the input's shape;",
+            "try model=autoencoder.",
         )
     if shares and not ((codes >= 0) & (codes <= 1)).all():
-        raise ValueError(
-            f"sparsity is 'kl' and the codes of {name} are not between 0 and 1; KL sparsity is of shares; "
-            "try model.code_activation=sigmoid, or task.sparsity=l1."
+        raise ArgumentError(
+            f"sparsity is 'kl' and the codes of {name} are not between 0 and 1;",
+            "KL sparsity is of shares;",
+            "try model.code_activation=sigmoid, or task.sparsity=l1.",
         )

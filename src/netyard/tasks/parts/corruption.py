@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from netyard.errors import ArgumentError
+
 NOISES = ("none", "gaussian", "masking", "salt_and_pepper")
 
 
@@ -42,13 +44,23 @@ def check_noise(noise: str, level: float) -> None:
     """Refuse an unknown noise, or a level it cannot have.
 
     Raises:
-        ValueError: as said.
+        ArgumentError: as said.
     """
     if noise not in NOISES:
-        raise ValueError(f"noise is {noise!r}; it must be one of {', '.join(NOISES)}; try task.noise=gaussian.")
+        raise ArgumentError(
+            f"noise is {noise!r};",
+            f"it must be one of {', '.join(NOISES)};",
+            "try task.noise=gaussian.",
+        )
     if noise == "gaussian" and not 0 <= level < float("inf"):
-        raise ValueError(
-            f"noise_level is {level}; a standard deviation must be at least 0 and finite; try task.noise_level=0.5."
+        raise ArgumentError(
+            f"noise_level is {level};",
+            "a standard deviation must be at least 0 and finite;",
+            "try task.noise_level=0.5.",
         )
     if noise in ("masking", "salt_and_pepper") and not 0 <= level <= 1:
-        raise ValueError(f"noise_level is {level}; a share must be from 0 to 1; try task.noise_level=0.3.")
+        raise ArgumentError(
+            f"noise_level is {level};",
+            "a share must be from 0 to 1;",
+            "try task.noise_level=0.3.",
+        )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from netyard.errors import ArgumentError
 from netyard.tasks.parts.tokens import PADDING
 
 State = tuple[Tensor, ...]
@@ -35,7 +36,7 @@ def sample(
     takes the likeliest. ``top_k`` draws from the k likeliest only (Fan, Lewis & Dauphin 2018), 0 from all.
 
     Raises:
-        ValueError: a temperature below 0 or not finite; a top_k below 0 or above V.
+        ArgumentError: a temperature below 0 or not finite; a top_k below 0 or above V.
     """
     check_sampling(temperature, top_k, logits.shape[1])
     if temperature == 0:
@@ -50,13 +51,18 @@ def sample(
 
 
 def check_sampling(temperature: float, top_k: int, vocab_size: int) -> None:
-    """Raise ValueError for a temperature or a top_k that ``sample`` would refuse."""
+    """Raise ArgumentError for a temperature or a top_k that ``sample`` would refuse."""
     if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature is {temperature}; it must be finite and at least 0; try temperature=1.0.")
+        raise ArgumentError(
+            f"temperature is {temperature};",
+            "it must be finite and at least 0;",
+            "try temperature=1.0.",
+        )
     if not 0 <= top_k <= vocab_size:
-        raise ValueError(
-            f"top_k is {top_k}; it must be at least 0, which keeps all, and at most the {vocab_size} tokens of the "
-            f"vocabulary; try top_k={min(10, vocab_size)}."
+        raise ArgumentError(
+            f"top_k is {top_k};",
+            f"it must be at least 0, which keeps all, and at most the {vocab_size} tokens of the vocabulary;",
+            f"try top_k={min(10, vocab_size)}.",
         )
 
 

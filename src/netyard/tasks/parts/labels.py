@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from netyard.errors import ArgumentError
+
 
 def labels_to_draw(count: int, label: int | Tensor | None, num_classes: int | None) -> Tensor | None:
     """Labels (count,), int64 on the CPU: the one asked for, those given, or all classes in turn.
@@ -13,18 +15,23 @@ def labels_to_draw(count: int, label: int | Tensor | None, num_classes: int | No
         num_classes: None for a net that is told no label, which gets None.
 
     Raises:
-        ValueError: a label for a net that is told none, or one that it does not know.
+        ArgumentError: a label for a net that is told none, or one that it does not know.
     """
     if not num_classes:
         if label is not None:
-            raise ValueError(
-                f"label is {label}; this net is told none; leave class out, or try model=conditional_gan or "
-                "model=conditional_vae."
+            raise ArgumentError(
+                f"label is {label};",
+                "this net is told none;",
+                "leave class out, or try model=conditional_gan or model=conditional_vae.",
             )
         return None
     if label is None:
         return torch.arange(count) % num_classes
     labels = label.cpu() if isinstance(label, Tensor) else torch.full((count,), label)
     if ((labels < 0) | (labels >= num_classes)).any():
-        raise ValueError(f"label is {label}; this net knows 0 to {num_classes - 1}; try class=0.")
+        raise ArgumentError(
+            f"label is {label};",
+            f"this net knows 0 to {num_classes - 1};",
+            "try class=0.",
+        )
     return labels

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from netyard.errors import ArgumentError
 from netyard.losses.probe import check_classification_loss
 
 PADDING = 0  # only ever at a sequence's end
@@ -44,12 +45,13 @@ def check_vocabulary(num_outputs: Any, loss: nn.Module, task: str, data: str) ->
     """Refuse data without a vocabulary, and a loss that is none of logits and labels.
 
     Raises:
-        ValueError: ``num_outputs`` leaves no room for a real token; see ``check_classification_loss``.
+        ArgumentError: ``num_outputs`` leaves no room for a real token; see ``check_classification_loss``.
     """
     if not isinstance(num_outputs, int) or num_outputs <= NUM_SPECIAL:
-        raise ValueError(
-            f"num_outputs is {num_outputs}; task {task} needs data with a vocabulary, of at least "
-            f"{NUM_SPECIAL + 1} tokens; try data={data}."
+        raise ArgumentError(
+            f"num_outputs is {num_outputs};",
+            f"task {task} needs data with a vocabulary, of at least {NUM_SPECIAL + 1} tokens;",
+            f"try data={data}.",
         )
     check_classification_loss(loss, min(num_outputs, _PROBED_CLASSES))
 

@@ -10,17 +10,21 @@ from typing import Any
 import lightning as L
 import torch
 
+from netyard.errors import ArgumentError
+from netyard.tasks.interfaces import EnvironmentData
+
 
 def take_over_clipping(trainer: L.Trainer) -> float | None:
     """The largest norm of a gradient; Lightning, which refuses to clip what it does not step, forgets it.
 
     Raises:
-        ValueError: gradients are to be accumulated.
+        ArgumentError: gradients are to be accumulated.
     """
     if trainer.accumulate_grad_batches > 1:
-        raise ValueError(
-            f"trainer.accumulate_grad_batches is {trainer.accumulate_grad_batches}; task q_learning updates "
-            "with whole batches; try a larger data.batch_size."
+        raise ArgumentError(
+            f"trainer.accumulate_grad_batches is {trainer.accumulate_grad_batches};",
+            "task q_learning updates with whole batches;",
+            "try a larger data.batch_size.",
         )
     clip = trainer.gradient_clip_val
     trainer.gradient_clip_val = None
@@ -28,31 +32,37 @@ def take_over_clipping(trainer: L.Trainer) -> float | None:
 
 
 def check_loop(trainer: L.Trainer, training: bool) -> None:
-    """Raise ValueError unless the data have environments and one device learns, in a precision without scaling."""
+    """Raise ArgumentError unless the data have environments and one device learns, in a precision without scaling."""
     data: Any = trainer.datamodule
-    if not all(hasattr(data, name) for name in ("open", "step", "play")):
-        raise ValueError(
-            f"{type(data).__name__} has no environments; task q_learning needs data that an agent can act in; "
-            "try data=cartpole."
+    if not isinstance(data, EnvironmentData):
+        raise ArgumentError(
+            f"{type(data).__name__} has no environments;",
+            "task q_learning needs data that an agent can act in;",
+            "try data=cartpole.",
         )
     if training and trainer.world_size > 1:
-        raise ValueError(
-            f"the trainer has {trainer.world_size} devices; task q_learning acts and learns on one; try trainer=auto."
+        raise ArgumentError(
+            f"the trainer has {trainer.world_size} devices;",
+            "task q_learning acts and learns on one;",
+            "try trainer=auto.",
         )
     if training and trainer.precision == "16-mixed":
-        raise ValueError(
-            "trainer.precision is 16-mixed; task q_learning scales no losses; try trainer.precision=bf16-mixed."
+        raise ArgumentError(
+            "trainer.precision is 16-mixed;",
+            "task q_learning scales no losses;",
+            "try trainer.precision=bf16-mixed.",
         )
 
 
 def check_optimizer(optimizer: partial[torch.optim.Optimizer]) -> None:
-    """Raise ValueError if its step asks for the loss again."""
+    """Raise ArgumentError if its step asks for the loss again."""
     kind: Any = optimizer.func
     closure = inspect.signature(kind.step).parameters.get("closure")
     if closure is not None and closure.default is closure.empty:
-        raise ValueError(
-            f"{kind.__name__} evaluates its loss several times a step; task q_learning draws a batch once; "
-            "try optimizer=adam."
+        raise ArgumentError(
+            f"{kind.__name__} evaluates its loss several times a step;",
+            "task q_learning draws a batch once;",
+            "try optimizer=adam.",
         )
 
 
@@ -69,4 +79,5 @@ def advance(trainer: L.Trainer, steps: int) -> None:
     """Move Lightning's own counters, of steps and for the x-axis, which would have gone on by nothing and by one."""
     loop = trainer.fit_loop.epoch_loop
     loop.manual_optimization.optim_step_progress.total.completed += steps
-    loop._batches_that_stepped = trainer.global_step
+    if hasattr(loop, "curve_step"):  # netyard's own loop: Lightning's counts batches, which a curve would show
+        loop.curve_step = trainer.global_step

@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from netyard.errors import ArgumentError
 from netyard.losses.returns import ScalarReturn
+from netyard.tasks.interfaces import Noisy
 from netyard.tasks.q_learning.chain import Chain
 from netyard.tasks.q_learning.gradients import Batch, ByAutograd, ByHand, Gradient, of_action
 
@@ -65,7 +67,7 @@ class Bootstrap:
         self.target_every, self.tau, self.clip = target_every, tau, clip
         self.priority_exponent, self.generator, self.updates = priority_exponent, generator, updates
         self.device = next(net.parameters()).device
-        self.noisy = bool(getattr(net, "noisy", False))
+        self.noisy = isinstance(net, Noisy) and bool(net.noisy)
         target.train(self.noisy)  # noise is part of a noisy target; batch norm and dropout are not
         self._weights = [each for group in optimizer.param_groups for each in group["params"]]
         self.gradient, self.target_chain = self._ways(by_hand)
@@ -161,13 +163,13 @@ def updates_after(collect_steps: int, updates_per_step: float) -> int:
     """How many updates follow a collection of steps.
 
     Raises:
-        ValueError: it is no whole number, or none.
+        ArgumentError: it is no whole number, or none.
     """
     updates = collect_steps * updates_per_step
     if updates < 0.999 or abs(updates - round(updates)) > 1e-6:
-        raise ValueError(
-            f"task.collect_steps is {collect_steps} and task.updates_per_step {updates_per_step}; their product is the "
-            f"updates after each collection, a whole number of at least 1; "
-            f"try task.collect_steps={max(round(1 / updates_per_step), 1)}."
+        raise ArgumentError(
+            f"task.collect_steps is {collect_steps} and task.updates_per_step {updates_per_step};",
+            "their product is the updates after each collection, a whole number of at least 1;",
+            f"try task.collect_steps={max(round(1 / updates_per_step), 1)}.",
         )
     return round(updates)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from netyard.errors import ArgumentError
 from netyard.tasks.q_learning.acting import Act
 
 Array = Any  # np.ndarray
@@ -21,14 +22,15 @@ class Exploration:
         warmup_steps: before which every action is random.
 
     Raises:
-        ValueError: no such schedule; an exponential one from or to nothing.
+        ArgumentError: no such schedule; an exponential one from or to nothing.
     """
 
     def __init__(self, start: float, end: float, fraction: float, schedule: str, warmup_steps: int) -> None:
         if schedule not in ("linear", "exponential") or (schedule == "exponential" and min(start, end) <= 0):
-            raise ValueError(
-                f"task.epsilon_schedule is {schedule!r} from {start} to {end}; it is linear, or "
-                "exponential between two numbers above 0; try task.epsilon_schedule=linear."
+            raise ArgumentError(
+                f"task.epsilon_schedule is {schedule!r} from {start} to {end};",
+                "it is linear, or exponential between two numbers above 0;",
+                "try task.epsilon_schedule=linear.",
             )
         self.start, self.end, self.fraction, self.schedule = start, end, fraction, schedule
         self.warmup_steps = warmup_steps

@@ -8,21 +8,24 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from netyard.errors import ArgumentError
 from netyard.losses.returns import ScalarReturn
 from netyard.optim import configure_optimizer
+from netyard.ranges.bounds import Count, Gt, Index, Le, NotNegative, Positive, Unit
+from netyard.tasks.interfaces import ValuesActions
 from netyard.tasks.learner import Learner
 from netyard.tasks.q_learning.acting import in_training, quick, scores
 from netyard.tasks.q_learning.agent_loop import advance, check_loop, check_optimizer, run_steps, take_over_clipping
 from netyard.tasks.q_learning.bootstrapping import Bootstrap, updates_after
 from netyard.tasks.q_learning.exploration import Exploration, Tries
-from netyard.tasks.signature import Port, Served
+from netyard.tasks.signature import ExportSignature, TensorSpec
 
 VALIDATION, TEST = 1, 2  # whose episodes; each purpose has seeds of its own
 _ACTING, _DRAWING, _NOISE = range(101, 104)  # what random numbers are for
@@ -68,10 +71,10 @@ class QLearning(Learner):
         importance_start: how much of that bias weights correct at first; all of it at the end.
 
     Raises:
-        ValueError: numbers that do not go together, a loss that fits neither kind, data without environments.
+        ArgumentError: numbers that do not go together, a loss that fits neither kind, data without environments.
     """
 
-    loss_tells = False
+    loss_shows_progress = False
 
     def __init__(
         self,
@@ -79,27 +82,27 @@ class QLearning(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: int,
+        num_outputs: Count,
         double: bool = False,
-        n_steps: int = 1,
-        discount: float = 0.99,
-        collect_steps: int = 4,
-        updates_per_step: float = 0.25,
-        warmup_steps: int = 500,
-        target_every: int = 250,
-        tau: float = 1.0,
-        epsilon_start: float = 1.0,
-        epsilon_end: float = 0.05,
-        epsilon_fraction: float = 0.3,
-        epsilon_schedule: str = "linear",
-        priority_exponent: float = 0.0,
-        importance_start: float = 0.4,
+        n_steps: Count = 1,
+        discount: Unit = 0.99,
+        collect_steps: Count = 4,
+        updates_per_step: Positive = 0.25,
+        warmup_steps: Index = 500,
+        target_every: Count = 250,
+        tau: Annotated[float, Gt(0), Le(1)] = 1.0,
+        epsilon_start: Unit = 1.0,
+        epsilon_end: Unit = 0.05,
+        epsilon_fraction: Unit = 0.3,
+        epsilon_schedule: Literal["linear", "exponential"] = "linear",
+        priority_exponent: NotNegative = 0.0,
+        importance_start: Unit = 0.4,
         monitor: str = "val/return",
-        mode: str = "max",
+        mode: Literal["min", "max"] = "max",
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         self.automatic_optimization = False
-        self.loss = loss if hasattr(loss, "values") else ScalarReturn(loss)
+        self.loss = loss if isinstance(loss, ValuesActions) else ScalarReturn(loss)
         self.num_outputs, self.double, self.n_steps, self.discount = num_outputs, double, n_steps, discount
         self.collect_steps = collect_steps
         self.updates_per_collection = updates_after(collect_steps, updates_per_step)
@@ -107,6 +110,8 @@ class QLearning(Learner):
         self.exploration = Exploration(epsilon_start, epsilon_end, epsilon_fraction, epsilon_schedule, warmup_steps)
         self.priority_exponent, self.importance_start = priority_exponent, importance_start
         self.target_net = copy.deepcopy(net).requires_grad_(False)
+        self.played: list[tuple[float, int]] = []  # (return, length) of the episodes of a validation or test
+        self._bootstrap: Any = None  # a Bootstrap, once training starts
         self._updates = 0  # before this run, or the part of it that is resumed
         self._waiting = 0  # environment steps since the last updates
         self._clip: float | None = None
@@ -132,9 +137,10 @@ class QLearning(Learner):
     def configure_optimizers(self) -> dict[str, Any]:
         self._run_steps = run_steps(self.trainer, self.steps_per_batch)
         if math.isinf(self._run_steps):
-            raise ValueError(
-                "trainer.max_epochs and trainer.max_steps are both -1; epsilon falls in a fraction of the run, which "
-                "must have an end; try trainer.max_steps=50000."
+            raise ArgumentError(
+                "trainer.max_epochs and trainer.max_steps are both -1;",
+                "epsilon falls in a fraction of the run, which must have an end;",
+                "try trainer.max_steps=50000.",
             )
         check_optimizer(self.optimizer)
         return configure_optimizer(
@@ -167,7 +173,7 @@ class QLearning(Learner):
     @property
     def updates(self) -> int:
         """How many there have been."""
-        return self._bootstrap.updates if hasattr(self, "_bootstrap") else self._updates
+        return self._updates if self._bootstrap is None else self._bootstrap.updates
 
     # A round
 
@@ -254,15 +260,15 @@ class QLearning(Learner):
         finally:
             self.net.train(training)
 
-    def served(self) -> Served:
+    def export_signature(self) -> ExportSignature:
         """What each action is worth; without noise."""
 
         def value(observation: Tensor) -> Tensor:
             return self.loss.values(self.net(observation))
 
-        values = Port("q_values", f"(batch, {self.num_outputs}), the return to be had after each action")
+        values = TensorSpec("q_values", f"(batch, {self.num_outputs}), the return to be had after each action")
         parts = nn.ModuleList([self.net, self.loss])
-        return Served(parts, value, [Port("observation", "as the environment shows it")], [values])
+        return ExportSignature(parts, value, [TensorSpec("observation", "as the environment shows it")], [values])
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         self._play(batch, VALIDATION)
@@ -272,7 +278,7 @@ class QLearning(Learner):
 
     def on_validation_start(self) -> None:
         super().on_validation_start()
-        self.played: list[tuple[float, int]] = []
+        self.played = []
 
     def on_test_start(self) -> None:
         super().on_test_start()

@@ -122,7 +122,7 @@ def test_batches_go_through_pipes_where_shared_memory_is_small(monkeypatch, capl
 
 KILLED = """
 import os, signal, sys
-from netyard import cli
+from netyard.cli import main as cli
 from netyard.data.images import image_folder
 
 read = image_folder.read_square

@@ -18,7 +18,7 @@ from support.waiting import PATIENCE
 HAPPEN = "+callbacks.happening._target_=happening.Happening"
 ASLEEP = """
 import sys
-from netyard import cli
+from netyard.cli import main as cli
 from netyard.sweeps import arguments
 
 arguments.find_spec = lambda name: None

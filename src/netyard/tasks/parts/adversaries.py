@@ -1,4 +1,4 @@
-"""The two players of an adversarial game: what a task may ask of them, and what it may do to their weights."""
+"""Generator and discriminator: what a task may ask of them, and what it may do to their weights."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-Judgement = tuple[Tensor, Tensor | None]
+from netyard.errors import ArgumentError
+from netyard.tasks.interfaces import lacks
+
+Scores = tuple[Tensor, Tensor | None]
 """Logits (B,) of being real, and class logits (B, num_classes) where the discriminator has any."""
 
 
-class Players(Protocol):
+class GeneratorAndDiscriminator(Protocol):
     """What the task needs of a net; where it is ``conditional``, the labels (B,) come second to both."""
 
     latent_size: int
@@ -23,7 +26,7 @@ class Players(Protocol):
     discriminator: nn.Module  # (B, C, H, W) -> (B,) logits of being real, or those and (B, num_classes) class logits
 
 
-class Game(Protocol):
+class AdversarialLoss(Protocol):
     """What the task needs of a loss: one for each player, and the logit from which on a picture counts as real."""
 
     boundary: float
@@ -33,19 +36,20 @@ class Game(Protocol):
     def generator(self, generated: Tensor) -> Tensor: ...
 
 
-def check_players(net: nn.Module, loss: nn.Module) -> None:
-    """Raise ValueError unless the net has two players, and the loss one for each."""
-    wanted = tuple(Players.__annotations__)
-    missing = [name for name in wanted if not hasattr(net, name)]
-    if missing:
-        raise ValueError(
-            f"{type(net).__name__} has no {', '.join(missing)}; task 'adversarial' needs a net with "
-            f"{', '.join(wanted)}; try model=dcgan, or task=classification."
+def check_adversarial(net: nn.Module, loss: nn.Module) -> None:
+    """Raise ArgumentError unless the net has two players, and the loss one for each."""
+    wanted = tuple(GeneratorAndDiscriminator.__annotations__)
+    if missing := lacks(net, *wanted):
+        raise ArgumentError(
+            f"{type(net).__name__} has no {', '.join(missing)};",
+            f"task 'adversarial' needs a net with {', '.join(wanted)};",
+            "try model=dcgan, or task=classification.",
         )
-    if not all(hasattr(loss, name) for name in ("generator", "discriminator", "boundary")):
-        raise ValueError(
-            f"loss {type(loss).__name__} is not one of two players; an adversarial loss has a generator's and a "
-            "discriminator's; try loss=non_saturating."
+    if lacks(loss, "generator", "discriminator", "boundary"):
+        raise ArgumentError(
+            f"loss {type(loss).__name__} is not one of two players;",
+            "an adversarial loss has a generator's and a discriminator's;",
+            "try loss=non_saturating.",
         )
 
 

@@ -1,0 +1,231 @@
+"""One parameter's constraint: what it admits, in words, and as plain data that a table can hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from netyard.ranges.bounds import Ge, Gt, Le, Length, Lt, Odd, OneOf, ShareOrCount
+
+_PLAIN = {int: "int", float: "float", bool: "bool", str: "str"}
+_CANDIDATES = (0.1, 0.5, 1, 2, 3, 10, 0, -1)  # for an example, where no default is one
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """What one parameter may be. Without any kind and words it may be anything."""
+
+    kinds: tuple[str, ...] = ()
+    """Of int, float, bool, str, list and mapping."""
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+    odd: bool = False
+    whole_above_one: bool = False
+    """A share of something, at most 1, or a whole number of it."""
+    words: tuple[Any, ...] = ()
+    """Values that are admitted whatever the kinds: words, and numbers with a meaning of their own, as -1."""
+    null: bool = False
+    items: Constraint | None = None
+    least_items: int = 0
+    most_items: int | None = None
+    default: Any = None
+    """Of the parameter: what to type instead of a wrong value."""
+
+    def admits(self, value: Any) -> bool:
+        """Whether a value, as YAML or Python has it, is allowed."""
+        if value is None:
+            return self.null or not (self.kinds or self.words)
+        if any(type(value) is type(word) and value == word for word in self.words):  # for True == 1
+            return True
+        if isinstance(value, bool):
+            return "bool" in self.kinds or not (self.kinds or self.words)
+        if isinstance(value, int | float):
+            return self._admits_number(value)
+        if not (self.kinds or self.words):
+            return True
+        if isinstance(value, str):
+            return "str" in self.kinds
+        if isinstance(value, Mapping):
+            return "mapping" in self.kinds
+        return "list" in self.kinds and isinstance(value, Sequence) and self._admits_items(value)
+
+    def wrong_item(self, value: Any) -> tuple[Any] | None:
+        """The first item that is not admitted of a list of the right length; None where there is none."""
+        if "list" not in self.kinds or self.items is None or not isinstance(value, list | tuple):
+            return None
+        if not self._has_length(value):
+            return None
+        return next(((item,) for item in value if not self.items.admits(item)), None)
+
+    def _admits_number(self, value: float) -> bool:
+        if not math.isfinite(value):
+            return False
+        if not {"int", "float"} & {*self.kinds}:  # a word that YAML read as a number: a column called 3
+            return "str" in self.kinds or not (self.kinds or self.words)
+        if not isinstance(value, int) and ("float" not in self.kinds or (self.whole_above_one and value > 1)):
+            return False
+        return (
+            (self.ge is None or value >= self.ge)
+            and (self.gt is None or value > self.gt)
+            and (self.le is None or value <= self.le)
+            and (self.lt is None or value < self.lt)
+            and not (self.odd and value % 2 == 0)
+        )
+
+    def _admits_items(self, value: Sequence[Any]) -> bool:
+        return self._has_length(value) and (self.items is None or all(self.items.admits(item) for item in value))
+
+    def _has_length(self, value: Sequence[Any]) -> bool:
+        return self.least_items <= len(value) <= (math.inf if self.most_items is None else self.most_items)
+
+    def __str__(self) -> str:
+        ways = []
+        if {"int", "float"} & {*self.kinds}:
+            ways.append(self._number_in_words())
+        if "list" in self.kinds:
+            count = self.least_items if self.most_items == self.least_items else None
+            size = f" of {count}" if count else f" of at least {self.least_items}" * bool(self.least_items)
+            ways.append(f"a list{size}" + (f", each of it {self.items}" if self.items else ""))
+        if "bool" in self.kinds:
+            ways.append("true or false")
+        if "str" in self.kinds:
+            ways.append("a text")
+        if "mapping" in self.kinds:
+            ways.append("a mapping of keys to values")
+        if self.words:
+            words = [str(word).lower() if isinstance(word, bool) else str(word) for word in self.words]
+            ways.append(words[0] if ways and len(words) == 1 else f"one of {', '.join(words)}")
+        return ", or ".join([*ways, *["null"] * self.null])
+
+    def _number_in_words(self) -> str:
+        low = f" at least {written(self.ge)}" if self.ge is not None else ""
+        low = f" above {written(self.gt)}" if self.gt is not None else low
+        high = f"at most {written(self.le)}" if self.le is not None else ""
+        high = f"below {written(self.lt)}" if self.lt is not None else high
+        kind = ("an odd number" if self.odd else "a whole number") if "float" not in self.kinds else "a number"
+        both = " and".join(part for part in (low, f" {high}" if high else "") if part)
+        return kind + both + ", whole if above 1" * self.whole_above_one
+
+    def example(self, given: Any = None) -> str:
+        """A value that is admitted, as it is typed: the word nearest to the given one, the default, or a simple one."""
+        if self.words and isinstance(given, str) and "str" not in self.kinds:
+            words = [str(word).lower() if isinstance(word, bool) else str(word) for word in self.words]
+            if not {"int", "float"} & {*self.kinds} or get_close_matches(given, words, n=1):
+                return get_close_matches(given, words, n=1, cutoff=0.0)[0]
+        return written(self._example())
+
+    def _example(self) -> Any:
+        if self.default and self.admits(self.default):  # a zero switches off what somebody wanted on
+            return self.default
+        if {"int", "float"} & {*self.kinds}:
+            bounds = [bound for bound in (self.ge, self.le) if bound is not None]
+            return next((each for each in (*_CANDIDATES, *bounds) if self.admits(each)), 1)
+        if "list" in self.kinds:
+            return [self.items._example() if self.items else 1] * (self.least_items or 1)
+        if self.words:
+            return self.words[0]
+        return next((example for kind, example in _EXAMPLES.items() if kind in self.kinds), None)
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON holds it, without what is as it is everywhere."""
+        plain: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                plain[field.name] = value.to_plain() if isinstance(value, Constraint) else value
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Constraint:
+        """The opposite of ``to_plain``."""
+        values: dict[str, Any] = {
+            name: tuple(value) if name in ("kinds", "words") else value for name, value in plain.items()
+        }
+        if "items" in values:
+            values["items"] = cls.from_plain(values["items"])
+        return cls(**values)
+
+
+_EXAMPLES = {"bool": True, "str": "TEXT", "mapping": {"key": 1}}
+
+
+def written(value: Any) -> str:
+    """As on the command line."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{name}:{written(each)}' for name, each in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(written, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def from_annotation(annotation: Any, default: Any = None) -> Constraint | None:
+    """The constraint that an annotation stands for; None of what no config can write: a network, a function."""
+    found = _read(annotation)
+    if found is None or not (found.get("kinds") or found.get("words")):
+        return None
+    if isinstance(default, tuple):
+        default = list(default)
+    if not isinstance(default, bool | int | float | str | list):
+        default = None
+    return Constraint(**found, default=default)
+
+
+def _read(annotation: Any) -> dict[str, Any] | None:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation in _PLAIN:
+        return {"kinds": (_PLAIN[annotation],)}
+    if annotation is NoneType:
+        return {"null": True}
+    if origin is Literal:
+        return {"words": tuple(word for word in arguments if word is not None)}
+    if origin is Annotated:
+        found = _read(arguments[0])
+        return None if found is None else found | _bounds(arguments[1:])
+    if origin in (Union, UnionType):
+        return _union([_read(each) for each in arguments])
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {"kinds": ("mapping",)}
+    if origin is tuple and Ellipsis not in arguments:
+        return {"kinds": ("list",), "items": _items(arguments[0])} | _bounds([Length(len(arguments), len(arguments))])
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return {"kinds": ("list",), "items": _items(arguments[0])}
+    return None
+
+
+def _items(annotation: Any) -> Constraint | None:
+    found = _read(annotation)
+    return None if found is None else Constraint(**found)
+
+
+def _union(members: list[dict[str, Any] | None]) -> dict[str, Any] | None:
+    """A member that no config can write leaves the others: a number, or a function from Python."""
+    merged: dict[str, Any] = {}
+    for member in members:
+        for name, value in (member or {}).items():
+            merged[name] = (*merged.get(name, ()), *value) if name in ("kinds", "words") else value
+    return None if None in members and not merged.get("kinds") else merged
+
+
+def _bounds(marks: Sequence[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for mark in marks:
+        match mark:
+            case Ge() | Gt() | Le() | Lt():
+                found[type(mark).__name__.lower()] = mark.value
+            case ShareOrCount():
+                found["whole_above_one"] = True
+            case Odd():
+                found["odd"] = True
+            case Length():
+                found |= {"least_items": mark.least, "most_items": mark.most}
+            case OneOf():
+                found |= {"kinds": (), "words": mark.words}
+    return found
