@@ -14,15 +14,16 @@ from netyard.config.compose import compose
 from netyard.config.suggest import did_you_mean, nearest
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io.atomic import require_folder, whole
+from netyard.io.claim import no_place
 from netyard.io.readable import near
-from netyard.reports.configurations import tabulate
+from netyard.reports.configurations import Table, tabulate
 from netyard.reports.leaderboard import page, write
 from netyard.reports.tables import comma_separated
 from netyard.runs.records import Objective, Run, gather, overrides
 
 
 def report(arguments: Sequence[str]) -> str:
-    """The text to print; files are written where they were asked for.
+    """The text to print. Of one run or sweep its page is written beside it; other files where they were asked for.
 
     Raises:
         CheckpointError: there is no run in or below a directory, or none that has completed.
@@ -32,7 +33,7 @@ def report(arguments: Sequence[str]) -> str:
     places, options = _parsed(arguments)
     folder = _folder(places, options)
     runs, notes = _found(places)
-    tables = tabulate(runs, _metric(runs, options))
+    tables, unread = tabulate(runs, _metric(runs, options)), list(notes)
     if not any(run.state == "completed" for run in runs):
         notes = [*notes, "no run has completed: there is nothing to compare yet"]
     title = "Runs below " + ", ".join(near(place) for place in places)
@@ -44,15 +45,50 @@ def report(arguments: Sequence[str]) -> str:
             written = sweep_plots.draw(tables, folder, places, notes)
         write(folder, title, tables, runs, notes)
         written += [folder / "leaderboard.md", folder / "leaderboard.csv"]
-        if len(runs) == 1 and runs[0].path.resolve() == places[0].resolve():
-            from netyard.reports.run_page import run_page
-
-            written.append(folder / "report.html")
-            with whole(written[-1]) as file:
-                file.write(run_page(runs[0], overrides(runs[0].path, notes), _defaults))
+    told = [f"wrote {near(path)}" for path in written]
+    # What is asked for as CSV is for another program: nothing is written that was not asked for.
+    if folder is not None or options.get("format") != "csv":
+        told += _page_of(places, folder, tables, runs, unread)
     if options.get("format") == "csv":
         return comma_separated(tables).rstrip("\n")
-    return "\n".join([page(title, tables, runs, notes).rstrip("\n"), *(f"wrote {near(path)}" for path in written)])
+    return "\n".join([page(title, tables, runs, notes).rstrip("\n"), *told])
+
+
+def _page_of(
+    places: Sequence[Path],
+    folder: Path | None,
+    tables: Sequence[Table],
+    runs: Sequence[Run],
+    notes: list[str],
+) -> list[str]:
+    """Write ``report.html`` of one run or one sweep, beside it unless there is a folder; returns what to say of it.
+
+    Raises:
+        PlatformError: the folder was asked for, and cannot be written to.
+    """
+    place = places[0]
+    if len(places) > 1:
+        return []
+    if len(runs) == 1 and runs[0].path.resolve() == place.resolve():
+        from netyard.reports.run_page import run_page
+
+        html = run_page(runs[0], overrides(runs[0].path, notes), _defaults)
+    elif (place / "sweep.json").is_file():
+        from netyard.reports.sweep_page import sweep_page
+
+        html = sweep_page(place, tables, runs, notes)
+    else:
+        return []
+    path = (folder or place) / "report.html"
+    try:
+        with whole(path) as file:
+            file.write(html)
+    except OSError as error:
+        if folder is not None:
+            raise no_place(folder, error) from error
+        # Nobody asked for the page: a run of somebody else's, which may only be read, has its table all the same.
+        return [f"not written: {near(path)}: {error.strerror}; try output=FOLDER"]
+    return [f"wrote {near(path)}"]
 
 
 def _defaults(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -150,20 +186,21 @@ COMMAND = Command(
             "A row for each configuration, best first. DIR is a run, a sweep, or a folder with any number of "
             "them below it."
         ),
-        Option(
-            "output=FOLDER",
-            "write leaderboard.md, leaderboard.csv and plots into it; of a single run "
-            "report.html too, a page with its command, metrics, curves, what it changed of the "
-            "defaults, pictures and environment in one file",
+        (
+            "Of one run, or one sweep, report.html is written into DIR too: a page in one file, to look at and to "
+            "send. Of a run it has the command, metrics, curves, confusion matrix, pictures, what was changed of the "
+            "defaults, and the environment; of a sweep the leaderboard, curves with bands over seeds, parallel "
+            "coordinates and each key's importance."
         ),
+        Option("output=FOLDER", "write the page there instead, and leaderboard.md, leaderboard.csv and plots"),
         Option(
             "plots=true",
-            "the same into DIR itself, where there is one DIR; false with output: the tables alone",
+            "the same into DIR itself, where there is one DIR; false with output: no plots",
             values=("true", "false"),
         ),
         Option(
             "format=md",
-            "what is printed: md, a table for reading (Markdown), or csv, with all digits",
+            "what is printed: md, a table for reading (Markdown), or csv, with all digits and no page",
             values=("md", "csv"),
         ),
         Option("metric=NAME", "rank by this instead of the objective: metric=test/accuracy"),

@@ -5,7 +5,6 @@ Read from what a task has kept of its test; a task that keeps nothing is judged 
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ from netyard.io.atomic import whole
 from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
 from netyard.metrics.intervals import deviation, interval, mean, wilson
-from netyard.plots import chart
+from netyard.plots import figure
 from netyard.tasks.interfaces import (
     Acts,
     CountsConfusion,
@@ -92,12 +91,9 @@ def write(told: Mapping[str, Any], task: Any, data: Any, folder: Path) -> list[P
     if "confusion" in told:
         names = [each["class"] for each in told["classes"]]
         written.append(folder / "confusion.csv")
-        with whole(written[-1]) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["true", *names])
-            writer.writerows([name, *row] for name, row in zip(names, told["confusion"], strict=True))
+        figures.write_confusion(told["confusion"], names, written[-1])
     if "calibration" in told:
-        written.append(chart.save(folder / "reliability.png", partial(_reliability, told["calibration"]), 5.0))
+        written.append(figure.save(folder / "reliability.png", partial(_reliability, told["calibration"]), 5.0))
     for name, picture in figures.draw(task, data).items():
         written.append(folder / f"{name}.png")
         with whole(written[-1], "wb") as file:
@@ -193,7 +189,8 @@ def _reliability(calibration: Mapping[str, Any], axes: Any) -> None:
     axes.bar(lefts, shares, width, align="edge", color="0.88", label="share of samples")
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
     places = [each["confidence"] for each in bins]
-    axes.plot(places, [each["accuracy"] for each in bins], marker="o", color="tab:blue", label="accuracy")
+    rates = [each["accuracy"] for each in bins]
+    axes.plot(places, rates, marker="o", color=figure.colour(figure.ACCENT), label="accuracy")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy")
     axes.set_title(f"expected calibration error {calibration['error']:.4f}", fontsize=10)
     axes.legend(fontsize=8, loc="upper left")
