@@ -118,9 +118,6 @@ def parameters() -> dict[str, int]:
 @cache
 def register() -> None:
     """Put every variant into Hydra's ConfigStore, so that ``model=`` composes, completes and globs like a file."""
-    # Hydra 1.3 deep-copies the whole store once for each group that --help prints: two seconds with eighty variants.
-    # The store is a singleton and copies each node when it is loaded, so copying the container buys nothing.
-    ConfigStore.__deepcopy__ = lambda self, memo: self  # type: ignore[attr-defined]
     group = ConfigStore.instance().repo.setdefault("model", {})
     group.update({f"{name}.yaml": _Variant(name) for name in variants()})
 
@@ -130,6 +127,11 @@ class _Variant(ConfigNode):
 
     def __init__(self, name: str) -> None:
         self.name, self.group, self.package, self.provider = f"{name}.yaml", "model", None, "netyard"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Variant:
+        # Hydra 1.3 copies the whole store once for each group that --hydra-help prints: two seconds, were the nodes
+        # copied with it.
+        return _Variant(self.name.removesuffix(".yaml"))
 
     @cached_property
     def node(self) -> DictConfig:  # type: ignore[override]

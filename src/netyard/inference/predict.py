@@ -20,7 +20,7 @@ from netyard.io import table_writer
 from netyard.runs.directory import RunDir
 from netyard.tasks.interfaces import Predicts
 from netyard.training import checkpoint
-from netyard.training.threads import set_threads
+from netyard.training.performance import set_threads
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from netyard.config import renamed
+from netyard.config.compose import DEFAULT, Sources, compose
 from netyard.config.flatten import leaves
 from netyard.config.overrides import override, value_of
 from netyard.errors import CheckpointError, ConfigError
@@ -36,6 +37,28 @@ BOUND = tuple(
     )
 )
 """... but for these: they decide what a step is, or what is best."""
+
+
+def resolved(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[list[str], Path | None]:
+    """The overrides with what ``resume=`` stands for, and the run if it is finished already, when none are left.
+
+    Raises:
+        CheckpointError: ``resume=`` names no run, or a sweep.
+    """
+    wanted = value_of(overrides, "resume")
+    if wanted is None:
+        return list(overrides), None
+    if wanted == "auto":
+        overrides = [text for text in overrides if not text.startswith("resume=")]
+        of_the_run = [text for text in overrides if not text.startswith("hydra.")]
+        found = sought(overrides, compose(of_the_run, sources)[0])
+        if found is None:
+            print("resume=auto: no run of this configuration has saved a state; a new one begins.")
+            return overrides, None
+        print(f"resume=auto: {near(found)}")
+        wanted, overrides = str(found), [text for text in overrides if text.startswith("hydra.")]
+    left = continued(RunDir(wanted), overrides)
+    return left, None if left else Path(wanted)
 
 
 def newest(cfg: DictConfig, folder: Path) -> Path | None:

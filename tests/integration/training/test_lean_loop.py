@@ -35,7 +35,7 @@ def twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         plain = OmegaConf.to_yaml(cfg)
         stock, lean, counted = tmp_path / "stock", tmp_path / "lean", []
         with monkeypatch.context() as patch:
-            patch.setattr(lean_loop, "install", lambda trainer: None)
+            patch.setattr(lean_loop, "_knows", lambda trainer, data_fetcher: False)
             fit.fit(OmegaConf.create(plain), dict(choices), RunDir(stock))
         own = lean_loop._Lookup.transferred
         with monkeypatch.context() as patch:

@@ -128,7 +128,7 @@ def test_a_key_that_is_no_parameter_is_the_users_mistake() -> None:
 def test_what_a_librarys_constructor_refuses_is_the_users_mistake() -> None:
     error = raised(lambda: build({"_target_": "torch.nn.MultiMarginLoss", "p": 7}))
     said = error_messages.explain(error)
-    assert isinstance(said, ConfigError) and "MultiMarginLoss" in str(said) and "p == 1 or p == 2" in str(said)
+    assert isinstance(said, ConfigError) and "MultiMarginLoss" in str(said) and "only p == 1 and p == 2" in str(said)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sklearn.metrics import precision_recall_fscore_support
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from netyard.cli import main
-from netyard.inference import evaluate
+from netyard.inference import assessment
 from netyard.metrics.calibration import BINS, Calibration
 from netyard.metrics.intervals import wilson
 
@@ -35,7 +35,7 @@ def kept_of(classes: int, samples: int, seed: int = 0) -> tuple[SimpleNamespace,
 
 def test_each_class_is_scored_as_sklearn_scores_it() -> None:
     task, probabilities, y = kept_of(5, 400)
-    told = evaluate.assess(task, SimpleNamespace(), {})
+    told = assessment.assess(task, SimpleNamespace(), {})
     precision, recall, f1, support = precision_recall_fscore_support(y, probabilities.argmax(dim=1))
     assert [each["precision"] for each in told["classes"]] == pytest.approx(list(precision))
     assert [each["recall"] for each in told["classes"]] == pytest.approx(list(recall))
@@ -45,11 +45,11 @@ def test_each_class_is_scored_as_sklearn_scores_it() -> None:
 
 def test_what_is_0_by_0_is_no_score() -> None:
     task = SimpleNamespace(confusion=torch.tensor([[3, 0, 0], [2, 0, 0], [0, 0, 0]]))
-    told = evaluate.assess(task, SimpleNamespace(), {"test/accuracy": 0.6})
+    told = assessment.assess(task, SimpleNamespace(), {"test/accuracy": 0.6})
     assert [each["precision"] for each in told["classes"]] == [0.6, None, None]
     assert [each["recall"] for each in told["classes"]] == [1.0, 0.0, None]
     assert [each["f1"] for each in told["classes"]] == [0.75, 0.0, None]
-    assert re.search(r"\| 2 +\| - +\| - +\| - +\| 0 ", evaluate.text(told))
+    assert re.search(r"\| 2 +\| - +\| - +\| - +\| 0 ", assessment.text(told))
 
 
 @pytest.mark.parametrize("classes", [2, 5, 100])
@@ -57,7 +57,7 @@ def test_the_calibration_error_is_that_of_torchmetrics(classes: int) -> None:
     task, probabilities, y = kept_of(classes, 1000)
     expected = multiclass_calibration_error(probabilities, y, classes, n_bins=BINS)
     assert float(task.calibration.error()) == pytest.approx(float(expected), abs=1e-6)
-    told = evaluate.assess(task, SimpleNamespace(), {})["calibration"]
+    told = assessment.assess(task, SimpleNamespace(), {})["calibration"]
     assert sum(each["count"] for each in told["bins"]) == 1000
     assert told["confidence"] == pytest.approx(float(probabilities.amax(dim=1).mean()), abs=1e-6)
 
@@ -72,9 +72,9 @@ def test_of_a_network_that_broke_the_error_is_no_number(tmp_path: Path) -> None:
     task, *_ = kept_of(3, 50)
     task.calibration.add(torch.full((2, 3), torch.nan), torch.tensor([0, 1]))
     assert torch.isnan(task.calibration.error())
-    told = evaluate.assess(task, SimpleNamespace(), {"test/accuracy": 0.5})
-    assert "calibration error nan" in evaluate.text(told)
-    files = evaluate.write(told, task, SimpleNamespace(), tmp_path)
+    told = assessment.assess(task, SimpleNamespace(), {"test/accuracy": 0.5})
+    assert "calibration error nan" in assessment.text(told)
+    files = assessment.write(told, task, SimpleNamespace(), tmp_path)
     assert json.loads(files[0].read_text())["calibration"]["error"] is None
 
 
@@ -89,7 +89,7 @@ def test_wilsons_interval_is_as_published(hits: int, trials: int, low: float, hi
 
 def test_of_many_classes_the_confused_pairs_are_shown() -> None:
     task, *_ = kept_of(30, 3000)
-    said = evaluate.text(evaluate.assess(task, SimpleNamespace(), {"test/accuracy": 0.5}))
+    said = assessment.text(assessment.assess(task, SimpleNamespace(), {"test/accuracy": 0.5}))
     assert "true \\ predicted" not in said and "confused most" in said
     counts = task.confusion.clone().fill_diagonal_(0)
     row = said[said.index("confused most") :].splitlines()[3]
@@ -100,13 +100,13 @@ def test_the_errors_of_a_regression_have_intervals_and_a_share_that_is_explained
     draw = torch.Generator().manual_seed(1)
     true = torch.randn(500, 2, generator=draw)
     error = torch.randn(500, 2, generator=draw) * torch.tensor([0.5, 0.1]) + torch.tensor([0.0, 0.3])
-    told = evaluate.assess(SimpleNamespace(true=true, predicted=true + error), SimpleNamespace(), {})
+    told = assessment.assess(SimpleNamespace(true=true, predicted=true + error), SimpleNamespace(), {})
     first, second = told["errors"]
     assert first["r2"] == pytest.approx(0.75, abs=0.05)
     assert second["mean error"] == pytest.approx(0.3, abs=0.02)
     low, high = told["intervals"]["test/mae"]["interval"]
     assert low < float(error.abs().mean()) < high < low + 0.1
-    assert "| target | mean error" in evaluate.text(told)
+    assert "| target | mean error" in assessment.text(told)
 
 
 def test_windows_that_overlap_are_no_independent_samples() -> None:
@@ -116,7 +116,7 @@ def test_windows_that_overlap_are_no_independent_samples() -> None:
 
     def width(**horizon: int) -> float:
         task = SimpleNamespace(true=true, predicted=true + error, **horizon)
-        low, high = evaluate.assess(task, SimpleNamespace(), {})["intervals"]["test/mae"]["interval"]
+        low, high = assessment.assess(task, SimpleNamespace(), {})["intervals"]["test/mae"]["interval"]
         return high - low
 
     assert width(horizon=8) > 2 * width()
