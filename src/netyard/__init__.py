@@ -13,12 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netyard.api import Run as Run
     from netyard.api import RunList as RunList
     from netyard.api import Sweep as Sweep
     from netyard.api import compose as compose
     from netyard.api import fit as fit
-    from netyard.api import list as list
+    from netyard.api import list_options as list
     from netyard.api import load as load
     from netyard.api import runs as runs
     from netyard.api import sweep as sweep
@@ -26,23 +28,22 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "NetyardError": "netyard.errors",
-    **dict.fromkeys(
-        ("Run", "RunList", "Sweep", "compose", "fit", "list", "load", "runs", "sweep"),
-        "netyard.api",
-    ),
+_PUBLIC = {  # name -> module, and its name there
+    "NetyardError": ("netyard.errors", "NetyardError"),
+    "list": ("netyard.api", "list_options"),
+    **{name: ("netyard.api", name) for name in ("Run", "RunList", "Sweep", "compose", "fit", "load", "runs", "sweep")},
 }
-__all__ = ["__version__", *_HOME]
+__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _PUBLIC:
         raise AttributeError(f"module 'netyard' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOME[name]), name)
+    module, there = _PUBLIC[name]
+    return getattr(import_module(module), there)
 
 
-def __dir__() -> list[str]:
+def __dir__() -> Iterable[str]:
     return sorted({*globals(), *__all__})

@@ -95,7 +95,7 @@ class Run:
     @property
     def net(self) -> nn.Module:
         """The network with the weights of the best epoch."""
-        return self.task.net  # type: ignore[return-value]
+        return self.task.net
 
     @property
     def task(self) -> LightningModule:
@@ -202,8 +202,8 @@ class Run:
         table = Rows({"metric": name, "value": value} for name, value in sorted(self.metrics.items()))
         pictures = sorted((self.path / "pictures").glob("*.png"))[:PICTURES]
         shown = "".join(
-            f'<figure style="display:inline-block;margin:4px"><img style="max-width:320px" alt="{html.escape(each.stem)}"'
-            f' src="data:image/png;base64,{b64encode(each.read_bytes()).decode()}">'
+            f'<figure style="display:inline-block;margin:4px"><img style="max-width:320px" '
+            f'alt="{html.escape(each.stem)}" src="data:image/png;base64,{b64encode(each.read_bytes()).decode()}">'
             f"<figcaption>{html.escape(each.stem)}</figcaption></figure>"
             for each in pictures
         )
@@ -277,7 +277,8 @@ class Sweep:
         from netyard.runs import records
 
         found, _ = records.gather([self.path])
-        return Rows(_line(table, rank, row) for table in tabulate(found) for rank, row in enumerate(table.rows, start=1))
+        tables = tabulate(found)
+        return Rows(_line(table, rank, row) for table in tables for rank, row in enumerate(table.rows, start=1))
 
     @property
     def best(self) -> Run:
@@ -386,7 +387,7 @@ def compose(*overrides: str) -> DictConfig:
     return config
 
 
-def list(group: str, pattern: str = "*") -> Sequence[str]:
+def list_options(group: str, pattern: str = "*") -> list[str]:
     """The options of a group: ``netyard.list("models", "resnet*")``.
 
     Raises:
@@ -400,7 +401,7 @@ def list(group: str, pattern: str = "*") -> Sequence[str]:
 
 def _words(overrides: Sequence[str]) -> Any:
     for each in overrides:
-        if not isinstance(each, str) or "=" not in each and not each.startswith("~"):
+        if not isinstance(each, str) or ("=" not in each and not each.startswith("~")):
             raise ConfigError(
                 f"{each!r} is no override;",
                 "an override is a text key=value, as it is typed after python train.py;",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -25,6 +26,18 @@ _OF_THE_MACHINE = (  # and not of a file that netyard should have known of
 )
 _IN_THE_CALL = ("Error in call to target", "Error in creating partial")  # Hydra's words; others are of finding it
 _LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL communicator was aborted")
+
+
+@contextlib.contextmanager
+def explained(overrides: Sequence[str] = ()) -> Iterator[None]:
+    """Inside, what a user can act on is raised as the ``NetyardError`` that a command would print; bugs as they are."""
+    try:
+        yield
+    except Exception as error:
+        told = explain(error, overrides)
+        if told is None or told is error:
+            raise
+        raise told from error
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError | None:

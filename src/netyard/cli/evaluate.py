@@ -33,23 +33,37 @@ def evaluate(arguments: Sequence[str]) -> int:
     run_dir.require()
     output = require_folder(Path(options["output"])) if options.get("output") else None
     run_log.start(None)
+    evaluated(run_dir, [text for text in arguments if text.partition("=")[0] not in COMMAND.options], output)
+    return 0
+
+
+def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None) -> dict[str, float]:
+    """Test a run's best checkpoint on a changed config, log what is found and return the metrics.
+
+    Args:
+        overrides: of the recorded config.
+        output: a folder for ``evaluation.json`` and pictures.
+
+    Raises:
+        ConfigError: an override of what a test does not look at; see ``inference.evaluate`` for more.
+    """
     with torch_import.torch():
         from netyard.inference import assessment
-        from netyard.inference.evaluate import evaluate as test_again
+        from netyard.inference import evaluate as testing
         from netyard.training import checkpoint
 
     recorded, config, choices = checkpoint.best_of(run_dir)
     cfg = OmegaConf.create(config)
-    _overlay(cfg, choices, [text for text in arguments if text.partition("=")[0] not in COMMAND.options])
+    _overlay(cfg, choices, [*overrides])
     schema.check(cfg, choices)
-    metrics, task, data = test_again(cfg, recorded, run_dir)
+    metrics, task, data = testing.evaluate(cfg, recorded, run_dir)
     told = assessment.assess(task, data, metrics)
     if found := assessment.text(told):
         run_log.log.info("\n%s", found)
     if output is not None and is_main_process():
         for path in assessment.write(told, task, data, output):
             run_log.log.info("wrote %s", near(path))
-    return 0
+    return metrics
 
 
 def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> None:

@@ -45,13 +45,7 @@ def show(arguments: Sequence[str]) -> int:
     if not words:
         print(f"{COMMAND.help}\n\n{overview()}")
         return 0
-    group = PLURALS.get(words[0], words[0])
-    if group not in catalog.GROUPS:
-        raise ConfigError(
-            f"there is no group '{words[0]}';",
-            did_you_mean(words[0], [*catalog.GROUPS, *PLURALS]) or f"groups are {', '.join(catalog.GROUPS)};",
-            "netyard list prints all of them.",
-        )
+    group = group_named(words[0])
     require_options(filters, COMMAND.options, "list")
     names = _matching(group, words[1:])
     counts = catalog.parameters() if group == "model" else {}
@@ -64,6 +58,22 @@ def show(arguments: Sequence[str]) -> int:
     if counts:
         print("\nParameters at 1000 classes of 3x224x224 images; a network fits itself to the data it gets.")
     return 0
+
+
+def group_named(word: str) -> str:
+    """The group that a word is for, in the singular or the plural.
+
+    Raises:
+        ConfigError: it is for none.
+    """
+    group = PLURALS.get(word, word)
+    if group not in catalog.GROUPS:
+        raise ConfigError(
+            f"there is no group '{word}';",
+            did_you_mean(word, [*catalog.GROUPS, *PLURALS]) or f"groups are {', '.join(catalog.GROUPS)};",
+            "netyard list prints all of them.",
+        )
+    return group
 
 
 def _matching(group: str, patterns: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is to be predicted, as Python has it: a path, an array, a data frame, texts; made what the run's data would be."""
+"""What is to be predicted, as Python has it: a path, an array, a data frame or texts."""
 
 from __future__ import annotations
 
