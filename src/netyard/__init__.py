@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netyard.api import Sweep as Sweep
     from netyard.api import compose as compose
     from netyard.api import fit as fit
-    from netyard.api import list_options as list
+    from netyard.api import list_options as list  # noqa: F401  (under its own name)
     from netyard.api import load as load
     from netyard.api import runs as runs
     from netyard.api import sweep as sweep

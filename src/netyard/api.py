@@ -38,7 +38,7 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
-        from netyard.runs.directory import RunDir
+        from netyard.run_directories.directory import RunDir
 
         self.path = Path(path)
         self._directory = RunDir(self.path)
@@ -266,7 +266,7 @@ class Sweep:
     @cached_property
     def runs(self) -> RunList:
         """Every job that has begun, in the order of their numbers."""
-        from netyard.runs import records
+        from netyard.run_directories import records
 
         return RunList([each for each in records.gather([self.path])[0] if (each.path / ".hydra").is_dir()])
 
@@ -274,7 +274,7 @@ class Sweep:
     def leaderboard(self) -> Rows:
         """A row a configuration, best first: the keys that differ, mean and deviation over seeds, its best run."""
         from netyard.reports.configurations import tabulate
-        from netyard.runs import records
+        from netyard.run_directories import records
 
         found, _ = records.gather([self.path])
         tables = tabulate(found)
@@ -363,7 +363,7 @@ def runs(where: str | Path = "outputs", **filters: Any) -> RunList:
             ``optimizer__lr=0.1``.
     """
     from netyard.reports.run_list import matches
-    from netyard.runs import records
+    from netyard.run_directories import records
 
     told = {name.replace("__", "."): "null" if value is None else str(value) for name, value in filters.items()}
     found, _ = records.gather([Path(where).expanduser()])

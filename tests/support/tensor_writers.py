@@ -22,8 +22,8 @@ from netyard.export import export as exporting
 from netyard.export.request import Request
 from netyard.io import safe_load
 from netyard.metrics.cache import cached
-from netyard.runs import manifest
-from netyard.runs.directory import RunDir
+from netyard.run_directories import manifest
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 from support.kill_points import Writer
 

@@ -33,40 +33,43 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
         {*TORCH, "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers", "statsmodels"},
         {"io"},
     ),
-    "runs": ({"hydra", "numpy", "omegaconf", "optuna", "sqlalchemy", "tensorboard", "yaml"}, {"config", "io"}),
+    "run_directories": (
+        {"hydra", "numpy", "omegaconf", "optuna", "sqlalchemy", "tensorboard", "yaml"},
+        {"config", "io"},
+    ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim", "metrics"}),
     "plots": ({*TORCH, "cycler", "matplotlib", "numpy", "PIL"}, {"io", "metrics"}),
     "reports": (
         {"jinja2", "markupsafe", "matplotlib", "optuna", "sqlalchemy"},
-        {"config", "io", "metrics", "plots", "runs"},
+        {"config", "io", "metrics", "plots", "run_directories"},
     ),
     "callbacks": (
         {*TORCH, "matplotlib", "rich", "PIL", "tensorboard"},
-        {"io", "metrics", "plots", "runs", "tasks"},
+        {"io", "metrics", "plots", "run_directories", "tasks"},
     ),
     "training": (
         {*TORCH, "omegaconf", "rich", "tensorboard"},
-        {"callbacks", "config", "io", "metrics", "runs", "tasks"},
+        {"callbacks", "config", "io", "metrics", "run_directories", "tasks"},
     ),
     "inference": (
         {*TORCH, "numpy", "omegaconf", "PIL", "rich"},
-        {"callbacks", "config", "io", "metrics", "plots", "runs", "tasks", "training"},
+        {"callbacks", "config", "io", "metrics", "plots", "run_directories", "tasks", "training"},
     ),
     "export": (
         {"torch", "onnx", "onnxruntime", "safetensors"},
-        {"config", "io", "runs", "tasks", "training"},
+        {"config", "io", "run_directories", "tasks", "training"},
     ),
     "sweeps": (
         {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "torch", "yaml"},
-        {"config", "io", "runs"},
+        {"config", "io", "run_directories"},
     ),
     "cli": (
         {"hydra", "omegaconf", "packaging", "torch", "yaml"},
-        {"config", "export", "inference", "io", "reports", "runs", "sweeps", "training"},
+        {"config", "export", "inference", "io", "reports", "run_directories", "sweeps", "training"},
     ),
 }
 # Rooms in which torch is imported inside of functions alone, if at all, for commands that do not need it start at once.
-LATE = ("config", "runs", "sweeps", "cli", "reports")
+LATE = ("config", "run_directories", "sweeps", "cli", "reports")
 HEAVY = {"torch", "torchvision", "lightning", "timm", "torchmetrics", "sklearn", "gymnasium", "tensorboard"}
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 from lightning import LightningDataModule, LightningModule
 from torch import nn
 
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 
 class RunFacts(Protocol):

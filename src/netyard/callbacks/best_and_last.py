@@ -18,8 +18,8 @@ from netyard.errors import ArgumentError, ConfigError, PlatformError
 from netyard.io.buffered_writer import warn
 from netyard.io.readable import in_bytes
 from netyard.ranges.bounds import Count
-from netyard.runs import manifest
-from netyard.runs.manifest import Manifest
+from netyard.run_directories import manifest
+from netyard.run_directories.manifest import Manifest
 
 MOST_FAILURES = 3  # saves in a row, where a failed one is only warned of
 

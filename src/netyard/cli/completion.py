@@ -19,7 +19,7 @@ from netyard.cli.command import Command
 from netyard.config import catalog
 from netyard.config.suggest import did_you_mean
 from netyard.errors import ConfigError
-from netyard.runs.directory import outputs
+from netyard.run_directories.directory import outputs
 
 MOST_RUNS = 100  # newest first
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from netyard.cli.arguments import divided, require_choice, require_options
 from netyard.cli.command import Command, Option
 from netyard.errors import CheckpointError, PlatformError
-from netyard.runs.directory import outputs
-from netyard.runs.integrity import look
-from netyard.runs.records import gather
+from netyard.run_directories.directory import outputs
+from netyard.run_directories.integrity import look
+from netyard.run_directories.records import gather
 
 MOST = 50  # lines of one kind
 

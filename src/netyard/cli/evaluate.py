@@ -19,7 +19,7 @@ from netyard.io import run_log
 from netyard.io.atomic import require_folder
 from netyard.io.process import is_main_process
 from netyard.io.readable import near
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 _OF_A_TEST = ("data", "loss", "task", "trainer", "callbacks", "threads", "seed")
 

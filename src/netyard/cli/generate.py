@@ -8,7 +8,7 @@ from netyard.cli import torch_import
 from netyard.cli.arguments import require_given, with_run
 from netyard.cli.command import Command, Option
 from netyard.io import run_log
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 
 def generate(arguments: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from netyard.cli.command import Command, Option
 from netyard.config.suggest import no_such_option
 from netyard.errors import ConfigError
 from netyard.io import run_log, table_writer
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 
 def predict(arguments: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from netyard.io.readable import near
 from netyard.reports.configurations import Table, tabulate
 from netyard.reports.leaderboard import page, write
 from netyard.reports.tables import comma_separated
-from netyard.runs.records import Objective, Run, gather, overrides
+from netyard.run_directories.records import Objective, Run, gather, overrides
 
 
 def report(arguments: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
 from netyard.io.process import is_main_process
 from netyard.io.readable import near
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.sweeps.arguments import split
 
 _OF_THE_PLACE = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "resume")

@@ -12,8 +12,8 @@ from netyard.config.suggest import did_you_mean
 from netyard.errors import CheckpointError, ConfigError
 from netyard.reports import run_list
 from netyard.reports.tables import STATES
-from netyard.runs.directory import outputs
-from netyard.runs.records import Run, gather
+from netyard.run_directories.directory import outputs
+from netyard.run_directories.records import Run, gather
 
 OPTIONS = ("jobs", "sort", "format")
 QUICK = ("state", "seed", *catalog.GROUPS)  # filters that want no config

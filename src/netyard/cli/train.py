@@ -34,8 +34,8 @@ from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, P
 from netyard.io import process, redact, run_log
 from netyard.io.claim import claimed, remove_if_empty, unclaimed
 from netyard.io.process import is_main_process
-from netyard.runs import hydra_files, resume
-from netyard.runs.directory import RunDir
+from netyard.run_directories import hydra_files, resume
+from netyard.run_directories.directory import RunDir
 from netyard.sweeps import arguments as sweeping
 from netyard.sweeps.runners.hydra import as_one_run
 from netyard.training import distributed

@@ -13,7 +13,7 @@ from netyard.callbacks.attach import attach
 from netyard.callbacks.sample_quality import SampleScores
 from netyard.config.instantiate import build, build_all
 from netyard.errors import ConfigError
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import HasOutputs, knows_classes
 from netyard.training import checkpoint, performance, process_state, results
 from netyard.training.context import RunContext, count_parameters, resolve

@@ -16,7 +16,7 @@ from netyard.config.instantiate import build
 from netyard.errors import ConfigError
 from netyard.plots.gif import gif, write_gif
 from netyard.plots.image_grid import grid, png_of, write_png
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import Acts, DrawsImages, GeneratesText
 from netyard.training import checkpoint
 

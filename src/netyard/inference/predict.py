@@ -17,7 +17,7 @@ from netyard.config.instantiate import build
 from netyard.errors import ConfigError, DataError
 from netyard.inference.given import inputs_of
 from netyard.io import table_writer
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import Predicts
 from netyard.training import checkpoint
 from netyard.training.performance import set_threads

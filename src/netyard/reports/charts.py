@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from netyard.runs.records import MISSING
+from netyard.run_directories.records import MISSING
 
 WIDTH, HEIGHT = 440, 262  # of the drawing, in its own units
 TOP, RIGHT, BOTTOM = 12, WIDTH - 12, HEIGHT - 40

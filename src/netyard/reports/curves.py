@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from netyard.metrics.intervals import deviation, mean
 from netyard.reports.configurations import Row
-from netyard.runs.records import Run
+from netyard.run_directories.records import Run
 
 Curve = list[tuple[int, float, float | None]]
 

@@ -23,7 +23,7 @@ from netyard.reports.charts import Chart, Series, line_chart
 from netyard.reports.files import end_of, is_own, mapping, object_of, text_of
 from netyard.reports.page import Tile, duration, render
 from netyard.reports.tables import shown
-from netyard.runs.records import MISSING, Run, one_line
+from netyard.run_directories.records import MISSING, Run, one_line
 
 MOST_CURVES, MOST_PICTURES, MOST_TEXTS, MOST_TILES = 16, 24, 8, 4
 LARGEST_PICTURE, LARGEST_TEXT = 4_000_000, 100_000  # bytes

@@ -19,7 +19,7 @@ from netyard.reports.files import object_of
 from netyard.reports.importance import importances
 from netyard.reports.page import Tile, duration, render
 from netyard.reports.tables import metrics_beside, remarks, scores, shown
-from netyard.runs.records import MISSING, Run, overrides, sweep_state
+from netyard.run_directories.records import MISSING, Run, overrides, sweep_state
 
 CURVES = 6  # rows whose learning curves are drawn
 MOST_ROWS = 500  # of the leaderboard; leaderboard.csv has all

@@ -15,7 +15,7 @@ from netyard.reports.configurations import Row, Table
 from netyard.reports.curves import Curve, learning_curve
 from netyard.reports.importance import importances
 from netyard.reports.tables import shown
-from netyard.runs.records import MISSING
+from netyard.run_directories.records import MISSING
 
 CURVES = 6  # rows whose learning curves are drawn
 

@@ -13,7 +13,7 @@ from netyard.io.markdown import grid
 from netyard.io.readable import near
 from netyard.metrics.intervals import EXACT, FEWEST, deviation, interval, mean, sign_flip
 from netyard.reports.configurations import Row, Table
-from netyard.runs.records import MISSING, Run
+from netyard.run_directories.records import MISSING, Run
 
 STATES = ("completed", "running", "pending", "failed", "pruned", "interrupted", "unreadable")
 MOST_TESTS = 4  # metrics of the test in Markdown; the CSV has all

@@ -18,7 +18,7 @@ from netyard.config.suggest import did_you_mean
 from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.io import redact
 from netyard.io.readable import near
-from netyard.runs.directory import outputs
+from netyard.run_directories.directory import outputs
 from netyard.sweeps.ledger import Ledger
 
 SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.devices=2, sweep.keep=3

@@ -24,9 +24,9 @@ from netyard.config.instantiate import build
 from netyard.errors import CheckpointError, ConfigError, DataError
 from netyard.io import redact, safe_load
 from netyard.io.atomic import whole
-from netyard.runs import manifest
-from netyard.runs.directory import RunDir
-from netyard.runs.manifest import Hashing
+from netyard.run_directories import manifest
+from netyard.run_directories.directory import RunDir
+from netyard.run_directories.manifest import Hashing
 from netyard.tasks.interfaces import class_names
 
 SCHEMA = 1

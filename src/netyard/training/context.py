@@ -13,7 +13,7 @@ from omegaconf import DictConfig, open_dict
 from torch import nn
 
 from netyard.config import catalog, schema
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint, run_features
 from netyard.training.checkpoint import WholeFileIO
 from netyard.training.performance import Choice

@@ -16,7 +16,7 @@ from typing import Any
 
 from netyard.errors import ConfigError, LostPeer, NetyardError
 from netyard.io.process import is_main_process
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 _STORES: list[Any] = []  # alive as long as the process: a rank may ask late
 _GRACE = 10.0  # seconds

@@ -27,9 +27,9 @@ from netyard.config import schema
 from netyard.config.instantiate import build, build_all
 from netyard.errors import ConfigError, Interrupted, PlatformError, Pruned
 from netyard.io.readable import near
-from netyard.runs import resume
-from netyard.runs.directory import RunDir
-from netyard.runs.study import recalled
+from netyard.run_directories import resume
+from netyard.run_directories.directory import RunDir
+from netyard.run_directories.study import recalled
 from netyard.training import checkpoint, lean_loop, performance, process_state, rank_processes, results
 from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.devices import device_name, require_device

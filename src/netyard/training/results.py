@@ -22,7 +22,7 @@ from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.metrics_logger import Curves
 from netyard.config import allowlist
 from netyard.io.readable import near
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training.context import RunContext
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from torch.utils.tensorboard import FileWriter
 from netyard.callbacks.attach import RunFacts
 from netyard.io import redact
 from netyard.io.buffered_writer import Unfailing
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training.lightning_internals import OwningSummaryWriter
 
 CHOSEN = ("model", "data", "task", "loss", "optimizer", "scheduler", "augmentation")

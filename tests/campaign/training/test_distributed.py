@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from netyard.runs import manifest
-from netyard.runs.directory import RunDir
+from netyard.run_directories import manifest
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 from support.processes import Processes
 from support.ranks import WITNESS, assert_every_sample_once, assert_same_scores

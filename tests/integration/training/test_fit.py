@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from netyard.callbacks.attach import RunFacts
 from netyard.cli import main
 from netyard.config.compose import compose
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint, fit
 from support.command_result import Ran
 from support.finished_runs import RUNS

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from torch.utils.data import DataLoader, TensorDataset
 
 from netyard.config.compose import compose
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint, fit, lean_loop
 
 QUIET = ("trainer=cpu", "trainer.max_epochs=2", "trainer.limit_train_batches=5", "trainer.limit_test_batches=1")

@@ -12,7 +12,7 @@ from netyard.callbacks.attach import RunFacts
 from netyard.config import schema
 from netyard.config.compose import compose
 from netyard.config.instantiate import build
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.performance import Choice
 

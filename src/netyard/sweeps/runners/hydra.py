@@ -11,8 +11,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from netyard.config.overrides import override
-from netyard.runs import lock
-from netyard.runs.directory import RunDir
+from netyard.run_directories import lock
+from netyard.run_directories.directory import RunDir
 from netyard.sweeps.arguments import told
 from netyard.sweeps.ledger import Ledger
 from netyard.sweeps.outcome import resumable

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from netyard.errors import CheckpointError, PlatformError
-from netyard.runs import lock
-from netyard.runs.directory import RunDir
+from netyard.run_directories import lock
+from netyard.run_directories.directory import RunDir
 from support.lock_holder import HOLDER, holder
 from support.waiting import wait_until
 

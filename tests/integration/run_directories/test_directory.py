@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from netyard.callbacks.terminate_on_nan import Finite
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 IRIS = ("model=mlp_tiny", "data=iris", "trainer=cpu", "logger=none")
 

@@ -18,7 +18,7 @@ from netyard.config.overrides import override, value_of
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io import redact
 from netyard.io.readable import near
-from netyard.runs.directory import RunDir, outputs
+from netyard.run_directories.directory import RunDir, outputs
 
 PLACES = ("data.root", "data.path", "data.cache")
 FREE = ("tags", "threads", "resume", "logger", "callbacks", "trainer", *PLACES, "data.num_workers")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from netyard.errors import CheckpointError
-from netyard.runs import manifest as manifests
-from netyard.runs.manifest import Manifest, link, vouched
+from netyard.run_directories import manifest as manifests
+from netyard.run_directories.manifest import Manifest, link, vouched
 
 
 def save(folder: Path, number: int, best: int | None, keep: int = 2, step: int | None = None) -> Path:

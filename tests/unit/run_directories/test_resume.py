@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io import redact
-from netyard.runs import resume
-from netyard.runs.directory import RunDir
+from netyard.run_directories import resume
+from netyard.run_directories.directory import RunDir
 from netyard.sweeps.ledger import Ledger
 
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from netyard.config import hydra_guard
 from netyard.io import redact
 from netyard.io.atomic import write_atomically
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 
 def write(run_dir: RunDir, cfg: DictConfig) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netyard.cli import main
-from netyard.runs import manifest
+from netyard.run_directories import manifest
 from netyard.training import checkpoint
 from support.mutations import never_wrong, same, seen_through
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netyard.cli import main
-from netyard.runs import lock
+from netyard.run_directories import lock
 from support.lock_holder import holder
 
 RUN = ("model=mlp_tiny", "data=iris", "trainer=cpu", "logger=none")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netyard.io.readable import near
-from netyard.runs import manifest
-from netyard.runs.records import Run
+from netyard.run_directories import manifest
+from netyard.run_directories.records import Run
 
 _HEAD, _SUM = struct.Struct("<Q"), struct.Struct("<I")
 

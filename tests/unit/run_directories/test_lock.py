@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard.runs import lock as locks
+from netyard.run_directories import lock as locks
 
 
 def test_what_a_killed_process_was_starting_is_waited_for(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard.runs.records import Run, gather
+from netyard.run_directories.records import Run, gather
 from support.run_directories import made_ledger, made_run
 
 

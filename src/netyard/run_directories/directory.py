@@ -21,7 +21,7 @@ from netyard.io.buffered_writer import warn
 from netyard.io.claim import no_place, remove_if_empty
 from netyard.io.finite_json import finite
 from netyard.io.process import is_main_process
-from netyard.runs import lock, manifest
+from netyard.run_directories import lock, manifest
 
 
 def outputs() -> Path:

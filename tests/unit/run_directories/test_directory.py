@@ -16,7 +16,7 @@ from netyard.io.atomic import write_atomically
 from netyard.io.claim import unclaimed
 from netyard.io.finite_json import finite
 from netyard.io.process import is_main_process
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 
 @pytest.mark.parametrize("name", ["a b", "ü=ö", "it's", "[x,y]{z}", "${nothing}", "tab\there", "back\\slash"])
