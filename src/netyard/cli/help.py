@@ -18,6 +18,7 @@ One experiment: a network, trained on data, tested, written down.
   netyard runs state=failed                          what was run
   netyard doctor                                     what this machine lacks, and which files are broken
   netyard list models 'resnet*'                      what can be chosen
+  netyard new NAME                                   a package of your own, with a network, data and tests
 
 Choices, GROUP=OPTION:
 {choices}
@@ -182,6 +183,14 @@ compared, changed. Before it begins it warns of versions and of the git revision
 keys that have other values by today's defaults.
 Overrides are added to the run's: data.root=DIR, trainer=cpu, hydra.run.dir=DIR.
 Exit code: that of the training, whether or not the metrics are equal."""
+
+NEW = """\
+netyard new NAME
+
+Writes a package of your own into the folder NAME: a network, a data set, an experiment, their options in conf/, tests,
+a Makefile and a README. NAME is a name of Python's, in small letters: my_project.
+Once it is installed (make setup there, or pip install -e NAME) its options are listed, completed, checked, trained and
+swept like netyard's own, and no --allow-target is needed: docs/plugins.md."""
 
 COMPLETION = """\
 netyard completion bash|zsh|fish

@@ -20,7 +20,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from netyard.cli import doctor, evaluate, export, generate, predict, rerun, runs, torch_import
+from netyard import plugins
+from netyard.cli import doctor, evaluate, export, generate, new, predict, rerun, runs, torch_import
 from netyard.cli import help as help_texts
 from netyard.cli import list as listing
 from netyard.cli.arguments import asks_for_help
@@ -84,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if rest else ConfigError.exit_code
     if name in ("train", "rerun"):
         enter_by_door()
+    plugins.warn()
     try:
         said = command.run(rest if name == "train" else allowlist.taken(rest))
         if not isinstance(said, int):
@@ -159,6 +161,7 @@ def _commands() -> dict[str, Command]:
         "list": Command(
             "Print what can be chosen: list [models|data|optimizers|...] [glob...] [max_parameters=10M].", listing.show
         ),
+        "new": Command("Write a package that extends netyard, to begin with: NAME.", new.new, help_texts.NEW),
         "completion": Command(
             "Print a script that completes the command line: bash|zsh|fish.", complete, help_texts.COMPLETION
         ),
@@ -171,10 +174,11 @@ def train(arguments: Sequence[str] | None = None) -> int:
     run_log.speak_anywhere()
     if distributed.of_lightning():
         process.end_with_parent()
-    if asks_for_help(arguments):
-        print(help_texts.TRAIN.format(choices=listing.overview()))
-        return 0
+    plugins.warn()
     try:
+        if asks_for_help(arguments):
+            print(help_texts.TRAIN.format(choices=listing.overview()))
+            return 0
         arguments = allowlist.taken(arguments)
     except ConfigError as error:
         return _failed(error, arguments)

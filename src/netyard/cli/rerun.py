@@ -22,6 +22,7 @@ from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
 from netyard.io.process import is_main_process
 from netyard.io.readable import near
+from netyard.runs import resume
 from netyard.runs.directory import RunDir
 
 _OF_THE_PLACE = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "resume")
@@ -47,6 +48,7 @@ def rerun(arguments: Sequence[str], compose: Compose, train: Callable[[Sequence[
             f"try netyard rerun {before.path / '0'}.",
         )
     overrides = [*(text for text in before.overrides() if text.partition("=")[0] not in _OF_THE_PLACE), *more]
+    resume.require_packages(before)
     flags = _config_dirs(before.path)
     run_log.start(None)
     print(f"again: python train.py {' '.join([*flags, *overrides])}")

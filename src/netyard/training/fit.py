@@ -23,7 +23,7 @@ from rich.table import Table
 from tensorboard.summary.writer import event_file_writer
 from torch import nn
 
-from netyard import __version__
+from netyard import __version__, plugins
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.metrics_logger import Curves
 from netyard.callbacks.optuna_pruning import Pruning
@@ -232,6 +232,7 @@ def environment(device: str) -> dict[str, str]:
         "lightning": L.__version__,
         "device": device,
         "git": _git_revision(),
+        **({"packages": plugins.versions()} if plugins.installed() else {}),
     }
 
 
