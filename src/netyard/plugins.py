@@ -119,7 +119,7 @@ def defines(name: str) -> bool:
     inside, colon, _ = name.removeprefix(plugin.package).removeprefix(".").partition(":")
     parts = tuple(inside.split(".")) if inside else ()
     if colon:
-        return any(not rest for _, rest in _modules(plugin.folder, parts))
+        return any(not rest and path.is_file() for path, rest in _modules(plugin.folder, parts))
     return _defined(plugin, parts, set())
 
 
@@ -298,7 +298,8 @@ def _defined(plugin: Plugin, parts: Sequence[str], seen: set[Any]) -> bool:
                     return True
             if isinstance(node, ast.ImportFrom) and (source := _source(plugin, path, node)) is not None:
                 for alias in node.names:
-                    if alias.name == "*" and _defined(plugin, (*source, *rest), seen):
+                    # A class, perhaps with its method: a module's name is not looked for through a star.
+                    if alias.name == "*" and len(rest) <= 2 and _defined(plugin, (*source, *rest), seen):
                         return True
                     if (alias.asname or alias.name) == rest[0] and _defined(
                         plugin, (*source, alias.name, *rest[1:]), seen
