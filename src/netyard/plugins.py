@@ -207,7 +207,7 @@ def _folder(value: str) -> Path:
     """Where the files of a package are. Only its top level is looked up, which imports nothing."""
     top, *inner = value.split(".")
     if not all(part.isidentifier() for part in (top, *inner)):
-        raise _Broken(f"its entry point is {value!r}, and is the name of a package, as in my_project = \"my_project\"")
+        raise _Broken(f'its entry point is {value!r}, and is the name of a package, as in my_project = "my_project"')
     if top in _RESERVED:
         raise _Broken(f"its entry point is {value!r}, which is not a package of its own")
     try:

@@ -41,7 +41,10 @@ def test_a_package_is_found_and_composed_without_being_imported(install: Install
 
 
 def test_a_family_offers_its_variants(install: Install) -> None:
-    install("acme", {"net.py": NET, "conf/family/acme.yaml": FAMILY, "conf/parameters.csv": "model,parameters\nacme_net,7\n"})
+    install(
+        "acme",
+        {"net.py": NET, "conf/family/acme.yaml": FAMILY, "conf/parameters.csv": "model,parameters\nacme_net,7\n"},
+    )
     assert catalog.options("model", "acme*") == ["acme_net", "acme_net_wide"]
     assert compose(["model=acme_net_wide"])[0].model.num_outputs == 3
     assert catalog.headline("model", "acme_net") == "Two sizes."
@@ -162,7 +165,11 @@ def test_what_is_not_a_package_of_its_own_is_not_trusted(install: Install, value
 
 def recorded(folder: Path) -> RunDir:
     (folder / ".hydra").mkdir(parents=True)
-    for name, text in (("overrides", "[model=acme_net]"), ("config", "model: {_target_: acme_gone.net.Net}"), ("hydra", "{}")):
+    for name, text in (
+        ("overrides", "[model=acme_net]"),
+        ("config", "model: {_target_: acme_gone.net.Net}"),
+        ("hydra", "{}"),
+    ):
         (folder / ".hydra" / f"{name}.yaml").write_text(text, encoding="utf-8")
     return RunDir(folder)
 
@@ -228,7 +235,11 @@ BROKEN: dict[str, tuple[dict[str, str | bytes] | None, str | None, str]] = {
     "tabs": ({"conf/model/x.yaml": "a:\n\tb: 1\n"}, None, "is not YAML at line 2"),
     "a list": ({"conf/data/x.yaml": "- 1\n"}, None, "holds no keys, but list"),
     "latin": ({"conf/data/x.yaml": "a: \xe9".encode("latin-1")}, None, "x.yaml cannot be read"),
-    "a bomb": ({"conf/data/x.yaml": "a: &a [" + "1," * 300 + "]\nb: &b [" + "*a," * 300 + "]\n"}, None, "stands for more"),
+    "a bomb": (
+        {"conf/data/x.yaml": "a: &a [" + "1," * 300 + "]\nb: &b [" + "*a," * 300 + "]\n"},
+        None,
+        "stands for more",
+    ),
     "a tag": ({"conf/data/x.yaml": "a: !!python/object/apply:os.system [x]\n"}, None, "is not YAML at line 1"),
     "a family without variants": ({"conf/family/x.yaml": "_target_: acme.N\n"}, None, "has no table of variants"),
     "a family of nothing": ({"conf/family/x.yaml": ""}, None, "has no table of variants"),

@@ -101,7 +101,9 @@ def require(node: Any, key: str = "", kind: type[NetyardError] = ConfigError, kn
         node = OmegaConf.to_container(node, resolve=False)
     fine = {*offered(), *of_packages(), *known, *_ALLOWED}
     for place, name in _names(node, key, kind):
-        if isinstance(name, str) and (renamed.target(name) in fine or (_NAME.fullmatch(name) and plugins.defines(name))):
+        if isinstance(name, str) and (
+            renamed.target(name) in fine or (_NAME.fullmatch(name) and plugins.defines(name))
+        ):
             continue
         raise _refused(place, name, kind)
 
