@@ -39,7 +39,8 @@ def test_a_package_is_treated_as_netyard_itself(fresh: FreshEnvironment) -> None
     assert len((cwd / "answers.csv").read_text().splitlines()) > 100
     fresh.netyard("export", "run=run", "format=state_dict")
     fresh.netyard("export", "run=run", "format=onnx")
-    assert "acme_lab_mixer_tiny" in fresh.netyard("report", "run", "output=report")
+    fresh.netyard("report", "run", "output=report")
+    assert "acme_lab_mixer_tiny" in (cwd / "report" / "report.html").read_text(encoding="utf-8")
     assert "equal: all" in fresh.netyard("rerun", "run")
     fresh.netyard("train", "experiment=acme_lab_mixer_digits", "trainer.max_epochs=1", "hydra.run.dir=recipe")
 

@@ -6,6 +6,14 @@ from pathlib import Path
 
 from support.fresh_environment import ROOT, FreshEnvironment
 
+WRITE = """
+import sys
+
+sys.path.append(sys.argv[1])
+from netyard.cli.main import main
+
+main(["new", "acme_lab"])
+"""
 ONE_PROCESS = """
 import sys
 import netyard
@@ -22,10 +30,7 @@ for words in (
 
 def test_a_package_is_listed_trained_and_evaluated_where_it_is_installed(tmp_path: Path) -> None:
     fresh = FreshEnvironment(tmp_path)
-    fresh.run(
-        "-c",
-        f"import sys; sys.path.append({str(ROOT / 'src')!r}); from netyard.cli.main import main; main(['new', 'acme_lab'])",
-    )
+    fresh.run("-c", WRITE, str(ROOT / "src"))
     fresh.install(ROOT, fresh.cwd / "acme_lab")
     assert "acme_lab_mixer_tiny" in fresh.netyard("list", "models", "acme*")
     said = fresh.run("-c", ONE_PROCESS)

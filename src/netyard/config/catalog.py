@@ -120,10 +120,10 @@ def _clash(found: tuple[Source, ...]) -> ConfigError | None:
             if (first := offered.setdefault(place, source)) is source:
                 continue
             group, _, name = place.partition("/")
-            option = group in GROUPS and "/" not in name
+            what = f"{group}={name}" if group in GROUPS and "/" not in name else f"{place}.yaml"
             pip = next(each.distribution for each in plugins.offering() if each.name == source.name)
             return ConfigError(
-                f"packages {first.name} and {source.name} both offer {f'{group}={name}' if option else f'{place}.yaml'};",
+                f"packages {first.name} and {source.name} both offer {what};",
                 "a name belongs to one package;",
                 f"rename it in {source.folder}, or pip uninstall {pip}.",
             )
