@@ -51,7 +51,8 @@ class Ours:
 
     def __call__(self, state: dict[str, Any], folder: Path) -> None:
         (folder / "checkpoints").mkdir(exist_ok=True)
-        self._callback.directory = folder / "checkpoints"
+        attached: Any = SimpleNamespace(run_dir=SimpleNamespace(checkpoints=folder / "checkpoints"))
+        self._callback.attach(attached)
         trainer: Any = SimpleNamespace(
             global_step=1,
             current_epoch=0,

@@ -17,6 +17,10 @@ class NetyardError(Exception):
         self.given, self.allowed, self.type_this = given, allowed, type_this
         super().__init__(" ".join(part for part in (given, allowed, type_this) if part))
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows, by IPython's protocol: the message, as the command line prints it."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ConfigError(NetyardError, ValueError):
     """The configuration or the command line is wrong."""

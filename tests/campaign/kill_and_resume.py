@@ -19,8 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from netyard.runs import manifest
-from netyard.runs.directory import RunDir
+from netyard.run_directories import manifest
+from netyard.run_directories.directory import RunDir
 from support.run_comparison import all_of, differences
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,7 +22,7 @@ from netyard.config import compose, schema
 from netyard.config.instantiate import build
 from netyard.export import export as exporting
 from netyard.export.request import Request
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.sweeps.ledger import Job, Ledger
 from support.kill_points import Writer
 

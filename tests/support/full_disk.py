@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from netyard.errors import PlatformError
-from netyard.runs import manifest
-from netyard.runs.manifest import Hashing
+from netyard.run_directories import manifest
+from netyard.run_directories.manifest import Hashing
 from netyard.training import checkpoint
 from support.tensor_writers import Saver, number_of
 

@@ -171,7 +171,7 @@ CALLS: dict[str, list[Any]] = {
     "netyard.io.claim.unclaimed": ["CANARY"],
     "netyard.cli.main.main": [["train"]],
     "netyard.cli.main.os.system": ["touch CANARY"],
-    "netyard.training.fit.subprocess.run": [["touch", "CANARY"]],
+    "netyard.training.results.subprocess.run": [["touch", "CANARY"]],
     "netyard.sweeps.runners.fork_server.main": [0],
     "netyard.training.checkpoint.load": ["CANARY"],
     "netyard.training.checkpoint.torch.load": ["CANARY"],

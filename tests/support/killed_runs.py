@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from netyard.callbacks.graceful_stop import Signals
-from netyard.runs import manifest
-from netyard.runs.directory import RunDir
+from netyard.run_directories import manifest
+from netyard.run_directories.directory import RunDir
 from netyard.sweeps.runners import fork_server
 from support.fork_server import ForkServer, serve
 from support.run_comparison import all_of, differences

@@ -13,7 +13,7 @@ from pathlib import Path
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from netyard.runs import lock
+from netyard.run_directories import lock
 
 lock.hold(Path(sys.argv[1]))
 if sys.argv[2:] == ["fork"] and os.fork():

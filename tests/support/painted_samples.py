@@ -56,8 +56,12 @@ def trainer_of(data: Any) -> Any:
     return SimpleNamespace(datamodule=data, world_size=1, global_rank=0, sanity_checking=False)
 
 
-def scored(painter: Painter, data: Any, cache: Path, stage: str = "test", **settings: Any) -> dict[str, float]:
+def scored(
+    painter: Painter, data: Any, cache: Path, stage: str = "test", network: Any = None, **settings: Any
+) -> dict[str, float]:
     callback = SampleScores(**{"num_val_samples": 64, "num_test_samples": 512, **settings}, cache=str(cache))
+    run: Any = SimpleNamespace(feature_network=lambda path: network)
+    callback.attach(run)
     trainer: Any = trainer_of(data)
     if stage == "test":
         callback.on_test_start(trainer, painter)  # type: ignore[arg-type]

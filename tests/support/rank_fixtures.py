@@ -22,6 +22,6 @@ def two(tmp_path: Path, processes: Processes) -> tuple[subprocess.Popen[str], in
     (second,) = (
         int(word)
         for word in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        if b"train.py" in Path(f"/proc/{word}/cmdline").read_bytes()
+        if b"netyard.cli.rank" in Path(f"/proc/{word}/cmdline").read_bytes()
     )
     return process, second

@@ -26,7 +26,7 @@ PATH = os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get
 JOB = """
 import sys, time
 from pathlib import Path
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 run_dir = RunDir(Path(sys.argv[1]))
 run_dir.mark("running")

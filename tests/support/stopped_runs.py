@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.graceful_stop import Signals
 from netyard.config.compose import compose
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import fit
 from support.run_comparison import all_of, differences
 

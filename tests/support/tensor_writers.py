@@ -22,8 +22,8 @@ from netyard.export import export as exporting
 from netyard.export.request import Request
 from netyard.io import safe_load
 from netyard.metrics.cache import cached
-from netyard.runs import manifest
-from netyard.runs.directory import RunDir
+from netyard.run_directories import manifest
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 from support.kill_points import Writer
 
@@ -34,7 +34,8 @@ class Saver:
     """Saves states of a run with the run's own callback and file format; a state is a number, everywhere in it."""
 
     def __init__(self, folder: Path, keep: int) -> None:
-        self.callback = BestAndLast("val/score", "max", keep, str(folder))
+        self.callback = BestAndLast("val/score", "max", keep)
+        self.callback.attach(SimpleNamespace(run_dir=SimpleNamespace(checkpoints=folder)))
         self.io = checkpoint.WholeFileIO()
         folder.mkdir(parents=True, exist_ok=True)
 

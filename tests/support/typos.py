@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 import pytest
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from omegaconf import DictConfig, OmegaConf
 
 from netyard.cli import error_messages
@@ -110,13 +108,6 @@ def fault(train: Callable[..., Ran], text: str, named: str) -> str:
 
 def quickened(patch: pytest.MonkeyPatch) -> None:
     """What a process does once for its one command is done once for all of them here: files read, keys listed."""
-    read = cache(lambda source, provider, path, name: reading(FileConfigSource(provider, source), name))
-    reading = FileConfigSource.load_config
-    patch.setattr(
-        FileConfigSource,
-        "load_config",
-        lambda self, name: copy.copy(read(self.path, self.provider, self.path, name)),
-    )
     keys = cache(lambda groups: explain_keys(list(groups)))
     explain_keys = suggest.all_keys
     patch.setattr(

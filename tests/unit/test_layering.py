@@ -33,40 +33,43 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
         {*TORCH, "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers", "statsmodels"},
         {"io"},
     ),
-    "runs": ({"hydra", "numpy", "omegaconf", "optuna", "sqlalchemy", "tensorboard", "yaml"}, {"config", "io"}),
+    "run_directories": (
+        {"hydra", "numpy", "omegaconf", "optuna", "sqlalchemy", "tensorboard", "yaml"},
+        {"config", "io"},
+    ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim", "metrics"}),
-    "plots": ({*TORCH, "matplotlib", "PIL"}, {"io", "metrics"}),
+    "plots": ({*TORCH, "cycler", "matplotlib", "numpy", "PIL"}, {"io", "metrics"}),
     "reports": (
-        {"numpy", "matplotlib", "optuna", "sqlalchemy", "tensorboard", "yaml", "omegaconf"},
-        {"config", "io", "metrics", "plots", "runs"},
+        {"jinja2", "markupsafe", "matplotlib", "optuna", "sqlalchemy"},
+        {"config", "io", "metrics", "plots", "run_directories"},
     ),
     "callbacks": (
-        {*TORCH, "rich", "PIL", "tensorboard"},
-        {"io", "metrics", "plots", "runs", "tasks"},
+        {*TORCH, "matplotlib", "rich", "PIL", "tensorboard"},
+        {"io", "metrics", "plots", "run_directories", "tasks"},
     ),
     "training": (
         {*TORCH, "omegaconf", "rich", "tensorboard"},
-        {"callbacks", "config", "io", "metrics", "plugins", "runs", "tasks"},
+        {"callbacks", "config", "io", "metrics", "plugins", "run_directories", "tasks"},
     ),
     "inference": (
-        {*TORCH, "numpy", "PIL", "rich"},
-        {"callbacks", "config", "io", "metrics", "plots", "runs", "tasks", "training"},
+        {*TORCH, "numpy", "omegaconf", "PIL", "rich"},
+        {"callbacks", "config", "io", "metrics", "plots", "run_directories", "tasks", "training"},
     ),
     "export": (
         {"torch", "onnx", "onnxruntime", "safetensors"},
-        {"config", "io", "runs", "tasks", "training"},
+        {"config", "io", "run_directories", "tasks", "training"},
     ),
     "sweeps": (
         {"hydra", "hydra_plugins", "omegaconf", "optuna", "ray", "sqlalchemy", "submitit", "torch", "yaml"},
-        {"config", "io", "runs"},
+        {"config", "io", "run_directories"},
     ),
     "cli": (
         {"hydra", "omegaconf", "packaging", "torch", "yaml"},
-        {"config", "export", "inference", "io", "plugins", "reports", "runs", "sweeps", "training"},
+        {"config", "export", "inference", "io", "plugins", "reports", "run_directories", "sweeps", "training"},
     ),
 }
 # Rooms in which torch is imported inside of functions alone, if at all, for commands that do not need it start at once.
-LATE = ("config", "runs", "sweeps", "cli", "reports")
+LATE = ("config", "run_directories", "sweeps", "cli", "reports")
 HEAVY = {"torch", "torchvision", "lightning", "timm", "torchmetrics", "sklearn", "gymnasium", "tensorboard"}
 
 
@@ -221,13 +224,108 @@ def test_nothing_runs_what_it_reads(path: Path) -> None:
     }
     for name, call in calls(path):
         assert name not in forbidden, f"{path.name} calls {name}"
-        assert name.rpartition(".")[2] not in ("extractall", "load_from_checkpoint", "add_safe_globals")
+        last = name.rpartition(".")[2]
+        assert last not in ("load_from_checkpoint", "add_safe_globals")
+        assert last != "extractall" or path.stem == "archives", "where every member is looked at before"
         assert not name.startswith(("pickle.", "marshal.", "shelve.", "joblib.", "dill.")), f"{path.name} calls {name}"
         assert name not in ("np.load", "numpy.load") or not given(call, "allow_pickle")
         assert name != "yaml.load" or given(call, "Loader").lower().endswith("loader"), f"{path.name}: which loader"
         assert given(call, "shell") in ("", "False"), f"{path.name} asks a shell"
     unsafe = ("yaml.Loader", "UnsafeLoader", "FullLoader", "CLoader", "LOAD_TRUNCATED_IMAGES", "shell=True")
     assert not [word for word in unsafe if word in path.read_text(encoding="utf-8")]
+
+
+# Private names that files besides ``lightning_internals`` touch, and why they have to.
+PRIVATE = {
+    # One call for all weights of a network; torch has no public one, and its optimizers and averages use these.
+    "tasks/q_learning/bootstrapping.py": {"_foreach_copy_", "_foreach_lerp_"},
+    # Lightning stops the workers of what has ``_iterator``; torch has no public way to stop them.
+    "data/core/loaders.py": {"_iterator", "_shutdown_workers"},
+    # Of optuna and of Python.
+    "callbacks/optuna_pruning.py": {"_trial_id"},
+    "sweeps/runners/fork_server.py": {"_registry", "_run_exitfuncs"},
+}
+# With an underscore, and public all the same: of named tuples, of os.
+PUBLIC = {"_asdict", "_replace", "_fields", "_exit"}
+OF_THEIRS = ("torch", "lightning", "tensorboard")
+
+
+def made_here(source: str) -> set[str]:
+    """Names that a module gives to something of its own: functions, classes, variables, attributes of ``self``."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found |= {node.attr} if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls") else set()
+    return found
+
+
+@cache
+def made_by_us() -> frozenset[str]:
+    """Of all modules but the home of others' private names: a class may have its attributes from one it builds upon."""
+    homes = [path for path in SOURCE.rglob("*.py") if path.stem != "lightning_internals"]
+    return frozenset(name for path in homes for name in made_here(path.read_text(encoding="utf-8")))
+
+
+def private_names(source: str, own: frozenset[str] = frozenset()) -> set[str]:
+    """Private names that a module takes of others: attributes that nobody here has made, and what it imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.endswith("__"):
+            found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] in OF_THEIRS:
+            names = [*str(node.module).split("."), *(alias.name for alias in node.names)]
+            found |= {f"import {name}" for name in names if name.startswith("_")}
+    return found - PUBLIC - own - made_here(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("trainer.fit_loop._secret += 1", {"_secret"}),
+        ("from lightning.pytorch.loops.fetchers import _DataFetcher", {"import _DataFetcher"}),
+        ("from torch._dynamo import config", {"import _dynamo"}),
+        ("class Own(Profiler):\n    def stop(self): return self._stage", {"_stage"}),
+        ("class Own:\n    def stop(self): self._stage = 1\nOwn()._stage", set()),
+        ("pair._replace(x=1)", set()),
+    ],
+)
+def test_a_private_name_is_seen(source: str, wanted: set[str]) -> None:
+    assert private_names(source) == wanted
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in rooms() if {each.partition(".")[0] for each in imports(path)} & {*OF_THEIRS}],
+    ids=lambda path: str(path.relative_to(SOURCE).with_suffix("")),
+)
+def test_private_names_of_torch_and_lightning_have_one_home(path: Path) -> None:
+    name = path.relative_to(SOURCE).as_posix()
+    if name != "training/lightning_internals.py":
+        assert private_names(path.read_text(encoding="utf-8"), made_by_us()) <= PRIVATE.get(name, set())
+
+
+def test_nothing_is_patched_by_an_import() -> None:
+    """A module sets no attribute of another one while it is imported."""
+    for path in rooms():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imported = {
+            (alias.asname or alias.name).partition(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        for node in tree.body:
+            for target in node.targets if isinstance(node, ast.Assign) else []:
+                root = target
+                while isinstance(root, ast.Attribute):
+                    root = root.value
+                assert not (root is not target and isinstance(root, ast.Name) and root.id in imported), (
+                    f"{path.relative_to(SOURCE)} sets {ast.unparse(target)}"
+                )
 
 
 def counterparts(test: Path) -> list[Path]:

@@ -14,8 +14,8 @@ from netyard.config import allowlist, catalog, schema
 from netyard.config.compose import compose
 from netyard.config.instantiate import build
 from netyard.errors import CheckpointError, ConfigError, ForeignCodeError
-from netyard.runs import resume
-from netyard.runs.directory import RunDir
+from netyard.run_directories import resume
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 from support.fake_packages import NET, NODE, Install
 
@@ -212,7 +212,7 @@ def test_of_another_version_it_says_which_is_installed(install: Install) -> None
 )
 def test_a_name_of_ours_is_refused_and_not_shadowed(install: Install, capsys, files, option: str) -> None:
     install("acme", {"net.py": NET, **files})
-    for words in (["list"], ["list", "data"], ["train", "model=mlp"], ["train", "--help"]):
+    for words in (["list"], ["list", "data"], ["train", "model=mlp"]):
         code, out, err = said_by(capsys, *words)
         assert code == 2 and not out and err.count("\n") == 1
         assert f"packages netyard and acme both offer {option};" in err and "pip uninstall acme" in err

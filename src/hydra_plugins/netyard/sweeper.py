@@ -40,11 +40,11 @@ class _Searching(Sweeper):
     def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
         """What chooses the jobs."""
 
-    def sweep(self, arguments: list[str]) -> None:
+    def sweep(self, arguments: list[str]) -> Path:
         from netyard.reports.leaderboard import leaderboard
         from netyard.sweeps import start
 
-        start.sweep(self, arguments, leaderboard)
+        return start.sweep(self, arguments, leaderboard)
 
 
 class GridSweeper(_Searching):

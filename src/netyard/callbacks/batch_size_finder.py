@@ -20,8 +20,9 @@ from torch import Tensor
 from netyard.callbacks.lr_finder import require_telling_loss
 from netyard.callbacks.terminate_on_nan import tensors
 from netyard.io.markdown import grid
-from netyard.plots import chart
-from netyard.plots.figure import show_plot
+from netyard.plots import figure
+from netyard.plots.dashboard import show_plot
+from netyard.plots.figure import ACCENT, SOFT, colour
 from netyard.ranges.bounds import Count
 
 ENOUGH = 0.9  # of the best rate: a larger batch is not worth its fewer steps
@@ -104,15 +105,15 @@ class BatchSizeFinder(Callback):
         log.info("batch_size  try data.batch_size=%d, nine tenths of the best rate; now %d", self.suggestion, given)
         log.info("batch_size  another size wants another learning rate: debug=lr_finder")
         path = Path(trainer.default_root_dir) / "batch_size.png"
-        show_plot(trainer, "debug/batch_size", chart.save(path, self._paint))
+        show_plot(trainer, "debug/batch_size", figure.save(path, self._paint))
 
     def _paint(self, axes: Any) -> None:
-        axes.plot(list(self.rates), list(self.rates.values()), marker="o", color="tab:blue")
-        axes.axvline(self.suggestion, color="tab:orange", label=f"suggested: {self.suggestion}")
+        axes.plot(list(self.rates), list(self.rates.values()), marker="o", color=colour(ACCENT))
+        axes.axvline(self.suggestion, color=colour(SOFT), linestyle="--", label=f"suggested: {self.suggestion}")
         axes.set_xscale("log", base=2)
         axes.set_ylim(bottom=0)
         axes.set(xlabel="batch size", ylabel="samples a second, forward and backward")
-        axes.legend(fontsize=8)
+        axes.legend()
 
 
 def _step(trainer: Trainer, task: Any, batch: Any) -> None:

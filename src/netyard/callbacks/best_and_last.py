@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -14,12 +13,13 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from netyard.callbacks.attach import RunFacts
 from netyard.errors import ArgumentError, ConfigError, PlatformError
 from netyard.io.buffered_writer import warn
 from netyard.io.readable import in_bytes
 from netyard.ranges.bounds import Count
-from netyard.runs import manifest
-from netyard.runs.manifest import Manifest
+from netyard.run_directories import manifest
+from netyard.run_directories.manifest import Manifest
 
 MOST_FAILURES = 3  # saves in a row, where a failed one is only warned of
 
@@ -36,9 +36,6 @@ class BestAndLast(Checkpoint):
         monitor: a metric that validation logs.
         mode: ``max`` or ``min``.
         keep: how many of the newest saves stay, besides the best: should one break, the run continues from another.
-        directory: where the files go; set by the run.
-        contents: what else a checkpoint says, plain types; set by the run.
-        go_on: called as training begins, when nothing refuses a run that is resumed any more; set by the run.
         on_save_error: ``stop``, or ``warn`` and stop at the third save in a row that fails. Older saves stay whole.
 
     Raises:
@@ -50,11 +47,8 @@ class BestAndLast(Checkpoint):
         monitor: str,
         mode: Literal["min", "max"],
         keep: Count = 2,
-        directory: str | None = None,
-        contents: Mapping[str, Any] | None = None,
-        go_on: Callable[[], None] = lambda: None,
         on_save_error: Literal["stop", "warn"] = "stop",
-    ):
+    ) -> None:
         if keep < 1:
             raise ArgumentError(
                 f"keep is {keep};",
@@ -68,43 +62,48 @@ class BestAndLast(Checkpoint):
                 "try callbacks.checkpoint.on_save_error=stop.",
             )
         self.monitor, self.mode, self.keep, self.on_save_error = monitor, mode, keep, on_save_error
-        self.directory = Path(directory) if directory else None
-        self.contents, self.go_on = dict(contents or {}), go_on
+        self._run: RunFacts | None = None
         self.best_value: float | None = None
         self.best_epoch: int | None = None
         self.best_metrics: dict[str, float] = {}
         self.best_save: str | None = None
         self._number = 0  # of saves so far
         self._failures = 0  # since the last one that was well
-        self._stepped: int | None = None  # batches that stepped before the state that a resumed run goes on from
         self._validated: dict[str, float] | None = None  # what validation said in this epoch
-        self.unsure_of: dict[str, str] = {}  # metrics that a dry batch is to log, and who asks; set by the run
+
+    def attach(self, run: RunFacts) -> None:
+        self._run = run
+
+    @property
+    def directory(self) -> Path:
+        """Where the checkpoints are."""
+        return self._attached.run_dir.checkpoints
+
+    @property
+    def _attached(self) -> RunFacts:
+        if self._run is None:
+            raise RuntimeError("BestAndLast was not attached: call netyard.callbacks.attach.attach(run, callbacks)")
+        return self._run
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         every, epochs = trainer.check_val_every_n_epoch or 1, trainer.max_epochs or -1
         if 0 < epochs < every:
             raise _never_validated(every, f"the run has {epochs} epoch{'s' * (epochs > 1)}")
         if trainer.is_global_zero:
-            assert self.directory is not None  # the run sets it before fit
             self.directory.mkdir(parents=True, exist_ok=True)
             manifest.tidy(self.directory)
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        for monitor, key in self.unsure_of.items():
+        for monitor, key in self._attached.unproven_metrics.items():
             if monitor not in trainer.callback_metrics:
                 raise _not_logged(key, monitor, trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.go_on()
+        self._attached.run_dir.go_on()  # nothing refuses a run that is resumed any more
         # Of an epoch that was validated before the run was stopped within it.
         trainer.callback_metrics.update(
             {name: torch.tensor(value, dtype=torch.float64) for name, value in (self._validated or {}).items()}
         )
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if self._stepped is not None:  # Lightning takes one more for granted, and would draw the curves a step late
-            trainer.fit_loop.epoch_loop._batches_that_stepped = self._stepped
-            self._stepped = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -130,7 +129,6 @@ class BestAndLast(Checkpoint):
 
     def save(self, trainer: Trainer, best: bool = False) -> bool:
         """Save the state now, as the best one if it is; every rank must call it. False if it failed, and may."""
-        assert self.directory is not None
         if trainer.is_global_zero and not self.directory.is_dir():
             raise PlatformError(
                 f"{self.directory} was deleted while the run wrote into it;",
@@ -205,10 +203,7 @@ class BestAndLast(Checkpoint):
         self._validated = state_dict.get("validated")
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint["netyard"] = self.contents
-
-    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        self._stepped = checkpoint["loops"]["fit_loop"]["epoch_loop.state_dict"]["_batches_that_stepped"]
+        checkpoint["netyard"] = dict(self._attached.checkpoint_contents)
 
     def _improves(self, trainer: Trainer) -> bool:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from torch.nn import functional as F
 from torchvision.transforms.functional import pil_to_tensor
 from torchvision.utils import make_grid
 
-from netyard.plots.figure import ACCENT, INK, PAPER
+from netyard.io.atomic import whole
+from netyard.plots.dashboard import as_tensor
+from netyard.plots.figure import ACCENT, INK, PAPER, SOFT, colour, marks, pixels, plain
 from netyard.plots.image_grid import write_png
 from netyard.plots.text import Table, show
 from netyard.tasks.interfaces import (
@@ -27,7 +31,11 @@ from netyard.tasks.interfaces import (
     class_names,
 )
 
-MOST_NAMED = 30  # classes; of more, no names fit beside the matrix, and their curves would be too many to look at
+MOST_NAMED = 30  # classes; of more, their curves would be too many to look at
+MOST_TICKS = 60  # classes; of more, no names fit beside the matrix
+MOST_COUNTED = 25  # classes; of more, no counts fit into its cells
+LONGEST_NAME = 24  # characters beside the matrix
+MARGINS = (56, 20, 20, 48)  # pixels around points: left, above, right, below
 
 
 class Figures(Callback):
@@ -46,6 +54,9 @@ class Figures(Callback):
         for name, picture in draw(pl_module, trainer.datamodule).items():
             board.add_image(f"test/{name}", picture, trainer.global_step)
             write_png(picture, folder / "pictures" / f"test_{name}.png")
+        if isinstance(pl_module, CountsConfusion) and pl_module.confusion is not None:
+            file = folder / "pictures" / "test_confusion.csv"
+            write_confusion(pl_module.confusion.tolist(), class_names(trainer.datamodule), file)
         if (texts := mistaken_texts(pl_module, trainer.datamodule)) is not None:
             show(board, folder, "test/mistakes", texts, trainer.global_step)
         names = class_names(trainer.datamodule)
@@ -55,6 +66,15 @@ class Figures(Callback):
             for index, each in enumerate(probabilities.unbind(dim=1)):
                 tag = f"test/precision_recall/{names[index] if names else index}"
                 board.add_pr_curve(tag, labels == index, each, trainer.global_step)
+
+
+def write_confusion(counts: Sequence[Sequence[int]], names: Sequence[str] | None, path: Path) -> None:
+    """Counts (C, C), rows true and columns predicted, as CSV: what a report draws with names of any length."""
+    labels = [str(name) for name in names or range(len(counts))]
+    with whole(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["true", *labels])
+        writer.writerows([label, *map(int, row)] for label, row in zip(labels, counts, strict=True))
 
 
 def draw(task: Any, data: Any) -> dict[str, Tensor]:
@@ -72,33 +92,36 @@ def draw(task: Any, data: Any) -> dict[str, Tensor]:
     return pictures
 
 
-def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None, side: int = 640) -> Tensor:
+def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None) -> Tensor:
     """Counts (C, C), rows true and columns predicted, shaded by the share of their row; (3, H, W) uint8."""
     num_classes = len(counts)
     labels = [str(name) for name in names or range(num_classes)]
-    font = ImageFont.load_default(size=12)
-    margin = 24 + max(int(font.getlength(label)) for label in labels) if num_classes <= MOST_NAMED else 24
-    cell = max((side - margin) // num_classes, 1)
-    canvas = Image.new("RGB", (margin + cell * num_classes + 8, margin + cell * num_classes + 8), PAPER)
-    pen = ImageDraw.Draw(canvas)
+    labels = [plain(label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…") for label in labels]
+    # A cell has a pixel or more, even of a thousand classes.
+    side = min(max(640, 24 * num_classes + 200 if num_classes <= MOST_TICKS else num_classes + 90), 1090)
+    return as_tensor(pixels(partial(_paint_confusion, counts, labels), side, side))
+
+
+def _paint_confusion(counts: Tensor, labels: Sequence[str], axes: Any) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    num_classes = len(counts)
     shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
-    # At once, not cell by cell: a thousand classes have a million cells.
-    paper, accent = torch.tensor(PAPER), torch.tensor(ACCENT)
-    colours = (paper + (accent - paper) * shares[..., None]).round().byte()
-    cells = colours.repeat_interleave(cell, dim=0).repeat_interleave(cell, dim=1)
-    canvas.paste(Image.fromarray(cells.numpy()), (margin, margin))
-    if cell >= 24:
+    shades = LinearSegmentedColormap.from_list("share", [colour(PAPER), colour(ACCENT)])
+    axes.imshow(shares.numpy(), cmap=shades, vmin=0, vmax=1, interpolation="nearest")
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.spines[["top", "right"]].set_visible(True)
+    if num_classes <= MOST_TICKS:
+        size = min(9.0, 340 / num_classes)
+        upright = num_classes > 12 or max(map(len, labels)) > 4
+        axes.set_xticks(range(num_classes), labels, fontsize=size, rotation=90 if upright else 0)
+        axes.set_yticks(range(num_classes), labels, fontsize=size)
+        axes.tick_params(length=0)
+    if num_classes <= MOST_COUNTED:
         for row, column in counts.nonzero().tolist():
-            place = margin + (column + 0.5) * cell, margin + (row + 0.5) * cell
-            colour = PAPER if shares[row, column] > 0.5 else INK
-            pen.text(place, str(int(counts[row, column])), colour, font, anchor="mm")
-    if num_classes <= MOST_NAMED:
-        for index, label in enumerate(labels):
-            pen.text((margin - 4, margin + (index + 0.5) * cell), label, INK, font, anchor="rm")
-            short = label if font.getlength(label) <= cell else label[: max(cell // 8, 1)]
-            pen.text((margin + (index + 0.5) * cell, margin - 4), short, INK, font, anchor="mb")
-    pen.text((4, 4), "true \\ predicted", INK, font)
-    return pil_to_tensor(canvas)
+            shade = PAPER if shares[row, column] > 0.5 else INK
+            text = str(int(counts[row, column]))
+            axes.text(column, row, text, color=colour(shade), ha="center", va="center", fontsize=8)
 
 
 def mistaken_images(
@@ -134,25 +157,25 @@ def mistaken_texts(task: Any, data: Any) -> Table | None:
 
 
 def scatter(true: Tensor, predicted: Tensor, side: int = 480, most: int = 5000) -> Tensor:
-    """Points (true, predicted), both (N,), with the line on which a perfect net would put them; (3, H, W) uint8."""
-    true, predicted = true[:most].float(), predicted[:most].float()
-    low, high = float(torch.cat([true, predicted]).min()), float(torch.cat([true, predicted]).max())
-    margin, span = 48, (high - low) or 1.0
-    canvas = Image.new("RGB", (side, side), PAPER)
-    pen = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(size=12)
+    """Points (true, predicted), both (N,), with the line on which a perfect net would put them; (3, H, W) uint8.
 
-    def place(x: float, y: float) -> tuple[float, float]:
-        scale = (side - 2 * margin) / span
-        return margin + (x - low) * scale, side - margin - (y - low) * scale
+    Points that are not finite are left out.
+    """
+    points = torch.stack([true[:most].double(), predicted[:most].double()])
+    points = points[:, points.isfinite().all(dim=0)]
+    low, high = (float(points.min()), float(points.max())) if points.numel() else (0.0, 1.0)
+    if low == high:
+        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+    return as_tensor(pixels(partial(_paint_scatter, points, low, high), side, side, MARGINS))
 
-    pen.line((*place(low, low), *place(high, high)), fill=(160, 160, 160))
-    for x, y in zip(true.tolist(), predicted.tolist(), strict=True):
-        across, up = place(x, y)
-        pen.ellipse((across - 2, up - 2, across + 2, up + 2), fill=ACCENT)
-    for value in (low, (low + high) / 2, high):
-        pen.text((place(value, low)[0], side - margin + 8), f"{value:.4g}", INK, font, anchor="ma")
-        pen.text((margin - 6, place(low, value)[1]), f"{value:.4g}", INK, font, anchor="rm")
-    pen.text((side / 2, side - 8), "true", INK, font, anchor="mb")
-    pen.text((6, 6), "predicted", INK, font)
-    return pil_to_tensor(canvas)
+
+def _paint_scatter(points: Tensor, low: float, high: float, axes: Any) -> None:
+    axes.plot([low, high], [low, high], color=colour(SOFT), linewidth=1)
+    size = 4 if points.shape[1] <= 500 else 2.5
+    dots = {"color": colour(ACCENT), "markersize": size, "markeredgewidth": 0, "clip_on": False}
+    axes.plot(*points.tolist(), "o", zorder=3, **dots)  # above the axes, for some lie on them
+    axes.set(xlim=(low, high), ylim=(low, high), xlabel="true", ylabel="predicted")
+    places, labels = marks(low, high)
+    axes.set_xticks(places, labels)
+    axes.set_yticks(places, labels, rotation=90, va="center")
+    axes.grid()

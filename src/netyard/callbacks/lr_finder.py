@@ -12,8 +12,9 @@ from typing import Annotated, Any
 from lightning import Callback, LightningModule, Trainer
 
 from netyard.errors import ArgumentError, ConfigError
-from netyard.plots import chart
-from netyard.plots.figure import show_plot
+from netyard.plots import figure
+from netyard.plots.dashboard import show_plot
+from netyard.plots.figure import ACCENT, SOFT, colour
 from netyard.ranges.bounds import Ge, Gt, Positive
 from netyard.tasks.interfaces import SaysHowItLearns
 
@@ -124,16 +125,16 @@ class LearningRateFinder(Callback):
             least = self.rates[smoothed.index(min(smoothed))]
             log.info("lr_finder   try optimizer.lr=%.2g; at %.2g the loss is least, and soon breaks", found, least)
         path = Path(trainer.default_root_dir) / "lr_finder.png"
-        show_plot(trainer, "debug/lr_finder", chart.save(path, partial(self._paint, found)))
+        show_plot(trainer, "debug/lr_finder", figure.save(path, partial(self._paint, found)))
 
     def _paint(self, found: float | None, axes: Any) -> None:
         smoothed = self.smoothed
-        axes.plot(self.rates, self.losses, color="tab:blue", alpha=0.25, linewidth=1)
-        axes.plot(self.rates, smoothed, color="tab:blue")
+        axes.plot(self.rates, self.losses, color=colour(ACCENT), alpha=0.25, linewidth=1)
+        axes.plot(self.rates, smoothed, color=colour(ACCENT))
         axes.set_xscale("log")
         if found is not None:
-            axes.axvline(found, color="tab:orange", label=f"steepest at {found:.2g}")
-            axes.legend(fontsize=8)
+            axes.axvline(found, color=colour(SOFT), linestyle="--", label=f"steepest at {found:.2g}")
+            axes.legend()
         low, high = min(self.losses), max(smoothed)
         axes.set_ylim(low - 0.1 * (high - low), high + 0.5 * (high - low))  # what breaks would hide what falls before
         axes.set(xlabel="learning rate", ylabel="training loss")

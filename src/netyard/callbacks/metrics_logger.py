@@ -12,6 +12,7 @@ from lightning.pytorch.strategies import FSDPStrategy
 from torch import Tensor
 from torch.optim import Optimizer
 
+from netyard.callbacks.attach import RunFacts
 from netyard.callbacks.gradient_norms import gradient_norms, weight_norms
 from netyard.callbacks.tensorboard_layout import layout
 from netyard.ranges.bounds import Count
@@ -32,20 +33,20 @@ class Curves(Callback):
 
     Args:
         norms_every_n_steps: None draws no norms.
-        write_row: takes a row of ``metrics.csv``; set by the run.
     """
 
-    def __init__(
-        self, norms_every_n_steps: Count | None = 200, write_row: Callable[[Mapping[str, Any]], None] | None = None
-    ) -> None:
+    def __init__(self, norms_every_n_steps: Count | None = 200) -> None:
         self.norms_every_n_steps = norms_every_n_steps
-        self.write_row = write_row
+        self._write_row: Callable[[Mapping[str, Any]], None] | None = None
         self.samples, self.seconds = 0, 0.0
         self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, 0.0
         self._logged_step, self._normed_step = 0, 0
         self._gradients: dict[str, Tensor] | None = None
         self._laid_out: set[str] = set()
         self._validated = False
+
+    def attach(self, run: RunFacts) -> None:
+        self._write_row = run.run_dir.append_metrics
 
     @property
     def samples_per_second(self) -> float:
@@ -98,14 +99,14 @@ class Curves(Callback):
             # Where Lightning draws validation: at the last step of the epoch, counted from 0.
             trainer.logger.log_metrics(_of_training(trainer), trainer.global_step - 1)
             self._lay_out(trainer)
-        if self.write_row is not None and trainer.is_global_zero:
+        if self._write_row is not None and trainer.is_global_zero:
             # Lightning keeps what an earlier epoch's validation said.
             metrics = {
                 name: f"{float(value):.6g}"
                 for name, value in sorted(trainer.callback_metrics.items())
                 if self._validated or not name.startswith("val/")
             }
-            self.write_row(
+            self._write_row(
                 {"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": f"{_lr(trainer):.6g}", **metrics}
             )
 

@@ -10,7 +10,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.errors import ConfigError, Pruned
-from netyard.runs import study
+from netyard.run_directories import study
 
 log = logging.getLogger(__name__)
 

@@ -29,8 +29,13 @@ class OwnTime(Profiler):
         super().__init__()
         self.seconds: dict[str, float] = defaultdict(float)
         self.calls: dict[str, int] = defaultdict(int)
+        self.stage = ""
         self._open: list[list[float]] = []  # of what is going on, inner last: when it began, and its parts' seconds
         self._began = time.perf_counter()
+
+    def setup(self, stage: str, local_rank: int | None = None, log_dir: str | None = None) -> None:
+        super().setup(stage, local_rank, log_dir)
+        self.stage = stage
 
     def start(self, action_name: str) -> None:
         self._open.append([time.perf_counter(), 0.0])
@@ -57,12 +62,12 @@ class OwnTime(Profiler):
         return grid(columns)
 
     def describe(self) -> None:
-        if self._local_rank not in (None, 0) or self.dirpath is None:
+        if self.local_rank or self.dirpath is None:
             return
         path = Path(self.dirpath) / "profile.md"
         with whole(path) as file:
             file.write(f"# Where the time went\n\n{self.summary()}\n")
-        if self._stage == "test":  # the last thing a run does
+        if self.stage == "test":  # the last thing a run does
             log.info("%s", self.summary(PRINTED))
 
 

@@ -1,4 +1,4 @@
-"""How far a run is: a live bar on a terminal, a line an epoch anywhere else."""
+"""How far a run is: a live bar on a terminal and in a notebook, and a line an epoch everywhere."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from netyard.callbacks.notebook_bar import NotebookBar, in_notebook
 from netyard.tasks.interfaces import StepsInEnvironments
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ class Progress(Callback):
 
     def __init__(self) -> None:
         self._bar: _Asking | None = None
-        self._steps = self._samples = 0
+        self._notebook: NotebookBar | None = None
+        self._steps = self._first = self._samples = 0
         self._devices, self._began = 1, 0.0
         self._validated = False
 
@@ -47,15 +49,21 @@ class Progress(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._steps = trainer.fit_loop.epoch_loop.batch_progress.total.processed
+        self._first = self._steps
         self._samples, self._devices, self._began = 0, trainer.world_size, time.perf_counter()
         console = Console(soft_wrap=True)  # lines printed above the bar are not cut at its width
-        if not trainer.is_global_zero or not console.is_terminal:
+        if not trainer.is_global_zero or not (console.is_terminal or in_notebook()):
             return
         # Of a task that takes several in a batch, as an agent does, the bar counts the batches.
         per_batch = pl_module.steps_per_batch if isinstance(pl_module, StepsInEnvironments) else 1
         steps = math.ceil(trainer.max_steps / per_batch) if trainer.max_steps > 0 else math.inf
         if trainer.max_epochs is not None and trainer.max_epochs > 0:
             steps = min(steps, trainer.max_epochs * trainer.num_training_batches)
+        total = None if math.isinf(steps) else int(steps)
+        if in_notebook():
+            self._notebook = NotebookBar(total, lambda done: self._words(done, total))
+            self._notebook.start()
+            return
         self._bar = _Asking(
             lambda: self._steps,
             SpinnerColumn(),
@@ -71,7 +79,7 @@ class Progress(Callback):
         )
         self._bar.add_task(
             "fit",
-            total=None if math.isinf(steps) else int(steps),
+            total=total,
             completed=self._steps,
             epoch=trainer.current_epoch,
         )
@@ -82,6 +90,8 @@ class Progress(Callback):
     ) -> None:
         self._samples += len(batch[0])
         self._steps += 1
+        if self._notebook is not None:
+            self._notebook.advance(self._steps)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validated = True
@@ -104,6 +114,17 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+        if self._notebook is not None:
+            self._notebook.stop()
+            self._notebook = None
+
+    def _words(self, done: int, total: int | None) -> str:
+        """What a notebook says beside its bar."""
+        left = ""
+        if total and self._samples:
+            seconds = (time.perf_counter() - self._began) / max(done - self._first, 1) * (total - done)
+            left = f"  {_clock(seconds)} left"
+        return f"{done}/{total or '?'} steps  {self.rate:,.0f} samples/s{left}"
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self.on_train_end(trainer, pl_module)

@@ -11,6 +11,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
+from netyard.callbacks.attach import RunFacts
 from netyard.io.fingerprint import fingerprint
 from netyard.metrics.cache import cached
 from netyard.metrics.diversity import diversity
@@ -43,7 +44,6 @@ class SampleScores(Callback):
         num_val_samples, num_test_samples: drawn for a validation and for the test.
         diversity_threshold: a lower diversity is warned of, once, when it was higher before or at the test.
         cache: the folder for classifiers and features of real pictures.
-        network: pictures (B, C, H, W) in [0, 1] -> features (B, D), where they are a run's; set by the run.
 
     Raises:
         DataError, PlatformError: see ``Inception``.
@@ -56,15 +56,18 @@ class SampleScores(Callback):
         num_test_samples: Classes = 10_000,
         diversity_threshold: NotNegative = 0.1,
         cache: str = "~/.cache/netyard/scores",
-        network: nn.Module | None = None,
     ) -> None:
         self.features = features
-        self.network: Any = network
+        self.network: Any = None  # pictures (B, C, H, W) in [0, 1] -> features (B, D)
         self.num_samples = {"val": num_val_samples, "test": num_test_samples}
         self.diversity_threshold = diversity_threshold
         self.cache = Path(cache).expanduser()
         self._real: dict[str, tuple[Tensor, Tensor]] = {}
         self._were_diverse = self._warned = False
+
+    def attach(self, run: RunFacts) -> None:
+        if self.features not in ("auto", "inception"):
+            self.network = run.feature_network(self.features)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._prepare(trainer, pl_module)

@@ -15,6 +15,25 @@ def asks_for_help(arguments: Sequence[str]) -> bool:
     return bool(HELP_FLAGS & {*arguments})
 
 
+def with_run(arguments: Sequence[str], command: str) -> list[str]:
+    """What was typed, with ``RUN_DIR`` as a word spelled out as ``run=RUN_DIR``.
+
+    Raises:
+        ConfigError: several runs are named.
+    """
+    named = [text for text in arguments if text.startswith("run=")]
+    words = [text for text in arguments if "=" not in text and not text.startswith(("-", "~"))]
+    if not (named or words):  # a run's directory may be named as a job's overrides are
+        words = [text for text in arguments if (Path(text).expanduser() / ".hydra").is_dir()][:1]
+    if len(named) + len(words) > 1:
+        raise ConfigError(
+            f"{len(named) + len(words)} directories were given, {', '.join([*named, *words][:4])};",
+            f"netyard {command} is of one run, and everything else is name=value;",
+            f"type netyard {command} RUN_DIR.",
+        )
+    return [f"run={text}" if text in words else text for text in arguments]
+
+
 def require_choice(name: str, value: str, allowed: Sequence[str]) -> str:
     """Raises:
     ConfigError: the value is none of those that an option takes.

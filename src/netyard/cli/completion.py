@@ -11,36 +11,19 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from netyard.cli import doctor, evaluate, predict, report, runs
 from netyard.cli import list as listing
+from netyard.cli.command import Command
 from netyard.config import catalog
 from netyard.config.suggest import did_you_mean
 from netyard.errors import ConfigError
-from netyard.export import request
-from netyard.reports.tables import STATES
-from netyard.runs.directory import outputs
+from netyard.run_directories.directory import outputs
 
 MOST_RUNS = 100  # newest first
-GENERATE = ("run", "output", "prompt", "temperature", "top_k", "length", "seed", "beam_size", "count", "class")
-OPTIONS: dict[str, Collection[str]] = {
-    "evaluate": evaluate.OURS,
-    "predict": predict.OPTIONS,
-    "generate": (*GENERATE, "episodes", "first", "every"),
-    "export": request.OPTIONS,
-    "report": report.OPTIONS,
-    "runs": (*runs.OPTIONS, *runs.QUICK),
-    "list": listing.FILTERS,
-    "doctor": doctor.OPTIONS,
-}
-VALUES: dict[str, Sequence[str]] = {
-    **{name: values for name, values in (*report.OPTIONS.items(), *runs.OPTIONS.items()) if values},
-    "state": ("stale", *STATES),
-    "hashes": ("true", "false"),
-    "quantize": request.QUANTIZATIONS,
-}
+
+OF_A_RUN = ("evaluate", "predict", "generate", "export", "rerun")
 
 BASH = """\
 _netyard() {
@@ -95,7 +78,7 @@ SHELLS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 Train = Callable[[Sequence[str]], int]
 
 
-def completion(arguments: Sequence[str], commands: Collection[str], train: Train) -> int:
+def completion(arguments: Sequence[str], commands: Mapping[str, Command], train: Train) -> int:
     """Print a shell's script; or, asked by one, what may come next at the end of a line.
 
     Args:
@@ -117,7 +100,7 @@ def completion(arguments: Sequence[str], commands: Collection[str], train: Train
     return 0
 
 
-def candidates(line: str, commands: Collection[str], train: Train) -> list[str]:
+def candidates(line: str, commands: Mapping[str, Command], train: Train) -> list[str]:
     """Whole words that may stand where the last word of the line does; none where files are to be completed."""
     words = line.split()
     word = "" if not words or line[-1].isspace() else words.pop()
@@ -131,29 +114,39 @@ def candidates(line: str, commands: Collection[str], train: Train) -> list[str]:
         name, *before = before
     else:
         name = "train"
-    return sorted({each for each in _of_command(name, before, word, train) if each.startswith(word)})
+    found = _of_command(name, commands[name].options if name in commands else {}, before, word, train)
+    return sorted({each for each in found if each.startswith(word)})
 
 
-def _of_command(name: str, before: Sequence[str], word: str, train: Train) -> Iterator[str]:
+def _of_command(
+    name: str, options: Mapping[str, Sequence[str]], before: Sequence[str], word: str, train: Train
+) -> Iterator[str]:
     key, sign, value = word.partition("=")
     if key == "run" or (name == "train" and key == "resume"):
         yield from (f"{key}={path}" for path in _run_dirs(value)) if sign else [f"{key}="]
-    elif name in ("train", "evaluate"):
-        yield from (f"{each}=" for each in OPTIONS.get(name, ()))
-        yield from _by_hydra([each for each in before if each.partition("=")[0] not in evaluate.OURS], word, train)
-    elif name == "rerun":
+        return
+    if name in OF_A_RUN and not sign and not any(_names_run(each) for each in before):
         yield from _run_dirs(word)
+    if name in ("train", "evaluate", "rerun"):
+        yield from (f"{each}=" for each in options)
+        yield from _by_hydra(
+            [each for each in before if "=" in each and each.partition("=")[0] not in options], word, train
+        )
     elif name == "list" and not before:
         yield from (*catalog.GROUPS, *listing.PLURALS)
     elif name == "list" and not sign:
         yield from catalog.options(listing.PLURALS.get(before[0], before[0]))
-        yield from (f"{each}=" for each in OPTIONS[name])
+        yield from (f"{each}=" for each in options)
     elif sign:
         several, comma, last = value.rpartition(",")
-        offered = VALUES.get(key) or (catalog.options(key) if key in catalog.GROUPS else ())
+        offered = options.get(key) or (catalog.options(key) if key in catalog.GROUPS else ())
         yield from (f"{key}={several}{comma}{each}" for each in offered if each.startswith(last))
     else:
-        yield from (f"{each}=" for each in OPTIONS.get(name, ()))
+        yield from (f"{each}=" for each in options)
+
+
+def _names_run(word: str) -> bool:
+    return word.startswith("run=") or "=" not in word
 
 
 def _by_hydra(before: Sequence[str], word: str, train: Train) -> Iterator[str]:

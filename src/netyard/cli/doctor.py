@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netyard.cli.arguments import divided, require_choice, require_options
+from netyard.cli.command import Command, Option
 from netyard.errors import CheckpointError, PlatformError
-from netyard.runs.directory import outputs
-from netyard.runs.integrity import look
-from netyard.runs.records import gather
+from netyard.run_directories.directory import outputs
+from netyard.run_directories.integrity import look
+from netyard.run_directories.records import gather
 
-OPTIONS = ("hashes",)
 MOST = 50  # lines of one kind
 
 
@@ -26,8 +26,8 @@ def doctor(arguments: Sequence[str]) -> int:
         CheckpointError: a folder that was named is not there.
     """
     places, options = divided(arguments)
-    require_options(options, OPTIONS, "doctor")
-    hashes = require_choice("hashes", options.get("hashes", "true"), ("true", "false")) == "true"
+    require_options(options, COMMAND.options, "doctor")
+    hashes = require_choice("hashes", options.get("hashes", "true"), COMMAND.options["hashes"]) == "true"
     written = outputs().expanduser()
     folders = [Path(place).expanduser() for place in places] or [written]
     for folder in folders:
@@ -55,3 +55,26 @@ def doctor(arguments: Sequence[str]) -> int:
     if any(each.kind == "missing" for each in findings):
         return PlatformError.exit_code
     return CheckpointError.exit_code if looked.broken else 0
+
+
+COMMAND = Command(
+    name="doctor",
+    does="Look for what is missing on this machine and broken among its runs",
+    usage="[FOLDER...] [hashes=false]",
+    run=doctor,
+    body=(
+        (
+            "Looks at this machine: versions against what netyard needs, devices, whether outputs and data can "
+            "be written to and have a gigabyte free, and which optional extras are here, with the command that "
+            "installs each. Then at every run below the folders, outputs/ where none is given: event files whose "
+            "records have a wrong sum or end too early, checkpoints that are not what their manifest says, files "
+            "that cannot be read, and runs that say they are running and whose process is gone."
+        ),
+        Option("hashes=false", "believe the sizes of checkpoints, which saves reading them", values=("true", "false")),
+        (
+            "A line begins with ok, note (what you may want), stale, missing (what a run needs here), or broken. "
+            "Exit code: 5 if something is missing, else 4 if something is broken, else 0."
+        ),
+    ),
+    alone=True,
+)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -26,6 +27,18 @@ _OF_THE_MACHINE = (  # and not of a file that netyard should have known of
 )
 _IN_THE_CALL = ("Error in call to target", "Error in creating partial")  # Hydra's words; others are of finding it
 _LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL communicator was aborted")
+
+
+@contextlib.contextmanager
+def explained(overrides: Sequence[str] = ()) -> Iterator[None]:
+    """Inside, what a user can act on is raised as the ``NetyardError`` that a command would print; bugs as they are."""
+    try:
+        yield
+    except Exception as error:
+        told = explain(error, overrides)
+        if told is None or told is error:
+            raise
+        raise told from error
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError | None:
@@ -175,14 +188,9 @@ def _from_target(error: InstantiationException) -> NetyardError | None:
         return cause if isinstance(cause, NetyardError) else PlatformError(str(cause))
     if isinstance(cause, RuntimeError | MemoryError) and (found := _of_the_machine(cause)):
         return found
-    called = str(error).startswith(_IN_THE_CALL)
     if isinstance(cause, TypeError) and _raised_in("hydra._internal.", cause):  # the call itself, nothing inside of it
-        return ConfigError(
-            f"{where} cannot be built: {cause};",
-            "the keys of a node are the parameters of its _target_;",
-            "python train.py --cfg job prints those that are set.",
-        )
-    if cause is None or not called:
+        return _misfit(where, cause)
+    if cause is None or not str(error).startswith(_IN_THE_CALL):
         loading = cause.__cause__ if cause is not None else None
         if loading is not None and (foreign := _from_foreign_code(loading, target)):
             return foreign
@@ -193,13 +201,24 @@ def _from_target(error: InstantiationException) -> NetyardError | None:
         )
     if foreign := _from_foreign_code(cause, target):
         return foreign
-    if target and _top(target) != "netyard":  # torch, Lightning, timm: they check what they are given
-        return ConfigError(
-            f"{where} cannot be built: {_first_line(cause)};",
-            f"the keys of its node are the parameters of {target}, in the ranges it documents;",
-            "python train.py --cfg job prints those that are set.",
-        )
-    return None
+    if not target or _top(target) == "netyard":
+        return None
+    # torch, Lightning and timm check what they are given, and wrap their constructors.
+    if isinstance(cause, TypeError):
+        return _misfit(where, cause)
+    return ConfigError(
+        f"{where} cannot be built: {_first_line(cause)};",
+        f"the keys of its node are the parameters of {target}, in the ranges it documents;",
+        "python train.py --cfg job prints those that are set.",
+    )
+
+
+def _misfit(where: str, error: TypeError) -> ConfigError:
+    return ConfigError(
+        f"{where} cannot be built: {error};",
+        "the keys of a node are the parameters of its _target_;",
+        "python train.py --cfg job prints those that are set.",
+    )
 
 
 def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError:

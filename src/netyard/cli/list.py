@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from textwrap import wrap
 
-from netyard.cli import help as help_texts
-from netyard.cli.arguments import asks_for_help, divided, require_options
+from netyard.cli.arguments import divided, require_options
+from netyard.cli.command import Command, Option
 from netyard.config import catalog
 from netyard.config.suggest import did_you_mean
 from netyard.errors import ConfigError
 
-FILTERS = ("max_parameters", "min_parameters", "family")
 PLURALS = {"models": "model", "tasks": "task", "losses": "loss", "optimizers": "optimizer", "schedulers": "scheduler"}
 PLURALS |= {
     "augmentations": "augmentation",
@@ -25,12 +24,7 @@ PLURALS |= {
 
 
 def overview() -> str:
-    """Every group with its options, wrapped; models by family, and last those that have a file of their own.
-
-    Raises:
-        ConfigError: two packages offer one name.
-    """
-    catalog.require_distinct()
+    """Every group with its options, wrapped; models by family, and last those that have a file of their own."""
     lines: list[str] = []
     for group in catalog.GROUPS:
         names = catalog.options(group)
@@ -47,20 +41,18 @@ def overview() -> str:
 
 
 def show(arguments: Sequence[str]) -> int:
-    """Print what can be chosen: list [models|data|optimizers|...] [glob...] [max_parameters=10M]."""
+    """Print the options of a group; without one, of every group.
+
+    Raises:
+        ConfigError: no such group or option, or two packages offer one name.
+    """
     words, filters = divided(arguments)
-    if not words or asks_for_help(words):
-        print(f"{help_texts.LIST}\n\n{overview()}")
-        return 0
-    group = PLURALS.get(words[0], words[0])
-    if group not in catalog.GROUPS:
-        raise ConfigError(
-            f"there is no group '{words[0]}';",
-            did_you_mean(words[0], [*catalog.GROUPS, *PLURALS]) or f"groups are {', '.join(catalog.GROUPS)};",
-            "netyard list prints all of them.",
-        )
-    require_options(filters, FILTERS, "list")
     catalog.require_distinct()
+    if not words:
+        print(f"{COMMAND.help}\n\n{overview()}")
+        return 0
+    group = group_named(words[0])
+    require_options(filters, COMMAND.options, "list")
     names = _matching(group, words[1:])
     counts = catalog.parameters() if group == "model" else {}
     if filters:
@@ -74,6 +66,22 @@ def show(arguments: Sequence[str]) -> int:
     if counts:
         print("\nParameters at 1000 classes of 3x224x224 images; a network fits itself to the data it gets.")
     return 0
+
+
+def group_named(word: str) -> str:
+    """The group that a word is for, in the singular or the plural.
+
+    Raises:
+        ConfigError: it is for none.
+    """
+    group = PLURALS.get(word, word)
+    if group not in catalog.GROUPS:
+        raise ConfigError(
+            f"there is no group '{word}';",
+            did_you_mean(word, [*catalog.GROUPS, *PLURALS]) or f"groups are {', '.join(catalog.GROUPS)};",
+            "netyard list prints all of them.",
+        )
+    return group
 
 
 def _matching(group: str, patterns: Sequence[str]) -> list[str]:
@@ -122,3 +130,18 @@ def _number(name: str, text: str | None) -> float | None:
             f"{name} is '{text}';", "it is a number above 0, with K, M or B for thousands and more;", f"try {name}=10M."
         )
     return number
+
+
+COMMAND = Command(
+    name="list",
+    does="Print what can be chosen",
+    usage="[models|data|optimizers|...] [glob...] [filter=value ...]",
+    run=show,
+    body=(
+        "  netyard list models 'resnet*' 'vgg*'    names, numbers of parameters, and what they are",
+        Option("max_parameters=10M", "of models, up to so many (K, M, B); --max-parameters 10M is the same"),
+        Option("min_parameters=1M", "... and from so many on"),
+        Option("family=efficientnet", "of these families, which may be a glob"),
+    ),
+    alone=True,
+)

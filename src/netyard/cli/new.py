@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from netyard import __version__
+from netyard.cli.command import Command
 from netyard.errors import ConfigError
 
 TEMPLATES = Path(__file__).parent / "new_project"
@@ -129,3 +130,21 @@ def _checkout() -> str:
         return ""
     folder = Path(url.removeprefix("file://"))
     return str(folder) if url.startswith("file://") and (folder / "pyproject.toml").is_file() else ""
+
+
+COMMAND = Command(
+    name="new",
+    does="Write a package of your own, with a network, data and tests to begin with",
+    usage="NAME",
+    run=new,
+    body=(
+        (
+            "Writes the folder NAME: a network, a data set, an experiment, their options in conf/, tests, a Makefile and "
+            "a README. NAME is a name of Python's, in small letters: my_project."
+        ),
+        (
+            "Once it is installed (make setup there, or pip install -e NAME) its options are listed, completed, checked, "
+            "trained and swept like netyard's own, and no --allow-target is needed: docs/plugins.md."
+        ),
+    ),
+)

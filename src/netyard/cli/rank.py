@@ -1,6 +1,6 @@
 """``python -m netyard.cli.rank OVERRIDES`` is ``python train.py OVERRIDES``, wherever the package is installed.
 
-The processes that Lightning starts for a run's other devices come in here when ``train.py`` was not the way in.
+The processes of a run's other devices begin here, however the first one was started.
 """
 
 import sys

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
 
 from netyard.cli.arguments import divided, require_choice, require_options
+from netyard.cli.command import Command, Option
+from netyard.config.compose import compose
 from netyard.config.suggest import did_you_mean, nearest
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io.atomic import require_folder, whole
+from netyard.io.claim import no_place
 from netyard.io.readable import near
-from netyard.reports.configurations import tabulate
+from netyard.reports.configurations import Table, tabulate
 from netyard.reports.leaderboard import page, write
-from netyard.reports.run_page import Defaults, run_page
 from netyard.reports.tables import comma_separated
-from netyard.runs.records import Objective, Run, gather, overrides
-
-OPTIONS = {
-    "output": (),
-    "format": ("md", "csv"),
-    "metric": (),
-    "mode": ("max", "min"),
-    "plots": ("true", "false"),
-}
+from netyard.run_directories.records import Objective, Run, gather, overrides
 
 
-def report(arguments: Sequence[str], defaults: Defaults) -> str:
-    """The text to print; files are written where they were asked for.
-
-    Args:
-        arguments: what was typed.
-        defaults: see ``run_page``.
+def report(arguments: Sequence[str]) -> str:
+    """The text to print. Of one run or sweep its page is written beside it; other files where they were asked for.
 
     Raises:
         CheckpointError: there is no run in or below a directory, or none that has completed.
@@ -40,7 +33,7 @@ def report(arguments: Sequence[str], defaults: Defaults) -> str:
     places, options = _parsed(arguments)
     folder = _folder(places, options)
     runs, notes = _found(places)
-    tables = tabulate(runs, _metric(runs, options))
+    tables, unread = tabulate(runs, _metric(runs, options)), list(notes)
     if not any(run.state == "completed" for run in runs):
         notes = [*notes, "no run has completed: there is nothing to compare yet"]
     title = "Runs below " + ", ".join(near(place) for place in places)
@@ -52,21 +45,64 @@ def report(arguments: Sequence[str], defaults: Defaults) -> str:
             written = sweep_plots.draw(tables, folder, places, notes)
         write(folder, title, tables, runs, notes)
         written += [folder / "leaderboard.md", folder / "leaderboard.csv"]
-        if len(runs) == 1 and runs[0].path.resolve() == places[0].resolve():
-            written.append(folder / "report.html")
-            with whole(written[-1]) as file:
-                file.write(run_page(runs[0], overrides(runs[0].path, notes), defaults))
+    told = [f"wrote {near(path)}" for path in written]
+    # What is asked for as CSV is for another program: nothing is written that was not asked for.
+    if folder is not None or options.get("format") != "csv":
+        told += _page_of(places, folder, tables, runs, unread)
     if options.get("format") == "csv":
         return comma_separated(tables).rstrip("\n")
-    return "\n".join([page(title, tables, runs, notes).rstrip("\n"), *(f"wrote {near(path)}" for path in written)])
+    return "\n".join([page(title, tables, runs, notes).rstrip("\n"), *told])
+
+
+def _page_of(
+    places: Sequence[Path],
+    folder: Path | None,
+    tables: Sequence[Table],
+    runs: Sequence[Run],
+    notes: list[str],
+) -> list[str]:
+    """Write ``report.html`` of one run or one sweep, beside it unless there is a folder; returns what to say of it.
+
+    Raises:
+        PlatformError: the folder was asked for, and cannot be written to.
+    """
+    place = places[0]
+    if len(places) > 1:
+        return []
+    if len(runs) == 1 and runs[0].path.resolve() == place.resolve():
+        from netyard.reports.run_page import run_page
+
+        html = run_page(runs[0], overrides(runs[0].path, notes), _defaults)
+    elif (place / "sweep.json").is_file():
+        from netyard.reports.sweep_page import sweep_page
+
+        html = sweep_page(place, tables, runs, notes)
+    else:
+        return []
+    path = (folder or place) / "report.html"
+    try:
+        with whole(path) as file:
+            file.write(html)
+    except OSError as error:
+        if folder is not None:
+            raise no_place(folder, error) from error
+        # Nobody asked for the page: a run of somebody else's, which may only be read, has its table all the same.
+        return [f"not written: {near(path)}: {error.strerror}; try output=FOLDER"]
+    return [f"wrote {near(path)}"]
+
+
+def _defaults(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """As ``compose``, as a plain mapping with its interpolations as they are written; see ``run_page``."""
+    cfg, choices = compose(overrides)
+    return OmegaConf.to_container(cfg), choices  # type: ignore[return-value]
 
 
 def _parsed(arguments: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
     places, options = divided(arguments)
-    require_options(options, OPTIONS, "report")
+    require_options(options, COMMAND.options, "report")
     for name, value in options.items():
-        if OPTIONS[name]:
-            require_choice(name, value, OPTIONS[name])
+        if allowed := COMMAND.options[name]:
+            require_choice(name, value, allowed)
     if not places:
         raise ConfigError(
             "no directory was given;",
@@ -138,3 +174,67 @@ def _metric(runs: Sequence[Run], options: dict[str, str]) -> Objective | None:
             f"try metric={name} mode=max.",
         )
     return Objective(name, mode)
+
+
+COMMAND = Command(
+    name="report",
+    does="Compare runs, best first",
+    usage="DIR... [option=value ...]",
+    run=report,
+    body=(
+        (
+            "A row for each configuration, best first. DIR is a run, a sweep, or a folder with any number of "
+            "them below it."
+        ),
+        (
+            "Of one run, or one sweep, report.html is written into DIR too: a page in one file, to look at and to "
+            "send. Of a run it has the command, metrics, curves, confusion matrix, pictures, what was changed of the "
+            "defaults, and the environment; of a sweep the leaderboard, curves with bands over seeds, parallel "
+            "coordinates and each key's importance."
+        ),
+        Option("output=FOLDER", "write the page there instead, and leaderboard.md, leaderboard.csv and plots"),
+        Option(
+            "plots=true",
+            "the same into DIR itself, where there is one DIR; false with output: no plots",
+            values=("true", "false"),
+        ),
+        Option(
+            "format=md",
+            "what is printed: md, a table for reading (Markdown), or csv, with all digits and no page",
+            values=("md", "csv"),
+        ),
+        Option("metric=NAME", "rank by this instead of the objective: metric=test/accuracy"),
+        Option(
+            "mode=max",
+            "whether more of it is better (max) or less (min); known of objectives, to be told of others",
+            values=("max", "min"),
+        ),
+        "",
+        (
+            "Runs that differ in nothing but seed and data.fold are one row: mean ± standard deviation (n - 1) "
+            "over n of them; of a seed that was run twice the later run counts. Columns are the keys that "
+            "differ; what follows from another choice (betas from optimizer=adam) has none. Objectives of "
+            "different names have a table each."
+        ),
+        (
+            "  95 % interval    of the mean, from 3 seeds on: percentiles of 10,000 bootstrap resamples; of few "
+            "seeds too narrow"
+        ),
+        (
+            "  1 against 2      the two best rows over the seeds both have: mean difference, and p of a paired "
+            "sign-flip test; that"
+        ),
+        "                   the two are the best of many is not in p",
+        "  front            of several objectives: no other row is at least as good in all and better in one",
+        (
+            "Runs that failed, were pruned or interrupted are counted below the tables, each with its reason; so "
+            "are files that cannot be read."
+        ),
+        "",
+        (
+            "Plots, PNG: objective_by_KEY (a point for each run, a line for each row's mean), "
+            "parallel_coordinates, learning_curves (mean and deviation of the best six rows), and "
+            "parameter_importance of a sweep by Optuna."
+        ),
+    ),
+)

@@ -4,43 +4,44 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from netyard.cli.arguments import divided
-from netyard.cli.evaluate import Compose
+from netyard.cli.arguments import require_given, with_run
+from netyard.cli.command import Command, Option
+from netyard.cli.train import Request, run_one
+from netyard.config.compose import compose
 from netyard.config.flatten import leaves
-from netyard.config.overrides import value_of
-from netyard.errors import CheckpointError, ConfigError
+from netyard.errors import CheckpointError
 from netyard.io import run_log, safe_yaml
 from netyard.io.atomic import write_atomically
-from netyard.io.claim import claimed
 from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
 from netyard.io.process import is_main_process
 from netyard.io.readable import near
-from netyard.runs import resume
-from netyard.runs.directory import RunDir
+from netyard.run_directories import resume
+from netyard.run_directories.directory import RunDir
+from netyard.sweeps.arguments import split
 
 _OF_THE_PLACE = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "resume")
 MOST_CHANGES = 20
 
 
-def rerun(arguments: Sequence[str], compose: Compose, train: Callable[[Sequence[str]], int]) -> int:
-    """Train as a run was trained, in a new directory; returns the code that training ended with.
+def rerun(arguments: Sequence[str]) -> int:
+    """Train as a run was trained, in a new directory.
 
     Raises:
         CheckpointError: there is no such run.
         ConfigError: none was given, or several.
+        NetyardError: see ``run_one``.
     """
-    places, _ = divided([text for text in arguments if "=" not in text or Path(text).exists()])
-    if len(places) != 1:
-        given = f"{len(places)} directories were" if places else "no directory was"
-        raise ConfigError(f"{given} given;", "a rerun is of one run;", "type netyard rerun RUN_DIR.")
-    before, more = RunDir(places[0]), [text for text in arguments if text not in places]
+    arguments = with_run(arguments, "rerun")
+    named = dict(text.partition("=")[::2] for text in arguments if text.startswith("run="))
+    require_given(named, {"run": "RUN_DIR"}, "rerun")
+    before, more = RunDir(named["run"]), [text for text in arguments if not text.startswith("run=")]
     if (before.path / "sweep.json").is_file():
         raise CheckpointError(
             f"{before.path} holds a sweep;",
@@ -55,18 +56,15 @@ def rerun(arguments: Sequence[str], compose: Compose, train: Callable[[Sequence[
     recorded = before.results()
     _warn_of_environment(recorded.get("environment", {}))
     if not flags and not more:
-        _warn_of_config(before.path, overrides, compose)
-
-    made = len(claimed())
-    code = train([*flags, *overrides])
-    wanted = value_of(more, "hydra.run.dir")
-    after = RunDir(wanted or claimed()[-1]) if wanted or len(claimed()) > made else None
-    if code == 0 and after is not None and is_main_process():
+        _warn_of_config(before.path, overrides)
+    asked = Request(*split([*flags, *overrides]))
+    after = RunDir(run_one(asked.known.overrides, asked.sources, whole_process=True).path)
+    if is_main_process():
         told = compare(recorded, after.results())
         written = json.dumps(finite({"of": str(before.path), **told}), indent=2)
         write_atomically(after.path / "rerun.json", f"{written}\n")
         print(_verdict(told, before.path))
-    return code
+    return 0
 
 
 def compare(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,9 +93,9 @@ def _digits(value: float | None) -> str:
 
 
 def _warn_of_environment(recorded: Mapping[str, str]) -> None:
-    from netyard.training import fit
+    from netyard.training import results
 
-    here = fit.environment(recorded.get("device", ""))
+    here = results.environment(recorded.get("device", ""))
     for name, was in recorded.items():
         if name != "device" and was != here.get(name):
             run_log.log.warning("%s was %s, and is %s: the numbers may differ", name, was, here.get(name))
@@ -105,7 +103,7 @@ def _warn_of_environment(recorded: Mapping[str, str]) -> None:
         run_log.log.warning("the run was of code that no commit has (git %s)", recorded["git"])
 
 
-def _warn_of_config(path: Path, overrides: Sequence[str], compose: Compose) -> None:
+def _warn_of_config(path: Path, overrides: Sequence[str]) -> None:
     """The defaults may have changed since: what the command line meant then is in the run's own config."""
     recorded = safe_yaml.load(path / ".hydra" / "config.yaml", CheckpointError) or {}
     today: Any = OmegaConf.to_container(compose(overrides)[0])
@@ -120,3 +118,22 @@ def _config_dirs(path: Path) -> list[str]:
     node = safe_yaml.load(path / ".hydra" / "hydra.yaml", CheckpointError)["hydra"]
     sources = node["runtime"]["config_sources"]
     return [f"--config-dir={each['path']}" for each in sources if each["provider"] == "command-line"]
+
+
+COMMAND = Command(
+    name="rerun",
+    does="Train once more as a run was trained, and say whether the metrics are equal",
+    usage="RUN_DIR [overrides]",
+    run=rerun,
+    body=(
+        (
+            "Trains with the command line of a run, in a new directory, and says at the end whether every metric "
+            "is the run's to the last bit; those that are not are listed. The new directory has a rerun.json "
+            "that says so to programs: of, equal, compared, changed. Before it begins it warns of versions and "
+            "of the git revision that are others than the run's, and of keys that have other values by today's "
+            "defaults. Overrides are added to the run's: data.root=DIR, trainer=cpu, hydra.run.dir=DIR. Exit "
+            "code: that of the training, whether or not the metrics are equal."
+        ),
+        Option("run=RUN_DIR", "the run; RUN_DIR alone says the same"),
+    ),
+)

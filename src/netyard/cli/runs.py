@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netyard.cli.arguments import divided, require_choice
+from netyard.cli.command import Command, Option
 from netyard.config import catalog, schema
 from netyard.config.suggest import did_you_mean
 from netyard.errors import CheckpointError, ConfigError
 from netyard.reports import run_list
 from netyard.reports.tables import STATES
-from netyard.runs.directory import outputs
-from netyard.runs.records import Run, gather
+from netyard.run_directories.directory import outputs
+from netyard.run_directories.records import Run, gather
 
-OPTIONS = {"jobs": ("true", "false"), "sort": run_list.SORTS, "format": ("md", "csv")}
+OPTIONS = ("jobs", "sort", "format")
 QUICK = ("state", "seed", *catalog.GROUPS)  # filters that want no config
 
 
@@ -34,7 +35,9 @@ def runs(arguments: Sequence[str]) -> str:
                 "runs are looked for in and below folders, outputs/ where none is given;",
                 "try netyard runs FOLDER, or python train.py first.",
             )
-    options = {name: require_choice(name, value, OPTIONS[name]) for name, value in typed.items() if name in OPTIONS}
+    options = {
+        name: require_choice(name, value, COMMAND.options[name]) for name, value in typed.items() if name in OPTIONS
+    }
     filters = {name: value for name, value in typed.items() if name not in OPTIONS}
     _require_filters(filters)
     found, notes = gather(folders, settings=not {*filters} <= {*QUICK})
@@ -80,3 +83,31 @@ def _require_keys(filters: dict[str, str], found: Sequence[Run]) -> None:
                 did_you_mean(name, known) or "a filter is a key of their configs;",
                 "netyard runs --help explains filters.",
             )
+
+
+COMMAND = Command(
+    name="runs",
+    does="List runs, newest first",
+    usage="[FOLDER...] [key=pattern ...] [option=value ...]",
+    run=runs,
+    body=(
+        "The runs in and below the folders, outputs/ where none is given; newest first, a sweep on one line.",
+        Option("model=resnet*", "those whose choice matches; so do data, task, optimizer and every other group"),
+        Option(
+            "state=failed",
+            "completed, running, failed, interrupted, pruned, pending, unreadable, or stale: "
+            "says that it is running, and its process is gone",
+            values=("stale", *STATES),
+        ),
+        "  optimizer.lr=0.1 those whose config has this; so seed=0, tags=baseline, data.batch_size=64",
+        Option("jobs=true", "the jobs of sweeps one by one", values=("true", "false")),
+        Option("sort=age", "age (newest first), size, or objective (best first)", values=run_list.SORTS),
+        Option(
+            "format=md",
+            "a table for reading (Markdown), or csv, with all digits, reasons and bytes",
+            values=("md", "csv"),
+        ),
+        "Values that are separated by commas are alternatives: state=failed,stale",
+    ),
+    alone=True,
+)

@@ -193,11 +193,8 @@ def register() -> None:
         ConfigError: see ``require_distinct``.
     """
     require_distinct()
-    # Hydra 1.3 deep-copies the whole store once for each group that --help prints: two seconds with eighty variants.
-    # The store is a singleton and copies each node when it is loaded, so copying the container buys nothing.
-    ConfigStore.__deepcopy__ = lambda self, memo: self  # type: ignore[attr-defined]
     group = ConfigStore.instance().repo.setdefault("model", {})
-    # Another sys.path may have other packages on it, and a variant is made into a config once.
+    # The packages may be others than at the last call: what a package offered that is gone is taken out.
     wanted = {f"{name}.yaml": _Variant(name, node) for name, node in variants().items()}
     for name in [name for name, each in group.items() if isinstance(each, _Variant) and name not in wanted]:
         del group[name]
@@ -210,6 +207,11 @@ class _Variant(ConfigNode):
     def __init__(self, name: str, arguments: dict[str, Any]) -> None:
         self.name, self.group, self.package, self.provider = f"{name}.yaml", "model", None, "netyard"
         self.arguments = arguments
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Variant:
+        # Hydra 1.3 copies the whole store once for each group that --hydra-help prints: two seconds, were the nodes
+        # copied with it.
+        return _Variant(self.name.removesuffix(".yaml"), self.arguments)
 
     @cached_property
     def node(self) -> DictConfig:  # type: ignore[override]

@@ -1,26 +1,86 @@
-"""The config that overrides make. Knows no torch."""
+"""The config that overrides make, by Hydra's public ways alone. Knows no torch."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from netyard.config import catalog
+from netyard.config import catalog, hydra_internals
+from netyard.config.hydra_guard import Guarded
+from netyard.errors import ConfigError
 from netyard.io.claim import unclaimed
 
+_FOLDERS: ContextVar[tuple[str, ...]] = ContextVar("_FOLDERS", default=())
 
-def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
-    """What ``python train.py`` would make of these overrides: the config, and the option of each group."""
+
+@dataclass(frozen=True)
+class Sources:
+    """Where configs come from, as Hydra's flags of these names have it."""
+
+    config_dir: str | None = None
+    """A folder that is searched besides."""
+    config_path: str | None = None
+    """A folder in place of ``conf/``."""
+    config_name: str = "train"
+
+    @property
+    def flags(self) -> list[str]:
+        """The flags that name these sources to another process, whatever folder it begins in."""
+        named = [f"--config-dir={Path(self.config_dir).absolute()}"] if self.config_dir is not None else []
+        if self.config_path is not None:
+            inside = self.config_path.startswith("pkg://")
+            named.append(f"--config-path={self.config_path if inside else Path(self.config_path).absolute()}")
+        return named + ([f"--config-name={self.config_name}"] if self.config_name != "train" else [])
+
+
+DEFAULT = Sources()
+
+
+@contextlib.contextmanager
+def reading(folders: tuple[str, ...] = ()) -> Iterator[None]:
+    """Inside, a ``Hydra`` that is made is told of our models and of these folders, and measures files first.
+
+    A program of the user's that is started by Hydra finds Hydra as it was when this is left.
+    """
     prepare()
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(catalog.conf_dir())):
-        cfg = hydra.compose("train", list(overrides), return_hydra_config=True)
+    state = GlobalHydra.instance()
+    before, state.hydra = state.hydra, None
+    added = _FOLDERS.set(folders)
+    try:
+        with hydra_internals.measured_files():
+            yield
+    finally:
+        _FOLDERS.reset(added)
+        GlobalHydra.instance().hydra = before
+
+
+@contextlib.contextmanager
+def opened(sources: Sources = DEFAULT) -> Iterator[Any]:
+    """Inside, ``hydra.compose`` reads these sources, and what it returns has been checked; yields the ``Hydra``.
+
+    Raises:
+        ConfigError: ``config_dir`` is no folder.
+    """
+    with reading(_existing(sources.config_dir)), _initialized(sources.config_path):
+        app = GlobalHydra.instance().hydra
+        assert app is not None
+        hydra_internals.use_loader(app, Guarded(app.config_loader))
+        yield app
+
+
+def compose(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[DictConfig, dict[str, Any]]:
+    """What ``python train.py`` would make of these overrides: the config, and the option of each group."""
+    with opened(sources):
+        cfg = hydra.compose(sources.config_name, list(overrides), return_hydra_config=True)
     choices = choices_of(cfg.hydra)
     OmegaConf.set_struct(cfg, False)
     del cfg["hydra"]
@@ -29,16 +89,39 @@ def compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Any]]:
 
 def prepare() -> None:
     """What Hydra has to know before it composes: the families' models, and where a new run may write."""
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us whole, and explain() words them
     # OpenMP's threads spin while they wait for each other: beside another busy program a network of two threads
     # becomes ten times slower. Read when torch is imported, so set here.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Hydra 1.3 composes everything once more to learn whether a file asks for a sweep; a fifth of a second each time.
-    Hydra.get_mode = lambda self, config_name, overrides: None  # type: ignore[method-assign]
     catalog.register()
     OmegaConf.register_new_resolver("unclaimed", unclaimed, replace=True)
 
 
 def choices_of(hydra_cfg: Any) -> dict[str, Any]:
+    """The option of each group of ours, of a config's node ``hydra``."""
     chosen = OmegaConf.to_container(hydra_cfg.runtime.choices)
     return {str(group): option for group, option in chosen.items() if group in catalog.GROUPS}  # type: ignore[union-attr]
+
+
+def added_folders() -> tuple[str, ...]:
+    """What ``hydra_plugins.netyard.search_path`` adds to Hydra's search path."""
+    return _FOLDERS.get()
+
+
+def _initialized(config_path: str | None) -> contextlib.AbstractContextManager[None]:
+    if config_path is not None and config_path.startswith("pkg://") and config_path != "pkg://netyard.conf":
+        module = config_path.removeprefix("pkg://").replace("/", ".")
+        return hydra.initialize_config_module(module, job_name="train", version_base="1.3")
+    folder = catalog.conf_dir() if config_path in (None, "pkg://netyard.conf") else Path(str(config_path)).absolute()
+    return hydra.initialize_config_dir(str(folder), job_name="train", version_base="1.3")
+
+
+def _existing(folder: str | None) -> tuple[str, ...]:
+    if folder is None:
+        return ()
+    if not Path(folder).is_dir():
+        raise ConfigError(
+            f"--config-dir is {folder}, and {'a file' if Path(folder).exists() else 'nothing'} is there;",
+            "it is a folder with options of your own, DIR/model/mine.yaml for model=mine;",
+            "check the path.",
+        )
+    return (str(Path(folder).absolute()),)

@@ -1,27 +1,26 @@
 """What Hydra itself would unpickle, import or build before a run begins, looked at before it does. Knows no torch.
 
 Hydra builds its launcher, sweeper, callbacks and logging from the same config that overrides and files change, and
-sets environment variables from it; ``targets`` says what a config is to netyard.
+sets environment variables from it; ``allowlist`` says what a config is to netyard. Every config is composed by a
+``Guarded`` loader, which launchers take along into their own processes.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import ConfigRepository
-from hydra._internal.utils import get_args_parser
-from hydra.core import utils as hydra_files
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
+from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigSource
-from omegaconf import DictConfig, OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from netyard.config import allowlist
+from netyard.config.hydra_internals import parse_flags, require_folders
 from netyard.errors import CheckpointError, ConfigError
-from netyard.io import safe_yaml
 
 LOGGING = (  # what Hydra's own files of hydra/job_logging and hydra/hydra_logging name, and ours
     "netyard.io.redact.Formatter",
@@ -32,7 +31,7 @@ LOGGING = (  # what Hydra's own files of hydra/job_logging and hydra/hydra_loggi
     "colorlog.ColoredFormatter",
 )
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
-_OURS = ("pkg://hydra.conf", "pkg://netyard.conf")
+_WAITS = "output_subdir_of_netyard"  # the key under hydra where the folder's name waits
 
 
 def require_arguments(flags: Sequence[str], overrides: Sequence[str]) -> None:
@@ -54,31 +53,30 @@ def require_arguments(flags: Sequence[str], overrides: Sequence[str]) -> None:
             f"{allowlist.FLAG} is typed by you and taken from no file;",
             "add it to the command if you trust that code.",
         )
-    known, _ = get_args_parser().parse_known_args([*flags])
+    known = parse_flags(flags)
     if known.experimental_rerun is not None:
         raise ConfigError(
             "--experimental-rerun unpickles a file, which may run anything;",
             "a run is continued from its own directory;",
             "try resume=RUN_DIR.",
         )
-    for text in (*(text for text in overrides if "searchpath" in text), known.config_dir, known.config_path):
-        if "pkg://" in str(text) and not str(text).startswith(_OURS):
-            raise ConfigError(
-                f"configs are looked for in {text};",
-                "pkg:// imports the package it names, and configs are read from folders;",
-                "try --config-dir FOLDER.",
-            )
+    typed = [text for text in overrides if "searchpath" in text]
+    require_folders([text for text in (*typed, known.config_dir, known.config_path) if text])
 
 
-def require_hydra(hydra: DictConfig) -> None:
+def require_hydra(hydra: DictConfig, allowed: Sequence[str] = ()) -> None:
     """Refuse a config of Hydra's own that has something built or set which no installed package offers.
+
+    Args:
+        allowed: names that the user allows, besides those that this process knows of.
 
     Raises:
         ConfigError: what, and where it stands.
     """
     node: Any = OmegaConf.to_container(hydra, resolve=False)
     about = {key: value for key, value in node.items() if key not in ("overrides", "runtime", "help", "hydra_help")}
-    allowlist.require(about, "hydra", known=(*allowlist.of_hydra(), *_of_plugins(ConfigStore.instance().repo["hydra"])))
+    offered = _of_plugins(ConfigStore.instance().repo["hydra"])
+    allowlist.require(about, "hydra", known=(*allowlist.of_hydra(), *offered, *allowed))
     for name in ("job_logging", "hydra_logging"):
         _require_logging(about.get(name), f"hydra.{name}")
     if environment := (about.get("job") or {}).get("env_set"):
@@ -89,34 +87,68 @@ def require_hydra(hydra: DictConfig) -> None:
         )
 
 
-@functools.cache
-def install(save: Callable[[DictConfig, str, Path], None]) -> None:
-    """Look at every config that Hydra composes in this process before it builds anything of it.
+class Guarded(ConfigLoader):
+    """A loader whose configs are checked before anything of them is built; it is pickled for launchers' processes.
 
     Args:
-        save: writes one of Hydra's files of a run: its config, name and folder.
+        inner: what composes.
     """
-    compose, find = ConfigLoaderImpl.load_configuration, ConfigRepository._find_object_source
 
-    @functools.wraps(compose)
-    def guarded(self: ConfigLoaderImpl, *arguments: Any, **named: Any) -> DictConfig:
-        config = compose(self, *arguments, **named)
-        require_hydra(config.hydra)
+    def __init__(self, inner: ConfigLoader) -> None:
+        self.inner, self.allowed = inner, allowlist.allowed()
+
+    def load_configuration(
+        self,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        config = self.inner.load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+        require_hydra(config.hydra, self.allowed)
         return config
 
-    # Not in the source itself, whose class Hydra makes anew when it looks for plugins.
-    @functools.wraps(find)
-    def measured(self: ConfigRepository, config_path: str, object_type: Any) -> ConfigSource | None:
-        source = find(self, config_path, object_type)
-        if source is not None and source.scheme() == "file" and source.provider != "main":
-            path = Path(source.path, source._normalize_file_name(config_path))
-            if path.is_file():
-                safe_yaml.require(path)
-        return source
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        config = self.inner.load_sweep_config(master_config, sweep_overrides)
+        require_hydra(config.hydra, self.allowed)
+        leave_files_to_us(config)
+        return config
 
-    ConfigLoaderImpl.load_configuration = guarded  # type: ignore[method-assign]
-    ConfigRepository._find_object_source = measured  # type: ignore[method-assign]
-    hydra_files._save_config = save  # type: ignore[assignment]
+    def get_search_path(self) -> ConfigSearchPath:
+        return self.inner.get_search_path()
+
+    def get_sources(self) -> list[ConfigSource]:
+        return self.inner.get_sources()
+
+    def list_groups(self, parent_name: str) -> list[str]:
+        return self.inner.list_groups(parent_name)
+
+    def get_group_options(
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
+        return self.inner.get_group_options(group_name, results_filter, config_name, overrides)
+
+    def compute_defaults_list(self, config_name: str | None, overrides: list[str], run_mode: RunMode) -> Any:
+        return self.inner.compute_defaults_list(config_name, overrides, run_mode)
+
+
+def leave_files_to_us(config: DictConfig) -> None:
+    """Keep ``run_job`` from writing ``.hydra/``, which would hold secrets; ``files_wanted`` says where we write it."""
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra[_WAITS], config.hydra.output_subdir = config.hydra.output_subdir, None
+
+
+def files_wanted(hydra: DictConfig) -> str | None:
+    """The folder for Hydra's files in the run's, and the config as it was before ``leave_files_to_us``."""
+    if _WAITS in hydra:
+        with read_write(hydra), open_dict(hydra):
+            hydra.output_subdir = hydra.pop(_WAITS)
+    return hydra.output_subdir
 
 
 def _of_plugins(store: Mapping[str, Any]) -> Iterator[str]:

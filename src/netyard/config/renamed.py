@@ -38,9 +38,16 @@ MODULES = {
     "netyard.tasks.q_learning": "netyard.tasks.q_learning.q_learning",
 }
 
+# Classes of other packages that runs of version 0.1 were built with, and what takes the same arguments now.
+CLASSES = {
+    "lightning.pytorch.loggers.TensorBoardLogger": "netyard.training.tensorboard.BufferedTensorBoardLogger",
+}
+
 
 def target(name: str) -> str:
     """The dotted name of a class as it is now: ``netyard.data.csv_file.CsvFile`` -> ``netyard.data.tables...``."""
+    if name in CLASSES:
+        return CLASSES[name]
     module, _, last = name.rpartition(".")
     return f"{MODULES[module]}.{last}" if module in MODULES else name
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -44,7 +44,7 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
     found = list(_values(resolved, OmegaConf.to_container(cfg, resolve=False)))
     # A value that repeats another key's is looked at last: a mistake is to be named where it was typed.
     for each in sorted(found, key=lambda value: (value.source is not None, value.key.startswith("task."))):
-        _check_value(each)
+        _check_value(each, choices)
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,13 @@ def _repeats(written: Any) -> str | None:
     return key if written.startswith("${") and written.endswith("}") and not {*"${:"} & {*key} else ""
 
 
-def _check_value(each: _Value) -> None:
+def _check_value(each: _Value, choices: Mapping[str, Any]) -> None:
     if each.constraint is not None and not each.constraint.admits(each.value):
-        raise refused(each.key, each.value, each.constraint, each.source or each.key)
+        # What the chosen option has fits better than a constructor's default: its batch size is for its data.
+        group, _, name = each.key.partition(".")
+        default = option_file(group, str(choices[group])).get(name) if isinstance(choices.get(group), str) else None
+        constraint = replace(each.constraint, default=default) if each.constraint.admits(default) else each.constraint
+        raise refused(each.key, each.value, constraint, each.source or each.key)
     for key, value in leaves(each.value, each.key):  # of mappings that a constructor passes on, as model.arguments
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, float) and not math.isfinite(item):

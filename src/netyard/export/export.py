@@ -16,7 +16,7 @@ from netyard.io.atomic import whole
 from netyard.io.readable import near
 from netyard.tasks.interfaces import Exportable, NormalizedData
 from netyard.training import checkpoint
-from netyard.training.threads import set_threads
+from netyard.training.performance import set_threads
 
 
 def export(request: Request) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from netyard.config.suggest import did_you_mean, no_such_option
 from netyard.errors import ConfigError, PlatformError
 from netyard.io.atomic import require_file
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 SUFFIXES = {"onnx": ".onnx", "pt2": ".pt2", "state_dict": ".pt", "safetensors": ".safetensors"}
 """Of each format, the suffix of a file that is not named."""

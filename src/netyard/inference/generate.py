@@ -2,20 +2,70 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
+from torch import Tensor
 
 from netyard.config.instantiate import build
 from netyard.errors import ConfigError
 from netyard.plots.gif import gif, write_gif
-from netyard.plots.image_grid import grid, write_png
-from netyard.runs.directory import RunDir
+from netyard.plots.image_grid import grid, png_of, write_png
+from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import Acts, DrawsImages, GeneratesText
 from netyard.training import checkpoint
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images that a network made, (N, C, H, W) in [0, 1]; a notebook shows them as a grid."""
+
+    pictures: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def save(self, path: str | Path) -> Path:
+        """Write one PNG of all, ``FILE.pt`` with the tensor, or a folder with a PNG of each; returns the path."""
+        path = Path(path)
+        if path.suffix == ".pt":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(self.pictures.cpu(), path)
+        elif path.suffix == ".png":
+            write_png(grid(self.pictures), path)
+        else:
+            for number, picture in enumerate(self.pictures):
+                write_png(picture, path / f"{number:05}.png")
+        return path
+
+    def _repr_png_(self) -> bytes:
+        return png_of(grid(self.pictures))
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode that an agent played greedily; a notebook shows it moving."""
+
+    number: int
+    frames: Sequence[Any]
+    """uint8 (H, W, 3) each."""
+    total_return: float
+
+    def save(self, path: str | Path) -> Path:
+        """Write a GIF, ``FILE.gif`` or one in a folder; returns its path."""
+        path = Path(path)
+        path = path if path.suffix == ".gif" else path / f"episode_{self.number}.gif"
+        write_gif(gif(self.frames), path)
+        return path
+
+    def _repr_html_(self) -> str:
+        content = base64.b64encode(gif(self.frames)).decode()
+        return f'<img alt="episode {self.number}" src="data:image/gif;base64,{content}"> return {self.total_return:g}'
 
 
 def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = None) -> str:
@@ -25,15 +75,39 @@ def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = N
     all, a folder for one of each, or a ``.pt`` file for a tensor (count, C, H, W) in [0, 1].
 
     Raises:
+        ConfigError: see ``generated``.
+        DataError: the prompt holds what the vocabulary does not.
+    """
+    made = generated(run_dir, options, one_file=bool(output) and Path(str(output)).suffix == ".gif")
+    folder = run_dir.path / "pictures"
+    if isinstance(made, Images):
+        return f"{len(made)} picture(s) in {made.save(output or folder / 'generated.png')}"
+    if isinstance(made, list):
+        return "\n".join(f"a return of {each.total_return:g} in {each.save(output or folder)}" for each in made)
+    if output:
+        Path(output).write_text(f"{made}\n", encoding="utf-8")
+    return made
+
+
+def generated(run_dir: RunDir, options: Mapping[str, Any], one_file: bool = False) -> str | Images | list[Episode]:
+    """What the best network of a run makes, by the options of its task.
+
+    Args:
+        options: of the task, numbers or the words for them.
+        one_file: there is to be one episode at most.
+
+    Raises:
         ConfigError: the task makes nothing, or does not know an option.
         DataError: the prompt holds what the vocabulary does not.
     """
     recorded, config, choices = checkpoint.best_of(run_dir)
     task = checkpoint.rebuild(recorded, run_dir.best)
     if isinstance(task, DrawsImages):
-        return _draw(task, options, Path(output) if output else run_dir.path / "pictures" / "generated.png")
+        # A class is called a label in Python, where class is a word of the language.
+        named = {"label" if name == "class" else name: value for name, value in {"count": 64, **options}.items()}
+        return Images(task.pictures(**_typed(named, task.pictures)))
     if isinstance(task, Acts):
-        return _act(task, build(config["data"]), options, Path(output) if output else run_dir.path / "pictures")
+        return _act(task, build(config["data"]), options, one_file)
     if not isinstance(task, GeneratesText):
         raise ConfigError(
             f"{run_dir.path} is a run of task={choices['task']}, which makes no samples;",
@@ -43,49 +117,25 @@ def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = N
     data = build(config["data"])
     checkpoint.restore_data(data, recorded)
     torch.set_num_threads(1)  # a step of one sample gives a second thread nothing to do
-    text = task.generate(data, **_typed(options, task.generate))
-    if output:
-        Path(output).write_text(f"{text}\n", encoding="utf-8")
-    return text
+    return task.generate(data, **_typed(options, task.generate))
 
 
-def _draw(task: Any, options: Mapping[str, str], output: Path) -> str:
-    # A class is called a label in Python, where class is a word of the language.
-    named = {"label" if name == "class" else name: text for name, text in {"count": "64", **options}.items()}
-    pictures = task.pictures(**_typed(named, task.pictures))
-    if output.suffix == ".pt":
-        output.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(pictures.cpu(), output)
-    elif output.suffix == ".png":
-        write_png(grid(pictures), output)
-    else:
-        for number, picture in enumerate(pictures):
-            write_png(picture, output / f"{number:05}.png")
-    return f"{len(pictures)} picture(s) in {output}"
+def _act(task: Any, data: Any, options: Mapping[str, Any], one_file: bool) -> list[Episode]:
+    """Whole episodes."""
 
-
-def _act(task: Any, data: Any, options: Mapping[str, str], output: Path) -> str:
-    """Whole episodes as GIFs: in a folder, or a single one in ``output=FILE.gif``."""
-
-    def play(episodes: int = 1, first: int = 0, every: int = 2) -> list[str]:
-        if min(episodes, every) < 1 or (episodes > 1 and output.suffix == ".gif"):
+    def play(episodes: int = 1, first: int = 0, every: int = 2) -> list[Episode]:
+        if min(episodes, every) < 1 or (episodes > 1 and one_file):
             raise ConfigError(
-                f"episodes is {episodes}, every {every} and the output {output};",
+                f"episodes is {episodes}, every {every}{' and the output one file' * one_file};",
                 "both are at least 1, and a GIF holds one episode;",
                 "try episodes=1 every=2, or output=FOLDER.",
             )
-        lines = []
-        for episode in range(first, first + episodes):
-            frames, total = data.show(task.greedy, episode, every)
-            path = output if output.suffix == ".gif" else output / f"episode_{episode}.gif"
-            write_gif(gif(frames), path)
-            lines.append(f"a return of {total:g} in {path}")
-        return lines
+        return [Episode(number, *data.show(task.greedy, number, every)) for number in range(first, first + episodes)]
 
-    return "\n".join(play(**_typed(options, play)))
+    return play(**_typed(options, play))
 
 
-def _typed(options: Mapping[str, str], function: Callable[..., Any]) -> dict[str, Any]:
+def _typed(options: Mapping[str, Any], function: Callable[..., Any]) -> dict[str, Any]:
     """Words of the command line as the types that a function's annotations name.
 
     Raises:
@@ -104,7 +154,7 @@ def _typed(options: Mapping[str, str], function: Callable[..., Any]) -> dict[str
         kind = (*get_args(known[name].annotation), known[name].annotation)[0]  # of int | None, int
         try:
             values[name] = kind(text)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise ConfigError(
                 f"{name} is {text!r};",
                 f"it must be {'a whole number' if kind is int else 'a number'};",

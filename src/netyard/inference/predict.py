@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from torch import Tensor
 
 from netyard.config.instantiate import build
 from netyard.errors import ConfigError, DataError
+from netyard.inference.given import inputs_of
 from netyard.io import table_writer
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import Predicts
 from netyard.training import checkpoint
-from netyard.training.threads import set_threads
+from netyard.training.performance import set_threads
 
 log = logging.getLogger(__name__)
 
@@ -30,50 +32,81 @@ def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
     """Write what the best network of a run says of each input, batch by batch; returns how many there were.
 
     The first column names the input: its file, or the number of its row, from 0. Then comes what the task says; see
-    the ``answers`` of each. Files that cannot be read are named in the log and have no row. A terminal shows a bar.
+    the ``prediction_columns`` of each. Files that cannot be read are named in the log and have no row. A terminal shows
+    a bar.
 
     Args:
         where: pictures, a CSV file, or texts, as the run's data read them. None: the test part of the run's own data,
             with what is true of each sample as the second column.
-        output: a file of ``rows``, replaced when everything has been written.
+        output: a file of ``table_writer``, replaced when everything has been written.
 
     Raises:
         ConfigError: the task predicts nothing.
         DataError: nothing can be read.
     """
-    recorded, config, choices = checkpoint.best_of(run_dir)
-    task = checkpoint.rebuild(recorded, run_dir.best)
-    columns_of = _prediction_columns(task, run_dir, choices["task"])
-    data = build(config["data"])
-    checkpoint.restore_data(data, recorded)
-    set_threads(config["threads"], task, config["data"])
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    task.to(device)
-    if where is None:
-        data.prepare_data()
-    inputs, labels = data.test_inputs() if where is None else data.inputs(where), data.labels()
+    model = Predictor.of(run_dir)
+    written = refused = 0
+    with table_writer.written(output) as add:
+        for columns, left_out in model.columns(where):
+            refused += left_out
+            if columns:
+                add(columns)
+                written += len(next(iter(columns.values())))
+    return f"{written:,} row(s) in {output}{f', {refused} left out' if refused else ''}"
 
-    written, refused = 0, 0
-    with table_writer.written(output) as add, _bar() as bar, torch.inference_mode():
-        progress = bar.add_task("", total=inputs.total)
-        for batch in inputs.batches:
-            for error in batch.refused:
-                log.warning("left out: %s", error)
-            refused += len(batch.refused)
-            bar.advance(progress, len(batch.names) + len(batch.refused))
-            if not batch.names:
-                continue
-            x, _ = data.prepare(batch.x.to(device), torch.zeros(len(batch.x)))
-            add({inputs.kind: batch.names, **_truth(batch.y, labels), **columns_of(x, labels)})
-            written += len(batch.names)
+
+@dataclass(frozen=True)
+class Predictor:
+    """The best network of a run, ready to predict."""
+
+    task: Any
+    data: Any
+    columns_of: PredictionColumns
+    device: torch.device
+
+    @classmethod
+    def of(cls, run_dir: RunDir) -> Predictor:
+        """That of a run; see ``predict`` for what it raises."""
+        recorded, config, choices = checkpoint.best_of(run_dir)
+        task = checkpoint.rebuild(recorded, run_dir.best)
+        columns_of = _prediction_columns(task, run_dir, choices["task"])
+        data = build(config["data"])
+        checkpoint.restore_data(data, recorded)
+        set_threads(config["threads"], task, config["data"])
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(task.to(device), data, columns_of, device)
+
+    def columns(self, given: Any = None) -> Iterator[tuple[dict[str, Sequence[Any]], int]]:
+        """A batch of rows by column, and how many inputs were left out of it; see ``given.inputs_of``, or ``predict``.
+
+        Raises:
+            DataError: nothing can be read.
+        """
+        if given is None:
+            self.data.prepare_data()
+        inputs = self.data.test_inputs() if given is None else inputs_of(self.data, given)
+        labels = self.data.labels()
+        written = refused = 0
+        with _bar() as bar, torch.inference_mode():
+            progress = bar.add_task("", total=inputs.total)
+            for batch in inputs.batches:
+                for error in batch.refused:
+                    log.warning("left out: %s", error)
+                refused += len(batch.refused)
+                bar.advance(progress, len(batch.names) + len(batch.refused))
+                columns: dict[str, Sequence[Any]] = {}
+                if batch.names:
+                    x, _ = self.data.prepare(batch.x.to(self.device), torch.zeros(len(batch.x)))
+                    truth = _truth(batch.y, labels)
+                    columns = {inputs.kind: batch.names, **truth, **self.columns_of(x, labels)}
+                written += len(batch.names)
+                yield columns, len(batch.refused)
         if not written:
             raise DataError(
-                f"none of the {refused} file(s) of {where or 'the test part'} can be read;",
+                f"none of the {refused} file(s) of {given or 'the test part'} can be read;",
                 "the lines above say why of each;",
                 "repair them, or try another input.",
             )
-    left_out = f", {refused} left out" if refused else ""
-    return f"{written:,} row(s) in {output}{left_out}"
 
 
 def _bar() -> Progress:

@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -78,12 +79,19 @@ def start(path: Path | None) -> None:
     logging.captureWarnings(True)
 
 
-def take_over(*libraries: str) -> None:
-    """Let libraries that print for themselves speak through the journal."""
-    for name in [each for each in logging.root.manager.loggerDict if each.split(".")[0] in libraries]:
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
+@contextlib.contextmanager
+def taken_over(*libraries: str) -> Iterator[None]:
+    """Inside, libraries that print for themselves write to the run's log instead."""
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.split(".")[0] in libraries]
+    before = [(each, list(each.handlers), each.propagate) for each in loggers]
+    for each in loggers:
+        each.handlers.clear()
+        each.propagate = True
+    try:
+        yield
+    finally:
+        for each, handlers, propagate in before:
+            each.handlers[:], each.propagate = handlers, propagate
 
 
 def stop() -> None:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from netyard.errors import ArgumentError
 from netyard.layers.checks import check_dropout, check_sizes
@@ -123,7 +122,7 @@ class ZooNet(nn.Module):
 
         if batch_norm_momentum is not None:
             for module in network.modules():
-                if isinstance(module, _BatchNorm):
+                if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                     module.momentum = batch_norm_momentum
         for path in self.heads[1:]:
             auxiliary_head = network.get_submodule(path.split(".")[0])
@@ -140,7 +139,7 @@ class ZooNet(nn.Module):
         super().train(mode)
         if self._frozen:
             for module in self.network.modules():
-                if isinstance(module, _BatchNorm):
+                if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                     module.eval()
         return self
 

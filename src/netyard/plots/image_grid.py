@@ -8,6 +8,7 @@ picture is enlarged by a whole factor, each pixel a square: an interpolated digi
 from __future__ import annotations
 
 import math
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -100,6 +101,12 @@ def write_png(picture: Tensor, path: str | Path) -> None:
     Raises:
         ArgumentError: it is no picture.
     """
+    with whole(path, "wb") as file:
+        file.write(png_of(picture))
+
+
+def png_of(picture: Tensor) -> bytes:
+    """The same as bytes; see ``write_png`` for what it raises."""
     if picture.ndim != 3:
         raise ArgumentError(
             f"the picture has shape {tuple(picture.shape)};",
@@ -107,8 +114,9 @@ def write_png(picture: Tensor, path: str | Path) -> None:
             "try grid(pictures) for many.",
         )
     pixels = _tiles(picture[None], scale=1)[0].permute(1, 2, 0).contiguous()
-    with whole(path, "wb") as file:
-        Image.fromarray(pixels.numpy()).save(file, format="PNG")
+    file = BytesIO()
+    Image.fromarray(pixels.numpy()).save(file, format="PNG")
+    return file.getvalue()
 
 
 def _tiles(pictures: Tensor, scale: int | None) -> Tensor:

@@ -55,6 +55,14 @@ class Constraint:
             return "mapping" in self.kinds
         return "list" in self.kinds and isinstance(value, Sequence) and self._admits_items(value)
 
+    def wrong_item(self, value: Any) -> tuple[Any] | None:
+        """The first item that is not admitted of a list of the right length; None where there is none."""
+        if "list" not in self.kinds or self.items is None or not isinstance(value, list | tuple):
+            return None
+        if not self._has_length(value):
+            return None
+        return next(((item,) for item in value if not self.items.admits(item)), None)
+
     def _admits_number(self, value: float) -> bool:
         if not math.isfinite(value):
             return False
@@ -71,9 +79,10 @@ class Constraint:
         )
 
     def _admits_items(self, value: Sequence[Any]) -> bool:
-        if len(value) < self.least_items or len(value) > (math.inf if self.most_items is None else self.most_items):
-            return False
-        return self.items is None or all(self.items.admits(item) for item in value)
+        return self._has_length(value) and (self.items is None or all(self.items.admits(item) for item in value))
+
+    def _has_length(self, value: Sequence[Any]) -> bool:
+        return self.least_items <= len(value) <= (math.inf if self.most_items is None else self.most_items)
 
     def __str__(self) -> str:
         ways = []

@@ -42,8 +42,11 @@ def check(target: Callable[..., Any], arguments: Mapping[str, Any], group: str) 
 
 def refused(name: str, value: Any, constraint: Constraint, key: str) -> ArgumentError:
     """What is said of a value that a constraint does not admit; ``key`` is what to type."""
+    allowed = constraint
+    if (wrong := constraint.wrong_item(value)) is not None and constraint.items is not None:
+        value, allowed = wrong[0], constraint.items
     shown = written(value) if value is None or isinstance(value, bool | tuple) else repr(value)
-    return ArgumentError(f"{name} is {shown};", f"it must be {constraint};", f"try {key}={constraint.example(value)}.")
+    return ArgumentError(f"{name} is {shown};", f"it must be {allowed};", f"try {key}={constraint.example(value)}.")
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:

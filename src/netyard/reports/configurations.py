@@ -10,7 +10,7 @@ from typing import Any
 from netyard.config.catalog import GROUPS
 from netyard.config.flatten import leaves
 from netyard.metrics.intervals import mean
-from netyard.runs.records import REPETITIONS, Objective, Run
+from netyard.run_directories.records import REPETITIONS, Objective, Run
 
 # What a run computes does not depend on these, or it is told apart by other means. A sweep that varies one counts it.
 INCIDENTAL = ("seed", "data.fold", "threads", "tags", "resume", "logger", "data.num_workers", "sweep")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from netyard.runs.records import one_line
+from netyard.run_directories.records import one_line
 
 
 def importances(places: Sequence[Path], notes: list[str]) -> dict[str, dict[str, float]]:

@@ -9,7 +9,7 @@ from netyard.io.atomic import whole
 from netyard.io.readable import near
 from netyard.reports.configurations import Table, tabulate
 from netyard.reports.tables import comma_separated, markdown, states
-from netyard.runs.records import Run, gather
+from netyard.run_directories.records import Run, gather
 
 PRINTED = 10  # rows at the end of a sweep; the files have all
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from netyard.config.flatten import leaves
 from netyard.io.markdown import grid
 from netyard.io.readable import in_bytes, near
-from netyard.runs.records import MISSING, Run, sweep_state
+from netyard.run_directories.records import MISSING, Run, sweep_state
 
 SORTS = ("age", "size", "objective")
 _UNITS = ((86400 * 365.25, "y"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"))

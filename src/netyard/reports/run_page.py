@@ -1,4 +1,4 @@
-"""One run as a page of its own: what it changed, curves, metrics, pictures, texts, environment, and the command for it.
+"""One run as a page of its own: what it is, what it reached, its curves, mistakes, pictures, changes and environment.
 
 Everything is in the one HTML file, so that it can be sent and kept.
 """
@@ -8,38 +8,36 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import json
+import math
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from html import escape
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from netyard.config.catalog import GROUPS
 from netyard.config.flatten import leaves
 from netyard.io.readable import near
-from netyard.plots import chart
-from netyard.reports import sweep_plots
+from netyard.reports import curves
+from netyard.reports.charts import Chart, Series, line_chart
+from netyard.reports.files import end_of, is_own, mapping, object_of, text_of
+from netyard.reports.page import Tile, duration, render
 from netyard.reports.tables import shown
-from netyard.runs.records import MISSING, Run
+from netyard.run_directories.records import MISSING, Run, one_line
 
-MOST_CURVES, MOST_PICTURES, MOST_TEXTS = 16, 24, 8
+MOST_CURVES, MOST_PICTURES, MOST_TEXTS, MOST_TILES = 16, 24, 8, 4
 LARGEST_PICTURE, LARGEST_TEXT = 4_000_000, 100_000  # bytes
 LAST_LINES = 25  # of the log of a run that did not complete
 SPLIT = ("train", "val", "test")
+NUMBERED = 40  # classes whose counts fit into the cells of the confusion matrix; of more they are read by pointing
+MOST_CLASSES = 150  # of more the matrix is a picture alone: its table would have tens of thousands of cells
+MOST_PAIRS = 10
+WIDE = 1.6  # a picture's width by its height, from which it takes two columns
+BAD = ("failed", "interrupted", "stale", "unreadable")
 
+Points = Sequence[tuple[int, float]]
 Defaults = Callable[[Sequence[str]], tuple[Mapping[str, Any], Mapping[str, Any]]]
 """Overrides -> the config that ``train.py`` would make of them, interpolations as written, and the choices."""
-
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #202124; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem; border-bottom: 1px solid #ddd }
-table { border-collapse: collapse } td, th { text-align: left; padding: .15rem 1rem .15rem 0; vertical-align: top }
-code, pre { background: #f4f5f7; padding: .1rem .3rem } pre { padding: .6rem; overflow-x: auto }
-figure { display: inline-block; margin: .5rem 1rem .5rem 0; vertical-align: top } figcaption { color: #666 }
-img { max-width: 28rem; height: auto }
-"""
 
 
 def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
@@ -50,156 +48,245 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
         typed: the overrides of its command line.
         defaults: tells what was left at its default, today's.
     """
-    results = _object(run.path / "results.json")
-    title = f"{run.value('model')} on {run.value('data')}"
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        _standing(run, results),
-        _section("Run it again", _again(run, typed)),
-        _section("Metrics", _metrics(results)),
-        _section("Curves", "".join(_curves(run))),
-        _section("What was chosen and changed", _changes(run, typed, defaults)),
-        _section("Pictures", "".join(_pictures(run.path))),
-        _section("Texts", "".join(_texts(run.path))),
-        _section("Environment", _environment(results)),
-        _section("The end of its log", _log(run)),
-    ]
-    head = f"<meta charset=utf-8><title>{escape(title)}</title><style>{STYLE}</style>"
-    return (
-        f"<!doctype html>\n<html lang=en><head>{head}</head><body>\n"
-        + "\n".join(filter(None, parts))
-        + "\n</body></html>\n"
+    results, status = (object_of(run.path / f"{name}.json") for name in ("results", "status"))
+    state = "stale" if run.stale else run.state
+    measured = curves.columns(run)
+    charts, left_out = _charts(measured, results)
+    changes = _changes(run, typed, defaults)
+    values: dict[str, Any] = {
+        "state": state,
+        "state_kind": "bad" if state in BAD else state if state in ("completed", "running") else "",
+        "reason": str(status.get("error") or run.reason) if state in BAD else "",
+        "remark": _remark(run, state, results),
+        "lead": _lead(run, results, status),
+        "place": near(run.path),
+        "tiles_found": list(_tiles(run, results, status, measured)),
+        "typed": " ".join(["python train.py", *(shlex.quote(text) for text in typed)]),
+        "typed_words": list(typed),
+        "rerun": f"netyard rerun {shlex.quote(str(run.path))}",
+        "log": _log(run),
+        "charts": charts,
+        "left_out": left_out,
+        "metrics": _metrics(results),
+        "confusion": _confusion(run.path),
+        "pictures": list(_pictures(run.path)),
+        "texts": list(_texts(run.path)),
+        "environment": list(_environment(results)),
+        **changes,
+    }
+    named = (
+        ("curves", "Curves", charts),
+        ("metrics", "Metrics", values["metrics"]["rows"]),
+        ("confusion", "Confusion", values["confusion"]),
+        ("pictures", "Pictures", values["pictures"]),
+        ("texts", "Texts", values["texts"]),
+        ("changes", "Changes", True),
+        ("environment", "Environment", values["environment"]),
     )
+    sections = [(anchor, name) for anchor, name, there in named if there]
+    return render("run.html", f"{run.value('model')} on {run.value('data')}", sections, **values)
 
 
-def _standing(run: Run, results: Mapping[str, Any]) -> str:
-    status = _object(run.path / "status.json")
-    rows = [("run", near(run.path)), ("state", f"{'stale' if run.stale else run.state} {run.reason}".strip())]
-    if aim := results.get("objective"):
-        rows.append(("objective", f"{aim.get('name')} {_number(aim.get('value'))} in epoch {aim.get('epoch')}"))
-    rows += [
-        (name, f"{results[name]:,}") for name in ("parameters", "epochs", "steps") if isinstance(results.get(name), int)
-    ]
-    rows += [(name, status[name]) for name in ("started", "ended") if status.get(name)]
-    return _table(rows)
+def _lead(run: Run, results: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    """One sentence: what was trained, how, and when."""
+    parts = [f"{str(run.value('task')).capitalize()} on {run.value('data')} by {run.value('model')}"]
+    if (optimizer := run.value("optimizer")) != MISSING:
+        parts[0] += f", trained with {optimizer}"
+    if (seed := run.value("seed")) != MISSING:
+        parts.append(f"seed {seed}")
+    environment = mapping(results.get("environment"))
+    if environment.get("device"):
+        parts.append(f"on {environment['device']}")
+    if status.get("started"):
+        parts.append(f"begun {str(status['started'])[:16].replace('T', ' ')}")
+    return ", ".join(map(str, parts)) + "."
 
 
-def _again(run: Run, typed: Sequence[str]) -> str:
-    command = " ".join(["python train.py", *(shlex.quote(text) for text in typed)])
-    return f"<pre>{escape(command)}\nnetyard rerun {escape(shlex.quote(str(run.path)))}</pre>"
+def _remark(run: Run, state: str, results: Mapping[str, Any]) -> str:
+    """What a reader must know of a page whose run has not (or not wholly) come to its end."""
+    if state == "running":
+        return "The run has not ended: this page shows what it had written so far; make it again for more."
+    if state == "pending":
+        return "The run has not begun."
+    if state == "pruned":
+        return f"The sweep ended this run early: {run.reason}" if run.reason else "The sweep ended this run early."
+    if state == "completed":
+        return "" if (run.path / "metrics.csv").is_file() else "The run has left no metrics.csv: there are no curves."
+    had = (run.path / "metrics.csv").is_file() or results
+    return "What is below is from before it ended." if had else "It ended before it had measured anything."
 
 
-def _metrics(results: Mapping[str, Any]) -> str:
+def _tiles(
+    run: Run, results: Mapping[str, Any], status: Mapping[str, Any], measured: Mapping[str, Points]
+) -> Iterator[Tile]:
+    """The objective, the test's metrics, and what it took; of a run without results the last it has measured."""
+    aim, metrics = mapping(results.get("objective")), mapping(results.get("metrics"))
+    if aim:
+        epoch = f"best, in epoch {aim['epoch']}" if aim.get("epoch") is not None else "best"
+        yield Tile(str(aim.get("name")), _brief(aim.get("value")), f"objective, {epoch}", accent=True)
+    twin = f"test/{str(aim.get('name')).partition('/')[2]}"
+    tested = sorted(
+        (name for name in metrics if name.startswith("test/")), key=lambda name: (name != twin, name == "test/loss")
+    )
+    for name in tested[:MOST_TILES]:
+        yield Tile(name, _brief(metrics[name]))
+    if not results:
+        for name, points in [each for each in measured.items() if each[0].startswith("val/")][:MOST_TILES]:
+            yield Tile(name, _brief(points[-1][1]), f"last, in epoch {points[-1][0]}")
+    if (seconds := _seconds(run, results, status)) is not None:
+        yield Tile("time", duration(seconds), "until now" if run.state == "running" else "")
+    if isinstance(results.get("parameters"), int):
+        yield Tile("parameters", f"{results['parameters']:,}")
+    if isinstance(results.get("epochs"), int):
+        steps = results.get("steps")
+        yield Tile("epochs", f"{results['epochs']:,}", f"{steps:,} steps" if isinstance(steps, int) else "")
+
+
+def _seconds(run: Run, results: Mapping[str, Any], status: Mapping[str, Any]) -> float | None:
+    """What the run took; of a run without an end what its status tells."""
+    found = [value for value in mapping(results.get("seconds")).values() if isinstance(value, int | float)]
+    if found:
+        return math.fsum(found)
+    if status.get("started") and status.get("ended") and run.ended > run.started > 0:
+        return run.ended - run.started
+    return None
+
+
+def _metrics(results: Mapping[str, Any]) -> dict[str, Any]:
     """One row a metric, one column a split."""
-    metrics = results.get("metrics") or {}
+    metrics = mapping(results.get("metrics"))
     names = dict.fromkeys(name.partition("/")[2] for name in sorted(metrics))
     splits = [split for split in SPLIT if any(name.startswith(f"{split}/") for name in metrics)]
     rows = [(name, *(_number(metrics.get(f"{split}/{name}")) for split in splits)) for name in names]
-    return _table(rows, ("", *splits)) if rows else ""
+    return {"head": ("", *splits), "rows": rows}
 
 
-def _curves(run: Run) -> Iterator[str]:
-    """A picture for each metric that has more than one epoch, its splits together."""
-    try:
-        with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as file:
-            columns = next(csv.reader(file), [])
-    except OSError:
-        return
+def _charts(columns: Mapping[str, Points], results: Mapping[str, Any]) -> tuple[list[Chart], str]:
+    """A chart for each metric that has more than one epoch, its splits together; and what there was no room for."""
     kinds: dict[str, list[str]] = {}
-    for name in columns:
-        if name not in ("epoch", "step"):
+    for name, points in columns.items():
+        if len(points) > 1:
             kinds.setdefault(name.rpartition("/")[2], []).append(name)
-    for kind, names in list(kinds.items())[:MOST_CURVES]:
-        curves = {name: points for name in names if len(points := sweep_plots.column(run, name)) > 1}
-        if curves:
-            yield _figure(chart.png(partial(_draw, kind, curves), 5.2), ", ".join(curves))
+    aim = mapping(results.get("objective"))
+    best = aim.get("epoch") if isinstance(aim.get("epoch"), int) else None
+    first = str(aim.get("name", "val/loss")).rpartition("/")[2]
+    # What the run was to reach comes first, then its loss, and what it did to reach that last.
+    order = sorted(
+        kinds, key=lambda kind: (kind != first, kind != "loss", not any("/" in name for name in kinds[kind]))
+    )
+    charts = [
+        line_chart(kind, [Series(name, columns[name], kind=_kind(name)) for name in kinds[kind]], best=best)
+        for kind in order[:MOST_CURVES]
+    ]
+    left = [name for kind in order[MOST_CURVES:] for name in kinds[kind]]
+    note = f"{len(left)} more in metrics.csv: {', '.join(left[:20])}{', ...' * (len(left) > 20)}." if left else ""
+    return [chart for chart in charts if chart is not None], note
 
 
-def _draw(kind: str, curves: Mapping[str, Sequence[tuple[int, float]]], axes: Any) -> None:
-    for name, points in curves.items():
-        colour = {"train": "tab:blue", "val": "tab:orange"}.get(name.partition("/")[0], "tab:green")
-        axes.plot(*zip(*points, strict=True), label=name, color=colour)
-    axes.set(xlabel="epoch", ylabel=kind)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(alpha=0.25)
-    axes.legend(fontsize=8)
+def _kind(name: str) -> str:
+    split = name.partition("/")[0]
+    return {"train": "train", "test": "other"}.get(split, "")
 
 
-def _changes(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
+def _changes(run: Run, typed: Sequence[str], defaults: Defaults) -> dict[str, Any]:
     """The groups that are not the defaults', and the keys that are not as the chosen options have them."""
     chosen = {group: option for group, option in run.choices.items() if group in GROUPS and isinstance(option, str)}
     try:
         _, usual = defaults([])
         config, _ = defaults([f"{group}={option}" for group, option in chosen.items()])
     except Exception as error:  # whatever an option that is gone by now, or a user's own file, leads to
-        return f"<p>Not compared with the defaults: {escape(str(error).splitlines()[0])}</p>{_again_typed(typed)}"
+        return {"groups": [], "keys": [], "not_compared": one_line(error)}
     groups = [(group, option, str(usual.get(group))) for group, option in chosen.items() if option != usual.get(group)]
     was, here = dict(leaves(config, empty=True)), dict(leaves(run.config, empty=True))
     keys = [key for key in dict.fromkeys([*here, *was]) if here.get(key, MISSING) != was.get(key, MISSING)]
     rows = [(key, _value(here, key), _value(was, key)) for key in keys]
-    tables = [
-        _table(groups, ("group", "here", "default")) if groups else "",
-        _table(rows, ("key", "here", "of its option")) if rows else "",
+    return {"groups": groups, "keys": rows, "not_compared": ""}
+
+
+def _confusion(path: Path) -> dict[str, Any] | None:
+    """The matrix of the test, by the counts beside its picture; None where there are none that make a matrix."""
+    text = text_of(path, path / "pictures" / "test_confusion.csv", LARGEST_PICTURE)
+    try:
+        head, *lines = list(csv.reader(io.StringIO(text, newline="")))
+        names, counts = head[1:], [[int(cell) for cell in line[1:]] for line in lines]
+    except ValueError:  # no line at all, or a cell that is no count
+        return None
+    if not 1 < len(names) <= MOST_CLASSES or len(counts) != len(names) or {len(row) for row in counts} != {len(names)}:
+        return None
+    rows = []
+    for name, row in zip(names, counts, strict=True):
+        total = sum(row)
+        shares = [count / total if total else 0.0 for count in row]
+        # Two ranges with a gap between them, so that ink can be read on the one and paper on the other.
+        cells = [
+            {
+                "count": count,
+                "most": share > 0.5,
+                "heat": f"{0.85 + 0.3 * (share - 0.5) if share > 0.5 else 0.06 + 1.08 * share:.3f}",
+            }
+            for count, share in zip(row, shares, strict=True)
+        ]
+        rows.append({"name": name, "total": total, "cells": cells})
+    found = [
+        (names[true], names[guess], count, rows[true]["total"])
+        for true, row in enumerate(counts)
+        for guess, count in enumerate(row)
+        if count and true != guess
     ]
-    return "".join(filter(None, tables)) or "<p>Nothing: every choice and key is the default.</p>"
+    return {
+        "names": names,
+        "rows": rows,
+        "many": len(names) > NUMBERED,
+        "short": len(names) <= NUMBERED and max(map(len, names)) <= 3,
+        "pairs": sorted(found, key=lambda pair: -pair[2])[:MOST_PAIRS],
+    }
 
 
-def _again_typed(typed: Sequence[str]) -> str:
-    return f"<p>Typed: <code>{escape(' '.join(typed)) or '-'}</code></p>"
-
-
-def _pictures(path: Path) -> Iterator[str]:
+def _pictures(path: Path) -> Iterator[dict[str, Any]]:
     files = [*sorted(path.glob("*.png")), *sorted((path / "pictures").glob("*.*"))]
+    files = [file for file in files if file.suffix in (".png", ".gif") and is_own(path, file, LARGEST_PICTURE)]
     for file in files[:MOST_PICTURES]:
-        if file.suffix in (".png", ".gif") and file.stat().st_size <= LARGEST_PICTURE:
-            yield _figure(file.read_bytes(), file.stem, file.suffix[1:])
+        content = file.read_bytes()
+        width, height = _size(content)
+        yield {
+            "name": file.stem,
+            "source": f"data:image/{file.suffix[1:]};base64,{base64.b64encode(content).decode('ascii')}",
+            "wide": width > WIDE * height > 0,
+        }
 
 
-def _texts(path: Path) -> Iterator[str]:
+def _size(content: bytes) -> tuple[int, int]:
+    """Width and height of a PNG file by its header; (0, 0) of anything else."""
+    if content[:8] != b"\x89PNG\r\n\x1a\n" or len(content) < 24:
+        return 0, 0
+    width, height = struct.unpack(">II", content[16:24])
+    return width, height
+
+
+def _texts(path: Path) -> Iterator[dict[str, Any]]:
     """What the network wrote, or mistook."""
     for file in sorted((path / "texts").glob("*.*"))[:MOST_TEXTS]:
-        if file.suffix not in (".txt", ".csv") or file.stat().st_size > LARGEST_TEXT:
+        if file.suffix not in (".txt", ".csv") or not is_own(path, file, LARGEST_TEXT):
             continue
-        text = file.read_text(encoding="utf-8", errors="replace")
+        text = text_of(path, file, LARGEST_TEXT)
         if file.suffix == ".txt":
-            content = f"<pre>{escape(text.rstrip())}</pre>"
+            yield {"name": file.stem, "content": text.rstrip(), "rows": None, "head": ()}
         else:
             rows = list(csv.reader(io.StringIO(text, newline="")))
-            content = _table(rows[1:], rows[0] if rows else ())
-        yield f"<figure>{content}<figcaption>{escape(file.stem)}</figcaption></figure>\n"
+            yield {"name": file.stem, "content": "", "rows": rows[1:], "head": rows[0] if rows else ()}
 
 
-def _environment(results: Mapping[str, Any]) -> str:
-    rows = list((results.get("environment") or {}).items())
-    rows += [(f"seconds of {name}", _number(value)) for name, value in (results.get("seconds") or {}).items()]
-    rows += [(name.replace("_", " "), _number(value)) for name, value in (results.get("throughput") or {}).items()]
-    return _table(rows) if rows else ""
+def _environment(results: Mapping[str, Any]) -> Iterator[list[tuple[str, str]]]:
+    if found := mapping(results.get("environment")):
+        yield [(name, str(value)) for name, value in found.items()]
+    took = [(f"seconds of {name}", _number(value)) for name, value in mapping(results.get("seconds")).items()]
+    took += [(name.replace("_", " "), _number(value)) for name, value in mapping(results.get("throughput")).items()]
+    if took:
+        yield took
 
 
 def _log(run: Run) -> str:
-    if run.state == "completed":
-        return ""
-    try:
-        lines = (run.path / "train.log").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return f"<pre>{escape(chr(10).join(lines[-LAST_LINES:]))}</pre>"
-
-
-def _section(title: str, content: str) -> str:
-    return f"<h2>{escape(title)}</h2>\n{content}" if content else ""
-
-
-def _table(rows: Iterable[Sequence[Any]], head: Sequence[str] = ()) -> str:
-    lines = ["<tr>" + "".join(f"<th>{escape(text)}</th>" for text in head) + "</tr>"] if head else []
-    lines += ["<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows]
-    return f"<table>{''.join(lines)}</table>"
-
-
-def _figure(content: bytes, caption: str, kind: str = "png") -> str:
-    data = base64.b64encode(content).decode("ascii")
-    text = escape(caption)
-    return f'<figure><img src="data:image/{kind};base64,{data}" alt="{text}"><figcaption>{text}</figcaption></figure>\n'
+    return "" if run.state == "completed" else end_of(run.path, run.path / "train.log", LARGEST_TEXT, LAST_LINES)
 
 
 def _value(values: Mapping[str, Any], key: str) -> str:
@@ -210,9 +297,5 @@ def _number(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else MISSING if value is None else str(value)
 
 
-def _object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+def _brief(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else MISSING if value is None else str(value)

@@ -13,7 +13,7 @@ from netyard.io.markdown import grid
 from netyard.io.readable import near
 from netyard.metrics.intervals import EXACT, FEWEST, deviation, interval, mean, sign_flip
 from netyard.reports.configurations import Row, Table
-from netyard.runs.records import MISSING, Run
+from netyard.run_directories.records import MISSING, Run
 
 STATES = ("completed", "running", "pending", "failed", "pruned", "interrupted", "unreadable")
 MOST_TESTS = 4  # metrics of the test in Markdown; the CSV has all
@@ -26,14 +26,14 @@ def markdown(table: Table, most: int | None = None) -> str:
     direction = "higher" if table.ranked.mode == "max" else "lower"
     columns: list[tuple[str, list[str]]] = [("#", [str(rank) for rank in range(1, len(rows) + 1)])]
     columns += [(key, [shown(row.cells[key]) for row in rows]) for key in table.columns]
-    columns.append((name, _scores(rows, name)))
+    columns.append((name, scores(rows, name)))
     if table.others:
-        columns += [(other.name, _scores(rows, other.name)) for other in table.others]
+        columns += [(other.name, scores(rows, other.name)) for other in table.others]
         columns.append(("front", ["*" if any(row is each for each in table.front) else "" for row in rows]))
     if any(len(row.runs) >= FEWEST for row in rows):
         columns.append(("95 % interval", _intervals(rows, name)))
     columns.append(("n", [str(len(row.values(name))) for row in rows]))
-    columns += [(metric, _scores(rows, metric)) for metric in metrics_beside(table)[:MOST_TESTS]]
+    columns += [(metric, scores(rows, metric)) for metric in metrics_beside(table)[:MOST_TESTS]]
     columns.append(("best run", [near(row.runs[0].path) for row in rows]))
     more = [f"... and {len(table.rows) - len(rows)} more rows."] if len(rows) < len(table.rows) else []
     lines = [f"## {name}, {direction} is better", "", grid(columns), *more, "", *remarks(table)]
@@ -136,7 +136,7 @@ def _cell(value: Any) -> str:
     return repr(value) if isinstance(value, float) else shown(value)
 
 
-def _scores(rows: Sequence[Row], name: str) -> list[str]:
+def scores(rows: Sequence[Row], name: str) -> list[str]:
     """Mean ± deviation of each row, with as many decimals as give the largest mean four digits."""
     means = [mean(values) if (values := row.values(name)) else None for row in rows]
     places = _decimals([value for value in means if value is not None])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from netyard.config import allowlist, catalog
-from netyard.config.overrides import override
+from netyard.config.overrides import override, value_of
 from netyard.config.suggest import did_you_mean
 from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.io import redact
+from netyard.io.readable import near
+from netyard.run_directories.directory import outputs
 from netyard.sweeps.ledger import Ledger
 
 SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.devices=2, sweep.keep=3
@@ -29,6 +31,9 @@ EXTRAS = {  # launcher -> what has to be installed for it, and the extra that do
 }
 MULTIRUN = ("-m", "--multirun")
 _OF_THE_SWEEP = ("hydra.sweep.", "hydra.sweeper.", "hydra.launcher.", "hydra/sweeper", "hydra/launcher", "hydra.mode")
+
+
+_COMMAND: ContextVar[tuple[str, ...]] = ContextVar("_COMMAND", default=())
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -58,6 +63,35 @@ def spelled_out(overrides: Sequence[str], sweeping: bool) -> list[str]:
     return long
 
 
+def resolved(flags: Sequence[str], overrides: Sequence[str]) -> tuple[list[str], list[str], Path | None]:
+    """Flags and overrides with what ``resume=`` stands for, and the sweep if it is finished, when none are left.
+
+    Raises:
+        CheckpointError: ``resume=`` names no sweep.
+    """
+    flags, overrides = list(flags), list(overrides)
+    wanted = value_of(overrides, "resume")
+    if wanted is None:
+        return flags, overrides, None
+    if wanted == "auto":
+        overrides = [text for text in overrides if not text.startswith("resume=")]
+        if (found := _sought(overrides)) is None:
+            print("resume=auto: no sweep was started by this command; a new one begins.")
+            return flags, overrides, None
+        print(f"resume=auto: {near(found)}")
+        wanted, overrides = str(found), []
+    more, left = split(continued(Path(wanted), overrides))
+    return [*flags, *more], left, None if left else Path(wanted)
+
+
+def _sought(overrides: Sequence[str]) -> Path | None:
+    """The newest sweep of the same command, or the one in the folder that it names."""
+    folder = value_of(overrides, "hydra.sweep.dir")
+    if folder is not None:
+        return Path(folder) if (Path(folder) / "sweep.json").is_file() else None
+    return newest(spelled_out(overrides, True), outputs())
+
+
 def continued(folder: Path, overrides: Sequence[str]) -> list[str]:
     """The command line that continues a sweep: what it was started with, and what is new; none if it is finished."""
     ledger = Ledger.read(folder)
@@ -78,9 +112,19 @@ def newest(overrides: Sequence[str], folder: Path) -> Path | None:
     return max(found)[1] if found else None
 
 
+@contextlib.contextmanager
+def started_by(command: Sequence[str]) -> Iterator[None]:
+    """Inside, the sweep that this process drives was started by these flags and overrides."""
+    before = _COMMAND.set(tuple(command))
+    try:
+        yield
+    finally:
+        _COMMAND.reset(before)
+
+
 def given() -> list[str]:
-    """The command line of this process, as another driver has to repeat it."""
-    return [text for text in sys.argv[1:] if text not in MULTIRUN and not text.startswith("hydra.sweep.dir=")]
+    """The flags and overrides that started this sweep, as another driver has to repeat them."""
+    return [text for text in _COMMAND.get() if text not in MULTIRUN and not text.startswith("hydra.sweep.dir=")]
 
 
 def flags_of(config: DictConfig) -> list[str]:

@@ -19,7 +19,7 @@ from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.io import redact
 from netyard.io.atomic import write_atomically
 from netyard.io.finite_json import finite
-from netyard.runs import lock
+from netyard.run_directories import lock
 
 FORMAT = 1
 ENDED = ("completed", "pruned")  # what a resumed sweep leaves as it is

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netyard.errors import ConfigError
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.sweeps.ledger import Job, Ledger
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import TaskFunction
 from omegaconf import DictConfig
 
+from netyard.config import hydra_guard, hydra_internals
+from netyard.config.compose import DEFAULT, Sources, opened
 from netyard.errors import ConfigError
 from netyard.io import redact
 from netyard.io.atomic import write_atomically
@@ -24,8 +27,33 @@ from netyard.sweeps.search.grid import Grid, Random, Search
 from netyard.sweeps.search.space import Space
 
 
-def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str]) -> None:
+def start(overrides: Sequence[str], task: TaskFunction, sources: Sources = DEFAULT, logs: bool = False) -> Path | None:
+    """Start the sweep of these overrides, ``arguments.resolved`` and ``spelled_out``, and run it to its end.
+
+    Args:
+        overrides: of the sweep, its sweeper and launcher.
+        task: what a launcher of Hydra's plugins runs as a job, importable by name.
+        sources: of configs.
+        logs: set up Hydra's logging, which takes the place of this process's own.
+
+    Returns:
+        The sweep's directory; None where the sweeper is none of netyard's.
+
+    Raises:
+        HydraException, OmegaConfBaseException: an override that Hydra does not take.
+        ConfigError: see ``hydra_guard.require_hydra``; otherwise see ``sweep``.
+    """
+    hydra_guard.require_arguments(sources.flags, overrides)
+    with opened(sources) as app, command.started_by([*sources.flags, *overrides]):
+        found = hydra_internals.multirun(app, sources.config_name, task, overrides, logs)
+    return found if isinstance(found, Path) else None
+
+
+def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str]) -> Path:
     """Run the sweep of a sweeper of ``hydra_plugins.netyard``; see ``driver.Driver`` for what it raises.
+
+    Returns:
+        Its directory.
 
     Args:
         sweeper: with its launcher and configuration.
@@ -51,6 +79,7 @@ def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str])
         with contextlib.closing(_runner(sweeper, search, locks)) as runner:
             driver.announce()
             driver.run(runner)
+        return folder
     finally:
         locks.release()
         _remove_if_not_begun(folder)

@@ -329,6 +329,9 @@ class NormalizedData(Protocol):
     @property
     def own_units(self) -> str | None: ...
 
+    def normalize(self, x: Tensor) -> Tensor:
+        """Samples in those units -> as a network sees them."""
+
 
 @runtime_checkable
 class PlainTraining(Protocol):

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
-from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch import LightningDataModule, LightningModule
 
 from netyard.config import allowlist, renamed
@@ -25,9 +24,9 @@ from netyard.config.instantiate import build
 from netyard.errors import CheckpointError, ConfigError, DataError
 from netyard.io import redact, safe_load
 from netyard.io.atomic import whole
-from netyard.runs import manifest
-from netyard.runs.directory import RunDir
-from netyard.runs.manifest import Hashing
+from netyard.run_directories import manifest
+from netyard.run_directories.directory import RunDir
+from netyard.run_directories.manifest import Hashing
 from netyard.tasks.interfaces import class_names
 
 SCHEMA = 1
@@ -48,7 +47,7 @@ class WholeFileIO(TorchCheckpointIO):
         self.saved = (0, "")
         self._found = found
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any = None) -> None:
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         with whole(path, "wb") as file:
             hashing = Hashing(file)
             try:
@@ -59,7 +58,7 @@ class WholeFileIO(TorchCheckpointIO):
                 self.saved = hashing.size, hashing.close()
 
     def load_checkpoint(
-        self, path: _PATH, map_location: Any = None, weights_only: bool | None = None
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         found, self._found = self._found, None
         return found[1] if found and found[0] == Path(path) else read(Path(path))

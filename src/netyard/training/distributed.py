@@ -10,18 +10,31 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netyard.errors import ConfigError, LostPeer, NetyardError, lost_peer
+from netyard.errors import ConfigError, LostPeer, NetyardError
 from netyard.io.process import is_main_process
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 _STORES: list[Any] = []  # alive as long as the process: a rank may ask late
 _GRACE = 10.0  # seconds
 _PATIENCE = 3.0  # seconds
-_HANGS = 8.0  # seconds
 _WORD = "netyard/died_of"
+
+
+@dataclass(frozen=True)
+class RankCommand:
+    """How another process of a run is started."""
+
+    arguments: tuple[str, ...]
+    """What ``train.py`` would be told; the last names the directory of the run."""
+    folder: str
+    """Where the first process was started: relative paths in the arguments are from there."""
+
+    def words(self) -> list[str]:
+        return [sys.executable, "-m", "netyard.cli.rank", *self.arguments]
 
 
 def started_together() -> bool:
@@ -63,24 +76,6 @@ def let_the_first_speak() -> None:
         time.sleep(_GRACE)
 
 
-def end_with_words() -> None:
-    """Have this process say, before it ends, that another one of its run has died.
-
-    Lightning kills it within five seconds of that, for it may hang in a collective; here only if it does hang.
-    """
-    from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
-
-    def end(observer: Any) -> None:
-        time.sleep(_HANGS)
-        lost = lost_peer("it has died")
-        print(f"error: {lost}", file=sys.stderr, flush=True)
-        for other in observer._child_processes:
-            other.kill()
-        os._exit(lost.exit_code)
-
-    _ChildProcessObserver._terminate_all = end
-
-
 def of_lightning() -> bool:
     """Whether Lightning has started this process for another device of a run."""
     return not is_main_process() and "LOCAL_RANK" in os.environ and not started_together()
@@ -117,11 +112,19 @@ def first_cause(error: Exception, explain: Callable[[BaseException], NetyardErro
 
 
 def _store() -> Any:
-    """Where the processes of a run that have found each other leave words for each other."""
+    """Where the processes of a run that have found each other leave words for each other: the store they met by."""
     distributed = sys.modules.get("torch.distributed")
     if distributed is None or not distributed.is_available() or not distributed.is_initialized():
         return None
-    return distributed.distributed_c10d._get_default_store()
+    from datetime import timedelta
+
+    try:
+        address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        return distributed.TCPStore(
+            address, port, is_master=False, wait_for_workers=False, timeout=timedelta(seconds=_PATIENCE)
+        )
+    except (KeyError, RuntimeError):  # it was served by a process that is gone
+        return None
 
 
 def gathered(run_dir: RunDir, trainer: Any) -> RunDir:

@@ -16,9 +16,7 @@ import lightning as L
 import torch
 from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch.core.hooks import DataHooks
-from lightning.pytorch.loops.fetchers import _DataFetcher, _PrefetchDataFetcher
 from lightning.pytorch.loops.optimization.automatic import Closure, ClosureResult
-from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import SingleDeviceStrategy
@@ -26,6 +24,8 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 from torch import Tensor
 from torch.optim import Optimizer
+
+from netyard.training import lightning_internals as internals
 
 HOOKS = (
     "on_train_batch_start",
@@ -38,12 +38,15 @@ HOOKS = (
 
 
 def install(trainer: L.Trainer) -> None:
-    """Give a Trainer that has not begun the lean loop."""
+    """Give a Trainer that has not begun the lean loop; where Lightning has changed inside, it keeps its own."""
+    for sentence in internals.missing(trainer):
+        internals.warn_once(f"training takes the loop of Lightning, which is slower: {sentence}")
+        return
     stock = trainer.fit_loop.epoch_loop
     trainer.fit_loop.epoch_loop = LeanEpochLoop(trainer, min_steps=stock.min_steps, max_steps=stock.max_steps)
 
 
-class LeanEpochLoop(_TrainingEpochLoop):
+class LeanEpochLoop(internals.EpochLoop):
     """A batch in Lightning's order. What it does not know is left to Lightning.
 
     A whole batch: under several devices, manual optimization, ``debug=profile`` and other data fetchers, and the first
@@ -52,24 +55,41 @@ class LeanEpochLoop(_TrainingEpochLoop):
     """
 
     _lookup: _Lookup | None = None
+    _resumed_step: int | None = None  # where the curves of the run that is resumed ended, until its first batch
 
-    def on_run_start(self, data_fetcher: _DataFetcher) -> None:
+    def on_load_checkpoint(self, state_dict: dict[str, Any]) -> None:
+        super().on_load_checkpoint(state_dict)
+        self._resumed_step = self.curve_step
+
+    def on_run_start(self, data_fetcher: Any) -> None:
         super().on_run_start(data_fetcher)
         self._lookup = None
         if _knows(self.trainer, data_fetcher):
             self._lookup = _Lookup(self.trainer)
-            data_fetcher._start_profiler = data_fetcher._stop_profiler = _nothing
+            internals.stop_profiling(data_fetcher)
 
     def teardown(self) -> None:
         self._lookup = None
         super().teardown()
 
-    def advance(self, data_fetcher: _DataFetcher) -> None:
-        lookup = self._lookup
-        if lookup is None or self.restarting:
+    def advance(self, data_fetcher: Any) -> None:
+        if self._resumed_step is not None:
+            self._advance_resumed(self._resumed_step, data_fetcher)
+        elif self._lookup is None or self.restarting:
             super().advance(data_fetcher)
-            return
-        progress, connector = self.batch_progress, self.trainer._logger_connector
+        else:
+            self._advance_lean(self._lookup, data_fetcher)
+
+    def _advance_resumed(self, step: int, data_fetcher: Any) -> None:
+        """The first batch after a resume: Lightning takes one step more for granted, and would draw a step late."""
+        self._resumed_step, self.curve_step = None, step
+        started = self.batch_progress.total.started
+        self.advance(data_fetcher)
+        if self.batch_progress.total.started == started:  # it has only found out that the epoch was over
+            self._resumed_step = step
+
+    def _advance_lean(self, lookup: _Lookup, data_fetcher: Any) -> None:
+        progress, connector = self.batch_progress, self.connector
         batch, _, _ = next(data_fetcher)
         batch_idx = self.batch_idx + 1
         progress.is_last_batch = data_fetcher.done
@@ -89,30 +109,31 @@ class LeanEpochLoop(_TrainingEpochLoop):
                 given = lookup.given(batch, batch_idx)
                 result = self.automatic_optimization.run(lookup.optimizer, batch_idx, given)
         progress.increment_processed()
-        if lookup.schedules and not (lookup.accumulates and self._should_accumulate()):
+        if lookup.schedules and not (lookup.accumulates and self.accumulates()):
             self._schedule(lookup)
-        if self._num_ready_batches_reached():
+        if self.at_last_batch():
             self.update_lr_schedulers("epoch", update_plateau_schedulers=False)
         if skip:
             raise StopIteration
 
         lookup.call("on_train_batch_end", result, batch, batch_idx)
-        logged = any(not each.has_reset for each in self._results.values())  # what an earlier epoch logged is reset
+        found = self.logged
+        logged = any(not each.has_reset for each in found.values())  # what an earlier epoch logged is reset
         if logged:
             connector.on_batch_end()
         else:
-            self._results.batch = self._results.batch_size = None
+            found.batch = found.batch_size = None
         progress.increment_completed()
         if logged:
             connector.update_train_step_metrics()
 
-    def on_advance_end(self, data_fetcher: _DataFetcher) -> None:
+    def on_advance_end(self, data_fetcher: Any) -> None:
         trainer, lookup, progress = self.trainer, self._lookup, self.batch_progress
         ends = progress.is_last_batch or trainer.should_stop or trainer.received_sigterm
         if ends or lookup is None or not lookup.ends_plainly or progress.current.ready >= lookup.num_batches:
             super().on_advance_end(data_fetcher)
-        elif not (lookup.accumulates and self._should_accumulate()):
-            self._batches_that_stepped += 1
+        elif not (lookup.accumulates and self.accumulates()):
+            self.curve_step += 1
 
     def _optimize(self, lookup: _Lookup, batch: Any, batch_idx: int) -> dict[str, Any]:
         """A step of the optimizer: what ``training_step`` returned, its loss without a graph."""
@@ -145,9 +166,7 @@ class LeanEpochLoop(_TrainingEpochLoop):
                 lookup.call("on_after_backward")
             lookup.call("on_before_optimizer_step", optimizer)
             if lookup.clips:
-                trainer.precision_plugin._clip_gradients(
-                    trainer.lightning_module, optimizer, trainer.gradient_clip_val, trainer.gradient_clip_algorithm
-                )
+                internals.clip_gradients(trainer, optimizer)
             return loss
 
         counts.step.increment_ready()
@@ -163,18 +182,19 @@ class LeanEpochLoop(_TrainingEpochLoop):
                 self.scheduler_progress.increment_completed()
 
 
-def _nothing() -> None:
-    pass
-
-
-def _knows(trainer: L.Trainer, data_fetcher: _DataFetcher) -> bool:
+def _knows(trainer: L.Trainer, data_fetcher: Any) -> bool:
     """Whether a batch may go the lean way."""
     return (
-        type(data_fetcher) is _PrefetchDataFetcher
+        internals.is_prefetching(data_fetcher)
         and type(trainer.strategy) is SingleDeviceStrategy
         and type(trainer.profiler) is PassThroughProfiler
         and trainer.lightning_module.automatic_optimization
     )
+
+
+def _own_hook(owner: Any, name: str) -> Any:
+    """A hook for batches; None where it is the one that every task and data module has."""
+    return None if getattr(type(owner), name) is getattr(DataHooks, name) else getattr(owner, name)
 
 
 class _Lookup:
@@ -199,7 +219,7 @@ class _Lookup:
         ]
         self.num_batches = trainer.num_training_batches
         self.ends_plainly = (  # between two batches of an epoch there is neither validation nor a plateau
-            trainer._val_check_time_interval is None
+            not internals.validates_by_the_clock(trainer)
             and trainer.val_check_batch == trainer.num_training_batches
             and trainer.check_val_every_n_epoch is not None
             and not any(each.interval == "step" and each.reduce_on_plateau for each in trainer.lr_scheduler_configs)
@@ -215,9 +235,8 @@ class _Lookup:
         self.accumulates = trainer.accumulate_grad_batches > 1
         self.lean_step = not self.accumulates and known and not own
         self.device = trainer.strategy.root_device
-        chosen = trainer._data_connector._datahook_selector.get_instance
         self._before, self._move, self._after = (
-            None if getattr(type(chosen(name)), name) is getattr(DataHooks, name) else getattr(chosen(name), name)
+            _own_hook(internals.data_hook_owner(trainer, name), name)
             for name in ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
         )
 
@@ -226,19 +245,19 @@ class _Lookup:
         callbacks, own = self._hooks[name]
         if not callbacks and own is None:
             return None
-        before, self._state["_current_fx_name"] = self._state["_current_fx_name"], name  # what ``log`` asks for
+        before, self._state[internals.CURRENT_HOOK] = self._state[internals.CURRENT_HOOK], name  # what ``log`` asks for
         for hook in callbacks:
             hook(self.trainer, self.module, *arguments)
         answer = own(*arguments) if own is not None else None
-        self._state["_current_fx_name"] = before
+        self._state[internals.CURRENT_HOOK] = before
         return answer
 
     def step(self, batch: Any, batch_idx: int) -> Any:
         """What ``training_step`` returns, in the precision of the run."""
-        before, self._state["_current_fx_name"] = self._state["_current_fx_name"], "training_step"
+        before, self._state[internals.CURRENT_HOOK] = self._state[internals.CURRENT_HOOK], "training_step"
         with torch.enable_grad(), self._precision():
             output = self._training_step(*self.given(batch, batch_idx).values())
-        self._state["_current_fx_name"] = before
+        self._state[internals.CURRENT_HOOK] = before
         return output
 
     def given(self, batch: Any, batch_idx: int) -> OrderedDict[str, Any]:

@@ -9,7 +9,7 @@ from torch import nn
 
 from netyard.errors import CheckpointError, ConfigError
 from netyard.metrics.features import HeadInput
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 from support.signalled_runs import done
 from support.waiting import PATIENCE, wait_for, wait_until

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from netyard.runs import manifest
-from netyard.runs.directory import RunDir
+from netyard.run_directories import manifest
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 from support.processes import Processes
 from support.ranks import WITNESS, assert_every_sample_once, assert_same_scores
@@ -114,17 +114,16 @@ def free_port() -> int:
 
 
 HANGING = """
-import os, subprocess, sys, time
-from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
-from netyard.training import distributed
+import subprocess, sys
+from netyard.training import rank_processes
 
-distributed._HANGS = 0.2
-distributed.end_with_words()
+rank_processes._HANGS, rank_processes._PERIOD = 0.2, 0.1
 dies, waits = "raise SystemExit(3)", "import time; time.sleep(600)"
 others = [subprocess.Popen([sys.executable, "-c", code]) for code in (dies, waits)]
 print(others[1].pid, flush=True)
-_ChildProcessObserver(os.getpid(), others, sleep_period=0.1).start()
-time.sleep(600)
+ranks = rank_processes.RankProcesses(None)
+ranks.processes = others
+ranks._watch()
 """
 
 

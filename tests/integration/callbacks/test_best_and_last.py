@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from netyard.runs import manifest
-from netyard.runs.manifest import Hashing
+from netyard.run_directories import manifest
+from netyard.run_directories.manifest import Hashing
 from netyard.training import checkpoint
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none", "trainer.max_epochs=5")

@@ -14,7 +14,7 @@ import torch
 from lightning import Trainer
 
 from netyard.callbacks.graceful_stop import Signals
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 from support.signalled_runs import ALLOW, RUN, SLOW, STEPS_OF_AN_EPOCH, done, slow
 

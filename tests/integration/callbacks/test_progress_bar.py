@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none", "trainer.max_epochs=3")
 LINE = re.compile(r"^epoch +(\d+)  step +(\d+)  +[\d,]+ samples/s  train/loss \S+  train/accuracy \S+(.*)$", re.M)

@@ -12,8 +12,8 @@ import pytest
 from torch.utils.tensorboard import SummaryWriter
 
 from netyard.cli import environment, main
-from netyard.runs import manifest
-from netyard.runs.integrity import event_fault
+from netyard.run_directories import manifest
+from netyard.run_directories.integrity import event_fault
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,7 @@ def places(tmp_path: Path) -> dict[str, Path]:
         (["task=regression"], 2, ["does not fit data=digits", "no num_targets", "try data=diabetes"]),
         (["loss=mse"], 2, ["MSELoss does not take class labels", "try loss=cross_entropy"]),
         (["data=diabetes", "loss=cross_entropy"], 2, ["CrossEntropyLoss", "try loss=mse"]),
-        (["optimizer.betas=[0.9,1.5]"], 2, ["Adam refuses", "betas"]),
+        (["optimizer.betas=[0.9,1.5]"], 2, ["optimizer.betas is 1.5", "below 1", "try optimizer.betas=[0.9,0.999]"]),
         (["model=timm", "model.architecture=resnt50"], 2, ["resnt50", "resnet50"]),
         (["data=csv"], 2, ["data=csv needs data.path and data.target"]),
         (["data=iris", "augmentation=standard"], 2, ["augmentation", "pictures"]),

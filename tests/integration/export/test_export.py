@@ -19,7 +19,7 @@ from netyard.errors import ConfigError, PlatformError
 from netyard.export import export as exporting
 from netyard.export.request import Request
 from netyard.models.mlp import MLP
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 from support.exports import (
     ROOT,

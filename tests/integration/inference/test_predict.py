@@ -330,7 +330,7 @@ def test_a_variational_autoencoder_says_how_far_off_it_draws(finished, predict) 
             2,
             ["no option 'inptu'", "did you mean 'input'", "--help"],
         ),
-        ("classification", ["photos", "output=out.csv"], 2, ["no option 'photos'", "run, input, output"]),
+        ("classification", ["photos", "output=out.csv"], 2, ["2 directories were given", "of one run"]),
         ("", ["output=out.csv"], 2, ["run was not given", "type run=PATH"]),
         ("classification", [], 2, ["output was not given", "type output=FILE.csv"]),
         ("classification", ["input=", "output=out.csv"], 2, ["input was not given", "type input=PATH"]),

@@ -28,7 +28,14 @@ def test_a_run_is_a_page_in_one_file(train, page) -> None:
     assert all(address.startswith("data:image/png;base64,") for address in found.addresses)
     for source in found.pictures.values():
         Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))).verify()
-    assert {"train/loss, val/loss", "train/accuracy, val/accuracy", "test_confusion"} <= set(found.pictures)
+    assert "test_confusion" in found.pictures
+    for kind in ("loss", "accuracy"):
+        lines = found.charts[kind]["series"]
+        assert [line["name"] for line in lines] == [f"train/{kind}", f"val/{kind}"]
+        assert found.charts[kind]["xs"] == ["0", "1", "2"] and all(map(float, lines[1]["values"]))
+    matrix = found.rows["Confusion matrix"]
+    assert matrix[0][1:] == ["setosa", "versicolor", "virginica"]
+    assert sum(int(cell) for row in matrix[1:4] for cell in row[1:] if cell) == 30
 
     commands = "".join(found.code)
     assert "python train.py model=mlp_tiny data=iris optimizer.lr=0.01 trainer.max_epochs=3" in commands

@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from lightning import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from netyard.callbacks.attach import RunFacts
 from netyard.cli import main
-from netyard.training import checkpoint
+from netyard.config.compose import compose
+from netyard.run_directories.directory import RunDir
+from netyard.training import checkpoint, fit
 from support.command_result import Ran
 from support.finished_runs import RUNS
 
@@ -214,3 +218,29 @@ def test_a_network_of_the_users_own(train, tmp_path: Path, monkeypatch: pytest.M
     assert main.main(["evaluate", where]) == 4, "what one command allowed is not allowed in the next"
     assert "add --allow-target own_net.Net" in capsys.readouterr().err
     assert main.main(["evaluate", where, "--allow-target=own_net.Net"]) == 0, "the checkpoint says what to build"
+
+
+class Stranger(Callback):
+    """A callback of somebody else's, which asks for its run as ours do."""
+
+    def attach(self, run: RunFacts) -> None:
+        self.run = run
+
+
+def test_a_notebook_trains_twice_and_has_everything_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stranger = Stranger()
+    monkeypatch.setattr(fit, "_pruning", lambda run_dir: [stranger])
+    threads, warn_only = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    found = []
+    for name in ("one", "other"):
+        cfg, choices = compose(["model=mlp_tiny", "data=iris", "trainer=cpu", "trainer.max_epochs=2", "threads=1"])
+        done = fit.fit(cfg, choices, RunDir(tmp_path / name))
+        assert stranger.run is done.context and done.context.run_dir.path == tmp_path / name
+        assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == (threads, warn_only)
+        assert done.results["objective"]["value"] == done.objective
+        assert done.results["metrics"] == RunDir(tmp_path / name).results()["metrics"]
+        assert done.context.datamodule.num_classes == 3
+        best = checkpoint.read(tmp_path / name / "checkpoints" / "best.ckpt")["state_dict"]
+        assert all(torch.equal(value, best[key]) for key, value in done.context.task.state_dict().items())
+        found.append(done.results["metrics"])
+    assert found[0] == found[1]

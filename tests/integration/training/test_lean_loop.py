@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from torch.utils.data import DataLoader, TensorDataset
 
 from netyard.config.compose import compose
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint, fit, lean_loop
 
 QUIET = ("trainer=cpu", "trainer.max_epochs=2", "trainer.limit_train_batches=5", "trainer.limit_test_batches=1")
@@ -35,7 +35,7 @@ def twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         plain = OmegaConf.to_yaml(cfg)
         stock, lean, counted = tmp_path / "stock", tmp_path / "lean", []
         with monkeypatch.context() as patch:
-            patch.setattr(lean_loop, "install", lambda trainer: None)
+            patch.setattr(lean_loop, "_knows", lambda trainer, data_fetcher: False)
             fit.fit(OmegaConf.create(plain), dict(choices), RunDir(stock))
         own = lean_loop._Lookup.transferred
         with monkeypatch.context() as patch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 
 CNN = ("model=cnn_tiny", "data=digits", "trainer.max_epochs=2", "logger=none", "callbacks.figures=null")

@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 from support.signalled_runs import ALLOW
 from support.waiting import PATIENCE, wait_until

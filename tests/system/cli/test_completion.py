@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard.cli import help as help_texts
+from netyard.cli.main import COMPLETION
 from support.waiting import PATIENCE
 
 PRESS = """
@@ -42,7 +42,7 @@ def installed(tmp_path: Path):
         program.chmod(0o755)
         environment = {**os.environ, "HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}", "TERM": "dumb"}
         environment.update(ZDOTDIR=str(tmp_path), XDG_CONFIG_HOME=str(tmp_path / ".config"))
-        (command,) = re.findall(rf"^  {shell} +(.*)$", help_texts.COMPLETION, re.MULTILINE)
+        (command,) = re.findall(rf"^  {shell} +(.*)$", COMPLETION.help, re.MULTILINE)
         subprocess.run(["sh", "-c", command], env=environment, check=True)
         (tmp_path / "notes.csv").touch()
         return environment

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from netyard.runs import manifest
-from netyard.runs.directory import RunDir
+from netyard.run_directories import manifest
+from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 from support.ranks import WITNESS, assert_every_sample_once, assert_same_scores
 from support.waiting import PATIENCE, wait_until_gone

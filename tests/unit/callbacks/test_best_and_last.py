@@ -25,7 +25,11 @@ def test_any_number_is_better_than_none(mode: str) -> None:
 
 def test_a_run_that_keeps_nothing_is_refused(train):
     ran = train(*RUN, "callbacks.checkpoint.keep=0")
-    assert ran.code == 2 and "keep is 0; a run keeps 1 save at least; try callbacks.checkpoint.keep=2" in ran.err
+    assert (
+        ran.code == 2
+        and "callbacks.checkpoint.keep is 0; it must be a whole number at least 1; try callbacks.checkpoint.keep=2"
+        in ran.err
+    )
 
 
 def test_a_run_without_the_callback_is_refused(train):

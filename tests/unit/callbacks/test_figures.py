@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from netyard.callbacks.figures import confusion_matrix, draw, mistaken_images, scatter
+from netyard.callbacks.figures import MARGINS, confusion_matrix, draw, mistaken_images, scatter, write_confusion
 from netyard.plots.figure import ACCENT, PAPER
 
 
@@ -19,16 +20,33 @@ def test_the_confusion_matrix_fits_its_picture(classes: int):
 
 
 def test_a_cell_is_shaded_by_its_share_of_the_row():
+    """Of the four cells one is full, one empty and two are half; the frame tells where they are."""
     picture = confusion_matrix(torch.tensor([[0, 4], [3, 3]]))
-    side = picture.shape[1]
-    margin = 24 + 8
-    cell = (side - margin - 8) // 2
+    full = (picture == torch.tensor(ACCENT, dtype=torch.uint8)[:, None, None]).all(dim=0)
+    top, bottom = (int(each) for each in full.any(dim=1).nonzero().flatten()[[0, -1]])
+    left, right = (int(each) for each in full.any(dim=0).nonzero().flatten()[[0, -1]])
+    height, width = bottom - top, right - left
+    assert abs(height - width) <= 2, "cells are squares"
 
     def colour(row: int, column: int) -> tuple[int, ...]:
-        return tuple(picture[:, margin + row * cell + 9, margin + column * cell + 9].tolist())
+        """Near the corner of a cell, where no number is."""
+        return tuple(picture[:, top + row * height + 9, left + (column - 1) * width + 9].tolist())
 
     assert colour(0, 0) == PAPER and colour(0, 1) == ACCENT
     assert PAPER > colour(1, 0) == colour(1, 1) > ACCENT
+
+
+def test_names_of_any_length_leave_room_for_the_matrix():
+    for names in (["a" * 200, "b"], ["$\\frac{$", "a\nb"], ["<b>", ""]):
+        picture = confusion_matrix(torch.tensor([[0, 4], [3, 3]]), names)
+        full = (picture == torch.tensor(ACCENT, dtype=torch.uint8)[:, None, None]).all(dim=0)
+        assert full.any(dim=0).sum() > 150
+
+
+def test_counts_are_written_with_the_names_of_their_classes(tmp_path):
+    write_confusion([[3, 1], [0, 4]], ["a, b", 'c"'], tmp_path / "m.csv")
+    with (tmp_path / "m.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [["true", "a, b", 'c"'], ["a, b", "3", "1"], ['c"', "0", "4"]]
 
 
 def test_a_class_that_the_test_did_not_show_is_an_empty_row():
@@ -64,10 +82,21 @@ def test_pictures_are_shown_as_they_were_before_normalisation():
 
 
 def test_points_lie_where_their_values_say():
+    left, top, right, bottom = MARGINS
     perfect = scatter(torch.tensor([0.0, 10.0]), torch.tensor([0.0, 10.0]))
-    assert tuple(perfect[:, 480 - 48, 48].tolist()) == tuple(perfect[:, 48, 480 - 48].tolist()) == ACCENT
-    low = scatter(torch.tensor([0.0, 10.0]), torch.tensor([10.0, 0.0]))
-    assert tuple(low[:, 48, 48].tolist()) == ACCENT
+    crossed = scatter(torch.tensor([0.0, 10.0]), torch.tensor([10.0, 0.0]))
+    for picture, row, column in (
+        (perfect, 480 - bottom, left),
+        (perfect, top, 479 - right),
+        (crossed, top, left),
+        (crossed, 479 - bottom, 479 - right),
+    ):
+        assert tuple(picture[:, row, column].tolist()) == ACCENT
+
+
+def test_points_that_are_not_finite_are_left_out():
+    broken = torch.tensor([float("nan"), float("inf"), 1.0])
+    assert scatter(broken, broken).shape == scatter(broken[:2], broken[:2]).shape == (3, 480, 480)
 
 
 def test_predictions_that_are_all_the_same_can_be_drawn():

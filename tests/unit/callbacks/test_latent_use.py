@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from netyard.callbacks import latent_use
 from netyard.callbacks.latent_use import WIDEST, latent_kl_picture
 from netyard.plots.figure import ACCENT, PAPER, SOFT
 
-TOP, BOTTOM = 40, 320 - 44
+TOP, BOTTOM = latent_use.TOP, 320 - latent_use.BOTTOM
 
 
 def bars(picture: Tensor, colour: tuple[int, ...]) -> dict[int, int]:
@@ -34,7 +35,7 @@ def test_any_code_can_be_drawn(size: int, scale: float):
     torch.manual_seed(0)
     picture = latent_kl_picture(scale * torch.rand(size), torch.ones(size, dtype=torch.bool))
     assert max(bars(picture, ACCENT), default=0) <= 720 - 20
-    assert (picture[:, :, -15:] == PAPER[0]).all()
+    assert (picture[:, TOP:, -15:] == PAPER[0]).all()
 
 
 def test_a_kl_that_is_no_number_counts_as_none():

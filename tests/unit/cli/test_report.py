@@ -61,6 +61,38 @@ def test_plots_go_beside_the_runs_or_nowhere(runs: Path) -> None:
     assert main.main(["report", "runs"]) == 0, "a report's own files are no runs"
 
 
+def test_a_run_has_its_page_beside_it_without_being_asked(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = set(runs.rglob("*"))
+    assert main.main(["report", "runs/0"]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith("wrote runs/0/report.html\n") and rows_of(said)[2][1].startswith("0.9"), "and its table"
+    assert set(runs.rglob("*")) - before == {runs / "0" / "report.html"}
+    assert main.main(["report", "runs/0", "format=csv"]) == 0
+    assert "wrote" not in capsys.readouterr().out
+    assert main.main(["report", "runs"]) == 0, "a page is no run"
+    assert "6 completed, 1 failed." in capsys.readouterr().out
+
+
+def test_output_is_another_place_for_the_page(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["report", "runs/0", "output=there"]) == 0
+    assert "wrote there/report.html" in capsys.readouterr().out
+    assert not (runs / "0" / "report.html").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_run_that_may_only_be_read_has_its_table(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (runs / "0").chmod(0o500)
+    assert main.main(["report", "runs/0"]) == 0
+    said = capsys.readouterr().out
+    assert rows_of(said) and "not written: runs/0/report.html" in said and "try output=FOLDER" in said
+
+
+def test_a_place_that_takes_no_page_costs_the_page_alone(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (runs / "0" / "report.html").mkdir()
+    assert main.main(["report", "runs/0"]) == 0
+    assert "not written: runs/0/report.html" in capsys.readouterr().out
+
+
 def test_csv_has_every_row_with_all_digits(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["report", "runs", "format=csv"]) == 0
     first, second = csv.DictReader(io.StringIO(capsys.readouterr().out))

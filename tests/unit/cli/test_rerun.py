@@ -20,8 +20,8 @@ def test_a_number_that_is_not_there_is_a_difference() -> None:
     [
         (["nowhere"], 4, "nowhere is not a run directory"),
         (["sweep"], 4, "sweep holds a sweep; a rerun is of one run"),
-        (["a", "b"], 2, "2 directories were given; a rerun is of one run; type netyard rerun RUN_DIR."),
-        (["seed=1"], 2, "no directory was given"),
+        (["a", "b"], 2, "2 directories were given, a, b; netyard rerun is of one run"),
+        (["seed=1"], 2, "run was not given; netyard rerun wants run=RUN_DIR"),
     ],
 )
 def test_a_mistake_is_answered_in_three_parts(tmp_path, monkeypatch, capsys, arguments, code, words) -> None:

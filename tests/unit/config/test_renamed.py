@@ -47,3 +47,10 @@ def test_an_old_name_is_allowed_and_built() -> None:
     node = {"_target_": "netyard.data.scikit.ScikitData", "dataset": "iris"}
     allowlist.require(node)
     assert type(build(node, num_classes=3, batch_size=8)).__module__ == "netyard.data.tables.scikit"
+
+
+def test_a_class_of_another_package_has_a_successor() -> None:
+    node = {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "name": "", "save_dir": "x"}
+    allowlist.require(node)
+    assert type(build(node)).__name__ == "BufferedTensorBoardLogger"
+    assert renamed.text("logger:\n  _target_: lightning.pytorch.loggers.TensorBoardLogger\n").count("netyard.") == 1

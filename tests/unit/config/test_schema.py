@@ -21,11 +21,10 @@ def refusal(*overrides: str) -> str:
 def test_a_mistake_is_said_in_three_parts():
     assert refusal("optimizer.lr=-1") == "optimizer.lr is -1; it must be a number above 0; try optimizer.lr=0.001."
     assert refusal("model.hidden_sizes=[64,0]") == (
-        "model.hidden_sizes is [64, 0]; it must be a list, each of it a whole number at least 1; "
-        "try model.hidden_sizes=[256,128]."
+        "model.hidden_sizes is 0; it must be a whole number at least 1; try model.hidden_sizes=[512,256]."
     )
     assert refusal("trainer.limit_val_batches=1.5").endswith(
-        "a number above 0, whole if above 1, or null; try trainer.limit_val_batches=10."
+        "a number above 0, whole if above 1, or null; try trainer.limit_val_batches=1."
     )
 
 
@@ -37,9 +36,7 @@ def test_a_mistake_is_named_where_it_was_typed_and_not_where_it_was_copied_to():
 def test_one_name_has_a_range_of_its_own_in_every_class() -> None:
     """RMSprop's alpha is a number up to 1, the focal loss's a weight for each class."""
     schema.check(*compose.compose(["loss=focal", "loss.alpha=[1,3]"]))
-    assert "loss.alpha is [1, -3]; it must be a list, each of it a number at least 0" in refusal(
-        "loss=focal", "loss.alpha=[1,-3]"
-    )
+    assert refusal("loss=focal", "loss.alpha=[1,-3]").startswith("loss.alpha is -3; it must be a number at least 0;")
     assert "optimizer.alpha is 3;" in refusal("optimizer=rmsprop", "optimizer.alpha=3")
     assert "at least 0 and below 1" in refusal("augmentation=standard", "augmentation.brightness=2")
 

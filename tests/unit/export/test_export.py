@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from netyard.errors import PlatformError
 from netyard.export import export, weights
 from netyard.export.request import Request, parse
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from support.exports import (
     ROOT,
     Turncoat,

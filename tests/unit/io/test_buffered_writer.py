@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from netyard.io import buffered_writer
-from netyard.runs import directory
-from netyard.runs.directory import RunDir
+from netyard.run_directories import directory
+from netyard.run_directories.directory import RunDir
 
 
 def test_what_does_not_fit_is_kept_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,8 +61,10 @@ def test_libraries_that_print_for_themselves_are_taken_over(tmp_path: Path, caps
     library.addHandler(logging.StreamHandler())
     library.propagate = False
     run_log.start(tmp_path)
-    run_log.take_over("loud_library")
-    library.warning("look at me")
+    handlers = list(library.handlers)
+    with run_log.taken_over("loud_library"):
+        library.warning("look at me")
+    assert library.handlers == handlers and not library.propagate, "as it was"
     said = capsys.readouterr()
     assert "look at me" not in said.out + said.err
     assert "look at me" in written(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from netyard.cli import main
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io import safe_yaml
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 
 BOMBS = {
     "aliases of aliases": "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"

@@ -48,7 +48,7 @@ def test_parameters_of_classes_dataclasses_and_functions_are_found() -> None:
     [
         (
             lambda: Net([64, 0], None),
-            "hidden_sizes is [64, 0]; it must be a list, each of it a whole number at least 1; ",
+            "hidden_sizes is 0; it must be a whole number at least 1; try model.hidden_sizes=[1].",
         ),
         (
             lambda: Net([64], None, 1.5),

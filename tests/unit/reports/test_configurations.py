@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netyard.reports.configurations import Table, tabulate
-from netyard.runs.records import Objective, gather
+from netyard.run_directories.records import Objective, gather
 from support.run_directories import made_ledger, made_run
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from netyard.reports.configurations import tabulate
 from netyard.reports.sweep_plots import draw, learning_curve, logarithmic, numeric
-from netyard.runs.records import gather
+from netyard.run_directories.records import gather
 from support.run_directories import made_ledger, made_run
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netyard.errors import Interrupted, SweepError
-from netyard.runs.directory import RunDir
+from netyard.run_directories.directory import RunDir
 from netyard.sweeps.driver import Driver
 from netyard.sweeps.ledger import Job, Ledger
 from netyard.sweeps.outcome import look_around

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netyard.errors import CheckpointError, ConfigError, PlatformError
-from netyard.runs import lock
+from netyard.run_directories import lock
 from netyard.sweeps.ledger import Job, Ledger, Locks, differences, refuse_if_taken
 
 

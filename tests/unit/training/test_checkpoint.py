@@ -15,8 +15,8 @@ import torch
 
 from netyard.config.instantiate import build
 from netyard.errors import CheckpointError, ConfigError, DataError
-from netyard.runs import manifest
-from netyard.runs.directory import RunDir
+from netyard.run_directories import manifest
+from netyard.run_directories.directory import RunDir
 from netyard.tasks.classification import Classification
 from netyard.training import checkpoint
 from support.run_directories import made_run

@@ -1,11 +1,87 @@
-"""The columns of the HPARAMS tab: a key of any depth and a value of any kind."""
+"""A logger that a full disk does not fail, and the columns of the HPARAMS tab."""
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from netyard.training.tensorboard import columns_of_a_sweep
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from netyard.training import tensorboard
+from netyard.training.tensorboard import BufferedTensorBoardLogger, EventFile, columns_of_a_sweep
+
+
+def drawn(folder: Path, tag: str) -> list[tuple[int, float]]:
+    board = EventAccumulator(str(folder)).Reload()
+    return [(each.step, each.value) for each in board.Scalars(tag)]
+
+
+def logger_in(folder: Path, resumed_step: int | None = None) -> BufferedTensorBoardLogger:
+    logger = BufferedTensorBoardLogger(str(folder), name="", version="", default_hp_metric=False)
+    run: Any = SimpleNamespace(resumed_step=resumed_step)
+    logger.attach(run)
+    return logger
+
+
+@pytest.mark.parametrize(("resumed_step", "left"), [(2, [0, 1, 2]), (0, []), (None, [0, 1, 2, 3, 4])])
+def test_points_after_the_state_that_is_resumed_are_drawn_anew(
+    tmp_path: Path, resumed_step: int | None, left: list[int]
+) -> None:
+    first = logger_in(tmp_path)
+    for step in range(5):
+        first.log_metrics({"loss": 1.0}, step)
+    first.finalize("success")
+    second = logger_in(tmp_path, resumed_step)
+    second.log_metrics({"loss": 2.0}, 5)
+    second.finalize("success")
+    assert drawn(tmp_path, "loss") == [*((step, 1.0) for step in left), (5, 2.0)]
+
+
+def test_a_disk_that_is_full_for_a_while_loses_no_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logger_in(tmp_path)
+    logger.log_metrics({"loss": 1.0}, 0)
+    logger.save()
+    write = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    logger.log_metrics({"loss": 2.0}, 1)
+    logger.save()
+    monkeypatch.setattr(os, "write", write)
+    logger.log_metrics({"loss": 3.0}, 2)
+    logger.finalize("success")
+    assert drawn(tmp_path, "loss") == [(0, 1.0), (1, 2.0), (2, 3.0)]
+
+
+def test_points_reach_the_file_after_a_while_without_being_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = EventFile(str(tmp_path))
+    path = next(tmp_path.glob("events.out.tfevents.*"))
+    size = path.stat().st_size
+    file.add_summary(Summary(value=[Summary.Value(tag="a", simple_value=1.0)]), 0)
+    assert path.stat().st_size == size
+    monkeypatch.setattr(tensorboard, "FLUSHED_AFTER", 0.0)
+    file.add_summary(Summary(value=[Summary.Value(tag="a", simple_value=2.0)]), 1)
+    assert path.stat().st_size > size and drawn(tmp_path, "a") == [(0, 1.0), (1, 2.0)]
+    file.close()
+
+
+def test_a_picture_that_is_encoded_is_logged(tmp_path: Path) -> None:
+    logger = logger_in(tmp_path)
+    picture = Summary.Image(height=1, width=1, colorspace=3, encoded_image_string=b"GIF89a")
+    logger.add_summary(Summary(value=[Summary.Value(tag="episode", image=picture)]), 4)
+    logger.finalize("success")
+    found = EventAccumulator(str(tmp_path)).Reload().Images("episode")
+    assert [(each.step, each.encoded_image_string) for each in found] == [(4, b"GIF89a")]
 
 
 def test_a_value_of_any_kind_has_a_column(tmp_path: Path) -> None:

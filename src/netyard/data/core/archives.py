@@ -1,13 +1,13 @@
 """Unpacking an archive from somebody: files and folders below one folder, whole or not at all. Knows no torch.
 
-The list of members is gone through before anything is written. ``tarfile``'s own filters came with late versions of
-Python, let links pass, and know no limits.
+``zipfile`` and ``tarfile``, with its filter for data, unpack. Before they write anything the list of members is gone
+through, for they let links and files of one name pass, and know no limits.
 """
 
 from __future__ import annotations
 
 import io
-import os
+import platform
 import shutil
 import stat
 import tarfile
@@ -17,32 +17,20 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from gzip import BadGzipFile, GzipFile
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
-from netyard.errors import DataError
+from netyard.errors import DataError, PlatformError
 
 MAX_MEMBERS = 1_000_000
 MAX_BYTES = 20_000_000_000
 MAX_RATIO = 200  # unpacked to packed; asked of what is unpacked to more than SMALL
 SMALL = 16_000_000
 _MAX_NAME, _MAX_PATH = 255, 1024  # bytes
-_CHUNK = 1 << 20
 _AT_ONCE = 1 << 26  # bytes; the names of a member are far shorter
 _NOT_IN_A_NAME = frozenset('\\:*?"<>|') | {chr(code) for code in (*range(32), 127)}  # for one file system or another
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, BadGzipFile, zlib.error, EOFError, NotImplementedError, ValueError)
-
-
-@dataclass(frozen=True)
-class _Member:
-    """A file (or a folder, without size) of an archive, under its normalised name."""
-
-    name: PurePosixPath
-    folder: bool
-    size: int
-    handle: Any
 
 
 class _Refused(Exception):  # noqa: N818  (never leaves this module)
@@ -56,14 +44,14 @@ def extract(path: Path, target: Path) -> None:
         DataError: it is damaged, or holds anything but files and folders with plain names below its own, a name twice
             (on a file system that does not tell upper from lower case, too), or more than the limits above; nothing was
             left anywhere.
+        PlatformError: it is a tar file, and this Python is too old to unpack one safely.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         with _opened(path) as archive:
             members = _checked(_members(archive), path.stat().st_size)
-            for member in members:
-                _write(archive, member, aside)
+            _unpack(archive, members, aside)
         aside.chmod(0o755)
         aside.rename(target)
     except (_Refused, *_DAMAGED) as error:
@@ -132,8 +120,9 @@ def _members(archive: Any) -> Iterator[tuple[str, bool, int, Any]]:
             yield member.name, member.isdir(), member.size if member.isreg() else 0, member
 
 
-def _checked(members: Iterator[tuple[str, bool, int, Any]], packed: int) -> list[_Member]:
-    found: list[_Member] = []
+def _checked(members: Iterator[tuple[str, bool, int, Any]], packed: int) -> list[Any]:
+    """The members that are to be unpacked, as the library has them: all, but for the folder that everything lies in."""
+    found: list[Any] = []
     taken: dict[str, bool] = {}  # a name without its case -> whether it is a folder
     total = 0
     for name, folder, size, handle in members:
@@ -156,7 +145,7 @@ def _checked(members: Iterator[tuple[str, bool, int, Any]], packed: int) -> list
         if key in taken and not (folder and taken[key]):
             raise _Refused(f"{name!r} is in it twice")
         taken[key] = folder
-        found.append(_Member(place, folder, size, handle))
+        found.append(handle)
     if not found:
         raise _Refused("it is empty")
     return found
@@ -177,26 +166,20 @@ def _key(place: PurePosixPath) -> str:
     return unicodedata.normalize("NFKC", str(place)).casefold()
 
 
-def _write(archive: Any, member: _Member, folder: Path) -> None:
-    place = folder / member.name
-    if member.folder:
-        place.mkdir(mode=0o755, parents=True, exist_ok=True)
+def _unpack(archive: Any, members: list[Any], folder: Path) -> None:
+    """What was checked, into a folder that only we write to; the library sees that nothing is longer than it says."""
+    if isinstance(archive, zipfile.ZipFile):
+        archive.extractall(folder, members)
         return
-    place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o644)
-    with os.fdopen(descriptor, "wb") as file, _content(archive, member) as source:
-        left = member.size
-        while chunk := source.read(min(_CHUNK, left + 1)):
-            left -= len(chunk)
-            if left < 0:
-                break
-            file.write(chunk)
-    if left:
-        raise _Refused(f"{str(member.name)!r} in it is not as long as it says")
+    if not hasattr(tarfile, "data_filter"):
+        raise PlatformError(
+            f"Python {platform.python_version()} has no safe way to unpack a tar file;",
+            "there is one from 3.10.12, 3.11.4 and 3.12 on;",
+            "update Python within its version, or unpack the file yourself and name the folder with data.root.",
+        )
+    archive.extractall(folder, members, filter=_as_data)
 
 
-def _content(archive: Any, member: _Member) -> IO[bytes]:
-    source = archive.open(member.handle) if isinstance(archive, zipfile.ZipFile) else archive.extractfile(member.handle)
-    if source is None:
-        raise _Refused(f"{str(member.name)!r} in it has no content")
-    return source
+def _as_data(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """A member without its owner, and without rights that data need not have."""
+    return tarfile.data_filter(member.replace(mode=0o644, deep=False), folder)

@@ -257,8 +257,8 @@ def _be_the_job(order: dict[str, Any]) -> int:
 
 
 def _job() -> Callable[[list[str], int | None], int]:
-    """``netyard.cli.main.job``, by name: the command line stands above sweeps, and starts this server."""
-    return importlib.import_module("netyard.cli.main").job
+    """``netyard.cli.train.job``, by name: the command line stands above sweeps, and starts this server."""
+    return importlib.import_module("netyard.cli.train").job
 
 
 if __name__ == "__main__":

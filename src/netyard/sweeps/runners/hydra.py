@@ -4,44 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, OmegaConf
 
-from netyard.config import allowlist
 from netyard.config.overrides import override
-from netyard.runs import lock
-from netyard.runs.directory import RunDir
+from netyard.run_directories import lock
+from netyard.run_directories.directory import RunDir
 from netyard.sweeps.arguments import told
 from netyard.sweeps.ledger import Ledger
 from netyard.sweeps.outcome import resumable
 
 
 @contextlib.contextmanager
-def as_one_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[None]:
-    """Inside, this process is ``python -m netyard.cli.rank`` with the job's overrides.
+def as_one_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[list[str]]:
+    """Inside, this process trains one job of the launcher's; yields the arguments of that run by itself.
 
-    Lightning starts the other ranks of a distributed job by the name of the program, its arguments and Hydra's
-    ``run.dir``, which here are the launcher's. A job that its cluster has stopped and started again is continued.
+    What it tells the ranks of this job ends with it. A job that its cluster has stopped and started again is continued.
     """
     if run_dir.swept and not cfg.resume and resumable(run_dir.path):
         cfg.resume = str(run_dir.path)
-    main, environment = sys.modules["__main__"], dict(os.environ)
-    before = sys.argv, main.__spec__
-    sys.argv = [str(Path(__file__).parents[2] / "cli" / "rank.py"), *allowlist.flags(), *_arguments(cfg, run_dir)]
-    main.__spec__ = find_spec("netyard.cli.rank")
-    hydra_config: Any = HydraConfig.get()
-    with read_write(hydra_config):
-        hydra_config.run.dir = str(run_dir.path)
+    environment = dict(os.environ)
     try:
-        yield
+        yield arguments(cfg, run_dir)
     finally:
-        sys.argv, main.__spec__ = before
         _forget_ranks(environment)
 
 
@@ -54,7 +42,8 @@ def require_ended(ledger: Ledger) -> None:
             lock.refuse_if_held(ledger.place(job))
 
 
-def _arguments(cfg: DictConfig, run_dir: RunDir) -> list[str]:
+def arguments(cfg: DictConfig, run_dir: RunDir) -> list[str]:
+    """What ``train.py`` would be told to train this job alone, in the directory the sweep gave it."""
     hydra_cfg: Any = HydraConfig.get()
     folders = [each.path for each in hydra_cfg.runtime.config_sources if each.provider == "command-line"]
     flags = [*(f"--config-dir={folder}" for folder in folders), *told(hydra_cfg)]

@@ -14,7 +14,7 @@ from typing import Any
 
 from netyard.errors import ConfigError
 from netyard.io.atomic import write_atomically
-from netyard.runs import study as named
+from netyard.run_directories import study as named
 from netyard.sweeps.ledger import Job, differences
 from netyard.sweeps.search.grid import require_trials
 from netyard.sweeps.search.space import Space

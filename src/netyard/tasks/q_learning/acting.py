@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from netyard.tasks.interfaces import Noisy
 from netyard.tasks.q_learning.chain import Chain, numpy_choice
@@ -16,6 +15,9 @@ from netyard.tasks.q_learning.chain import Chain, numpy_choice
 Act = Callable[[Any], Any]
 """Observations (B, *shape) to actions int64 (B,), NumPy arrays both."""
 _FEW = 32  # observations; with more, NumPy's way is no longer the shorter one
+
+# Layers that do something else in training than in evaluation.
+_DRAWS_OR_COUNTS = nn.Dropout | nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 
 def quick(net: nn.Module, values: Callable[[Tensor], Tensor], device: torch.device) -> Act:
@@ -43,7 +45,7 @@ def in_training(net: Any, values: Callable[[Tensor], Tensor], device: torch.devi
     net.train(noisy)
     choose = quick(net, values, device)
     net.train()
-    if not noisy and not any(isinstance(each, nn.Dropout | _BatchNorm) for each in net.modules()):
+    if not noisy and not any(isinstance(each, _DRAWS_OR_COUNTS) for each in net.modules()):
         return choose
 
     def act(observations: Any) -> Any:

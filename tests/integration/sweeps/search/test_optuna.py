@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard.runs import study as named
+from netyard.run_directories import study as named
 from netyard.sweeps.search.optuna import OptunaSearch
 from support.optuna_searches import run, search_in, trials, unsynced, values
 

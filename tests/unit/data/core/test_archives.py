@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from netyard.data.core import archives
-from netyard.errors import DataError
+from netyard.errors import DataError, PlatformError
 
 HONEST = {"photos/cat/1.png": b"one", "photos/cat/2.png": b"two", "photos/dog/1.png": b"three" * 1000, "README": b""}
 HOSTILE_NAMES = [
@@ -185,3 +185,25 @@ def refused(content: bytes, folder: Path) -> bool:
     return [each.name for each in folder.parents[1].rglob("*") if each.is_file()] == ["archive"] and not Path(
         "/tmp/canary"
     ).exists()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_python_without_the_filter_unpacks_no_tar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    """Before 3.10.12 and 3.11.4 there is none. A zip file needs it not."""
+    monkeypatch.delattr(tarfile, "data_filter")
+    (tmp_path / "archive").write_bytes(tarred(*HONEST.items(), packed=packed))
+    with pytest.raises(PlatformError, match=r"3\.10\.12, 3\.11\.4"):
+        archives.extract(tmp_path / "archive", tmp_path / "here")
+    assert {each.name for each in tmp_path.iterdir()} == {"archive"}
+    (tmp_path / "archive").write_bytes(zipped(*HONEST.items()))
+    archives.extract(tmp_path / "archive", tmp_path / "here")
+
+
+def test_a_zip_member_that_is_longer_than_it_says_is_refused(tmp_path: Path) -> None:
+    made = bytearray(zipped(("photos/1", bytes(range(256)) * 40)))
+    for mark, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = made.index(mark) + place
+        made[at : at + 4] = struct.pack("<I", 5)
+    assert refused(bytes(made), tmp_path / "a" / "b" / "c")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from netyard.errors import PlatformError
-from netyard.runs import lock as locks
+from netyard.run_directories import lock as locks
 from netyard.sweeps import arguments
 from netyard.sweeps.ledger import Job, Ledger
 from netyard.sweeps.runners import hydra

@@ -12,7 +12,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from netyard.errors import ConfigError, PlatformError
-from netyard.runs import study as named
+from netyard.run_directories import study as named
 from netyard.sweeps.ledger import Job
 from netyard.sweeps.search.optuna import OptunaSearch
 from netyard.sweeps.search.space import Space

@@ -1,0 +1,36 @@
+"""How a command ends that failed: one line of three parts, or, where the fault is netyard's, the whole traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from netyard.cli.error_messages import explain
+from netyard.errors import Interrupted
+from netyard.io import redact
+from netyard.io.process import is_main_process
+from netyard.training import distributed
+
+_MEASURING = ("debug=lr_finder", "debug=batch_size")  # which ask for no traceback
+
+
+def failed(error: BaseException, overrides: Sequence[str]) -> int:
+    """Print what went wrong; returns the exit code.
+
+    A traceback is printed of what is a bug, and of anything under ``debug=`` or Hydra's ``HYDRA_FULL_ERROR=1``.
+    """
+    mistake = explain(error, overrides)
+    if not is_main_process():
+        distributed.let_the_first_speak()
+        return mistake.exit_code if mistake else 1
+    debugs = any(text.startswith("debug=") and text not in _MEASURING for text in overrides)
+    if mistake is None or mistake.shows_traceback or debugs or os.environ.get("HYDRA_FULL_ERROR") == "1":
+        print(redact.text("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+    if mistake is None:
+        print("error: a bug in netyard, not in your command; please report it with the lines above.", file=sys.stderr)
+        return 1
+    prefix = "" if isinstance(mistake, Interrupted) else "error: "
+    print(redact.text(f"{prefix}{mistake}"), file=sys.stderr)
+    return mistake.exit_code

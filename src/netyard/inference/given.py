@@ -1,0 +1,141 @@
+"""What is to be predicted, as Python has it: a path, an array, a data frame or texts."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netyard.errors import DataError
+from netyard.tasks.interfaces import ImageData, NormalizedData, SampledData, TextData
+
+PORTION = 256  # samples of an array that a network is given at once
+
+
+@dataclass
+class Portion:
+    """Some samples of an array; as an ``InputBatch`` of files."""
+
+    names: Sequence[int]
+    x: Tensor
+    y: Tensor | None = None
+    refused: Sequence[DataError] = ()
+
+
+@dataclass
+class Samples:
+    """An array as what ``predict`` reads; as the ``Inputs`` of files."""
+
+    batches: Iterator[Portion]
+    total: int
+    kind: str = "row"
+
+
+def inputs_of(data: Any, given: Any) -> Any:
+    """The samples that were given, for the datamodule of a run.
+
+    Args:
+        given: a path, as ``netyard predict input=`` takes it; an array or tensor (B, ...) in the data's own units, or
+            one sample of it: images are (B, C, H, W), (B, H, W, C) or (B, H, W), whole numbers up to the data's own
+            white or floats from 0 to 1; a ``pandas.DataFrame`` with the columns of training; a list of texts.
+
+    Raises:
+        DataError: it is of another kind, another shape, or holds NaN.
+    """
+    if isinstance(given, str | os.PathLike):
+        return data.inputs(os.fspath(given))
+    if hasattr(given, "to_csv"):  # a data frame, of pandas or of those that follow it
+        return _by_file(data, lambda path: given.to_csv(path, index=False), ".csv")
+    if isinstance(given, list | tuple) and given and all(isinstance(each, str) for each in given):
+        lines = "\n".join(" ".join(text.split()) for text in given)
+        return _by_file(data, lambda path: Path(path).write_text(lines, encoding="utf-8"), ".txt")
+    x = _as_samples(data, _tensor(given))
+    portions = (Portion(range(first, first + len(x[first:][:PORTION])), x[first:][:PORTION]) for first in _starts(x))
+    return Samples(portions, len(x))
+
+
+def _starts(x: Tensor) -> range:
+    return range(0, len(x), PORTION)
+
+
+def _by_file(data: Any, write: Any, suffix: str) -> Any:
+    """Through a file that is gone afterwards: there is one way of reading tables and texts, that of training."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"given{suffix}"
+        write(path)
+        found = data.inputs(str(path))
+        found.batches = iter(list(found.batches))
+        return found
+
+
+def _tensor(given: Any) -> Tensor:
+    try:
+        x = given.detach().cpu() if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{type(given).__name__} cannot be read as an array: {error};",
+            "what is predicted is a path, an array, a data frame or a list of texts;",
+            "try a NumPy array.",
+        ) from error
+    if not x.is_complex() and x.is_floating_point() and not x.isfinite().all():
+        raise DataError("the array holds NaN or infinity;", "every number must be finite;", "fill them in first.")
+    return x
+
+
+def _as_samples(data: Any, x: Tensor) -> Tensor:
+    """(B, ...) as a network sees it.
+
+    Raises:
+        DataError: samples have another shape.
+    """
+    if isinstance(data, ImageData) and data.image_size:
+        x = _images(data, x)
+    elif isinstance(data, TextData):
+        x = _in_shape(x, None)
+        return x.long()
+    else:
+        wanted = tuple(data.input_shape or ()) if isinstance(data, SampledData) else ()
+        if wanted[1:] == (1,) and x.shape[-1:] == wanted[:1]:  # a window of a series, (W,) or (B, W)
+            x = x[..., None]
+        x = _in_shape(x, wanted).float()
+    return data.normalize(x) if isinstance(data, NormalizedData) and data.own_units else x
+
+
+def _images(data: Any, x: Tensor) -> Tensor:
+    """(B, C, H, W) in [0, 1]."""
+    channels, side = len(data.pixel_statistics()[0]), data.image_size
+    wanted = (channels, side, side)
+    if x.shape[-3:] == (side, side, channels) and x.shape[-3:] != wanted:
+        x = x.movedim(-1, -3)
+    elif channels == 1 and x.ndim in (2, 3) and x.shape[-2:] == (side, side) and x.shape[-3:] != wanted:
+        x = x.unsqueeze(-3)
+    x = _in_shape(x, wanted)
+    if not x.is_floating_point():
+        return x.float() / data.max_value
+    if x.min() < 0 or x.max() > 1:
+        raise DataError(
+            f"the images hold floats from {float(x.min()):g} to {float(x.max()):g};",
+            f"floats are from 0 to 1, whole numbers from 0 to {data.max_value:g};",
+            f"divide by {data.max_value:g}, or give whole numbers.",
+        )
+    return x.float()
+
+
+def _in_shape(x: Tensor, wanted: tuple[int, ...] | None) -> Tensor:
+    if wanted is not None and tuple(x.shape) == wanted:
+        x = x[None]
+    if not len(x.shape) or not len(x) or (wanted and tuple(x.shape[1:]) != wanted):
+        shape = ", ".join(map(str, wanted or ("...",)))
+        raise DataError(
+            f"the array has shape {tuple(x.shape)};",
+            f"the network was trained on samples of shape ({shape}): it must be (B, {shape});",
+            "reshape or resize it.",
+        )
+    return x

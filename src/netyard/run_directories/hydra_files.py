@@ -1,0 +1,36 @@
+"""``.hydra/`` of a run: config.yaml, hydra.yaml and overrides.yaml as Hydra writes them, without secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from netyard.config import hydra_guard
+from netyard.io import redact
+from netyard.io.atomic import write_atomically
+from netyard.run_directories.directory import RunDir
+
+
+def write(run_dir: RunDir, cfg: DictConfig) -> None:
+    """Write the config of the run that ``HydraConfig`` describes; of a run that is resumed only once it goes on.
+
+    Nothing is written under ``hydra.output_subdir=null``.
+
+    Args:
+        run_dir: of the run, claimed by this process.
+        cfg: the config, with its interpolations as they are written.
+    """
+    node: Any = HydraConfig.instance().cfg
+    folder = hydra_guard.files_wanted(node.hydra)
+    if folder is None:
+        return
+    resumed = node.hydra.mode.name == "RUN" and bool(run_dir.status())
+    for name, part in (("config", cfg), ("hydra", node), ("overrides", node.hydra.overrides.task)):
+        path, text = run_dir.path / Path(folder) / f"{name}.yaml", redact.yaml_of(part)
+        if resumed:
+            run_dir.hold_back(path, text)
+        else:
+            write_atomically(path, text, sync=False)

@@ -1,0 +1,78 @@
+"""What a run consists of, once it is prepared: the one object that every stage and every callback is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from omegaconf import DictConfig, open_dict
+from torch import nn
+
+from netyard.config import catalog, schema
+from netyard.run_directories.directory import RunDir
+from netyard.training import checkpoint, run_features
+from netyard.training.checkpoint import WholeFileIO
+from netyard.training.performance import Choice
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """A prepared run; ``callbacks.attach.RunFacts`` says which part of it callbacks may rely on."""
+
+    config: Mapping[str, Any]
+    """The resolved config as plain types, with the facts of the data in it."""
+    choices: Mapping[str, Any]
+    run_dir: RunDir
+    datamodule: L.LightningDataModule
+    task: L.LightningModule
+    performance: Choice
+    """Threads, precision, layout and compilation."""
+    parameters: int
+    began: float
+    """``time.perf_counter()`` when the preparation began."""
+    resumed_from: Path | None = None
+    """The file of the state that training continues from."""
+    resumed_step: int | None = None
+    """Its optimizer step; 0 of a run that is resumed and had saved nothing, None of a new one."""
+    checkpoint_io: WholeFileIO = field(default_factory=WholeFileIO)
+    """Writes and reads checkpoints. It hands the resumed state out once, so that Lightning can free it."""
+
+    @cached_property
+    def checkpoint_contents(self) -> dict[str, Any]:
+        """What each checkpoint holds besides Lightning's own: config and choices, without secrets."""
+        return checkpoint.describe(self.config, self.choices)
+
+    @cached_property
+    def unproven_metrics(self) -> dict[str, str]:
+        """Metrics that something watches and the task's own file does not name, each with the key that asks for it.
+
+        One batch of validation before training tells whether they exist.
+        """
+        watched = {value: key for key, value in reversed([*schema.leaves(self.config)]) if key.endswith(".monitor")}
+        own: dict[str, Any] = {}
+        task = str(self.choices["task"])
+        while "monitor" not in own and task:  # a variant of a task has its monitor from the file it builds upon
+            own = catalog.option_file("task", task)
+            task = next((str(each) for each in own.get("defaults", []) if each != "_self_"), "")
+        watched.pop(own.get("monitor"), None)
+        return {str(name): key for name, key in watched.items() if not str(name).startswith("train/")}
+
+    def feature_network(self, path: str) -> nn.Module:
+        """The classifier of another run for the pictures of this one; see ``run_features.features_of``."""
+        return run_features.features_of(path, self.config["data"])
+
+
+def resolve(cfg: DictConfig, datamodule: L.LightningDataModule, choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The resolved config, once the data has filled in what only it knows (the classes of a folder of images)."""
+    with open_dict(cfg):
+        cfg.data.update(datamodule.facts())
+    return schema.resolve(cfg, choices)
+
+
+def count_parameters(net: nn.Module) -> int:
+    """The numbers of a net that can be trained, frozen ones included, shared ones once."""
+    return sum(parameter.numel() for parameter in net.parameters())

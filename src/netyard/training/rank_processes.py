@@ -1,0 +1,126 @@
+"""Starts the processes of a run that trains on several devices of this machine, and watches over them.
+
+Lightning would start the program it finds running once more, with its arguments: right for ``train.py``, but not for
+``netyard train``, a job of a sweep or a notebook. It asks its cluster environment first, which is ours here.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from types import TracebackType
+
+import torch
+from lightning.pytorch.plugins.environments import (
+    ClusterEnvironment,
+    LightningEnvironment,
+    LSFEnvironment,
+    MPIEnvironment,
+    SLURMEnvironment,
+    TorchElasticEnvironment,
+)
+
+from netyard.errors import lost_peer
+from netyard.training.distributed import RankCommand
+
+_PERIOD = 5.0  # seconds between two looks at the others
+_HANGS = 8.0  # seconds after which a process that waits for a dead one does not find out any more
+_EXTERNAL = (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment, MPIEnvironment)
+
+
+class RankProcesses(LightningEnvironment):
+    """Lightning's environment of one machine, whose other ranks are ``python -m netyard.cli.rank ...``.
+
+    As a context manager around training: a run that ends well leaves the process as it found it; one that is
+    interrupted takes the other ranks along.
+    """
+
+    def __init__(self, command: RankCommand) -> None:
+        super().__init__()
+        self.command = command
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self._before: dict[str, str | None] = {}
+        self._ended = threading.Event()
+
+    def validate_settings(self, num_devices: int, num_nodes: int) -> None:
+        """Lightning asks this before it would start processes; with ``LOCAL_RANK`` set, it starts none."""
+        super().validate_settings(num_devices=num_devices, num_nodes=num_nodes)
+        if not self.creates_processes_externally:
+            self._start(num_devices, num_nodes)
+
+    def __enter__(self) -> RankProcesses:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._end()
+        elif not issubclass(kind, Exception):  # Ctrl-C, which Lightning turns into SystemExit
+            self.kill()
+
+    def kill(self) -> None:
+        """End the other ranks at once."""
+        for each in self.processes:
+            each.kill()
+
+    def _start(self, num_devices: int, num_nodes: int) -> None:
+        told = {
+            "MASTER_ADDR": self.main_address,
+            "MASTER_PORT": str(self.main_port),
+            "NODE_RANK": str(self.node_rank()),
+            "LOCAL_RANK": str(self.local_rank()),
+            "WORLD_SIZE": str(num_devices * num_nodes),
+        }
+        self._before = {name: os.environ.get(name) for name in told}
+        os.environ.update(told)
+        for rank in range(1, num_devices):
+            # The same modules as here are found there, wherever this program was started from.
+            path = os.pathsep.join(each for each in sys.path if each)
+            environment = {**os.environ, "LOCAL_RANK": str(rank), "PYTHONPATH": path}
+            self.processes.append(subprocess.Popen(self.command.words(), env=environment, cwd=self.command.folder))
+        if self.processes:
+            threading.Thread(target=self._watch, daemon=True, name="netyard-ranks").start()
+
+    def _watch(self) -> None:
+        """Once a rank has died: a process that hangs in a collective with it ends with words, and all others with it.
+
+        Most find out by themselves, and say more.
+        """
+        while not any(codes := [each.poll() for each in self.processes]):
+            if self._ended.wait(_PERIOD) or all(code == 0 for code in codes):
+                return
+        if self._ended.wait(_HANGS):
+            return
+        lost = lost_peer("it has died")
+        print(f"error: {lost}", file=sys.stderr, flush=True)
+        self.kill()
+        os._exit(lost.exit_code)
+
+    def _end(self) -> None:
+        self._ended.set()
+        if self._before and torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        self._before = {}
+        deadline = time.monotonic() + _HANGS
+        for each in self.processes:
+            try:
+                each.wait(max(deadline - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                each.kill()
+
+
+def cluster_environment(command: RankCommand | None) -> RankProcesses | None:
+    """Ours, where nobody else has started the processes of this run, and it is known how to start one."""
+    known: tuple[type[ClusterEnvironment], ...] = _EXTERNAL
+    if command is None or any(each.detect() for each in known):
+        return None
+    return RankProcesses(command)

@@ -1,0 +1,169 @@
+"""A run's directory: its name is its own, its files are whole, and it is claimed, discarded and read again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from netyard.errors import CheckpointError, PlatformError
+from netyard.io.atomic import write_atomically
+from netyard.io.claim import unclaimed
+from netyard.io.finite_json import finite
+from netyard.io.process import is_main_process
+from netyard.run_directories.directory import RunDir
+
+
+@pytest.mark.parametrize("name", ["a b", "ü=ö", "it's", "[x,y]{z}", "${nothing}", "tab\there", "back\\slash"])
+def test_a_directory_of_any_name_can_be_run_in_and_resumed(name: str, tmp_path: Path) -> None:
+    from netyard.config.compose import compose
+    from netyard.config.overrides import override, value_of
+
+    words = [override("hydra.run.dir", tmp_path / name), override("tags", "x")]
+    assert value_of(words, "hydra.run.dir") in (str(tmp_path / name), str(tmp_path / name).replace("${", "\\${"))
+    cfg, _ = compose([override("resume", tmp_path / name)])
+    assert cfg.resume == str(tmp_path / name)
+
+
+def test_threads_get_directories_of_their_own(tmp_path: Path):
+    claim = unclaimed.__wrapped__
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: claim(str(tmp_path / "run")), range(64)))
+    assert len(set(answers)) == 64
+
+
+def test_one_process_asking_twice_is_given_one_name(tmp_path: Path):
+    assert unclaimed(str(tmp_path / "run")) == unclaimed(str(tmp_path / "run")) == str(tmp_path / "run")
+
+
+def test_other_ranks_claim_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert not is_main_process()
+    assert unclaimed(str(tmp_path / "run")) == str(tmp_path / "run")
+    RunDir(tmp_path / "run").mark("running")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_place_where_nothing_can_be_made_is_refused_in_three_parts(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PlatformError, match=r"nothing can be written to .*NETYARD_OUTPUTS.*try hydra\.run\.dir=DIR"):
+        unclaimed(str(tmp_path / "file" / "run"))
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path):
+    path = tmp_path / "status.json"
+    write_atomically(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(path, "half \udc80")
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path):
+    path, texts = tmp_path / "file", {letter * 200_000 for letter in "abc"}
+    write_atomically(path, "a" * 200_000)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(lambda: [write_atomically(path, text) for _ in range(10) for text in texts])
+        while not writing.done():
+            assert path.read_text() in texts
+        writing.result()
+
+
+def test_status_keeps_when_a_run_started_and_says_how_it_ended(tmp_path: Path):
+    run_dir = RunDir(tmp_path / "run")
+    assert run_dir.status() == run_dir.results() == {}
+    run_dir.mark("running")
+    running = run_dir.status()
+    assert running["state"] == "running" and running["ended"] is None and running["pid"] == os.getpid()
+    run_dir.mark("failed", "the loss is NaN")
+    failed = run_dir.status()
+    assert failed["state"] == "failed" and failed["error"] == "the loss is NaN"
+    assert failed["started"] == running["started"] <= failed["ended"]
+    run_dir.mark("running")  # resumed
+    assert run_dir.status()["ended"] is None and run_dir.status()["error"] is None
+
+
+def rows(run_dir: RunDir) -> list[dict[str, str]]:
+    with (run_dir.path / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_resumed_run_replaces_its_rows_instead_of_repeating_them(tmp_path: Path):
+    run_dir = RunDir(tmp_path)
+    for epoch in range(4):
+        run_dir.append_metrics({"epoch": epoch, "train/loss": f"first {epoch}"})
+    run_dir.append_metrics({"epoch": 2, "train/loss": "again 2"})
+    assert [(row["epoch"], row["train/loss"]) for row in rows(run_dir)] == [
+        ("0", "first 0"),
+        ("1", "first 1"),
+        ("2", "again 2"),
+    ]
+
+
+def test_a_metric_that_comes_later_gets_a_column_and_blanks_before(tmp_path: Path):
+    run_dir = RunDir(tmp_path)
+    run_dir.append_metrics({"epoch": 0, "train/loss": "1"})
+    run_dir.append_metrics({"epoch": 1, "train/loss": "0.5", "val/loss": "0.7"})
+    run_dir.append_metrics({"epoch": 2, "train/loss": "0.25"})
+    assert [row["val/loss"] for row in rows(run_dir)] == ["", "0.7", ""]
+
+
+def test_a_directory_with_a_run_in_it_is_refused(tmp_path: Path):
+    RunDir(tmp_path).refuse_if_taken()
+    RunDir(tmp_path).mark("running")
+    with pytest.raises(CheckpointError, match=r"holds a run already;.*resume=") as refused:
+        RunDir(tmp_path).refuse_if_taken()
+    assert refused.value.exit_code == 4
+
+
+def test_discard_removes_the_run_and_keeps_what_was_there(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("mine")
+    run_dir = RunDir(tmp_path)
+    run_dir.mark("running")
+    run_dir.checkpoints.mkdir()
+    (run_dir.checkpoints / "draft").write_text("")
+    (tmp_path / ".hydra").mkdir()
+    run_dir.discard()
+    assert [each.name for each in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_discard_removes_a_directory_that_is_empty_after_it(tmp_path: Path):
+    run_dir = RunDir(tmp_path / "run")
+    run_dir.mark("failed")
+    run_dir.discard()
+    assert not run_dir.path.exists()
+
+
+def test_what_is_no_number_becomes_null_in_the_results(tmp_path: Path):
+    run_dir = RunDir(tmp_path)
+    run_dir.write_results({"metrics": {"test/loss": math.nan, "test/accuracy": 0.5}, "list": [math.inf, -math.inf, 3]})
+
+    def no_such_thing(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    text = (tmp_path / "results.json").read_text()
+    assert json.loads(text, parse_constant=no_such_thing) == run_dir.results()
+    assert run_dir.results() == {"metrics": {"test/loss": None, "test/accuracy": 0.5}, "list": [None, None, 3]}
+
+
+@pytest.mark.parametrize("value", [0.0, -1.5, 1e308, True, None, "nan", 2**70])
+def test_everything_else_stays_as_it_is(value: object):
+    assert finite({"a": [value]}) == {"a": [value]}
+
+
+def test_the_overrides_of_a_run_leave_out_where_it_was_resumed(tmp_path: Path):
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("- model=mlp\n- resume=outputs/a\n- seed=3\n")
+    assert RunDir(tmp_path).overrides() == ["model=mlp", "seed=3"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("there", "no .hydra/ in it"), ("missing", "nothing there")])
+def test_a_directory_that_is_no_run_is_refused(tmp_path: Path, name: str, said: str):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(CheckpointError, match=f"is not a run directory: {said};.*outputs/"):
+        RunDir(tmp_path / name).overrides()

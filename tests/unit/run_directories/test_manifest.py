@@ -1,0 +1,226 @@
+"""Of the checkpoints of a run only whole ones count, the newest first; a broken one is never taken for a good one."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from netyard.errors import CheckpointError
+from netyard.run_directories import manifest as manifests
+from netyard.run_directories.manifest import Manifest, link, vouched
+
+
+def save(folder: Path, number: int, best: int | None, keep: int = 2, step: int | None = None) -> Path:
+    """Save ``number``, one of a hundred bytes, as the run does; ``best``: the save that was best by then."""
+    folder.mkdir(exist_ok=True)
+    step = 10 * number if step is None else step
+    path = folder / f"{manifests.name_of(step, number)}.ckpt"
+    path.write_bytes(content(number))
+    name = None if best is None else manifests.name_of(10 * best, best)
+    manifests.record(folder, Manifest(step, number, number, 100, manifests.sha256(path), name), keep)
+    return path
+
+
+def content(number: int) -> bytes:
+    return random.Random(number).randbytes(100)
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(CheckpointError) as error:
+        vouched(path)
+    assert error.value.exit_code == 4
+    return str(error.value)
+
+
+def test_last_is_the_newest_by_step_whatever_the_clock_says(tmp_path: Path):
+    paths = [save(tmp_path, number, best=1) for number in (1, 2, 3)]
+    os.utime(paths[1], (2e9, 2e9))
+    os.utime(paths[2], (0, 0))
+    assert vouched(tmp_path / "last.ckpt") == paths[2]
+    assert vouched(tmp_path / "best.ckpt") == paths[0]
+    (tmp_path / "last.ckpt").unlink()
+    assert vouched(tmp_path / "last.ckpt") == paths[2]
+
+
+def test_two_saves_of_one_step_are_told_apart(tmp_path: Path):
+    save(tmp_path, 1, best=1)
+    second = save(tmp_path, 2, best=1, step=10)
+    assert vouched(tmp_path / "last.ckpt") == second
+
+
+def test_a_broken_newest_one_is_skipped_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    first, second = save(tmp_path, 1, best=1), save(tmp_path, 2, best=1)
+    damaged = bytearray(second.read_bytes())
+    damaged[50] ^= 1
+    second.write_bytes(damaged)
+    with caplog.at_level(logging.WARNING):
+        assert vouched(tmp_path / "last.ckpt") == first
+    assert f"{second} is broken, its SHA-256 is {manifests.sha256(second)}" in caplog.text
+    first.write_bytes(first.read_bytes()[:70])
+    told = refused(tmp_path / "last.ckpt")
+    assert "it has 70 bytes, and 100 were written" in told and second.name in told
+
+
+def test_what_is_asked_for_by_name_is_read_or_refused(tmp_path: Path):
+    best, last = save(tmp_path, 1, best=1), save(tmp_path, 2, best=1)
+    expected = manifests.sha256(best)
+    best.write_bytes(content(7))
+    told = refused(tmp_path / "best.ckpt")
+    assert f"best.ckpt is broken: its SHA-256 is {manifests.sha256(best)}, and {expected} was written" in told
+    assert vouched(last) == last
+    best.unlink()
+    (tmp_path / "best.ckpt").unlink()
+    assert "it is not there" in refused(tmp_path / "best.ckpt")
+
+
+def test_another_file_in_the_place_of_the_best_is_refused(tmp_path: Path):
+    save(tmp_path, 1, best=1)
+    (tmp_path / "best.ckpt").unlink()
+    (tmp_path / "best.ckpt").write_bytes(content(7))
+    assert "best.ckpt is broken" in refused(tmp_path / "best.ckpt")
+
+
+def test_a_copy_of_the_best_is_as_good(tmp_path: Path):
+    first = save(tmp_path, 1, best=1)
+    (tmp_path / "best.ckpt").unlink()
+    shutil.copy(first, tmp_path / "best.ckpt")
+    assert vouched(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
+    first.unlink()
+    assert vouched(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
+
+
+def test_a_name_that_a_kill_left_on_the_one_before_is_seen_through(tmp_path: Path):
+    save(tmp_path, 1, best=1)
+    link(tmp_path / "best.ckpt", tmp_path / "kept")
+    second = save(tmp_path, 2, best=2)
+    link(tmp_path / "kept", tmp_path / "best.ckpt")
+    assert vouched(tmp_path / "best.ckpt") == second
+
+
+def test_a_checkpoint_that_was_copied_elsewhere_alone_is_taken_as_it_is(tmp_path: Path):
+    first = save(tmp_path / "run", 1, best=1)
+    shutil.copy(first, tmp_path / "best.ckpt")
+    assert vouched(tmp_path / "best.ckpt") is None
+
+
+def test_a_checkpoint_without_its_manifest_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    first, second = save(tmp_path, 1, best=1), save(tmp_path, 2, best=1)
+    second.with_suffix(".json").write_text(second.with_suffix(".json").read_text()[:20])
+    assert vouched(tmp_path / "last.ckpt") == first
+    assert "is no manifest of a checkpoint any more" in caplog.text
+    second.with_suffix(".json").unlink()
+    assert vouched(tmp_path / "last.ckpt") == first
+
+
+def test_a_best_one_stays_as_long_as_a_kept_one_names_it(tmp_path: Path):
+    for number, best in [(1, 1), (2, 1), (3, 3), (4, 3), (5, 3)]:
+        save(tmp_path, number, best)
+        kept = sorted(int(path.stem.split("-")[1]) for path in tmp_path.glob("save-*.ckpt"))
+        wanted = {1: [1], 2: [1, 2], 3: [1, 2, 3], 4: [3, 4], 5: [3, 4, 5]}
+        assert kept == wanted[number]  # should save 3 break, the run goes on from 2, whose best is 1
+        assert kept == sorted(int(path.stem.split("-")[1]) for path in tmp_path.glob("save-*.json"))
+
+
+def test_drafts_of_a_killed_run_are_tidied_up(tmp_path: Path):
+    first = save(tmp_path, 1, best=1)
+    (tmp_path / ".save-00002-step-20.ckpt.77.tmp").write_bytes(b"half")
+    manifests.tidy(tmp_path)
+    assert not list(tmp_path.glob(".*")) and first.exists()
+
+
+def test_the_link_is_a_copy_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    last, best = tmp_path / "last.ckpt", tmp_path / "best.ckpt"
+    best.write_text("old")
+    last.write_text("new")
+    link(last, best)
+    assert best.samefile(last)
+    last.unlink()
+    last.write_text("newer")
+
+    def refuse(*_: object) -> None:
+        raise OSError("no hard links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    link(last, best)
+    assert best.read_text() == "newer" and not best.samefile(last)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_is_written_in_pieces_is_hashed_as_a_whole(tmp_path: Path):
+    """Behind the writer, a thread takes up what has become a chunk; the rest is taken at the end."""
+    pieces = [
+        random.Random(number).randbytes(size) for number, size in enumerate((manifests.CHUNK, 7, 900_000, 200_000))
+    ]
+    with (tmp_path / "file").open("wb") as file:
+        hashing = manifests.Hashing(file)
+        assert hashing.size == 0
+        assert [hashing.write(piece) for piece in pieces] == [len(piece) for piece in pieces]
+        hashing.flush()
+        assert hashing.close() == hashlib.sha256(b"".join(pieces)).hexdigest()
+        assert hashing.size == sum(map(len, pieces)) and not file.closed
+    assert manifests.sha256(tmp_path / "file") == hashlib.sha256(b"".join(pieces)).hexdigest()
+
+
+def test_the_thread_reads_whenever_another_chunk_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(manifests, "CHUNK", 10)
+    with (tmp_path / "file").open("wb") as file:
+        hashing = manifests.Hashing(file)
+        asked: list[int] = []
+        monkeypatch.setattr(hashing._thread, "submit", lambda work: asked.append(hashing.size) or work())
+        for size in (4, 5, 1, 9, 1, 30):
+            hashing.write(bytes(size))
+        assert asked == [10, 20, 50]
+
+
+def test_a_folder_without_manifests_and_one_without_a_best(tmp_path: Path):
+    assert manifests.known(tmp_path) == [] and vouched(tmp_path / "last.ckpt") is None
+    save(tmp_path, 1, best=None)
+    (tmp_path / "best.ckpt").write_bytes(content(7))
+    assert vouched(tmp_path / "best.ckpt") is None
+    assert vouched(tmp_path / "save-00009-step-90.ckpt") is None
+
+
+def test_a_manifest_is_readable_json_in_lines(tmp_path: Path):
+    path = save(tmp_path, 12, best=12)
+    assert path.name == "save-00012-step-120.ckpt"
+    written = path.with_suffix(".json").read_text(encoding="utf-8")
+    assert written.startswith('{\n "schema": 1,\n "step": 120,\n "number": 12,')
+    (manifest,) = manifests.known(tmp_path)
+    assert manifest == Manifest(120, 12, 12, 100, manifests.sha256(path), "save-00012-step-120")
+    assert manifest.fault(path) == "" and manifest.fault(tmp_path / "none") == "it is not there"
+
+
+def test_what_is_left_aside_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    save(tmp_path, 1, best=1)
+    (tmp_path / "save-00002-step-20.json").write_text("[]")
+    later = (tmp_path / "save-00001-step-10.json").read_text().replace('"schema": 1', '"schema": 2')
+    (tmp_path / "save-00003-step-30.json").write_text(later)
+    with caplog.at_level(logging.WARNING):
+        assert [each.number for each in manifests.known(tmp_path)] == [1]
+    assert [record.getMessage().split(" is no manifest")[0] for record in caplog.records] == [
+        str(tmp_path / "save-00002-step-20.json")
+    ]
+
+
+def test_where_no_file_is_whole_each_is_told(tmp_path: Path):
+    paths = [save(tmp_path, number, best=1) for number in (1, 2)]
+    for path in paths:
+        path.write_bytes(b"short")
+    fault = "it has 5 bytes, and 100 were written"
+    assert f"{tmp_path / 'last.ckpt'} is broken: {paths[1].name}: {fault}; {paths[0].name}: {fault};" in refused(
+        tmp_path / "last.ckpt"
+    )
+
+
+def test_what_another_process_has_deleted_already_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / ".save-00002-step-20.ckpt.77.tmp").touch()
+    found = [tmp_path / ".save-00002-step-20.ckpt.77.tmp", tmp_path / ".save-00003-step-30.ckpt.77.tmp"]
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(found))
+    manifests.tidy(tmp_path)
+    assert not found[0].exists()

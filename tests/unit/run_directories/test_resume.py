@@ -1,0 +1,184 @@
+"""A run goes on as the experiment it was begun as, or not at all; ``resume=auto`` finds the one that is meant."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from netyard.errors import CheckpointError, ConfigError
+from netyard.io import redact
+from netyard.run_directories import resume
+from netyard.run_directories.directory import RunDir
+from netyard.sweeps.ledger import Ledger
+
+
+def test_auto_of_a_sweep_is_the_newest_of_the_same_command(train, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("NETYARD_OUTPUTS", str(tmp_path / "outputs"))
+    for day, seeds in (("1", "1,2"), ("2", "1,2"), ("3", "1,2,3")):
+        folder = tmp_path / "outputs" / "sweeps" / day / "12-00-00"
+        folder.mkdir(parents=True)
+        ledger = Ledger(folder, ["model=mlp", f"seed={seeds}"], "grid", {}, [], [], state="completed", started=day)
+        ledger.write()
+    found = train("-m", "model=mlp", "seed=1,2", "resume=auto")
+    assert found.code == 0 and "sweeps/2/12-00-00 is finished already" in found.out, found.err
+    there = train("-m", "model=mlp", "resume=auto", f"hydra.sweep.dir={tmp_path}/outputs/sweeps/3/12-00-00")
+    assert there.code == 0 and "sweeps/3/12-00-00 is finished already" in there.out, there.err
+    none = train("-m", "model=mlpp", "seed=1,2", "resume=auto")
+    assert none.code == 2 and "a new one begins" in none.out
+
+
+def run_of(path: Path, config: DictConfig, started: str, state: str = "interrupted", begun: bool = True) -> Path:
+    """A run's directory, begun with a config as it was composed."""
+    (path / ".hydra").mkdir(parents=True)
+    (path / ".hydra" / "config.yaml").write_text(redact.yaml_of(config), encoding="utf-8")
+    (path / ".hydra" / "overrides.yaml").write_text("- model=mlp\n- resume=old\n- seed=3\n", encoding="utf-8")
+    (path / "status.json").write_text(json.dumps({"state": state, "started": started}), encoding="utf-8")
+    if begun:
+        (path / "checkpoints").mkdir()
+        (path / "checkpoints" / "last.ckpt").touch()
+    return path
+
+
+CONFIG = OmegaConf.create({"seed": 3, "resume": "auto", "model": {"size": "${seed}"}})
+
+
+def test_the_newest_run_of_the_same_config_is_the_one_that_goes_on(tmp_path: Path) -> None:
+    assert resume.newest(CONFIG, tmp_path) is None
+    first = run_of(tmp_path / "day" / "one", CONFIG, "2026-01-02")
+    assert resume.newest(CONFIG, tmp_path) == first
+    second = run_of(tmp_path / "two", CONFIG, "2026-01-03", "completed")
+    (second / ".hydra" / "config.yaml").write_text(redact.yaml_of(CONFIG).replace("auto", "null"), encoding="utf-8")
+    assert resume.newest(CONFIG, tmp_path) == second, "whichever run it was to continue, and finished too"
+    run_of(tmp_path / "three", CONFIG, "2026-01-04", begun=False)
+    run_of(tmp_path / "a" / "b" / "c", CONFIG, "2026-01-05")
+    run_of(tmp_path / "other", OmegaConf.create({**CONFIG, "seed": 4}), "2026-01-06")
+    (tmp_path / "broken" / ".hydra" / "config.yaml").mkdir(parents=True)
+    assert resume.newest(CONFIG, tmp_path) == second
+    (second / "status.json").unlink()
+    assert resume.newest(CONFIG, tmp_path) == first, "a run that does not say when it began comes last"
+
+
+def test_a_run_goes_on_with_what_was_typed_then_and_now(tmp_path: Path) -> None:
+    path = run_of(tmp_path / "run", CONFIG, "2026-01-02")
+    run = RunDir(path)
+    begun = ["model=mlp", "seed=3"]
+    there = [f"resume={path}", f"hydra.run.dir={path}"]
+    assert resume.continued(run, ["resume=x", f"hydra.run.dir={path}"]) == [*begun, *there]
+    assert resume.continued(run, ["resume=x", "trainer.max_epochs=9"]) == [*begun, "trainer.max_epochs=9", *there]
+    run_of(tmp_path / "finished", CONFIG, "2026-01-02", "completed")
+    assert resume.continued(RunDir(tmp_path / "finished"), ["resume=x"]) == []
+    assert "seed=4" in resume.continued(RunDir(tmp_path / "finished"), ["resume=x", "seed=4"])
+    (path / "sweep.json").touch()
+    with pytest.raises(CheckpointError, match="holds a sweep, not a run"):
+        resume.continued(run, [])
+
+
+def test_auto_means_the_directory_that_is_named_or_the_newest_run(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("NETYARD_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.setenv("JOB", "7")
+    newest = run_of(tmp_path / "outputs" / "day" / "one", CONFIG, "2026-01-02")
+    named = run_of(tmp_path / "job-7", CONFIG, "2026-01-01")
+    assert resume.sought(["seed=3"], CONFIG) == newest
+    assert resume.sought([f"hydra.run.dir={named}"], CONFIG) == named
+    assert resume.sought([f"hydra.run.dir='{tmp_path}/job-${{oc.env:JOB}}'"], CONFIG) == named
+    assert resume.sought([f"hydra.run.dir='{tmp_path}/${{now:%H}}'"], CONFIG) is None
+    assert resume.sought([f"hydra.run.dir={tmp_path}/new"], CONFIG) is None
+
+
+NOW = {
+    "seed": 3,
+    "tags": [],
+    "model": {"size": 5},
+    "data": {"root": "here", "path": None, "batch_size": 64},
+    "task": {"net": {"size": 5}},
+    "trainer": {"max_epochs": 3, "precision": "32", "performance": "safe"},
+    "optimizer": {"lr": 0.1},
+}
+OPTIONS = {"model": "mlp", "data": "digits", "trainer": "cpu", "hydra/launcher": "basic"}
+
+
+def changed(key: str, value: object) -> dict[str, Any]:
+    """The config with another value at a dotted key."""
+    config = copy.deepcopy(NOW)
+    *groups, name = key.split(".")
+    place: dict[str, Any] = config
+    for group in groups:
+        place = place[group]
+    place[name] = value
+    return config
+
+
+def required(config: dict[str, Any], tmp_path: Path, **options: str) -> list[str]:
+    recorded = {"config": NOW, "choices": OPTIONS}
+    return resume.require_same(recorded, config, {**OPTIONS, **options}, RunDir(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "was"),
+    [
+        ("trainer.max_epochs", 9, "3"),
+        ("tags", ["a"], "[]"),
+        ("data.root", "there", "here"),
+        ("threads", 4, "null"),
+        ("trainer.devices", 2, "null"),
+        ("data.num_workers", 2, "null"),
+        ("callbacks", "none", "null"),
+    ],
+)
+def test_what_may_change_is_told(tmp_path: Path, key: str, value: object, was: str) -> None:
+    assert required(changed(key, value), tmp_path) == [f"{key}={value} instead of {was}"]
+
+
+def test_nothing_changed_is_nothing_told(tmp_path: Path) -> None:
+    assert required(NOW, tmp_path) == []
+    assert required(changed("resume", "run"), tmp_path) == []
+    assert required(NOW, tmp_path, trainer="gpu") == []
+    old = changed("seed", 3)
+    del old["trainer"]["performance"]  # a run of before there was a choice
+    recorded = {"config": old, "choices": OPTIONS}
+    assert resume.require_same(recorded, NOW, OPTIONS, RunDir(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "was"),
+    [
+        ("seed", 4, "3"),
+        ("optimizer.lr", 0.2, r"0\.1"),
+        ("data.batch_size", 32, "64"),
+        ("data.path", "there", "null"),
+        ("data.root", None, "here"),
+        ("tagsoup", 1, "null"),
+        ("trainer.precision", "bf16", "32"),
+        ("trainer.performance", "max", "safe"),
+        *((key, 1, "null") for key in resume.BOUND if key not in ("trainer.precision", "trainer.performance")),
+    ],
+)
+def test_what_makes_another_experiment_is_refused(tmp_path: Path, key: str, value: object, was: str) -> None:
+    now = "null" if value is None else value
+    with pytest.raises(ConfigError, match=rf"run goes on as it began: {key} is {now} and was {was};"):
+        required(changed(key, value), tmp_path)
+
+
+def test_a_change_is_named_where_it_was_typed_and_three_at_most(tmp_path: Path) -> None:
+    config = changed("model.size", 6)
+    config["task"] = {"net": {"size": 6}}
+    message = r"began: model is cnn and was mlp, model\.size is 6 and was 5, task\.net\.size is 6 and was 5;"
+    with pytest.raises(ConfigError, match=message):
+        required(config, tmp_path, model="cnn")
+    config["seed"] = 4
+    message = r"began: model is cnn and was mlp, seed is 4 and was 3, model\.size is 6 and was 5, \.\.\.;"
+    with pytest.raises(ConfigError, match=message):
+        required(config, tmp_path, model="cnn")
+
+
+def test_what_is_bound_and_what_is_free() -> None:
+    """The groups and keys of the documentation of a resumed run; another list is another promise."""
+    assert {key.removeprefix("trainer.") for key in resume.BOUND} == {
+        *("precision", "performance", "accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm"),
+        *("limit_train_batches", "limit_val_batches", "overfit_batches"),
+    }
