@@ -139,12 +139,12 @@ COMMAND = Command(
     run=new,
     body=(
         (
-            "Writes the folder NAME: a network, a data set, an experiment, their options in conf/, tests, a Makefile and "
-            "a README. NAME is a name of Python's, in small letters: my_project."
+            "Writes the folder NAME: a network, a data set, an experiment, their options in conf/, tests, a Makefile "
+            "and a README. NAME is a name of Python's, in small letters: my_project."
         ),
         (
-            "Once it is installed (make setup there, or pip install -e NAME) its options are listed, completed, checked, "
-            "trained and swept like netyard's own, and no --allow-target is needed: docs/plugins.md."
+            "Once it is installed (make setup there, or pip install -e NAME) its options are listed, completed, "
+            "checked, trained and swept like netyard's own, and no --allow-target is needed: docs/plugins.md."
         ),
     ),
 )
