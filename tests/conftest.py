@@ -20,6 +20,7 @@ pytest_plugins = (
     "support.command_fixtures",
     "support.config_fixtures",
     "support.data_fixtures",
+    "support.fake_packages",
     "support.rank_fixtures",
     "support.signal_fixtures",
     "support.sweep_fixtures",

@@ -26,7 +26,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     "losses": ({"torch", "timm"}, set()),
     "optim": ({"torch"}, set()),
     "io": ({"pandas", "numpy", "omegaconf", "packaging", "pyarrow", "safetensors", "torch", "yaml"}, set()),
-    "config": ({"hydra", "omegaconf", "yaml"}, {"io"}),
+    "config": ({"hydra", "omegaconf", "yaml"}, {"io", "plugins"}),
     "models": ({"torch", "timm", "torchvision"}, {"layers", "io"}),
     "metrics": ({"filelock", "lightning", "numpy", "torch", "torch_fidelity", "torchmetrics"}, {"io"}),
     "data": (
@@ -49,7 +49,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     ),
     "training": (
         {*TORCH, "omegaconf", "rich", "tensorboard"},
-        {"callbacks", "config", "io", "metrics", "run_directories", "tasks"},
+        {"callbacks", "config", "io", "metrics", "plugins", "run_directories", "tasks"},
     ),
     "inference": (
         {*TORCH, "numpy", "omegaconf", "PIL", "rich"},
@@ -65,7 +65,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     ),
     "cli": (
         {"hydra", "omegaconf", "packaging", "torch", "yaml"},
-        {"config", "export", "inference", "io", "reports", "run_directories", "sweeps", "training"},
+        {"config", "export", "inference", "io", "plugins", "reports", "run_directories", "sweeps", "training"},
     ),
 }
 # Rooms in which torch is imported inside of functions alone, if at all, for commands that do not need it start at once.

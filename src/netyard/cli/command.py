@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
+from netyard import plugins
 from netyard.cli.failure import failed
 from netyard.config import allowlist
 from netyard.errors import Interrupted
@@ -51,6 +52,7 @@ class Command:
     def __call__(self, arguments: Sequence[str]) -> int:
         run_log.speak_anywhere()
         overrides = list(arguments)
+        plugins.warn()
         try:
             overrides = allowlist.taken(arguments)
             said = self.run(overrides)

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from packaging.requirements import Requirement
 
-from netyard import __version__
+from netyard import __version__, plugins
 from netyard.io.readable import in_bytes
 
 SCARCE = 1e9  # bytes free: a few checkpoints of a large network
@@ -43,6 +43,7 @@ def examine(outputs: Path, data: Path) -> list[Finding]:
         *_place("data", data),
         *_shared_memory(),
         *_extras(),
+        *_packages(),
     ]
 
 
@@ -107,6 +108,14 @@ def _extras() -> Iterator[Finding]:
             yield Finding("note", f"extra {extra}: {', '.join(lacking)} not here; pip install 'netyard[{extra}]'")
         else:
             yield Finding("ok", f"extra {extra}")
+
+
+def _packages() -> Iterator[Finding]:
+    """The packages that extend netyard."""
+    for plugin in plugins.offering():
+        yield Finding("ok", f"package {plugin}: {plugin.conf}")
+    for fault in plugins.faults():
+        yield Finding("note", str(fault))
 
 
 def _requirements() -> list[Requirement]:

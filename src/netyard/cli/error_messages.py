@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
+from netyard import plugins
 from netyard.config import allowlist, catalog
 from netyard.config.suggest import all_keys, did_you_mean, nearest, no_such_key
 from netyard.errors import ConfigError, ForeignCodeError, NetyardError, PlatformError, lost_peer
@@ -149,8 +150,9 @@ def _raised_in(package: str, error: BaseException) -> bool:
 
 
 def _foreign_packages() -> set[str]:
-    """The packages of what the user has allowed; libraries that ``conf/`` itself names are not among them."""
-    return {_top(name) for name in allowlist.allowed()} - {_top(name) for name in allowlist.offered()}
+    """Of what the user has allowed or installed beside netyard; libraries that ``conf/`` itself names are not it."""
+    brought = {*allowlist.allowed(), *(each.package for each in plugins.installed())}
+    return {_top(name) for name in brought} - {_top(name) for name in allowlist.offered()}
 
 
 def _top(name: str) -> str:
@@ -172,7 +174,7 @@ def _from_foreign_code(error: BaseException, target: str = "") -> ForeignCodeErr
         return None
     return ForeignCodeError(
         f"{target or _module(callers[-1])} raised {type(error).__name__}: {_first_line(error)};",
-        "this is code that you have allowed, not netyard's;",
+        "this is code of a package that you have installed or allowed, not netyard's;",
         f"mend it at {place}, see the lines above.",
     )
 

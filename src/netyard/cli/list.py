@@ -24,24 +24,30 @@ PLURALS |= {
 
 
 def overview() -> str:
-    """Every group with its options, wrapped; models by family."""
+    """Every group with its options, wrapped; models by family, and last those that have a file of their own."""
     lines: list[str] = []
     for group in catalog.GROUPS:
         names = catalog.options(group)
         if group == "model":
             lines.append("  model")
-            for family, node in catalog.families().items():
-                lines += wrap(
-                    ", ".join(node["variants"]), 108, initial_indent=f"    {family:14}", subsequent_indent=" " * 18
-                )
+            members = {family: list(node["variants"]) for family, node in catalog.families().items()}
+            if alone := [name for name in names if name not in catalog.variants()]:
+                members["others"] = alone
+            for family, each in members.items():
+                lines += wrap(", ".join(each), 108, initial_indent=f"    {family:13} ", subsequent_indent=" " * 18)
         else:
             lines += wrap(", ".join(names) or "-", 108, initial_indent=f"  {group:16}", subsequent_indent=" " * 18)
     return "\n".join(lines)
 
 
 def show(arguments: Sequence[str]) -> int:
-    """Print the options of a group; without one, of every group."""
+    """Print the options of a group; without one, of every group.
+
+    Raises:
+        ConfigError: no such group or option, or two packages offer one name.
+    """
     words, filters = divided(arguments)
+    catalog.require_distinct()
     if not words:
         print(f"{COMMAND.help}\n\n{overview()}")
         return 0
@@ -54,7 +60,9 @@ def show(arguments: Sequence[str]) -> int:
     width = max((len(name) for name in names), default=0)
     for name in names:
         count = f"{counts[name]:>13,}  " if name in counts else " " * 15 if counts else ""
-        print(f"{name:{width}}  {count}{catalog.headline(group, name)}".rstrip())
+        package = catalog.owner(group, name)
+        origin = "" if package == "netyard" else f"  [{package}]"
+        print(f"{name:{width}}  {count}{catalog.headline(group, name)}{origin}".rstrip())
     if counts:
         print("\nParameters at 1000 classes of 3x224x224 images; a network fits itself to the data it gets.")
     return 0

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from netyard import __version__
-from netyard.cli import completion, doctor, evaluate, export, generate, predict, report, rerun, runs
+from netyard.cli import completion, doctor, evaluate, export, generate, new, predict, report, rerun, runs
 from netyard.cli import list as listing
 from netyard.cli import train as training
 from netyard.cli.arguments import asks_for_help
@@ -52,6 +52,7 @@ COMMANDS = {
         runs.COMMAND,
         doctor.COMMAND,
         listing.COMMAND,
+        new.COMMAND,
         COMPLETION,
     )
 }

@@ -22,6 +22,7 @@ from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
 from netyard.io.process import is_main_process
 from netyard.io.readable import near
+from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
 from netyard.sweeps.arguments import split
 
@@ -48,6 +49,7 @@ def rerun(arguments: Sequence[str]) -> int:
             f"try netyard rerun {before.path / '0'}.",
         )
     overrides = [*(text for text in before.overrides() if text.partition("=")[0] not in _OF_THE_PLACE), *more]
+    resume.require_packages(before)
     flags = _config_dirs(before.path)
     run_log.start(None)
     print(f"again: python train.py {' '.join([*flags, *overrides])}")

@@ -1,8 +1,9 @@
-"""What a config may have built: the names in ``conf/``, and those that the command line allows. Knows no torch.
+"""What a config may have built: names in ``conf/``, of installed packages, and allowed on the command line. No torch.
 
 A config that comes in a run directory, a checkpoint or an override is data, and its ``_target_`` would be imported and
 called. So a name is compared, as it is written and before anything is imported, with the names of the installed
-``conf/``; others have to be typed after ``--allow-target``, which no file can do for the user.
+``conf/``, and with what the packages that extend netyard name in theirs or define (see ``plugins``): who installs a
+package trusts its code. Others have to be typed after ``--allow-target``, which no file can do for the user.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
+from netyard import plugins
 from netyard.config import renamed
-from netyard.config.catalog import conf_dir
+from netyard.config.catalog import conf_dir, sources
 from netyard.errors import ConfigError, NetyardError
 
 FLAG = "--allow-target"
@@ -69,13 +71,18 @@ def flags() -> list[str]:
 
 
 def offered() -> frozenset[str]:
-    """Every ``_target_`` of the installed ``conf/``, but for what Hydra itself builds."""
+    """Every ``_target_`` of netyard's own ``conf/``, but for what Hydra itself builds."""
     return _offered(conf_dir())
 
 
+def of_packages() -> frozenset[str]:
+    """Every ``_target_`` in the ``conf/`` of the installed packages that extend netyard, likewise."""
+    return frozenset().union(*(_offered(source.folder) for source in sources()[1:]))
+
+
 def of_hydra() -> frozenset[str]:
-    """Every ``_target_`` in ``conf/hydra/``."""
-    return frozenset(_written_in((conf_dir() / "hydra").rglob("*.yaml")))
+    """Every ``_target_`` in ``conf/hydra/``, netyard's and those packages'."""
+    return frozenset().union(*(_written_in((source.folder / "hydra").rglob("*.yaml")) for source in sources()))
 
 
 def require(node: Any, key: str = "", kind: type[NetyardError] = ConfigError, known: Iterable[str] = ()) -> None:
@@ -92,9 +99,23 @@ def require(node: Any, key: str = "", kind: type[NetyardError] = ConfigError, kn
     """
     if OmegaConf.is_config(node):
         node = OmegaConf.to_container(node, resolve=False)
-    fine = {*offered(), *known, *_ALLOWED}
+    fine = {*offered(), *of_packages(), *known, *_ALLOWED}
     for place, name in _names(node, key, kind):
-        if not isinstance(name, str) or renamed.target(name) not in fine:
+        if isinstance(name, str) and (
+            renamed.target(name) in fine or (_NAME.fullmatch(name) and plugins.defines(name))
+        ):
+            continue
+        raise _refused(place, name, kind)
+
+
+def require_installed(node: Any, key: str, kind: type[NetyardError] = ConfigError) -> None:
+    """Refuse a config that names classes of packages which are not installed.
+
+    Raises:
+        NetyardError: of that kind; see ``require``, which refuses more.
+    """
+    for place, name in _names(node, key, kind):
+        if isinstance(name, str) and name not in _ALLOWED and _NAME.fullmatch(name) and plugins.is_missing(name):
             raise _refused(place, name, kind)
 
 
@@ -128,6 +149,20 @@ def _refused(key: str, name: Any, kind: type[NetyardError]) -> NetyardError:
             f"{key} is {shown!r}, no name of a class;",
             "it is the dotted name of one, as it stands, without interpolations;",
             "write the name out, or take it out.",
+        )
+    if plugins.is_missing(name):
+        top = name.partition(":")[0].partition(".")[0]
+        return kind(
+            f"{key} is {shown}, and no package {top} is installed;",
+            "a config has only those names built that netyard or an installed package offers, or that you allow;",
+            f"if you trust that code, install package {top}, or, of a file of your own, put its folder on PYTHONPATH"
+            f" and add {FLAG} {shown} to the command.",
+        )
+    if plugin := plugins.owner(name):
+        return kind(
+            f"{key} is {shown}, which package {plugin} does not define;",
+            "a config has only those classes and functions built that a package defines, or names in its conf/;",
+            f"install the version of {plugin.distribution} that it was written with, or add {FLAG} {shown}.",
         )
     return kind(
         f"{key} is {shown}, which netyard does not offer;",

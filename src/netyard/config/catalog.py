@@ -7,17 +7,17 @@ through ``--config-dir``) stand beside them.
 
 from __future__ import annotations
 
-import csv
 from fnmatch import fnmatch
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from netyard.errors import ArgumentError
+from netyard import plugins
+from netyard.errors import ArgumentError, ConfigError
 
 GROUPS = (
     "model",
@@ -42,37 +42,92 @@ def conf_dir() -> Path:
     return next(path for path in (package / "conf", package.parents[1] / "conf") if path.is_dir())
 
 
-@cache
+class Source(NamedTuple):
+    """A folder of configuration, and the name of the package that it is of."""
+
+    name: str
+    folder: Path
+
+
+def sources() -> tuple[Source, ...]:
+    """netyard's own ``conf/``, and after it those of the installed packages that extend netyard."""
+    return (Source("netyard", conf_dir()), *(Source(each.name, each.conf) for each in plugins.offering()))
+
+
 def families() -> dict[str, dict[str, Any]]:
     """Every family file, by name."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return {
-        path.stem: yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-        for path in sorted((conf_dir() / "family").glob("*.yaml"))
-    }
+    return _families(sources())
 
 
-@cache
 def variants() -> dict[str, dict[str, Any]]:
     """The config node of every ``model=`` name that a family offers, in the order of the files.
 
     Raises:
-        ArgumentError: two families offer one name.
+        ArgumentError: two families of one package offer one name.
     """
+    return _variants(sources())
+
+
+@cache
+def _families(found: tuple[Source, ...]) -> dict[str, dict[str, Any]]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    nodes: dict[str, dict[str, Any]] = {}
+    for source in found:
+        for path in sorted((source.folder / "family").glob("*.yaml")):
+            # Of two with one name the first is kept; require_distinct refuses them before anything is composed.
+            if path.stem not in nodes:
+                nodes[path.stem] = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    return nodes
+
+
+@cache
+def _variants(found: tuple[Source, ...]) -> dict[str, dict[str, Any]]:
     nodes: dict[str, dict[str, Any]] = {}
     home: dict[str, str] = {}
-    for family, node in families().items():
+    own = _families(found[:1])
+    for family, node in _families(found).items():
         shared = {key: value for key, value in node.items() if key != "variants"}
         for name, arguments in node["variants"].items():
-            if name in home:
+            if name in home and family in own:
                 raise ArgumentError(
                     f"families {home[name]} and {family} both offer model={name};",
                     "a name belongs to one family;",
                     "rename one of them.",
                 )
-            home[name] = family
-            nodes[name] = {**shared, **(arguments or {})}
+            if name not in home:
+                home[name] = family
+                nodes[name] = {**shared, **(arguments or {})}
     return nodes
+
+
+def require_distinct() -> None:
+    """Refuse two packages that offer one option, for each would get the other's.
+
+    Raises:
+        ConfigError: netyard and an installed package, or two such packages, have an option or a file of one name.
+    """
+    if clash := _clash(sources()):
+        raise clash
+
+
+@cache
+def _clash(found: tuple[Source, ...]) -> ConfigError | None:
+    offered: dict[str, Source] = {}
+    for source in found if len(found) > 1 else ():
+        files = {path.relative_to(source.folder).with_suffix("").as_posix() for path in source.folder.rglob("*.yaml")}
+        models = {f"model/{name}" for name in _variants((Source(source.name, source.folder),))}
+        for place in sorted(files | models):
+            if (first := offered.setdefault(place, source)) is source:
+                continue
+            group, _, name = place.partition("/")
+            what = f"{group}={name}" if group in GROUPS and "/" not in name else f"{place}.yaml"
+            pip = next(each.distribution for each in plugins.offering() if each.name == source.name)
+            return ConfigError(
+                f"packages {first.name} and {source.name} both offer {what};",
+                "a name belongs to one package;",
+                f"rename it in {source.folder}, or pip uninstall {pip}.",
+            )
+    return None
 
 
 def family_of(model: str) -> str | None:
@@ -82,57 +137,82 @@ def family_of(model: str) -> str | None:
 
 def options(group: str, pattern: str = "*") -> list[str]:
     """The names a group offers that match a glob: its files, and for ``model`` the families' variants."""
-    names = {path.stem for path in (conf_dir() / group).glob("*.yaml")}
+    names = {path.stem for source in sources() for path in (source.folder / group).glob("*.yaml")}
     if group == "model":
         names |= set(variants())
     return sorted(name for name in names if fnmatch(name, pattern))
+
+
+def owner(group: str, name: str) -> str:
+    """The package that offers an option: ``netyard``, or one that is installed beside it."""
+    path = _file(group, name)
+    return next((source.name for source in sources() if path and path.is_relative_to(source.folder)), "netyard")
 
 
 def option_file(group: str, name: str) -> dict[str, Any]:
     """The node a group's option holds, as written: interpolations and defaults are not followed."""
     if group == "model" and name in variants():
         return variants()[name]
-    path = conf_dir() / group / f"{name}.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else {}
+    path = _file(group, name)
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path else {}
 
 
 def headline(group: str, name: str) -> str:
     """The comment that opens the file of an option."""
-    family = family_of(name) if group == "model" else None
-    path = conf_dir() / ("family" if family else group) / f"{family or name}.yaml"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    path = _file(group, name)
+    lines = path.read_text(encoding="utf-8").splitlines() if path else []
     comments = (line.removeprefix("#").strip() for line in lines if line.startswith("#"))
     return next((comment for comment in comments if not comment.startswith("@package")), "")
 
 
-@cache
+def _file(group: str, name: str) -> Path | None:
+    """The file that an option comes from, of a variant its family's; None where there is no such option."""
+    family = family_of(name) if group == "model" else None
+    inside = Path("family" if family else group, f"{family or name}.yaml")
+    return next((path for source in sources() if (path := source.folder / inside).is_file()), None)
+
+
 def parameters() -> dict[str, int]:
     """How many parameters a model has at 1000 classes of 3x224x224 images, auxiliary classifiers included.
 
     The published numbers, and those of the tests, which count them again.
     """
-    with (conf_dir() / "parameters.csv").open(newline="", encoding="utf-8") as file:
-        return {row["model"]: int(row["parameters"]) for row in csv.DictReader(file)}
+    return _parameters(sources())
 
 
 @cache
+def _parameters(found: tuple[Source, ...]) -> dict[str, int]:
+    files = (path for source in reversed(found) if (path := source.folder / "parameters.csv").is_file())
+    return {model: count for path in files for model, count in plugins.counts(path).items()}
+
+
 def register() -> None:
-    """Put every variant into Hydra's ConfigStore, so that ``model=`` composes, completes and globs like a file."""
+    """Put every variant into Hydra's ConfigStore, so that ``model=`` composes, completes and globs like a file.
+
+    Raises:
+        ConfigError: see ``require_distinct``.
+    """
+    require_distinct()
     group = ConfigStore.instance().repo.setdefault("model", {})
-    group.update({f"{name}.yaml": _Variant(name) for name in variants()})
+    # The packages may be others than at the last call: what a package offered that is gone is taken out.
+    wanted = {f"{name}.yaml": _Variant(name, node) for name, node in variants().items()}
+    for name in [name for name, each in group.items() if isinstance(each, _Variant) and name not in wanted]:
+        del group[name]
+    group.update(wanted)
 
 
 class _Variant(ConfigNode):
     """A variant in Hydra's store, made into a config when it is chosen: a hundred would be an eighth of a second."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, arguments: dict[str, Any]) -> None:
         self.name, self.group, self.package, self.provider = f"{name}.yaml", "model", None, "netyard"
+        self.arguments = arguments
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Variant:
         # Hydra 1.3 copies the whole store once for each group that --hydra-help prints: two seconds, were the nodes
         # copied with it.
-        return _Variant(self.name.removesuffix(".yaml"))
+        return _Variant(self.name.removesuffix(".yaml"), self.arguments)
 
     @cached_property
     def node(self) -> DictConfig:  # type: ignore[override]
-        return OmegaConf.create(variants()[self.name.removesuffix(".yaml")])
+        return OmegaConf.create(self.arguments)

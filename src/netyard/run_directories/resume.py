@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from netyard.config import renamed
+from netyard.config import allowlist, renamed
 from netyard.config.compose import DEFAULT, Sources, compose
 from netyard.config.flatten import leaves
 from netyard.config.overrides import override, value_of
@@ -81,6 +81,7 @@ def continued(run_dir: RunDir, overrides: Sequence[str]) -> list[str]:
     """
     refuse_single(run_dir.path)
     saved = run_dir.overrides()
+    require_packages(run_dir)
     new = [text for text in overrides if not text.startswith(("resume=", "hydra.run.dir="))]
     if run_dir.status().get("state") == "completed" and not new:
         return []
@@ -152,6 +153,13 @@ def _text(path: Path) -> str:
 def _settled(config: str) -> str:
     """A config as text, whichever run it was to continue."""
     return re.sub(r"(?m)^resume: .*$", "resume: null", renamed.text(config))
+
+
+def require_packages(run_dir: RunDir) -> None:
+    """Raises:
+    CheckpointError: the run's config names classes of a package that is not installed.
+    """
+    allowlist.require_installed(run_dir.composed()[0], f"in {near(run_dir.path)}, config", CheckpointError)
 
 
 def refuse_single(path: Path) -> None:

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from netyard.config import allowlist, catalog
@@ -186,11 +185,10 @@ def _options(choice: str, overrides: Sequence[str]) -> list[str]:
     typed = [text.partition("=")[2] for text in overrides if text.startswith(f"{choice}=")]
     if typed:
         return typed[-1:]
-    names = sorted(path.stem for path in (catalog.conf_dir() / choice).glob("*.yaml"))
+    names = catalog.options(choice)
     return names if any(text.startswith(("experiment=", "sweep=")) for text in overrides) else [DEFAULTS[choice]]
 
 
 def _keys(choice: str, name: str) -> list[str]:
     """What the file of an option holds; nothing of a plugin's, whose keys Hydra knows."""
-    path = catalog.conf_dir() / choice / f"{name}.yaml"
-    return [key for key in yaml.safe_load(path.read_text(encoding="utf-8")) if key[0] != "_"] if path.is_file() else []
+    return [key for key in catalog.option_file(choice, name) if key[0] != "_"]

@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from netyard import __version__
+from netyard import __version__, plugins
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.metrics_logger import Curves
 from netyard.config import allowlist
@@ -87,6 +87,7 @@ def environment(device: str) -> dict[str, str]:
         "lightning": L.__version__,
         "device": device,
         "git": _git_revision(),
+        **({"packages": plugins.versions()} if plugins.installed() else {}),
     }
 
 

@@ -28,6 +28,9 @@ def test_a_guide_runs_from_top_to_bottom(train, name: str, tmp_path: Path, monke
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         for line in text.splitlines() if kind == "bash" else ():
+            if line.startswith("pip install -e "):
+                install_editable(Path(line.split()[-1]), monkeypatch)
+                continue
             code, said = follow(train, line, capsys)
             assert code == 0, f"{line}\n{said}"
         if kind == "console":
@@ -56,6 +59,16 @@ def follow(train, line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         overrides.append(f"hydra.run.dir=runs/{len(list(Path.cwd().glob('runs/*')))}")
     ran = train(*overrides)
     return ran.code, ran.err
+
+
+def install_editable(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pip leaves behind: the source is on the path, with the metadata of the package."""
+    about = project / "src" / f"{project.name}-0.1.0.dist-info"
+    about.mkdir()
+    name = project.name
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text(f"[netyard]\n{name} = {name}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str((project / "src").absolute()))
 
 
 def write_files_of_a_user(place: Path) -> None:

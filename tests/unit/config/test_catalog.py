@@ -95,14 +95,8 @@ def test_two_families_may_not_offer_one_name(tmp_path, monkeypatch: pytest.Monke
     for family in ("one", "two"):
         (tmp_path / "family" / f"{family}.yaml").write_text("_target_: x.Y\nvariants: {same: {}}\n", encoding="utf-8")
     monkeypatch.setattr(catalog, "conf_dir", lambda: tmp_path)
-    catalog.families.cache_clear()
-    catalog.variants.cache_clear()
-    try:
-        with pytest.raises(ValueError, match="families one and two both offer model=same"):
-            catalog.variants()
-    finally:
-        catalog.families.cache_clear()
-        catalog.variants.cache_clear()
+    with pytest.raises(ValueError, match="families one and two both offer model=same"):
+        catalog.variants()
 
 
 def test_every_file_opens_with_what_it_is() -> None:

@@ -1,0 +1,336 @@
+"""Installed packages that extend netyard: found by their entry point, and read without being imported. Knows no torch.
+
+A package registers itself in its ``pyproject.toml``::
+
+    [project.entry-points.netyard]
+    my_project = "my_project"
+
+Its folder ``my_project/conf`` is then searched as netyard's own ``conf/`` is, and its classes may be named in configs.
+A package that is broken is left out with a warning; netyard's own options never depend on it.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from netyard.errors import NetyardError
+from netyard.io import safe_yaml
+from netyard.io.process import is_main_process
+
+GROUP = "netyard"
+"""Of the entry points."""
+_RESERVED = {"netyard", "hydra", "hydra_plugins", "omegaconf", *sys.stdlib_module_names}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One package that extends netyard."""
+
+    name: str
+    """The name of its entry point, which messages and lists say."""
+    package: str
+    """What Python imports, perhaps with dots."""
+    distribution: str
+    """What pip calls it."""
+    version: str
+    folder: Path
+    """With the package's files."""
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / "conf"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A package that cannot be used, and why."""
+
+    name: str
+    distribution: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"package {self.name} is left out: {self.reason}; everything else works without it;"
+            f" mend it, or pip uninstall {self.distribution}."
+        )
+
+
+def installed() -> tuple[Plugin, ...]:
+    """The packages whose classes may be named in configs, by name; those with a broken ``conf/`` are among them."""
+    return _found(tuple(sys.path))[0]
+
+
+def offering() -> tuple[Plugin, ...]:
+    """Those of ``installed`` whose ``conf/`` can be read, so that its options can be chosen."""
+    broken = {fault.name for fault in faults()}
+    return tuple(each for each in installed() if each.name not in broken)
+
+
+def faults() -> tuple[Fault, ...]:
+    """What is wrong with packages that register themselves."""
+    return _found(tuple(sys.path))[1]
+
+
+def versions() -> str:
+    """Name and version of each package, for the record of a run."""
+    return ", ".join(map(str, installed()))
+
+
+_WARNED: set[Fault] = set()
+
+
+def warn() -> None:
+    """Say on standard error, once in a process and a line each, which packages are left out."""
+    for fault in faults():
+        if fault not in _WARNED and is_main_process():
+            print(f"warning: {fault}", file=sys.stderr)
+        _WARNED.add(fault)
+
+
+def owner(name: str) -> Plugin | None:
+    """The package that a dotted name is of."""
+    return next((each for each in installed() if f"{name}.".startswith(f"{each.package}.")), None)
+
+
+def defines(name: str) -> bool:
+    """Whether a dotted name is of a class or function that an installed package defines itself.
+
+    ``my_project.net.torch.hub.load`` is not, though Python would find it: a config must not reach through a trusted
+    module to what that module imports. A name of Gymnasium's, ``my_project.arena:Maze-v0``, asks for the module alone.
+    """
+    plugin = owner(name.partition(":")[0])
+    if plugin is None:
+        return False
+    inside, colon, _ = name.removeprefix(plugin.package).removeprefix(".").partition(":")
+    parts = tuple(inside.split(".")) if inside else ()
+    if colon:
+        return any(not rest and path.is_file() for path, rest in _modules(plugin.folder, parts))
+    return _defined(plugin, parts, set())
+
+
+def is_missing(name: str) -> bool:
+    """Whether the package that a dotted name is of is not installed. Nothing is imported."""
+    top, _, inner = name.partition(":")[0].partition(".")
+    if top in sys.modules:
+        return False
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return True
+    if spec is None or spec.origin is not None:
+        return spec is None
+    # Any folder of that name in the current one is a namespace to Python, as a project's folder is, src/ and all.
+    part = inner.partition(".")[0]
+    places = (Path(place, part) for place in spec.submodule_search_locations or ())
+    return not any(place.is_dir() or place.with_suffix(".py").is_file() for place in places)
+
+
+# Finding them
+
+
+@cache
+def _found(path: tuple[str, ...]) -> tuple[tuple[Plugin, ...], tuple[Fault, ...]]:
+    """Packages and faults, for a ``sys.path``: where that changes, others are installed."""
+    plugins: dict[str, Plugin] = {}
+    faults: list[Fault] = []
+    for distribution, name, value in sorted(_entries(), key=lambda entry: entry[1:]):
+        called = _metadata(distribution, "Name") or name
+        try:
+            folder = _folder(value)
+        except _Broken as broken:
+            faults.append(Fault(name, called, str(broken)))
+            continue
+        if any(each.package == value for each in plugins.values()):
+            continue  # the same package under a second name
+        if name in plugins:
+            faults.append(Fault(f"{name} ({called})", called, f"{plugins[name].distribution} has that name too"))
+            continue
+        plugins[name] = Plugin(name, value, called, _metadata(distribution, "Version") or "?", folder)
+        if fault := _fault_of(plugins[name].conf):
+            faults.append(Fault(name, called, fault))
+    return tuple(plugins.values()), tuple(faults)
+
+
+class _Broken(Exception):  # noqa: N818  (it never leaves this module)
+    """Why a package cannot be found."""
+
+
+def _entries() -> Iterator[tuple[metadata.Distribution, str, str]]:
+    """Each entry point of ours, with the distribution it is of.
+
+    Not by ``metadata.entry_points()``, which reads all distributions and ends at the first file that it cannot read.
+    """
+    seen: set[str] = set()
+    for distribution in metadata.distributions():
+        try:
+            text = distribution.read_text("entry_points.txt") or ""
+        except (OSError, ValueError):
+            continue
+        if f"[{GROUP}]" not in text.replace(" ", ""):
+            continue
+        called = (_metadata(distribution, "Name") or text).lower().replace("_", "-")
+        if called in seen:  # the first on sys.path is the one that is imported
+            continue
+        seen.add(called)
+        section = ""
+        for line in map(str.strip, text.splitlines()):
+            if line.startswith("["):
+                section = line.strip("[] ")
+            elif section == GROUP and line and line[0] not in "#;":
+                name, _, value = map(str.strip, line.partition("="))
+                yield distribution, name, value
+
+
+def _metadata(distribution: metadata.Distribution, key: str) -> str | None:
+    try:
+        return distribution.metadata[key]
+    except (KeyError, TypeError, OSError, ValueError):  # without a METADATA file
+        return None
+
+
+def _folder(value: str) -> Path:
+    """Where the files of a package are. Only its top level is looked up, which imports nothing."""
+    top, *inner = value.split(".")
+    if not all(part.isidentifier() for part in (top, *inner)):
+        raise _Broken(f'its entry point is {value!r}, and is the name of a package, as in my_project = "my_project"')
+    if top in _RESERVED:
+        raise _Broken(f"its entry point is {value!r}, which is not a package of its own")
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise _Broken(f"Python cannot look for {top}: {error}") from error
+    if spec is None:
+        raise _Broken(f"Python finds no package {top}")
+    for place in spec.submodule_search_locations or ():
+        if (folder := Path(place, *inner)).is_dir():
+            return folder
+    kind = f"{top} is a single module" if spec.submodule_search_locations is None else f"there is no package {value}"
+    raise _Broken(f"{kind}, and a package is a folder with conf/ in it")
+
+
+# Reading their conf/
+
+
+def _fault_of(conf: Path) -> str:
+    """Why a ``conf/`` cannot be used; empty where it can."""
+    if not conf.is_dir():
+        return f"there is no folder {conf}"
+    home: dict[str, str] = {}
+    try:
+        for path in sorted(conf.rglob("*.yaml")):
+            node = safe_yaml.load(path)
+            if path.parent == conf / "family":
+                if fault := _fault_of_family(node):
+                    return f"{path} {fault}"
+                for name in node["variants"]:
+                    if home.setdefault(name, path.stem) != path.stem:
+                        return f"its families {home[name]} and {path.stem} both offer model={name}"
+            if not isinstance(node, Mapping | None):
+                return f"{path} holds no keys, but {type(node).__name__}"
+        if (path := conf / "parameters.csv").is_file():
+            counts(path)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        return f"{path} is not YAML{where}: {getattr(error, 'problem', None) or str(error).splitlines()[0]}"
+    except NetyardError as error:
+        return error.given.rstrip(";.")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{path} cannot be read: {str(error) or type(error).__name__}"
+    return ""
+
+
+def _fault_of_family(node: Any) -> str:
+    variants = node.get("variants") if isinstance(node, Mapping) else None
+    if not isinstance(variants, Mapping) or not variants:
+        return "has no table of variants, as in variants: {my_net: {}}"
+    for name, arguments in variants.items():
+        if not isinstance(name, str) or not isinstance(arguments, Mapping | None):
+            return f"has a variant {name!r} that is no name with arguments, as in my_net: {{width: 8}}"
+    return ""
+
+
+def counts(path: Path) -> dict[str, int]:
+    """The published number of parameters of each model, as ``conf/parameters.csv`` has them."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["model"]: int(row["parameters"]) for row in csv.DictReader(file)}
+
+
+# What their source defines
+
+
+def _modules(folder: Path, parts: Sequence[str]) -> Iterator[tuple[Path, Sequence[str]]]:
+    """The files that a dotted name may lead to, each with what is left of the name."""
+    yield folder / "__init__.py", parts
+    for number, part in enumerate(parts):
+        yield folder / f"{part}.py", parts[number + 1 :]
+        folder = folder / part
+        yield folder / "__init__.py", parts[number + 1 :]
+
+
+def _defined(plugin: Plugin, parts: Sequence[str], seen: set[Any]) -> bool:
+    """Whether one of the package's files defines a name, or imports it from another of them."""
+    if not parts or tuple(parts) in seen:
+        return False
+    seen.add(tuple(parts))
+    for path, rest in _modules(plugin.folder, parts):
+        if not rest or not path.is_file():
+            continue
+        for node in _statements(path):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == rest[0]:
+                methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+                if len(rest) == 1 or (isinstance(node, ast.ClassDef) and len(rest) == 2 and rest[1] in methods):
+                    return True
+            if isinstance(node, ast.ImportFrom) and (source := _source(plugin, path, node)) is not None:
+                for alias in node.names:
+                    # A class, perhaps with its method: a module's name is not looked for through a star.
+                    if alias.name == "*" and len(rest) <= 2 and _defined(plugin, (*source, *rest), seen):
+                        return True
+                    if (alias.asname or alias.name) == rest[0] and _defined(
+                        plugin, (*source, alias.name, *rest[1:]), seen
+                    ):
+                        return True
+    return False
+
+
+@cache
+def _statements(path: Path) -> tuple[ast.stmt, ...]:
+    """The statements of a module, those below if and try among them."""
+    try:
+        waiting = list(ast.parse(path.read_bytes()).body)
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    found: list[ast.stmt] = []
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        if isinstance(node, ast.If | ast.Try):
+            waiting += [*node.body, *node.orelse]
+            waiting += [each for handler in getattr(node, "handlers", ()) for each in handler.body]
+    return tuple(found)
+
+
+def _source(plugin: Plugin, path: Path, node: ast.ImportFrom) -> tuple[str, ...] | None:
+    """The module that is imported from, by its name inside of the package; None of another package's."""
+    named = tuple((node.module or "").split(".")) if node.module else ()
+    if not node.level:
+        package = tuple(plugin.package.split("."))
+        return named[len(package) :] if named[: len(package)] == package else None
+    here = path.parent.relative_to(plugin.folder).parts
+    above = node.level - 1
+    return (*here[: len(here) - above], *named) if above <= len(here) else None
