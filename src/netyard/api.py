@@ -9,9 +9,11 @@ Torch is imported by what needs it: not by ``compose``, ``list`` and ``runs``, n
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import fnmatch
 import html
+import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -133,9 +135,8 @@ class Run:
         """
         _import_torch()
         from netyard.inference.predict import Predictor
-        from netyard.training import process_state
 
-        with process_state.restored():
+        with _undisturbed():
             batches = [columns for columns, _ in Predictor.of(self._directory).columns(given) if columns]
         return Rows(
             dict(zip(columns, values, strict=True))
@@ -152,9 +153,12 @@ class Run:
         Returns:
             The metrics, ``{"test/accuracy": 0.93, ...}``.
         """
+        _import_torch()
         from netyard.cli import evaluate
+        from netyard.cli.error_messages import explained
 
-        return evaluate.evaluated(self._directory, overrides, Path(output) if output else None)
+        with explained(overrides), _undisturbed():
+            return evaluate.evaluated(self._directory, overrides, Path(output) if output else None)
 
     def generate(self, **options: Any) -> str | Images | list[Episode]:
         """What the network makes, as ``netyard generate``: ``run.generate(count=16)``, ``run.generate(prompt="def ")``.
@@ -165,9 +169,8 @@ class Run:
         """
         _import_torch()
         from netyard.inference.generate import generated
-        from netyard.training import process_state
 
-        with process_state.restored():
+        with _undisturbed():
             return generated(self._directory, options)
 
     def export(self, format: str, output: str | Path | None = None, **options: Any) -> Path:
@@ -185,9 +188,8 @@ class Run:
         wanted = request.parse([*words, *(f"{name}={value}" for name, value in told.items())])
         _import_torch()
         from netyard.export import export
-        from netyard.training import process_state
 
-        with process_state.restored():
+        with _undisturbed():
             export.export(wanted)
         return wanted.output
 
@@ -335,13 +337,13 @@ def sweep(*overrides: str) -> Sweep:
     return Sweep(folder)
 
 
-def load(where: str | Path = "outputs", **filters: Any) -> Run:
+def load(where: str | Path | None = None, **filters: Any) -> Run:
     """The run of a directory, or the newest below a folder that matches: ``netyard.load(model="resnet*")``.
 
     Raises:
         CheckpointError: there is none.
     """
-    path = Path(where).expanduser()
+    path = _folder(where)
     if (path / ".hydra").is_dir():
         return Run(path)
     found = runs(path, **filters)
@@ -355,10 +357,11 @@ def load(where: str | Path = "outputs", **filters: Any) -> Run:
     return found[0]
 
 
-def runs(where: str | Path = "outputs", **filters: Any) -> RunList:
+def runs(where: str | Path | None = None, **filters: Any) -> RunList:
     """The runs below a folder, newest first, jobs of sweeps among them: ``netyard.runs("outputs", model="resnet*")``.
 
     Args:
+        where: a folder; None is ``outputs/``, or what ``NETYARD_OUTPUTS`` names.
         filters: of choices, ``state`` and keys of the config; a dot of a key is two underscores:
             ``optimizer__lr=0.1``.
     """
@@ -366,7 +369,7 @@ def runs(where: str | Path = "outputs", **filters: Any) -> RunList:
     from netyard.run_directories import records
 
     told = {name.replace("__", "."): "null" if value is None else str(value) for name, value in filters.items()}
-    found, _ = records.gather([Path(where).expanduser()])
+    found, _ = records.gather([_folder(where)])
     return RunList(sorted((each for each in found if matches(each, told)), key=lambda each: -each.started))
 
 
@@ -397,6 +400,22 @@ def list_options(group: str, pattern: str = "*") -> list[str]:
     from netyard.config import catalog
 
     return [name for name in catalog.options(group_named(group)) if fnmatch.fnmatch(name, pattern)]
+
+
+def _folder(where: str | Path | None) -> Path:
+    from netyard.run_directories.directory import outputs
+
+    return outputs() if where is None else Path(where).expanduser()
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Inside, torch's settings may be changed, and libraries' remarks about their own future are not shown."""
+    from netyard.training import process_state
+
+    with process_state.restored(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _words(overrides: Sequence[str]) -> Any:

@@ -25,7 +25,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     "layers": ({"torch"}, set()),
     "losses": ({"torch", "timm"}, set()),
     "optim": ({"torch"}, set()),
-    "io": ({"numpy", "omegaconf", "packaging", "pyarrow", "safetensors", "torch", "yaml"}, set()),
+    "io": ({"pandas", "numpy", "omegaconf", "packaging", "pyarrow", "safetensors", "torch", "yaml"}, set()),
     "config": ({"hydra", "omegaconf", "yaml"}, {"io", "plugins"}),
     "models": ({"torch", "timm", "torchvision"}, {"layers", "io"}),
     "metrics": ({"filelock", "lightning", "numpy", "torch", "torch_fidelity", "torchmetrics"}, {"io"}),
@@ -44,7 +44,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
         {"config", "io", "metrics", "plots", "run_directories"},
     ),
     "callbacks": (
-        {*TORCH, "matplotlib", "rich", "PIL", "tensorboard"},
+        {*TORCH, "IPython", "matplotlib", "rich", "PIL", "tensorboard"},
         {"io", "metrics", "plots", "run_directories", "tasks"},
     ),
     "training": (
@@ -339,7 +339,7 @@ def counterparts(test: Path) -> list[Path]:
     if top == "conf":
         return [ROOT / inside / name]
     if top == "docs":
-        return [ROOT / inside / f"{name}.md"]
+        return [ROOT / inside / f"{name}.md", ROOT / inside / name]
     if top == "bench":
         return [ROOT / inside / f"{name}.py", ROOT / name]
     if top == "support":

@@ -30,7 +30,7 @@ def test_two_runs_of_one_directory(train, tmp_path: Path, capsys: pytest.Capture
             assert f"process {first.pid}" in ran.err and "Traceback" not in ran.err
         interpolated = train(*RUN, f"hydra.run.dir={tmp_path}/${{oc.env:NOWHERE,run}}")
         assert interpolated.code == 5 and f"process {first.pid}" in interpolated.err
-        for readers in (["evaluate", f"run={run}"], ["runs", str(tmp_path)], ["report", str(run)]):
+        for readers in (["evaluate", f"run={run}"], ["runs", str(tmp_path)], ["report", str(run), "format=csv"]):
             assert main.main(readers) == 0
         assert content(run) == before
     resumed = train(f"resume={run}", "trainer.max_epochs=2")
