@@ -62,7 +62,6 @@ def arguments_of(
     monkeypatch.chdir(place)
     monkeypatch.setenv("NETYARD_OUTPUTS", str(path.parent))
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(place / "PATH.png")
-    words = words.replace("new NAME", "new my_project").replace(
-        "SWEEP_DIR", str(path.parent)
-    )  # a folder of runs is reported as a sweep is
+    # A folder of runs is reported as a sweep is.
+    words = words.replace("new NAME", "new my_project").replace("SWEEP_DIR", str(path.parent))
     return shlex.split(re.sub(r"\b(?:RUN_DIR|outputs/\S+|DIR)", str(path), words).replace("=PATH", "=PATH.png"))
