@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from netyard.io.version import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from netyard.api import sweep as sweep
     from netyard.errors import NetyardError as NetyardError
 
-__version__ = "0.1.0"
 
 _PUBLIC = {  # name -> module, and its name there
     "NetyardError": ("netyard.errors", "NetyardError"),

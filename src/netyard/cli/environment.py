@@ -14,8 +14,9 @@ from pathlib import Path
 import torch
 from packaging.requirements import Requirement
 
-from netyard import __version__, plugins
+from netyard import plugins
 from netyard.io.readable import in_bytes
+from netyard.io.version import __version__
 
 SCARCE = 1e9  # bytes free: a few checkpoints of a large network
 DEVELOPMENT = ("dev", "campaign", "mutants")  # extras for work on netyard itself

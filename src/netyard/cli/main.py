@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from netyard import __version__
 from netyard.cli import completion, doctor, evaluate, export, generate, new, predict, report, rerun, runs
 from netyard.cli import list as listing
 from netyard.cli import train as training
@@ -15,6 +14,7 @@ from netyard.cli.failure import failed
 from netyard.config.suggest import did_you_mean
 from netyard.errors import ConfigError
 from netyard.io import run_log
+from netyard.io.version import __version__
 
 
 def _complete(arguments: Sequence[str]) -> int:

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from netyard import __version__
 from netyard.cli.command import Command
 from netyard.errors import ConfigError
+from netyard.io.version import __version__
 
 TEMPLATES = Path(__file__).parent / "new_project"
 """A tree like the one that is written: files end in .template, and NAME in a path stands for the package's name."""

@@ -22,7 +22,6 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from netyard import __version__
 from netyard.cli import torch_import
 from netyard.cli.command import Command
 from netyard.cli.error_messages import explain
@@ -34,6 +33,7 @@ from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, P
 from netyard.io import process, redact, run_log
 from netyard.io.claim import claimed, remove_if_empty, unclaimed
 from netyard.io.process import is_main_process
+from netyard.io.version import __version__
 from netyard.run_directories import hydra_files, resume
 from netyard.run_directories.directory import RunDir
 from netyard.sweeps import arguments as sweeping

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from netyard import __version__
 from netyard.config.instantiate import build
 from netyard.errors import ConfigError
 from netyard.export import description, graph, latency, program, weights
 from netyard.export.request import Request
 from netyard.io.atomic import whole
 from netyard.io.readable import near
+from netyard.io.version import __version__
 from netyard.tasks.interfaces import Exportable, NormalizedData
 from netyard.training import checkpoint
 from netyard.training.performance import set_threads

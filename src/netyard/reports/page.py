@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netyard import __version__
+from netyard.io.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -17,11 +17,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from netyard import __version__, plugins
+from netyard import plugins
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.metrics_logger import Curves
 from netyard.config import allowlist
 from netyard.io.readable import near
+from netyard.io.version import __version__
 from netyard.run_directories.directory import RunDir
 from netyard.training.context import RunContext
 
