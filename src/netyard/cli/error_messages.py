@@ -1,4 +1,4 @@
-"""Turns whatever went wrong into a three-part message, with the nearest names for a mistyped one. Knows no torch."""
+"""Turns whatever went wrong into a three-part message, with the nearest names for a mistyped one. Imports no torch."""
 
 from __future__ import annotations
 

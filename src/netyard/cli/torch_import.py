@@ -1,4 +1,4 @@
-"""How torch is imported, and all that needs it, by a command that has work for it. Knows no torch."""
+"""How torch is imported, and all that needs it, by a command that has work for it. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that a run can do without for a while: what a full disk does not take is written later. Knows no torch.
+"""Files that a run can do without for a while: what a full disk does not take is written later. Imports no torch.
 
 Checkpoints and results are not of this kind: see ``files.whole``.
 """

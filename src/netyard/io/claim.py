@@ -1,4 +1,4 @@
-"""Folders that a process makes for itself alone, and takes back where nothing came of them. Knows no torch."""
+"""Folders that a process makes for itself alone, and takes back where nothing came of them. Imports no torch."""
 
 from __future__ import annotations
 

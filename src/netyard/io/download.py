@@ -1,4 +1,4 @@
-"""A file from the internet: the one that was expected, whole, and of bounded size and duration. Knows no torch."""
+"""A file from the internet: the one that was expected, whole, and of bounded size and duration. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run says, and where: short lines on the console, everything in the run's ``train.log``. Knows no torch.
+"""What a run says, and where: short lines on the console, everything in the run's ``train.log``. Imports no torch.
 
 The console shows messages as they are; warnings of libraries and tracebacks go to the file only.
 """

@@ -1,4 +1,4 @@
-"""YAML that others wrote, parsed once it is seen to be no larger than it looks. Knows no torch.
+"""YAML that others wrote, parsed once it is seen to be no larger than it looks. Imports no torch.
 
 A file of three hundred bytes whose aliases name aliases holds a billion values, and one of a thousand brackets ends the
 interpreter: both are counted by the parser's events, before anything is made of them.
