@@ -34,7 +34,7 @@ def doctor(arguments: Sequence[str]) -> int:
         if places and not folder.is_dir():
             raise CheckpointError(
                 f"{folder} is {'a file' if folder.exists() else 'not there'};",
-                "what is looked through are folders with runs, outputs/ where none is given;",
+                "doctor checks folders with runs, outputs/ by default;",
                 "try netyard doctor.",
             )
     from netyard.cli import environment

@@ -18,7 +18,7 @@ from netyard.errors import CheckpointError
 from netyard.io import redact, safe_yaml
 from netyard.io.atomic import write_atomically
 from netyard.io.buffered_writer import warn
-from netyard.io.claim import no_place, remove_if_empty
+from netyard.io.claim import remove_if_empty, unwritable
 from netyard.io.finite_json import finite
 from netyard.io.process import is_main_process
 from netyard.run_directories import lock, manifest
@@ -81,7 +81,7 @@ class RunDir:
                 (self.path / ".probe").unlink()
         except OSError as error:
             self.release()
-            raise no_place(self.path, error) from error
+            raise unwritable(self.path, error) from error
         if not resumed:
             self.refuse_if_taken()
 

@@ -162,7 +162,7 @@ def test_an_extra_that_is_not_here_has_its_command(doctor, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["nowhere"], 4, "nowhere is not there; what is looked through are folders with runs"),
+        (["nowhere"], 4, "nowhere is not there; doctor checks folders with runs"),
         (["hash=false"], 2, "there is no option 'hash'; did you mean 'hashes'? netyard doctor --help"),
         (["hashes=no"], 2, "hashes is 'no'; it is true or false; try hashes=true."),
     ],

@@ -57,7 +57,7 @@ def test_a_truncated_ledger_is_one_message(ledger: Ledger, cut: int) -> None:
 
 
 def test_a_folder_without_one_is_no_sweep(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"is not a sweep: no sweep\.json"):
+    with pytest.raises(CheckpointError, match=r"is not a sweep: it contains no sweep\.json"):
         Ledger.read(tmp_path)
 
 
@@ -147,7 +147,9 @@ def test_a_ledger_that_cannot_be_read_says_why(ledger: Ledger, tmp_path: Path) -
 
 
 def test_refusals_of_a_sweep_name_its_folder(ledger: Ledger, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=rf"{ledger.folder} cannot be resumed .*: seed changed from 0.* -m resume={ledger.folder} "):
+    with pytest.raises(
+        ConfigError, match=rf"{ledger.folder} cannot be resumed .*: seed changed from 0.* -m resume={ledger.folder} "
+    ):
         ledger.require_same({})
     (tmp_path / "jobs" / "0").mkdir(parents=True)  # one job of a sweep that died before its ledger
     with pytest.raises(CheckpointError, match=r"jobs already contains a sweep;.* -m resume=.*jobs, or"):
