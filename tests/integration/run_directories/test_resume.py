@@ -50,7 +50,7 @@ def begun(copied_run, tmp_path: Path) -> Path:
         ("seed=7", "seed changed from 0 to 7"),
         ("task.monitor=val/loss", "task.monitor changed from val/accuracy to val/loss"),
         ("trainer.accumulate_grad_batches=2", "trainer.accumulate_grad_batches changed from 1 to 2"),
-        ("trainer.limit_train_batches=2", "trainer.limit_train_batches is 2 and was"),
+        ("trainer.limit_train_batches=2", "trainer.limit_train_batches changed from "),
     ],
 )
 def test_another_experiment_is_refused_with_the_difference(train, begun: Path, change: str, said: str) -> None:

@@ -34,7 +34,7 @@ def test_a_bomb_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.yaml"
     path.write_text(BOMBS[name], encoding="utf-8")
     for kind in (ConfigError, CheckpointError):
-        with pytest.raises(kind, match=r"bomb\.yaml .*; a config is written by a person: .*; look who wrote it"):
+        with pytest.raises(kind, match=r"bomb\.yaml .*; a config is written by a person: .*; check who wrote it"):
             safe_yaml.load(path, kind)
 
 
