@@ -123,7 +123,7 @@ class Run:
     # What can be asked of it
 
     def predict(self, given: Any = None) -> Rows:
-        """What the network says of each input, a row each, as ``netyard predict`` writes it.
+        """The prediction for each input, one row each, as ``netyard predict`` writes it.
 
         Args:
             given: a path, an array (B, ...) in the data's own units, a data frame, a list of texts; see
@@ -316,7 +316,7 @@ def fit(*overrides: str) -> Run:
     """
     from netyard.cli import train
 
-    return Run(train.run_one(_words(overrides)).path)
+    return Run(train.run_one(_checked(overrides)).path)
 
 
 def sweep(*overrides: str) -> Sweep:
@@ -327,11 +327,11 @@ def sweep(*overrides: str) -> Sweep:
     """
     from netyard.cli import train
 
-    folder = train.sweep_all(train.Request(["-m"], _words(overrides)))
+    folder = train.sweep_all(train.Request(["-m"], _checked(overrides)))
     if folder is None:
         raise ConfigError(
-            "the sweeper is none of netyard's;",
-            "netyard.sweep reads the book that netyard's sweepers keep;",
+            "the sweeper is not one of netyard's;",
+            "netyard.sweep reads the sweep.json that netyard's sweepers write;",
             "start it with python train.py -m.",
         )
     return Sweep(folder)
@@ -383,9 +383,9 @@ def compose(*overrides: str) -> DictConfig:
     from netyard.config import compose as composing
     from netyard.config import schema
 
-    words = _words(overrides)
-    with explained(words):
-        config, choices = composing.compose(words)
+    texts = _checked(overrides)
+    with explained(texts):
+        config, choices = composing.compose(texts)
         schema.check(config, choices)
     return config
 
@@ -418,11 +418,11 @@ def _undisturbed() -> Iterator[None]:
         yield
 
 
-def _words(overrides: Sequence[str]) -> Any:
+def _checked(overrides: Sequence[str]) -> Any:
     for each in overrides:
         if not isinstance(each, str) or ("=" not in each and not each.startswith("~")):
             raise ConfigError(
-                f"{each!r} is no override;",
+                f"{each!r} is not an override;",
                 "an override is a text key=value, as it is typed after python train.py;",
                 "try netyard.fit('model=mlp', 'seed=1').",
             )

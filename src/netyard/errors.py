@@ -61,7 +61,7 @@ class PlatformError(NetyardError):
 
 
 class LostPeer(PlatformError):  # noqa: N818  (an event, not an error)
-    """Another process of the run is gone; why, it may have said itself."""
+    """Another process of a distributed run has ended; it may have printed the reason itself."""
 
 
 class NumericalError(NetyardError):
@@ -94,7 +94,7 @@ class Pruned(NetyardError):  # noqa: N818  (an event, not an error)
 
 
 def lost_peer(sign: str) -> LostPeer:
-    """What is said when another process of the run is gone, by the sign of it."""
+    """The error when another process of the run has ended; ``sign`` is how that was noticed."""
     return LostPeer(
         f"another process of this run is gone ({sign});",
         "processes that train together end together;",

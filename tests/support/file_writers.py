@@ -79,8 +79,10 @@ def job(number: int, **what: object) -> Callable[[Ledger], object]:
 
 WRITERS: dict[str, dict[str, Writer]] = {
     "a run's small files": {
-        "begun": small_file("status.json", lambda run: run.mark("running")),
-        "ended": small_file("status.json", lambda run: run.mark("running"), lambda run: run.mark("completed")),
+        "begun": small_file("status.json", lambda run: run.set_state("running")),
+        "ended": small_file(
+            "status.json", lambda run: run.set_state("running"), lambda run: run.set_state("completed")
+        ),
         "failed": small_file("status.json", *(partial(RunDir.mark, state=each) for each in ("running", "failed"))),
         "results": small_file("results.json", results(0.5)),
         "other results": small_file("results.json", results(0.5), results(0.25)),

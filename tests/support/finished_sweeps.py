@@ -42,7 +42,7 @@ def check_grid(train: Train, folder: Path, *words: str) -> Ledger:
     assert "is finished already" in done.out
     other = train("-m", f"resume={folder}", "optimizer.lr=0.1,0.2")
     assert other.code == 2
-    assert "another search space" in other.err and "optimizer.lr was not swept and is 0.1,0.2" in other.err
+    assert "another search space" in other.err and "optimizer.lr changed from not swept to 0.1,0.2" in other.err
     return ledger
 
 

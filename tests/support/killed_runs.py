@@ -168,7 +168,7 @@ def obey(words: list[str], console: str, instant: dict[str, Any] | None, counted
         step(callback, trainer, module, batch, batch_idx)
 
     Signals.on_train_batch_start = at_step  # type: ignore[method-assign]
-    code = fork_server._be_the_job({"arguments": words, "console": console, "environment": {}, "threads": 1})
+    code = fork_server._run_job({"arguments": words, "console": console, "environment": {}, "threads": 1})
     return [code, *(dying.end() if dying else [])]
 
 

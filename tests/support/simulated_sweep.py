@@ -17,7 +17,7 @@ from pathlib import Path
 
 from netyard.sweeps.driver import Driver
 from netyard.sweeps.ledger import Ledger, Locks
-from netyard.sweeps.outcome import look_around
+from netyard.sweeps.outcome import settle_running
 from netyard.sweeps.runners.local import Ending
 from support.processes import Processes
 from support.waiting import wait_until
@@ -29,7 +29,7 @@ from pathlib import Path
 from netyard.run_directories.directory import RunDir
 
 run_dir = RunDir(Path(sys.argv[1]))
-run_dir.mark("running")
+run_dir.set_state("running")
 value = float(run_dir.path.name)
 allowed = run_dir.path.parent / "allowed.txt"  # the jobs below this number may finish
 while allowed.exists() and value >= int(allowed.read_text() or 0):
@@ -39,7 +39,7 @@ objective = {"name": "val/accuracy", "mode": "max", "value": value, "epoch": 0}
 run_dir.write_results({"objective": objective, "metrics": {}})
 with (run_dir.path.parent / "finished.txt").open("a") as file:
     file.write(run_dir.path.name + "\\n")
-run_dir.mark("completed")
+run_dir.set_state("completed")
 """
 
 
@@ -97,7 +97,7 @@ def main(folder: Path, count: int) -> None:
     locks = Locks(folder)
     if (folder / "sweep.json").exists():
         ledger = Ledger.read(folder)
-        look_around(ledger)
+        settle_running(ledger)
     else:
         objectives = [{"name": "val/accuracy", "mode": "max"}]
         ledger = Ledger(folder, [], "grid", {"seed": "numbers"}, ["seed"], objectives)

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 
 class LocalLauncher(Launcher):
-    """Arguments as in the file of its configuration."""
+    """The arguments are described in its configuration file."""
 
     def __init__(
         self,
@@ -25,23 +25,23 @@ class LocalLauncher(Launcher):
         max_failures: int | None,
         fail_fast: bool,
     ) -> None:
-        self.places = {
+        self.pool_options = {
             "devices": devices,
             "jobs_per_device": jobs_per_device,
             "devices_per_job": devices_per_job,
             "timeout": timeout,
         }
-        self.patience = {"retries": retries, "max_failures": max_failures, "fail_fast": fail_fast}
+        self.failure_policy = {"retries": retries, "max_failures": max_failures, "fail_fast": fail_fast}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.config = config
 
     def pool(self, inherit: Sequence[int] = ()) -> Any:
-        """The processes, for the sweepers of netyard, which drive them one by one."""
+        """The process pool, for netyard's sweepers, which start the jobs one by one."""
         from netyard.sweeps.arguments import flags_of
         from netyard.sweeps.runners.local import Pool
 
-        return Pool(**self.places, flags=flags_of(self.config), inherit=inherit)
+        return Pool(**self.pool_options, flags=flags_of(self.config), inherit=inherit)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """For other sweepers: run these jobs and return when the last one has ended."""
@@ -59,13 +59,13 @@ class LocalLauncher(Launcher):
                     pool.start(job.number, job.overrides, folder / str(job.number), resumed=False)
                 for ending in pool.wait():
                     job = jobs[ending.number - initial_job_idx]
-                    settle(job, folder / str(job.number), [], ending.story)
+                    settle(job, folder / str(job.number), [], ending.reason)
         finally:
             pool.close()
-        return [_returned(job) for job in jobs]
+        return [_job_return(job) for job in jobs]
 
 
-def _returned(job: Any) -> JobReturn:
+def _job_return(job: Any) -> JobReturn:
     done = JobReturn(overrides=job.overrides)
     done.status = JobStatus.COMPLETED if job.values else JobStatus.FAILED
     done.return_value = job.values[0] if job.values else RuntimeError(f"job {job.number}: {job.reason}")

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 
 class _Searching(Sweeper):
-    """What the sweepers share: a space, a ledger, a driver. They differ in the search."""
+    """Common base of the sweepers, which differ only in their search."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class _Searching(Sweeper):
 
     @abstractmethod
     def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
-        """What chooses the jobs."""
+        """The object that chooses the jobs, see ``sweeps.search.grid.Search``."""
 
     def sweep(self, arguments: list[str]) -> Path:
         from netyard.reports.leaderboard import leaderboard
@@ -79,7 +79,7 @@ class OptunaSweeper(_Searching):
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
-        self.asked = {
+        self.options = {
             "num_trials": num_trials,
             "seed": seed,
             "sampler": sampler,
@@ -94,7 +94,7 @@ class OptunaSweeper(_Searching):
         from netyard.sweeps.search.optuna import OptunaSearch
 
         metric = objectives[0]["name"] if self.objectives else None
-        return OptunaSearch(space, [each["mode"] for each in objectives], **self.asked, metric=metric, folder=folder)
+        return OptunaSearch(space, [each["mode"] for each in objectives], **self.options, metric=metric, folder=folder)
 
 
 def _plain(value: Any) -> Any:

@@ -99,7 +99,7 @@ class BestAndLast(Checkpoint):
                 raise _not_logged(key, monitor, trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._attached.run_dir.go_on()  # nothing refuses a run that is resumed any more
+        self._attached.run_dir.confirm_resume()  # nothing refuses a run that is resumed any more
         # Of an epoch that was validated before the run was stopped within it.
         trainer.callback_metrics.update(
             {name: torch.tensor(value, dtype=torch.float64) for name, value in (self._validated or {}).items()}

@@ -35,7 +35,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Command:
-    """A command; called with what was typed behind its name, it runs, words its failure and returns the exit code."""
+    """A command; called with what was typed behind its name, it runs, prints any error and returns the exit code."""
 
     name: str
     does: str
@@ -50,22 +50,22 @@ class Command:
     """Whether it may be typed without arguments."""
 
     def __call__(self, arguments: Sequence[str]) -> int:
-        run_log.speak_anywhere()
+        run_log.replace_unencodable()
         overrides = list(arguments)
         plugins.warn()
         try:
             overrides = allowlist.taken(arguments)
-            said = self.run(overrides)
-            if not isinstance(said, int):
-                print(said)
+            printed = self.run(overrides)
+            if not isinstance(printed, int):
+                print(printed)
             sys.stdout.flush()
-            return said if isinstance(said, int) else 0
+            return printed if isinstance(printed, int) else 0
         except BrokenPipeError:  # netyard list | head
-            run_log.fall_silent(sys.stdout)
+            run_log.silence(sys.stdout)
             return 0
         except (Exception, KeyboardInterrupt) as error:
-            told = error if isinstance(error, Exception) else Interrupted(signal.SIGINT)
-            return failed(told, split(overrides)[1])
+            failure = error if isinstance(error, Exception) else Interrupted(signal.SIGINT)
+            return failed(failure, split(overrides)[1])
         finally:
             run_log.stop()
 

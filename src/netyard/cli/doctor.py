@@ -10,7 +10,7 @@ from netyard.cli.arguments import divided, require_choice, require_options
 from netyard.cli.command import Command, Option
 from netyard.errors import CheckpointError, PlatformError
 from netyard.run_directories.directory import outputs
-from netyard.run_directories.integrity import look
+from netyard.run_directories.integrity import check
 from netyard.run_directories.records import gather
 
 MOST = 50  # lines of one kind
@@ -34,7 +34,7 @@ def doctor(arguments: Sequence[str]) -> int:
         if places and not folder.is_dir():
             raise CheckpointError(
                 f"{folder} is {'a file' if folder.exists() else 'not there'};",
-                "what is looked through are folders with runs, outputs/ where none is given;",
+                "doctor checks folders with runs, outputs/ by default;",
                 "try netyard doctor.",
             )
     from netyard.cli import environment
@@ -43,18 +43,18 @@ def doctor(arguments: Sequence[str]) -> int:
     for each in findings:
         print(f"{each.kind:8} {each.text}")
 
-    looked = look(*gather(folders, settings=False), hashes=hashes)
-    for kind, lines in (("stale", looked.stale), ("broken", looked.broken)):
+    report = check(*gather(folders, settings=False), hashes=hashes)
+    for kind, lines in (("stale", report.stale), ("broken", report.broken)):
         for line in lines[:MOST]:
             print(f"{kind:8} {line}")
         if len(lines) > MOST:
             print(f"{kind:8} and {len(lines) - MOST} more")
-    counts = f"{looked.runs} run(s), {looked.events} event file(s), {looked.checkpoints} checkpoint(s)"
+    counts = f"{report.runs} run(s), {report.events} event file(s), {report.checkpoints} checkpoint(s)"
     where = ", ".join(map(str, folders))
-    print(f"{'broken' if looked.broken else 'ok':8} {len(looked.broken) or 'nothing'} broken below {where}: {counts}")
+    print(f"{'broken' if report.broken else 'ok':8} {len(report.broken) or 'nothing'} broken below {where}: {counts}")
     if any(each.kind == "missing" for each in findings):
         return PlatformError.exit_code
-    return CheckpointError.exit_code if looked.broken else 0
+    return CheckpointError.exit_code if report.broken else 0
 
 
 COMMAND = Command(

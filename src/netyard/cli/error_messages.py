@@ -1,4 +1,4 @@
-"""Turns whatever went wrong into a three-part message, with the nearest names for a mistyped one. Knows no torch."""
+"""Turn any error into a three-part message, with suggestions for mistyped names. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,25 +20,28 @@ from netyard.config.suggest import all_keys, did_you_mean, nearest, no_such_key
 from netyard.errors import ConfigError, ForeignCodeError, NetyardError, PlatformError, lost_peer
 
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
-_OF_THE_MACHINE = (  # and not of a file that netyard should have known of
+_OF_THE_MACHINE = (  # errors of the machine; others, like a missing file, are bugs of netyard
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EIO, errno.ESTALE, errno.EFBIG, errno.EBUSY, errno.ENXIO, errno.ENODEV),
     *(errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM),  # a limit of this process or its user
 )
-_IN_THE_CALL = ("Error in call to target", "Error in creating partial")  # Hydra's words; others are of finding it
+_IN_THE_CALL = (
+    "Error in call to target",
+    "Error in creating partial",
+)  # Hydra's messages; its others mean that the class was not found
 _LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL communicator was aborted")
 
 
 @contextlib.contextmanager
 def explained(overrides: Sequence[str] = ()) -> Iterator[None]:
-    """Inside, what a user can act on is raised as the ``NetyardError`` that a command would print; bugs as they are."""
+    """Inside, errors that a user can fix become the ``NetyardError`` that a command prints; bugs pass unchanged."""
     try:
         yield
     except Exception as error:
-        told = explain(error, overrides)
-        if told is None or told is error:
+        explained_error = explain(error, overrides)
+        if explained_error is None or explained_error is error:
             raise
-        raise told from error
+        raise explained_error from error
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError | None:
@@ -87,7 +90,7 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
 
 
 def _of_the_machine(error: RuntimeError | MemoryError) -> NetyardError | None:
-    """What torch and Python say of memory, ports, processes and homes with nothing but words."""
+    """Errors about memory, ports, processes and home directories, which only the text of the message identifies."""
     words = str(error)
     memory = "can't allocate memory" in words or type(error).__name__ == "OutOfMemoryError"
     if memory or isinstance(error, MemoryError):
@@ -116,7 +119,7 @@ def _of_the_machine(error: RuntimeError | MemoryError) -> NetyardError | None:
 
 def _taken_so_far() -> str:
     try:
-        import resource  # which is POSIX's
+        import resource  # POSIX only
     except ImportError:
         return ""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -247,7 +250,7 @@ def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError
 
 
 def _several(override: Override) -> ConfigError | None:
-    """What is wrong with several values in a single run."""
+    """The error of several values for one key without ``-m``."""
     if not override.is_sweep_override():
         return None
     return ConfigError(
@@ -258,7 +261,7 @@ def _several(override: Override) -> ConfigError | None:
 
 
 def _no_option(override: Override) -> ConfigError | None:
-    """What is wrong with a choice that is no word."""
+    """The error of a group whose option is not a name."""
     group, value = override.key_or_group, None if override.is_sweep_override() else override.value()
     words = value if isinstance(value, list) else [value]
     if group not in catalog.GROUPS or all(word is None or isinstance(word, str) for word in words):
@@ -272,7 +275,7 @@ def _no_option(override: Override) -> ConfigError | None:
 
 
 def _unknown_key(override: Override, keys: Sequence[str]) -> ConfigError | None:
-    """What is wrong with the key of one override, if anything is."""
+    """The error of an override whose key does not exist; None if it exists."""
     key = override.key_or_group
     if override.is_add() or key.startswith("hydra") or key in keys or key in catalog.GROUPS:
         return None

@@ -1,4 +1,4 @@
-"""How a command ends that failed: one line of three parts, or, where the fault is netyard's, the whole traceback."""
+"""How a failed command ends: a one-line message of three parts, or, for a bug in netyard, the traceback."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from netyard.io import redact
 from netyard.io.process import is_main_process
 from netyard.training import distributed
 
-_MEASURING = ("debug=lr_finder", "debug=batch_size")  # which ask for no traceback
+_MEASURING = ("debug=lr_finder", "debug=batch_size")  # measure something, and need no tracebacks
 
 
 def failed(error: BaseException, overrides: Sequence[str]) -> int:
     """Print what went wrong; returns the exit code.
 
-    A traceback is printed of what is a bug, and of anything under ``debug=`` or Hydra's ``HYDRA_FULL_ERROR=1``.
+    The traceback is printed for a bug, and for any error under ``debug=`` or Hydra's ``HYDRA_FULL_ERROR=1``.
     """
     mistake = explain(error, overrides)
     if not is_main_process():

@@ -1,4 +1,4 @@
-"""``netyard list``: what can be chosen, each with the line that opens its file. Knows no torch."""
+"""``netyard list``: what can be chosen, each with the line that opens its file. Imports no torch."""
 
 from __future__ import annotations
 

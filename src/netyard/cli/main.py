@@ -61,11 +61,11 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """``netyard COMMAND ...``; returns the exit code."""
     name, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    run_log.speak_anywhere()
+    run_log.replace_unencodable()
     if name in ("-h", "--help"):
-        return _told(f"netyard COMMAND ...\n\n{_listed()}\n\nnetyard COMMAND --help says more.")
+        return _printed(f"netyard COMMAND ...\n\n{_listed()}\n\nnetyard COMMAND --help says more.")
     if name == "--version":
-        return _told(f"netyard {__version__}")
+        return _printed(f"netyard {__version__}")
     if name not in COMMANDS:
         mistake = ConfigError(
             f"there is no command '{name}';",
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return failed(mistake, rest)
     command = COMMANDS[name]
     if asks_for_help(rest) or not (rest or command.alone):
-        _told(_help(command))
+        _printed(_help(command))
         return 0 if rest else ConfigError.exit_code
     return command(rest)
 
@@ -85,11 +85,11 @@ def train(arguments: Sequence[str] | None = None) -> int:
     return main(["train", *(sys.argv[1:] if arguments is None else arguments)])
 
 
-def _told(text: str) -> int:
+def _printed(text: str) -> int:
     try:
         print(text, flush=True)
     except BrokenPipeError:  # netyard --help | head
-        run_log.fall_silent(sys.stdout)
+        run_log.silence(sys.stdout)
     return 0
 
 

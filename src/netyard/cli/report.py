@@ -14,7 +14,7 @@ from netyard.config.compose import compose
 from netyard.config.suggest import did_you_mean, nearest
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io.atomic import require_folder, whole
-from netyard.io.claim import no_place
+from netyard.io.claim import unwritable
 from netyard.io.readable import near
 from netyard.reports.configurations import Table, tabulate
 from netyard.reports.leaderboard import page, write
@@ -85,7 +85,7 @@ def _page_of(
             file.write(html)
     except OSError as error:
         if folder is not None:
-            raise no_place(folder, error) from error
+            raise unwritable(folder, error) from error
         # Nobody asked for the page: a run of somebody else's, which may only be read, has its table all the same.
         return [f"not written: {near(path)}: {error.strerror}; try output=FOLDER"]
     return [f"wrote {near(path)}"]

@@ -100,7 +100,7 @@ def _warn_of_environment(recorded: Mapping[str, str]) -> None:
         if name != "device" and was != here.get(name):
             run_log.log.warning("%s was %s, and is %s: the numbers may differ", name, was, here.get(name))
     if "dirty" in recorded.get("git", ""):
-        run_log.log.warning("the run was of code that no commit has (git %s)", recorded["git"])
+        run_log.log.warning("the run used uncommitted code (git %s)", recorded["git"])
 
 
 def _warn_of_config(path: Path, overrides: Sequence[str]) -> None:
@@ -114,7 +114,7 @@ def _warn_of_config(path: Path, overrides: Sequence[str]) -> None:
 
 
 def _config_dirs(path: Path) -> list[str]:
-    """``--config-dir`` is no override, and is recorded apart."""
+    """The ``--config-dir`` flags of a run, which Hydra records apart from its overrides."""
     node = safe_yaml.load(path / ".hydra" / "hydra.yaml", CheckpointError)["hydra"]
     sources = node["runtime"]["config_sources"]
     return [f"--config-dir={each['path']}" for each in sources if each["provider"] == "command-line"]

@@ -296,7 +296,7 @@ def _job(cfg: DictConfig, repeated: Sequence[str] | None) -> float | None:
             ranks = distributed.RankCommand((*arguments, place), hydra_cfg.runtime.cwd)
             return fit.fit(cfg, choices, run_dir, ranks).objective
     except Pruned as pruned:
-        run_dir.mark("pruned", str(pruned))
+        run_dir.set_state("pruned", str(pruned))
         run_log.log.info("%s", pruned)
         return None
     except Exception as error:
@@ -326,7 +326,7 @@ def _record(error: Exception, run_dir: RunDir) -> None:
     if not run_dir.path.is_dir():
         return
     with contextlib.suppress(OSError):  # a full disk may be what it is about
-        run_dir.mark("interrupted" if isinstance(error, Interrupted) else "failed", str(mistake or repr(error)))
+        run_dir.set_state("interrupted" if isinstance(error, Interrupted) else "failed", str(mistake or repr(error)))
 
 
 def _take_back() -> None:

@@ -1,1 +1,1 @@
-"""What a run is asked for: options, overrides, and the config they compose, checked and built. Knows no torch."""
+"""What a run is asked for: options, overrides, and the config they compose, checked and built. Imports no torch."""

@@ -1,4 +1,4 @@
-"""The config that overrides make, by Hydra's public ways alone. Knows no torch."""
+"""The config that overrides make, by Hydra's public ways alone. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nested configs as dotted keys. Knows no torch."""
+"""Nested configs as dotted keys. Imports no torch."""
 
 from __future__ import annotations
 

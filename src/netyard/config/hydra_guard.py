@@ -1,4 +1,4 @@
-"""What Hydra itself would unpickle, import or build before a run begins, looked at before it does. Knows no torch.
+"""What Hydra itself would unpickle, import or build before a run begins, looked at before it does. Imports no torch.
 
 Hydra builds its launcher, sweeper, callbacks and logging from the same config that overrides and files change, and
 sets environment variables from it; ``allowlist`` says what a config is to netyard. Every config is composed by a

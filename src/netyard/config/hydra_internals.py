@@ -1,4 +1,4 @@
-"""What netyard needs of Hydra that has no public way: all of it, and nothing outside of this file. Knows no torch.
+"""What netyard needs of Hydra that has no public way: all of it, and nothing outside of this file. Imports no torch.
 
 Read in Hydra 1.3.8. ``tests/unit/config/test_hydra_internals.py`` says which of these a newer Hydra has moved.
 

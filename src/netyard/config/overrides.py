@@ -1,4 +1,4 @@
-"""An override's value as Hydra reads it, and a value as Hydra has to be given it. Knows no torch."""
+"""An override's value as Hydra reads it, and a value as Hydra has to be given it. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What can be said about a config before anything is built: unknown keys, missing values, types and ranges.
+"""Check a config before anything is built: unknown keys, missing values, types and ranges.
 
-What a value may be belongs to the class that its node names and the parameter it becomes, see ``constraints``. Knows no
-torch, so a mistake is answered before seconds of imports.
+The allowed values come from the constructor parameter that a key sets, see ``constraints``. Imports no torch, so a
+mistake is reported before seconds of imports.
 """
 
 from __future__ import annotations

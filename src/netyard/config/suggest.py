@@ -1,4 +1,4 @@
-"""The nearest names for a mistyped one, and what is said of a key or an option that there is not. Knows no torch."""
+"""The nearest names for a mistyped one, and what is said of a key or an option that there is not. Imports no torch."""
 
 from __future__ import annotations
 

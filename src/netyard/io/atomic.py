@@ -1,4 +1,4 @@
-"""Files that are whole under their name or not there, and what is wrong with a place to write. Knows no torch."""
+"""Files that are whole under their name or not there, and what is wrong with a place to write. Imports no torch."""
 
 from __future__ import annotations
 

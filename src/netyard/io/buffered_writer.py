@@ -1,6 +1,6 @@
-"""Files that a run can do without for a while: what a full disk does not take is written later. Knows no torch.
+"""Append to log files without errors: what a full disk refuses is written later. Imports no torch.
 
-Checkpoints and results are not of this kind: see ``files.whole``.
+Checkpoints and results are not of this kind: see ``atomic.whole``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-MOST = 1 << 26  # bytes that are kept for one file
+MOST = 1 << 26  # bytes buffered per file while it cannot be written
 PAUSE = 60.0  # seconds between two warnings
 
 log = logging.getLogger(__name__)
@@ -19,15 +19,15 @@ _warned_at = -PAUSE
 
 
 def warn(path: Path, error: OSError) -> None:
-    """Say that a file could not be written, at most once a minute, whichever file it is."""
+    """Warn that a file could not be written, at most once a minute, whichever file it is."""
     global _warned_at
     if time.monotonic() - _warned_at >= PAUSE:
         _warned_at = time.monotonic()
         log.warning("%s cannot be written now: %s; the run goes on and writes it later", path, error.strerror or error)
 
 
-class Unfailing:
-    """Appends to a file, text or bytes; no write raises, each goes on at the byte where the one before had to stop."""
+class BufferedWriter:
+    """Appends text or bytes to a file. Writes never raise; the next one continues at the byte where one failed."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -37,7 +37,7 @@ class Unfailing:
         self._lock = threading.RLock()  # TensorBoard writes from a thread of its own
 
     def write(self, data: str | bytes) -> int:
-        """Whole or not at all: no more than ``MOST`` bytes are kept."""
+        """Buffer the data, or drop it whole if more than ``MOST`` bytes would wait."""
         content = data.encode("utf-8", errors="replace") if isinstance(data, str) else data
         with self._lock:
             if len(self._pending) + len(content) <= MOST:

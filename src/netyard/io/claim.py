@@ -1,4 +1,4 @@
-"""Folders that a process makes for itself alone, and takes back where nothing came of them. Knows no torch."""
+"""Directories that a process creates for itself, and removes if they stay empty. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from netyard.io.process import is_main_process
 
 @cache
 def unclaimed(path: str) -> str:
-    """Make a directory that nobody else has, named ``path`` or, where that exists, ``path-2``, ``path-3``, ...
+    """Create a directory that no other process uses, named ``path`` or, where that exists, ``path-2``, ``path-3``, ...
 
-    ``mkdir`` of a missing directory is atomic, so two runs that start in one instant get two names. The answer is
-    kept for the life of the process: Hydra asks several times.
+    ``mkdir`` of a missing directory is atomic, so two runs that start in one instant get two names. The result is
+    cached for the life of the process, because Hydra resolves the path several times.
     """
     if not is_main_process():
         return path
@@ -27,7 +27,7 @@ def unclaimed(path: str) -> str:
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise no_place(candidate, error) from error
+            raise unwritable(candidate, error) from error
         else:
             _CLAIMED.append(candidate)
             return str(candidate)
@@ -50,8 +50,8 @@ def remove_if_empty(path: Path) -> None:
                 path.parent.rmdir()
 
 
-def no_place(path: Path, error: OSError) -> PlatformError:
-    """What is said where a run has nowhere to write."""
+def unwritable(path: Path, error: OSError) -> PlatformError:
+    """The error for a run whose directory cannot be created or written to."""
     return PlatformError(
         f"nothing can be written to {path}: {error.strerror or error};",
         "a run writes its checkpoints, curves and log there, below outputs/ or what NETYARD_OUTPUTS names;",

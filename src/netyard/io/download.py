@@ -1,4 +1,4 @@
-"""A file from the internet: the one that was expected, whole, and of bounded size and duration. Knows no torch."""
+"""Download a file, with its hash checked, and with limits on size and time. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ logger = logging.getLogger(__name__)
 
 MAX_BYTES = 4_000_000_000
 _SILENCE = 30.0  # seconds without a byte
-_MINUTE, _SLOWEST = 60.0, 60_000  # and so many bytes each minute, or it is given up
+_MINUTE, _SLOWEST = 60.0, 60_000  # fewer bytes than this in a minute end the download
 _TRIES = 3
 _CHUNK = 1 << 20
 
 
 def download(urls: Sequence[str], path: Path, digest: str, max_bytes: int = MAX_BYTES) -> None:
-    """Fetch a file; what an earlier try has brought of it, in ``.<name>.part`` beside it, is gone on with.
+    """Fetch a file; a partial download in ``.<name>.part`` beside it is continued.
 
     Args:
         urls: where it is published; the next is for when one fails.
@@ -70,10 +70,10 @@ def _download(url: str, path: Path, digest: str, max_bytes: int) -> None:
 
 def _fetch(url: str, part: Path, begun: int, max_bytes: int) -> None:
     request = Request(url, headers={"User-Agent": "netyard", **({"Range": f"bytes={begun}-"} if begun else {})})
-    with build_opener(_AsSafe).open(request, timeout=_SILENCE) as response:
+    with build_opener(_SafeRedirects).open(request, timeout=_SILENCE) as response:
         response = cast("HTTPResponse", response)
         size = response.length
-        begun = begun if response.status == 206 else 0  # which is how a server says that it goes on from there
+        begun = begun if response.status == 206 else 0  # 206 Partial Content: the server continues from that byte
         if begun + (size or 0) > max_bytes:
             raise _Refused(f"{url} has {begun + (size or 0):,} bytes; {max_bytes:,} are allowed")
         logger.info("downloading %s%s", url, f", {(begun + size) / 1e6:.1f} MB" if size else "")
@@ -99,10 +99,10 @@ def _copy(response: HTTPResponse, file: IO[bytes], max_bytes: int, url: str) -> 
 
 
 class _Refused(OSError):  # noqa: N818  (an OSError to whoever calls)
-    """What came is of no use."""
+    """The response cannot be used, and a retry would not help."""
 
 
-class _AsSafe(HTTPRedirectHandler):
+class _SafeRedirects(HTTPRedirectHandler):
     """Follows a redirect only to https, or from http to http."""
 
     def redirect_request(

@@ -1,4 +1,4 @@
-"""What kind of process this is. Knows no torch."""
+"""What kind of process this is. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets, kept out of everything a run or sweep writes or says. Knows no torch.
+"""Secrets, kept out of everything a run or sweep writes or says. Imports no torch.
 
 Masked are texts under a key that names a secret (``api_key``, ``hub_token``, ``password``), passwords in URLs, and the
 values of environment variables with such names, wherever they stand.

@@ -1,4 +1,4 @@
-"""What a run says, and where: short lines on the console, everything in the run's ``train.log``. Knows no torch.
+"""Logging of a run: short lines on the console, everything in the run's ``train.log``. Imports no torch.
 
 The console shows messages as they are; warnings of libraries and tracebacks go to the file only.
 """
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TextIO
 
 from netyard.io import redact
-from netyard.io.buffered_writer import Unfailing
+from netyard.io.buffered_writer import BufferedWriter
 from netyard.io.process import is_main_process
 
 _OURS = "netyard"
-_SET_ASIDE: list[logging.Handler] = []
+_REPLACED: list[logging.Handler] = []  # handlers of others, restored by ``stop``
 
 log = logging.getLogger("netyard")
 
@@ -31,29 +31,29 @@ class _Console(logging.Handler):
         stream = sys.stdout if record.levelno < logging.WARNING else sys.stderr
         try:
             print(redact.text(record.getMessage()), file=stream, flush=True)
-        except OSError:  # whoever listened is gone, as head is after ten lines; or the disk of a redirection is full
-            fall_silent(stream)
+        except OSError:  # the reader of a pipe has ended (``| head``), or the disk of a redirection is full
+            silence(stream)
 
 
 class _File(logging.StreamHandler):
-    """Writes to a file that a full disk cannot fail."""
+    """Writes through ``buffered_writer``, so that a full disk raises no error."""
 
     def close(self) -> None:
         self.stream.close()
         super().close()
 
 
-def speak_anywhere() -> None:
-    """A character that the terminal's encoding does not have is shown as ?, and stops nothing."""
+def replace_unencodable() -> None:
+    """Print characters that the terminal's encoding lacks as ``?`` instead of raising an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
-def fall_silent(stream: TextIO) -> None:
-    """Say nothing more there: a run goes on without, and Python does not stumble over it at its end."""
+def silence(stream: TextIO) -> None:
+    """Redirect a broken stream to ``/dev/null``: the run continues, and Python's flush at exit does not fail."""
     nothing = os.open(os.devnull, os.O_WRONLY)
-    with contextlib.suppress(OSError, ValueError):  # of a stream that is no file
+    with contextlib.suppress(OSError, ValueError):  # the stream has no file descriptor, as in a notebook
         os.dup2(nothing, stream.fileno())
     os.close(nothing)
 
@@ -62,7 +62,7 @@ def start(path: Path | None) -> None:
     """Send the messages of this process to the console and, where a run directory is given, to its ``train.log``."""
     stop()
     root = logging.getLogger()
-    _SET_ASIDE[:] = root.handlers  # Hydra's, of a sweep
+    _REPLACED[:] = root.handlers  # in a sweep Hydra has set its own
     root.handlers = []
     root.setLevel(logging.INFO)
     log.setLevel(logging.DEBUG)
@@ -71,7 +71,7 @@ def start(path: Path | None) -> None:
         console.addFilter(lambda record: record.name.startswith("netyard"))
         _add(console)
         if path is not None:
-            file = _File(Unfailing(path / "train.log"))
+            file = _File(BufferedWriter(path / "train.log"))
             file.setFormatter(redact.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
             _add(file)
     else:
@@ -100,8 +100,8 @@ def stop() -> None:
     for handler in [each for each in root.handlers if each.name == _OURS]:
         root.removeHandler(handler)
         handler.close()
-    root.handlers += [each for each in _SET_ASIDE if each not in root.handlers]
-    _SET_ASIDE.clear()
+    root.handlers += [each for each in _REPLACED if each not in root.handlers]
+    _REPLACED.clear()
     logging.captureWarnings(False)
 
 

@@ -1,4 +1,4 @@
-"""The one reader of what ``torch.save`` wrote: tensors and plain types, and nothing that a pickle would have run."""
+"""The only reader of ``torch.save`` files: loads tensors and plain types, and never runs code of a pickle."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def load(path: Path) -> Any:
         try:
             return load_file(path)
         except SafetensorError as error:
-            raise ValueError(f"it is no whole .safetensors file: {error}") from error
+            raise ValueError(f"it is not a valid .safetensors file: {error}") from error
     if os.environ.get(_UNSAFE, "0").lower() not in ("", "0", "false", "n", "no"):
         raise RuntimeError(f"{_UNSAFE} is set, which lets a file run code; unset it")
     with path.open("rb") as file:
         if tarfile.is_tarfile(file):
             raise ValueError("it is a tar archive, as torch wrote in its first year")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch wonders at the pickle protocol of what is no pickle
+        warnings.simplefilter("ignore")  # torch warns about the pickle protocol of files that are not pickles
         return torch.load(path, map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""YAML that others wrote, parsed once it is seen to be no larger than it looks. Knows no torch.
+"""Read YAML from untrusted sources: size and depth are checked before it is parsed. Imports no torch.
 
 A file of three hundred bytes whose aliases name aliases holds a billion values, and one of a thousand brackets ends the
 interpreter: both are counted by the parser's events, before anything is made of them.
@@ -24,7 +24,7 @@ def load(path: Path, kind: type[NetyardError] = ConfigError) -> Any:
     """What a YAML file holds, plain types only; see ``require`` for what it raises.
 
     Raises:
-        OSError, ValueError, yaml.YAMLError: it cannot be read, or is no YAML.
+        OSError, ValueError, yaml.YAMLError: it cannot be read, or is not YAML.
     """
     return yaml.load(require(path, kind), Loader=_Loader)
 
@@ -46,7 +46,7 @@ def require(path: Path, kind: type[NetyardError] = ConfigError) -> str:
 
 
 def _fault(text: str) -> str:
-    """What is wrong with its size, in words; nothing of what is no YAML: the parser will say that."""
+    """What is wrong with its size; an empty text if nothing is, or if the parser will refuse it as invalid YAML."""
     deep = ("- " * DEEPEST, " " * DEEPEST)
     if len(text) < MOST_VALUES and not {*"&[{"} & {*text} and not any(each in text for each in deep):
         return ""  # most of what Hydra writes
@@ -81,5 +81,5 @@ def _refused(path: Path, fault: str, kind: type[NetyardError]) -> NetyardError:
         f"{path} {fault};",
         f"a config is written by a person: at most {MOST_VALUES:,} values, {DEEPEST} levels, {MOST_CHARACTERS:,}"
         " characters;",
-        "look who wrote it, and take it away.",
+        "check who wrote it, and remove it.",
     )

@@ -1,4 +1,4 @@
-"""Rows as a file: CSV, JSON lines or Parquet, by the suffix of its name; batch by batch. Knows no torch."""
+"""Rows as a file: CSV, JSON lines or Parquet, by the suffix of its name; batch by batch. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Run directories: who may write into one, what lies in it, how it is resumed, what many of them say."""
+"""Run directories: locking, files, checkpoints' manifests, resuming, and reading many runs at once."""

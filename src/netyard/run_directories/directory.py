@@ -1,4 +1,4 @@
-"""A run's directory: who may write into it, and the small files that say how the run stands. Knows no torch."""
+"""A run's directory: which process may write into it, and the small files that record its state. Imports no torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netyard.errors import CheckpointError
 from netyard.io import redact, safe_yaml
 from netyard.io.atomic import write_atomically
 from netyard.io.buffered_writer import warn
-from netyard.io.claim import no_place, remove_if_empty
+from netyard.io.claim import remove_if_empty, unwritable
 from netyard.io.finite_json import finite
 from netyard.io.process import is_main_process
 from netyard.run_directories import lock, manifest
@@ -29,7 +29,9 @@ def outputs() -> Path:
     return Path(os.environ.get("NETYARD_OUTPUTS", "outputs"))
 
 
-_HELD_BACK: dict[Path, dict[Path, str]] = {}  # of each run that this process resumes, what is to be written
+# For each run that this process resumes: files to write once the checks have passed (path -> text). Module level,
+# because Hydra's callbacks and the training code each make a RunDir of the same directory.
+_DEFERRED: dict[Path, dict[Path, str]] = {}
 
 
 class RunDir:
@@ -38,7 +40,7 @@ class RunDir:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         # Hydra writes .hydra/ before the job begins, and the lock is taken before that.
-        self._unwritten: list[Mapping[str, Any]] = []  # rows that the disk did not take
+        self._unwritten: list[Mapping[str, Any]] = []  # rows of metrics.csv that could not be written yet
         self._found = {each for each in self.path.glob("*") if each.name not in (".hydra", lock.NAME)}
 
     @property
@@ -55,20 +57,20 @@ class RunDir:
 
     @property
     def begun(self) -> bool:
-        """Whether an epoch was trained and saved, so that the directory holds more than a mistake."""
+        """Whether a checkpoint was saved, so that the directory must not be deleted after an error."""
         return self.last.exists() or bool(manifest.known(self.checkpoints))
 
     @property
     def swept(self) -> bool:
-        """Whether the run is a job of a sweep, which keeps the directories of its failures."""
+        """Whether the run is a job of a sweep; a sweep keeps the directories of failed jobs."""
         return (self.path / "job.json").exists()
 
     def claim(self, resumed: bool) -> None:
-        """Take the directory for this process before anything is written into it, and see that something can be.
+        """Lock the directory for this process, and check that it is writable, before anything is written into it.
 
         Raises:
             PlatformError: another process runs here, or nothing can be written.
-            CheckpointError: another run has written here, which this one does not continue.
+            CheckpointError: it holds another run, which this one does not resume.
         """
         if not is_main_process():
             return
@@ -79,66 +81,66 @@ class RunDir:
                 (self.path / ".probe").unlink()
         except OSError as error:
             self.release()
-            raise no_place(self.path, error) from error
+            raise unwritable(self.path, error) from error
         if not resumed:
             self.refuse_if_taken()
 
     def release(self) -> None:
-        """Give back what was claimed."""
+        """Unlock the directory and drop its deferred files."""
         lock.release(self.path)
-        _HELD_BACK.pop(self.path.resolve(), None)
+        _DEFERRED.pop(self.path.resolve(), None)
 
-    def hold_back(self, path: Path, text: str) -> None:
-        """A file of a run that is resumed, which is written once it goes on: the run may be refused what is asked."""
-        _HELD_BACK.setdefault(self.path.resolve(), {})[path] = text
+    def defer(self, path: Path, text: str) -> None:
+        """Write this file only when ``confirm_resume`` is called: until then the resume may still be refused."""
+        _DEFERRED.setdefault(self.path.resolve(), {})[path] = text
 
     @property
-    def waits(self) -> bool:
-        """Whether the run is resumed and does not yet go on; until then it stays what it was."""
-        return self.path.resolve() in _HELD_BACK
+    def resume_pending(self) -> bool:
+        """Whether a resume has been requested and not yet accepted; until then no file of the run changes."""
+        return self.path.resolve() in _DEFERRED
 
-    def go_on(self) -> None:
-        """The run that is resumed goes on from here: say so, and what was typed."""
-        if self.waits:
-            for path, text in _HELD_BACK.pop(self.path.resolve()).items():
+    def confirm_resume(self) -> None:
+        """Accept a resume: write the deferred files and set the state to running. Does nothing for a new run."""
+        if self.resume_pending:
+            for path, text in _DEFERRED.pop(self.path.resolve()).items():
                 write_atomically(path, text, sync=False)
-            self.mark("running")
+            self.set_state("running")
 
     def refuse_if_taken(self) -> None:
         """Raises:
         PlatformError: another process runs here.
-        CheckpointError: another run has written here.
+        CheckpointError: it holds a run already.
         """
         lock.refuse_if_held(self.path)
         if (self.path / "status.json").exists():
             raise CheckpointError(
-                f"{self.path} holds a run already;",
-                "a run directory is written once, and continued with resume=;",
+                f"{self.path} already contains a run;",
+                "a run directory belongs to one run, which resume= continues;",
                 f"try resume={self.path}, or another hydra.run.dir.",
             )
 
     def discard(self) -> None:
-        """Remove what a run that never began has left; what was there before this object was made stays."""
+        """Delete the files of a run that never started; files older than this object stay."""
         if is_main_process() and self.path.is_dir():
             for path in set(self.path.iterdir()) - self._found:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             remove_if_empty(self.path)
 
     def status(self) -> dict[str, Any]:
-        """What ``status.json`` says; an empty dict where there is none."""
+        """The content of ``status.json``; empty if there is no such file."""
         return self._read("status.json")
 
     def results(self) -> dict[str, Any]:
-        """What ``results.json`` says; an empty dict where there is none."""
+        """The content of ``results.json``; empty if there is no such file."""
         return self._read("results.json")
 
     def job(self) -> dict[str, Any]:
-        """What ``job.json`` says, which a sweep leaves for its jobs; an empty dict where there is none."""
+        """The content of ``job.json``, which a sweep writes for its jobs; empty if there is no such file."""
         return self._read("job.json")
 
-    def mark(self, state: str, error: str | None = None) -> None:
+    def set_state(self, state: str, error: str | None = None) -> None:
         """Write ``status.json``. States: running, completed, failed, interrupted, pruned."""
-        if not is_main_process() or self.waits:
+        if not is_main_process() or self.resume_pending:
             return
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._write(
@@ -159,7 +161,8 @@ class RunDir:
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add an epoch's row to ``metrics.csv``; a row of the same or a later epoch is replaced (after a resume).
 
-        What the disk does not take is written with a later row; to a directory that is gone nothing is.
+        Rows that cannot be written now (disk full) are written with a later row. Nothing is written if the directory
+        has been deleted.
         """
         path = self.path / "metrics.csv"
         self._unwritten.append(row)
@@ -179,27 +182,28 @@ class RunDir:
             self._unwritten = []
 
     def overrides(self) -> list[str]:
-        """What was typed to start the run, first to last; see ``require`` for what it raises."""
+        """The overrides that the run was started with, without ``resume=``; raises as ``require``."""
         self.require()
         path = self.path / ".hydra" / "overrides.yaml"
         typed = safe_yaml.load(path, CheckpointError) or []
         return [text for text in typed if not text.startswith("resume=")]
 
     def composed(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Its config with interpolations as they are written, and each group's option; empty where not noted."""
+        """The unresolved config, and the option of each group; empty where the run recorded none."""
         paths = [self.path / ".hydra" / name for name in ("config.yaml", "hydra.yaml")]
         config, node = ((safe_yaml.load(path, CheckpointError) if path.is_file() else None) or {} for path in paths)
         return renamed.config(config), node.get("hydra", {}).get("runtime", {}).get("choices", {})
 
     def require(self) -> None:
         """Raises:
-        CheckpointError: the directory is none of a run.
+        CheckpointError: this is not a run directory.
         """
         if not (self.path / ".hydra" / "overrides.yaml").is_file():
+            reason = "it contains no .hydra/" if self.path.exists() else "it does not exist"
             raise CheckpointError(
-                f"{self.path} is not a run directory: {'no .hydra/ in it' if self.path.exists() else 'nothing there'};",
-                "a run directory is a folder that a run wrote;",
-                "look for yours below outputs/.",
+                f"{self.path} is not a run directory: {reason};",
+                "a run directory is a folder that python train.py wrote;",
+                "netyard runs lists those below outputs/.",
             )
 
     def _read(self, name: str) -> dict[str, Any]:

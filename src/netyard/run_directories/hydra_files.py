@@ -15,13 +15,13 @@ from netyard.run_directories.directory import RunDir
 
 
 def write(run_dir: RunDir, cfg: DictConfig) -> None:
-    """Write the config of the run that ``HydraConfig`` describes; of a run that is resumed only once it goes on.
+    """Write the config of the run that ``HydraConfig`` describes; for a resumed run only once the resume is accepted.
 
     Nothing is written under ``hydra.output_subdir=null``.
 
     Args:
-        run_dir: of the run, claimed by this process.
-        cfg: the config, with its interpolations as they are written.
+        run_dir: claimed by this process.
+        cfg: the composed config, interpolations not resolved.
     """
     node: Any = HydraConfig.instance().cfg
     folder = hydra_guard.files_wanted(node.hydra)
@@ -31,6 +31,6 @@ def write(run_dir: RunDir, cfg: DictConfig) -> None:
     for name, part in (("config", cfg), ("hydra", node), ("overrides", node.hydra.overrides.task)):
         path, text = run_dir.path / Path(folder) / f"{name}.yaml", redact.yaml_of(part)
         if resumed:
-            run_dir.hold_back(path, text)
+            run_dir.defer(path, text)
         else:
             write_atomically(path, text, sync=False)

@@ -1,4 +1,4 @@
-"""What is broken in the directories of runs: event files, checkpoints, and the small files that say how one stands."""
+"""Find broken files in run directories: event files, checkpoints, and the small JSON and YAML files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from netyard.io.readable import near
 from netyard.run_directories import manifest
 from netyard.run_directories.records import Run
 
-_HEAD, _SUM = struct.Struct("<Q"), struct.Struct("<I")
+_LENGTH, _CRC = struct.Struct("<Q"), struct.Struct("<I")
 
 
 @dataclass
-class Looked:
-    """What was looked at, and what is wrong with which file, a line each."""
+class Report:
+    """How many files were checked, and the faults found, one line each."""
 
     runs: int
     events: int = 0
@@ -25,36 +25,36 @@ class Looked:
     stale: list[str] = field(default_factory=list)
 
 
-def look(runs: list[Run], notes: list[str], hashes: bool = True) -> Looked:
-    """Read every event file and checkpoint of the runs; a run that goes on is left to itself.
+def check(runs: list[Run], notes: list[str], hashes: bool = True) -> Report:
+    """Read every event file and checkpoint of the runs; runs that are still running or pending are skipped.
 
     Args:
-        runs, notes: see ``runs.gather``.
-        hashes: whether every byte of a checkpoint is read, or its size is believed.
+        runs, notes: see ``records.gather``.
+        hashes: whether to compare the SHA-256 of each checkpoint (reads every byte), or only its size.
     """
-    looked = Looked(len(runs), broken=list(dict.fromkeys(notes)))
+    report = Report(len(runs), broken=list(dict.fromkeys(notes)))
     for run in runs:
         if run.state in ("running", "pending"):
             continue
         for path in sorted(run.path.rglob("events.out.tfevents.*")):
-            looked.events += 1
+            report.events += 1
             if fault := event_fault(path):
-                looked.broken.append(f"{near(path)}: {fault}; the dashboard shows what is before it")
+                report.broken.append(f"{near(path)}: {fault}; the dashboard shows what is before it")
         for path, fault in _checkpoints(run.path / "checkpoints", hashes):
-            looked.checkpoints += 1
+            report.checkpoints += 1
             if fault:
-                mend = f"python train.py resume={near(run.path)} goes on from a whole one"
-                looked.broken.append(f"{near(path)}: {fault}; {mend}")
+                mend = f"python train.py resume={near(run.path)} continues from an intact checkpoint"
+                report.broken.append(f"{near(path)}: {fault}; {mend}")
         if run.stale:
             again = f"python train.py resume={near(run.path)}"
-            looked.stale.append(f"{near(run.path)}: {run.reason}; continue with {again}")
-    return looked
+            report.stale.append(f"{near(run.path)}: {run.reason}; continue with {again}")
+    return report
 
 
 def event_fault(path: Path) -> str:
-    """What is wrong with a TensorBoard event file, in words; nothing if every record's sums are right.
+    """What is wrong with a TensorBoard event file; an empty text if every record has the right checksums.
 
-    A record is its length, the length's sum, the bytes, and their sum (TFRecord).
+    The format is TFRecord: length (8 bytes), CRC of the length (4), data, CRC of the data (4).
     """
     from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
@@ -64,20 +64,20 @@ def event_fault(path: Path) -> str:
             cut = f"cut off at byte {path.stat().st_size:,}, in the record that begins at {place:,}"
             if len(head) < 12:
                 return cut
-            if masked_crc32c(head[:8]) != _SUM.unpack(head[8:])[0]:
-                return f"the length of record {records} at byte {place:,} has a wrong sum"
-            (length,) = _HEAD.unpack(head[:8])
+            if masked_crc32c(head[:8]) != _CRC.unpack(head[8:])[0]:
+                return f"the length of record {records} at byte {place:,} has a wrong checksum"
+            (length,) = _LENGTH.unpack(head[:8])
             body = file.read(length + 4)
             if len(body) < length + 4:
                 return cut
-            if masked_crc32c(body[:-4]) != _SUM.unpack(body[-4:])[0]:
-                return f"record {records} at byte {place:,} has a wrong sum"
+            if masked_crc32c(body[:-4]) != _CRC.unpack(body[-4:])[0]:
+                return f"record {records} at byte {place:,} has a wrong checksum"
             records, place = records + 1, place + 16 + length
     return ""
 
 
 def _checkpoints(folder: Path, hashes: bool) -> Iterator[tuple[Path, str]]:
-    """Each checkpoint that a manifest speaks of, and each second name of one, with what is wrong with it."""
+    """Each checkpoint that has a manifest, and ``best.ckpt`` and ``last.ckpt``, with its fault (empty if intact)."""
     known = manifest.known(folder)
     files = [folder / f"{each.name}.ckpt" for each in known]
     for each, path in zip(known, files, strict=True):
@@ -86,6 +86,9 @@ def _checkpoints(folder: Path, hashes: bool) -> Iterator[tuple[Path, str]]:
         else:
             yield path, ""
     hashes_of_saves = {each.sha256 for each in known}
-    for path in (folder / "best.ckpt", folder / "last.ckpt"):  # copies, where the file system has no links
+    for path in (folder / "best.ckpt", folder / "last.ckpt"):  # copies on file systems without hard links
         if known and path.is_file() and not any(each.is_file() and path.samefile(each) for each in files):
-            yield path, "" if manifest.sha256(path) in hashes_of_saves else "it is none of the saves beside it"
+            yield (
+                path,
+                "" if manifest.sha256(path) in hashes_of_saves else "it equals none of the saved checkpoints beside it",
+            )

@@ -1,6 +1,6 @@
-"""One process at a time for a folder: a lock that the kernel frees with its process, however that ends. Knows no torch.
+"""One process at a time per folder: an ``flock`` that the kernel frees when its process ends. Imports no torch.
 
-Nobody has to guess from process numbers who is alive. What the process forks or starts does not hold it.
+So a stale process number never blocks a folder. Child processes do not inherit the lock.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from pathlib import Path
 from netyard.errors import PlatformError
 
 NAME = ".running.lock"
-_PATIENCE = 1.0  # seconds; what a process was starting as it was killed has its lock until it is another program
+# Seconds to retry. A child that a killed process was just starting keeps the lock until it has called exec.
+_PATIENCE = 1.0
 
 _HELD: dict[Path, int] = {}
 
 
 def hold(folder: Path) -> bool:
-    """Take a folder for this process, until ``release`` or its end; False where this process has it already.
+    """Lock a folder for this process until ``release`` or its end; False if this process holds it already.
 
-    Where the file system knows no locks, the folder is taken all the same.
+    On a file system without locks this succeeds without protection.
 
     Raises:
-        PlatformError: another process has it.
-        OSError: nothing can be written there.
+        PlatformError: another process holds it.
+        OSError: the folder is not writable.
     """
     folder = folder.resolve()
     if folder in _HELD:
@@ -39,7 +40,7 @@ def hold(folder: Path) -> bool:
             raise _taken(folder)
         if _is_there(lock, folder / NAME):
             break
-        os.close(lock)  # whoever had it before has just removed its file
+        os.close(lock)  # the previous owner has just deleted the file that we locked: try again
     _HELD[folder] = lock
     os.ftruncate(lock, 0)
     os.pwrite(lock, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
@@ -47,7 +48,7 @@ def hold(folder: Path) -> bool:
 
 
 def release(folder: Path) -> None:
-    """Give a folder back."""
+    """Unlock a folder."""
     folder = folder.resolve()
     if folder in _HELD:
         with contextlib.suppress(OSError):
@@ -56,10 +57,10 @@ def release(folder: Path) -> None:
 
 
 def refuse_if_held(folder: Path) -> None:
-    """Look, and take nothing; needs no right to write.
+    """Check without locking; works in read-only folders.
 
     Raises:
-        PlatformError: another process has the folder.
+        PlatformError: another process holds the folder.
     """
     if folder.resolve() in _HELD:
         return
@@ -75,13 +76,13 @@ def refuse_if_held(folder: Path) -> None:
 
 
 def open_file(path: Path) -> int:
-    """A file to lock, made where there is none."""
+    """Open a file to lock; creates it if missing."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 def take(descriptor: int, until: float = 0.0) -> bool:
-    """Lock an open file; tries until then by ``time.monotonic()``, once at least. True where there are no locks."""
-    import fcntl  # which is POSIX's
+    """Lock an open file; retries until the ``time.monotonic()`` given. True if locked, or if locks are unsupported."""
+    import fcntl  # POSIX only
 
     while True:
         try:
@@ -90,7 +91,7 @@ def take(descriptor: int, until: float = 0.0) -> bool:
             if time.monotonic() > until:
                 return False
             time.sleep(0.05)
-        except OSError:
+        except OSError:  # the file system has no locks (some network mounts)
             return True
         else:
             return True
@@ -107,21 +108,21 @@ def _taken(folder: Path) -> PlatformError:
     try:
         who = json.loads((folder / NAME).read_text(encoding="utf-8"))
         owner, stop = f"process {who['pid']} on {who['host']}", f"kill {who['pid']}"
-    except (OSError, ValueError, TypeError, KeyError):  # it has not yet said
+    except (OSError, ValueError, TypeError, KeyError):  # the owner has not written its process number yet
         owner, stop = "another process", "Ctrl-C"
     return PlatformError(
         f"{folder} is being written by {owner};",
         "a directory has one run at a time;",
-        f"wait until it ends, or stop it with {stop}, and continue then with resume={folder}.",
+        f"wait until it ends, or stop it with {stop}, then continue with resume={folder}.",
     )
 
 
-def _forget() -> None:
-    """In a forked child, a worker of a loader for one: the lock is its parent's alone."""
+def _close_inherited() -> None:
+    """In a forked child, such as a data loader worker: the lock belongs to the parent alone."""
     for lock in _HELD.values():
         os.close(lock)
     _HELD.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_close_inherited)

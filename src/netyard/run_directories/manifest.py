@@ -1,8 +1,9 @@
-"""Which checkpoints of a run are whole: beside each lies a manifest that says what it must be. Knows no torch.
+"""Which checkpoints of a run are complete: each has a manifest with its size and hash. Imports no torch.
 
-``save-00005-step-230.ckpt`` counts when ``save-00005-step-230.json`` lies there too and names its size and hash. It is
-written last: a kill before leaves the checkpoints of before, which are deleted only after it. ``last.ckpt`` and
-``best.ckpt`` are second names of two of them, for people and other programs; which ones, the manifests decide.
+``save-00005-step-230.ckpt`` is valid when ``save-00005-step-230.json`` exists and names its size and hash. The manifest
+is written last, and older checkpoints are deleted only after it: a kill at any time leaves a valid checkpoint.
+``last.ckpt`` and ``best.ckpt`` are hard links to two of them, for people and other programs; the manifests decide
+which two.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a checkpoint must be: its place in the run, its size in bytes, its SHA-256, and the best one by then."""
+    """Describes one checkpoint: step and epoch, size in bytes, SHA-256, and which checkpoint was the best by then."""
 
     step: int
-    number: int  # of the save: two of them may be of one step
+    number: int  # counts saves; two saves may have the same step
     epoch: int
     size: int
     sha256: str
@@ -43,9 +44,9 @@ class Manifest:
         return name_of(self.step, self.number)
 
     def fault(self, path: Path) -> str:
-        """What is wrong with the file at ``path``, in words; nothing if it is what this says."""
+        """What is wrong with the file at ``path``; an empty text if it matches this manifest."""
         if not path.is_file():
-            return "it is not there"
+            return "it is missing"
         if (size := path.stat().st_size) != self.size:
             return f"it has {size:,} bytes, and {self.size:,} were written"
         found = sha256(path)
@@ -53,9 +54,10 @@ class Manifest:
 
 
 class Hashing:
-    """A file that is written, and the size and the hash of what the system then has of it.
+    """Wraps a file being written, and computes size and SHA-256 of what arrived there.
 
-    A thread reads behind the writer, from memory as long as the disk is busy; copies for it would cost as much again.
+    A thread reads the file back from the page cache while the writer goes on; hashing copies of each buffer instead
+    would cost as much memory traffic again.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -77,7 +79,7 @@ class Hashing:
         self._file.flush()
 
     def close(self) -> str:
-        """Wait for the disk, and meanwhile hash the rest; returns the SHA-256. The file stays open."""
+        """Sync to disk while the rest is hashed; returns the SHA-256. The file itself stays open."""
         self._file.flush()
         rest = self._thread.submit(self._catch_up)
         try:
@@ -104,12 +106,12 @@ def sha256(path: Path) -> str:
 
 
 def name_of(step: int, number: int) -> str:
-    """The name of a save, without its ending."""
+    """The file name of a save, without suffix."""
     return f"save-{number:05d}-step-{step}"
 
 
 def known(folder: Path) -> list[Manifest]:
-    """The manifests of a folder, newest first, by step and not by any clock; what is none is left out."""
+    """The manifests of a folder, newest first (by step, not by time); unreadable ones are skipped with a warning."""
     found = []
     for path in folder.glob("save-*.json"):
         try:
@@ -117,17 +119,17 @@ def known(folder: Path) -> list[Manifest]:
             if content.pop("schema") == SCHEMA:
                 found.append(Manifest(**content))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            log.warning("%s is no manifest of a checkpoint any more; it is left aside", path)
+            log.warning("%s is not a valid checkpoint manifest; ignoring it", path)
     return sorted(found, key=lambda each: (each.step, each.number), reverse=True)
 
 
 def record(folder: Path, manifest: Manifest, keep: int) -> None:
-    """Let a checkpoint count that lies in the folder, name it last and perhaps best, and delete older ones.
+    """Make a checkpoint in the folder valid, link it as last and perhaps best, and delete older ones.
 
     Args:
-        folder: of the checkpoints.
-        manifest: of the new one.
-        keep: how many of the newest stay, besides those that they call best.
+        folder: the run's ``checkpoints/``.
+        manifest: describes the new checkpoint.
+        keep: how many of the newest stay, besides those that their manifests call best.
     """
     with whole(folder / f"{manifest.name}.json") as file:
         json.dump({"schema": SCHEMA, **asdict(manifest)}, file, indent=1)
@@ -137,19 +139,22 @@ def record(folder: Path, manifest: Manifest, keep: int) -> None:
         link(folder / f"{manifest.name}.ckpt", folder / "best.ckpt")
     newest = known(folder)[:keep]
     stay = {each.name for each in newest} | {each.best for each in newest}
-    for path in [*folder.glob("save-*.json"), *folder.glob("save-*.ckpt")]:  # the manifests first
+    for path in [
+        *folder.glob("save-*.json"),
+        *folder.glob("save-*.ckpt"),
+    ]:  # manifests first: a checkpoint must never be missing while its manifest exists
         if path.stem not in stay:
             path.unlink(missing_ok=True)
 
 
-def vouched(path: Path) -> Path | None:
-    """The file that a name stands for, after a look at every byte of it: the newest whole one for ``last.ckpt``.
+def verified(path: Path) -> Path | None:
+    """The checkpoint file that a name stands for, after comparing its hash with its manifest.
 
-    A broken one is skipped for it, with a warning. Any other name means one file, and is read or refused. None where
-    no manifest tells, as of a checkpoint that was copied elsewhere.
+    ``last.ckpt`` means the newest intact one; broken ones are skipped with a warning. Any other name means one file,
+    which is returned or refused. None where no manifest exists, as for a checkpoint that was copied elsewhere.
 
     Raises:
-        CheckpointError: the file is not what was written, or none is.
+        CheckpointError: the file differs from what was written, or no intact one is left.
     """
     manifests = known(path.parent)
     if not manifests:
@@ -162,7 +167,7 @@ def vouched(path: Path) -> Path | None:
         return None
     found = path.with_name(f"{meant.name}.ckpt")
     if path.name == "best.ckpt" and path.exists() and not (found.exists() and path.samefile(found)):
-        # A kill may have left best.ckpt as a name of the one that was best before; anything else there is not ours.
+        # A kill may have left best.ckpt linked to the previous best. Any other content was put there by the user.
         before = {each.sha256 for each in manifests} - {meant.sha256}
         found = found if sha256(path) in before else path
     if fault := meant.fault(found):
@@ -171,13 +176,13 @@ def vouched(path: Path) -> Path | None:
 
 
 def tidy(folder: Path) -> None:
-    """Delete the drafts that a killed run has left."""
+    """Delete temporary files of a killed run."""
     for draft in folder.glob(".*.tmp"):
         draft.unlink(missing_ok=True)
 
 
 def link(source: Path, target: Path) -> None:
-    """Make target the same file as source, whole at every moment; a copy where the file system has no hard links."""
+    """Atomically make target a hard link to source; a copy where the file system has no hard links."""
     draft = draft_of(target)
     draft.unlink(missing_ok=True)
     try:
@@ -194,7 +199,7 @@ def _newest_whole(path: Path, manifests: Iterable[Manifest]) -> Path:
         fault = each.fault(candidate)
         if not fault:
             return candidate
-        log.warning("%s is broken, %s; the one before it is taken", candidate, fault)
+        log.warning("%s is broken: %s; using the one before it", candidate, fault)
         faults.append(f"{candidate.name}: {fault}")
     raise _broken(path, "; ".join(faults))
 
@@ -202,6 +207,6 @@ def _newest_whole(path: Path, manifests: Iterable[Manifest]) -> Path:
 def _broken(path: Path, fault: str) -> CheckpointError:
     return CheckpointError(
         f"{path} is broken: {fault};",
-        "a checkpoint is read only if every byte is as it was saved;",
-        "put back a copy of it, or continue its run from an older one with python train.py resume=RUN_DIR.",
+        "a checkpoint is loaded only if its SHA-256 is the one that was saved;",
+        "restore a backup of it, or continue its run from an older one with python train.py resume=RUN_DIR.",
     )

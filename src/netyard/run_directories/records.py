@@ -1,4 +1,4 @@
-"""Runs as their directories tell them: what was chosen, how it ended, what it scored."""
+"""Read many runs from their directories: configs, states and scores."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from netyard.config.catalog import GROUPS
 from netyard.io import safe_yaml
 from netyard.io.atomic import is_gone
 
-MARKS = (".hydra", "status.json", "results.json")
-REPETITIONS = ("seed", "data.fold")
+MARKS = (".hydra", "status.json", "results.json")  # any of these makes a folder a run
+REPETITIONS = ("seed", "data.fold")  # runs that differ only in these repeat one configuration
 MISSING = "-"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What a run was to make large or small: its name, and ``max`` or ``min``."""
+    """The metric that a run optimizes: its name, and ``max`` or ``min``."""
 
     name: str
     mode: str
@@ -40,14 +40,14 @@ class Run:
     """One run, finished or not.
 
     Attributes:
-        state: as in ``status.json``, or ``pending`` of a job that was not begun, or ``unreadable``.
-        reason: one line on a state that is not ``completed``.
-        typed: the keys of the command line, in its order.
-        axes: the keys its sweep varied; empty of a run by itself.
+        state: as in ``status.json``, or ``pending`` (a job not yet started), or ``unreadable``.
+        reason: one line, for every state but ``completed``.
+        typed: the keys set on the command line, in order.
+        axes: the keys its sweep varied; empty for a single run.
         scores: the objectives' values and every metric, by name.
-        started, ended: seconds since 1970; 0 where nothing tells.
-        stale: whether it says that it is running, and its process is gone.
-        sweep: the directory of the sweep that it is a job of.
+        started, ended: seconds since 1970; 0 if unknown.
+        stale: whether its state is running although its process is dead.
+        sweep: the directory of its sweep, if it is a job.
     """
 
     path: Path
@@ -65,7 +65,7 @@ class Run:
     sweep: Path | None = None
 
     def value(self, key: str) -> Any:
-        """A group's option, or what the config says under a dotted key, interpolations followed; ``-`` if nothing."""
+        """A group's option, or the config's value at a dotted key, interpolations resolved; ``-`` if missing."""
         if key in self.choices:
             return self.choices[key]
         found = find(self.config, key)
@@ -75,12 +75,12 @@ class Run:
 
     @property
     def repetition(self) -> tuple[Any, ...]:
-        """Its seed and fold: what tells runs of one configuration apart."""
+        """Its seed and fold, which distinguish runs of one configuration."""
         return tuple(self.value(key) for key in REPETITIONS)
 
 
 def find(config: Mapping[str, Any], key: str) -> Any:
-    """What a nested mapping holds under a dotted key; ``-`` where there is nothing."""
+    """The value of a nested mapping at a dotted key; ``-`` if missing."""
     node: Any = config
     for name in key.split("."):
         if not isinstance(node, Mapping) or name not in node:
@@ -90,15 +90,15 @@ def find(config: Mapping[str, Any], key: str) -> Any:
 
 
 def gather(places: Iterable[str | Path], settings: bool = True) -> tuple[list[Run], list[str]]:
-    """Every run in or below the places, each once, and a line on each file that could not be read.
+    """Every run in or below the folders, each once, and a line for each unreadable file.
 
-    Without ``settings`` a run has its choices and scores, and no ``config`` and ``typed``: those take most of the time.
+    Without ``settings`` the runs lack ``config`` and ``typed``, whose parsing takes most of the time.
     """
     runs: dict[Path, Run] = {}
     notes: list[str] = []
     for place in places:
         for folder, names, _ in os.walk(place):
-            names[:] = sorted((name for name in names if name != ".hydra"), key=_in_order)
+            names[:] = sorted((name for name in names if name != ".hydra"), key=_natural)
             path = Path(folder)
             if (path / "sweep.json").is_file():
                 runs.update((run.path.resolve(), run) for run in _jobs(path, notes, settings))
@@ -127,8 +127,8 @@ def read(path: Path, notes: list[str], settings: bool = True) -> Run:
         scores[objective["name"]] = objective.get("value")
     run.scores = {str(name): float(value) for name, value in scores.items() if _finite(value)}
     run.stale = state == "interrupted" and (status or {}).get("state") == "running"
-    run.started = _moment((status or {}).get("started")) or _modified(path / ".hydra")
-    run.ended = _moment((status or {}).get("ended")) or _modified(path / "results.json")
+    run.started = _timestamp((status or {}).get("started")) or _modified(path / ".hydra")
+    run.ended = _timestamp((status or {}).get("ended")) or _modified(path / "results.json")
     if state == "completed" and not run.objectives:
         run.state, run.reason = "unreadable", "results.json names no objective"
         notes.append(f"{path / 'results.json'} names no objective")
@@ -136,14 +136,14 @@ def read(path: Path, notes: list[str], settings: bool = True) -> Run:
 
 
 def sweep_state(path: Path) -> str:
-    """What a sweep's ledger says of the sweep; ``stale`` if it is to be running, and its process is gone."""
+    """The state in a sweep's ledger; ``stale`` if it is running although its process is dead."""
     ledger = _json(path / "sweep.json", []) or {}
     state = str(ledger.get("state", "unreadable"))
     return "stale" if state == "running" and _gone(ledger) else state
 
 
 def _jobs(path: Path, notes: list[str], settings: bool) -> Iterable[Run]:
-    """The jobs of a sweep's ledger; of a ledger that cannot be read none, and its runs are found one by one."""
+    """The jobs in a sweep's ledger. An unreadable ledger yields none: ``gather`` then finds its runs one by one."""
     ledger = _json(path / "sweep.json", notes)
     if not ledger or not isinstance(ledger.get("jobs"), list):
         return
@@ -156,7 +156,7 @@ def _jobs(path: Path, notes: list[str], settings: bool) -> Iterable[Run]:
         where = path / str(job["number"])
         run = read(where, notes, settings) if _is_run(where) else Run(where, "pending")
         run.axes, run.sweep = axes, path
-        _agree(run, job, ledger)
+        _reconcile(run, job, ledger)
         values = job.get("values") or ()
         if run.state == "completed" and len(objectives) > 1 and len(values) == len(objectives):
             run.objectives = objectives
@@ -166,21 +166,21 @@ def _jobs(path: Path, notes: list[str], settings: bool) -> Iterable[Run]:
 
 
 def _is_run(path: Path) -> bool:
-    """Whether a run has begun here; a sweep makes a job's folder before."""
+    """Whether a run has started here; a sweep creates a job's folder earlier."""
     return any((path / mark).exists() for mark in MARKS)
 
 
-def _agree(run: Run, job: Mapping[str, Any], ledger: Mapping[str, Any]) -> None:
-    """Settle what state a job is in, of which the ledger and its own directory speak.
+def _reconcile(run: Run, job: Mapping[str, Any], ledger: Mapping[str, Any]) -> None:
+    """Decide a job's state where the ledger and its own directory differ.
 
-    The ledger saw deaths that a job could not write down; a job's own ``completed`` may be ahead of a ledger whose
+    The ledger knows of kills that the job could not record. A job's ``completed`` may be newer than the ledger, if the
     sweep was killed.
     """
     state = str(job.get("state", "pending"))
     if state in ("failed", "pruned") or (state == "interrupted" and run.state != "completed"):
         run.state, run.reason, run.stale = state, one_line(job.get("reason") or run.reason), False
     elif state == "completed" and run.state == "pending":
-        run.state, run.reason = "unreadable", "its directory is gone"
+        run.state, run.reason = "unreadable", "its directory is missing"
     elif state == "running" and run.state == "pending":
         gone = _gone(ledger)
         run.state, run.reason, run.stale = ("interrupted", gone, True) if gone else ("running", "", False)
@@ -191,7 +191,7 @@ def _agree(run: Run, job: Mapping[str, Any], ledger: Mapping[str, Any]) -> None:
 def _state(
     results: Mapping[str, Any] | None, status: Mapping[str, Any] | None, notes: list[str], path: Path
 ) -> tuple[str, str]:
-    """Of a run's two small files: None is a broken one, {} one that is not there."""
+    """State and reason from the two small files; None stands for a broken file, {} for a missing one."""
     if status is None or results is None:
         return "unreadable", f"{'status' if status is None else 'results'}.json is broken"
     state = str(status.get("state") or ("completed" if results else "interrupted"))
@@ -204,21 +204,21 @@ def _state(
 
 
 def _gone(record: Mapping[str, Any]) -> str:
-    """A line if the process a record names is known to be dead; processes of other machines are taken at their word."""
+    """A line if the recorded process is known to be dead; on other machines that cannot be checked."""
     if record.get("host") != socket.gethostname() or not isinstance(record.get("pid"), int) or record.get("ended"):
         return ""
     return f"process {record['pid']} is gone" if is_gone(record["pid"]) else ""
 
 
 def _choices(path: Path, results: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """The option of each group: Hydra's record has all of them, the results the four that always exist."""
+    """The option of each group, from Hydra's record; results.json has the four groups that every run has."""
     chosen = _mapping(_chosen(path / ".hydra" / "hydra.yaml", notes))
     chosen |= {name: results[name] for name in ("model", "data", "task", "optimizer") if name in results}
     return {name: chosen[name] for name in GROUPS if name in chosen}
 
 
 def _chosen(path: Path, notes: list[str]) -> Any:
-    """``hydra.runtime.choices``: a tenth of a long file, so that its lines alone are parsed where they are in place."""
+    """``hydra.runtime.choices``, parsed alone if possible: it is a tenth of a long file, and parsing YAML is slow."""
     with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
         lines = path.read_text(encoding="utf-8").partition("\n    choices:\n")[2].splitlines()
         if found := yaml.load("\n".join(takewhile(lambda line: line.startswith("      "), lines)), Loader=_Loader):
@@ -227,12 +227,12 @@ def _chosen(path: Path, notes: list[str]) -> Any:
 
 
 def _mapping(found: Any) -> dict[str, Any]:
-    """What was found, if it is a mapping."""
+    """The value as a dict; empty if it is not a mapping."""
     return dict(found) if isinstance(found, Mapping) else {}
 
 
 def overrides(path: Path, notes: list[str]) -> list[str]:
-    """The command line of a run, without what resumed it."""
+    """The overrides of a run, without ``resume=``."""
     found = _yaml(path / ".hydra" / "overrides.yaml", notes)
     return [str(text) for text in found if not str(text).startswith("resume=")] if isinstance(found, list) else []
 
@@ -252,7 +252,7 @@ def _json(path: Path, notes: list[str]) -> dict[str, Any] | None:
         notes.append(f"{path} cannot be read: {one_line(error)}")
         return None
     if not isinstance(content, dict):
-        notes.append(f"{path} cannot be read: it holds no object")
+        notes.append(f"{path} cannot be read: it contains no JSON object")
         return None
     return content
 
@@ -268,7 +268,7 @@ def _yaml(path: Path, notes: list[str]) -> Any:
 
 
 def _resolved(config: Mapping[str, Any], key: str, text: str) -> Any:
-    """The value behind an interpolation, or its text where it leads out of the config."""
+    """The value of an interpolation, or its text if it cannot be resolved within the config."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
@@ -289,7 +289,7 @@ def _finite(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _moment(text: object) -> float:
+def _timestamp(text: object) -> float:
     try:
         return datetime.fromisoformat(str(text)).timestamp()
     except ValueError:
@@ -300,6 +300,6 @@ def _modified(path: Path) -> float:
     return path.stat().st_mtime if path.exists() else 0.0
 
 
-def _in_order(name: str) -> tuple[int, str]:
-    """Job 10 comes after job 9."""
+def _natural(name: str) -> tuple[int, str]:
+    """Sort key by number, so that job 10 follows job 9."""
     return (int(name), name) if name.isdecimal() else (-1, name)

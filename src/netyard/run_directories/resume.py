@@ -1,4 +1,4 @@
-"""How a run goes on: which one is meant, and whether it would still be the same experiment. Knows no torch."""
+"""Resume a run: find the one that is meant, and refuse changes that make it another experiment. Imports no torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from netyard.run_directories.directory import RunDir, outputs
 
 PLACES = ("data.root", "data.path", "data.cache")
 FREE = ("tags", "threads", "resume", "logger", "callbacks", "trainer", *PLACES, "data.num_workers")
-"""What may change between two parts of a run, a key or a whole group ..."""
+"""Keys and whole groups that may change on a resume ..."""
 BOUND = tuple(
     f"trainer.{key}"
     for key in (
@@ -36,11 +36,11 @@ BOUND = tuple(
         "overfit_batches",
     )
 )
-"""... but for these: they decide what a step is, or what is best."""
+"""... except these: they change what an optimizer step computes, or which epoch is the best."""
 
 
 def resolved(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[list[str], Path | None]:
-    """The overrides with what ``resume=`` stands for, and the run if it is finished already, when none are left.
+    """Replace ``resume=`` by the overrides of that run. Returns no overrides, and the run, if it has already finished.
 
     Raises:
         CheckpointError: ``resume=`` names no run, or a sweep.
@@ -50,10 +50,10 @@ def resolved(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[list
         return list(overrides), None
     if wanted == "auto":
         overrides = [text for text in overrides if not text.startswith("resume=")]
-        of_the_run = [text for text in overrides if not text.startswith("hydra.")]
-        found = sought(overrides, compose(of_the_run, sources)[0])
+        run_overrides = [text for text in overrides if not text.startswith("hydra.")]
+        found = sought(overrides, compose(run_overrides, sources)[0])
         if found is None:
-            print("resume=auto: no run of this configuration has saved a state; a new one begins.")
+            print("resume=auto: no run of this configuration has a checkpoint; starting a new one.")
             return overrides, None
         print(f"resume=auto: {near(found)}")
         wanted, overrides = str(found), [text for text in overrides if text.startswith("hydra.")]
@@ -62,19 +62,21 @@ def resolved(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[list
 
 
 def newest(cfg: DictConfig, folder: Path) -> Path | None:
-    """The run below a folder that was started last with this config, composed and not resolved, and saved a state.
+    """The newest run below a folder with this config (composed, not resolved) and a checkpoint, finished or not.
 
-    The one that is finished, if that is the last; sweeps have a book of their own.
+    Jobs of sweeps are not searched: a sweep is resumed by its own ledger.
     """
-    wanted = _settled(redact.yaml_of(cfg))
+    wanted = _without_resume(redact.yaml_of(cfg))
     places = (path.parent.parent for depth in ("*", "*/*") for path in folder.glob(f"{depth}/.hydra/config.yaml"))
-    runs = [RunDir(path) for path in places if _settled(_text(path / ".hydra" / "config.yaml")) == wanted]
+    runs = [
+        RunDir(path) for path in places if _without_resume(_text_or_empty(path / ".hydra" / "config.yaml")) == wanted
+    ]
     began = {str(run.status().get("started", "")): run for run in sorted(runs, key=lambda run: run.path) if run.begun}
     return began[max(began)].path if began else None
 
 
 def continued(run_dir: RunDir, overrides: Sequence[str]) -> list[str]:
-    """The overrides that continue a run in its own directory; none if it is finished and nothing new is asked of it.
+    """The overrides that continue a run in its own directory; none if it has finished and no override is new.
 
     Raises:
         CheckpointError: there is no run, or a sweep.
@@ -92,7 +94,9 @@ def sought(overrides: Sequence[str], cfg: DictConfig) -> Path | None:
     """The run that ``resume=auto`` means: in ``hydra.run.dir`` if that is given, else the ``newest`` of the outputs."""
     place = value_of(overrides, "hydra.run.dir")
     if place is not None:
-        with contextlib.suppress(OmegaConfBaseException):  # by what only Hydra knows no run is found again
+        with contextlib.suppress(
+            OmegaConfBaseException
+        ):  # an interpolation that only Hydra can resolve cannot name an old run
             place = str(OmegaConf.create([place])[0])  # outputs/${oc.env:SLURM_JOB_ID}
         return Path(place) if (Path(place) / "status.json").is_file() else None
     return newest(cfg, outputs())
@@ -101,38 +105,40 @@ def sought(overrides: Sequence[str], cfg: DictConfig) -> Path | None:
 def require_same(
     recorded: Mapping[str, Any], config: Mapping[str, Any], choices: Mapping[str, Any], run_dir: RunDir
 ) -> list[str]:
-    """Refuse to go on with another experiment; returns what changed and may, in words.
+    """Refuse to continue as another experiment; returns the allowed changes, a text each.
 
     Args:
-        recorded: config and choices, as the checkpoint has them.
-        config: the resolved config of now.
-        choices: the options of now.
+        recorded: ``config`` and ``choices`` as stored in the checkpoint.
+        config: the resolved config of this command.
+        choices: the option of each group in this command.
         run_dir: of the run, for messages.
 
     Raises:
-        ConfigError: something changed that makes a step, a sample or a score another one.
+        ConfigError: a change that would alter training steps, samples or scores.
     """
     old, new = (dict(leaves(each)) for each in (recorded["config"], redact.tree(config)))
-    old.setdefault("trainer.performance", "safe")  # a run of before there was a choice
+    old.setdefault("trainer.performance", "safe")  # checkpoints from before this key existed
     groups = [group for group in recorded["choices"] if group in choices and group not in FREE and group in config]
     pairs = [(group, recorded["choices"][group], choices[group]) for group in groups]
-    # The task holds the model, loss and optimizer once more; a change is to be named where it was typed.
+    # The task node repeats the model, loss and optimizer; report a change under the key that the user typed.
     keys = sorted(dict.fromkeys([*old, *new]), key=lambda key: key.startswith("task."))
     pairs += [(key, old.get(key), new.get(key)) for key in keys]
     changed = [(key, was, now) for key, was, now in pairs if was != now]
-    refused = [each for each in changed if not _free(each[0]) or _bound(*each)]
+    refused = [each for each in changed if not _free(each[0]) or _must_stay(*each)]
     if refused:
-        differences = [f"{key} is {_typed(now)} and was {_typed(was)}" for key, was, now in refused]
+        differences = [f"{key} changed from {_typed(was)} to {_typed(now)}" for key, was, now in refused]
         raise ConfigError(
-            f"{near(run_dir.path)} goes on as it began: {', '.join(differences[:3])}{', ...' * (len(refused) > 3)};",
-            "more epochs, another device, logger or callbacks are the same experiment, and nothing else is;",
-            "leave that as it was, or start a new run with it, without resume=.",
+            f"cannot resume {near(run_dir.path)}: {', '.join(differences[:3])}{', ...' * (len(refused) > 3)};",
+            "on a resume only epochs, device, logger, callbacks and data folders may change;",
+            "set the old value again, or start a new run without resume=.",
         )
     return [f"{key}={_typed(now)} instead of {_typed(was)}" for key, was, now in changed if key != "resume"]
 
 
-def _bound(key: str, was: Any, now: Any) -> bool:
-    return key in BOUND or (key in PLACES and None in (was, now))  # to another place, and not to or from none
+def _must_stay(key: str, was: Any, now: Any) -> bool:
+    return key in BOUND or (
+        key in PLACES and None in (was, now)
+    )  # another folder is fine; a folder given or taken away is not
 
 
 def _free(key: str) -> bool:
@@ -143,15 +149,15 @@ def _typed(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def _text(path: Path) -> str:
+def _text_or_empty(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError:
         return ""
 
 
-def _settled(config: str) -> str:
-    """A config as text, whichever run it was to continue."""
+def _without_resume(config: str) -> str:
+    """A config as text with ``resume`` cleared, so that configs compare equal whichever run they continued."""
     return re.sub(r"(?m)^resume: .*$", "resume: null", renamed.text(config))
 
 
@@ -164,7 +170,7 @@ def require_packages(run_dir: RunDir) -> None:
 
 def refuse_single(path: Path) -> None:
     """Raises:
-    CheckpointError: what is to be continued as a run is a sweep.
+    CheckpointError: the directory is a sweep, which a single run cannot continue.
     """
     if (path / "sweep.json").is_file():
         raise CheckpointError(

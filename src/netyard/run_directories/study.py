@@ -1,6 +1,6 @@
-"""Optuna by name: its storages, samplers and pruners, and what is wrong where it cannot have them. Knows no torch.
+"""Build Optuna's storages, samplers and pruners by name, with messages for wrong names and options. Imports no torch.
 
-Optuna is an extra, and imported when it is asked for.
+Optuna is an optional extra, imported on first use.
 """
 
 from __future__ import annotations
@@ -33,13 +33,17 @@ PRUNERS = {
     "percentile": "PercentilePruner",
 }
 DEFAULTS: dict[str, dict[str, Any]] = {"percentile": {"percentile": 50.0}, "qmc": {"scramble": True}}
-NEEDS = {"cmaes": ("cmaes",), "gp": ("scipy", "torch"), "qmc": ("scipy",)}  # which Optuna does not bring
-STORAGE = "NETYARD_STUDY_STORAGE"  # the variable by which a sweep tells its jobs where the study is
-WAIT = 60.0  # seconds for another process's write to a SQLite file
+NEEDS = {
+    "cmaes": ("cmaes",),
+    "gp": ("scipy", "torch"),
+    "qmc": ("scipy",),
+}  # packages that Optuna itself does not install
+STORAGE = "NETYARD_STUDY_STORAGE"  # environment variable: the study's URL, from a sweep to its jobs
+WAIT = 60.0  # seconds to wait while another process writes to the SQLite file
 
 
 def optuna() -> Any:
-    """The package, silent.
+    """The package, with its log messages and warnings turned off.
 
     Raises:
         PlatformError: it is not installed.
@@ -58,10 +62,10 @@ def optuna() -> Any:
 
 
 def storage(url: str, ready: bool = False) -> Any:
-    """The storage of a database's URL; where it is ``ready`` its tables are there and of this version.
+    """The storage at a database URL; ``ready`` skips creating the tables and checking their version.
 
     Raises:
-        PlatformError: there is no such database, or no driver for it.
+        PlatformError: the database does not exist, or its driver is not installed.
     """
     optuna_ = optuna()
     import sqlalchemy
@@ -73,50 +77,50 @@ def storage(url: str, ready: bool = False) -> Any:
         )
     except (ImportError, RuntimeError, sqlalchemy.exc.SQLAlchemyError) as error:
         raise PlatformError(
-            f"the study cannot be kept at {redact.text(url)}: {str(error).splitlines()[0].rstrip('.')};",
-            "a storage is the URL of a database that is there, and whose driver is installed;",
+            f"the study cannot be opened at {redact.text(url)}: {str(error).splitlines()[0].rstrip('.')};",
+            "a storage is the URL of an existing database whose driver is installed;",
             "try hydra.sweeper.storage=sqlite:////tmp/study.db, or null for a file in the sweep's directory.",
         ) from error
 
 
-def recalled(url: str, run: Path) -> str:
-    """The URL of a run's ``job.json``, with its password, where the sweep has told it or its file lies in the sweep.
+def trusted_url(url: str, run: Path) -> str:
+    """The URL in a run's ``job.json``, with its password, if the sweep passed the same or it is a file of the sweep.
 
-    Nothing else: ``job.json`` may be somebody else's, and name any machine.
+    Any other URL is refused: ``job.json`` may come from somebody else, and name any machine.
 
     Raises:
-        PlatformError: the sweep did not tell it.
+        PlatformError: the URL is not confirmed by the environment variable.
     """
-    told = os.environ.get(STORAGE, "")
-    if told and redact.text(told) == url:
-        return told
+    given = os.environ.get(STORAGE, "")
+    if given and redact.text(given) == url:
+        return given
     if url.startswith("sqlite:///") and Path(url.removeprefix("sqlite:///")).parent in run.resolve().parents:
         return url
     raise PlatformError(
-        f"the sweep's study is at {url}, and no sweep has told this job so;",
-        "a job of a running sweep is told it; one that is run alone has to be;",
+        f"the sweep's study is at {url}, and the environment of this job does not confirm it;",
+        f"a sweep sets {STORAGE} for its jobs; for a job that is run alone you set it;",
         f"type {STORAGE}=URL in front of the command.",
     )
 
 
-def sampler(name: str, options: Mapping[str, Any], **ours: Any) -> Any:
-    """An Optuna sampler; ``ours`` are set where it has such parameters and the options do not say otherwise."""
+def sampler(name: str, options: Mapping[str, Any], **defaults: Any) -> Any:
+    """An Optuna sampler; ``defaults`` apply to parameters that it has and ``options`` do not set."""
     if missing := [package for package in NEEDS.get(name, ()) if find_spec(package) is None]:
         raise PlatformError(
             f"sampler {name} needs {' and '.join(missing)}, which is not installed;",
-            "the extra brings it;",
+            "the extra installs it;",
             "pip install 'netyard[optuna]'.",
         )
-    return _made("sampler", SAMPLERS, optuna().samplers, name, options, ours)
+    return _build("sampler", SAMPLERS, optuna().samplers, name, options, defaults)
 
 
 def pruner(name: str, options: Mapping[str, Any]) -> Any:
     """An Optuna pruner; see ``sampler``."""
-    return _made("pruner", PRUNERS, optuna().pruners, name, options, {})
+    return _build("pruner", PRUNERS, optuna().pruners, name, options, {})
 
 
-def _made(
-    kind: str, names: Mapping[str, str], module: Any, name: str, options: Mapping[str, Any], ours: Mapping[str, Any]
+def _build(
+    kind: str, names: Mapping[str, str], module: Any, name: str, options: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> Any:
     if name not in names:
         raise ConfigError(
@@ -124,18 +128,18 @@ def _made(
             did_you_mean(str(name), names) or f"{kind}s are {', '.join(names)};",
             f"try hydra.sweeper.{kind}={next(iter(names))}.",
         )
-    made = getattr(module, names[name])
-    known = [key for key in inspect.signature(made).parameters if key != "self"]
+    factory = getattr(module, names[name])
+    known = [key for key in inspect.signature(factory).parameters if key != "self"]
     for key in options:
         if key not in known:
             raise ConfigError(
                 f"{kind} {name} has no option '{key}';",
                 did_you_mean(key, known) or f"it has {', '.join(known) or 'none'};",
-                f"take {key} out of hydra.sweeper.{kind}_options.",
+                f"remove {key} from hydra.sweeper.{kind}_options.",
             )
-    usual = {**DEFAULTS.get(name, {}), **{key: value for key, value in ours.items() if key in known}}
+    merged = {**DEFAULTS.get(name, {}), **{key: value for key, value in defaults.items() if key in known}}
     try:
-        return made(**{**usual, **options})
+        return factory(**{**merged, **options})
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"{kind} {name} refuses {dict(options)}: {str(error).splitlines()[0].rstrip('.')};",

@@ -1,4 +1,4 @@
-"""The command line of a sweep: short names for Hydra's keys, what a resumed sweep was told, and what its jobs are."""
+"""The command line of a sweep: short names of Hydra's keys, arguments of a resumed sweep, and flags of its jobs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ from netyard.sweeps.ledger import Ledger
 SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.devices=2, sweep.keep=3
 CHOICES = {"launcher": "hydra/launcher", "sweeper": "hydra/sweeper"}  # launcher=ray, sweeper=optuna
 DEFAULTS = {"hydra/launcher": "local", "hydra/sweeper": "grid"}  # as conf/unless_chosen.yaml has them
-OPEN = ("params", "when", "sampler_options", "pruner_options")  # which have any keys, and to Hydra none yet
-EXTRAS = {  # launcher -> what has to be installed for it, and the extra that does
+OPEN = (
+    "params",
+    "when",
+    "sampler_options",
+    "pruner_options",
+)  # mappings with free keys, which Hydra only takes with ++
+EXTRAS = {  # launcher -> required packages, and the extra that installs them
     "ray": (("hydra_plugins.hydra_ray_launcher", "ray"), "ray"),
     "submitit_local": (("hydra_plugins.hydra_submitit_launcher", "submitit"), "slurm"),
     "submitit_slurm": (("hydra_plugins.hydra_submitit_launcher", "submitit"), "slurm"),
@@ -53,7 +58,7 @@ def spelled_out(overrides: Sequence[str], sweeping: bool) -> list[str]:
     for was, text in zip(overrides, long, strict=True):
         if was != text and not sweeping:
             raise ConfigError(
-                f"{was} is about a sweep, and this is one run;",
+                f"{was} is a setting of a sweep, and this is a single run;",
                 "a sweep is started with -m;",
                 f"try python train.py -m {' '.join(overrides)}.",
             )
@@ -75,8 +80,8 @@ def resolved(flags: Sequence[str], overrides: Sequence[str]) -> tuple[list[str],
         return flags, overrides, None
     if wanted == "auto":
         overrides = [text for text in overrides if not text.startswith("resume=")]
-        if (found := _sought(overrides)) is None:
-            print("resume=auto: no sweep was started by this command; a new one begins.")
+        if (found := _find_resumable(overrides)) is None:
+            print("resume=auto: no sweep was started by this command; starting a new one.")
             return flags, overrides, None
         print(f"resume=auto: {near(found)}")
         wanted, overrides = str(found), []
@@ -84,7 +89,7 @@ def resolved(flags: Sequence[str], overrides: Sequence[str]) -> tuple[list[str],
     return [*flags, *more], left, None if left else Path(wanted)
 
 
-def _sought(overrides: Sequence[str]) -> Path | None:
+def _find_resumable(overrides: Sequence[str]) -> Path | None:
     """The newest sweep of the same command, or the one in the folder that it names."""
     folder = value_of(overrides, "hydra.sweep.dir")
     if folder is not None:
@@ -93,7 +98,7 @@ def _sought(overrides: Sequence[str]) -> Path | None:
 
 
 def continued(folder: Path, overrides: Sequence[str]) -> list[str]:
-    """The command line that continues a sweep: what it was started with, and what is new; none if it is finished."""
+    """The arguments that continue a sweep: those it was started with, and new ones; empty if it is finished."""
     ledger = Ledger.read(folder)
     new = [text for text in overrides if not text.startswith("resume=")]
     if ledger.state == "completed" and not new:
@@ -102,7 +107,7 @@ def continued(folder: Path, overrides: Sequence[str]) -> list[str]:
 
 
 def newest(overrides: Sequence[str], folder: Path) -> Path | None:
-    """The sweep below a folder that was started last by these overrides, in Hydra's own words for them."""
+    """The sweep below a folder that was started last by these overrides, spelled with Hydra's own keys."""
     wanted, found = redact.overrides(overrides), []
     for path in folder.glob("sweeps/*/*/sweep.json"):
         with contextlib.suppress(CheckpointError):
@@ -114,7 +119,7 @@ def newest(overrides: Sequence[str], folder: Path) -> Path | None:
 
 @contextlib.contextmanager
 def started_by(command: Sequence[str]) -> Iterator[None]:
-    """Inside, the sweep that this process drives was started by these flags and overrides."""
+    """Inside, ``given`` returns these flags and overrides as those that started the sweep of this process."""
     before = _COMMAND.set(tuple(command))
     try:
         yield
@@ -123,18 +128,18 @@ def started_by(command: Sequence[str]) -> Iterator[None]:
 
 
 def given() -> list[str]:
-    """The flags and overrides that started this sweep, as another driver has to repeat them."""
+    """The flags and overrides that started this sweep, for the ledger and for a resume."""
     return [text for text in _COMMAND.get() if text not in MULTIRUN and not text.startswith("hydra.sweep.dir=")]
 
 
 def flags_of(config: DictConfig) -> list[str]:
-    """What the jobs have to be told besides their overrides: flags, and what Hydra itself is told."""
+    """The arguments of every job besides its overrides: flags, and overrides of Hydra's own keys."""
     flags, _ = split(given())
-    return [*allowlist.flags(), *flags, *told(config.hydra)]
+    return [*allowlist.flags(), *flags, *hydra_overrides(config.hydra)]
 
 
-def told(hydra_config: DictConfig) -> list[str]:
-    """What Hydra was told that is not about the sweep."""
+def hydra_overrides(hydra_config: DictConfig) -> list[str]:
+    """The overrides of Hydra's own keys, without those of the sweep."""
     overrides: Any = OmegaConf.to_container(hydra_config.overrides.hydra)
     return [text for text in overrides if not text.lstrip("+~").startswith(_OF_THE_SWEEP)]
 
@@ -150,19 +155,19 @@ def _long(text: str) -> str:
 
 
 def _require_extra(text: str) -> None:
-    """Hydra would say of a plugin that is not there that there is no such launcher."""
+    """Refuse a launcher whose plugin is not installed; Hydra would only report an unknown option."""
     group, _, name = text.partition("=")
     modules, extra = EXTRAS.get(name, ((), "")) if group == "hydra/launcher" else ((), "")
     if missing := [module.rpartition(".")[2].replace("_", "-") for module in modules if find_spec(module) is None]:
         raise PlatformError(
-            f"hydra/launcher={name} needs {' and '.join(missing)}, not installed here;",
+            f"hydra/launcher={name} needs {' and '.join(missing)}, which is not installed;",
             "it is an extra of netyard, and hydra/launcher=local needs none;",
             f"type pip install 'netyard[{extra}]'.",
         )
 
 
 def _require_key(text: str, overrides: Sequence[str]) -> None:
-    """Hydra says of an unknown key of its own that it is not in struct; the files know better."""
+    """Refuse an unknown key of launcher or sweeper; Hydra would only report that it is "not in struct"."""
     key = text.partition("=")[0].lstrip("+~")
     for short, group in SHORT.items():
         if not key.startswith(f"{group}."):
@@ -190,5 +195,5 @@ def _options(choice: str, overrides: Sequence[str]) -> list[str]:
 
 
 def _keys(choice: str, name: str) -> list[str]:
-    """What the file of an option holds; nothing of a plugin's, whose keys Hydra knows."""
+    """The keys in the file of an option; empty for a plugin's option, whose keys Hydra checks."""
     return [key for key in catalog.option_file(choice, name) if key[0] != "_"]

@@ -1,4 +1,4 @@
-"""Runs a sweep: asks the search for jobs, starts them where there is room, and writes down what became of each."""
+"""Run a sweep: get jobs from the search, start them as slots become free, and record how each ended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from netyard.sweeps.search.grid import Search
 
 
 class Runner(Protocol):
-    """Where jobs run: ``pool.Pool``, or a launcher of Hydra's."""
+    """Runs jobs: ``runners.local.Pool``, or an adapter of one of Hydra's launchers."""
 
     @property
     def free(self) -> int: ...
@@ -39,17 +39,17 @@ class Driver:
     """One process that drives one sweep.
 
     Args:
-        ledger: the sweep's book, with the jobs of an earlier driver if there was one.
-        search: what chooses the jobs.
-        keep: how many of the best jobs keep their weights; None for all.
-        retries: how often a job that died is started again, from its checkpoint where it has one.
-        max_failures: so many failed jobs are borne; with one more no further job is started.
-        fail_fast: the first failure ends the jobs that run, too.
-        report: makes the text that is printed at the end.
+        ledger: the content of ``sweep.json``; on a resume with the jobs so far.
+        search: chooses the jobs.
+        keep: how many of the best jobs keep their checkpoints; None means all.
+        retries: how often a crashed job is restarted, from its checkpoint if it has one.
+        max_failures: stop starting jobs once more than this many have failed; None means never.
+        fail_fast: on the first failure also stop the running jobs.
+        report: sweep directory -> text to print at the end.
 
     Raises, by ``run``:
         SweepError: the sweep ended, and some of its jobs failed.
-        Interrupted: Ctrl-C or SIGTERM; the jobs have saved themselves.
+        Interrupted: Ctrl-C or SIGTERM; the jobs have saved checkpoints.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Driver:
         jobs = self.ledger.jobs
         number = f"{len(jobs)} jobs" if jobs else "jobs"
         done = f", {self.ledger.count(*ENDED)} of them done" if self.ledger.count(*ENDED) else ""
-        print(f"a sweep of {number} in {near(self.ledger.folder)}{done}; each says more in N/train.log", flush=True)
+        print(f"a sweep of {number} in {near(self.ledger.folder)}{done}; job N logs to N/train.log", flush=True)
 
     def run(self, runner: Runner) -> None:
         self.ledger.begin()
@@ -93,34 +93,34 @@ class Driver:
             raise SweepError(
                 f"{self.ledger.count('failed')} of the sweep's jobs failed, the first with: {first.reason}",
                 f"The sweep has {self.ledger.tally()};",
-                f"look into {near(self.ledger.place(first) / 'train.log')}, and try again with {_resume(self.ledger)}.",
+                f"see {near(self.ledger.place(first) / 'train.log')}, and retry with {_resume(self.ledger)}.",
             )
 
     def _work(self, runner: Runner) -> None:
         self._fill(runner)
         while runner.running:
             for ending in runner.wait():
-                self._settle(ending)
-            if self.fail_fast and self._given_up():
+                self._record(ending)
+            if self.fail_fast and self._too_many_failures():
                 self._stop(runner)
             if not self._fill(runner):  # which writes the ledger
                 self.ledger.write()
 
     def _fill(self, runner: Runner) -> bool:
-        """Start jobs where there is room; whether there was one to start."""
+        """Start jobs in free slots; returns whether any was started."""
         started = False
-        while runner.free and not self._given_up() and (job := self._next()):
+        while runner.free and not self._too_many_failures() and (job := self._next()):
             self._start(job, runner)
             started = True
         return started
 
     def _stop(self, runner: Runner) -> None:
-        """The jobs that run save themselves and end."""
+        """Stop the running jobs; each saves a checkpoint first."""
         self._stopping = True
         for ending in runner.stop(signal.SIGTERM):
-            self._settle(ending)
+            self._record(ending)
 
-    def _given_up(self) -> bool:
+    def _too_many_failures(self) -> bool:
         return self.max_failures is not None and self.ledger.count("failed") > self.max_failures
 
     def _next(self) -> Job | None:
@@ -134,40 +134,42 @@ class Driver:
         return job
 
     def _start(self, job: Job, runner: Runner) -> None:
-        """The ledger first: what it calls running may have begun or not, and what it does not has not."""
+        """Write the ledger before starting: after a kill, every job that may have started is marked as running."""
         job.state, job.reason = "running", None
         job.attempts += 1
         self.ledger.write()
         folder = self.ledger.place(job)
         resumed = outcome.resumable(folder)
         if not resumed:
-            shutil.rmtree(folder, ignore_errors=True)  # what a job left that had not saved anything yet
-        about = {
+            shutil.rmtree(folder, ignore_errors=True)  # left by an attempt that had saved no checkpoint
+        description = {
             "number": job.number,
             "sweep": str(self.ledger.folder),
             "axes": self.ledger.axes,
             "study": self.search.study(job.number),
         }
-        about = redact.tree(about)
-        write_atomically(folder / "job.json", json.dumps(about, indent=1) + "\n", sync=False)  # each attempt writes it
+        description = redact.tree(description)
+        write_atomically(
+            folder / "job.json", json.dumps(description, indent=1) + "\n", sync=False
+        )  # every attempt rewrites it
         runner.start(job.number, job.overrides, folder, resumed)
 
-    def _settle(self, ending: Ending) -> None:
+    def _record(self, ending: Ending) -> None:
         job = self.ledger.job(ending.number)
-        outcome.settle(job, self.ledger.place(job), self.ledger.objectives, ending.story)
-        if job.state == "interrupted" and not self._stopping:  # by its timeout, or by somebody else
-            job.state, job.reason = "failed", ending.story if ending.timed_out else job.reason
+        outcome.settle(job, self.ledger.place(job), self.ledger.objectives, ending.reason)
+        if job.state == "interrupted" and not self._stopping:  # by its timeout, or by another user or program
+            job.state, job.reason = "failed", ending.reason if ending.timed_out else job.reason
         job.seconds = round((job.seconds or 0.0) + ending.seconds, 1)
-        again = job.state == "failed" and job.attempts <= self.retries and _may_pass(ending)
+        again = job.state == "failed" and job.attempts <= self.retries and _worth_retrying(ending)
         if again:
             self.queue.insert(0, job)
         else:
             self.search.tell(job)
         self._retain()
-        print(redact.text(self._line(job)) + (", is tried again" if again else ""), flush=True)
+        print(redact.text(self._line(job)) + (", retrying" if again else ""), flush=True)
 
     def _retain(self) -> None:
-        """Delete the weights of all but the best jobs."""
+        """Delete the checkpoints of all but the best jobs."""
         if self.keep is not None:
             for job in self.ledger.best()[self.keep :]:
                 shutil.rmtree(self.ledger.place(job) / "checkpoints", ignore_errors=True)
@@ -183,14 +185,14 @@ class Driver:
         return f"#{job.number:<3} {what}   {end}   {job.seconds:.0f} s"
 
 
-def _may_pass(ending: Ending) -> bool:
-    """Whether another attempt may end better: not after a mistake of the user's, nor after a NaN."""
+def _worth_retrying(ending: Ending) -> bool:
+    """Whether a retry may succeed: not after a user's mistake (codes 2 to 4), nor after a NaN (code 6)."""
     return ending.timed_out or ending.code < 0 or ending.code not in (2, 3, 4, 6)
 
 
 @contextlib.contextmanager
 def _signals_raise() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a sweep as Ctrl-C does."""
+    """Make SIGTERM and SIGHUP stop a sweep as Ctrl-C does."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Interrupted(number)

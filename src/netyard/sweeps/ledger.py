@@ -1,6 +1,6 @@
-"""The book of a sweep, ``sweep.json``: what was asked, every job, and what became of it.
+"""The ledger of a sweep, ``sweep.json``: its command line, and every job with its state and result.
 
-It is written whole after every change, so a driver may die at any instant, and the next one reads where things stand.
+The file is replaced atomically after every change, so that a new driver can continue after a kill at any time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from netyard.io.finite_json import finite
 from netyard.run_directories import lock
 
 FORMAT = 1
-ENDED = ("completed", "pruned")  # what a resumed sweep leaves as it is
+ENDED = ("completed", "pruned")  # states of jobs that a resumed sweep does not run again
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Ledger:
     """The content of ``sweep.json``.
 
     Raises, when read:
-        CheckpointError: there is none, or what is there is no ledger.
+        CheckpointError: the file is missing or invalid.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ class Ledger:
         path = folder / "sweep.json"
         if not path.is_file():
             raise CheckpointError(
-                f"{folder} is not a sweep: {'no sweep.json in it' if folder.exists() else 'nothing there'};",
+                f"{folder} is not a sweep: {'it contains no sweep.json' if folder.exists() else 'it does not exist'};",
                 "a sweep's directory is a folder that python train.py -m wrote;",
                 "look for yours below outputs/sweeps/.",
             )
@@ -78,8 +78,8 @@ class Ledger:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CheckpointError(
                 f"{path} cannot be read as a sweep's ledger: {error};",
-                "it is written whole by the sweep alone, and holds every job;",
-                "put back a copy of it, or start the sweep anew in another directory; its jobs' results are whole.",
+                "only the sweep itself writes this file;",
+                "restore a backup, or start the sweep again in another directory; the results of its jobs are intact.",
             ) from error
 
     def write(self) -> None:
@@ -90,7 +90,7 @@ class Ledger:
         write_atomically(self.folder / "sweep.json", text + "\n")
 
     def begin(self) -> None:
-        """Take the sweep over: it is run by this process from now on."""
+        """Record this process as the driver of the sweep."""
         self.state, self.ended, self.pid, self.host = "running", None, os.getpid(), socket.gethostname()
         self.started = self.started or _now()
         self.write()
@@ -103,7 +103,7 @@ class Ledger:
         return next(job for job in self.jobs if job.number == number)
 
     def place(self, job: Job) -> Path:
-        """The directory of a job, an ordinary run's."""
+        """The run directory of a job."""
         return self.folder / str(job.number)
 
     def count(self, *states: str) -> int:
@@ -116,7 +116,7 @@ class Ledger:
         return ", ".join(f"{counts[state]} {state}" for state in order if counts[state])
 
     def best(self) -> list[Job]:
-        """The completed jobs by the first objective, best first; of equals the earlier."""
+        """The completed jobs by the first objective, best first; ties in order of their numbers."""
         sign = -1.0 if self.objectives[0]["mode"] == "max" else 1.0
         done = [job for job in self.jobs if job.state == "completed" and job.values]
         return sorted(done, key=lambda job: (sign * job.values[0], job.number))  # type: ignore[index]
@@ -127,16 +127,16 @@ class Ledger:
         """
         if changes := differences(self.space, redact.tree(space)):
             raise ConfigError(
-                f"the sweep in {self.folder} was started with another search space: {'; '.join(changes)};",
-                "a sweep is continued as it was begun;",
+                f"the sweep in {self.folder} cannot be resumed with another search space: {'; '.join(changes)};",
+                "a resumed sweep keeps its search space;",
                 f"try python train.py -m resume={self.folder} alone, or start another sweep.",
             )
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What one description of a space says and another does not: "lr was 0.1,0.2 and is 0.1"."""
+    """Differences between two descriptions of a space: "lr changed from 0.1,0.2 to 0.1"."""
     return [
-        f"{key} was {before.get(key, 'not swept')} and is {now.get(key, 'not swept')}"
+        f"{key} changed from {before.get(key, 'not swept')} to {now.get(key, 'not swept')}"
         for key in dict.fromkeys([*before, *now])
         if before.get(key) != now.get(key)
     ]
@@ -144,31 +144,31 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 def refuse_if_taken(folder: Path) -> None:
     """Raises:
-    CheckpointError: another sweep has written here.
+    CheckpointError: the folder contains a sweep already.
     """
     if (folder / "sweep.json").exists() or (folder / "0").exists():
         raise CheckpointError(
-            f"{folder} holds a sweep already;",
-            "a sweep's directory is written once, and continued with resume=;",
+            f"{folder} already contains a sweep;",
+            "a sweep's directory belongs to one sweep, which resume= continues;",
             f"try python train.py -m resume={folder}, or another hydra.sweep.dir.",
         )
 
 
 class Locks:
-    """What makes this process the driver of a sweep: one driver at a time, and none while a dead one's jobs still run.
+    """File locks of the driver of a sweep: one driver at a time, and none while jobs of a killed driver still run.
 
-    The fork server and the jobs inherit ``shared``, so that lock is free when the last process of a killed driver is
-    gone: until then, ``patience`` seconds at most, a new driver waits.
+    The fork server and the jobs inherit ``shared``, so that this lock is released when the last process of a killed
+    driver has ended. A new driver waits for that, ``patience`` seconds at most.
 
     Raises:
-        PlatformError: another driver is at work.
+        PlatformError: another driver is running.
     """
 
     def __init__(self, folder: Path, patience: float = 30.0) -> None:
         self._driver = lock.open_file(folder / ".driver.lock")
         self.shared = lock.open_file(folder / ".jobs.lock")
-        waited_until = time.monotonic() + patience
-        if not (lock.take(self._driver) and lock.take(self.shared, waited_until)):
+        deadline = time.monotonic() + patience
+        if not (lock.take(self._driver) and lock.take(self.shared, deadline)):
             self.release()
             raise PlatformError(
                 f"the sweep in {folder} is being run by another process;",

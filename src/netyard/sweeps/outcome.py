@@ -1,4 +1,4 @@
-"""What became of a job, read from its directory: results count, whatever the process said when it ended."""
+"""How a job ended, read from its directory: written results count more than the exit code of its process."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from netyard.run_directories.directory import RunDir
 from netyard.sweeps.ledger import Job, Ledger
 
 
-def settle(job: Job, folder: Path, objectives: Sequence[Mapping[str, str]], story: str) -> None:
-    """Write down in ``job`` how it ended; ``story`` is what is known where the job left no word of its own."""
+def settle(job: Job, folder: Path, objectives: Sequence[Mapping[str, str]], fallback: str) -> None:
+    """Set state, values and reason of a job that has ended; ``fallback`` is the reason if the job recorded none."""
     run_dir = RunDir(folder)
     status = _status(run_dir)
     job.values, job.epoch, job.reason = None, None, None
@@ -26,14 +26,14 @@ def settle(job: Job, folder: Path, objectives: Sequence[Mapping[str, str]], stor
     elif status.get("state") == "interrupted":
         job.state, job.reason = "interrupted", _line(status.get("error"))
     else:
-        told = status.get("state") == "failed"
-        job.state, job.reason = "failed", _line(status.get("error") if told else _last_words(folder) or story)
-        if not told:
-            run_dir.mark("failed", job.reason)
+        recorded = status.get("state") == "failed"
+        job.state, job.reason = "failed", _line(status.get("error") if recorded else _last_error(folder) or fallback)
+        if not recorded:
+            run_dir.set_state("failed", job.reason)
 
 
-def look_around(ledger: Ledger) -> None:
-    """Settle the jobs that a killed driver has left as running: they ended while nobody looked."""
+def settle_running(ledger: Ledger) -> None:
+    """Settle the jobs that a killed driver left as running: they have ended since."""
     for job in ledger.jobs:
         if job.state == "running":
             settle(job, ledger.place(job), ledger.objectives, "its sweep was killed")
@@ -48,7 +48,7 @@ def value_of(results: Mapping[str, Any], name: str) -> float:
     """A number of ``results.json`` by its name: a metric, or a dotted path such as ``seconds.fit``.
 
     Raises:
-        ConfigError: there is no such number.
+        ConfigError: the results have no number of that name.
     """
     found: Any = results.get("metrics", {}).get(name)
     if found is None and name == results["objective"]["name"]:
@@ -61,7 +61,7 @@ def value_of(results: Mapping[str, Any], name: str) -> float:
         raise ConfigError(
             f"the results have no number '{name}';",
             f"there are {', '.join(results.get('metrics', {}))}, parameters, seconds.fit;",
-            "set hydra.sweeper.objectives to some of them.",
+            "set hydra.sweeper.objectives to one or more of them.",
         )
     return float(found)
 
@@ -71,7 +71,7 @@ def _values(
 ) -> tuple[list[float] | None, int | None, str | None]:
     try:
         results = run_dir.results()
-        # A sweep over tasks has jobs with objectives of their own, each judged by its own.
+        # In a sweep over tasks each job has its own objective, so a single one is read from the job's results.
         names = [each["name"] for each in objectives] if len(objectives) > 1 else [results["objective"]["name"]]
         values = [value_of(results, name) for name in names]
         epoch = results["objective"].get("epoch")
@@ -89,8 +89,8 @@ def _status(run_dir: RunDir) -> dict[str, Any]:
         return {}
 
 
-def _last_words(folder: Path) -> str:
-    """The mistake a job printed before it had a directory to write it into."""
+def _last_error(folder: Path) -> str:
+    """The last error line that a job printed before it could write ``status.json``."""
     try:
         lines = (folder / "console.log").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""From a sweeper's configuration to a sweep that runs: space, checks, ledger, lock, driver."""
+"""Start a sweep from a sweeper's configuration: search space, checks, ledger, locks, driver."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def start(overrides: Sequence[str], task: TaskFunction, sources: Sources = DEFAU
         logs: set up Hydra's logging, which takes the place of this process's own.
 
     Returns:
-        The sweep's directory; None where the sweeper is none of netyard's.
+        The sweep's directory; None if the sweeper is not one of netyard's.
 
     Raises:
         HydraException, OmegaConfBaseException: an override that Hydra does not take.
@@ -73,9 +73,9 @@ def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str])
         search: Search = sweeper.search(space, ledger.objectives, folder)
         if sweeper.resume:
             search.restore(ledger.jobs)
-        _foresee(search, ledger)
-        patience = getattr(sweeper.launcher, "patience", {})
-        driver = Driver(ledger, search, keep=sweeper.keep, report=report, **patience)
+        _list_all_jobs(search, ledger)
+        failure_policy = getattr(sweeper.launcher, "failure_policy", {})  # only netyard's own launcher has one
+        driver = Driver(ledger, search, keep=sweeper.keep, report=report, **failure_policy)
         with contextlib.closing(_runner(sweeper, search, locks)) as runner:
             driver.announce()
             driver.run(runner)
@@ -91,7 +91,7 @@ def _runner(sweeper: Any, search: Search, locks: Locks) -> Any:
     if hasattr(launcher, "pool"):
         return launcher.pool(inherit=[locks.shared])
     if size is None and not isinstance(search, Grid | Random):
-        size = 1  # asked for all its jobs at once, a search has learned nothing yet
+        size = 1  # a learning search needs results before it chooses the next job
     plugin = type(launcher).__module__.partition(".")[2]
     if plugin.startswith("hydra_submitit_launcher"):
         from netyard.sweeps.runners.slurm import Submitted
@@ -105,7 +105,7 @@ def _runner(sweeper: Any, search: Search, locks: Locks) -> Any:
 
 
 def _remove_if_not_begun(folder: Path) -> None:
-    """A mistake that was found before the first job leaves nothing behind."""
+    """Delete the files of a sweep that was refused before its first job."""
     if not (folder / "sweep.json").exists():
         for name in ("multirun.yaml", ".driver.lock", ".jobs.lock"):
             (folder / name).unlink(missing_ok=True)
@@ -118,15 +118,15 @@ def _ledger(sweeper: Any, space: Space, objectives: list[dict[str, str]], folder
         ledger = Ledger.read(folder)
         ledger.require_same(space.describe())
         hydra.require_ended(ledger)
-        outcome.look_around(ledger)
+        outcome.settle_running(ledger)
         return ledger
     write_atomically(folder / "multirun.yaml", redact.yaml_of(sweeper.config))
     name = str(sweeper.config.hydra.runtime.choices["hydra/sweeper"])
     return Ledger(folder, command.given(), name, space.describe(), list(space.axes), objectives)
 
 
-def _foresee(search: Search, ledger: Ledger) -> None:
-    """A search that does not learn says at once what all its jobs are."""
+def _list_all_jobs(search: Search, ledger: Ledger) -> None:
+    """Add all jobs to the ledger at once, if the search does not depend on results."""
     if not isinstance(search, Grid | Random):
         return
     while overrides := search.ask(len(ledger.jobs)):
@@ -134,7 +134,7 @@ def _foresee(search: Search, ledger: Ledger) -> None:
 
 
 def _first_job(space: Space, config: DictConfig, loader: Any) -> DictConfig:
-    """The config of some job of the space."""
+    """The config of one job of the space, whichever."""
     job = space.sample(random.Random(0))
     return loader.load_sweep_config(config, [*job, "hydra.run.dir=."])
 
@@ -149,7 +149,7 @@ def _objectives(wanted: Sequence[str] | None, job: Callable[[], DictConfig]) -> 
         name, _, mode = str(text).rpartition(":")
         if mode not in ("min", "max") or not name:
             raise ConfigError(
-                f"an objective is '{text}';",
+                f"objective '{text}' has no direction;",
                 "objectives are numbers of results.json with their direction, NAME:min or NAME:max;",
                 "try hydra.sweeper.objectives='[val/accuracy:max,parameters:min]'.",
             )

@@ -84,8 +84,8 @@ def find(path: Path) -> tuple[Path, dict[str, Any]]:
     Raises:
         CheckpointError: no such file, a broken one, one with other objects in it, or one of a later netyard.
     """
-    asked, vouched = path, manifest.vouched(path)
-    path = vouched or asked
+    asked, verified = path, manifest.verified(path)
+    path = verified or asked
     if not path.is_file():
         raise CheckpointError(
             f"there is no checkpoint at {path};",
@@ -93,7 +93,7 @@ def find(path: Path) -> tuple[Path, dict[str, Any]]:
             "check the run directory.",
         )
     try:
-        if vouched is None:
+        if verified is None:
             require_intact(path)
         checkpoint = safe_load.load(path)
         if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("netyard", {}), dict):

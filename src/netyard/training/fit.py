@@ -29,7 +29,7 @@ from netyard.errors import ConfigError, Interrupted, PlatformError, Pruned
 from netyard.io.readable import near
 from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
-from netyard.run_directories.study import recalled
+from netyard.run_directories.study import trusted_url
 from netyard.training import checkpoint, lean_loop, performance, process_state, rank_processes, results
 from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.devices import device_name, require_device
@@ -87,7 +87,7 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     The order is part of a run's results: weights are drawn right after the seed is set and the data built.
     """
     began = time.perf_counter()
-    run_dir.mark("running")
+    run_dir.set_state("running")
     require_device(cfg.trainer)
     process_state.run_settings(cfg.seed)
     datamodule = build(cfg.data)
@@ -156,7 +156,7 @@ def train(context: RunContext, assembly: Assembly) -> Timing:
     began = time.perf_counter()
     path = str(context.resumed_from) if context.resumed_from else None
     assembly.trainer.fit(context.task, datamodule=context.datamodule, ckpt_path=path)
-    context.run_dir.go_on()  # a resumed run that had nothing left to train has not said so yet
+    context.run_dir.confirm_resume()  # a resumed run that had nothing left to train has not said so yet
     return Timing(began, time.perf_counter() - began)
 
 
@@ -176,7 +176,7 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
     if assembly.trainer.is_global_zero:
         log_hyperparameters(assembly.logger, context.config, context.choices, found, context.run_dir.path)
         context.run_dir.write_results(found)
-        context.run_dir.mark("completed")
+        context.run_dir.set_state("completed")
         results.log_finish(context, found)
     return FinishedRun(context, found)
 
@@ -220,7 +220,7 @@ def _pruning(run_dir: RunDir) -> list[L.Callback]:
     if not study:
         return []
     try:
-        return [Pruning(**{**study, "storage": recalled(study["storage"], run_dir.path)})]
+        return [Pruning(**{**study, "storage": trusted_url(study["storage"], run_dir.path)})]
     except PlatformError as error:
         log.warning("the run is not pruned: %s", error)
         return []

@@ -21,7 +21,7 @@ from torch.utils.tensorboard import FileWriter
 
 from netyard.callbacks.attach import RunFacts
 from netyard.io import redact
-from netyard.io.buffered_writer import Unfailing
+from netyard.io.buffered_writer import BufferedWriter
 from netyard.run_directories.directory import RunDir
 from netyard.training.lightning_internals import OwningSummaryWriter
 
@@ -79,7 +79,7 @@ class _EventWriter:
         folder.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS)}"
         self._folder = folder
-        self._records = RecordWriter(Unfailing(folder / name))
+        self._records = RecordWriter(BufferedWriter(folder / name))
         self._flushed_at = time.monotonic()
         source = SourceMetadata(writer="netyard")
         self.add_event(Event(wall_time=time.time(), file_version="brain.Event:2", source_metadata=source))

@@ -87,10 +87,10 @@ def torn(path: Path) -> None:
 @pytest.mark.parametrize(
     ("which", "words"),
     [
-        ("events.out.tfevents.*", "has a wrong sum"),
+        ("events.out.tfevents.*", "has a wrong checksum"),
         ("checkpoints/save-*.ckpt", "its SHA-256 is "),
-        ("checkpoints/best.ckpt", "it is none of the saves"),
-        ("checkpoints/last.ckpt", "it is none of the saves"),
+        ("checkpoints/best.ckpt", "it equals none of the saved"),
+        ("checkpoints/last.ckpt", "it equals none of the saved"),
         ("results.json", "results.json cannot be read"),
     ],
 )
@@ -113,7 +113,7 @@ def test_a_checkpoint_that_is_gone_or_short_is_found_by_its_size(doctor, tmp_pat
     os.truncate(short, second.size - 1)
     code, said = doctor("hashes=false")
     assert code == 4
-    assert "it is not there" in said and f"it has {second.size - 1:,} bytes" in said
+    assert "it is missing" in said and f"it has {second.size - 1:,} bytes" in said
 
 
 def test_sizes_alone_do_not_see_a_changed_byte(doctor, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_an_extra_that_is_not_here_has_its_command(doctor, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["nowhere"], 4, "nowhere is not there; what is looked through are folders with runs"),
+        (["nowhere"], 4, "nowhere is not there; doctor checks folders with runs"),
         (["hash=false"], 2, "there is no option 'hash'; did you mean 'hashes'? netyard doctor --help"),
         (["hashes=no"], 2, "hashes is 'no'; it is true or false; try hashes=true."),
     ],

@@ -60,7 +60,7 @@ def test_another_environment_and_other_defaults_are_warned_of(rerun) -> None:
     (rerun.path / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
     said = rerun()[1]
     assert "torch was 2.11.0, and is " in said
-    assert "the run was of code that no commit has (git abc1234-dirty)" in said
+    assert "the run used uncommitted code (git abc1234-dirty)" in said
     assert "optimizer.eps was 0.001, and is 1e-08 by today's defaults" in said
 
 

@@ -37,7 +37,7 @@ def test_a_run_whose_last_save_broke_goes_on_from_the_one_before(train, tmp_path
     (stopped / "status.json").write_text('{"state": "failed"}')
     resumed = train(f"resume={stopped}", path=stopped)
     assert resumed.code == 0, resumed.err
-    assert f"{newest.name}.ckpt is broken, it has 4 bytes" in resumed.out + resumed.err
+    assert f"{newest.name}.ckpt is broken: it has 4 bytes" in resumed.out + resumed.err
     assert manifest.known(stopped / "checkpoints")[0].name == newest.name
     for name in ("best", "last"):
         got, wanted = (checkpoint.read(each / "checkpoints" / f"{name}.ckpt") for each in (stopped, whole.path))

@@ -174,7 +174,7 @@ def test_a_run_directory_is_written_once(copied_run, train) -> None:
     before = (path / "status.json").read_bytes()
     ran = train("model=mlp_tiny", path=path)
     assert ran.code == 4
-    assert f"{path} holds a run already" in ran.err
+    assert f"{path} already contains a run" in ran.err
     assert (path / "status.json").read_bytes() == before
 
 

@@ -28,4 +28,4 @@ def test_layout_changes_rounding_alone_and_resumes_to_the_bit(train, tmp_path) -
     again = checkpoint.read(begun.path / "checkpoints" / "last.ckpt")["state_dict"]
     assert all(torch.equal(again[key], value) for key, value in states[1].items())
     refused = train(f"resume={begun.path}", "trainer.max_epochs=3", "trainer.performance=safe", path=begun.path)
-    assert refused.code == 2 and "trainer.performance is safe and was auto" in refused.err
+    assert refused.code == 2 and "trainer.performance changed from auto to safe" in refused.err

@@ -60,9 +60,9 @@ def test_of_many_at_once_one_has_it(tmp_path: Path) -> None:
 def test_a_directory_is_claimed_before_it_is_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = RunDir(tmp_path / "run")
     run.claim(resumed=False)
-    run.mark("running")
+    run.set_state("running")
     run.release()
-    with pytest.raises(CheckpointError, match="holds a run already"):
+    with pytest.raises(CheckpointError, match="already contains a run"):
         run.claim(resumed=False)
     run.claim(resumed=True)
     run.release()

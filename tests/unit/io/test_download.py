@@ -192,7 +192,7 @@ def test_it_is_not_redirected_to_another_kind_of_place(site: Site, tmp_path: Pat
 
 
 def test_https_is_not_given_up_for_http() -> None:
-    follow = downloads._AsSafe().redirect_request
+    follow = downloads._SafeRedirects().redirect_request
     rest = (io.BytesIO(), 302, "Found", {})
     with pytest.raises(OSError, match="is redirected to http://b/, which is less safe"):
         follow(Request("https://a/"), *rest, "http://b/")  # type: ignore[arg-type]

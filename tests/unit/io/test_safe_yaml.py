@@ -34,7 +34,7 @@ def test_a_bomb_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.yaml"
     path.write_text(BOMBS[name], encoding="utf-8")
     for kind in (ConfigError, CheckpointError):
-        with pytest.raises(kind, match=r"bomb\.yaml .*; a config is written by a person: .*; look who wrote it"):
+        with pytest.raises(kind, match=r"bomb\.yaml .*; a config is written by a person: .*; check who wrote it"):
             safe_yaml.load(path, kind)
 
 
@@ -75,7 +75,7 @@ def test_a_bomb_in_the_directory_of_a_run_is_one_message(
     hidden.mkdir(parents=True)
     for name in ("config", "hydra", "overrides"):
         (hidden / f"{name}.yaml").write_text(BOMBS["aliases of aliases"], encoding="utf-8")
-    RunDir(tmp_path / "run").mark("failed")
+    RunDir(tmp_path / "run").set_state("failed")
     ran = train(f"resume={tmp_path / 'run'}")
     assert ran.code == 4 and "overrides.yaml stands for more than" in ran.err
     assert main.main(["runs", str(tmp_path), "data.batch_size=64"]) in (0, 2)

@@ -45,7 +45,7 @@ def test_other_ranks_claim_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert not is_main_process()
     assert unclaimed(str(tmp_path / "run")) == str(tmp_path / "run")
-    RunDir(tmp_path / "run").mark("running")
+    RunDir(tmp_path / "run").set_state("running")
     assert not (tmp_path / "run").exists()
 
 
@@ -77,14 +77,14 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path):
 def test_status_keeps_when_a_run_started_and_says_how_it_ended(tmp_path: Path):
     run_dir = RunDir(tmp_path / "run")
     assert run_dir.status() == run_dir.results() == {}
-    run_dir.mark("running")
+    run_dir.set_state("running")
     running = run_dir.status()
     assert running["state"] == "running" and running["ended"] is None and running["pid"] == os.getpid()
-    run_dir.mark("failed", "the loss is NaN")
+    run_dir.set_state("failed", "the loss is NaN")
     failed = run_dir.status()
     assert failed["state"] == "failed" and failed["error"] == "the loss is NaN"
     assert failed["started"] == running["started"] <= failed["ended"]
-    run_dir.mark("running")  # resumed
+    run_dir.set_state("running")  # resumed
     assert run_dir.status()["ended"] is None and run_dir.status()["error"] is None
 
 
@@ -115,8 +115,8 @@ def test_a_metric_that_comes_later_gets_a_column_and_blanks_before(tmp_path: Pat
 
 def test_a_directory_with_a_run_in_it_is_refused(tmp_path: Path):
     RunDir(tmp_path).refuse_if_taken()
-    RunDir(tmp_path).mark("running")
-    with pytest.raises(CheckpointError, match=r"holds a run already;.*resume=") as refused:
+    RunDir(tmp_path).set_state("running")
+    with pytest.raises(CheckpointError, match=r"already contains a run;.*resume=") as refused:
         RunDir(tmp_path).refuse_if_taken()
     assert refused.value.exit_code == 4
 
@@ -124,7 +124,7 @@ def test_a_directory_with_a_run_in_it_is_refused(tmp_path: Path):
 def test_discard_removes_the_run_and_keeps_what_was_there(tmp_path: Path):
     (tmp_path / "notes.txt").write_text("mine")
     run_dir = RunDir(tmp_path)
-    run_dir.mark("running")
+    run_dir.set_state("running")
     run_dir.checkpoints.mkdir()
     (run_dir.checkpoints / "draft").write_text("")
     (tmp_path / ".hydra").mkdir()
@@ -134,7 +134,7 @@ def test_discard_removes_the_run_and_keeps_what_was_there(tmp_path: Path):
 
 def test_discard_removes_a_directory_that_is_empty_after_it(tmp_path: Path):
     run_dir = RunDir(tmp_path / "run")
-    run_dir.mark("failed")
+    run_dir.set_state("failed")
     run_dir.discard()
     assert not run_dir.path.exists()
 
@@ -162,7 +162,7 @@ def test_the_overrides_of_a_run_leave_out_where_it_was_resumed(tmp_path: Path):
     assert RunDir(tmp_path).overrides() == ["model=mlp", "seed=3"]
 
 
-@pytest.mark.parametrize(("name", "said"), [("there", "no .hydra/ in it"), ("missing", "nothing there")])
+@pytest.mark.parametrize(("name", "said"), [("there", "it contains no .hydra/"), ("missing", "it does not exist")])
 def test_a_directory_that_is_no_run_is_refused(tmp_path: Path, name: str, said: str):
     (tmp_path / "there").mkdir()
     with pytest.raises(CheckpointError, match=f"is not a run directory: {said};.*outputs/"):

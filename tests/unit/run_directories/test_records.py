@@ -82,7 +82,7 @@ def test_the_ledger_tells_what_a_job_could_not(tmp_path: Path) -> None:
         "2": ("pruned", "after epoch 1"),
         "3": ("completed", ""),
         "4": ("pending", ""),
-        "5": ("unreadable", "its directory is gone"),
+        "5": ("unreadable", "its directory is missing"),
         "6": ("running", ""),
     }
 

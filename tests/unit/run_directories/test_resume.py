@@ -29,7 +29,7 @@ def test_auto_of_a_sweep_is_the_newest_of_the_same_command(train, tmp_path: Path
     there = train("-m", "model=mlp", "resume=auto", f"hydra.sweep.dir={tmp_path}/outputs/sweeps/3/12-00-00")
     assert there.code == 0 and "sweeps/3/12-00-00 is finished already" in there.out, there.err
     none = train("-m", "model=mlpp", "seed=1,2", "resume=auto")
-    assert none.code == 2 and "a new one begins" in none.out
+    assert none.code == 2 and "starting a new one" in none.out
 
 
 def run_of(path: Path, config: DictConfig, started: str, state: str = "interrupted", begun: bool = True) -> Path:
@@ -160,18 +160,18 @@ def test_nothing_changed_is_nothing_told(tmp_path: Path) -> None:
 )
 def test_what_makes_another_experiment_is_refused(tmp_path: Path, key: str, value: object, was: str) -> None:
     now = "null" if value is None else value
-    with pytest.raises(ConfigError, match=rf"run goes on as it began: {key} is {now} and was {was};"):
+    with pytest.raises(ConfigError, match=rf"cannot resume .*run: {key} changed from {was} to {now};"):
         required(changed(key, value), tmp_path)
 
 
 def test_a_change_is_named_where_it_was_typed_and_three_at_most(tmp_path: Path) -> None:
     config = changed("model.size", 6)
     config["task"] = {"net": {"size": 6}}
-    message = r"began: model is cnn and was mlp, model\.size is 6 and was 5, task\.net\.size is 6 and was 5;"
+    message = r": model changed from mlp to cnn, model\.size changed from 5 to 6, task\.net\.size changed from 5 to 6;"
     with pytest.raises(ConfigError, match=message):
         required(config, tmp_path, model="cnn")
     config["seed"] = 4
-    message = r"began: model is cnn and was mlp, seed is 4 and was 3, model\.size is 6 and was 5, \.\.\.;"
+    message = r": model changed from mlp to cnn, seed changed from 3 to 4, model\.size changed from 5 to 6, \.\.\.;"
     with pytest.raises(ConfigError, match=message):
         required(config, tmp_path, model="cnn")
 

@@ -12,7 +12,7 @@ from netyard.errors import Interrupted, SweepError
 from netyard.run_directories.directory import RunDir
 from netyard.sweeps.driver import Driver
 from netyard.sweeps.ledger import Job, Ledger
-from netyard.sweeps.outcome import look_around
+from netyard.sweeps.outcome import settle_running
 from netyard.sweeps.runners.local import Ending
 
 
@@ -75,12 +75,12 @@ def finish(folder: Path, value: float) -> int:
     run_dir.write_results({"objective": objective, "metrics": {"val/accuracy": value}})
     run_dir.checkpoints.mkdir(exist_ok=True)
     run_dir.best.write_bytes(b"weights")
-    run_dir.mark("completed")
+    run_dir.set_state("completed")
     return 0
 
 
 def fail(folder: Path, reason: str = "a bad day", code: int = 1) -> int:
-    RunDir(folder).mark("failed", reason)
+    RunDir(folder).set_state("failed", reason)
     return code
 
 
@@ -199,7 +199,7 @@ def test_a_job_that_ended_while_nobody_looked_is_not_run_again(ledger: Ledger) -
     (ledger.folder / "0").mkdir()
     finish(ledger.folder / "0", 0.5)
     search, place = Fixed(2), Pretended(lambda number, folder: finish(folder, 0.7))
-    look_around(ledger)
+    settle_running(ledger)
     Driver(ledger, search).run(place)
     assert place.started == [(1, False)]
     assert Ledger.read(ledger.folder).job(0).values == [0.5]
@@ -207,7 +207,7 @@ def test_a_job_that_ended_while_nobody_looked_is_not_run_again(ledger: Ledger) -
 
 def test_a_job_that_somebody_else_stopped_has_failed(ledger: Ledger) -> None:
     def act(number: int, folder: Path) -> int:
-        RunDir(folder).mark("interrupted", "interrupted by signal 15.")
+        RunDir(folder).set_state("interrupted", "interrupted by signal 15.")
         return 143
 
     with pytest.raises(SweepError, match="the first with: interrupted by signal 15"):

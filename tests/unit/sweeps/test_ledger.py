@@ -57,18 +57,18 @@ def test_a_truncated_ledger_is_one_message(ledger: Ledger, cut: int) -> None:
 
 
 def test_a_folder_without_one_is_no_sweep(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"is not a sweep: no sweep\.json"):
+    with pytest.raises(CheckpointError, match=r"is not a sweep: it contains no sweep\.json"):
         Ledger.read(tmp_path)
 
 
 def test_another_space_is_refused_with_the_difference(ledger: Ledger) -> None:
     ledger.require_same({"seed": "0,1,2,3,4"})
-    with pytest.raises(ConfigError, match=r"seed was 0,1,2,3,4 and is 0,1; lr was not swept and is 0.1,0.2"):
+    with pytest.raises(ConfigError, match=r"seed changed from 0,1,2,3,4 to 0,1; lr changed from not swept to 0.1,0.2"):
         ledger.require_same({"seed": "0,1", "lr": "0.1,0.2"})
 
 
 def test_an_occupied_directory_is_refused(ledger: Ledger, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="holds a sweep already"):
+    with pytest.raises(CheckpointError, match="already contains a sweep"):
         refuse_if_taken(ledger.folder)
     refuse_if_taken(tmp_path / "new")
 
@@ -142,18 +142,20 @@ def test_a_ledger_that_cannot_be_read_says_why(ledger: Ledger, tmp_path: Path) -
     path.write_text("[]")
     with pytest.raises(CheckpointError, match=r"cannot be read as a sweep's ledger"):
         Ledger.read(ledger.folder)
-    with pytest.raises(CheckpointError, match="none is not a sweep: nothing there;"):
+    with pytest.raises(CheckpointError, match="none is not a sweep: it does not exist;"):
         Ledger.read(tmp_path / "none")
 
 
 def test_refusals_of_a_sweep_name_its_folder(ledger: Ledger, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=rf"{ledger.folder} was started .*: seed was 0.* -m resume={ledger.folder} "):
+    with pytest.raises(
+        ConfigError, match=rf"{ledger.folder} cannot be resumed .*: seed changed from 0.* -m resume={ledger.folder} "
+    ):
         ledger.require_same({})
     (tmp_path / "jobs" / "0").mkdir(parents=True)  # one job of a sweep that died before its ledger
-    with pytest.raises(CheckpointError, match=r"jobs holds a sweep already;.* -m resume=.*jobs, or"):
+    with pytest.raises(CheckpointError, match=r"jobs already contains a sweep;.* -m resume=.*jobs, or"):
         refuse_if_taken(tmp_path / "jobs")
-    assert differences({"a": "1", "b": "2"}, {"a": "1", "b": "3"}) == ["b was 2 and is 3"]
-    assert differences({"a": "1"}, {}) == ["a was 1 and is not swept"]
+    assert differences({"a": "1", "b": "2"}, {"a": "1", "b": "3"}) == ["b changed from 2 to 3"]
+    assert differences({"a": "1"}, {}) == ["a changed from 1 to not swept"]
 
 
 def test_a_new_driver_waits_for_the_jobs_of_a_dead_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

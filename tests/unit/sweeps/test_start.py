@@ -37,7 +37,7 @@ def test_keys_of_a_sweep_want_a_sweep(train, tmp_path: Path) -> None:
         (["seed=1,2", "sweep.objectives=[val/loss]"], 2, "NAME:min or NAME:max"),
         (["optimizer=adam,adan"], 2, "did you mean 'adam'"),
         (["optimzer.lr=1,2"], 2, "optimzer.lr"),
-        (["resume=nowhere"], 4, "nowhere is not a sweep: nothing there"),
+        (["resume=nowhere"], 4, "nowhere is not a sweep: it does not exist"),
     ],
 )
 def test_a_mistake_is_found_before_anything_runs(train, tmp_path: Path, words, code, said) -> None:

@@ -1,4 +1,4 @@
-"""Jobs on any launcher of Hydra's (basic, joblib, ...): handed over in batches, judged by their directories."""
+"""Jobs on any launcher of Hydra's (basic, joblib, ...): submitted in batches, settled by their directories."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ class Batches:
         began, note = time.monotonic(), "ended without results"
         try:
             self.launcher.launch(list(self._waiting.values()), initial_job_idx=min(self._waiting))
-        except SystemExit:  # of a job in this process that Ctrl-C has ended
+        except SystemExit:  # from a job in this process that Ctrl-C has stopped
             raise KeyboardInterrupt from None
-        except Interrupted:  # of the driver
+        except Interrupted:  # raised by the driver's own signal handler
             raise
-        except Exception as error:  # of one job, as some launchers raise it; the directories tell of each
+        except Exception as error:  # some launchers raise the error of one job; the directories show how each ended
             note = first_line(error)
         return self._all_ended(began, note)
 
     def stop(self, signal_number: int) -> list[Ending]:
-        """The launcher was interrupted itself; what its jobs got done is in their directories."""
+        """The launcher was interrupted too; its jobs' results so far are in their directories."""
         return self._all_ended(time.monotonic(), "interrupted")
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to release."""
 
     def _all_ended(self, began: float, note: str) -> list[Ending]:
         numbers, self._waiting = list(self._waiting), {}

@@ -1,9 +1,9 @@
-"""A process that has imported torch and Lightning once, and makes every job of a sweep by forking.
+"""A process that imports torch and Lightning once, and forks every job of a sweep.
 
-``python -m netyard.sweeps.runners.fork_server DESCRIPTOR`` is started by ``runners.local.Pool`` and speaks with it in
-lines of JSON. A job starts in a fraction of a second, yet is a process of its own: what it does to seeds, loggers or
-memory, and how it dies, touches no other. One process is forked ahead, so that the next job need not wait for that. The
-jobs end with the server, and the server with the driver.
+``python -m netyard.sweeps.runners.fork_server DESCRIPTOR`` is started by ``runners.local.Pool`` and exchanges
+lines of JSON with it. A job starts in a fraction of a second, yet is a process of its own: its seeds, loggers, memory
+and crashes affect no other. One process is always forked ahead, so that the next job starts without waiting. The jobs
+end with the server, and the server with the driver.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from typing import Any
 from netyard.config.compose import compose
 from netyard.io import redact
 from netyard.io.process import end_with_parent
-from netyard.sweeps.runners.messages import Messages
+from netyard.sweeps.runners.messages import LineBuffer
 
-LATE = (  # what is imported only when it is used: by optimizers, loggers, tables, pictures
+LATE = (  # modules that are otherwise imported on first use, by optimizers, loggers, tables, images
     "torch._dynamo",
     "torch.utils.tensorboard",
     "tensorboard.plugins.hparams.plugin_data_pb2",
     "rich._emoji_codes",
     *(f"PIL.{kind}ImagePlugin" for kind in ("Bmp", "Gif", "Jpeg", "Png", "Ppm")),
 )
-GRACE = 10.0  # seconds between the request to end and the end
+GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 
 
 def main(descriptor: int) -> None:
-    os.setpgid(0, 0)  # so that Ctrl-C is the driver's
+    os.setpgid(0, 0)  # a process group of its own, so that Ctrl-C reaches the driver only
     channel = socket.socket(fileno=descriptor)
     channel.set_inheritable(False)
-    order = Server(channel).serve()
-    code = 0 if order is None else _be_the_job(order)
-    # What was registered to happen at exit happens; the taking apart of a thousand shared modules does not.
+    job = Server(channel).serve()
+    code = 0 if job is None else _run_job(job)
+    # Run the atexit handlers, but skip the slow teardown of a thousand shared modules.
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -55,13 +55,13 @@ def main(descriptor: int) -> None:
 
 
 class Server:
-    """Reads orders, has a process ready for the next one, and tells of every child that has ended."""
+    """Receives jobs, keeps one process forked ahead, and reports every child that has ended."""
 
     def __init__(self, channel: socket.socket) -> None:
         self.channel = channel
         self.children: dict[int, int] = {}  # process -> number of the job
-        self._ready: tuple[int, socket.socket] | None = None  # the process that waits for an order, and how it is told
-        self._heard = Messages()
+        self._ready: tuple[int, socket.socket] | None = None  # the process forked ahead, and the socket for its job
+        self._buffer = LineBuffer()
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake, False)
@@ -70,38 +70,38 @@ class Server:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> dict[str, Any] | None:
-        """Until the driver hangs up; in a forked child, returns what the child is to do, or that it is nothing."""
+        """Serve until the driver closes the channel. In a forked child returns its job, or None if it gets none."""
         _warm_up()
-        self._say({"ready": _count_devices()})
-        some_need = _modules()
+        self._send({"ready": _count_devices()})
+        optional_modules = _modules()
         while True:
-            if self._ready is None and (orders := self._fork()):
-                return _read_order(orders)
-            spare_time = bool(self.children and some_need)
+            if self._ready is None and (connection := self._fork()):
+                return _read_job(connection)
+            spare_time = bool(self.children and optional_modules)
             ready, _, _ = select.select([self.channel.fileno(), self._wake], [], [], 0 if spare_time else None)
             if spare_time and not ready:
-                _import(some_need.pop())
-                if not some_need:
+                _import(optional_modules.pop())
+                if not optional_modules:
                     _freeze()
             if self._wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake, 4096)
                 self._reap()
             if self.channel.fileno() in ready:
-                heard = self._hear()
-                if heard is None:
+                received = self._receive()
+                if received is None:
                     self._end_all()
                     return None
-                for order in heard:
-                    if "signal" in order:
-                        self._signal(order["number"], order["signal"])
+                for message in received:
+                    if "signal" in message:
+                        self._signal(message["number"], message["signal"])
                         continue
-                    if self._ready is None and (orders := self._fork()):
-                        return _read_order(orders)
-                    self._hand_over(order)
+                    if self._ready is None and (connection := self._fork()):
+                        return _read_job(connection)
+                    self._hand_over(message)
 
     def _fork(self) -> socket.socket | None:
-        """Have a process ready; in that process returns where its order will come from."""
+        """Fork a process ahead; in that process returns the socket on which its job will arrive."""
         ours, theirs = socket.socketpair()
         process = os.fork()
         if process:
@@ -118,14 +118,14 @@ class Server:
         ours.close()
         return theirs
 
-    def _hand_over(self, order: dict[str, Any]) -> None:
-        """Should the process have died in waiting, it is told of as the end of this job."""
+    def _hand_over(self, job: dict[str, Any]) -> None:
+        """Send a job to the process forked ahead. If that has died, ``_reap`` reports it as the end of this job."""
         assert self._ready is not None
-        process, orders = self._ready
+        process, connection = self._ready
         self._ready = None
-        self.children[process] = order["number"]
-        with orders, contextlib.suppress(OSError):
-            orders.sendall(json.dumps(order).encode())
+        self.children[process] = job["number"]
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(json.dumps(job).encode())
 
     def _reap(self) -> None:
         while True:
@@ -141,8 +141,10 @@ class Server:
                 self._ready = None
             if number is not None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process, signal.SIGKILL)  # what the job has left behind: ranks, workers of a loader
-                self._say({"ended": number, "code": os.waitstatus_to_exitcode(status)})
+                    os.killpg(
+                        process, signal.SIGKILL
+                    )  # remaining child processes of the job: ranks, data loader workers
+                self._send({"ended": number, "code": os.waitstatus_to_exitcode(status)})
 
     def _signal(self, number: int, signal_number: int) -> None:
         for process, job in self.children.items():
@@ -150,7 +152,7 @@ class Server:
                 _kill(process, signal_number)
 
     def _end_all(self) -> None:
-        """The driver is gone: its jobs save what they have and end, or are ended."""
+        """After the driver has ended: let its jobs save a checkpoint and end, or kill them."""
         for process in self.children:
             _kill(process, signal.SIGTERM)
         deadline = time.monotonic() + GRACE
@@ -160,29 +162,29 @@ class Server:
         for process in self.children:
             _kill(process, signal.SIGKILL)
 
-    def _hear(self) -> list[dict[str, Any]] | None:
-        """The whole lines that have arrived; None when the driver has hung up."""
+    def _receive(self) -> list[dict[str, Any]] | None:
+        """The messages that have arrived; None if the driver has closed the channel."""
         try:
             received = self.channel.recv(65536)
         except OSError:
             received = b""
         if not received:
             return None
-        return self._heard.whole(received)
+        return self._buffer.whole(received)
 
-    def _say(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # nobody listens any more: the next read will tell
+    def _send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # the driver has ended; the next read notices
             self.channel.sendall(json.dumps(message).encode() + b"\n")
 
 
 def _kill(process: int, signal_number: int) -> None:
-    """SIGKILL goes to the whole group of a job; anything milder to the job itself, which tells its own children."""
+    """SIGKILL goes to the whole process group of a job; other signals to the job itself, which stops its children."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         (os.killpg if signal_number == signal.SIGKILL else os.kill)(process, signal_number)
 
 
 def _warm_up() -> None:
-    """Import and compose what every job would, or most; what is made here is shared with all of them."""
+    """Import modules and compose a config as most jobs will; the memory is then shared with all of them."""
     from omegaconf import OmegaConf
 
     config, _ = compose(["seed=0"])  # an override, so that Hydra's grammar is ready too
@@ -193,7 +195,7 @@ def _warm_up() -> None:
 
 
 def _modules() -> list[str]:
-    """All of netyard, of which a job needs some."""
+    """All modules of netyard; each job needs some of them."""
     import netyard
 
     modules = [module.name for module in pkgutil.walk_packages(netyard.__path__, "netyard.")]
@@ -201,12 +203,12 @@ def _modules() -> list[str]:
 
 
 def _import(name: str) -> None:
-    with contextlib.suppress(ImportError):  # of an extra that is not there
+    with contextlib.suppress(ImportError):  # an optional extra that is not installed
         importlib.import_module(name)
 
 
 def _freeze() -> None:
-    """What there is by now belongs to the server: no job looks through it for garbage, or tidies it up at its end."""
+    """Exclude all present objects from garbage collection and finalizers in the jobs, so that pages stay shared."""
     for each in weakref.finalize._registry:  # type: ignore[attr-defined]
         each.atexit = False
     gc.collect()
@@ -214,7 +216,7 @@ def _freeze() -> None:
 
 
 def _count_devices() -> int:
-    """How many GPUs there are. Asked in a child: a process that has spoken with a GPU must not fork afterwards."""
+    """The number of GPUs, counted in a child process: one that has initialised CUDA must not fork afterwards."""
     reader, writer = os.pipe()
     process = os.fork()
     if process == 0:
@@ -230,25 +232,25 @@ def _count_devices() -> int:
     return int(answer or 0)
 
 
-def _read_order(orders: socket.socket) -> dict[str, Any] | None:
-    """In the child: waits for what it is to do; None if the server has ended."""
-    with orders, orders.makefile() as file:
+def _read_job(connection: socket.socket) -> dict[str, Any] | None:
+    """In the child: wait for the job; None if the server has ended."""
+    with connection, connection.makefile() as file:
         text = file.read()
     return json.loads(text) if text else None
 
 
-def _be_the_job(order: dict[str, Any]) -> int:
-    """In the child: a console, devices and threads of its own, then what ``python train.py`` does."""
-    console = os.open(order["console"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+def _run_job(job: dict[str, Any]) -> int:
+    """In the child: set up console, devices and threads, then run as ``python train.py``; returns the exit code."""
+    console = os.open(job["console"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for ours, theirs in ((nothing, 0), (console, 1), (console, 2)):
         os.dup2(ours, theirs)
-    os.environ.update(order["environment"])
+    os.environ.update(job["environment"])
 
-    if order["threads"]:
-        os.environ["OMP_NUM_THREADS"] = str(order["threads"])  # for processes that the job starts
+    if job["threads"]:
+        os.environ["OMP_NUM_THREADS"] = str(job["threads"])  # for processes that the job starts
     try:
-        return _job()(order["arguments"], order["threads"])
+        return _train()(job["arguments"], job["threads"])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
@@ -256,8 +258,8 @@ def _be_the_job(order: dict[str, Any]) -> int:
         return 1
 
 
-def _job() -> Callable[[list[str], int | None], int]:
-    """``netyard.cli.train.job``, by name: the command line stands above sweeps, and starts this server."""
+def _train() -> Callable[[list[str], int | None], int]:
+    """``netyard.cli.train.job``, imported by name, because the layer of sweeps may not import the one of commands."""
     return importlib.import_module("netyard.cli.train").job
 
 

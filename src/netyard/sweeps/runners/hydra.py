@@ -1,4 +1,4 @@
-"""A job inside a process of one of Hydra's launchers: made to look like ``python train.py``, and one of its kind."""
+"""A job inside a process of one of Hydra's launchers, set up like a single ``python train.py``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from netyard.config.overrides import override
 from netyard.run_directories import lock
 from netyard.run_directories.directory import RunDir
-from netyard.sweeps.arguments import told
+from netyard.sweeps.arguments import hydra_overrides
 from netyard.sweeps.ledger import Ledger
 from netyard.sweeps.outcome import resumable
 
@@ -22,7 +22,8 @@ from netyard.sweeps.outcome import resumable
 def as_one_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[list[str]]:
     """Inside, this process trains one job of the launcher's; yields the arguments of that run by itself.
 
-    What it tells the ranks of this job ends with it. A job that its cluster has stopped and started again is continued.
+    Environment variables for the ranks of this job are restored afterwards. A job that its cluster has stopped and
+    restarted is resumed.
     """
     if run_dir.swept and not cfg.resume and resumable(run_dir.path):
         cfg.resume = str(run_dir.path)
@@ -30,12 +31,12 @@ def as_one_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[list[str]]:
     try:
         yield arguments(cfg, run_dir)
     finally:
-        _forget_ranks(environment)
+        _restore_environment(environment)
 
 
 def require_ended(ledger: Ledger) -> None:
     """Raises:
-    PlatformError: a job that a killed driver has started is alive.
+    PlatformError: a job that a killed driver started is still running.
     """
     for job in ledger.jobs:
         if job.state == "running":
@@ -43,18 +44,18 @@ def require_ended(ledger: Ledger) -> None:
 
 
 def arguments(cfg: DictConfig, run_dir: RunDir) -> list[str]:
-    """What ``train.py`` would be told to train this job alone, in the directory the sweep gave it."""
+    """The arguments of ``train.py`` that train this job alone, in the directory that the sweep chose."""
     hydra_cfg: Any = HydraConfig.get()
     folders = [each.path for each in hydra_cfg.runtime.config_sources if each.provider == "command-line"]
-    flags = [*(f"--config-dir={folder}" for folder in folders), *told(hydra_cfg)]
+    flags = [*(f"--config-dir={folder}" for folder in folders), *hydra_overrides(hydra_cfg)]
     if cfg.resume:
         return [*flags, override("resume", run_dir.path)]
     task: Any = OmegaConf.to_container(hydra_cfg.overrides.task)
     return [*flags, *task, override("hydra.run.dir", run_dir.path)]
 
 
-def _forget_ranks(environment: dict[str, str]) -> None:
-    """What Lightning told the ranks of this job is not meant for the next one in this process."""
+def _restore_environment(environment: dict[str, str]) -> None:
+    """Undo the variables that Lightning set for the ranks of this job: the process may run another job next."""
     for name in set(os.environ) - set(environment):
         del os.environ[name]
     os.environ.update(environment)

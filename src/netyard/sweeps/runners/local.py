@@ -1,4 +1,4 @@
-"""Jobs as processes of their own on a pool of devices, made by a warm fork server."""
+"""Run jobs as separate processes on a pool of devices, forked from a server that has torch imported."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from typing import Any
 
 from netyard.config.overrides import override
 from netyard.errors import ConfigError, PlatformError
-from netyard.sweeps.runners.messages import Messages
+from netyard.sweeps.runners.messages import LineBuffer
 
-GRACE = 15.0  # seconds a job has to save itself after it was asked to end
+GRACE = 15.0  # seconds between SIGTERM, on which a job saves a checkpoint, and SIGKILL
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How the process of a job ended: an exit code, negative for a signal, and whether we ended it."""
+    """How the process of a job ended: exit code (negative for a signal), and whether it hit its timeout."""
 
     number: int
     code: int
@@ -34,8 +34,8 @@ class Ending:
     note: str = ""
 
     @property
-    def story(self) -> str:
-        """In words, for a job that left no word of its own."""
+    def reason(self) -> str:
+        """One line for a job that recorded no reason itself."""
         if self.note:
             return self.note
         if self.timed_out:
@@ -48,7 +48,7 @@ class Ending:
 @dataclass
 class _Running:
     slot: int
-    began: float
+    started: float
     kill_at: float = float("inf")
     timed_out: bool = False
 
@@ -57,13 +57,13 @@ class Pool:
     """Runs jobs, at most as many at once as there are slots: ``jobs_per_device`` for each device.
 
     Args:
-        timeout: seconds after which a job is asked to end, and ``GRACE`` later ended.
-        flags: of the command line, for every job: --config-dir, and what Hydra itself is told.
-        inherit: descriptors that server and jobs hold as long as they live.
+        timeout: seconds until a job gets SIGTERM, and ``GRACE`` later SIGKILL.
+        flags: command line flags for every job: --config-dir, and overrides of Hydra's own keys.
+        inherit: file descriptors that the server and its jobs keep open until they end.
 
     Raises:
         ConfigError: devices that do not exist.
-        PlatformError: the fork server does not come up.
+        PlatformError: the fork server does not start.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class Pool:
         return list(self._running)
 
     def start(self, number: int, overrides: Sequence[str], folder: Path, resumed: bool) -> None:
-        """Start job ``number`` in ``folder``, or continue it there; what it prints goes to ``console.log``."""
-        what = [override("resume", folder)] if resumed else [*overrides, override("hydra.run.dir", folder)]
+        """Start or resume job ``number`` in ``folder``; its output goes to ``console.log``."""
+        overrides = [override("resume", folder)] if resumed else [*overrides, override("hydra.run.dir", folder)]
         slot = min(set(range(self.size)) - {each.slot for each in self._running.values()})
         self._running[number] = _Running(slot, time.monotonic())
-        self._tell(
+        self._send(
             {
                 "number": number,
-                "arguments": [*self._flags, *what],
+                "arguments": [*self._flags, *overrides],
                 "console": str(folder / "console.log"),
                 "environment": self._environments[slot],
                 "threads": self._threads,
@@ -112,23 +112,23 @@ class Pool:
         )
 
     def wait(self, seconds: float | None = None) -> list[Ending]:
-        """The jobs that have ended; waits for one, ``seconds`` at most, and minds those that run for too long."""
+        """Wait for jobs to end, ``seconds`` at most; returns those that did. Stops jobs that exceed the timeout."""
         deadline = float("inf") if seconds is None else time.monotonic() + seconds
         while self._running:
             now = time.monotonic()
             for number, job in self._running.items():
-                if self.timeout and not job.timed_out and now - job.began > self.timeout:
+                if self.timeout and not job.timed_out and now - job.started > self.timeout:
                     job.timed_out = True
                     self._end(number, signal.SIGTERM)
                 elif now > job.kill_at:
                     self._end(number, signal.SIGKILL)
-            endings = self._hear(max(0.0, min(0.5, deadline - now)))
+            endings = self._receive(max(0.0, min(0.5, deadline - now)))
             if endings or time.monotonic() > deadline:
                 return endings
         return []
 
     def stop(self, signal_number: int) -> list[Ending]:
-        """Ask every job to save itself and end; returns how they did. A second Ctrl-C ends them at once."""
+        """Signal every job to save and end; returns how they ended. A second Ctrl-C kills them at once."""
         endings: list[Ending] = []
         for number in self._running:
             self._end(number, signal_number)
@@ -141,18 +141,18 @@ class Pool:
         return endings
 
     def close(self) -> None:
-        self._channel.close()  # the server ends its jobs and itself
+        self._channel.close()  # on which the server ends its jobs and itself
         self._server.wait()
 
     def _end(self, number: int, signal_number: int) -> None:
         self._running[number].kill_at = time.monotonic() + GRACE
-        self._tell({"number": number, "signal": signal_number})
+        self._send({"number": number, "signal": signal_number})
 
     def _start_server(self) -> tuple[socket.socket, int]:
         if not hasattr(os, "fork"):
             raise PlatformError(
                 f"hydra/launcher=local forks processes, and {sys.platform} cannot;",
-                "launchers without: basic, and those of Hydra's plugins;",
+                "the launcher basic and those of Hydra's plugins do not fork;",
                 "try hydra/launcher=basic.",
             )
         ours, theirs = socket.socketpair()
@@ -162,29 +162,29 @@ class Pool:
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
-        self._channel, self._heard = ours, Messages()
+        self._channel, self._buffer = ours, LineBuffer()
         messages = self._messages(None)
         if not messages:
             self._server.wait()
             raise PlatformError(
-                "the process that starts a sweep's jobs ended before it began;",
-                "it imports what python train.py imports, and says above what it missed;",
+                "the process that starts a sweep's jobs ended while it was starting;",
+                "it imports what python train.py imports; its error is above;",
                 "try the same command without -m.",
             )
         return ours, int(messages[0]["ready"])
 
-    def _hear(self, seconds: float) -> list[Ending]:
+    def _receive(self, seconds: float) -> list[Ending]:
         messages = self._messages(seconds)
         if messages is None:
-            return self._mourn()
+            return self._restart_server()
         return [self._ended(message["ended"], message["code"]) for message in messages]
 
     def _ended(self, number: int, code: int) -> Ending:
         job = self._running.pop(number)
-        return Ending(number, code, time.monotonic() - job.began, job.timed_out)
+        return Ending(number, code, time.monotonic() - job.started, job.timed_out)
 
-    def _mourn(self) -> list[Ending]:
-        """The server died, and its jobs with it: they are said to have been killed, and a new one is started."""
+    def _restart_server(self) -> list[Ending]:
+        """After the server died, and its jobs with it: report the jobs as killed, and start a new server."""
         self._server.wait()
         self._channel.close()
         endings = [self._ended(number, -signal.SIGKILL) for number in self.running]
@@ -192,28 +192,28 @@ class Pool:
         return endings
 
     def _messages(self, seconds: float | None) -> list[dict[str, Any]] | None:
-        """What the server has said, once it has said something or ``seconds`` are over; None when it is gone."""
+        """LineBuffer of the server; empty if none came within ``seconds``, None if the server has ended."""
         if not select.select([self._channel], [], [], seconds)[0]:
             return []
         received = self._channel.recv(65536)
         if not received:
             return None
-        return self._heard.whole(received)
+        return self._buffer.whole(received)
 
-    def _tell(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the next read finds out
+    def _send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the server has ended; the next read notices
             self._channel.sendall(json.dumps(message).encode() + b"\n")
 
 
 def slots(
     devices: str | int | Sequence[int | str], jobs_per_device: int | str, devices_per_job: int, gpus: int
 ) -> tuple[list[dict[str, str]], int | None]:
-    """The environment of each job that may run at once, and the CPU threads of each (None: as many as torch takes).
+    """The environment of each job that may run at once, and the CPU threads of each (None: torch's default).
 
-    ``devices``: auto, cpu, how many, or which GPUs. On the CPU a job of two threads for every two cores.
+    ``devices``: auto, cpu, how many, or which GPUs. On the CPU: one job with two threads per two cores.
 
     Raises:
-        ConfigError: devices that are not there, or fewer than a job wants.
+        ConfigError: devices that do not exist, or fewer than one job needs.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     visible = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]

@@ -1,4 +1,4 @@
-"""What a sweep and its fork server say to each other: JSON objects, a line each."""
+"""Messages between a sweep and its fork server: JSON objects, one per line."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 
-class Messages:
-    """Puts together what arrives in pieces of any length."""
+class LineBuffer:
+    """Assembles complete messages from chunks of any length."""
 
     def __init__(self) -> None:
-        self._unread = b""
+        self._rest = b""
 
     def whole(self, received: bytes) -> list[dict[str, Any]]:
-        """Those that are complete with these bytes."""
-        *lines, self._unread = (self._unread + received).split(b"\n")
+        """The messages that these bytes complete."""
+        *lines, self._rest = (self._rest + received).split(b"\n")
         return [json.loads(line) for line in lines]

@@ -47,7 +47,7 @@ class OnRay(Watched):
 
         return bool(ray.wait([handle], timeout=0)[0])
 
-    def _story(self, handle: Any) -> str:
+    def _reason(self, handle: Any) -> str:
         import ray
 
         try:

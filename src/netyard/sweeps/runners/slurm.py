@@ -40,11 +40,11 @@ class Submitted(Watched):
     def _ended(self, handle: Any) -> bool:
         return bool(handle.done())
 
-    def _story(self, handle: Any) -> str:
+    def _reason(self, handle: Any) -> str:
         from submitit.core.utils import pickle_load
 
         if not handle.paths.result_pickle.exists():
-            return f"ended without results ({handle.state}); what it said is in {handle.paths.stderr}"
+            return f"ended without results ({handle.state}); its output is in {handle.paths.stderr}"
         outcome, trace = pickle_load(handle.paths.result_pickle)
         return str(trace).strip().splitlines()[-1] if outcome == "error" else "ended without results"
 

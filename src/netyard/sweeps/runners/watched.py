@@ -1,4 +1,4 @@
-"""Jobs on a launcher whose jobs can be told apart while they run: handed over at once, watched one by one."""
+"""Run jobs on a launcher that returns a handle per job: submitted together, watched one by one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from netyard.errors import Interrupted
 from netyard.sweeps.runners.batches import Batches, first_line
 from netyard.sweeps.runners.local import GRACE, Ending
 
-POLL = 0.5  # seconds between two looks at the jobs
+POLL = 0.5  # seconds between two polls of the jobs
 
 
 class Watched(Batches):
-    """Hands over what has gathered as soon as the driver has no more, and tells of each job when it ends.
+    """Submits the collected jobs once the driver has no more, and reports each job when it ends.
 
-    A plugin's own ``launch`` waits for its jobs in order and gives up at the first that died, while the others go on.
-    So it is kept from waiting, and the handles it would have waited for are watched here.
+    A plugin's own ``launch`` waits for its jobs in order and stops at the first that crashed, while the others still
+    run. So it is patched not to wait, and the handles that it would have waited for are polled here.
 
     Args:
         launcher: of a plugin.
-        size: so many jobs are in the launcher's hands at once; None for all there are.
+        size: the most jobs submitted at once; None means all.
     """
 
     def __init__(self, launcher: Launcher, size: int | None) -> None:
@@ -40,8 +40,8 @@ class Watched(Batches):
     def _ended(self, handle: Any) -> bool: ...
 
     @abstractmethod
-    def _story(self, handle: Any) -> str:
-        """What is known of an ended job that left no word of its own."""
+    def _reason(self, handle: Any) -> str:
+        """One line for an ended job that recorded no reason itself."""
 
     @abstractmethod
     def _cancel(self, handle: Any) -> None: ...
@@ -55,14 +55,14 @@ class Watched(Batches):
         return [*self._waiting, *self._handles]
 
     def wait(self) -> list[Ending]:
-        if refused := self._hand_over():
+        if refused := self._submit():
             return refused
         while not (endings := self._collect()):
             time.sleep(POLL)
         return endings
 
     def stop(self, signal_number: int) -> list[Ending]:
-        """Cancel every job: what it had got done is in its directory."""
+        """Cancel every job; its results so far are in its directory."""
         endings = [Ending(number, 1, 0.0, note="interrupted") for number in self._waiting]
         self._waiting = {}
         for handle, _ in self._handles.values():
@@ -73,8 +73,8 @@ class Watched(Batches):
             time.sleep(POLL)
         return endings + [Ending(number, 1, 0.0, note="cancelled") for number in self._handles]
 
-    def _hand_over(self) -> list[Ending]:
-        """Give the launcher what has gathered; returns what it would not have."""
+    def _submit(self) -> list[Ending]:
+        """Submit the collected jobs; returns those that the launcher refused."""
         if not self._waiting:
             return []
         began, note = time.monotonic(), "was not started"
@@ -95,7 +95,7 @@ class Watched(Batches):
         endings = []
         for number in [number for number, (handle, _) in self._handles.items() if self._ended(handle)]:
             handle, began = self._handles.pop(number)
-            note = "cancelled" if stopped else self._story(handle)
-            # One that says it was interrupted, and not by us, had no more time.
+            note = "cancelled" if stopped else self._reason(handle)
+            # A job that was interrupted, but not by us, has hit the time limit of its cluster.
             endings.append(Ending(number, 1, time.monotonic() - began, timed_out=not stopped, note=note))
         return endings

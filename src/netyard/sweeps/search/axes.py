@@ -1,4 +1,4 @@
-"""One axis of a search space: the values a key is given in turn, or the numbers it is drawn from. Knows no torch."""
+"""One axis of a search space: the values a key is given in turn, or the numbers it is drawn from. Imports no torch."""
 
 from __future__ import annotations
 

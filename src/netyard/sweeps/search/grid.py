@@ -1,4 +1,4 @@
-"""What a search is, and the two that need no extra: every job of a grid, and jobs at random. Knows no torch."""
+"""The interface of a search, and the two without dependencies: grid and random. Imports no torch."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Search(Protocol):
         """A job ended."""
 
     def restore(self, jobs: Sequence[Job]) -> None:
-        """After a resume, before the first ``ask``: every job so far, some ended while nobody looked."""
+        """On a resume, before the first ``ask``: pass every job so far, with its present state."""
 
     def study(self, number: int) -> dict[str, Any] | None:
-        """What a job needs to report how it does and to be pruned, in plain types; None where it cannot be."""
+        """Settings, in plain types, with which a job reports its progress for pruning; None if it is not pruned."""
 
 
 class _Fixed:
-    """A search that learns nothing: what it asks for depends on a job's number alone, so a resume needs no memory."""
+    """A search that ignores results: a job depends on its number alone, so a resume needs no state."""
 
     def tell(self, job: Job) -> None: ...
 
@@ -49,12 +49,12 @@ class Grid(_Fixed):
 
 
 class Random(_Fixed):
-    """``num_trials`` jobs at random; where they can be counted none comes twice, and a small space ends the search.
+    """``num_trials`` random jobs. A discrete space yields no job twice, and ends the search when it is used up.
 
     Bergstra & Bengio 2012. Job n is a function of the seed and n.
     """
 
-    TRIES = 100
+    TRIES = 100  # draws before the jobs left are listed, which is slow in a large space
 
     def __init__(self, space: Space, num_trials: int, seed: int) -> None:
         require_trials(num_trials)

@@ -1,4 +1,4 @@
-"""Whether the keys and options of a search space exist, asked of Hydra before any job is run. Knows no torch."""
+"""Check with Hydra that the keys and options of a search space exist, before any job runs. Imports no torch."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def check(loader: ConfigLoader, fixed: Sequence[str], given: Mapping[str, str], 
     """Raises:
     ConfigError: an option that its group does not have, or a key that no job of the sweep has.
     """
-    asked = _Asked(loader, fixed, given, axes)
+    composer = _Composer(loader, fixed, given, axes)
     for axis in axes:
         for index, key in enumerate(axis.keys):
             if key.startswith(("+", "~", "hydra")):
                 continue
             values = [row[index] for row in axis.values]
-            if options := asked.options(key.partition("@")[0]):
+            if options := composer.options(key.partition("@")[0]):
                 _check_options(key, values, options)
             else:
-                asked.check_key(axis, key, f"{key}={','.join(values) or axis.text}")
+                composer.check_key(axis, key, f"{key}={','.join(values) or axis.text}")
 
 
 def _check_options(group: str, values: Iterable[str], options: Sequence[str]) -> None:
@@ -46,8 +46,8 @@ def _check_options(group: str, values: Iterable[str], options: Sequence[str]) ->
         )
 
 
-class _Asked:
-    """What Hydra answered about the configs of a sweep; a config is composed once."""
+class _Composer:
+    """Composes configs of a sweep with Hydra, each combination of options once."""
 
     def __init__(
         self, loader: ConfigLoader, fixed: Sequence[str], given: Mapping[str, str], axes: Sequence[Axis]
@@ -59,7 +59,7 @@ class _Asked:
         return self.loader.get_group_options(group, results_filter=ObjectType.CONFIG)
 
     def check_key(self, axis: Axis, key: str, line: str) -> None:
-        """Look for a key in jobs that have the axis, until one has it; with a config that fails there is no verdict."""
+        """Raise unless some job with this axis has the key. If a config cannot be composed, the key is accepted."""
         seen: set[str] = set()
         for job in self._jobs(axis, key.partition(".")[0]):
             if job not in self._keys:
@@ -71,9 +71,9 @@ class _Asked:
         raise no_such_key(key, line, sorted(name for name in seen if not name.startswith("hydra")))
 
     def _jobs(self, wanted: Axis, group: str) -> Iterator[tuple[str, ...]]:
-        """The choices of groups that jobs with an axis make: the first of each, then each that may bring the key."""
+        """Options of jobs with an axis: the first of each group, then each option that may add the key."""
         needed: dict[str, tuple[str, ...]] = {}
-        for axis in reversed(self.axes):  # those that others hang on stand before them
+        for axis in reversed(self.axes):  # an axis follows those that its condition names
             if axis is wanted or {*axis.names} & {*needed}:
                 needed |= dict(axis.when)
         yield self._choices(needed, {})

@@ -1,4 +1,4 @@
-"""Jobs that Optuna suggests, from the results of those before. Akiba et al. 2019, arXiv:1907.10902. Knows no torch."""
+"""Jobs suggested by Optuna from earlier results. Akiba et al. 2019, arXiv:1907.10902. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from netyard.sweeps.ledger import Job, differences
 from netyard.sweeps.search.grid import require_trials
 from netyard.sweeps.search.space import Space
 
-OURS = "study.json"  # in the sweep's directory: the name under which the sweep's trials are its own in a shared study
+IDENTITY = "study.json"  # in the sweep's directory: the id that marks this sweep's trials in a shared study
 DIRECTIONS = {"max": "maximize", "min": "minimize"}
-STALE = timedelta(minutes=5)
+STALE = timedelta(minutes=5)  # a trial that has no job number after this long belongs to a dead sweep
 
 
 class OptunaSearch:
-    """Asks an Optuna study for jobs and tells it how they ended.
+    """A search through Optuna's ask-and-tell interface.
 
-    A trial carries the sweep and the number of its job, so a resumed sweep finds its own, and several sweeps, on one
-    machine or on many, can share a study; ``num_trials`` is then the number of all their jobs.
+    Each trial stores its sweep and job number as user attributes, so that a resumed sweep finds its own trials, and
+    several sweeps on any machines can share a study; ``num_trials`` then counts the jobs of all of them.
 
     Args:
         directions: ``max`` or ``min`` for each objective.
         storage: a database's URL; None is a file in the sweep's directory.
-        metric: what a pruner watches; None is the run's own monitor.
+        metric: the metric a pruner compares; None means the run's own monitor.
         folder: the sweep's directory.
 
     Raises:
-        ConfigError: a sampler, pruner or option that does not exist, or does not fit the objectives; a study of another
-            search.
+        ConfigError: a sampler, pruner or option that does not exist, or does not fit the objectives; the study belongs
+            to another search space.
         PlatformError: Optuna is not installed, or the storage cannot be reached.
     """
 
@@ -65,7 +65,7 @@ class OptunaSearch:
         self.pruner, self.pruner_options, self.metric = pruner, dict(pruner_options or {}), metric
         self.shared = storage is not None
         self.storage = storage or f"sqlite:///{folder.resolve() / 'study.db'}"
-        os.environ[named.STORAGE] = self.storage  # for the jobs, which believe no job.json alone
+        os.environ[named.STORAGE] = self.storage  # jobs check job.json against it, see study.trusted_url
         self.study_name = study_name or (f"{folder.parent.name}-{folder.name}" if self.shared else "sweep")
         folder.mkdir(parents=True, exist_ok=True)
         self.sweep = _identity(folder)
@@ -82,7 +82,7 @@ class OptunaSearch:
         self._study.sampler = named.sampler(
             sampler,
             sampler_options or {},
-            # A quasi-random sequence is one of a seed, and the study remembers how far it came.
+            # A quasi-random sequence needs the same seed on every resume; its position follows from the study's trials.
             seed=seed if sampler == "qmc" else fresh,
             multivariate=not space.conditional,
             constant_liar=True,
@@ -90,22 +90,22 @@ class OptunaSearch:
         )
 
     def ask(self, number: int) -> list[str] | None:
-        # A study of our own counts by the ledger, so that a study.db that was lost starts no second sweep.
+        # A private study counts by the ledger, so that a deleted study.db does not restart the sweep.
         if (self._count() if self.shared else number) >= self.num_trials:
             return None
         trial = self._study.ask()
         trial.set_user_attr("sweep", self.sweep)
         trial.set_user_attr("job", number)
-        if self.shared and self._count(before=trial.number) >= self.num_trials:  # another sweep was faster
+        if self.shared and self._count(before=trial.number) >= self.num_trials:  # another sweep took the last place
             self._lose(trial.number)
             return None
         return self.space.suggest(trial)
 
     def tell(self, job: Job) -> None:
-        """Completed jobs are told with their values, pruned ones as such, failed ones and NaN as failures.
+        """Report a job: completed with its values, pruned, or failed (a NaN value counts as failed).
 
-        The trial of an interrupted job stays open, for the job goes on some day. A failed job that was run again, and
-        came through, is a new trial of the same parameters: what Optuna was told once it keeps.
+        The trial of an interrupted job stays open, because the job may be resumed. A failed job that succeeded on a
+        retry becomes a new trial with the same parameters, because Optuna does not reopen finished trials.
         """
         trial = self._trials().get(job.number)
         state = self._state(job)
@@ -126,7 +126,7 @@ class OptunaSearch:
             )
 
     def restore(self, jobs: Sequence[Job]) -> None:
-        """Bring the study to what the ledger says; a trial of a job it does not know is lost, and not counted."""
+        """Update the study from the ledger; trials whose job the ledger lacks are closed and not counted."""
         known = {job.number for job in jobs}
         for job in jobs:
             self.tell(job)
@@ -138,9 +138,9 @@ class OptunaSearch:
                 self._lose(trial.number)
 
     def study(self, number: int) -> dict[str, Any] | None:
-        """The parameters of ``netyard.callbacks.optuna_pruning.Pruning`` for a job; None where nothing is pruned.
+        """The arguments of ``netyard.callbacks.optuna_pruning.Pruning`` for a job; None if it is not to be pruned.
 
-        A job that failed and is run again has no open trial, and is not pruned.
+        A retried job has no open trial, so it is not pruned.
         """
         trial = self._trials().get(number)
         if self.pruner == "none" or trial is None or trial.state.is_finished():
@@ -155,12 +155,12 @@ class OptunaSearch:
         }
 
     def _state(self, job: Job) -> Any:
-        """The state of a trial whose job stands like this; None while the job is not done."""
+        """The trial state that corresponds to a job's state; None while the job has not ended."""
         states = self._optuna.trial.TrialState
         if job.state == "completed":
             values = job.values or []
-            sound = len(values) == len(self._study.directions) and all(map(_is_finite, values))
-            return states.COMPLETE if sound else states.FAIL
+            usable = len(values) == len(self._study.directions) and all(map(_is_finite, values))
+            return states.COMPLETE if usable else states.FAIL
         return {"failed": states.FAIL, "pruned": states.PRUNED}.get(job.state)
 
     def _trials(self) -> dict[int, Any]:
@@ -172,24 +172,25 @@ class OptunaSearch:
         }
 
     def _counted(self) -> list[Any]:
+        """The trials of all sweeps, without those that ``_lose`` has closed."""
         trials = self._study.get_trials(deepcopy=False)
         return [trial for trial in trials if not trial.user_attrs.get("lost")]
 
     def _count(self, before: int | None = None) -> int:
-        """How many jobs the study has, of all sweeps that share it."""
+        """How many jobs the study has, over all sweeps that share it."""
         trials = [trial for trial in self._counted() if before is None or trial.number < before]
-        # A trial without a job is another sweep's, which is about to name it, or was made by hand.
+        # A trial without a job number was just asked for by another sweep, or added by hand. Retries share a number.
         jobs = [(each.user_attrs.get("sweep"), each.user_attrs.get("job", f"trial {each.number}")) for each in trials]
         return len({*jobs})
 
     def _lose(self, number: int) -> None:
-        """Close a trial that no job belongs to."""
+        """Close a trial that has no job, so that it is neither counted nor left running."""
         trial = next(each for each in self._study.get_trials(deepcopy=False) if each.number == number)
         self._optuna.trial.Trial(self._study, trial._trial_id).set_user_attr("lost", True)
         self._study.tell(number, state=self._optuna.trial.TrialState.FAIL)
 
     def _fresh_seed(self, seed: int) -> int:
-        """A seed that neither this sweep has drawn from before it was resumed, nor another that shares the study."""
+        """A sampler seed that differs on every resume and between sharing sweeps; else samples would repeat."""
         known = len(self._study.get_trials(deepcopy=False))
         if not self.shared:
             return seed + known
@@ -208,12 +209,12 @@ class OptunaSearch:
         if sampler == "cmaes" or (sampler == "gp" and version < (4, 4)):
             raise ConfigError(
                 f"sampler is {sampler}, and the sweep has {len(directions)} objectives;",
-                f"in Optuna {self._optuna.__version__} it follows one objective;",
+                f"in Optuna {self._optuna.__version__} it supports one objective only;",
                 "try hydra.sweeper.sampler=nsga2 or hydra.sweeper.sampler=tpe.",
             )
 
     def _require_same(self, directions: Sequence[str]) -> None:
-        """A study that was there already must search the same space for the same."""
+        """An existing study must have the same search space and directions."""
         found = [direction.name.lower() for direction in self._study.directions]
         wanted = [DIRECTIONS[direction] for direction in directions]
         space = {key: text for key, text in self.space.describe().items() if key not in ("fixed", "axes")}
@@ -223,25 +224,25 @@ class OptunaSearch:
             before = space
         changes = differences(before, space)
         if found != wanted:
-            changes.append(f"it was to {' and '.join(found)}, not {' and '.join(wanted)}")
+            changes.append(f"its directions are {', '.join(found)}, not {', '.join(wanted)}")
         if changes:
             raise ConfigError(
-                f"study '{self.study_name}' is of another search: {'; '.join(changes)};",
-                "the trials of a study come from one space, and have the same objectives;",
+                f"study '{self.study_name}' has another search space: {'; '.join(changes)};",
+                "all trials of a study have one search space and the same objectives;",
                 f"try hydra.sweeper.study_name={self.study_name}-2.",
             )
 
 
 def _identity(folder: Path) -> str:
-    """A name for the sweep in this directory that no other has, kept there."""
-    path = folder / OURS
+    """A unique id of the sweep in this directory, created on first use."""
+    path = folder / IDENTITY
     if not path.is_file():
         write_atomically(path, json.dumps({"sweep": uuid.uuid4().hex}) + "\n")
     return json.loads(path.read_text(encoding="utf-8"))["sweep"]
 
 
 def _is_stale(trial: Any) -> bool:
-    """Whether the sweep that began a trial must have died before it could name it."""
+    """Whether the sweep that asked for this trial must have died before it stored the job number."""
     return trial.datetime_start is not None and datetime.now() - trial.datetime_start > STALE
 
 

@@ -1,4 +1,4 @@
-"""What a sweep searches: fixed overrides and axes, from Hydra's override grammar and YAML. Knows no torch."""
+"""What a sweep searches: fixed overrides and axes, from Hydra's override grammar and YAML. Imports no torch."""
 
 from __future__ import annotations
 

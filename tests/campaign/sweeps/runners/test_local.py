@@ -36,7 +36,7 @@ def test_jobs_of_one_server_are_as_far_apart_as_two_commands(run_jobs, tmp_path:
 )
 def test_however_a_job_dies_the_next_one_runs(run_jobs, tmp_path: Path, what: str, code: int, story: str) -> None:
     (ending,) = run_jobs(tmp_path / "0", overrides=(happening(what),))
-    assert (ending.code, ending.story) == (code, story)
+    assert (ending.code, ending.reason) == (code, story)
     assert run_jobs(tmp_path / "1")[0].code == 0
 
 

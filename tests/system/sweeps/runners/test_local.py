@@ -56,7 +56,7 @@ def test_a_job_that_hangs_is_ended(pool: Pool, warm_folder: Path, tmp_path: Path
     monkeypatch.setattr("netyard.sweeps.runners.local.GRACE", 0.1)
     (ending,) = pool.wait()
     assert (ending.timed_out, ending.code) == (True, -signal.SIGKILL)
-    assert "ran past launcher.timeout" in ending.story
+    assert "ran past launcher.timeout" in ending.reason
 
 
 def test_stopped_jobs_save_themselves_and_go_on_later(pool: Pool, run_jobs, tmp_path: Path) -> None:

@@ -161,9 +161,11 @@ def test_a_study_of_another_search_is_refused(search, tmp_path: Path):
     shared = {"storage": f"sqlite:///{tmp_path / 'shared.db'}", "study_name": "s"}
     search(folder="one", **shared)
     search("x=interval(-1,1)", "y=range(0,10)", "trainer=cpu", folder="two", **shared)  # what is fixed may differ
-    with pytest.raises(ConfigError, match=r"'s' is of another search: .*y was range\(0, 10, step=1\) and is not swept"):
+    with pytest.raises(
+        ConfigError, match=r"'s' has another search space: .*y changed from range\(0, 10, step=1\) to not swept"
+    ):
         search("x=interval(-1,1)", folder="three", **shared)
-    with pytest.raises(ConfigError, match="it was to minimize, not maximize"):
+    with pytest.raises(ConfigError, match="its directions are minimize, not maximize"):
         search(folder="four", directions=["max"], **shared)
 
 
@@ -238,7 +240,7 @@ def test_a_mistake_is_said_in_three_parts(search, options: dict[str, Any], said:
 def test_a_storage_that_cannot_be_reached(search, url: str):
     with pytest.raises(PlatformError) as refused:
         search(storage=url)
-    assert "the study cannot be kept at" in str(refused.value) and "secret" not in str(refused.value)
+    assert "the study cannot be opened at" in str(refused.value) and "secret" not in str(refused.value)
 
 
 def test_a_job_believes_no_job_json_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -246,17 +248,17 @@ def test_a_job_believes_no_job_json_alone(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv(named.STORAGE, raising=False)
     run = tmp_path / "sweep" / "0"
     own = f"sqlite:///{tmp_path / 'sweep' / 'study.db'}"
-    assert named.recalled(own, run) == own
+    assert named.trusted_url(own, run) == own
     for url in ("mysql://me@host/db", f"sqlite:///{tmp_path / 'elsewhere' / 'study.db'}"):
-        with pytest.raises(PlatformError, match="no sweep has told this job so"):
-            named.recalled(url, run)
+        with pytest.raises(PlatformError, match="the environment of this job does not confirm it"):
+            named.trusted_url(url, run)
         monkeypatch.setenv(named.STORAGE, url)
-        assert named.recalled(url, run) == url
+        assert named.trusted_url(url, run) == url
         monkeypatch.delenv(named.STORAGE)
     monkeypatch.setenv(named.STORAGE, url := "mysql://me:pass@word@host/db")
-    assert named.recalled("mysql://me:***@host/db", run) == url
-    with pytest.raises(PlatformError, match="no sweep has told this job so"):
-        named.recalled("mysql://me:***@elsewhere/db", run)
+    assert named.trusted_url("mysql://me:***@host/db", run) == url
+    with pytest.raises(PlatformError, match="the environment of this job does not confirm it"):
+        named.trusted_url("mysql://me:***@elsewhere/db", run)
 
 
 def test_a_missing_extra_is_one_message(search, monkeypatch: pytest.MonkeyPatch):
