@@ -71,7 +71,7 @@ class Finite(Callback):
         raise NumericalError(
             f"{name} is {_spelled(value)} in epoch {trainer.current_epoch}, step {trainer.global_step};",
             "training continues only while the loss is a finite number;",
-            "try a smaller optimizer.lr, or trainer.gradient_clip_val=1; nan_report.json has the batch and the gradients of the step.",
+            "try a smaller optimizer.lr, or trainer.gradient_clip_val=1; see nan_report.json for the batch.",
         )
 
     def _report(self, found: dict[str, Any], trainer: Trainer, module: LightningModule, batch: Any) -> None:

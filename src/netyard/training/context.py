@@ -63,7 +63,7 @@ class RunContext:
         return {str(name): key for name, key in watched.items() if not str(name).startswith("train/")}
 
     def feature_network(self, path: str) -> nn.Module:
-        """The classifier of another run as a feature extractor for this run's images; see ``run_features.features_of``."""
+        """Another run's classifier as a feature extractor for this run's images; see ``run_features.features_of``."""
         return run_features.features_of(path, self.config["data"])
 
 

@@ -88,7 +88,7 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     """
     began = time.perf_counter()
     run_dir.mark("running")
-    # Before anything is built: a missing GPU must not cost a download or a minute of preprocessing.
+    # First of all: a missing GPU must be found before data are read.
     require_device(cfg.trainer)
     process_state.run_settings(cfg.seed)
     datamodule = build(cfg.data)
