@@ -28,7 +28,9 @@ class Projector(Callback):
     Of a classification, on request: the inputs of the last linear layer for the first thousand test samples.
 
     ``projector/tensors.tsv``, ``metadata.tsv`` and ``sprite.png`` are written beside the event files, with the
-    projector's config. A TensorBoard that has read the run before finds the map when another run begins, or when it is started
+    projector's config.
+
+    A TensorBoard that has read the run before finds the map when another run begins, or when it is started
     again.
 
     Args:

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from netyard.callbacks.progress_bar import _PolledBar, _clock, _summary
+from netyard.callbacks.progress_bar import _clock, _PolledBar, _summary
 
 
 def test_the_bar_asks_how_far_the_run_is_when_it_draws():
