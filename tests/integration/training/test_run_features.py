@@ -44,7 +44,7 @@ def test_a_run_is_the_same_whether_its_samples_are_scored_or_not(train, tmp_path
         (
             ["callbacks.scores.features=nowhere"],
             4,
-            ["nowhere, and there is no best checkpoint", "try callbacks.scores"],
+            ["nowhere, which has no best checkpoint", "try callbacks.scores"],
         ),
         (["data=fake", "callbacks.scores.features=JUDGE"], 2, ["1 x 8 x 8, and these have 3 x 32 x 32"]),
         (["callbacks.scores.num_test_samples=1"], 2, ["num_test_samples is 1", "at least 2"]),
