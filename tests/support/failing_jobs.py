@@ -36,7 +36,7 @@ REASONS = {
     "exit": "ended with exit code 0 and no results",
     "killed": "killed by SIGKILL",
     "segfault": "killed by SIGSEGV",
-    "diverges": "became nan",
+    "diverges": "is NaN",
 }
 """What a sweep says of a job to which this happens; of one that hangs, only a timeout says so."""
 ALLOW = "--allow-target=happening.Happening"

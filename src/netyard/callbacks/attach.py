@@ -1,4 +1,4 @@
-"""How a callback or a logger gets what it needs of the run: it has ``attach``, and is called once before training.
+"""How callbacks and loggers get facts of the run: through a method ``attach``, called once before training.
 
 A callback of another package does the same::
 
@@ -19,7 +19,7 @@ from netyard.run_directories.directory import RunDir
 
 
 class RunFacts(Protocol):
-    """What may be read of a run; ``netyard.training.context.RunContext`` is one. Nothing of it can be set."""
+    """What may be read of a run; ``netyard.training.context.RunContext`` implements it. It is read-only."""
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -43,7 +43,7 @@ class RunFacts(Protocol):
 
     @property
     def parameters(self) -> int:
-        """Numbers in the network."""
+        """The number of parameters of the network."""
 
     @property
     def resumed_step(self) -> int | None:
@@ -55,7 +55,7 @@ class RunFacts(Protocol):
 
     @property
     def unproven_metrics(self) -> Mapping[str, str]:
-        """Metrics that something watches and the task's own file does not name, each with the key that asks for it."""
+        """Monitored metrics other than the default monitor of the task, each with the config key that names it."""
 
     def feature_network(self, path: str) -> nn.Module:
         """The classifier of another run, as pictures (B, C, H, W) in [0, 1] -> features (B, D)."""
@@ -63,7 +63,7 @@ class RunFacts(Protocol):
 
 @runtime_checkable
 class Attachable(Protocol):
-    """A callback or a logger that wants to know the run it belongs to."""
+    """A callback or a logger that needs facts of its run."""
 
     def attach(self, run: RunFacts) -> None:
         """Take what is needed; called once, after everything of the run is built and before it trains or tests."""

@@ -1,4 +1,4 @@
-"""``debug=batch_size``: how fast a network trains at each size of batch, and what fits into memory."""
+"""``debug=batch_size``: the training speed at each batch size, and which sizes fit into memory."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ log = logging.getLogger(__name__)
 class BatchSizeFinder(Callback):
     """Times forward and backward passes on the first batch, repeated to 1, 2, 4, ... samples, and ends the run.
 
-    What is suggested is the smallest size at nine tenths of the best rate. The plot is ``batch_size.png`` in the run's
+    It suggests the smallest size with nine tenths of the best rate. The plot is ``batch_size.png`` in the run's
     directory, and in the dashboard. Lightning's own finder looks for the largest that fits, which on a machine without
-    a GPU ends with the system killing it; this one stops before the memory that is free would be taken.
+    a GPU ends with the system killing it; this one stops before free memory runs out.
 
     Args:
         max_size: the largest batch that is tried.
 
     Raises:
-        ConfigError: a batch of the task is no set of samples that is learned by one loss.
+        ConfigError: the task does not learn a batch by one loss; see ``require_telling_loss``.
     """
 
     def __init__(self, max_size: Count = 4096) -> None:
         self.max_size = max_size
         self.rates: dict[int, float] = {}  # size -> samples a second
-        self.memory: dict[int, float] = {}  # size -> bytes beyond those of before
+        self.memory: dict[int, float] = {}  # size -> bytes beyond those before the first step
         self.stopped = ""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -58,6 +58,7 @@ class BatchSizeFinder(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if self.rates:
             return
+        # The measurement must leave no trace: weights, gradients, running means and random numbers are restored.
         before, devices = deepcopy(pl_module.state_dict()), range(torch.cuda.device_count())
         with torch.random.fork_rng(devices=devices):
             self._measure(trainer, pl_module, batch)
@@ -66,7 +67,7 @@ class BatchSizeFinder(Callback):
         pl_module.means = type(pl_module.means)()
         trainer.should_stop = True
         if trainer.is_global_zero:
-            self._tell(trainer, len(next(each for _, each in tensors(batch))))
+            self._log(trainer, len(next(each for _, each in tensors(batch))))
 
     @property
     def suggestion(self) -> int:
@@ -75,7 +76,7 @@ class BatchSizeFinder(Callback):
 
     def _measure(self, trainer: Trainer, task: Any, batch: Any) -> None:
         device = task.device
-        begun = _taken(device)
+        baseline = _taken(device)
         for power in range(self.max_size.bit_length()):
             size = 2**power
             try:
@@ -85,7 +86,7 @@ class BatchSizeFinder(Callback):
                 self.stopped = f"{size} did not fit into the device's memory"
                 torch.cuda.empty_cache()
                 return
-            self.rates[size], self.memory[size] = size / seconds, max(_taken(device) - begun, 0)
+            self.rates[size], self.memory[size] = size / seconds, max(_taken(device) - baseline, 0)
             if seconds > TOO_LONG:
                 self.stopped = f"a step of {size} takes {seconds:.1f} s"
                 return
@@ -93,7 +94,7 @@ class BatchSizeFinder(Callback):
                 self.stopped = f"{2 * size} might not fit into the memory that is free"
                 return
 
-    def _tell(self, trainer: Trainer, given: int) -> None:
+    def _log(self, trainer: Trainer, given: int) -> None:
         columns = [
             ("data.batch_size", [str(size) for size in self.rates]),
             ("samples a second", [f"{rate:,.0f}" for rate in self.rates.values()]),
@@ -124,7 +125,7 @@ def _step(trainer: Trainer, task: Any, batch: Any) -> None:
 
 
 def _timed(step: Any, device: torch.device) -> float:
-    """Seconds of one step, the mean of as many as fill a moment; the first is not counted."""
+    """Mean seconds of a step, over ``AT_LEAST`` seconds; the first step, which warms up, is not counted."""
     step()
     _wait(device)
     steps, began = 0, time.perf_counter()
@@ -152,9 +153,10 @@ def _repeated(batch: Any, size: int) -> Any:
 
 
 def _taken(device: torch.device) -> float:
-    """The most memory that was taken at once so far, in bytes."""
+    """Peak memory so far, in bytes."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    # ru_maxrss is in bytes on macOS, in kilobytes elsewhere.
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -162,5 +164,5 @@ def _taken(device: torch.device) -> float:
 def _free() -> float:
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):  # macOS does not tell
+    except (ValueError, OSError):  # macOS has no such value
         return float("inf")

@@ -1,4 +1,4 @@
-"""Keeps the best and the last state of a run, and remembers how good the best was."""
+"""Saves checkpoints: the last epochs and the best one, with its metrics."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class BestAndLast(Checkpoint):
         self.best_metrics: dict[str, float] = {}
         self.best_save: str | None = None
         self._number = 0  # of saves so far
-        self._failures = 0  # since the last one that was well
-        self._validated: dict[str, float] | None = None  # what validation said in this epoch
+        self._failures = 0  # in a row
+        self._validated: dict[str, float] | None = None  # the validation metrics of this epoch
 
     def attach(self, run: RunFacts) -> None:
         self._run = run
@@ -99,7 +99,7 @@ class BestAndLast(Checkpoint):
                 raise _not_logged(key, monitor, trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._attached.run_dir.confirm_resume()  # nothing refuses a run that is resumed any more
+        self._attached.run_dir.confirm_resume()  # all checks of a resumed run have passed
         # Of an epoch that was validated before the run was stopped within it.
         trainer.callback_metrics.update(
             {name: torch.tensor(value, dtype=torch.float64) for name, value in (self._validated or {}).items()}
@@ -120,7 +120,7 @@ class BestAndLast(Checkpoint):
         before = self.best_value, self.best_epoch, self.best_metrics, self.best_save
         improved = self._validated is not None and self._improves(trainer)
         self._validated = None
-        if not self.save(trainer, improved):  # the best is the best of what there is
+        if not self.save(trainer, improved):  # a best epoch without a checkpoint is none
             self.best_value, self.best_epoch, self.best_metrics, self.best_save = before
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -139,7 +139,7 @@ class BestAndLast(Checkpoint):
         name = manifest.name_of(trainer.global_step, self._number)
         if best:
             self.best_save = name
-        for logger in trainer.loggers:  # a curve reaches as far as the state, which the run may go on from
+        for logger in trainer.loggers:  # curves must reach as far as the checkpoint from which a run may be resumed
             try:
                 logger.save()
             except OSError as error:

@@ -1,4 +1,4 @@
-"""The codes of a test as a map: points in TensorBoard's projector, each with its class and its picture."""
+"""The codes of a test as points in TensorBoard's projector, each with its class and its image."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ MOST = 1_000  # samples of a classification
 class Projector(Callback):
     """After a test, writes the codes that the task has kept; a task without codes gets no map.
 
-    Of a classification they are, on request, what its last linear layer reads of the first thousand test samples.
+    Of a classification, on request: the inputs of the last linear layer for the first thousand test samples.
 
-    ``projector/tensors.tsv``, ``metadata.tsv`` and ``sprite.png``, beside the event files, and what leads the projector
-    to them. A TensorBoard that has read the run before finds the map when another run begins, or when it is started
+    ``projector/tensors.tsv``, ``metadata.tsv`` and ``sprite.png`` are written beside the event files, with the
+    projector's config.
+
+    A TensorBoard that has read the run before finds the map when another run begins, or when it is started
     again.
 
     Args:

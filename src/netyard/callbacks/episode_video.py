@@ -1,4 +1,4 @@
-"""What a trained agent does, to look at: an episode as moving pictures."""
+"""An episode of the trained agent as an animation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class Episodes(Callback):
     """After the test, plays an episode greedily: ``test/episode`` in TensorBoard, and ``pictures/test_episode.gif``.
 
-    A task that does not act shows nothing; an environment that cannot be drawn is said so in the log.
+    A task that does not act shows nothing; an environment that cannot be rendered is a warning in the log.
 
     Args:
         every_n_steps: steps of the environment from one frame to the next.

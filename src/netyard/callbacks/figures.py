@@ -1,4 +1,4 @@
-"""Pictures of a test for the dashboard: what was confused with what, the surest mistakes, predictions against truth."""
+"""Plots of a test for the dashboard: confusion matrix, most confident mistakes, predictions against true values."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Figures(Callback):
 
     ``test/confusion`` and ``test/mistakes`` (pictures or texts) for a classification, ``test/predicted_vs_true`` for a
     regression or a forecast; in the run directory too, as ``pictures/test_confusion.png``, ``texts/test_mistakes.csv``
-    and so on. Of up to thirty classes, ``test/precision_recall/<class>`` is the curve of telling each from the others.
+    and so on. Of up to thirty classes, ``test/precision_recall/<class>`` is the curve of one class against the others.
     """
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -60,9 +60,9 @@ class Figures(Callback):
         if (texts := mistaken_texts(pl_module, trainer.datamodule)) is not None:
             show(board, folder, "test/mistakes", texts, trainer.global_step)
         names = class_names(trainer.datamodule)
-        judged = pl_module.judged if isinstance(pl_module, KeepsProbabilities) else None
-        if judged is not None and judged.probabilities.shape[1] <= MOST_NAMED:
-            probabilities, labels = judged.probabilities.float().nan_to_num().cpu(), judged.labels.cpu()
+        scored = pl_module.judged if isinstance(pl_module, KeepsProbabilities) else None
+        if scored is not None and scored.probabilities.shape[1] <= MOST_NAMED:
+            probabilities, labels = scored.probabilities.float().nan_to_num().cpu(), scored.labels.cpu()
             for index, each in enumerate(probabilities.unbind(dim=1)):
                 tag = f"test/precision_recall/{names[index] if names else index}"
                 board.add_pr_curve(tag, labels == index, each, trainer.global_step)
@@ -97,7 +97,7 @@ def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None) -> Tens
     num_classes = len(counts)
     labels = [str(name) for name in names or range(num_classes)]
     labels = [plain(label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…") for label in labels]
-    # A cell has a pixel or more, even of a thousand classes.
+    # At least a pixel for each cell, even with a thousand classes.
     side = min(max(640, 24 * num_classes + 200 if num_classes <= MOST_TICKS else num_classes + 90), 1090)
     return as_tensor(pixels(partial(_paint_confusion, counts, labels), side, side))
 

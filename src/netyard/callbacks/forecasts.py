@@ -1,4 +1,4 @@
-"""A forecast as a picture: what the net saw, what came next, and what it and the seasonal naive forecast said."""
+"""A forecast as an image: the input window, the true future, the prediction, and the seasonal naive forecast."""
 
 from __future__ import annotations
 

@@ -21,11 +21,11 @@ class Signals(Callback):
 
     Nothing is saved inside a handler, where the network may be half updated. A second one ends the process at once.
     A test, which changes nothing, ends where it is, and is done again after a resume. Ctrl-C, SIGTERM, the end of the
-    terminal (SIGHUP) and what a cluster sends before its time is up (SIGUSR1) are all the same; under nohup the end of
-    the terminal is none.
+    terminal (SIGHUP) and what a cluster sends before its time is up (SIGUSR1) are all the same; under nohup SIGHUP
+    stays ignored.
 
-    Where several processes train together, a signal to one of them ends all of them after the same step: each tells the
-    others at every step what it has received, and looks at the answer at the next.
+    Where several processes train together, a signal to one of them ends all of them after the same step: an
+    asynchronous all-reduce at every step, read at the next, spreads the number of the signal.
     """
 
     HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -34,18 +34,18 @@ class Signals(Callback):
         self.received: int | None = None
         self._previous: dict[int, Any] = {}
         self._group: Any = None
-        self._asked: tuple[Any, torch.Tensor] | None = None  # what was asked of the others at the last step
+        self._pending: tuple[Any, torch.Tensor] | None = None  # the all-reduce that the last step started
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._take_over(self._note)
         if trainer.world_size > 1:
-            self._group = distributed.new_group(backend="gloo")  # numbers of the CPU, whatever trains
+            self._group = distributed.new_group(backend="gloo")  # CPU tensors: no synchronisation with the GPU
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._take_over(self._end)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        received = self.received if self._group is None else self._of_all()
+        received = self.received if self._group is None else self._from_all_ranks()
         if received is not None and self.between_steps(trainer, batch_idx):
             for callback in trainer.checkpoint_callbacks:
                 if isinstance(callback, BestAndLast):
@@ -59,14 +59,14 @@ class Signals(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         received = self.received
         if self._group is not None:
-            self._of_all()
-            received = self._of_all()
+            self._from_all_ranks()
+            received = self._from_all_ranks()
         if received is not None:  # it came after the last step, and the last epoch is saved
             raise Interrupted(received)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         for number, handler in self._previous.items():
-            # Unless Lightning was here before: its own, which hold the whole run, are not to come back.
+            # Not where Lightning has restored its own handlers: those would keep the whole run in memory.
             if signal.getsignal(number) in (self._note, self._end):
                 signal.signal(number, handler)
         self._previous = {}
@@ -74,23 +74,23 @@ class Signals(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self.teardown(trainer, pl_module, "fit")
 
-    def _of_all(self) -> int | None:
-        """What any process had received when this was called before; asks anew, and does not wait for the answer."""
+    def _from_all_ranks(self) -> int | None:
+        """The signal that any rank had received at the previous call; starts the next all-reduce without waiting."""
         answer = None
-        if self._asked is not None:
-            work, number = self._asked
+        if self._pending is not None:
+            work, number = self._pending
             work.wait()
             answer = int(number) or None
         number = torch.tensor(self.received or 0)
-        self._asked = distributed.all_reduce(number, distributed.ReduceOp.MAX, self._group, async_op=True), number
+        self._pending = distributed.all_reduce(number, distributed.ReduceOp.MAX, self._group, async_op=True), number
         return answer
 
     def _take_over(self, handler: Callable[[int, FrameType | None], None]) -> None:
         """After Lightning has, which ends training at SIGTERM with code 0 and no checkpoint, and a test not at all."""
         if threading.current_thread() is threading.main_thread():
             stays = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-            heard = [number for number in self.HANDLED if not (stays and number == signal.SIGHUP)]
-            self._previous = {number: signal.signal(number, handler) for number in heard}
+            handled = [number for number in self.HANDLED if not (stays and number == signal.SIGHUP)]
+            self._previous = {number: signal.signal(number, handler) for number in handled}
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         raise Interrupted(number)

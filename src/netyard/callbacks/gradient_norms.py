@@ -1,4 +1,4 @@
-"""How long the gradient and the weights of a task are: one number for each part that has a loss of its own."""
+"""Euclidean norms of the gradients and weights of a task, for each part that has a loss of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from netyard.tasks.interfaces import HasParts
 
 
 def gradient_norms(task: Any) -> dict[str, Tensor]:
-    """``gradient_norm``, or one for each part, by name; of a part without a gradient none. Waits for no device."""
+    """``gradient_norm``, or one for each part, by name; parts without gradients are left out.
+
+    The norms stay tensors: a float would wait for the device.
+    """
     return {
         f"{name}gradient_norm": get_total_norm(found)
         for name, part in _parts(task)
@@ -29,6 +32,6 @@ def weight_norms(task: Any) -> dict[str, Tensor]:
 
 
 def _parts(task: Any) -> Iterator[tuple[str, nn.Module]]:
-    """What learns, with the beginning of its curves' names; of a task that does not say nothing."""
+    """Trainable parts, each with the prefix of its metric names; none of a task without ``parts``."""
     for name, part in task.parts.items() if isinstance(task, HasParts) else ():
         yield f"{name}_" if name else "", part

@@ -1,4 +1,4 @@
-"""What each dimension of a variational code holds, as bars."""
+"""The KL divergence of each dimension of a variational code, as bars."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netyard.plots.dashboard import as_tensor
 from netyard.plots.figure import ACCENT, SOFT, colour, marks, pixels, room_for
 
 MOST = 128  # bars: more would be narrower than a few pixels
-WIDEST = 48  # pixels that a bar and the space beside it take
+WIDEST = 48  # pixels that a bar and the gap after it take
 TOP, RIGHT, BOTTOM = 40, 20, 44  # pixels around the axes
 
 
@@ -25,9 +25,9 @@ def latent_kl_picture(kl: Tensor, active: Tensor, width: int = 720, height: int 
     order = kl.argsort(descending=True)[:MOST].tolist()
     ticks = marks(0.0, float(kl.max()) or 1.0)
     left = room_for(ticks[1])
-    told = f"KL in nats: {float(kl.sum()):.3g} in all; {int(active.sum())} of {len(kl)} active"
+    title = f"KL in nats: {float(kl.sum()):.3g} in all; {int(active.sum())} of {len(kl)} active"
     below = "dimension of the code" if len(order) == len(kl) else f"the {MOST} largest of {len(kl)} dimensions"
-    paint = partial(_paint, kl, active, order, ticks, (width - left - RIGHT) / WIDEST, told, below)
+    paint = partial(_paint, kl, active, order, ticks, (width - left - RIGHT) / WIDEST, title, below)
     return as_tensor(pixels(paint, width, height, (left, TOP, RIGHT, BOTTOM)))
 
 
@@ -37,7 +37,7 @@ def _paint(
     order: Sequence[int],
     ticks: tuple[list[float], list[str]],
     widest: float,
-    told: str,
+    title: str,
     below: str,
     axes: Any,
 ) -> None:
@@ -63,4 +63,4 @@ def _paint(
     axes.grid(axis="y")
     kinds = [Patch(color=colour(shade), label=name) for name, shade in (("active", ACCENT), ("inactive", SOFT))]
     axes.legend(handles=kinds, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, handlelength=0.8)
-    axes.set_title(told, loc="right")
+    axes.set_title(title, loc="right")

@@ -1,4 +1,4 @@
-"""``debug=lr_finder``: which learning rates a network bears, by trying them all in one short training. Smith 2017."""
+"""``debug=lr_finder``: a learning rate range test in one short training. Smith 2017."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from netyard.plots.figure import ACCENT, SOFT, colour
 from netyard.ranges.bounds import Ge, Gt, Positive
 from netyard.tasks.interfaces import SaysHowItLearns
 
-SMOOTHING = 0.9  # of the mean that ends the test
-BLUR = 0.8  # of the curve that is drawn
-NEVER = 10**9
+SMOOTHING = 0.9  # decay of the running mean that ends the test
+BLUR = 0.8  # decay of the symmetric mean in the plot
+NEVER = 10**9  # epochs between validations
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 class LearningRateFinder(Callback):
     """Multiplies the rate by the same factor at every step, from ``low`` to ``high``, and ends the run.
 
-    What is suggested is the rate at which the smoothed loss falls fastest (Smith 2017, arXiv:1506.01186, section 3.3);
+    It suggests the rate at which the smoothed loss falls fastest (Smith 2017, arXiv:1506.01186, section 3.3);
     the plot is ``lr_finder.png`` in the run's directory, and in the dashboard. Afterwards the network has the weights
     it had before. Lightning's own finder runs before a task has learned the scale of its targets, so it is not used.
 
@@ -38,7 +38,7 @@ class LearningRateFinder(Callback):
         divergence: ends the test when the smoothed loss is so many times its least.
 
     Raises:
-        ConfigError: the task's loss does not tell how well it learns.
+        ConfigError: the training loss of the task does not measure progress.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class LearningRateFinder(Callback):
         self._before = deepcopy(pl_module.state_dict())
         groups = trainer.optimizers[0].param_groups
         self._proportions = [group["lr"] / groups[0]["lr"] for group in groups]
-        # Only the end is validated: until then the weights are of no interest.
+        # Validation is put off to the end, when the weights are those of before.
         self._every, trainer.check_val_every_n_epoch = trainer.check_val_every_n_epoch, NEVER
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -84,7 +84,7 @@ class LearningRateFinder(Callback):
             return self._end(trainer, pl_module)
         self.rates.append(self._rate)
         self.losses.append(float(loss))
-        # The mean of what was seen so far, the latest weighing most, as of Adam's moments.
+        # An exponential moving average with bias correction, as of Adam's moments.
         self._trailing = SMOOTHING * self._trailing + (1 - SMOOTHING) * float(loss)
         mean = self._trailing / (1 - SMOOTHING ** len(self.losses))
         self._least = min(self._least, mean)
@@ -94,9 +94,9 @@ class LearningRateFinder(Callback):
 
     @property
     def smoothed(self) -> list[float]:
-        """The losses, each averaged with its neighbours on both sides: with the past alone a fall would come late.
+        """The losses, each averaged with its neighbours on both sides: a one-sided mean would lag behind.
 
-        What is above the beginning is cut off: a loss that breaks is a thousand times that of before.
+        Losses above those at the start are clipped: a diverging loss is a thousand times larger.
         """
         count = len(self.losses)
         ceiling = max(self.losses[: max(count // 10, 1)])
@@ -136,7 +136,9 @@ class LearningRateFinder(Callback):
             axes.axvline(found, color=colour(SOFT), linestyle="--", label=f"steepest at {found:.2g}")
             axes.legend()
         low, high = min(self.losses), max(smoothed)
-        axes.set_ylim(low - 0.1 * (high - low), high + 0.5 * (high - low))  # what breaks would hide what falls before
+        axes.set_ylim(
+            low - 0.1 * (high - low), high + 0.5 * (high - low)
+        )  # a diverging loss would flatten the rest of the curve
         axes.set(xlabel="learning rate", ylabel="training loss")
 
 
@@ -146,8 +148,7 @@ def require_telling_loss(task: Any, name: str) -> None:
     """
     if isinstance(task, SaysHowItLearns) and not task.loss_shows_progress:
         raise ConfigError(
-            f"debug={name} watches the training loss, and that of {type(task).__name__} says nothing of how well it "
-            "learns;",
+            f"debug={name} watches the training loss, and that of {type(task).__name__} does not measure progress;",
             "it is for tasks whose loss falls as they learn: not for adversaries, and not for agents;",
             "try -m optimizer.lr=0.0001,0.001 instead, which compares by task.monitor.",
         )

@@ -100,7 +100,7 @@ class Curves(Callback):
             trainer.logger.log_metrics(_of_training(trainer), trainer.global_step - 1)
             self._lay_out(trainer)
         if self._write_row is not None and trainer.is_global_zero:
-            # Lightning keeps what an earlier epoch's validation said.
+            # callback_metrics still has the validation of an earlier epoch.
             metrics = {
                 name: f"{float(value):.6g}"
                 for name, value in sorted(trainer.callback_metrics.items())
@@ -133,7 +133,7 @@ class Curves(Callback):
             )
 
     def _lay_out(self, trainer: Trainer) -> None:
-        """Tell the dashboard which curves belong together, once they are known."""
+        """Write the page of custom scalars, whenever new metrics have appeared."""
         board: Any = getattr(trainer.logger, "experiment", None)
         names = {*trainer.callback_metrics}
         if hasattr(board, "add_custom_scalars") and not names <= self._laid_out:
@@ -149,7 +149,7 @@ class Curves(Callback):
 
 
 def _of_training(trainer: Trainer) -> dict[str, float]:
-    """What training says of the epoch, but for what Lightning is going to draw itself."""
+    """Training metrics of the epoch, without those that Lightning logs itself."""
     metrics = trainer.callback_metrics.items()
     drawn = trainer.logged_metrics
     return {name: float(each) for name, each in metrics if name.startswith("train/") and name not in drawn}

@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class Graph(Callback):
-    """Before training, follows one sample through what the task is outside of netyard, as an export does.
+    """Before training, traces the exported form of the network with one sample.
 
-    A GAN's is its generator. The run is the same with it: no random number is drawn from where training draws. A
-    network that cannot be followed is said so in the log.
+    A GAN's is its generator. Training is the same with it: the random state is restored. A network that
+    cannot be traced is a warning in the log.
     """
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -28,11 +28,11 @@ class Graph(Callback):
             return
         try:
             with torch.random.fork_rng(), torch.no_grad(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # torch's tracer is old, and says so of each of its parts
+                warnings.simplefilter("ignore")  # torch's tracer is deprecated, and warns for each module
                 signature = pl_module.export_signature()
                 inputs = tuple(each.to(device) for each in signature.examples(trainer.datamodule, 1))
                 board.add_graph(signature, inputs, use_strict_trace=False)
-        except Exception as error:  # whatever a tracer stumbles over: training does not depend on it
+        except Exception as error:  # tracers raise errors of many types, and training does not depend on the graph
             log.warning("no graph of the network: %s", str(error).strip().partition("\n")[0])
         finally:
             for module, training in modes:

@@ -18,15 +18,15 @@ def in_notebook() -> bool:
 
 
 class NotebookBar:
-    """A bar and a line of words.
+    """A progress bar and a line of text.
 
     Args:
         total: steps of the run; None of one without end.
-        words: what stands behind the bar, asked at each drawing.
+        caption: steps done -> the text behind the bar; called at each update.
     """
 
-    def __init__(self, total: int | None, words: Callable[[int], str]) -> None:
-        self._total, self._words = total, words
+    def __init__(self, total: int | None, caption: Callable[[int], str]) -> None:
+        self._total, self._caption = total, caption
         self._drawn = 0.0
         self._handle: Any = None
 
@@ -55,6 +55,6 @@ class NotebookBar:
         self._handle.update(HTML(content))
 
     def _html(self, done: int) -> str:
-        # A progress element without a value shows that something goes on, and not how far.
+        # A progress element without a value is shown as busy, without a fraction.
         place = "" if self._total is None else f' max="{self._total}" value="{done}"'
-        return f'<progress style="width:40%"{place}></progress> <code>{self._words(done)}</code>'
+        return f'<progress style="width:40%"{place}></progress> <code>{self._caption(done)}</code>'

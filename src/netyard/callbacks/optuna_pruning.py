@@ -1,4 +1,4 @@
-"""Gives a job of a sweep up when it does worse than others did at its age."""
+"""Ends a job of a sweep early when it does worse than other jobs did after as many epochs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class Pruning(Callback):
-    """Reports each validated epoch's monitor to the job's own trial of an Optuna study, and asks whether to go on.
+    """Reports each validated epoch's monitor to the job's own trial of an Optuna study, and asks the pruner.
 
-    The answer is acted upon when the next epoch begins: then the last one is saved, and its row written. Rank 0 asks
-    for all. A report that cannot be made is a warning, for a run does not need its sweep.
+    A job is ended when its next epoch begins: by then the last one is saved, and its row written. Rank 0 decides for
+    all ranks. A report that fails is a warning, for a run does not need its sweep.
 
     Args:
         storage: the URL of the study's database.
@@ -29,7 +29,7 @@ class Pruning(Callback):
 
     Raises:
         ConfigError: the study has several objectives.
-        Pruned: the job is not worth its next epoch.
+        Pruned: the pruner has ended the job.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Pruning(Callback):
         self.pruner, self.pruner_options, self.monitor = pruner, dict(pruner_options or {}), monitor
         self._trial: Any = None
         self._validated = False
-        self._verdict: Pruned | None = None
+        self._pruned: Pruned | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.monitor is None:
@@ -68,13 +68,14 @@ class Pruning(Callback):
                 "try hydra.sweeper.objectives=null, or hydra.sweeper.pruner=none.",
             )
         value = float(metrics[monitor])
-        hopeless = trainer.is_global_zero and self._is_hopeless(trainer.current_epoch, value)
-        if trainer.strategy.broadcast(hopeless, src=0):
-            self._verdict = Pruned(trainer.current_epoch, monitor, value)
+        # Only rank 0 has the trial; every rank must take the same decision, or the others would hang.
+        prune = trainer.is_global_zero and self._should_prune(trainer.current_epoch, value)
+        if trainer.strategy.broadcast(prune, src=0):
+            self._pruned = Pruned(trainer.current_epoch, monitor, value)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._verdict is not None:
-            raise self._verdict
+        if self._pruned is not None:
+            raise self._pruned
 
     def _open(self) -> Any:
         """The job's trial, by a sampler that draws nothing: the job has its parameters."""
@@ -94,12 +95,12 @@ class Pruning(Callback):
         trials = opened.get_trials(deepcopy=False)
         return optuna.trial.Trial(opened, next(each._trial_id for each in trials if each.number == self.number))
 
-    def _is_hopeless(self, epoch: int, value: float) -> bool:
+    def _should_prune(self, epoch: int, value: float) -> bool:
         try:
-            # A run that was resumed trains an epoch again which it had reported already.
+            # A resumed run may repeat an epoch that it had reported; Optuna would warn of a second report.
             if epoch not in self._trial.storage.get_trial(self._trial._trial_id).intermediate_values:
                 self._trial.report(value, epoch)
             return bool(self._trial.should_prune())
         except study.optuna().exceptions.OptunaError as error:
-            log.warning("the sweep's study could not be told of epoch %d: %s", epoch, error)
+            log.warning("the report of epoch %d to the sweep's study failed: %s", epoch, error)
             return False

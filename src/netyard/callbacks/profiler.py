@@ -1,4 +1,4 @@
-"""``debug=profile``: where the time of a run goes, each second counted once."""
+"""``debug=profile``: the time of each action of a run without that of the actions inside it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OwnTime(Profiler):
         self.seconds: dict[str, float] = defaultdict(float)
         self.calls: dict[str, int] = defaultdict(int)
         self.stage = ""
-        self._open: list[list[float]] = []  # of what is going on, inner last: when it began, and its parts' seconds
+        self._open: list[list[float]] = []  # stack of running actions: start, and seconds of the actions inside
         self._began = time.perf_counter()
 
     def setup(self, stage: str, local_rank: int | None = None, log_dir: str | None = None) -> None:

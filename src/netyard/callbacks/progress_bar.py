@@ -32,11 +32,12 @@ log = logging.getLogger(__name__)
 class Progress(Callback):
     """One bar for the whole run, in steps, with samples a second and the time that remains; each epoch leaves a line.
 
-    The bar draws itself anew four times a second from a thread of its own, which asks then how far the run is.
+    A thread redraws the bar four times a second and reads the step count then: an update at each step would cost
+    more than the step of a small network.
     """
 
     def __init__(self) -> None:
-        self._bar: _Asking | None = None
+        self._bar: _PolledBar | None = None
         self._notebook: NotebookBar | None = None
         self._steps = self._first = self._samples = 0
         self._devices, self._began = 1, 0.0
@@ -61,10 +62,10 @@ class Progress(Callback):
             steps = min(steps, trainer.max_epochs * trainer.num_training_batches)
         total = None if math.isinf(steps) else int(steps)
         if in_notebook():
-            self._notebook = NotebookBar(total, lambda done: self._words(done, total))
+            self._notebook = NotebookBar(total, lambda done: self._caption(done, total))
             self._notebook.start()
             return
-        self._bar = _Asking(
+        self._bar = _PolledBar(
             lambda: self._steps,
             SpinnerColumn(),
             TextColumn("epoch {task.fields[epoch]}"),
@@ -118,8 +119,8 @@ class Progress(Callback):
             self._notebook.stop()
             self._notebook = None
 
-    def _words(self, done: int, total: int | None) -> str:
-        """What a notebook says beside its bar."""
+    def _caption(self, done: int, total: int | None) -> str:
+        """The text behind the bar of a notebook."""
         left = ""
         if total and self._samples:
             seconds = (time.perf_counter() - self._began) / max(done - self._first, 1) * (total - done)
@@ -130,8 +131,8 @@ class Progress(Callback):
         self.on_train_end(trainer, pl_module)
 
 
-class _Asking(Bar):
-    """Asks how many steps are done when it draws."""
+class _PolledBar(Bar):
+    """Reads the number of steps when it is drawn."""
 
     def __init__(self, steps: Callable[[], int], *columns: ProgressColumn, **settings: Any) -> None:
         self.steps = steps

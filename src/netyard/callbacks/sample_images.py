@@ -1,4 +1,4 @@
-"""What a network makes, in the dashboard as training goes on: text it writes, pictures it draws, a forecast."""
+"""Samples of a network in the dashboard during training: text, images, a forecast."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from netyard.tasks.interfaces import (
 )
 
 NUM_PICTURES = 64
-NUM_SHOWN = 10  # of one tag; TensorBoard shows no more of them unless told
+NUM_SHOWN = 10  # of one tag; TensorBoard's default; it drops further ones at random
 
 
 class Samples(Callback):
@@ -36,7 +36,7 @@ class Samples(Callback):
     ``val/text`` of a language model, ``val/translations``, ``val/forecast``, ``val/reconstructions``, ``val/samples``;
     of a variational code ``val/latent_kl``, ``val/traversal``, a row a dimension in the order of those bars, and
     ``val/interpolation``; ``test/...`` likewise. The latest are in the run directory too, ``pictures/val_samples.png``,
-    ``texts/val_text.txt`` and so on. Drawing uses random numbers of its own, so a run with samples is the run without.
+    ``texts/val_text.txt`` and so on. Sampling has its own random generator, so training is the same with or without it.
 
     Args:
         every_n_epochs: epochs from one showing to the next; None is a tenth of the run, and every epoch of a run
@@ -49,7 +49,7 @@ class Samples(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         every = self.every_n_epochs or max(math.ceil((trainer.max_epochs or -1) / NUM_SHOWN), 1)
         done, since = trainer.current_epoch + 1, trainer.check_val_every_n_epoch or 1
-        # Not a remainder of 0: not every epoch may have a validation.
+        # A test for a remainder of 0 would miss epochs without a validation.
         if not trainer.sanity_checking and done // every > (done - since) // every:
             self._show(trainer, pl_module, "val")
 

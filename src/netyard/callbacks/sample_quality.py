@@ -1,4 +1,4 @@
-"""How good samples are: what a task draws, beside the real pictures, in the features of a classifier."""
+"""Scores of generated samples: their distance from real images, in the features of a classifier."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, has_
 
 log = logging.getLogger(__name__)
 
-PORTION = 256  # samples drawn at once
-SEEDS = {"val": 1_000_000, "test": 2_000_000}  # none that a person would type
+PORTION = 256  # samples generated at once
+SEEDS = {
+    "val": 1_000_000,
+    "test": 2_000_000,
+}  # far from the seeds that users choose, so that samples differ from those of training
 
 
 class SampleScores(Callback):
@@ -34,15 +37,15 @@ class SampleScores(Callback):
 
     Logs ``frechet_distance`` and ``diversity``, and after a test ``kernel_distance``, ``precision``, ``recall``,
     ``density`` and ``coverage`` too (see ``netyard.metrics``). The real part is taken whole, up to
-    ``num_test_samples``, and its features are kept in the cache; a conditional net is told the real labels. Samples
+    ``num_test_samples``, and its features are kept in the cache; a conditional network gets the real labels. Samples
     come from seeds of their own, the same in every epoch, so neither the run nor a resumed one depends on them.
     Distances are comparable only with the same features and numbers of samples.
 
     Args:
         features: ``auto``, a small classifier, trained once on the training part and kept in the cache; ``inception``;
-            or the directory of a run that classifies such pictures.
-        num_val_samples, num_test_samples: drawn for a validation and for the test.
-        diversity_threshold: a lower diversity is warned of, once, when it was higher before or at the test.
+            or the directory of a run that classifies such images.
+        num_val_samples, num_test_samples: generated for a validation and for the test.
+        diversity_threshold: a lower diversity is a warning, once, if it was higher before, or at the test.
         cache: the folder for classifiers and features of real pictures.
 
     Raises:
@@ -78,7 +81,7 @@ class SampleScores(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.network is None:
             return
-        if trainer.sanity_checking:  # only the names are asked for
+        if trainer.sanity_checking:  # the sanity check only needs the names of the metrics
             pl_module.log_dict({"val/frechet_distance": torch.nan, "val/diversity": torch.nan}, batch_size=1)
             return
         self._score(trainer, pl_module, "val")
@@ -106,23 +109,23 @@ class SampleScores(Callback):
             self.network = Inception(self.cache.parent / "inception")
         self.network.to(device).eval()
 
-    @torch.inference_mode(False)  # a test runs in that mode, and what is made in it cannot be taught
+    @torch.inference_mode(False)  # a test runs in inference mode, whose tensors cannot require gradients
     def _classifier(self, data: Any, device: torch.device) -> nn.Module:
-        """The small classifier of a data set: from the cache, or taught now, by one process for all."""
+        """The small classifier of a data set: from the cache, or trained now, by one process for all."""
         train = data.split("train")
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)  # not the run's: its classifier is every run's
+            torch.manual_seed(0)  # a fixed seed, not the run's: all runs on these data share the classifier
             net = SmallClassifier(data.channels, data.num_classes)
 
         def learn() -> dict[str, Tensor]:
-            log.info("teaching a small classifier of these pictures, once, in whose features samples are scored")
+            log.info("training a small classifier of these images, once; samples are scored in its features")
             teach(
                 net.to(device),
                 lambda epoch: _on(device, data.real_pictures("train", None, BATCH_SIZE, epoch)),
                 len(train),
             )
             score = accuracy(net, _on(device, data.real_pictures("val")))
-            log.info("it tells %.1f %% of the validation part", 100 * score)
+            log.info("its validation accuracy is %.1f %%", 100 * score)
             return net.state_dict()
 
         key = fingerprint(classifier=1, classes=data.num_classes, channels=data.channels, **train.content)
@@ -135,7 +138,7 @@ class SampleScores(Callback):
         real, labels = self._real_features(trainer.datamodule, task.device, stage)
         generated = self._generated_features(trainer, task, labels, stage)
         real = real.to(generated.device)
-        if not generated.isfinite().all():  # the loss will say so, and ends the run
+        if not generated.isfinite().all():  # the check of the loss ends such a run with its own message
             task.log(f"{stage}/frechet_distance", torch.nan)
             return
         different = diversity(real, generated)
@@ -146,7 +149,7 @@ class SampleScores(Callback):
         self._watch(float(different), stage)
 
     def _watch(self, different: float, stage: str) -> None:
-        """Say once that samples have become alike; a generator that has just begun to learn is left in peace."""
+        """Warn once of a mode collapse. Low diversity at the start of training is normal and gives no warning."""
         if different >= self.diversity_threshold:
             self._were_diverse = True
         elif (self._were_diverse or stage == "test") and not self._warned:
@@ -179,13 +182,13 @@ class SampleScores(Callback):
     def _generated_features(self, trainer: Trainer, task: Any, labels: Tensor, stage: str) -> Tensor:
         """Features (M, D) of samples: portions drawn by all devices in turn, the same however many there are."""
         count, world = self.num_samples[stage], trainer.world_size
-        rounds = -(-count // (PORTION * world))
+        num_rounds = -(-count // (PORTION * world))
         parts = []
-        for portion in range(trainer.global_rank, rounds * world, world):
+        for portion in range(trainer.global_rank, num_rounds * world, world):
             places = torch.arange(PORTION) + portion * PORTION
             conditional = isinstance(task, DrawsClasses) and task.conditional
-            told = {"label": labels[places % len(labels)]} if conditional else {}
-            drawn = task.pictures(PORTION, seed=SEEDS[stage] + portion, **told)
+            condition = {"label": labels[places % len(labels)]} if conditional else {}
+            drawn = task.pictures(PORTION, seed=SEEDS[stage] + portion, **condition)
             parts.append(self.network(drawn.to(task.device)).float())
         features = torch.stack(parts)  # (rounds, PORTION, D)
         if world > 1:
@@ -198,7 +201,7 @@ def _on(device: torch.device, batches: Iterator[tuple[Tensor, Tensor]]) -> Itera
 
 
 def _detailed_scores(real: Tensor, generated: Tensor) -> dict[str, Tensor]:
-    """The scores that take seconds, of sets of one size."""
+    """The scores that take seconds, of real and generated sets of equal size."""
     most = min(len(real), len(generated), 5000)
     real, generated = real[:most], generated[:most]
     scores = {"kernel_distance": kernel_distance(real, generated).mean}

@@ -1,4 +1,4 @@
-"""The page of custom scalars: which curves stand together, whatever the task."""
+"""The page of custom scalars: which curves share a chart, for any task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRAINING = {
 def layout(names: Iterable[str]) -> dict[str, dict[str, list[object]]]:
     """Metrics ``<stage>/<name>``  ->  for ``SummaryWriter.add_custom_scalars``: a chart each, the loss first.
 
-    TensorBoard takes a curve's name for a regular expression, from its beginning.
+    TensorBoard matches each tag as a regular expression from its beginning, hence the ``$``.
     """
     metrics = sorted({name.partition("/")[2] for name in names} - {""}, key=lambda name: (name != "loss", name))
     charts = {name: [f"{stage}/{name}$" for stage in ("train", "val")] for name in metrics}

@@ -1,4 +1,4 @@
-"""Ends a run whose loss is no number any more, instead of spending the rest of its budget."""
+"""Ends a run whose loss is NaN or infinite, instead of spending the rest of its budget."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from netyard.ranges.bounds import Count
 
 
 class Finite(Callback):
-    """Looks at the loss every ``every_n_steps`` steps (each look waits for the device) and at every epoch's metrics.
+    """Checks the loss every ``every_n_steps`` steps (each check waits for the device) and the metrics of every epoch.
 
-    The epoch's look comes before its checkpoint, so the last checkpoint is always of a state that was in order. What
-    the step saw goes to ``nan_report.json`` in the run's directory. In 16-bit precision a step whose gradients overflow
-    is skipped, and the loss scaled down; ``max_skipped_steps`` of them in a row are no number either.
+    An epoch is checked before it is saved, so the last checkpoint always holds finite weights. What the step was given
+    is written to ``nan_report.json`` in the run's directory. In 16-bit precision a step whose gradients overflow is
+    skipped, and the loss is scaled down; ``max_skipped_steps`` of them in a row end the run as well.
 
     Raises:
         NumericalError: the loss is NaN or infinite, or its gradients are, however small it is scaled.
@@ -35,6 +35,7 @@ class Finite(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        # Only the plugin of 16-bit precision has a scaler.
         scaler = getattr(trainer.precision_plugin, "scaler", None)
         if scaler is not None:
             self._count(scaler.get_scale(), trainer, pl_module, batch)
@@ -49,7 +50,7 @@ class Finite(Callback):
                 self._check(name, float(value), trainer, pl_module, None)
 
     def _count(self, scale: float, trainer: Trainer, module: LightningModule, batch: Any) -> None:
-        """A scale that has become smaller tells of a step that was skipped."""
+        """Count skipped steps: the gradient scaler lowers its scale whenever it skips one."""
         skipped, self._scale = scale < self._scale, scale
         self.skipped += skipped
         self._in_a_row = self._in_a_row + 1 if skipped else 0
@@ -59,7 +60,7 @@ class Finite(Callback):
         raise NumericalError(
             f"the gradients overflowed in {self._in_a_row} steps in a row, {self.skipped} in all, up to epoch"
             f" {trainer.current_epoch}, step {trainer.global_step}, with the loss scaled by {scale:g};",
-            "16-bit precision skips such a step and scales the loss down, which has to help at some time;",
+            "16-bit precision skips such a step and scales the loss down until the gradients are finite;",
             "try trainer.precision=bf16-mixed or 32-true, or a smaller optimizer.lr.",
         )
 
@@ -68,9 +69,9 @@ class Finite(Callback):
             return
         self._report({"loss": name, "value": str(value)}, trainer, module, batch)
         raise NumericalError(
-            f"{name} became {value} in epoch {trainer.current_epoch}, step {trainer.global_step};",
-            "training goes on only while the loss is a finite number;",
-            "try a smaller optimizer.lr, or trainer.gradient_clip_val=1; nan_report.json says what the step saw.",
+            f"{name} is {_spelled(value)} in epoch {trainer.current_epoch}, step {trainer.global_step};",
+            "training continues only while the loss is a finite number;",
+            "try a smaller optimizer.lr, or trainer.gradient_clip_val=1; see nan_report.json for the batch.",
         )
 
     def _report(self, found: dict[str, Any], trainer: Trainer, module: LightningModule, batch: Any) -> None:
@@ -80,10 +81,14 @@ class Finite(Callback):
                 json.dump({**found, **at, **report(trainer, module, batch)}, file, indent=1)
 
 
-def _samples(trainer: Trainer, batch: Any) -> dict[str, Any]:
-    """Which batch of the epoch it was, and its samples' places in the training part, where its order tells.
+def _spelled(value: float) -> str:
+    return "NaN" if math.isnan(value) else f"{value}"
 
-    With the seed they decide order, augmentation and dropout: resumed from its last save, a run meets them again.
+
+def _samples(trainer: Trainer, batch: Any) -> dict[str, Any]:
+    """The index of the batch in its epoch, and the indices of its samples where the loader's order is known.
+
+    Order, augmentation and dropout follow from the seed: a run resumed from its last save meets the same batch again.
     """
     number = trainer.fit_loop.epoch_loop.batch_progress.current.ready - 1
     order: Any = getattr(trainer.train_dataloader, "order", None)
@@ -94,9 +99,9 @@ def _samples(trainer: Trainer, batch: Any) -> dict[str, Any]:
 
 
 def report(trainer: Trainer, module: LightningModule, batch: Any) -> dict[str, Any]:
-    """The rates, the norm of each gradient, the weights that are no numbers, and what is in the batch, for JSON.
+    """Learning rates, the norm of each gradient, names of weights with NaN or infinity, and the batch's contents.
 
-    Numbers that JSON does not have are words, "nan" and "inf".
+    Values that JSON cannot hold are the strings "nan" and "inf".
     """
     named = dict(module.named_parameters())
     return {
@@ -108,7 +113,7 @@ def report(trainer: Trainer, module: LightningModule, batch: Any) -> dict[str, A
 
 
 def tensors(batch: Any, name: str = "batch") -> Iterator[tuple[str, Tensor]]:
-    """Every tensor in a batch, with its place."""
+    """Every tensor in a nested batch, with its path, as ``batch[0].image``."""
     if isinstance(batch, Tensor):
         yield name, batch
     elif isinstance(batch, Mapping):

@@ -1,4 +1,4 @@
-"""Every weight and its gradient as histograms: where a network dies or runs away."""
+"""Every weight and its gradient as histograms: to see dead or exploding layers."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ class Histograms(Callback):
 
 
 def _finite(numbers: Tensor) -> Tensor:
-    """TensorBoard's writer refuses NaN, and half precision is unknown to NumPy."""
+    """Finite values as float32: TensorBoard's writer refuses NaN, and NumPy has no bfloat16."""
     return numbers[numbers.isfinite()].float().cpu()

@@ -23,7 +23,7 @@ def failed(error: BaseException, overrides: Sequence[str]) -> int:
     """
     mistake = explain(error, overrides)
     if not is_main_process():
-        distributed.let_the_first_speak()
+        distributed.wait_for_rank_0_message()
         return mistake.exit_code if mistake else 1
     debugs = any(text.startswith("debug=") and text not in _MEASURING for text in overrides)
     if mistake is None or mistake.shows_traceback or debugs or os.environ.get("HYDRA_FULL_ERROR") == "1":

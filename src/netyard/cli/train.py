@@ -125,7 +125,7 @@ def train(arguments: Sequence[str]) -> int:
     Raises:
         NetyardError: see ``run_one`` and ``sweep_all``.
     """
-    if distributed.of_lightning():
+    if distributed.started_by_netyard():
         process.end_with_parent()
     if "--version" in arguments:
         print(f"netyard {__version__}")

@@ -1,4 +1,4 @@
-"""What a file says of itself, in plain types: what goes in, what comes out, and what the numbers mean."""
+"""The metadata of an exported file, in plain types: inputs, outputs, and the meaning of their numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from netyard.tasks.interfaces import DescribesData, NormalizedData, NormalizedImages
 
 _FACTS = ("channels", "image_size", "as_sequence", "mean", "std", "sequence_length", "window", "horizon", "frame_stack")
-_MOST_TEXT = 2**18  # characters of JSON; a vocabulary of 30,000 words stays with the run
+_MOST_TEXT = 2**18  # characters of JSON; a larger vocabulary would bloat the file and stays in the checkpoint
 
 
 def of_graph(signature: Any, inputs: tuple[Tensor, ...], data: Any, normalized: bool) -> dict[str, Any]:
@@ -31,12 +31,12 @@ def of_graph(signature: Any, inputs: tuple[Tensor, ...], data: Any, normalized: 
 
 
 def of_run(version: str, choices: Mapping[str, Any], config: Mapping[str, Any], data: Any) -> dict[str, Any]:
-    """Who made it of what, and what the run's data know."""
+    """Version, model, data and task of the run, and the facts of its data."""
     if isinstance(data, NormalizedImages) and data.image_size is not None and data.mean is None:
         data.mean, data.std = (each.flatten().tolist() for each in data.pixel_statistics())
     facts = {name: getattr(data, name, None) for name in _FACTS}
     labels = data.labels() if isinstance(data, DescribesData) else []
-    learned = data.state_dict() if isinstance(data, DescribesData) else {}  # an environment's are its replay's
+    learned = data.state_dict() if isinstance(data, DescribesData) else {}  # of an environment, it is the replay memory
     learned = {name: value for name, value in learned.items() if name in ("columns", "vocabularies")}
     return {
         "netyard": version,
@@ -49,7 +49,7 @@ def of_run(version: str, choices: Mapping[str, Any], config: Mapping[str, Any], 
 
 
 def as_text(description: Mapping[str, Any]) -> dict[str, str]:
-    """Values as metadata wants them: text as it is, all else as JSON."""
+    """Metadata as text: strings as they are, anything else as JSON."""
     return {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for key, value in description.items()

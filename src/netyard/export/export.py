@@ -20,11 +20,11 @@ from netyard.training.performance import set_threads
 
 
 def export(request: Request) -> str:
-    """Write what was asked for; returns what was written, and how near it is to the network.
+    """Write the file of a request; returns a message with its path and its largest deviation from the network.
 
     Raises:
-        ConfigError: the network, its task or its data cannot be had so.
-        PlatformError: the file does not compute what the network does. Then there is none.
+        ConfigError: the network, its task or its data do not support the request.
+        PlatformError: the outputs of the file are not those of the network. The file is not kept.
     """
     recorded, config, choices = checkpoint.best_of(request.run_dir)
     task = checkpoint.rebuild(recorded, request.run_dir.best)
@@ -35,17 +35,17 @@ def export(request: Request) -> str:
 
 
 def write(request: Request, task: Any, data: Any, of_run: dict[str, Any]) -> str:
-    """The same of a task and its data; ``of_run`` is the description of the run that made it."""
+    """Export a task that is already built; ``of_run`` is the description of its run."""
     if request.format in ("state_dict", "safetensors"):
         return _weights(request, task.net, of_run)
-    return _graph(request, _served(request, task, data, of_run["task"]), data, of_run)
+    return _graph(request, _signature(request, task, data, of_run["task"]), data, of_run)
 
 
-def _served(request: Request, task: Any, data: Any, choice: str) -> Any:
-    """What the task is outside of netyard, on data as the request wants them."""
+def _signature(request: Request, task: Any, data: Any, choice: str) -> Any:
+    """The export signature of the task; it normalises its inputs itself if the request says so."""
     if not isinstance(task, Exportable):
         raise ConfigError(
-            f"{request.run_dir.path} is a run of task={choice}, which does not say what it is outside of netyard;",
+            f"{request.run_dir.path} is a run of task={choice}, which has no export signature;",
             "a task that is exported as a graph has a method export_signature();",
             "try format=state_dict.",
         )
@@ -82,7 +82,7 @@ def _graph(request: Request, signature: Any, data: Any, of_run: dict[str, Any]) 
     described = {**of_run, **description.of_graph(signature, inputs, data, request.normalize)}
     kind: Any = program
     if request.format == "onnx":
-        from netyard.export import onnx_file as kind  # of an extra
+        from netyard.export import onnx_file as kind  # imports onnxruntime, an optional dependency
     content = kind.to_bytes(signature, inputs, described)
     files, lines = {}, []
     with _place(request.output) as file:
@@ -109,7 +109,7 @@ def _graph(request: Request, signature: Any, data: Any, of_run: dict[str, Any]) 
 
 @contextlib.contextmanager
 def _place(output: Path) -> Iterator[IO[bytes]]:
-    """A draft beside the output, which becomes it when the block ends well; otherwise nothing is left."""
+    """A temporary file beside the output, renamed to it if the block succeeds; on an error nothing is left."""
     made = not output.parent.exists()
     try:
         with whole(output, "wb") as file:
@@ -122,7 +122,7 @@ def _place(output: Path) -> Iterator[IO[bytes]]:
 
 
 def _replaced(file: IO[bytes], content: bytes) -> Path:
-    """Where a draft is, once it holds this."""
+    """Replace the content of a temporary file; returns its path."""
     file.seek(0)
     file.truncate()
     file.write(content)

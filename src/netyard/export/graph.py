@@ -1,4 +1,4 @@
-"""A network as a graph whose batch may be of any size, and what tells that it computes the same."""
+"""Wrapping a network for export as a graph with a free batch size, and comparing the file with the network."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from torch import Tensor, nn
 from netyard.errors import ConfigError, PlatformError
 
 BATCH_SIZES = (1, 2, 7)
-"""Of the batches on which a file is compared with the network."""
+"""Batch sizes on which a file is compared with the network: a size fixed in the graph fails on one of them."""
 TOLERANCE = 1e-3
-"""How far a file's outputs may be off, as a share of the largest number of that output."""
+"""The largest allowed difference of an output, as a share of its largest absolute value."""
 
 Run = Callable[..., tuple[Tensor, ...]]
 """Inputs in order -> outputs in order."""
 
 
 class Normalized(nn.Module):
-    """``served`` on what its data are before they are normalised, and outputs that are like the data the same way."""
+    """An export signature in the data's own units: normalises inputs, denormalises outputs that are like the data."""
 
     def __init__(self, signature: Any, data: Any) -> None:
         super().__init__()
         self.signature, self.data = signature, data
         self.inputs, self.outputs = signature.inputs, signature.outputs
-        self.score = signature.score and signature.score._replace(judge=self._judge)
+        self.score = signature.score and signature.score._replace(judge=self._score)
         self.reads_data, self.more_inputs = signature.reads_data, signature.more_inputs
         self.eval()
 
@@ -41,8 +41,8 @@ class Normalized(nn.Module):
         x, *more = self.signature.examples(data, count)
         return (data.denormalize(x), *more)
 
-    def _judge(self, made: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-        """As the network's own outputs are."""
+    def _score(self, made: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        """The score of outputs in the data's units, computed on the network's scale."""
         own = {
             name: self.data.normalize(each) if name in self.signature.like_data else each for name, each in made.items()
         }
@@ -50,7 +50,7 @@ class Normalized(nn.Module):
 
 
 def no_graph(error: Exception, instead: str) -> ConfigError:
-    """What to say where a network cannot be traced."""
+    """The error for a network that cannot be traced."""
     reason = str(error.__cause__ or error).strip().splitlines()[0].removesuffix(".")
     return ConfigError(
         f"the network cannot be written as a graph: {reason};",
@@ -72,9 +72,9 @@ def verify(signature: Any, run: Run, data: Any, what: str) -> float:
             wanted = signature(*inputs)
         for spec, mine, its in zip(signature.outputs, wanted, run(*inputs), strict=True):
             share = difference(mine, its)
-            if not share <= TOLERANCE:
+            if not share <= TOLERANCE:  # NaN is refused, too
                 raise PlatformError(
-                    f"{what} answers otherwise than the network: {spec.name} of a batch of {count} differs by up to "
+                    f"{what} differs from the network: {spec.name} of a batch of {count} is off by up to "
                     f"{share:.2g} of its largest number;",
                     f"a file is kept if that is at most {TOLERANCE:g}, and this one is not;",
                     "try another format.",

@@ -1,4 +1,4 @@
-"""ONNX graphs in 8-bit integers, by ONNX Runtime, and what that costs in score."""
+"""ONNX graphs in 8-bit integers, by ONNX Runtime, and their score."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from netyard.errors import ConfigError
 from netyard.export.graph import Normalized, Run
 
-_CALIBRATION_BATCHES = 8
+_CALIBRATION_BATCHES = 8  # enough for stable ranges; ONNX Runtime keeps the activations of all in memory
 
 
 class _TrainingSamples(CalibrationDataReader):
@@ -33,13 +33,13 @@ class _TrainingSamples(CalibrationDataReader):
 
 
 def quantized(graph: bytes, how: str, signature: Any, data: Any) -> bytes:
-    """The graph with what its weights meet in 8-bit integers.
+    """The graph with weights and activations in 8-bit integers.
 
     Args:
         how: ``dynamic``, activations by the range of each batch; ``static``, by ranges over training samples.
 
     Raises:
-        ConfigError: nothing in it can be.
+        ConfigError: it has no layer that can be quantised this way.
     """
     with tempfile.TemporaryDirectory() as folder:
         plain, ready, small = (Path(folder) / name for name in ("plain.onnx", "ready.onnx", "small.onnx"))
@@ -52,8 +52,8 @@ def quantized(graph: bytes, how: str, signature: Any, data: Any) -> bytes:
         made = onnx.load(small)
     if not any("Integer" in node.op_type or "Quantize" in node.op_type for node in made.graph.node):
         raise ConfigError(
-            f"quantize={how} finds nothing in this network;",
-            "dynamic knows linear layers and LSTMs, static linear layers and convolutions;",
+            f"quantize={how} finds no layer to quantise in this network;",
+            "dynamic is for linear layers and LSTMs, static for linear layers and convolutions;",
             f"try quantize={'static' if how == 'dynamic' else 'dynamic'}.",
         )
     return made.SerializeToString()
@@ -71,7 +71,7 @@ def score(run: Run, signature: Any, data: Any) -> tuple[float, int]:
 
 
 def _batches(signature: Any, data: Any, loader: Any) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """What the graph takes, what the network takes, and what is true."""
+    """(input of the graph, input of the network, true values) of each batch."""
     with torch.no_grad():
         for stored, truth, _ in loader:
             x, y = data.prepare(stored, truth)

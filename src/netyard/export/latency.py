@@ -1,4 +1,4 @@
-"""How long a network takes, and its files, side by side."""
+"""Latency of the network and of its exported files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import Tensor
 from netyard.export.graph import Run
 
 BATCH_SIZES = (1, 32)
-_SECONDS, _ROUNDS = 1.0, (5, 200)  # for each batch size and way: as many rounds as fit, within these
+_SECONDS, _ROUNDS = 1.0, (5, 200)  # time budget and least and most rounds, for each batch size and way
 
 
 def table(signature: Any, data: Any, files: Mapping[str, Run]) -> str:
-    """Median milliseconds of a batch, a row for each way. The ways take turns, so that a busy machine is so for all."""
+    """Median milliseconds of a batch, a row for each way. The ways take turns, so that other load affects all alike."""
     ways: dict[str, Run] = {"network": torch.inference_mode()(signature), "compiled": _compiled(signature), **files}
     columns: dict[str, list[str]] = {name: [] for name in ways}
     for count in BATCH_SIZES:
@@ -45,7 +45,7 @@ def _warm(run: Run, inputs: tuple[Tensor, ...]) -> str:
     try:
         for _ in range(3):
             run(*inputs)
-    except Exception as error:  # of a compiler that is not there, or of one that gives up: torch wraps both in its own
+    except Exception as error:  # no compiler, or one that fails: torch wraps both in its own types
         return "no compiler" if "No working C++ compiler" in str(error) else type(error).__name__
     return ""
 

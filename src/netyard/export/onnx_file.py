@@ -21,10 +21,10 @@ _MOST_BYTES = 2**31 - 2**20  # of a protocol buffer, with room for the graph
 
 
 def to_bytes(signature: Any, inputs: tuple[Tensor, ...], description: Mapping[str, Any]) -> bytes:
-    """What is served as one ONNX file; of its description each key is an entry of the metadata.
+    """The export signature as one ONNX file, with each key of its description as an entry of the metadata.
 
     Raises:
-        ConfigError: no graph can hold it, or its weights are too many for a file.
+        ConfigError: it cannot be traced, or its weights exceed 2 GB.
     """
     weights = sum(tensor.nbytes for tensor in signature.state_dict().values())
     if weights > _MOST_BYTES:
@@ -36,7 +36,7 @@ def to_bytes(signature: Any, inputs: tuple[Tensor, ...], description: Mapping[st
     for name in ("onnxscript", "torch.onnx"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what torch's own exporter calls
+        warnings.simplefilter("ignore")  # deprecations inside torch's exporter
         try:
             made = torch.onnx.export(
                 signature,
@@ -55,7 +55,7 @@ def to_bytes(signature: Any, inputs: tuple[Tensor, ...], description: Mapping[st
     made.model.metadata_props.update(as_text(description))
     model = made.model_proto
     for each in (*model.graph.node, *model.graph.value_info, *(node for part in model.functions for node in part.node)):
-        del each.metadata_props[:]  # what the exporter tells itself, files of this machine among it
+        del each.metadata_props[:]  # notes of the exporter, with paths of this machine
     return model.SerializeToString()
 
 

@@ -1,4 +1,4 @@
-"""What is asked of ``netyard export``, and every way to ask wrongly. Knows no torch."""
+"""Parses and checks the arguments of ``netyard export``. Imports no torch."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Request:
     """dynamic or static: to 8-bit integers."""
 
 
-def parse(words: Sequence[str]) -> Request:
-    """``key=value`` words as a request.
+def parse(arguments: Sequence[str]) -> Request:
+    """``key=value`` arguments as a request.
 
     Raises:
-        ConfigError: an option that there is not, one that is missing, or one that does not go with the format.
+        ConfigError: an unknown option, a missing one, or one that the format does not support.
         CheckpointError: no such run.
         PlatformError: a package that the format needs is not installed; the output may not be written.
     """
-    options = dict(text.partition("=")[::2] for text in words)
+    options = dict(text.partition("=")[::2] for text in arguments)
     for name in options:
         if name not in OPTIONS:
             raise no_such_option(name, OPTIONS, "export")
@@ -74,7 +74,7 @@ def parse(words: Sequence[str]) -> Request:
     if quantize is not None and wanted != "onnx":
         raise ConfigError(
             f"quantize={quantize} was given with format={wanted};",
-            "what quantises is ONNX Runtime;",
+            "quantisation is done by ONNX Runtime;",
             "try format=onnx.",
         )
     run_dir.require()
@@ -101,7 +101,7 @@ def _require_graph(wanted: str, **switches: bool) -> None:
         if on and wanted not in GRAPHS:
             raise ConfigError(
                 f"{name}=true was given with format={wanted};",
-                "that holds weights alone, and no computation;",
+                "that format holds weights without a graph;",
                 f"try format=onnx, or leave {name} out.",
             )
 
@@ -111,6 +111,6 @@ def _require_packages() -> None:
     if missing:
         raise PlatformError(
             f"format=onnx needs {', '.join(missing)}, which is not installed;",
-            "what writes, runs and quantises such files is an extra;",
+            "the packages for ONNX are an optional dependency;",
             "type pip install 'netyard[export]', or try format=pt2.",
         )

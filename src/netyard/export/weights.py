@@ -1,4 +1,4 @@
-"""The weights alone, by the names that a network's own library gives them."""
+"""The weights alone, under the parameter names of the library that the network comes from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netyard.io import safe_load
 
 
 def state_of(net: nn.Module) -> dict[str, Tensor]:
-    """Weights by name: of a network of a library's, which ours is fitted around, by the library's own names."""
+    """Weights by name; of a wrapped network of timm or torchvision, by the library's own names."""
     state = getattr(net, "network", net).state_dict()
     return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
 

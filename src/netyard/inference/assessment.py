@@ -1,6 +1,6 @@
-"""What ``netyard evaluate`` says beside the metrics: each class, what is confused, calibration, errors, intervals.
+"""What ``netyard evaluate`` reports besides metrics: classes, confusion, calibration, errors, confidence intervals.
 
-Read from what a task has kept of its test; a task that keeps nothing is judged by its metrics alone.
+Computed from the test results that a task has kept; a task that keeps none has its metrics alone.
 """
 
 from __future__ import annotations
@@ -30,70 +30,70 @@ from netyard.tasks.interfaces import (
     class_names,
 )
 
-MOST_CLASSES = 20  # of which each has a line and a column
+MOST_CLASSES = 20  # up to these the whole confusion matrix is printed
 MOST_PAIRS = 10
-RESAMPLED = 1000  # values up to which a mean's interval is a bootstrap's; of more it is normal
+RESAMPLED = 1000  # values; up to these a mean's interval is bootstrapped, beyond it is the normal one
 
 
 def assess(task: Any, data: Any, metrics: Mapping[str, float]) -> dict[str, Any]:
-    """Everything that can be said of the test a task has just been through, as plain types.
+    """The report on the test that a task has just run, as plain types.
 
     The keys: ``metrics``; ``intervals``, of metrics by name; of a classification ``classes``, ``confusion`` and
     ``calibration``; of a regression or a forecast ``errors``, one of each target or step.
     """
-    told: dict[str, Any] = {"metrics": dict(metrics), "intervals": {}}
+    report: dict[str, Any] = {"metrics": dict(metrics), "intervals": {}}
     if isinstance(task, CountsConfusion) and task.confusion is not None:
         counts = task.confusion.cpu()
-        told["classes"] = _classes(counts, class_names(data))
-        told["confusion"] = counts.tolist()
+        report["classes"] = _classes(counts, class_names(data))
+        report["confusion"] = counts.tolist()
         right, total = int(counts.diagonal().sum()), int(counts.sum())
-        told["intervals"]["test/accuracy"] = _told(wilson(right, total), "Wilson", total)
+        report["intervals"]["test/accuracy"] = _as_entry(wilson(right, total), "Wilson", total)
     if isinstance(task, MeasuresCalibration) and task.calibration is not None:
-        told["calibration"] = _calibration(task.calibration.sums.cpu(), float(task.calibration.error()))
+        report["calibration"] = _calibration(task.calibration.sums.cpu(), float(task.calibration.error()))
     if isinstance(task, EvaluatesNumbers) and task.predicted is not None:
-        told["errors"] = _errors(task, told["intervals"])
+        report["errors"] = _errors(task, report["intervals"])
     if isinstance(task, Acts) and task.played:
-        told["intervals"]["test/return"] = _of_mean([returned for returned, _ in task.played])
-    told["intervals"] = {name: found for name, found in told["intervals"].items() if found}
-    return told
+        report["intervals"]["test/return"] = _of_mean([returned for returned, _ in task.played])
+    report["intervals"] = {name: found for name, found in report["intervals"].items() if found}
+    return report
 
 
-def text(told: Mapping[str, Any]) -> str:
-    """The same for a terminal, without the metrics."""
+def text(report: Mapping[str, Any]) -> str:
+    """The report as text for a terminal, without the metrics."""
     parts = []
-    for name, found in told["intervals"].items():
-        value = told["metrics"].get(name, math.nan)
+    for name, found in report["intervals"].items():
+        value = report["metrics"].get(name, math.nan)
         low, high = found["interval"]
         parts.append(
             f"{name} {value:.4f}, 95 % interval {low:.4f} to {high:.4f} ({found['method']}, n = {found['n']:,})"
         )
-    if "classes" in told:
-        parts += _class_tables(told["classes"], told["confusion"])
-    if "calibration" in told:
-        found = told["calibration"]
+    if "classes" in report:
+        parts += _class_tables(report["classes"], report["confusion"])
+    if "calibration" in report:
+        found = report["calibration"]
         leaning = "more" if found["confidence"] > found["accuracy"] else "less"
         parts.append(
             f"expected calibration error {found['error']:.4f} in {len(found['bins'])} bins; on average {leaning} "
             f"confident ({found['confidence']:.4f}) than right ({found['accuracy']:.4f})\n"
             + _reliability_table(found["bins"])
         )
-    if "errors" in told:
-        names = list(told["errors"][0])
-        parts.append(grid([(name, [_number(row[name]) for row in told["errors"][:MOST_CLASSES]]) for name in names]))
+    if "errors" in report:
+        names = list(report["errors"][0])
+        parts.append(grid([(name, [_number(row[name]) for row in report["errors"][:MOST_CLASSES]]) for name in names]))
     return "\n\n".join(parts)
 
 
-def write(told: Mapping[str, Any], task: Any, data: Any, folder: Path) -> list[Path]:
+def write(report: Mapping[str, Any], task: Any, data: Any, folder: Path) -> list[Path]:
     """``evaluation.json``, the confusion matrix as CSV, and the pictures; returns the files."""
     written = [folder / "evaluation.json"]
     with whole(written[0]) as file:
-        file.write(json.dumps(finite(told), indent=2, allow_nan=False) + "\n")
-    if "confusion" in told:
-        names = [each["class"] for each in told["classes"]]
+        file.write(json.dumps(finite(report), indent=2, allow_nan=False) + "\n")
+    if "confusion" in report:
+        names = [each["class"] for each in report["classes"]]
         written.append(folder / "confusion.csv")
-        figures.write_confusion(told["confusion"], names, written[-1])
-    if "calibration" in told:
-        written.append(figure.save(folder / "reliability.png", partial(_reliability, told["calibration"]), 5.0))
+        figures.write_confusion(report["confusion"], names, written[-1])
+    if "calibration" in report:
+        written.append(figure.save(folder / "reliability.png", partial(_reliability, report["calibration"]), 5.0))
     for name, picture in figures.draw(task, data).items():
         written.append(folder / f"{name}.png")
         with whole(written[-1], "wb") as file:
@@ -172,7 +172,7 @@ def _calibration(sums: Tensor, error: float) -> dict[str, Any]:
 
 
 def _reliability_table(bins: Sequence[Mapping[str, Any]]) -> str:
-    """The diagram in words: how sure the network was of some samples, and how often it was right."""
+    """The reliability diagram as a table: mean confidence and accuracy in each bin."""
     filled = [each for each in bins if each["count"]]
     spans = [f"{each['from']:.2f} to {each['to']:.2f}" for each in filled]
     columns = [(head, [_number(each[head]) for each in filled]) for head in ("confidence", "accuracy", "count")]
@@ -233,12 +233,12 @@ def _of_mean(values: Sequence[float]) -> dict[str, Any] | None:
     """The interval of a mean: a bootstrap's of few values, a normal one of many."""
     if len(values) <= RESAMPLED:
         found = interval(values)
-        return _told(found, "bootstrap", len(values)) if found else None
+        return _as_entry(found, "bootstrap", len(values)) if found else None
     centre, half = mean(values), 1.96 * (deviation(values) or 0.0) / math.sqrt(len(values))
-    return _told((centre - half, centre + half), "normal", len(values))
+    return _as_entry((centre - half, centre + half), "normal", len(values))
 
 
-def _told(ends: Sequence[float], method: str, count: int) -> dict[str, Any]:
+def _as_entry(ends: Sequence[float], method: str, count: int) -> dict[str, Any]:
     return {"interval": list(ends), "method": method, "n": count}
 
 

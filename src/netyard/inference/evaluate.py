@@ -32,11 +32,11 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> t
 
     Raises:
         ConfigError: the network does not fit the data, or these settings of the task.
-        DataError: a network that knows classes would meet others.
+        DataError: the classes of the data are not those of training.
     """
     with process_state.restored():
         context = _prepare(cfg, recorded, run_dir)
-        # What a test may need besides the task: nothing that draws, saves or logs.
+        # Scores of samples are metrics of the test. Other callbacks only plot, save or log, and are left out.
         scores = [each for each in build_all(context.config["callbacks"]) if isinstance(each, SampleScores)]
         attach(context, scores)
         given = {"logger": False, "callbacks": scores, "default_root_dir": str(run_dir.path)}
@@ -48,7 +48,7 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> t
 
 
 def _prepare(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> RunContext:
-    """As ``fit.prepare``, of a network that is trained."""
+    """As ``fit.prepare``, with the trained network of a checkpoint."""
     began = time.perf_counter()
     require_device(cfg.trainer)
     process_state.run_settings(cfg.seed)
@@ -79,9 +79,8 @@ def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:
     counts = ("num_classes", "num_targets", "num_actions", "target_vocab_size", "vocab_size")
     outputs = next((data[count] for count in counts if data.get(count)), None)
     example = performance.one_input(data)
-    trained = (
-        task.num_outputs if isinstance(task, HasOutputs) else outputs
-    )  # a task that predicts nothing has no number of outputs
+    # A task without predictions has no number of outputs that could differ.
+    trained = task.num_outputs if isinstance(task, HasOutputs) else outputs
     if outputs and outputs != trained:
         reason = f"it was trained for {trained} outputs, and the data wants {outputs}"
     elif example is not None:

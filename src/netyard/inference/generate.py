@@ -1,4 +1,4 @@
-"""``netyard generate``: what a trained network makes of nothing, or of a prompt."""
+"""``netyard generate``: samples of a trained network: text, images or episodes."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ class Episode:
 
 
 def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = None) -> str:
-    """Let the best network of a run make something; the options are its task's own.
+    """Sample from the best network of a run; the options are those of its task.
 
-    Returns the text it wrote, or where its pictures are. ``output`` is a file for the text; for pictures one PNG of
-    all, a folder for one of each, or a ``.pt`` file for a tensor (count, C, H, W) in [0, 1].
+    Returns the generated text, or where the images were saved. ``output`` is a file for the text; for images one PNG
+    of all, a folder for one of each, or a ``.pt`` file for a tensor (count, C, H, W) in [0, 1].
 
     Raises:
         ConfigError: see ``generated``.
@@ -90,20 +90,20 @@ def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = N
 
 
 def generated(run_dir: RunDir, options: Mapping[str, Any], one_file: bool = False) -> str | Images | list[Episode]:
-    """What the best network of a run makes, by the options of its task.
+    """Samples of the best network of a run.
 
     Args:
-        options: of the task, numbers or the words for them.
-        one_file: there is to be one episode at most.
+        options: of the task, as numbers or as text from the command line.
+        one_file: the output is a single file, which holds one episode.
 
     Raises:
-        ConfigError: the task makes nothing, or does not know an option.
+        ConfigError: the task generates nothing, or has no such option.
         DataError: the prompt holds what the vocabulary does not.
     """
     recorded, config, choices = checkpoint.best_of(run_dir)
     task = checkpoint.rebuild(recorded, run_dir.best)
     if isinstance(task, DrawsImages):
-        # A class is called a label in Python, where class is a word of the language.
+        # The option is ``class``, a reserved word in Python; the parameter is ``label``.
         named = {"label" if name == "class" else name: value for name, value in {"count": 64, **options}.items()}
         return Images(task.pictures(**_typed(named, task.pictures)))
     if isinstance(task, Acts):
@@ -116,7 +116,7 @@ def generated(run_dir: RunDir, options: Mapping[str, Any], one_file: bool = Fals
         )
     data = build(config["data"])
     checkpoint.restore_data(data, recorded)
-    torch.set_num_threads(1)  # a step of one sample gives a second thread nothing to do
+    torch.set_num_threads(1)  # one token at a time is too little work for a second thread
     return task.generate(data, **_typed(options, task.generate))
 
 
@@ -136,10 +136,10 @@ def _act(task: Any, data: Any, options: Mapping[str, Any], one_file: bool) -> li
 
 
 def _typed(options: Mapping[str, Any], function: Callable[..., Any]) -> dict[str, Any]:
-    """Words of the command line as the types that a function's annotations name.
+    """Options converted to the types in a function's annotations.
 
     Raises:
-        ConfigError: an option it does not know, one it needs and did not get, or no number where it wants one.
+        ConfigError: an unknown option, a missing one, or a value that is not a number.
     """
     parameters = inspect.signature(function, eval_str=True).parameters
     known = {name: each for name, each in parameters.items() if name != "data"}

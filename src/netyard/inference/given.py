@@ -1,4 +1,4 @@
-"""What is to be predicted, as Python has it: a path, an array, a data frame or texts."""
+"""Inputs of ``predict`` from Python: a path, an array, a data frame or texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from netyard.errors import DataError
 from netyard.tasks.interfaces import ImageData, NormalizedData, SampledData, TextData
 
-PORTION = 256  # samples of an array that a network is given at once
+PORTION = 256  # samples in a batch
 
 
 @dataclass
@@ -66,11 +66,12 @@ def _starts(x: Tensor) -> range:
 
 
 def _by_file(data: Any, write: Any, suffix: str) -> Any:
-    """Through a file that is gone afterwards: there is one way of reading tables and texts, that of training."""
+    """Write a temporary file and read it as training does: tables and texts have one reader."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"given{suffix}"
         write(path)
         found = data.inputs(str(path))
+        # Batches are read lazily, and the file is deleted when this returns.
         found.batches = iter(list(found.batches))
         return found
 
@@ -90,7 +91,7 @@ def _tensor(given: Any) -> Tensor:
 
 
 def _as_samples(data: Any, x: Tensor) -> Tensor:
-    """(B, ...) as a network sees it.
+    """(B, ...) in the shape and scale of the network's input.
 
     Raises:
         DataError: samples have another shape.

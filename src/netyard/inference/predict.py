@@ -1,4 +1,4 @@
-"""``netyard predict``: what a trained network says of files of the user's own, a row of a table to each."""
+"""``netyard predict``: predictions for a user's files as a table, one row for each sample."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from netyard.training.performance import set_threads
 log = logging.getLogger(__name__)
 
 PredictionColumns = Callable[[Tensor, Sequence[str]], Mapping[str, Sequence[Any]]]
-"""Of a batch of inputs and the names of the classes: columns, each as long as the batch."""
+"""(inputs, class names) -> columns by name, each as long as the batch."""
 
 
 def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
-    """Write what the best network of a run says of each input, batch by batch; returns how many there were.
+    """Write the predictions of a run's best network, batch by batch; returns a message with the number of rows.
 
-    The first column names the input: its file, or the number of its row, from 0. Then comes what the task says; see
-    the ``prediction_columns`` of each. Files that cannot be read are named in the log and have no row. A terminal shows
-    a bar.
+    The first column names the input: its file, or the number of its row, from 0. The predictions follow; see
+    ``prediction_columns`` of the tasks. Files that cannot be read are named in the log and have no row. A terminal
+    shows a bar.
 
     Args:
         where: pictures, a CSV file, or texts, as the run's data read them. None: the test part of the run's own data,
-            with what is true of each sample as the second column.
+            with the true value of each sample as the second column.
         output: a file of ``table_writer``, replaced when everything has been written.
 
     Raises:
@@ -66,7 +66,7 @@ class Predictor:
 
     @classmethod
     def of(cls, run_dir: RunDir) -> Predictor:
-        """That of a run; see ``predict`` for what it raises."""
+        """The best network of a run; raises as ``predict`` does."""
         recorded, config, choices = checkpoint.best_of(run_dir)
         task = checkpoint.rebuild(recorded, run_dir.best)
         columns_of = _prediction_columns(task, run_dir, choices["task"])
@@ -104,13 +104,13 @@ class Predictor:
         if not written:
             raise DataError(
                 f"none of the {refused} file(s) of {given or 'the test part'} can be read;",
-                "the lines above say why of each;",
+                "the lines above have the reason for each;",
                 "repair them, or try another input.",
             )
 
 
 def _bar() -> Progress:
-    """On a terminal alone, and gone at the end; what is left out is said above it."""
+    """Shown on a terminal only, and removed at the end; warnings appear above it."""
     console = Console(stderr=True, soft_wrap=True)
     columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
@@ -120,14 +120,14 @@ def _prediction_columns(task: Any, run_dir: RunDir, choice: str) -> PredictionCo
     if isinstance(task, Predicts):
         return task.prediction_columns
     raise ConfigError(
-        f"{run_dir.path} is a run of task={choice}, which says nothing of an input;",
+        f"{run_dir.path} is a run of task={choice}, which makes no predictions;",
         "classification, regression, forecasting, reconstruction and variational tasks do;",
         f"try netyard generate run={run_dir.path}.",
     )
 
 
 def _truth(y: Tensor | None, labels: Sequence[str]) -> dict[str, list[Any]]:
-    """What is true of the samples, (N,) classes or (N, num_targets) numbers, by column."""
+    """True classes (N,) or targets (N, num_targets), by column."""
     if y is None:
         return {}
     if not y.is_floating_point():

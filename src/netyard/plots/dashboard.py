@@ -1,4 +1,4 @@
-"""Drawings on their way into TensorBoard."""
+"""Conversion of plots into images for TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torchvision.transforms.functional import pil_to_tensor
 
 
 def as_tensor(drawn: np.ndarray[Any, Any]) -> Tensor:
-    """A picture (H, W, 3)  ->  (3, H, W)."""
+    """An image (H, W, 3)  ->  a tensor (3, H, W)."""
     return torch.from_numpy(drawn).permute(2, 0, 1).contiguous()
 
 

@@ -1,7 +1,7 @@
-"""What our drawings have in common: matplotlib in one style, with the colours that a report's page has too.
+"""The common style of all plots: matplotlib with the colours of the report pages.
 
-Matplotlib is imported when something is drawn, and never pyplot: its figures live on in the process, and it would ask
-for a display. Knows no torch, for reports start without it.
+Matplotlib is imported when something is drawn, and never pyplot: it keeps its figures in memory, and may need a
+display. Imports no torch, for reports start without it.
 """
 
 from __future__ import annotations
@@ -71,12 +71,12 @@ def pixels(
 
 
 def plain(text: str) -> str:
-    """A name of somebody's as matplotlib writes it as it is: what is between two dollar signs would be a formula."""
+    """Escape a name for matplotlib, which would typeset text between two dollar signs as a formula."""
     return text.replace("$", r"\$").replace("\n", " ")
 
 
 def marks(low: float, high: float, most: int = 5) -> tuple[list[float], list[str]]:
-    """Round numbers from low to high for an axis, and their labels, without an offset that a reader had to add."""
+    """Round numbers from low to high for an axis, and their labels, without matplotlib's common offset."""
     from matplotlib.ticker import MaxNLocator
 
     places = [float(place) for place in MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)]
@@ -91,12 +91,12 @@ def room_for(labels: list[str]) -> int:
 
 @contextmanager
 def _canvas(width: float, height: float, dots_per_inch: int, layout: Any) -> Iterator[Any]:
-    """An empty figure, and until it is drawn our style, whatever the user's own matplotlibrc says."""
+    """An empty figure in our style, whatever the user's own matplotlibrc says."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    style: Any = _style()  # matplotlib lists every key as a literal
+    style: Any = _style()  # matplotlib's stubs want every key as a literal
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(style)
@@ -104,7 +104,7 @@ def _canvas(width: float, height: float, dots_per_inch: int, layout: Any) -> Ite
 
 
 def _style() -> dict[str, Any]:
-    from cycler import cycler  # of matplotlib's authors, and no longer one of its own names
+    from cycler import cycler  # a dependency of matplotlib, which no longer re-exports it
 
     ink, soft, faint = colour(INK), colour(SOFT), colour(FAINT)
     return {

@@ -1,4 +1,4 @@
-"""Moving pictures: frames into a GIF."""
+"""Frames as an animated GIF."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def gif(frames: Sequence[Any], milliseconds: int = 40) -> bytes:
             "try an episode of at least one step.",
         )
     pictures = [_fitting(Image.fromarray(frame)) for frame in frames]
-    # One palette for all is quick, and nothing flickers.
+    # One palette for all frames: a palette for each takes longer and flickers.
     palette = pictures[len(pictures) // 2].quantize(128, method=Image.Quantize.FASTOCTREE)
     first, *rest = (each.quantize(palette=palette, dither=Image.Dither.NONE) for each in pictures)
     file = BytesIO()

@@ -1,7 +1,7 @@
-"""Many small pictures as one, for the dashboard and for PNG files: samples, reconstructions, traversals.
+"""Many small images in one, for the dashboard and for PNG files: samples, reconstructions, traversals.
 
 Pictures come in as floats in [0, 1] or as uint8, with 1 or 3 channels; other numbers of channels are shown as their
-mean. What leaves [0, 1] is clamped and NaN is black, so that a net that went astray can still be looked at. A small
+mean. What leaves [0, 1] is clamped and NaN is black, so that outputs of a diverged network can still be shown. A small
 picture is enlarged by a whole factor, each pixel a square: an interpolated digit would look better than it is.
 """
 
@@ -19,15 +19,15 @@ from torch.nn import functional as F
 from netyard.errors import ArgumentError
 from netyard.io.atomic import whole
 
-GAP = 2
+GAP = 2  # pixels between images
 BETWEEN_PAIRS = 8  # so that an output is nearer to its input than to the next
-PAPER = 255
+PAPER = 255  # white
 VISIBLE = 64  # pixels: a picture is enlarged to about this side
-LARGEST = 8192
+LARGEST = 8192  # pixels of a side of a sprite: a limit of WebGL, in which the projector draws
 
 
 def grid(pictures: Tensor, columns: int | None = None, scale: int | None = None) -> Tensor:
-    """Pictures (N, C, H, W), row by row  ->  one, uint8 (3, H', W'); about as many columns as rows unless told.
+    """Pictures (N, C, H, W), row by row  ->  one, uint8 (3, H', W'); by default about as many columns as rows.
 
     Raises:
         ArgumentError: no pictures, another shape, ``columns`` or ``scale`` below 1.
@@ -73,7 +73,7 @@ def sprite(pictures: Tensor, side: int = VISIBLE) -> tuple[Tensor, int]:
     """Pictures (N, C, H, W)  ->  one that is square, uint8 (3, S, S), row by row, and the side of each in it.
 
     Each is square too, padded in black, enlarged to about ``side`` or made smaller. The sheet is at most 8,192 pixels
-    wide, which is as much as a graphics card must take.
+    wide, the texture size that every graphics card supports.
 
     Raises:
         ArgumentError: see ``grid``.
@@ -99,7 +99,7 @@ def write_png(picture: Tensor, path: str | Path) -> None:
     """Write a picture (C, H, W), as it is and whole: a reader of ``path`` never sees half a file.
 
     Raises:
-        ArgumentError: it is no picture.
+        ArgumentError: the shape is not (C, H, W).
     """
     with whole(path, "wb") as file:
         file.write(png_of(picture))

@@ -1,6 +1,6 @@
-"""What stands in the annotation of a parameter: ``dropout: Annotated[float, Ge(0), Lt(1)] = 0.0``.
+"""Bounds for annotations of parameters: ``dropout: Annotated[float, Ge(0), Lt(1)] = 0.0``.
 
-The names are those of the package ``annotated_types``, of which these few are all that is needed.
+The names are those of the package ``annotated_types``, of which only these are needed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Lt:
 
 @dataclass(frozen=True)
 class Odd:
-    """A whole number that has a middle."""
+    """An odd whole number, as a kernel size."""
 
 
 @dataclass(frozen=True)
@@ -50,26 +50,26 @@ class ShareOrCount:
 
 @dataclass(frozen=True)
 class Length:
-    """Of a list: how many items it has."""
+    """The number of items of a list."""
 
     least: int
     most: int | None = None
 
 
 class OneOf:
-    """The words a parameter takes, where they are the keys of a table and no ``Literal`` can name them."""
+    """A choice among values that are known at run time only, as the keys of a table; else use ``Literal``."""
 
     def __init__(self, words: Iterable[str | bool]) -> None:
         self.words = tuple(words)
 
 
-# Those that many parameters share.
+# Shared by many parameters.
 Count: TypeAlias = Annotated[int, Ge(1)]
 Index: TypeAlias = Annotated[int, Ge(0)]
 Classes: TypeAlias = Annotated[int, Ge(2)]
-Seed: TypeAlias = Annotated[int, Ge(0), Le(2**32 - 1)]  # what every generator of random numbers takes
+Seed: TypeAlias = Annotated[int, Ge(0), Le(2**32 - 1)]  # NumPy's legacy generator takes no more than 32 bits
 Positive: TypeAlias = Annotated[float, Gt(0)]
 NotNegative: TypeAlias = Annotated[float, Ge(0)]
 Unit: TypeAlias = Annotated[float, Ge(0), Le(1)]
-Probability: TypeAlias = Annotated[float, Ge(0), Lt(1)]  # of what must not always happen, as dropout
-Part: TypeAlias = Annotated[float, Gt(0), Lt(1)]  # of a whole, and something is left of it
+Probability: TypeAlias = Annotated[float, Ge(0), Lt(1)]  # below 1: a dropout of 1 would remove everything
+Part: TypeAlias = Annotated[float, Gt(0), Lt(1)]  # a proper fraction: both parts are non-empty

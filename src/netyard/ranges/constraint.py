@@ -1,4 +1,4 @@
-"""One parameter's constraint: what it admits, in words, and as plain data that a table can hold."""
+"""The constraint of one parameter: which values it admits, its text for messages, and its form in JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CANDIDATES = (0.1, 0.5, 1, 2, 3, 10, 0, -1)  # for an example, where no default
 
 @dataclass(frozen=True)
 class Constraint:
-    """What one parameter may be. Without any kind and words it may be anything."""
+    """The values of one parameter. Without any ``kinds`` and ``words`` every value is admitted."""
 
     kinds: tuple[str, ...] = ()
     """Of int, float, bool, str, list and mapping."""
@@ -29,7 +29,7 @@ class Constraint:
     whole_above_one: bool = False
     """A share of something, at most 1, or a whole number of it."""
     words: tuple[Any, ...] = ()
-    """Values that are admitted whatever the kinds: words, and numbers with a meaning of their own, as -1."""
+    """Values admitted besides the kinds: words, and numbers with a special meaning, as -1. In JSON under this name."""
     null: bool = False
     items: Constraint | None = None
     least_items: int = 0
@@ -41,7 +41,9 @@ class Constraint:
         """Whether a value, as YAML or Python has it, is allowed."""
         if value is None:
             return self.null or not (self.kinds or self.words)
-        if any(type(value) is type(word) and value == word for word in self.words):  # for True == 1
+        if any(
+            type(value) is type(word) and value == word for word in self.words
+        ):  # the type is compared, too, for True == 1
             return True
         if isinstance(value, bool):
             return "bool" in self.kinds or not (self.kinds or self.words)
@@ -66,7 +68,7 @@ class Constraint:
     def _admits_number(self, value: float) -> bool:
         if not math.isfinite(value):
             return False
-        if not {"int", "float"} & {*self.kinds}:  # a word that YAML read as a number: a column called 3
+        if not {"int", "float"} & {*self.kinds}:  # text that YAML has read as a number: a column called 3
             return "str" in self.kinds or not (self.kinds or self.words)
         if not isinstance(value, int) and ("float" not in self.kinds or (self.whole_above_one and value > 1)):
             return False
@@ -87,7 +89,7 @@ class Constraint:
     def __str__(self) -> str:
         ways = []
         if {"int", "float"} & {*self.kinds}:
-            ways.append(self._number_in_words())
+            ways.append(self._number_as_text())
         if "list" in self.kinds:
             count = self.least_items if self.most_items == self.least_items else None
             size = f" of {count}" if count else f" of at least {self.least_items}" * bool(self.least_items)
@@ -103,7 +105,7 @@ class Constraint:
             ways.append(words[0] if ways and len(words) == 1 else f"one of {', '.join(words)}")
         return ", or ".join([*ways, *["null"] * self.null])
 
-    def _number_in_words(self) -> str:
+    def _number_as_text(self) -> str:
         low = f" at least {written(self.ge)}" if self.ge is not None else ""
         low = f" above {written(self.gt)}" if self.gt is not None else low
         high = f"at most {written(self.le)}" if self.le is not None else ""
@@ -121,7 +123,7 @@ class Constraint:
         return written(self._example())
 
     def _example(self) -> Any:
-        if self.default and self.admits(self.default):  # a zero switches off what somebody wanted on
+        if self.default and self.admits(self.default):  # not a default of 0, which switches the feature off
             return self.default
         if {"int", "float"} & {*self.kinds}:
             bounds = [bound for bound in (self.ge, self.le) if bound is not None]
@@ -133,7 +135,7 @@ class Constraint:
         return next((example for kind, example in _EXAMPLES.items() if kind in self.kinds), None)
 
     def to_plain(self) -> dict[str, Any]:
-        """As JSON holds it, without what is as it is everywhere."""
+        """For JSON, without fields that have their default."""
         plain: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -143,7 +145,7 @@ class Constraint:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Constraint:
-        """The opposite of ``to_plain``."""
+        """The inverse of ``to_plain``."""
         values: dict[str, Any] = {
             name: tuple(value) if name in ("kinds", "words") else value for name, value in plain.items()
         }
@@ -156,7 +158,7 @@ _EXAMPLES = {"bool": True, "str": "TEXT", "mapping": {"key": 1}}
 
 
 def written(value: Any) -> str:
-    """As on the command line."""
+    """A value as typed on the command line."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, Mapping):
@@ -167,7 +169,7 @@ def written(value: Any) -> str:
 
 
 def from_annotation(annotation: Any, default: Any = None) -> Constraint | None:
-    """The constraint that an annotation stands for; None of what no config can write: a network, a function."""
+    """The constraint that an annotation stands for; None if no config can hold it: a network, a function."""
     found = _read(annotation)
     if found is None or not (found.get("kinds") or found.get("words")):
         return None
@@ -206,7 +208,7 @@ def _items(annotation: Any) -> Constraint | None:
 
 
 def _union(members: list[dict[str, Any] | None]) -> dict[str, Any] | None:
-    """A member that no config can write leaves the others: a number, or a function from Python."""
+    """Merge the members of a union; those that no config can hold (a function) are left out."""
     merged: dict[str, Any] = {}
     for member in members:
         for name, value in (member or {}).items():

@@ -14,7 +14,7 @@ from netyard.ranges.constraint import Constraint, from_annotation, written
 
 @cache
 def constraints(target: Callable[..., Any]) -> dict[str, Constraint]:
-    """Of each parameter of a class or function that a config can write; others, as networks, are left out."""
+    """Of each parameter of a class or function that a config can write; other parameters, as networks, are left out."""
     hints = _hints(target)
     found: dict[str, Constraint] = {}
     for name, parameter in inspect.signature(target).parameters.items():
@@ -29,7 +29,7 @@ def check(target: Callable[..., Any], arguments: Mapping[str, Any], group: str) 
 
     Args:
         target: the class or function whose parameters they are.
-        arguments: by name; what is no parameter is passed over, so that ``locals()`` will do.
+        arguments: by name; other names are ignored, so that ``locals()`` can be passed.
         group: of the config, for what to type: ``model``.
 
     Raises:
@@ -41,7 +41,7 @@ def check(target: Callable[..., Any], arguments: Mapping[str, Any], group: str) 
 
 
 def refused(name: str, value: Any, constraint: Constraint, key: str) -> ArgumentError:
-    """What is said of a value that a constraint does not admit; ``key`` is what to type."""
+    """The error for a value that a constraint does not admit; ``key`` is the config key to type."""
     allowed = constraint
     if (wrong := constraint.wrong_item(value)) is not None and constraint.items is not None:
         value, allowed = wrong[0], constraint.items
@@ -50,7 +50,7 @@ def refused(name: str, value: Any, constraint: Constraint, key: str) -> Argument
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
-    """Evaluated annotations; a name that is imported for type checkers only stands for anything."""
+    """Evaluated annotations; names that are imported for type checkers only become ``Any``."""
     # The fields of a dataclass are of its bases too, each in the names of its own module.
     source = target if not inspect.isclass(target) or is_dataclass(target) else target.__init__
     unknown: dict[str, Any] = {}

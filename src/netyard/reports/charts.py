@@ -1,7 +1,7 @@
 """Line charts as numbers for a page's SVG: where each line, band, dot and label lies. The templates draw them.
 
-A page has to be read without any network and without scripts, and asked by pointing at it: no plotting library makes
-that in a few kilobytes.
+A page must be readable offline and without scripts, and show values under the pointer: no plotting library does that
+in a few kilobytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netyard.run_directories.records import MISSING
 
 WIDTH, HEIGHT = 440, 262  # of the drawing, in its own units
 TOP, RIGHT, BOTTOM = 12, WIDTH - 12, HEIGHT - 40
-MOST_POINTS = 600  # of a line: more cannot be told apart, and would make a page of megabytes
+MOST_POINTS = 600  # of a line: more cannot be distinguished on a screen, and would make a page of megabytes
 LOG_FROM = 1000.0  # largest by smallest, from which the y axis is logarithmic
 LOG_X_FROM = 10.0  # the same of a hyperparameter's axis
 
@@ -110,7 +110,7 @@ def line_chart(title: str, series: Sequence[Series], x_label: str = "epoch", bes
 
     places = sorted({x for each in series for x, _ in each.points})
     by_x = [dict(each.points) for each in series]
-    told = {
+    data = {
         "label": x_label,
         "xs": [short(x) for x in places],
         "places": [at(x, values[0])[0] for x in places],
@@ -125,7 +125,7 @@ def line_chart(title: str, series: Sequence[Series], x_label: str = "epoch", bes
         lines=[_line(each, at) for each in series],
         x_ticks=[Tick(at(x, values[0])[0], short(x)) for x in x_axis.ticks],
         y_ticks=y_ticks,
-        points=json.dumps(told, separators=(",", ":")),
+        points=json.dumps(data, separators=(",", ":")),
         spoken=f"{title} over {x_label}: " + "; ".join(f"{each.name} ends at {_last(each)}" for each in series),
         head=(x_label, *(each.name for each in series)),
         rows=[(short(x), *(_told(found.get(x)) or "" for found in by_x)) for x in places],

@@ -1,4 +1,4 @@
-"""Runs folded to configurations: which differ by their seed alone, and which keys tell the others apart."""
+"""Runs grouped by configuration: repetitions with other seeds are one row; the keys that differ are columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from netyard.config.flatten import leaves
 from netyard.metrics.intervals import mean
 from netyard.run_directories.records import REPETITIONS, Objective, Run
 
-# What a run computes does not depend on these, or it is told apart by other means. A sweep that varies one counts it.
+# Keys that do not distinguish configurations, unless a sweep varies them: results do not depend on them, or (seed,
+# fold) they are repetitions.
 INCIDENTAL = ("seed", "data.fold", "threads", "tags", "resume", "logger", "data.num_workers", "sweep")
 LABELS = ("experiment", "debug")  # names for values that the config has
 
@@ -97,7 +98,7 @@ def _table(aims: tuple[Objective, ...], runs: Sequence[Run]) -> Table:
 
 
 def differing(runs: Sequence[Run]) -> list[str]:
-    """The keys that tell runs apart, one run a configuration, without those that follow from others.
+    """The keys that distinguish configurations (given one run of each), without those that follow from others.
 
     First what the sweep varied or the user typed, then groups, then keys of the config; of the last two only what the
     keys before them do not decide.

@@ -13,7 +13,7 @@ Curve = list[tuple[int, float, float | None]]
 
 
 def columns(run: Run) -> dict[str, list[tuple[int, float]]]:
-    """(epoch, value) of every metric, in the file's order; what cannot be read of a torn file costs its row alone."""
+    """(epoch, value) of every metric, in the file's order; an unreadable line of a truncated file is skipped."""
     found: dict[str, list[tuple[int, float]]] = {}
     try:
         with (run.path / "metrics.csv").open(newline="", encoding="utf-8", errors="replace") as file:
@@ -47,7 +47,7 @@ def column(run: Run, name: str) -> list[tuple[int, float]]:
 def learning_curve(row: Row, name: str) -> Curve:
     """(epoch, mean, deviation) over the row's runs, of the epochs in which every run has the metric.
 
-    An epoch that only the longer runs reached would show who they are, not what they learned.
+    A mean over the longer runs alone would jump where a shorter run ends.
     """
     points: dict[int, list[float]] = {}
     for run in row.runs:

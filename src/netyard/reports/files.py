@@ -1,4 +1,4 @@
-"""What a page takes from a run's directory: small files, and none through a link that leads out of it.
+"""Reads files of a run directory for a page: only small ones, and none through a symbolic link that leaves it.
 
 A directory may have been sent by somebody, and a page is made to be sent on: a link in it to a private file of the
 reader's would put that file into the page.

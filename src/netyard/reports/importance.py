@@ -36,7 +36,7 @@ def _weights(path: Path, notes: list[str]) -> dict[str, dict[str, float]]:
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
-    # Optuna would make a study's tables in any file it is shown, so it is shown none that could be changed.
+    # Optuna creates its tables in any database that it opens; read-only, it cannot change a foreign file.
     address = f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true"
     found: dict[str, dict[str, float]] = {}
     try:
@@ -60,6 +60,6 @@ def _of(study: Any, index: int | None) -> dict[str, float]:
     target = None if index is None else lambda trial: trial.values[index]
     try:
         found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0), target=target)
-    except (ValueError, RuntimeError):  # Optuna's words for too few trials, or all alike
+    except (ValueError, RuntimeError):  # raised for too few trials, or trials that are all alike
         return {}
     return {str(key): float(share) for key, share in found.items()}

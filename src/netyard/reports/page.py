@@ -1,7 +1,7 @@
-"""A page of a report: one HTML file that asks for nothing, drawn by Jinja from the templates beside this module.
+"""A page of a report: one HTML file that loads nothing from elsewhere, rendered by Jinja from ``templates/``.
 
-What a run says is data: every value is escaped by Jinja, and a browser that keeps the page's policy runs no script but
-ours, which it knows by its hash. Nothing but the two files of this package below is put into a page as it is.
+Values from a run are untrusted: Jinja escapes all of them, and the page's content security policy admits no script but
+ours, by its hash. Only the script and the style sheet of this package are inserted unescaped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Tile:
-    """A number on the first screen, and what is to be said of it."""
+    """A number in the summary at the top of a page, with a remark."""
 
     name: str
     value: str
@@ -44,8 +44,8 @@ def render(template: str, title: str, sections: Sequence[tuple[str, str]], **val
     from markupsafe import Markup
 
     script, style = (TEMPLATES / "page.js").read_text("utf-8"), (TEMPLATES / "page.css").read_text("utf-8")
-    known = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{known}'"
+    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{script_hash}'"
     return (
         _environment()
         .get_template(template)

@@ -1,4 +1,4 @@
-"""Runs as a list: how each stands, what it is of, what it reached, how old and how large it is."""
+"""The list of runs: state, model, data, objective, age and size of each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Line:
 
     @property
     def best(self) -> Run | None:
-        """The run that came furthest by the first of its objectives."""
+        """The best run by its first objective."""
         scored = [run for run in self.runs if run.objectives and run.objectives[0].name in run.scores]
         return min(scored, key=_rank, default=None)
 
@@ -47,7 +47,7 @@ def state_of(run: Run) -> str:
 
 
 def matches(run: Run, filters: Mapping[str, str]) -> bool:
-    """Whether a run is as every filter wants it: ``model=resnet*``, ``state=failed,stale``, ``optimizer.lr=0.1``."""
+    """Whether a run matches every filter: ``model=resnet*``, ``state=failed,stale``, ``optimizer.lr=0.1``."""
     for key, wanted in filters.items():
         value = state_of(run) if key == "state" else run.value(key)
         items = value if isinstance(value, list) else [value]
@@ -74,7 +74,7 @@ def lines(runs: Sequence[Run], jobs: bool, sort: str) -> list[Line]:
 
 
 def table(found: Sequence[Line]) -> str:
-    """In Markdown, with what there is of each state below it."""
+    """A Markdown table, with the number of runs in each state below it."""
     now = time.time()
     columns = [
         ("run", [near(line.path) for line in found]),
@@ -93,7 +93,7 @@ def table(found: Sequence[Line]) -> str:
 
 
 def comma_separated(found: Sequence[Line]) -> str:
-    """A row for each run, with what the table leaves out."""
+    """CSV with a row for each run and more columns than the table."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(

@@ -46,7 +46,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
     Args:
         run: see ``runs.read``.
         typed: the overrides of its command line.
-        defaults: tells what was left at its default, today's.
+        defaults: composes the present default config, to find what the run has changed.
     """
     results, status = (object_of(run.path / f"{name}.json") for name in ("results", "status"))
     state = "stale" if run.stale else run.state
@@ -143,7 +143,7 @@ def _tiles(
 
 
 def _seconds(run: Run, results: Mapping[str, Any], status: Mapping[str, Any]) -> float | None:
-    """What the run took; of a run without an end what its status tells."""
+    """Seconds of the run; without results, from the times in its status."""
     found = [value for value in mapping(results.get("seconds")).values() if isinstance(value, int | float)]
     if found:
         return math.fsum(found)
@@ -264,7 +264,7 @@ def _size(content: bytes) -> tuple[int, int]:
 
 
 def _texts(path: Path) -> Iterator[dict[str, Any]]:
-    """What the network wrote, or mistook."""
+    """Generated or misclassified texts."""
     for file in sorted((path / "texts").glob("*.*"))[:MOST_TEXTS]:
         if file.suffix not in (".txt", ".csv") or not is_own(path, file, LARGEST_TEXT):
             continue

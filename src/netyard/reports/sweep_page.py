@@ -100,12 +100,6 @@ def _board(table: Table) -> dict[str, Any]:
     }
 
 
-def _bars(weights: Mapping[str, float]) -> list[dict[str, str]]:
-    """Shares of keys, the largest first."""
-    keys = sorted(weights, key=lambda key: -weights[key])
-    return [{"name": key, "percent": f"{100 * weights[key]:.1f}"} for key in keys]
-
-
 def _leaderboard(table: Table) -> dict[str, Any]:
     name, rows = table.ranked.name, table.rows[:MOST_ROWS]
     columns: list[tuple[str, list[Any], list[str]]] = [("#", [*range(1, len(rows) + 1)], [])]
@@ -116,8 +110,8 @@ def _leaderboard(table: Table) -> dict[str, Any]:
         columns.append((metric, _means(rows, metric), scores(rows, metric)))
     if any(len(row.runs) >= FEWEST for row in rows):
         found = [interval(row.values(name)) for row in rows]
-        told = [MISSING if ends is None else f"{ends[0]:.4g} to {ends[1]:.4g}" for ends in found]
-        columns.append(("95 % interval", [MISSING if ends is None else ends[0] for ends in found], told))
+        texts_found = [MISSING if ends is None else f"{ends[0]:.4g} to {ends[1]:.4g}" for ends in found]
+        columns.append(("95 % interval", [MISSING if ends is None else ends[0] for ends in found], texts_found))
     columns.append(("n", [len(row.values(name)) for row in rows], []))
     for metric in metrics_beside(table)[:MOST_TESTS]:
         columns.append((metric, _means(rows, metric), scores(rows, metric)))
@@ -211,9 +205,9 @@ def _tiles(
     for table in tables[:2]:
         best, name = table.rows[0], table.ranked.name
         spread = deviation(best.values(name))
-        beside = f"mean of {len(best.runs)}" + (f", ± {spread:.2g}" if spread is not None else "")
+        remark = f"mean of {len(best.runs)}" + (f", ± {spread:.2g}" if spread is not None else "")
         yield Tile(
-            f"best {name}", f"{mean(best.values(name)):.4g}", beside if len(best.runs) > 1 else "one run", accent=True
+            f"best {name}", f"{mean(best.values(name)):.4g}", remark if len(best.runs) > 1 else "one run", accent=True
         )
         for key in table.columns[:3]:
             yield Tile(key, shown(best.cells[key]), "of the best")
@@ -228,8 +222,8 @@ def _tiles(
 
 def _seconds(ledger: Mapping[str, Any]) -> float | None:
     try:
-        begun, ended = (datetime.fromisoformat(str(ledger[key])) for key in ("started", "ended"))
-        seconds = (ended - begun).total_seconds()
+        started, ended = (datetime.fromisoformat(str(ledger[key])) for key in ("started", "ended"))
+        seconds = (ended - started).total_seconds()
     except (KeyError, ValueError, TypeError):
         return None
     return seconds if seconds >= 0 and math.isfinite(seconds) else None
@@ -249,7 +243,7 @@ def _commands(path: Path, ledger: Mapping[str, Any], tables: Sequence[Table], st
 
 
 def _common(runs: Sequence[Run], key: str) -> str:
-    """What all runs have of a group, or how many there are."""
+    """The options of a group that the runs have, or their number if there are more than three."""
     found = list(dict.fromkeys(str(run.value(key)) for run in runs if run.choices))
     if len(found) <= 3:
         return ", ".join(found) or MISSING

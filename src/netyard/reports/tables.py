@@ -41,7 +41,7 @@ def markdown(table: Table, most: int | None = None) -> str:
 
 
 def remarks(table: Table) -> list[str]:
-    """What the numbers rest on: how rows compare, and what was left out of them."""
+    """Remarks below a table: the comparison of the two best rows, and which runs were left out."""
     lines = [f"Mean ± standard deviation over the n {table.repeated}; best run by {table.ranked.name}."]
     small = sum(len(row.runs) < FEWEST for row in table.rows)
     if small == len(table.rows):
@@ -81,14 +81,14 @@ def states(runs: Sequence[Run], notes: Iterable[str] = ()) -> str:
     counts |= {run.state: [each for each in runs if each.state == run.state] for run in runs}
     lines = [", ".join(f"{len(members)} {state}" for state, members in counts.items() if members) + "."]
     for state, members in counts.items():
-        told = [run for run in members if run.reason]
-        lines += [f"- {state}: {near(run.path)}: {run.reason}" for run in told[:MOST_LINES]]
-        lines += [f"- {state}: and {len(told) - MOST_LINES} more"] if len(told) > MOST_LINES else []
+        explained = [run for run in members if run.reason]
+        lines += [f"- {state}: {near(run.path)}: {run.reason}" for run in explained[:MOST_LINES]]
+        lines += [f"- {state}: and {len(explained) - MOST_LINES} more"] if len(explained) > MOST_LINES else []
     return "\n".join([*lines, *(f"- skipped: {note}" for note in dict.fromkeys(notes))])
 
 
 def metrics_beside(table: Table) -> list[str]:
-    """What stands beside the ranking: objectives that it replaces, then the test's metrics, its own twin first."""
+    """Metrics in the columns after the ranked one: other objectives, then those of the test, the ranked one's first."""
     names = {name for row in table.rows for run in row.runs for name in run.scores if name.startswith("test/")}
     names -= {table.ranked.name, *(other.name for other in table.others)}
     twin = f"test/{table.ranked.name.partition('/')[2]}"

@@ -1,7 +1,7 @@
 """The checkpoint protocol: how a file is written so that it is whole, what it holds, and how it is read back.
 
-A checkpoint is what Lightning makes of a run (weights, optimizers, schedules, loops, callbacks) plus ``netyard``: the
-resolved config and the choices as plain types, so that the file alone rebuilds its network. Every load is
+A checkpoint is Lightning's (weights, optimizers, schedulers, loops, callbacks) with one more key, ``netyard``: the
+resolved config and the choices as plain types, so that the file alone is enough to rebuild its network. Every load is
 ``weights_only=True``.
 """
 
@@ -52,7 +52,8 @@ class WholeFileIO(TorchCheckpointIO):
             hashing = Hashing(file)
             try:
                 torch.save(checkpoint, hashing)
-            except RuntimeError as error:  # which is all that torch says of a write that failed
+            except RuntimeError as error:
+                # torch hides the OSError of a failed write behind a RuntimeError; the caller needs its errno.
                 raise error.__context__ if isinstance(error.__context__, OSError) else error from None
             finally:
                 self.saved = hashing.size, hashing.close()
@@ -60,12 +61,13 @@ class WholeFileIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
+        # Handed out once: a reference kept here would hold the whole state in memory during training.
         found, self._found = self._found, None
         return found[1] if found and found[0] == Path(path) else read(Path(path))
 
 
 def describe(config: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checkpoint says of its own making, without the secrets in it."""
+    """The ``netyard`` entry of a checkpoint: schema version, config without secrets, and choices."""
     return {"schema": SCHEMA, "config": redact.tree(config), "choices": dict(choices)}
 
 
@@ -93,11 +95,12 @@ def find(path: Path) -> tuple[Path, dict[str, Any]]:
             "check the run directory.",
         )
     try:
+        # A file with a manifest has just been compared with its SHA-256; any other is checked by its own CRCs.
         if verified is None:
             require_intact(path)
         checkpoint = safe_load.load(path)
         if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("netyard", {}), dict):
-            raise ValueError(f"a {type(checkpoint).__name__} that no run wrote")
+            raise ValueError(f"it holds a {type(checkpoint).__name__}, not a run's state")
     except safe_load.UNREADABLE as error:
         raise CheckpointError(
             f"{asked} cannot be read as a checkpoint: {(str(error) or type(error).__name__).splitlines()[0]};",
@@ -114,22 +117,23 @@ def find(path: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def require_intact(path: Path) -> None:
-    """torch reads what it finds in a zip file and asks nothing; the sums in it know better, and its list is regular.
+    """Check the CRCs and the directory of a zip file, which ``torch.load`` does not.
 
     Raises:
-        ValueError: a damaged record.
+        ValueError: a record or the directory is damaged.
     """
     try:
         if not zipfile.is_zipfile(path):
             return
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-            kinds = {(each.external_attr, each.internal_attr, each.compress_type) for each in archive.infolist()}
+            attributes = {(each.external_attr, each.internal_attr, each.compress_type) for each in archive.infolist()}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise ValueError(str(error)) from error
     if damaged:
         raise ValueError(f"{damaged} in it is damaged")
-    if kinds != {(0, 0, zipfile.ZIP_STORED)}:  # torch takes a record that is marked as a folder for an empty one
+    # torch.save stores every record alike. A record whose attributes mark it as a folder would be loaded as empty.
+    if attributes != {(0, 0, zipfile.ZIP_STORED)}:
         raise ValueError("the list of what is in it is damaged")
 
 
@@ -156,7 +160,7 @@ def best_of(run_dir: RunDir) -> tuple[dict[str, Any], dict[str, Any], dict[str, 
     run_dir.require()
     if not run_dir.begun and not run_dir.best.is_file():
         status = run_dir.status()
-        state, error = status.get("state", "of no known state"), status.get("error")
+        state, error = status.get("state", "in an unknown state"), status.get("error")
         raise CheckpointError(
             f"there is no checkpoint at {run_dir.best}: the run is {state}{f', by {error}' if error else ''};",
             "its best network is saved after its first epoch;",
@@ -172,13 +176,15 @@ def _require_own(run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[st
     """Refuse a checkpoint that was put into the directory of a run that did not write it."""
     written, chosen = run_dir.composed()
     pairs = [(group, choices.get(group), chosen.get(group)) for group in ("model", "data", "task") if chosen]
+    # Interpolations of the composed config are left out: only the checkpoint has them resolved.
     own, found = (dict(leaves(each.get("model") or {})) for each in (written, config))
     keys = [(f"model.{key}", found.get(key), value) for key, value in own.items() if "${" not in str(value)]
-    for strange in ([each for each in some if each[1] != each[2]] for some in (pairs, keys)):
-        if strange:
-            differences = [f"{key} is {has} in it, and {value} in the run" for key, has, value in strange[:3]]
+    # Choices first: another model differs in dozens of keys, and its name says all of them.
+    for differing in ([each for each in some if each[1] != each[2]] for some in (pairs, keys)):
+        if differing:
+            differences = [f"{key} is {has} in it, and {value} in the run" for key, has, value in differing[:3]]
             raise CheckpointError(
-                f"{run_dir.best} is another run's: {', '.join(differences)}{', ...' * (len(strange) > 3)};",
+                f"{run_dir.best} is another run's: {', '.join(differences)}{', ...' * (len(differing) > 3)};",
                 "a run's directory and its checkpoints belong together;",
                 "put its own back, or name the run that these came from.",
             )
@@ -188,12 +194,12 @@ def made_of(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], 
     """The config and the choices of the run that wrote a checkpoint, which was read from ``path``.
 
     Raises:
-        CheckpointError: it does not say, or names what nobody has offered or allowed; see ``targets``.
+        CheckpointError: it contains no config, or the config names a target that is not allowed; see ``allowlist``.
     """
     described = checkpoint.get("netyard", {})
     if "config" not in described:
         raise CheckpointError(
-            f"{path} does not say what network it is of;",
+            f"{path} contains no netyard config;",
             "netyard writes the config into each of its checkpoints;",
             "check that a run of netyard wrote it.",
         )
@@ -210,10 +216,11 @@ def rebuild(checkpoint: Mapping[str, Any], path: Path, settings: Mapping[str, An
         settings: of the task, to be taken instead of the run's own.
 
     Raises:
-        CheckpointError: it does not say what it is of.
+        CheckpointError: it contains no netyard config; see ``made_of``.
         ConfigError: with these settings the task has other weights.
     """
     config, _ = made_of(checkpoint, path)
+    # Only settings that differ can be the reason for weights that do not fit.
     changed = [key for key, value in (settings or {}).items() if value != config["task"].get(key)]
     task = build(without_pretrained({**config, "task": {**config["task"], **(settings or {})}})["task"])
     try:
@@ -223,8 +230,8 @@ def rebuild(checkpoint: Mapping[str, Any], path: Path, settings: Mapping[str, An
             raise
         raise ConfigError(
             f"with another {' and '.join(f'task.{key}' for key in changed)} the task has other weights: {error.given}",
-            "a trained network can be tested in another way, and not be made another;",
-            "take that out, or train with it.",
+            "a trained network can be tested with other settings, but its structure is fixed;",
+            "leave that out, or train with it.",
         ) from error
     return task.eval()
 
@@ -233,12 +240,13 @@ def restore(task: LightningModule, checkpoint: Mapping[str, Any]) -> None:
     """Put a checkpoint's weights into a task.
 
     Raises:
-        CheckpointError: the weights are another network's.
+        CheckpointError: the weights do not fit the network.
     """
     try:
         task.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
         made = checkpoint.get("netyard", {}).get("choices", {})
+        # torch's first line only names the class; the second has the first key or shape that differs.
         reason = str(error).splitlines()[min(1, str(error).count("\n"))].strip()
         raise CheckpointError(
             f"the checkpoint does not fit the network: {reason};",
@@ -248,8 +256,8 @@ def restore(task: LightningModule, checkpoint: Mapping[str, Any]) -> None:
 
 
 def restore_data(data: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
-    """Give data what the run's own had learned from its training part, a vocabulary for instance."""
-    if state := _learned(checkpoint):
+    """Load the state that the run's data module learned from its training part, a vocabulary for instance."""
+    if state := _data_state(checkpoint):
         data.load_state_dict(state)
 
 
@@ -259,7 +267,7 @@ def require_classes(data: LightningDataModule, checkpoint: Mapping[str, Any]) ->
     Raises:
         DataError: another name, or another order.
     """
-    known = _learned(checkpoint).get("class_names") or []
+    known = _data_state(checkpoint).get("class_names") or []
     if not known:
         return
     data.prepare_data()
@@ -278,8 +286,8 @@ def require_classes(data: LightningDataModule, checkpoint: Mapping[str, Any]) ->
     )
 
 
-def _learned(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run's data had learned, which Lightning keeps under the name of their class."""
+def _data_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of the run's data module, which Lightning keeps under the name of its class."""
     return checkpoint.get(checkpoint["netyard"]["config"]["data"]["_target_"].rpartition(".")[2]) or {}
 
 

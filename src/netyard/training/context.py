@@ -1,4 +1,4 @@
-"""What a run consists of, once it is prepared: the one object that every stage and every callback is given."""
+"""A prepared run as one frozen object, passed to every stage and every callback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from netyard.training.performance import Choice
 
 @dataclass(frozen=True)
 class RunContext:
-    """A prepared run; ``callbacks.attach.RunFacts`` says which part of it callbacks may rely on."""
+    """A prepared run; ``callbacks.attach.RunFacts`` is the part of it that callbacks may use."""
 
     config: Mapping[str, Any]
     """The resolved config as plain types, with the facts of the data in it."""
@@ -48,31 +48,32 @@ class RunContext:
 
     @cached_property
     def unproven_metrics(self) -> dict[str, str]:
-        """Metrics that something watches and the task's own file does not name, each with the key that asks for it.
+        """Monitored metrics other than the default monitor of the task, each with the config key that names it.
 
-        One batch of validation before training tells whether they exist.
+        One batch of validation before training checks that they are logged.
         """
         watched = {value: key for key, value in reversed([*schema.leaves(self.config)]) if key.endswith(".monitor")}
         own: dict[str, Any] = {}
         task = str(self.choices["task"])
-        while "monitor" not in own and task:  # a variant of a task has its monitor from the file it builds upon
+        while "monitor" not in own and task:  # a variant inherits its monitor from the option in its defaults list
             own = catalog.option_file("task", task)
             task = next((str(each) for each in own.get("defaults", []) if each != "_self_"), "")
         watched.pop(own.get("monitor"), None)
+        # A validation batch cannot show whether a training metric exists.
         return {str(name): key for name, key in watched.items() if not str(name).startswith("train/")}
 
     def feature_network(self, path: str) -> nn.Module:
-        """The classifier of another run for the pictures of this one; see ``run_features.features_of``."""
+        """Another run's classifier as a feature extractor for this run's images; see ``run_features.features_of``."""
         return run_features.features_of(path, self.config["data"])
 
 
 def resolve(cfg: DictConfig, datamodule: L.LightningDataModule, choices: Mapping[str, Any]) -> dict[str, Any]:
-    """The resolved config, once the data has filled in what only it knows (the classes of a folder of images)."""
+    """The resolved config, with facts that only the data module has (the number of classes in a folder of images)."""
     with open_dict(cfg):
         cfg.data.update(datamodule.facts())
     return schema.resolve(cfg, choices)
 
 
 def count_parameters(net: nn.Module) -> int:
-    """The numbers of a net that can be trained, frozen ones included, shared ones once."""
+    """The number of parameters of a network: frozen ones included, shared ones counted once."""
     return sum(parameter.numel() for parameter in net.parameters())

@@ -1,4 +1,4 @@
-"""Which devices a run asks for, whether they are there, and what they are called."""
+"""Checks that the requested devices exist, and names them for logs and results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netyard.errors import PlatformError
 
 
 def require_device(trainer: DictConfig) -> None:
-    """Never a silent run on the CPU where a GPU was asked for.
+    """Refuse a run whose devices are missing, instead of running on the CPU without a word.
 
     Raises:
         PlatformError: there is no such device, or fewer than asked for.
@@ -24,8 +24,9 @@ def require_device(trainer: DictConfig) -> None:
             "try trainer=cpu.",
         )
     here = torch.cuda.device_count() if trainer.accelerator in ("gpu", "cuda", "auto") else 0
-    wanted = trainer.devices
+    wanted = trainer.devices  # a count, -1 or "auto" for all, or a list of indices
     lacking = wanted > here if isinstance(wanted, int) else any(int(each) >= here for each in _listed(wanted))
+    # Without any GPU, "auto" falls back to the CPU, where Lightning checks the number of processes.
     if here and lacking:
         raise PlatformError(
             f"trainer.devices is {wanted}, and the number of CUDA devices here is {here};",

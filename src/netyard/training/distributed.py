@@ -1,6 +1,6 @@
-"""The processes that torchrun starts for one run: one of them claims its directory, and the others are told of it.
+"""The ranks of one run: rank 0 claims the run directory and sends its path to the others.
 
-Knows torch only once they speak with each other.
+Imports torch only when ranks communicate.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from netyard.io.process import is_main_process
 from netyard.run_directories.directory import RunDir
 
 _STORES: list[Any] = []  # alive as long as the process: a rank may ask late
-_GRACE = 10.0  # seconds
-_PATIENCE = 3.0  # seconds
-_WORD = "netyard/died_of"
+_GRACE = 10.0  # seconds that a failed rank leaves rank 0 to print the message
+_PATIENCE = 3.0  # seconds that rank 0 waits for the error of a lost rank
+_FIRST_ERROR = "netyard/died_of"  # key in the store that the ranks share
 
 
 @dataclass(frozen=True)
 class RankCommand:
-    """How another process of a run is started."""
+    """The command that starts another rank of a run."""
 
     arguments: tuple[str, ...]
-    """What ``train.py`` would be told; the last names the directory of the run."""
+    """Arguments as for ``train.py``; the last one is the directory of the run."""
     folder: str
-    """Where the first process was started: relative paths in the arguments are from there."""
+    """The working directory of rank 0, to which relative paths in the arguments refer."""
 
-    def words(self) -> list[str]:
+    def argv(self) -> list[str]:
         return [sys.executable, "-m", "netyard.cli.rank", *self.arguments]
 
 
 def started_together() -> bool:
-    """Whether torchrun has started this process and others beside it."""
+    """Whether torchrun has started this process as one of several."""
     return "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def placed(overrides: Sequence[str], sweeping: bool) -> list[str]:
-    """The overrides of this process; any rank but the first gets no directory of its own.
+    """The overrides of this process; ranks other than 0 get no run directory of their own.
 
     Raises:
-        ConfigError: what was started several times is a sweep, or the ranks cannot find each other.
+        ConfigError: torchrun has started a sweep, or this rank cannot learn the run directory.
     """
     if started_together() and sweeping:
         raise ConfigError(
@@ -54,40 +54,40 @@ def placed(overrides: Sequence[str], sweeping: bool) -> list[str]:
             "a sweep has one driver, and its jobs are started by a launcher;",
             "take torchrun out; jobs of several processes are made by trainer=ddp trainer.devices=2.",
         )
-    knows = any(text.startswith("hydra.run.dir=") for text in overrides)
+    has_directory = any(text.startswith("hydra.run.dir=") for text in overrides)
     if is_main_process() or sweeping:
         return list(overrides)
-    if not knows and not started_together():
+    if not has_directory and not started_together():
         raise ConfigError(
-            "this process is not the first of its run, and was not told the run's directory;",
-            "torchrun's processes tell each other, and those of srun are told;",
+            "this process is not the first of its run, and has no run directory;",
+            "processes of torchrun get it from the first, and those of srun from the command line;",
             "try hydra.run.dir='outputs/${oc.env:SLURM_JOB_ID}', or torchrun.",
         )
-    # One that does not know it yet composes as if it were here. Hydra's own files are written by the first alone.
-    return [*overrides, *([] if knows else ["hydra.run.dir=."]), "hydra.output_subdir=null"]
+    # Until ``gathered`` has the real path, "." stands for it. Only rank 0 writes Hydra's own files.
+    return [*overrides, *([] if has_directory else ["hydra.run.dir=."]), "hydra.output_subdir=null"]
 
 
-def let_the_first_speak() -> None:
-    """Wait before this process, not the first of its run, ends with an error that the first is about to word.
+def wait_for_rank_0_message() -> None:
+    """Delay the exit of a failed rank, so that rank 0 can print the error.
 
-    torchrun stops the others as soon as one of them has failed; it stops this one, once the first has spoken.
+    torchrun stops all ranks as soon as one has failed; it also stops this one, once rank 0 has ended.
     """
     if started_together():
         time.sleep(_GRACE)
 
 
-def of_lightning() -> bool:
-    """Whether Lightning has started this process for another device of a run."""
+def started_by_netyard() -> bool:
+    """Whether rank 0 has started this process, as ``RankProcesses`` does, for another device of its run."""
     return not is_main_process() and "LOCAL_RANK" in os.environ and not started_together()
 
 
 def first_cause(error: Exception, explain: Callable[[BaseException], NetyardError | None]) -> Exception:
-    """The error itself; or of the first process, which finds another one gone, what that one has died of.
+    """The error to report: on rank 0, which only sees a lost connection, the error that ended the other rank.
 
-    Every other process says what happened to it, and prints nothing.
+    Any other rank stores its error for rank 0 and returns it unchanged.
 
     Args:
-        explain: an error as a user is told it; None of a bug.
+        explain: an exception -> the message for users; None for a bug.
     """
     lost = isinstance(explain(error), LostPeer)
     store = _store()
@@ -96,23 +96,23 @@ def first_cause(error: Exception, explain: Callable[[BaseException], NetyardErro
     if not lost:
         mistake = explain(error)
         code = mistake.exit_code if mistake else 1
-        with contextlib.suppress(RuntimeError):  # the first is gone as well
-            store.set(_WORD, f"{code} {mistake or repr(error)}")
+        with contextlib.suppress(RuntimeError):  # rank 0 has ended as well
+            store.set(_FIRST_ERROR, f"{code} {mistake or repr(error)}")
         return error
     deadline = time.monotonic() + _PATIENCE
     with contextlib.suppress(RuntimeError):
-        while not store.check([_WORD]) and time.monotonic() < deadline:
+        while not store.check([_FIRST_ERROR]) and time.monotonic() < deadline:
             time.sleep(0.05)
-        if store.check([_WORD]):
-            code, _, words = store.get(_WORD).decode().partition(" ")
-            told = NetyardError(words)
-            told.exit_code = int(code)
-            return told
+        if store.check([_FIRST_ERROR]):
+            code, _, message = store.get(_FIRST_ERROR).decode().partition(" ")
+            cause = NetyardError(message)
+            cause.exit_code = int(code)
+            return cause
     return error
 
 
 def _store() -> Any:
-    """Where the processes of a run that have found each other leave words for each other: the store they met by."""
+    """The key-value store of an initialised process group; None without one."""
     distributed = sys.modules.get("torch.distributed")
     if distributed is None or not distributed.is_available() or not distributed.is_initialized():
         return None
@@ -123,12 +123,12 @@ def _store() -> Any:
         return distributed.TCPStore(
             address, port, is_master=False, wait_for_workers=False, timeout=timedelta(seconds=_PATIENCE)
         )
-    except (KeyError, RuntimeError):  # it was served by a process that is gone
+    except (KeyError, RuntimeError):  # the process that served it has ended
         return None
 
 
 def gathered(run_dir: RunDir, trainer: Any) -> RunDir:
-    """The directory of the run, the same in every process that torchrun has started; itself in any other.
+    """The run directory of rank 0, in every rank that torchrun has started; without torchrun the argument itself.
 
     Raises:
         ConfigError: the trainer is for another number of processes.
@@ -140,6 +140,7 @@ def gathered(run_dir: RunDir, trainer: Any) -> RunDir:
 
     from torch.distributed import TCPStore
 
+    # torchrun's agent may serve a store on this port already; then rank 0 connects to it like the others.
     serves = is_main_process() and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     store = TCPStore(
         os.environ["MASTER_ADDR"],
@@ -150,6 +151,7 @@ def gathered(run_dir: RunDir, trainer: Any) -> RunDir:
         multi_tenant=True,
     )
     _STORES.append(store)
+    # The restart count keeps a restarted group from reading the directory of the attempt before.
     key = f"netyard/run_dir/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
     if is_main_process():
         store.set(key, str(run_dir.path.resolve()))
@@ -165,6 +167,6 @@ def _require_same_number(trainer: Any) -> None:
         raise ConfigError(
             f"torchrun has started {here} processes on each of {nodes} nodes, and trainer.devices is"
             f" {devices}, trainer.num_nodes {num_nodes};",
-            "both have to say what torchrun was told;",
+            "both must match the arguments of torchrun;",
             f"try trainer=ddp trainer.devices={here} trainer.num_nodes={nodes}.",
         )

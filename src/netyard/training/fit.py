@@ -2,7 +2,7 @@
 
 ``prepare`` turns the config into one frozen ``RunContext``: data, task, how the network is run, and the state that a
 resumed run continues from. ``assemble`` gives that context to the callbacks and the logger and builds Lightning's
-Trainer with them. ``train`` and ``test`` are one call of the Trainer each. ``record`` writes down what came of it.
+Trainer with them. ``train`` and ``test`` are one call of the Trainer each. ``record`` writes the results.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Assembly:
     trainer: L.Trainer
     logger: Logger | None
     best: BestAndLast
-    """The callback that saves the states of the run and knows the best epoch."""
+    """The callback that saves checkpoints and keeps track of the best epoch."""
     ranks: contextlib.AbstractContextManager[Any]
-    """The other processes of a distributed run, watched over; does nothing for any other."""
+    """Watches the other processes of a distributed run; a null context for any other run."""
     device: str
 
 
@@ -68,8 +68,8 @@ def fit(
 
     Raises:
         Interrupted: a signal stopped the run, which can be resumed.
-        Pruned: its sweep gave it up.
-        NetyardError: what a user can mend; see ``netyard.errors`` for the kinds.
+        Pruned: the sweep's pruner ended it.
+        NetyardError: a fault that a user can fix; see ``netyard.errors`` for the kinds.
     """
     with process_state.restored():
         context = prepare(cfg, choices, run_dir)
@@ -88,12 +88,13 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     """
     began = time.perf_counter()
     run_dir.set_state("running")
+    # First of all: a missing GPU must be found before data are read.
     require_device(cfg.trainer)
     process_state.run_settings(cfg.seed)
     datamodule = build(cfg.data)
     config = resolve(cfg, datamodule, choices)
     schema.require_outputs(config, choices)
-    task = build(config["task"])
+    task = build(config["task"])  # draws the initial weights; nothing may draw between the seed and this
     chosen = performance.choose(config, task)
     performance.prepare(chosen, task)
     found = _state_to_resume(run_dir, config, choices) if config["resume"] else None
@@ -114,7 +115,7 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
 
 
 def assemble(context: RunContext, rank_command: RankCommand | None = None) -> Assembly:
-    """Build logger, callbacks and Trainer; those that want to know the run are attached to its context."""
+    """Build logger, callbacks and Trainer, and attach to the context those that have ``attach``."""
     node = context.config["logger"]
     logger = build(node, save_dir=str(context.run_dir.path)) if node else None
     callbacks = [*build_all(context.config["callbacks"]), *_pruning(context.run_dir)]
@@ -156,7 +157,7 @@ def train(context: RunContext, assembly: Assembly) -> Timing:
     began = time.perf_counter()
     path = str(context.resumed_from) if context.resumed_from else None
     assembly.trainer.fit(context.task, datamodule=context.datamodule, ckpt_path=path)
-    context.run_dir.confirm_resume()  # a resumed run that had nothing left to train has not said so yet
+    context.run_dir.confirm_resume()  # a resumed run with nothing left to train has run no callback that does this
     return Timing(began, time.perf_counter() - began)
 
 
@@ -165,8 +166,9 @@ def test(context: RunContext, assembly: Assembly) -> Timing:
     began = time.perf_counter()
     trainer = assembly.trainer
     trainer.strategy.barrier()  # the first process has written the checkpoint that all of them read
-    draw_one_step_later(trainer)  # a run that is killed from here on draws the points of its test anew
-    trainer.test(_at_its_best(context, trainer), datamodule=context.datamodule, verbose=False)
+    # A run that is killed during its test repeats it after a resume: its points must lie behind the saved step.
+    draw_one_step_later(trainer)
+    trainer.test(_with_best_weights(context, trainer), datamodule=context.datamodule, verbose=False)
     return Timing(began, time.perf_counter() - began)
 
 
@@ -183,7 +185,7 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
 
 @contextlib.contextmanager
 def _endings(context: RunContext, assembly: Assembly) -> Iterator[None]:
-    """Say what can be typed after a signal; keep the HPARAMS row of a run that its sweep gave up."""
+    """Log the command that resumes a run stopped by a signal; write the HPARAMS row of a pruned run."""
     try:
         yield
     except Interrupted:
@@ -198,37 +200,39 @@ def _endings(context: RunContext, assembly: Assembly) -> Iterator[None]:
 def _state_to_resume(
     run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[str, Any]
 ) -> tuple[Path, dict[str, Any]] | None:
-    """Where the newest whole state of a run is, and the state; None if the run ended before there was one.
+    """Path and content of a run's newest intact checkpoint; None if the run ended before its first.
 
     Raises:
-        CheckpointError: none is whole.
-        ConfigError: it would go on as another experiment.
+        CheckpointError: none is intact.
+        ConfigError: the config differs from the recorded one in more than a resume may change.
     """
     if not run_dir.begun:
-        log.info("%s has saved no state; it begins anew", near(run_dir.path))
+        log.info("%s has saved no checkpoint; it starts from the beginning", near(run_dir.path))
         return None
     path, state = checkpoint.find(run_dir.last)
     recorded = dict(zip(("config", "choices"), checkpoint.made_of(state, path), strict=True))
     changes = resume.require_same(recorded, config, choices, run_dir)
-    log.info("going on after step %d%s", state["global_step"], f", with {', '.join(changes)}" if changes else "")
+    log.info("resuming after step %d%s", state["global_step"], f", with {', '.join(changes)}" if changes else "")
     return path, state
 
 
 def _pruning(run_dir: RunDir) -> list[L.Callback]:
-    """What reports to the sweep that the run is a job of, where that sweep prunes."""
+    """The pruning callback of a job whose sweep prunes; else none."""
     study = run_dir.job().get("study")
     if not study:
         return []
     try:
         return [Pruning(**{**study, "storage": trusted_url(study["storage"], run_dir.path)})]
     except PlatformError as error:
+        # The study's database cannot be reached. A job can train without it, and only loses the early end.
         log.warning("the run is not pruned: %s", error)
         return []
 
 
-def _at_its_best(context: RunContext, trainer: L.Trainer) -> L.LightningModule:
-    """The task with the weights of its best epoch: a new one where the devices have shared out the old one's."""
+def _with_best_weights(context: RunContext, trainer: L.Trainer) -> L.LightningModule:
+    """The task with the weights of its best epoch; a new task under FSDP."""
     recorded = checkpoint.read(context.run_dir.best)
+    # FSDP has sharded the parameters of the trained task, and a full state dict does not load into shards.
     if isinstance(trainer.strategy, FSDPStrategy):
         return checkpoint.rebuild(recorded, context.run_dir.best)
     checkpoint.restore(context.task, recorded)

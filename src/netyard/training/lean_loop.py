@@ -1,4 +1,4 @@
-"""Lightning's training loop without what a step does for nobody: hooks that no one has, profiles that no one reads.
+"""Lightning's training loop without the unused work of a step: hooks that nothing overrides, unused profiling.
 
 Lightning asks every callback a dozen times a batch, looks up anew what cannot have changed, and wraps each call twice:
 of a small network's step that is about half. Here it is looked up once an epoch. Counters, arithmetic and the order of
@@ -38,7 +38,7 @@ HOOKS = (
 
 
 def install(trainer: L.Trainer) -> None:
-    """Give a Trainer that has not begun the lean loop; where Lightning has changed inside, it keeps its own."""
+    """Install the lean loop in a new Trainer; if Lightning's internals have changed, its own loop stays."""
     for sentence in internals.missing(trainer):
         internals.warn_once(f"training takes the loop of Lightning, which is slower: {sentence}")
         return
@@ -198,12 +198,12 @@ def _own_hook(owner: Any, name: str) -> Any:
 
 
 class _Lookup:
-    """Who is to be called at a step, which stays as it is for an epoch."""
+    """The hooks and settings of a step, looked up once an epoch: they do not change within it."""
 
     def __init__(self, trainer: L.Trainer) -> None:
         module = trainer.lightning_module
         self.trainer, self.module = trainer, module
-        self._state = module.__dict__  # by the way of a module's own attributes a name would take longer than a hook
+        self._state = module.__dict__  # nn.Module.__setattr__ takes longer than a hook
         self._hooks = {
             name: (
                 [getattr(each, name) for each in trainer.callbacks if is_overridden(name, each)],

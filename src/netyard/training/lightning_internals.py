@@ -47,7 +47,7 @@ INTERNALS = (
     ),
     Internal(
         "lightning.pytorch.loops.fetchers._PrefetchDataFetcher",
-        "the lean loop knows how this fetcher hands out batches, and no other",
+        "the lean loop supports the batches of this fetcher only",
         lambda trainer: _named(_PrefetchDataFetcher(), "_start_profiler", "_stop_profiler", "fetched", "done"),
     ),
     Internal(
@@ -57,7 +57,7 @@ INTERNALS = (
     ),
     Internal(
         "_TrainingEpochLoop._results",
-        "what was logged in a step; the loop has to be told when a batch has logged nothing",
+        "what was logged in a step; the loop resets it itself after a batch that has logged nothing",
         lambda trainer: _named(trainer.fit_loop.epoch_loop._results, "batch", "batch_size", "values"),
     ),
     Internal(
@@ -181,7 +181,7 @@ def data_hook_owner(trainer: L.Trainer, hook: str) -> Any:
 
 
 def clip_gradients(trainer: L.Trainer, optimizer: Any) -> None:
-    """Clip as the Trainer was told, by the task's own hook."""
+    """Clip gradients by the Trainer's settings, through the task's hook."""
     trainer.precision_plugin._clip_gradients(
         trainer.lightning_module, optimizer, trainer.gradient_clip_val, trainer.gradient_clip_algorithm
     )
@@ -215,7 +215,7 @@ class OwningSummaryWriter(SummaryWriter):
             self._made = True
             self.file_writer = file = self._make_file()
             self.all_writers = {file.get_logdir(): file}
-            if self.purge_step is not None:  # the two events by which TensorBoard is told that a run starts anew
+            if self.purge_step is not None:  # TensorBoard purges later points at these two events
                 file.add_event(Event(step=self.purge_step, file_version="brain.Event:2"))
                 file.add_event(Event(step=self.purge_step, session_log=SessionLog(status=SessionLog.START)))
                 self.purge_step = None

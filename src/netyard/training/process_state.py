@@ -1,4 +1,4 @@
-"""What a run changes of the process it is in, and how it is put back: a notebook trains twice in one process."""
+"""Process-wide settings that a run changes, and how they are restored: a notebook trains twice in one process."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ def restored() -> Iterator[None]:
 
 
 def _flags() -> dict[tuple[Any, str], bool]:
-    """What torch's backends are set to, as (owner, name) -> value."""
+    """Flags of torch's backends, as (owner, name) -> value."""
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     found = {(cudnn, name): getattr(cudnn, name) for name in ("benchmark", "deterministic")}
-    with contextlib.suppress(RuntimeError):  # torch refuses to tell where fp32_precision was set in place of these
+    with contextlib.suppress(RuntimeError):  # torch raises where fp32_precision was set instead of these flags
         found |= {(owner, "allow_tf32"): owner.allow_tf32 for owner in (cudnn, matmul)}
     return found
 
 
 def run_settings(seed: int) -> None:
-    """Seed everything that draws, and set what a run needs of torch for the whole process."""
+    """Seed all random number generators, and set the environment variables that a run needs."""
     L.seed_everything(seed, workers=True, verbose=False)
     if not torch.cuda.is_available():
-        # Lightning has torch ask the driver's library whether a GPU is there, and an optimizer asks at every step:
-        # without one that is as long as the step of a small network.
+        # Lightning makes torch query NVML for a GPU, and an optimizer queries at every step: without a GPU
+        # that takes as long as the step of a small network.
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 

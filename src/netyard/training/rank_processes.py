@@ -1,7 +1,7 @@
-"""Starts the processes of a run that trains on several devices of this machine, and watches over them.
+"""Starts the processes of a run that trains on several devices of this machine, and ends all of them when one dies.
 
-Lightning would start the program it finds running once more, with its arguments: right for ``train.py``, but not for
-``netyard train``, a job of a sweep or a notebook. It asks its cluster environment first, which is ours here.
+Lightning starts ``sys.argv`` once more: right for ``train.py``, but wrong for ``netyard train``, a job of a sweep or a
+notebook. It consults its cluster environment first, which is replaced here.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from lightning.pytorch.plugins.environments import (
 from netyard.errors import lost_peer
 from netyard.training.distributed import RankCommand
 
-_PERIOD = 5.0  # seconds between two looks at the others
-_HANGS = 8.0  # seconds after which a process that waits for a dead one does not find out any more
+_PERIOD = 5.0  # seconds between two checks of the other processes
+_HANGS = 8.0  # seconds after which a process that waits for a dead one is taken to hang in a collective
 _EXTERNAL = (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment, MPIEnvironment)
 
 
@@ -46,7 +46,7 @@ class RankProcesses(LightningEnvironment):
         self._ended = threading.Event()
 
     def validate_settings(self, num_devices: int, num_nodes: int) -> None:
-        """Lightning asks this before it would start processes; with ``LOCAL_RANK`` set, it starts none."""
+        """Called by Lightning before it would start processes; with ``LOCAL_RANK`` set, it starts none."""
         super().validate_settings(num_devices=num_devices, num_nodes=num_nodes)
         if not self.creates_processes_externally:
             self._start(num_devices, num_nodes)
@@ -68,27 +68,27 @@ class RankProcesses(LightningEnvironment):
             each.kill()
 
     def _start(self, num_devices: int, num_nodes: int) -> None:
-        told = {
+        variables = {
             "MASTER_ADDR": self.main_address,
             "MASTER_PORT": str(self.main_port),
             "NODE_RANK": str(self.node_rank()),
             "LOCAL_RANK": str(self.local_rank()),
             "WORLD_SIZE": str(num_devices * num_nodes),
         }
-        self._before = {name: os.environ.get(name) for name in told}
-        os.environ.update(told)
+        self._before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
         for rank in range(1, num_devices):
-            # The same modules as here are found there, wherever this program was started from.
+            # The child must import the same modules, whatever directory this program was started from.
             path = os.pathsep.join(each for each in sys.path if each)
             environment = {**os.environ, "LOCAL_RANK": str(rank), "PYTHONPATH": path}
-            self.processes.append(subprocess.Popen(self.command.words(), env=environment, cwd=self.command.folder))
+            self.processes.append(subprocess.Popen(self.command.argv(), env=environment, cwd=self.command.folder))
         if self.processes:
             threading.Thread(target=self._watch, daemon=True, name="netyard-ranks").start()
 
     def _watch(self) -> None:
-        """Once a rank has died: a process that hangs in a collective with it ends with words, and all others with it.
+        """After a rank has died, end this process with a message, and the others with it, if it hangs in a collective.
 
-        Most find out by themselves, and say more.
+        Most collectives fail by themselves and raise an error with more detail; hence the wait.
         """
         while not any(codes := [each.poll() for each in self.processes]):
             if self._ended.wait(_PERIOD) or all(code == 0 for code in codes):
@@ -98,10 +98,11 @@ class RankProcesses(LightningEnvironment):
         lost = lost_peer("it has died")
         print(f"error: {lost}", file=sys.stderr, flush=True)
         self.kill()
-        os._exit(lost.exit_code)
+        os._exit(lost.exit_code)  # the main thread is inside a collective, where no exception reaches it
 
     def _end(self) -> None:
         self._ended.set()
+        # A process group that stays would make the next fit of a notebook take itself for this one.
         if self._before and torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         for name, value in self._before.items():
@@ -119,7 +120,7 @@ class RankProcesses(LightningEnvironment):
 
 
 def cluster_environment(command: RankCommand | None) -> RankProcesses | None:
-    """Ours, where nobody else has started the processes of this run, and it is known how to start one."""
+    """``RankProcesses``; None under torchrun or a cluster, which start processes themselves, or without a command."""
     known: tuple[type[ClusterEnvironment], ...] = _EXTERNAL
     if command is None or any(each.detect() for each in known):
         return None

@@ -1,4 +1,4 @@
-"""What a finished run says of itself: ``results.json``, the table on the console, and what the numbers depend on."""
+"""The results of a finished run: ``results.json``, the table on the console, and the environment of the run."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ def collect(
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
         "objective": {"name": best.monitor, "mode": best.mode, "value": best.best_value, "epoch": best.best_epoch},
+        # The trainer's metrics are the test's now: each stage clears those of the stage before.
         "metrics": {**best.best_metrics, **metrics_of(trainer)},
         "throughput": {"train_samples_per_second": round(curves.samples_per_second, 1) if curves else None},
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
@@ -65,7 +66,7 @@ def collect(
 
 
 def collect_pruned(context: RunContext, trainer: L.Trainer, best: BestAndLast) -> dict[str, Any]:
-    """The part of ``collect`` that a run has which its sweep gave up: no test, and no file."""
+    """The part of ``collect`` that a pruned run has: there was no test, and no file is written."""
     return {
         "parameters": context.parameters,
         "steps": trainer.global_step,
@@ -101,17 +102,17 @@ def log_start(context: RunContext, device: str) -> None:
 
 
 def log_finish(context: RunContext, results: Mapping[str, Any]) -> None:
-    """The table, and what can be typed next."""
+    """The table of metrics, and the commands a user may want next."""
     path = context.run_dir.path
     log_table(f"{context.choices['model']} on {context.choices['data']}", results)
     log.info("results     %s", near(path / "results.json"))
     log.info("dashboard   %s --logdir %s", _command("tensorboard"), near(path))
-    log.info("test again  %s evaluate %s", _command("netyard"), _words(f"run={near(path)}"))
+    log.info("test again  %s evaluate %s", _command("netyard"), _arguments(f"run={near(path)}"))
 
 
 def log_stopped(run_dir: RunDir) -> None:
-    """How to continue a run that a signal has stopped."""
-    log.info("stopped; continue with: %s train.py %s", _command("python"), _words(f"resume={near(run_dir.path)}"))
+    """The command that resumes a run stopped by a signal."""
+    log.info("stopped; continue with: %s train.py %s", _command("python"), _arguments(f"resume={near(run_dir.path)}"))
 
 
 def log_table(title: str, results: Mapping[str, Any]) -> None:
@@ -128,20 +129,21 @@ def log_table(title: str, results: Mapping[str, Any]) -> None:
     log.info("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
-def _words(first: str) -> str:
-    """What is typed after the command: what the user has allowed has to be allowed again."""
+def _arguments(first: str) -> str:
+    """Arguments of a suggested command. ``--allow`` flags of this process are repeated: that one needs them too."""
     return " ".join([first, *allowlist.flags()])
 
 
 def _command(program: str) -> str:
-    """How to call a program of this environment from here: by name, or by path where it is not activated."""
-    beside = Path(sys.executable).parent / program
-    return program if shutil.which(program) == str(beside) or not beside.exists() else near(beside)
+    """How to call a program of this environment: by name, or by path if the environment is not activated."""
+    installed = Path(sys.executable).parent / program
+    return program if shutil.which(program) == str(installed) or not installed.exists() else near(installed)
 
 
 def _git_revision() -> str:
-    """The commit of the code that runs, ``-dirty`` where it was changed; ``unknown`` for an installed package."""
+    """The commit of the code, with ``-dirty`` if it was changed; ``unknown`` for an installed package."""
     try:
+        # --exclude=* leaves tags out, so that the answer is always a commit; 10 s, for a file system may hang.
         answer = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"],
             cwd=Path(__file__).parent,

@@ -78,4 +78,4 @@ def test_a_study_that_is_gone_does_not_end_the_run(train, sweep, tmp_path: Path,
     monkeypatch.setattr(optuna.trial.Trial, "report", fail)
     ran = train(*RUN, FINE, "trainer.max_epochs=1", path=path)
     assert ran.code == 0, ran.err
-    assert "could not be told of epoch 0: the database is gone" in ran.out + ran.err
+    assert "the report of epoch 0 to the sweep's study failed: the database is gone" in ran.out + ran.err

@@ -28,9 +28,9 @@ def test_the_classifier_is_taught_once_for_all_runs(tmp_path: Path, caplog, monk
     data = fakes()
     with caplog.at_level(logging.INFO, "netyard"):
         first = dict(scored(Painter(real(data, "train")), data, tmp_path))
-        assert caplog.text.count("teaching a small classifier") == 1
+        assert caplog.text.count("training a small classifier") == 1
         assert len(list(tmp_path.glob("*.pt"))) == 2, "its weights, and the features of the test part"
         assert scored(Painter(real(data, "train")), data, tmp_path) == first
-        assert caplog.text.count("teaching a small classifier") == 1
+        assert caplog.text.count("training a small classifier") == 1
         scored(Painter(real(data, "train")), fakes(256), tmp_path)
-        assert caplog.text.count("teaching a small classifier") == 2, "other pictures, another classifier"
+        assert caplog.text.count("training a small classifier") == 2, "other pictures, another classifier"

@@ -1,4 +1,4 @@
-"""A loss that is no number ends the run with a message, and what was good is kept."""
+"""A loss that is NaN ends the run with a message, and the last good checkpoint is kept."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logg
 def test_a_rate_that_is_far_too_large_ends_the_run_at_once(train):
     ran = train(*RUN, "optimizer.lr=1e30", "callbacks.finite.every_n_steps=1")
     assert ran.code == 6
-    assert "the training loss became nan in epoch 0, step " in ran.err and "try a smaller optimizer.lr" in ran.err
+    assert "the training loss is NaN in epoch 0, step " in ran.err and "try a smaller optimizer.lr" in ran.err
     assert "Traceback" not in ran.err
     status = ran.json("status.json")
-    assert status["state"] == "failed" and "became nan" in status["error"]
+    assert status["state"] == "failed" and "is NaN" in status["error"]
     assert "NumericalError" in (ran.path / "train.log").read_text()
     assert not (ran.path / "results.json").exists()
     told = ran.json("nan_report.json")
@@ -43,7 +43,7 @@ def test_the_last_good_checkpoint_is_kept(train, every: int):
 def test_without_it_the_run_goes_on(train):
     ran = train(*RUN, "optimizer.lr=1e30", "callbacks.finite=null", "trainer.max_epochs=1")
     assert ran.code == 0, ran.err
-    assert ran.json("results.json")["metrics"]["test/loss"] is None  # no number in JSON
+    assert ran.json("results.json")["metrics"]["test/loss"] is None  # NaN, which JSON does not have
 
 
 class Scaler:

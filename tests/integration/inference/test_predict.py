@@ -354,7 +354,12 @@ def test_a_variational_autoencoder_says_how_far_off_it_draws(finished, predict) 
         ("opinions", ["input=FILES/sales.csv", "output=out.csv"], 3, ["no column 'text'", "month, sold"]),
         ("opinions", ["input=nowhere.txt", "output=out.csv"], 3, ["cannot be read: No such file"]),
         ("sales", ["input=FILES/table.csv", "output=out.csv"], 3, ["no column 'sold'"]),
-        ("adversarial", ["output=out.csv"], 2, ["task=adversarial, which says nothing", "try netyard generate run="]),
+        (
+            "adversarial",
+            ["output=out.csv"],
+            2,
+            ["task=adversarial, which makes no predictions", "try netyard generate run="],
+        ),
         ("nowhere", ["output=out.csv"], 4, ["nowhere is not a run directory"]),
         ("unfinished", ["output=out.csv"], 4, ["there is no checkpoint at", "best.ckpt"]),
     ],

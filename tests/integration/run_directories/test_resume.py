@@ -67,7 +67,7 @@ def test_another_experiment_is_refused_with_the_difference(train, begun: Path, c
 def test_what_leaves_the_experiment_as_it_is_may_change_and_is_said(train, begun: Path) -> None:
     ran = train(f"resume={begun}", "trainer.max_epochs=3", "tags=[late]", "callbacks.progress=null", path=begun)
     assert ran.code == 0, ran.err
-    assert "going on after step 10, with" in ran.out and "trainer.max_epochs=3 instead of 2" in ran.out
+    assert "resuming after step 10, with" in ran.out and "trainer.max_epochs=3 instead of 2" in ran.out
     assert ran.json("results.json")["epochs"] == 3
 
 
@@ -124,7 +124,7 @@ def test_a_run_that_saved_nothing_begins_anew_in_its_place(train, begun: Path) -
     (begun / "checkpoints" / ".save-00001-step-5.ckpt.99.tmp").write_bytes(b"half")
     ran = train(f"resume={begun}", path=begun)
     assert ran.code == 0, ran.err
-    assert "has saved no state; it begins anew" in ran.out
+    assert "has saved no checkpoint; it starts from the beginning" in ran.out
     with (begun / "metrics.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
     steps = [point.step for point in EventAccumulator(str(begun)).Reload().Scalars("val/loss")]
@@ -143,7 +143,7 @@ def test_auto_begins_then_goes_on_and_then_leaves_alone(train, tmp_path: Path, m
     killed(mine)
     again = train(*RUN, "resume=auto")
     assert again.code == 0, again.err
-    assert f"resume=auto: {readable.near(mine)}" in again.out and "going on after step 10" in again.out
+    assert f"resume=auto: {readable.near(mine)}" in again.out and "resuming after step 10" in again.out
     assert json.loads((mine / "status.json").read_text())["state"] == "completed"
     before = times(tmp_path / "outputs")
     done = train(*RUN, "resume=auto")
@@ -172,4 +172,4 @@ def test_auto_in_a_place_of_ones_own(train, tmp_path: Path, monkeypatch: pytest.
     assert first.code == 0 and "starting a new one" in first.out, first.err
     killed(place)
     again = train(*RUN, "resume=auto", words, path=place)
-    assert again.code == 0 and "going on after step 10" in again.out, again.err
+    assert again.code == 0 and "resuming after step 10" in again.out, again.err

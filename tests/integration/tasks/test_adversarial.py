@@ -246,4 +246,4 @@ def test_a_variant_trains_from_the_command(train: Any, name: str) -> None:
 
 def test_a_loss_that_is_no_number_ends_the_run(train: Any) -> None:
     done = train("model=gan_tiny", "optimizer.lr=1e30", "trainer.max_epochs=2", "logger=none")
-    assert done.code != 0 and "became nan" in done.err and "try a smaller optimizer.lr" in done.err, done.err
+    assert done.code != 0 and "is NaN" in done.err and "try a smaller optimizer.lr" in done.err, done.err

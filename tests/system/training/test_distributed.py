@@ -20,7 +20,7 @@ import os, subprocess, sys, time
 if sys.argv[1:]:
     from netyard.io.process import end_with_parent
     from netyard.training import distributed
-    assert distributed.of_lightning()
+    assert distributed.started_by_netyard()
     end_with_parent()
     print(os.getpid(), flush=True)
     time.sleep(600)

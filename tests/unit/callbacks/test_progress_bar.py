@@ -6,12 +6,12 @@ import io
 
 from rich.console import Console
 
-from netyard.callbacks.progress_bar import _Asking, _clock, _summary
+from netyard.callbacks.progress_bar import _clock, _PolledBar, _summary
 
 
 def test_the_bar_asks_how_far_the_run_is_when_it_draws():
     steps = 3
-    bar = _Asking(lambda: steps, console=Console(file=io.StringIO()))
+    bar = _PolledBar(lambda: steps, console=Console(file=io.StringIO()))
     bar.add_task("fit", total=10, completed=steps)
     steps = 7
     assert bar.tasks[0].completed == 3

@@ -1,4 +1,4 @@
-"""A loss that is no number ends the run with a message, and what was good is kept."""
+"""A loss that is NaN ends the run with a message, and the last good checkpoint is kept."""
 
 from __future__ import annotations
 

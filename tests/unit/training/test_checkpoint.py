@@ -68,7 +68,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes):
 
 def test_a_file_of_torch_that_no_run_wrote_is_refused(tmp_path: Path):
     torch.save([torch.ones(3)], tmp_path / "best.ckpt")
-    assert "a list that no run wrote" in refusal(tmp_path / "best.ckpt")
+    assert "it holds a list, not a run's state" in refusal(tmp_path / "best.ckpt")
 
 
 @pytest.mark.parametrize("write", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content))])
@@ -90,7 +90,7 @@ def test_a_checkpoint_of_a_later_netyard_is_refused(tmp_path: Path):
 def test_a_checkpoint_without_its_config_cannot_rebuild_a_network(tmp_path: Path):
     (tmp_path / "checkpoints").mkdir()
     saved(tmp_path / "checkpoints" / "best.ckpt")
-    with pytest.raises(CheckpointError, match="does not say what network it is of"):
+    with pytest.raises(CheckpointError, match="contains no netyard config"):
         checkpoint.load(tmp_path)
 
 
@@ -286,7 +286,7 @@ def test_a_config_that_names_what_nobody_offered_is_refused(tmp_path: Path):
     for content in ({"netyard": checkpoint.describe(config, CHOICES)},):
         with pytest.raises(CheckpointError, match=r"in .*best\.ckpt, config\.task\.loss"):
             checkpoint.made_of(content, tmp_path / "best.ckpt")
-    with pytest.raises(CheckpointError, match=r"best\.ckpt does not say what network"):
+    with pytest.raises(CheckpointError, match=r"best\.ckpt contains no netyard config"):
         checkpoint.made_of({}, tmp_path / "best.ckpt")
     assert checkpoint.made_of({"netyard": checkpoint.describe(config_of(), CHOICES)}, tmp_path) == (
         config_of(),
@@ -302,7 +302,7 @@ def test_the_best_of_a_run_is_its_own(tmp_path: Path):
     with pytest.raises(CheckpointError, match="the run is failed, by a full disk;"):
         checkpoint.best_of(run)
     (run.path / "status.json").write_text("{}")
-    with pytest.raises(CheckpointError, match="the run is of no known state;"):
+    with pytest.raises(CheckpointError, match="the run is in an unknown state;"):
         checkpoint.best_of(run)
     config = config_of()
     content = written(run.best, config)
