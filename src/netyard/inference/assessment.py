@@ -52,8 +52,8 @@ def assess(task: Any, data: Any, metrics: Mapping[str, float]) -> dict[str, Any]
         told["calibration"] = _calibration(task.calibration.sums.cpu(), float(task.calibration.error()))
     if isinstance(task, EvaluatesNumbers) and task.predicted is not None:
         told["errors"] = _errors(task, told["intervals"])
-    if isinstance(task, Acts) and task.played:
-        told["intervals"]["test/return"] = _of_mean([returned for returned, _ in task.played])
+    if isinstance(task, Acts) and task.episodes:
+        told["intervals"]["test/return"] = _of_mean([returned for returned, _ in task.episodes])
     told["intervals"] = {name: found for name, found in told["intervals"].items() if found}
     return told
 

@@ -77,9 +77,9 @@ class GeneratesText(Protocol):
 
 @runtime_checkable
 class Acts(Protocol):
-    """Chooses actions in an environment; ``played`` are the (return, length) of the episodes of the last test."""
+    """Chooses actions in an environment; ``episodes`` are the (return, length) of the episodes of the last test."""
 
-    played: list[tuple[float, int]]
+    episodes: list[tuple[float, int]]
 
     def greedy(self, observations: Any) -> Any:
         """Observations (B, ...) -> the action of each, int64 (B,)."""
@@ -355,9 +355,9 @@ class EnvironmentData(Protocol):
 
     def step(self, actions: Any) -> None: ...
 
-    def play(self, act: Callable[[Any], Any], purpose: int, episodes: list[int]) -> list[tuple[float, int]]: ...
+    def run_episodes(self, act: Callable[[Any], Any], purpose: int, episodes: list[int]) -> list[tuple[float, int]]: ...
 
-    def show(self, act: Callable[[Any], Any], every: int, limit: int) -> Any: ...
+    def record_episode(self, act: Callable[[Any], Any], every: int, limit: int) -> Any: ...
 
 
 def class_names(data: Any) -> list[str] | None:

@@ -97,7 +97,7 @@ class Bootstrap:
                 batch = type(sample)(*fields)
                 error = self.update(batch, known)
                 if self.priority_exponent > 0:
-                    replay.prioritize(batch.place, error.cpu().numpy(), self.priority_exponent)
+                    replay.prioritize(batch.row, error.cpu().numpy(), self.priority_exponent)
             count -= part
 
     def _here(self, sample: Any) -> Any:

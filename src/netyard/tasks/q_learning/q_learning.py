@@ -110,7 +110,7 @@ class QLearning(Learner):
         self.exploration = Exploration(epsilon_start, epsilon_end, epsilon_fraction, epsilon_schedule, warmup_steps)
         self.priority_exponent, self.importance_start = priority_exponent, importance_start
         self.target_net = copy.deepcopy(net).requires_grad_(False)
-        self.played: list[tuple[float, int]] = []  # (return, length) of the episodes of a validation or test
+        self.episodes: list[tuple[float, int]] = []  # (return, length) of the episodes of a validation or test
         self._bootstrap: Any = None  # a Bootstrap, once training starts
         self._updates = 0  # before this run, or the part of it that is resumed
         self._waiting = 0  # environment steps since the last updates
@@ -271,23 +271,23 @@ class QLearning(Learner):
         return ExportSignature(parts, value, [TensorSpec("observation", "as the environment shows it")], [values])
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        self._play(batch, VALIDATION)
+        self._evaluate_episodes(batch, VALIDATION)
 
     def test_step(self, batch: Tensor, batch_idx: int) -> None:
-        self._play(batch, TEST)
+        self._evaluate_episodes(batch, TEST)
 
     def on_validation_start(self) -> None:
         super().on_validation_start()
-        self.played = []
+        self.episodes = []
 
     def on_test_start(self) -> None:
         super().on_test_start()
-        self.played = []
+        self.episodes = []
 
-    def _play(self, batch: Tensor, purpose: int) -> None:
+    def _evaluate_episodes(self, batch: Tensor, purpose: int) -> None:
         data = self.trainer.datamodule
         act = quick(self.net, self.loss.values, self.device)  # Lightning has put the net into evaluation
-        self.played += data.play(act, purpose, batch.tolist())
+        self.episodes += data.run_episodes(act, purpose, batch.tolist())
 
     def on_validation_epoch_end(self) -> None:
         self._log_returns("val")
@@ -297,7 +297,7 @@ class QLearning(Learner):
         self._log_returns("test")
 
     def _log_returns(self, stage: str) -> None:
-        self.log_dict({f"{stage}/{name}": value for name, value in scores(self.played).items()})
+        self.log_dict({f"{stage}/{name}": value for name, value in scores(self.episodes).items()})
 
     # Keeping
 

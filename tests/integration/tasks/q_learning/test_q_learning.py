@@ -257,7 +257,7 @@ def test_a_net_with_batch_norm_and_dropout_acts_as_in_evaluation() -> None:
         (("model=dqn", "data=gym"), 2, "data=gym needs data.id"),
         (("model=dqn", "data=gym", "data.id=Pendulum-v1"), 2, "environment Pendulum-v1 has the actions Box"),
         (("model=dqn", "data=gym", "data.id=CartPoel-v1"), 2, "did you mean CartPole-v1"),
-        (("model=dqn", "data=gym", f"data.id={COUNTING}", "data.options={fault: reward}"), 3, "gave the reward nan"),
+        (("model=dqn", "data=gym", f"data.id={COUNTING}", "data.options={fault: reward}"), 3, "returned the reward nan"),
         (("model=dqn", "trainer.accumulate_grad_batches=2"), 2, "larger data.batch_size"),
         (("model=dqn", "optimizer=lbfgs"), 2, "try optimizer=adam"),
         (("model=dqn", "trainer.max_epochs=-1"), 2, "try trainer.max_steps=50000"),

@@ -156,12 +156,12 @@ def test_priorities_are_drawn_in_proportion_and_weights_undo_it() -> None:
     expected = (np.abs(errors) + 1e-6) ** 0.5
     assert replay.largest_priority == pytest.approx(2.0, rel=1e-5)
     batch = replay.sample(1, 40_000, np.random.default_rng(0), beta=0.5)
-    counts = np.bincount(batch.place[0], minlength=20)[:4] / 40_000
+    counts = np.bincount(batch.row[0], minlength=20)[:4] / 40_000
     assert np.abs(counts - expected / expected.sum()).max() < 0.01
     share = expected / expected.sum()
     weights = (4 * share) ** -0.5
-    seen = np.unique(batch.place[0])
-    reference = weights[batch.place[0]] / weights[seen].max()
+    seen = np.unique(batch.row[0])
+    reference = weights[batch.row[0]] / weights[seen].max()
     torch.testing.assert_close(batch.weight[0], torch.tensor(reference, dtype=torch.float32))
     replay.add(0, 0, 0.0, GOES_ON, np.array([5.0]))
     assert replay.priorities[4] == replay.largest_priority, "what is new comes first"
