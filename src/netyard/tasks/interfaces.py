@@ -111,9 +111,9 @@ class KeepsMistakes(Protocol):
 
 @runtime_checkable
 class KeepsProbabilities(Protocol):
-    """``judged`` are the probabilities (N, C) and labels (N,) of every test sample."""
+    """``scored`` are the probabilities (N, C) and labels (N,) of every test sample."""
 
-    judged: Any
+    scored: Any
 
 
 @runtime_checkable

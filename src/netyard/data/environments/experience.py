@@ -202,11 +202,13 @@ class Experience(L.LightningDataModule):
     ) -> tuple[list[Array], float]:
         """Every ``every``-th frame of the first ``limit`` steps of an episode, uint8 (H, W, 3), and its return.
 
-        Raises
+        Raises:
+            PlatformError: rendering needs a package that is not installed.
+        """
         environments = self._make_environments(1, render=True)
-        shown = record_episode(environments, policy, episode_seed(self.seed, RENDERING, 0, episode), every, limit)
+        recorded = record_episode(environments, policy, episode_seed(self.seed, RENDERING, 0, episode), every, limit)
         environments.close()
-        return shown
+        return recorded
 
     def example_inputs(self, count: int, steps: int | None = None) -> torch.Tensor:
         """Synthetic observations (count, *input_shape) in the environment's dtype; the same at every call."""
@@ -269,7 +271,7 @@ class Experience(L.LightningDataModule):
         lost = self._training_envs.load_state_dict(saved["stage"])
         if saved["replay"] is None:
             log.warning(
-                "the checkpoint has no replay (data.save_replay=false): it is empty, and is filled before updates continue"
+                "the checkpoint has no replay (data.save_replay=false): it is empty, and fills before updates continue"
             )
             for index in range(self.num_envs):
                 first = self._training_envs.observations[index]

@@ -125,7 +125,7 @@ def test_an_episode_that_cannot_be_played_again_begins_anew(caplog: pytest.LogCa
     first = opened()
     first.step(np.array([1]))
     state = first.state_dict()
-    state["environments"]["observations"] += 1
+    state["stage"]["observations"] += 1
     second = experience()
     second.load_state_dict(state)
     second.open(1, 0.9, False, torch.device("cpu"))
@@ -235,7 +235,7 @@ def test_actions_may_begin_elsewhere() -> None:
 
 
 def test_an_episode_is_drawn() -> None:
-    frames, total = experience(options={"length": 5}).show(nothing, every=2)
+    frames, total = experience(options={"length": 5}).record_episode(nothing, every=2)
     assert [int(frame[0, 0, 0]) for frame in frames] == [0, 2, 4, 5] and total == 150.0
 
 

@@ -110,7 +110,7 @@ def test_what_is_drawn_is_what_happened(
             assert float(batch.discount[field, row]) == pytest.approx(expected[3], rel=1e-6)
     # Nothing that is still there is left out. Rows whose stack or whose future is cut off are not there.
     rows = np.arange(replay.rows * num_environments)
-    drawn = replay.sample(1, 5_000, np.random.default_rng(1), beta=1.0).place
+    drawn = replay.sample(1, 5_000, np.random.default_rng(1), beta=1.0).row
     held = rows[replay.valid(rows)]
     assert set(drawn[0]) == set(held) and len(held) > min(steps, 40) * num_environments * 0.6
     if steps == 12:
@@ -120,7 +120,7 @@ def test_what_is_drawn_is_what_happened(
 def test_all_transitions_are_drawn_alike() -> None:
     replay, obvious = Replay(30, 1, (1,), FLOAT), Obvious(1, 0.99, 1)
     lived(replay, obvious, 100)
-    drawn = replay.sample(1, 30_000, np.random.default_rng(1)).place[0]
+    drawn = replay.sample(1, 30_000, np.random.default_rng(1)).row[0]
     counts = np.bincount(drawn, minlength=30)
     held = replay.valid(np.arange(30))
     assert (counts[~held] == 0).all()
