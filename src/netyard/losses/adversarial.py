@@ -24,7 +24,7 @@ def minimax_generator(generated: Tensor) -> Tensor:
 
 
 def non_saturating_generator(generated: Tensor) -> Tensor:
-    """The cross-entropy of being classified as real: steepest where the discriminator is certain. Same paper, section 3."""
+    """Cross-entropy of being classified as real: steepest where the discriminator is certain. Same paper, section 3."""
     return F.softplus(-generated).mean()
 
 
