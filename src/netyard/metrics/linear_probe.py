@@ -60,7 +60,7 @@ def nearest_neighbours(train: Probe, codes: Tensor, num_classes: int, neighbours
 def linear_probe(train: Probe, codes: Tensor, num_classes: int, penalty: float = 1.0) -> Tensor:
     """The class of the largest ridge regression output, (N, D) -> (N,). Hoerl & Kennard 1970.
 
-    In closed form, of codes with mean 0 and standard deviation 1 in training, so that ``penalty`` does not depend on their scale.
+    In closed form, of codes with mean 0 and standard deviation 1 in training, so that ``penalty`` has no scale.
     """
     known = train.codes.double()
     mean, std = known.mean(dim=0), known.std(dim=0, correction=0)
