@@ -37,7 +37,7 @@ class Episodes(Callback):
         if not (isinstance(task, Acts) and isinstance(data, EnvironmentData) and hasattr(board, "add_summary")):
             return
         try:
-            frames, _ = data.show(task.greedy, every=self.every_n_steps, limit=self.max_steps)
+            frames, _ = data.record_episode(task.greedy, every=self.every_n_steps, limit=self.max_steps)
         except NetyardError as error:
             log.warning("no pictures of an episode: %s", error)
             return

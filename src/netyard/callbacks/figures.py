@@ -60,7 +60,7 @@ class Figures(Callback):
         if (texts := mistaken_texts(pl_module, trainer.datamodule)) is not None:
             show(board, folder, "test/mistakes", texts, trainer.global_step)
         names = class_names(trainer.datamodule)
-        scored = pl_module.judged if isinstance(pl_module, KeepsProbabilities) else None
+        scored = pl_module.scored if isinstance(pl_module, KeepsProbabilities) else None
         if scored is not None and scored.probabilities.shape[1] <= MOST_NAMED:
             probabilities, labels = scored.probabilities.float().nan_to_num().cpu(), scored.labels.cpu()
             for index, each in enumerate(probabilities.unbind(dim=1)):

@@ -52,8 +52,8 @@ def assess(task: Any, data: Any, metrics: Mapping[str, float]) -> dict[str, Any]
         report["calibration"] = _calibration(task.calibration.sums.cpu(), float(task.calibration.error()))
     if isinstance(task, EvaluatesNumbers) and task.predicted is not None:
         report["errors"] = _errors(task, report["intervals"])
-    if isinstance(task, Acts) and task.played:
-        report["intervals"]["test/return"] = _of_mean([returned for returned, _ in task.played])
+    if isinstance(task, Acts) and task.episodes:
+        report["intervals"]["test/return"] = _of_mean([returned for returned, _ in task.episodes])
     report["intervals"] = {name: found for name, found in report["intervals"].items() if found}
     return report
 

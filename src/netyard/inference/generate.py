@@ -130,7 +130,8 @@ def _act(task: Any, data: Any, options: Mapping[str, Any], one_file: bool) -> li
                 "both are at least 1, and a GIF holds one episode;",
                 "try episodes=1 every=2, or output=FOLDER.",
             )
-        return [Episode(number, *data.show(task.greedy, number, every)) for number in range(first, first + episodes)]
+        numbers = range(first, first + episodes)
+        return [Episode(number, *data.record_episode(task.greedy, number, every)) for number in numbers]
 
     return play(**_typed(options, play))
 

@@ -1,4 +1,4 @@
-"""What the two players of an adversarial game lose, from the discriminator's logits ``(B,)`` alone."""
+"""Losses of generator and discriminator, from the discriminator's logits ``(B,)`` alone."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def cross_entropy_discriminator(real: Tensor, generated: Tensor) -> Tensor:
 
 
 def minimax_generator(generated: Tensor) -> Tensor:
-    """What the discriminator gains, turned round: without slope where the discriminator is sure."""
+    """The negative of the discriminator's loss: its gradient vanishes where the discriminator is certain."""
     return -F.softplus(generated).mean()
 
 
 def non_saturating_generator(generated: Tensor) -> Tensor:
-    """The cross-entropy of being taken for real: steepest where the discriminator is sure. Same paper, section 3."""
+    """Cross-entropy of being classified as real: steepest where the discriminator is certain. Same paper, section 3."""
     return F.softplus(-generated).mean()
 
 
@@ -64,7 +64,7 @@ OBJECTIVES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor
 
 
 class AdversarialLoss(nn.Module):
-    """The losses of both players by the objective's name, and ``boundary``, the logit from which on a picture is real.
+    """The losses of both networks by the objective's name, and ``boundary``, the logit above which an image is real.
 
     Raises:
         ArgumentError: no objective has that name.
@@ -92,17 +92,19 @@ class AdversarialLoss(nn.Module):
 
 
 def gradient_penalty(discriminate: Callable[[Tensor], Tensor], real: Tensor, generated: Tensor, at: Tensor) -> Tensor:
-    """How far the critic's slope is from 1 between real and generated: the mean of ``(|slope| - 1)^2``.
+    """The mean of ``(|gradient| - 1)^2`` of the critic, at points between real and generated images.
 
-    ``at`` (B,) in [0, 1] says where between the two of each pair. Gulrajani et al. 2017, arXiv:1704.00028.
+    ``at`` (B,) in [0, 1] is the position between the two of each pair. Gulrajani et al. 2017, arXiv:1704.00028.
     """
     at = at.view(-1, *[1] * (real.ndim - 1))
     between = (at * real + (1 - at) * generated).detach()
-    return (_squared_slope(discriminate, between).add(1e-12).sqrt() - 1).square().mean()  # no root has a slope at 0
+    return (
+        (_squared_slope(discriminate, between).add(1e-12).sqrt() - 1).square().mean()
+    )  # the root has no finite derivative at 0
 
 
 def r1_penalty(discriminate: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """Half the mean squared slope of the discriminator at real samples. Mescheder et al. 2018, arXiv:1801.04406."""
+    """Half the mean squared gradient norm at real samples. Mescheder et al. 2018, arXiv:1801.04406."""
     return 0.5 * _squared_slope(discriminate, real.detach()).mean()
 
 

@@ -1,4 +1,4 @@
-"""What a decoder's output says of a picture: the log-probability of pixels in [0, 1], for each sample in nats.
+"""Likelihoods of decoders: the log-probability of pixels in [0, 1], for each sample in nats.
 
 A likelihood has ``num_parameters`` numbers for each pixel, which come as the channels of a map: all the first ones,
 then all the second ones. Tables, which have columns instead of pixels, go the same way.
@@ -56,9 +56,9 @@ class Likelihood(nn.Module):
     """``likelihood(parameters (B, num_parameters * C, ...), pixels (B, C, ...)) -> (B,)`` log-probabilities in nats."""
 
     bounded = True
-    """Only of pixels in [0, 1], not of any number."""
+    """Whether it needs pixels in [0, 1]."""
     discrete = False
-    """A probability, which can be told in bits, not a density."""
+    """Whether it is a probability, which can be reported in bits, and not a density."""
 
     def __init__(self, num_parameters: int, allowed: tuple[int, ...]) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class Likelihood(nn.Module):
         self.num_parameters = num_parameters
 
     def prepare(self, pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The pixels as what the likelihood is of; chance, if it has any, comes from the generator."""
+        """Pixels as the likelihood needs them; random numbers, if any, come from the generator."""
         return pixels
 
     def mean(self, parameters: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class Bernoulli(Likelihood):
         return bernoulli_log_prob(parameters.float(), pixels)
 
     def prepare(self, pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        pixels = pixels.clamp(0, 1)  # normalising and back leaves a rounding
+        pixels = pixels.clamp(0, 1)  # normalising and back leaves a rounding error
         if self.binarize == "threshold":
             return (pixels > 0.5).to(pixels.dtype)
         return torch.bernoulli(pixels, generator=generator) if self.binarize else pixels
@@ -178,7 +178,7 @@ class DiscretizedLogistic(Likelihood):
         return discretized_logistic_log_prob(mean, log_scale, pixels, self.max_value)
 
     def prepare(self, pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return (pixels.clamp(0, 1) * self.max_value).round() / self.max_value  # an augmentation knows no levels
+        return (pixels.clamp(0, 1) * self.max_value).round() / self.max_value  # augmented pixels lie between levels
 
     def mean(self, parameters: Tensor) -> Tensor:
         return parameters.chunk(2, dim=1)[0].clamp(0, 1)

@@ -1,4 +1,4 @@
-"""Does a loss fit the task? Found out by trying it, so that any loss may come and none is known by name."""
+"""Checks whether a loss fits the task, by evaluating it on examples, so that any loss can be used."""
 
 from __future__ import annotations
 

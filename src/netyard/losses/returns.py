@@ -1,7 +1,7 @@
-"""What a network that predicts returns is taught, and what its outputs are worth: values, or distributions.
+"""Losses for networks that predict returns, as values or as distributions, and the expected values of their outputs.
 
 Outputs are (..., num_atoms) for an action. A target is the distribution of ``reward + discount * Z``, Z being the
-network's own guess of what comes after.
+network's prediction for the next observation.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from netyard.ranges.bounds import Count, Ge, NotNegative
 def project(probabilities: Tensor, reward: Tensor, discount: Tensor, atoms: Tensor) -> Tensor:
     """The distribution of ``reward + discount * Z`` on evenly spaced atoms (N,), Z having ``probabilities`` (B, N).
 
-    Each shifted atom's probability is shared between its two neighbours; what lies outside goes to the ends.
-    (B, N). Bellemare, Dabney & Munos 2017, arXiv:1707.06887, algorithm 1.
+    The probability of each shifted atom is split between its two neighbours; values outside the range go to the ends.
+    Returns (B, N). Bellemare, Dabney & Munos 2017, arXiv:1707.06887, algorithm 1.
     """
     low, high = atoms[0], atoms[-1]
     shifted = (reward[:, None] + discount[:, None] * atoms).clamp(low, high)
-    place = (shifted - low) / (high - low) * (len(atoms) - 1)
-    below = place.floor().clamp(max=len(atoms) - 2)
-    share = (place - below) * probabilities  # of the neighbour above
+    position = (shifted - low) / (high - low) * (len(atoms) - 1)
+    below = position.floor().clamp(max=len(atoms) - 2)
+    share = (position - below) * probabilities  # of the neighbour above
     index = below.long()
     shared = torch.zeros_like(probabilities).scatter_add_(1, index, probabilities - share)
     return shared.scatter_add_(1, index + 1, share)
@@ -55,7 +55,7 @@ class CategoricalReturn(nn.Module):
     Bellemare, Dabney & Munos 2017 (C51). Returns outside the range count as its ends.
 
     Raises:
-        ArgumentError: fewer than two atoms, or a range that is none.
+        ArgumentError: fewer than two atoms, or an empty range.
     """
 
     atoms: Tensor
@@ -76,7 +76,7 @@ class CategoricalReturn(nn.Module):
         return outputs.softmax(dim=-1) @ self.atoms
 
     def forward(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
-        """Of outputs (B, N) towards what followed, (B,)."""
+        """The loss of outputs (B, N) against the bootstrapped target, (B,)."""
         target = project(next_outputs.softmax(dim=1), reward, discount, self.atoms)
         return -(target * outputs.log_softmax(dim=1)).sum(dim=1)
 
@@ -103,15 +103,15 @@ class QuantileReturn(nn.Module):
         return outputs.mean(dim=-1)
 
     def forward(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
-        """Of outputs (B, N) towards what followed, (B,)."""
+        """The loss of outputs (B, N) against the bootstrapped target, (B,)."""
         return quantile_huber(outputs, reward[:, None] + discount[:, None] * next_outputs, self.kappa)
 
 
 class ScalarReturn(nn.Module):
-    """A loss of torch, of predictions and targets, in the form that losses of distributions have.
+    """A loss of torch, of predictions and targets, with the interface of the losses of distributions.
 
     Raises:
-        ArgumentError: it pulls no prediction to its target, or has no ``reduction``.
+        ArgumentError: its minimum is not at the target, or it has no ``reduction``.
     """
 
     def __init__(self, loss: nn.Module) -> None:
@@ -134,15 +134,15 @@ class ScalarReturn(nn.Module):
         return self.elementwise(outputs, torch.addcmul(reward, discount, next_outputs))
 
     def error(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
-        """How far the values were off, (B,)."""
+        """The temporal-difference error of the values, (B,)."""
         return outputs - torch.addcmul(reward, discount, next_outputs)
 
     def at(self, error: Tensor) -> Tensor:
-        """The loss at an error, of its shape; of a loss that knows a ``slope``."""
+        """The loss at an error, of its shape; for losses with a ``slope``."""
         return self.elementwise(error, torch.zeros_like(error))
 
     def slope(self, error: Tensor) -> Tensor | None:
-        """The derivative of a loss at an error, (B,); None where only autograd knows it."""
+        """The derivative of a loss at an error, (B,); None if it must be left to autograd."""
         if type(self.elementwise) is nn.HuberLoss:
             return error.clamp(-self.elementwise.delta, self.elementwise.delta)
         return 2 * error if type(self.elementwise) is nn.MSELoss else None

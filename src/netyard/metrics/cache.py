@@ -1,4 +1,4 @@
-"""What was computed once of a real set, kept on disk under a fingerprint of everything it depends on."""
+"""A disk cache of statistics of a real set, keyed by a fingerprint of everything they depend on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def cached(folder: str | Path, key: str, compute: Callable[[], Mapping[str, Tens
 
     Of several processes that ask at once the first computes and the others wait, so ``compute`` must not wait for them.
     A broken or foreign file is replaced, and a folder that cannot be written to costs the next run a computation: both
-    are said in the log, and neither stops a run.
+    are logged as warnings, and neither stops a run.
 
     Raises:
         ArgumentError: ``compute`` made NaN or infinity, which are not kept.

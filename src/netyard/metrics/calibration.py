@@ -1,4 +1,4 @@
-"""How far a classifier's confidence is from its accuracy, in bins of confidence that are sums: devices can add them."""
+"""How far a classifier's confidence is from its accuracy, from sums per bin of confidence, which devices can add."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Calibration:
     Guo et al. 2017, arXiv:1706.04599, section 3.
 
     Attributes:
-        sums: (3, 15): how many samples there are, their confidences, and how many of them were right.
+        sums: (3, 15): number of samples, sum of confidences, and number of correct predictions of each bin.
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
@@ -23,7 +23,7 @@ class Calibration:
     def add(self, probabilities: Tensor, y: Tensor) -> None:
         """Take in a batch: probabilities (B, C) and labels (B,)."""
         confidences, predictions = probabilities.max(dim=1)
-        # A network that broke is as sure of everything as NaN: it has a bin, and an error that is no number.
+        # A diverged network has NaN confidences: they are counted in the first bin, and the error becomes NaN.
         bins = (confidences.nan_to_num() * BINS).long().clamp(max=BINS - 1)
         terms = torch.stack([torch.ones_like(confidences), confidences, (predictions == y).to(confidences)])
         self.sums.index_add_(1, bins, terms)

@@ -1,4 +1,4 @@
-"""What every score asks of features: numbers, one row a sample, as many columns in both sets."""
+"""Checks of features: finite numbers, one row for each sample, equal columns in both sets."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def check_features(features: Tensor, name: str, least: int = 1) -> Tensor:
     """Features (N, D) of any precision  ->  the same in float64, without their graph.
 
     Raises:
-        ArgumentError: they are no matrix, fewer than ``least`` samples, or not all finite; ``name`` says whose they
-            are.
+        ArgumentError: they are not a matrix, fewer than ``least`` samples, or not all finite; ``name`` is
+            the set in the message.
     """
     if features.ndim != 2 or not features.shape[1]:
         raise ArgumentError(

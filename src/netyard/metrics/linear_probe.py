@@ -1,4 +1,4 @@
-"""What a code is worth: how well simple readers tell the classes from it, and from a PCA of the same size."""
+"""Quality of codes: the accuracy of simple classifiers on them, and on a PCA of the same size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PCA(NamedTuple):
     basis: Tensor
 
     def codes(self, x: Tensor) -> Tensor:
-        """(N, ...) -> (N, D), in double precision within, which no mixed precision makes a half."""
+        """(N, ...) -> (N, D), computed in double precision, which autocast leaves alone."""
         return ((x.flatten(1).double() - self.mean.double()) @ self.basis.double()).float()
 
 
@@ -58,29 +58,29 @@ def nearest_neighbours(train: Probe, codes: Tensor, num_classes: int, neighbours
 
 
 def linear_probe(train: Probe, codes: Tensor, num_classes: int, penalty: float = 1.0) -> Tensor:
-    """The class whose ridge regression to 0 and 1 answers most, (N, D) -> (N,). Hoerl & Kennard 1970.
+    """The class of the largest ridge regression output, (N, D) -> (N,). Hoerl & Kennard 1970.
 
     In closed form, of codes with mean 0 and standard deviation 1 in training, so that ``penalty`` has no scale.
     """
     known = train.codes.double()
     mean, std = known.mean(dim=0), known.std(dim=0, correction=0)
     std = torch.where(std > 0, std, 1.0)
-    known, asked = (known - mean) / std, (codes.double() - mean) / std
+    known, queries = (known - mean) / std, (codes.double() - mean) / std
     target = F.one_hot(train.labels, num_classes).double()
     shares = target.mean(dim=0)
     gram = known.T @ known + penalty * torch.eye(known.shape[1], dtype=known.dtype, device=known.device)
     weights = torch.linalg.solve(gram, known.T @ (target - shares))  # (D, C)
-    return (asked @ weights + shares).argmax(dim=1)
+    return (queries @ weights + shares).argmax(dim=1)
 
 
 class Reader:
-    """What the codes of a training part teach, beside what a PCA of the same size does.
+    """Classifiers fitted on the codes of a training part, and on a PCA of the same size for comparison.
 
     Args:
         codes: of the training part, (N, D).
         x: its inputs, (N, ...).
         labels: its classes, (N,), int64.
-        num_classes: how many there are.
+        num_classes: the number of classes.
     """
 
     def __init__(self, codes: Tensor, x: Tensor, labels: Tensor, num_classes: int) -> None:
@@ -89,7 +89,7 @@ class Reader:
         self._codes, self._pca_codes = Probe(codes, labels), Probe(self.pca.codes(x), labels)
 
     def scores(self, codes: Tensor, pca_codes: Tensor, labels: Tensor) -> dict[str, float]:
-        """The shares of a test's classes that are read right: codes (N, D) of the net and of ``pca``, labels (N,)."""
+        """The accuracies on a test: codes (N, D) of the net and of ``pca``, labels (N,)."""
         return {
             f"{name}_accuracy{suffix}": (reader(train, tested, self.num_classes) == labels).double().mean().item()
             for suffix, train, tested in (("", self._codes, codes), ("_pca", self._pca_codes, pca_codes))

@@ -1,4 +1,4 @@
-"""A small classifier of the real pictures, in whose features samples are compared with them."""
+"""A small classifier of the real images, whose features are used to compare samples with them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 
 
 class SmallClassifier(nn.Module):
-    """(B, C, H, W) in [0, 1] -> features (B, 64), what its last, linear layer tells the classes from.
+    """(B, C, H, W) in [0, 1] -> features (B, 64), the input of its last, linear layer.
 
-    Three convolutions with batch norm, the picture halved between them, the mean over what is left of it; a picture of
-    more than 32 pixels a side is made smaller first.
+    Three convolutions with batch norm, max pooling between them, and global average pooling; images of more than 32
+    pixels a side are reduced first.
     """
 
     def __init__(self, in_channels: int, num_classes: int) -> None:
@@ -46,9 +46,9 @@ def num_steps(num_samples: int) -> int:
 
 
 def teach(net: SmallClassifier, batches: Batches, num_samples: int) -> SmallClassifier:
-    """The classifier, once it has learned these pictures: by Adam with one cycle of the learning rate.
+    """Train the classifier on these images, by Adam with a one-cycle learning rate.
 
-    Nothing of it is random but the weights it began with and the order of the batches. Smith & Topin 2017,
+    Deterministic, given the initial weights and the order of the batches. Smith & Topin 2017,
     arXiv:1708.07120.
     """
     steps = num_steps(num_samples)
@@ -66,7 +66,7 @@ def teach(net: SmallClassifier, batches: Batches, num_samples: int) -> SmallClas
 
 
 def accuracy(net: SmallClassifier, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """The share of pictures whose class it tells, over the batches of an epoch."""
+    """The share of images that are classified correctly, over the batches of an epoch."""
     with torch.no_grad():
         right = [net.head(net(pictures)).argmax(dim=1) == labels for pictures, labels in batches]
     return float(torch.cat(right).double().mean())

@@ -19,8 +19,8 @@ class RunningMean:
     little, and does not wait for it.
 
     Args:
-        state: what ``state`` said, of all devices, to go on from.
-        whole: whether this is the device that counts it; on the others it is nothing, so that it counts once.
+        state: a result of ``state``, summed over all devices, to continue from.
+        whole: whether this device takes the state; False on the others, so that it is counted once.
     """
 
     def __init__(self, state: Mapping[str, Any] | None = None, whole: bool = True) -> None:
@@ -39,8 +39,8 @@ class RunningMean:
     def add(self, weight: int | Tensor, **means: Tensor) -> None:
         """Take in a batch: the mean of each scalar over its ``weight`` samples, the same scalars in every batch.
 
-        The weight is a tensor where only the device knows it; a batch of none counts for nothing, though its means be
-        0/0. A name that begins with ``_`` is there to derive others from, and is not logged.
+        The weight is a tensor where only the device knows it; a batch of weight 0 is ignored, although its means are
+        0/0. A name that begins with ``_`` is used to derive other metrics, and is not logged.
 
         Raises:
             ArgumentError: an earlier batch had other scalars.
@@ -55,13 +55,13 @@ class RunningMean:
         if tuple(means) != self._names:
             raise ArgumentError(
                 f"the batches of an epoch had {', '.join(self._names)}, and this one has {', '.join(means)};",
-                "a mean over an epoch is one over all its batches;",
+                "a mean over an epoch needs every scalar in every batch;",
                 "add the same scalars for each.",
             )
         self._sums = self._sums.to(terms.device).add_(terms, alpha=weight)
 
     def log(self, task: LightningModule, stage: str, **derived: Callable[[dict[str, Tensor]], Tensor]) -> None:
-        """Log every mean, and what is derived from the means, as ``stage/name`` over all devices, and start anew."""
+        """Log every mean, and what is derived from the means, as ``stage/name`` over all devices, and reset them."""
         if self._sums is not None:
             sums = self._totals(task, self._sums)
             means = dict(zip(self._names, (sums[:-1] / sums[-1]).unbind(), strict=True))

@@ -28,10 +28,10 @@ class DCGAN(nn.Module):
 
     Args:
         channels: widths from the picture inwards, one a halving; a larger picture repeats the last.
-        discriminator_norm: ``batch``; ``layer`` or ``none`` where slopes of single samples count (Gulrajani et al.
-            2017, arXiv:1704.00028); ``spectral`` (Miyato et al. 2018, arXiv:1802.05957).
-        labels: ``none``; ``input``, both players see them (Mirza & Osindero 2014, arXiv:1411.1784); ``auxiliary``,
-            the discriminator has to tell them, ``discriminator(x) -> (B,), (B, num_classes)`` (Odena et al. 2017,
+        discriminator_norm: ``batch``; ``layer`` or ``none`` if a penalty needs single gradients (Gulrajani et
+            al. 2017, arXiv:1704.00028); ``spectral`` (Miyato et al. 2018, arXiv:1802.05957).
+        labels: ``none``; ``input``, both networks take them (Mirza & Osindero 2014, arXiv:1411.1784); ``auxiliary``,
+            the discriminator classifies them, ``discriminator(x) -> (B,), (B, num_classes)`` (Odena et al. 2017,
             arXiv:1610.09585).
 
     Raises:

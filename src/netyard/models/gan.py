@@ -1,4 +1,4 @@
-"""The first generative adversarial network: two multilayer perceptrons, one that paints and one that judges."""
+"""The first generative adversarial network: two multilayer perceptrons, a generator and a discriminator."""
 
 from __future__ import annotations
 

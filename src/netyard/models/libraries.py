@@ -1,4 +1,4 @@
-"""Build a network from the library that keeps it.
+"""Build a network from the library that defines it.
 
 The network is the library's own, with ``num_outputs`` outputs and ``in_channels`` inputs; at 1000 and 3 it is
 untouched, so that state dicts pass between it and the library in both directions.
@@ -20,7 +20,7 @@ from netyard.models.inception import BNInception
 
 LIBRARIES = ("timm", "torchvision", "netyard")
 _OWN = {"bn_inception": BNInception}
-# What a constructor of timm or torchvision answers to arguments it cannot use.
+# What constructors of timm and torchvision raise for arguments that they do not accept.
 _REFUSALS = (TypeError, ValueError, AssertionError, LookupError, ArithmeticError, AttributeError)
 _SIZE_STEP = 32  # pixels between the image sizes that are tried on a network
 
@@ -39,7 +39,7 @@ def create(library: str, architecture: str, num_outputs: int, in_channels: int, 
             return _OWN[architecture](num_outputs, in_channels, **arguments)
         network = torchvision.models.get_model(architecture, num_classes=num_outputs, **arguments)
     except _REFUSALS as error:
-        if library == "netyard" and not isinstance(error, TypeError):  # a mistake in it is no answer to the user
+        if library == "netyard" and not isinstance(error, TypeError):  # a bug of ours must keep its traceback
             raise
         given = ", ".join(f"{key}={value}" for key, value in arguments.items()) or "nothing"
         raise ArgumentError(

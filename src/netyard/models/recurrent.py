@@ -14,7 +14,7 @@ from netyard.ranges.bounds import Count, Probability
 class Recurrent(nn.Module):
     """Tokens are embedded, cells read the steps, and a linear head reads the cells.
 
-    Called, (B, T, input_size) numbers or (B, T) tokens -> (B, num_outputs): one answer for a sequence, from its last
+    Called, (B, T, input_size) numbers or (B, T) tokens -> (B, num_outputs): one output for a sequence, from its last
     state (of both ends, if ``bidirectional``), the mean of its steps, or attention over them. ``unroll`` gives one for
     each step instead. Elman 1990; Hochreiter & Schmidhuber 1997; Cho et al. 2014, arXiv:1406.1078.
 
@@ -81,7 +81,7 @@ class Recurrent(nn.Module):
         return self._answers(self.pool(outputs, real_steps(outputs, lengths)))
 
     def unroll(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """An answer after each step, (B, T, num_outputs), and the state from which the next call goes on.
+        """An output after each step, (B, T, num_outputs), and the state from which the next call goes on.
 
         Raises:
             ArgumentError: the net reads backwards too.
@@ -89,7 +89,7 @@ class Recurrent(nn.Module):
         if self.layers.bidirectional:
             raise ArgumentError(
                 "bidirectional is true;",
-                "an answer after each step may depend on the steps before it only, and reading backwards begins with"
+                "an output after each step may depend on the steps before it only, and reading backwards begins with"
                 " the last;",
                 "try model.bidirectional=false.",
             )

@@ -50,7 +50,7 @@ POSITIONS: dict[str, type[nn.Module]] = {"learned": LearnedPositions, "sinusoida
 class Transformer(nn.Module):
     """Vectors of the steps and of their places, pre-norm blocks of causal attention and GELU, a norm, a linear head.
 
-    Called, (B, T, input_size) numbers or (B, T) tokens -> (B, num_outputs): one answer for a sequence, from its last
+    Called, (B, T, input_size) numbers or (B, T) tokens -> (B, num_outputs): one output for a sequence, from its last
     step, the mean of its steps, or attention over them. ``unroll`` gives one for each step instead. Vaswani et al.
     2017, arXiv:1706.03762; the norm before each block as in Xiong et al. 2020, arXiv:2002.04745.
 
@@ -129,18 +129,18 @@ class Transformer(nn.Module):
         return self.head(self.pool(steps, real_steps(steps, lengths)))
 
     def unroll(self, x: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """An answer after each step, (B, T, num_outputs), and the state from which the next call goes on.
+        """An output after each step, (B, T, num_outputs), and the state from which the next call goes on.
 
         The state is what was read, as far back as ``max_length`` steps. A chunk as long as that leaves no room for what
         came before it; a longer one is read in several.
         """
         read = x[:, :0] if state is None else state[0]
-        answers = []
+        outputs = []
         # Not split where there is nothing to split: an exported graph has one piece for texts of any length that fits.
         for chunk in x.split(self.max_length, dim=1) if x.shape[1] > self.max_length else (x,):
             read = torch.cat([read, chunk], dim=1)[:, -self.max_length :]
-            answers.append(self.head(self._steps(read)[:, -chunk.shape[1] :]))
-        return torch.cat(answers, dim=1), (read,)
+            outputs.append(self.head(self._steps(read)[:, -chunk.shape[1] :]))
+        return torch.cat(outputs, dim=1), (read,)
 
     def _steps(self, x: Tensor) -> Tensor:
         """(B, T, input_size) or (B, T) -> (B, T, hidden_size), of which each step knows those before it."""

@@ -1,4 +1,4 @@
-"""The variational autoencoder: a dense or convolutional encoder and decoder, told the class if there is one."""
+"""The variational autoencoder: a dense or convolutional encoder and decoder, conditional on the class or not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS = ("dense", "convolutional")
 class VAE(nn.Module):
     """(B, *input_shape) -> mean and log-variance of the code (B, latent_size); and a code -> each pixel's parameters.
 
-    Kingma & Welling 2013, arXiv:1312.6114. With ``num_classes`` encoder and decoder are told the label: Sohn et al.
+    Kingma & Welling 2013, arXiv:1312.6114. With ``num_classes`` both parts are conditioned on the label: Sohn et al.
     2015, "Learning structured output representation using deep conditional generative models".
 
     Args:
@@ -32,14 +32,14 @@ class VAE(nn.Module):
         kind: ``dense`` or ``convolutional``.
         hidden_sizes: of a dense encoder; its decoder has them in reverse.
         channels: of a convolutional encoder, which halves the picture with each; its decoder has them in reverse.
-        num_classes: None if the net is told no label.
+        num_classes: None for a net that is not conditional.
         gated: dense layers have gates in place of the activation, as Tomczak & Welling 2018, arXiv:1705.07120.
-        log_variance_range: the least and the greatest log-variance of a code; None: whatever the encoder says. Theirs
-            is (-6, 2). Without one, a picture unlike all of training may get a code as wide as e^15.
+        log_variance_range: the least and the greatest log-variance of a code; None: unbounded. Theirs
+            is (-6, 2). Without bounds, an image unlike the training data may get a variance of e^15.
 
     Raises:
-        ArgumentError: a size below 1, an unknown kind or activation, a convolution of what is no picture, or with
-            gates, a range that is none.
+        ArgumentError: a size below 1, an unknown kind or activation, a convolution without images or with
+            gates, an empty range.
     """
 
     def __init__(
@@ -87,29 +87,29 @@ class VAE(nn.Module):
             self.decoder = nn.Sequential(lift, activation_layer(activation), unfold, *up)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """The parameters (B, num_outputs_per_pixel * C, H, W) of what the mean of the code stands for."""
+        """The parameters (B, num_outputs_per_pixel * C, H, W) of the reconstruction of the posterior's mean."""
         return self.decode(self.encode(x, y)[0], y)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(B, *input_shape) and, of a conditional net, labels (B,) or shares (B, num_classes) -> two (B, latent_size).
 
         Raises:
-            ArgumentError: a conditional net is not told the label.
+            ArgumentError: a conditional net is called without labels.
         """
-        mean, log_variance = self.encoder(self._told(x.flatten(1) if self.flat else x, y)).chunk(2, dim=1)
+        mean, log_variance = self.encoder(self._with_label(x.flatten(1) if self.flat else x, y)).chunk(2, dim=1)
         return mean, log_variance if self.log_variance_range is None else log_variance.clamp(*self.log_variance_range)
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """(B, latent_size) and labels as in ``encode`` -> (B, num_outputs_per_pixel * C, H, W)."""
-        return self.decoder(self._told(z, y)).reshape(-1, *self.output_shape)
+        return self.decoder(self._with_label(z, y)).reshape(-1, *self.output_shape)
 
-    def _told(self, x: Tensor, y: Tensor | None) -> Tensor:
+    def _with_label(self, x: Tensor, y: Tensor | None) -> Tensor:
         """x with the label beside it: a number for each class, or a map where x has maps."""
         if self.num_classes is None:
             return x
         if y is None:
             raise ArgumentError(
-                "this VAE was told no label;",
+                "this VAE was given no label;",
                 f"it is conditional, on {self.num_classes} classes;",
                 "give it y, or try model=vae.",
             )

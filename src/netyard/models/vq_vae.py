@@ -1,4 +1,4 @@
-"""The VQ-VAE: an autoencoder whose code is a small map of words from a codebook."""
+"""The VQ-VAE: an autoencoder whose code is a small map of entries of a codebook."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class VQVAE(nn.Module):
         self.codebook_size, self.code_shape = codebook_size, sides[-1]
         self.quantizer = Quantizer(codebook_size, embedding_size, ema, decay)
         down = downwards(input_shape[0], channels, activation)
-        # The norm keeps the encoder from running away from the words it has just been given; Lancucki et al. 2020,
+        # The norm keeps the encoder from moving away from its codebook entries; Lancucki et al. 2020,
         # arXiv:2005.08520.
         norm = nn.BatchNorm2d(embedding_size, affine=False)
         self.encoder = nn.Sequential(*down, nn.Conv2d(channels[-1], embedding_size, 1), norm)

@@ -34,8 +34,8 @@ class ZooNet(nn.Module):
 
     * ``early_strides``: the layers that halve the image first are made to keep its size, as many as needed;
       below ``tiny_size`` only the first, where more would cost time and gain nothing;
-    * ``minimum_size``: below it the batch is enlarged on the device; with ``probe_size`` the size is asked of
-      timm;
+    * ``minimum_size``: below it the batch is enlarged on the device; with ``probe_size`` timm determines
+      the size;
     * ``fold``: a pool that would only repeat a small map is folded into the linear layer behind it.
 
     None of it depends on ``pretrained``, so that a checkpoint fits the network built without the published
@@ -144,7 +144,7 @@ class ZooNet(nn.Module):
         return self
 
     def unfreeze(self) -> None:
-        """Let everything that ``freeze`` stopped learn again."""
+        """Make all frozen parameters trainable again."""
         for name in self._frozen:
             self.network.get_parameter(name).requires_grad_(True)
         self._frozen = ()
@@ -162,8 +162,8 @@ class ZooNet(nn.Module):
         call = {"timm": "timm.create_model", "torchvision": "torchvision.models.get_model"}.get(library)
         if call is None:
             return f"netyard's own {architecture} takes them"
-        words = ", ".join([repr(architecture), *(f"{name}={value!r}" for name, value in given.items())])
-        return f"{call}({words}) takes them"
+        call_arguments = ", ".join([repr(architecture), *(f"{name}={value!r}" for name, value in given.items())])
+        return f"{call}({call_arguments}) takes them"
 
     def _freeze(self, part: str) -> None:
         if part != "backbone":

@@ -1,4 +1,4 @@
-"""From the user's choices to Lightning's format: the one function behind every ``configure_optimizers``."""
+"""The optimizer and scheduler in Lightning's format: used by every ``configure_optimizers``."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _build(module: nn.Module, optimizer: partial[Optimizer]) -> Optimizer:
             "try optimizer.lr=0.001.",
         )
 
-    # torch's default counts where the user gave none: AdamW decays by 0.01 unless told otherwise.
+    # Without a setting torch's default applies, which is 0.01 for AdamW.
     default = settings["weight_decay"].default if "weight_decay" in settings else 0.0
     weight_decay = optimizer.keywords.get("weight_decay", default)
     grouping = getattr(optimizer.func, "parameter_groups", parameter_groups)

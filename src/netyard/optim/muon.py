@@ -22,10 +22,10 @@ class MuonAdamW(Optimizer):
     One lr serves both: Muon's update is scaled to the size of AdamW's (Liu et al. 2025, section 2.2).
 
     Raises:
-        ArgumentError: a group does not say whether it is Muon's, or gives Muon something that is not a matrix.
+        ArgumentError: a group without ``use_muon``, or one that gives Muon something that is not a matrix.
     """
 
-    # ``configure_optimizer`` asks for it: who learns what depends on the net's modules, not on shapes alone.
+    # Used by ``configure_optimizer``: which parameters are Muon's depends on the net's modules, not on shapes alone.
     parameter_groups = staticmethod(muon_groups)
 
     def __init__(

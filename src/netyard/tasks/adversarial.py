@@ -1,4 +1,4 @@
-"""The adversarial game: a generator learns to make pictures that a discriminator takes for real."""
+"""Generative adversarial networks: a generator learns to draw images that a discriminator classifies as real."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ Batch = tuple[Tensor, Tensor]
 class Adversarial(Learner):
     """Learns a net's ``generator`` and ``discriminator`` from batches ``(x, y)``, y the labels (B,) if conditional.
 
-    Both players take their gradient from the same state in one backward pass, and one optimizer moves both (the
+    Both networks take their gradient at the same weights in one backward pass, and one optimizer updates both (the
     single-step method of Nowozin et al. 2016, arXiv:1606.00709, algorithm 1): a batch is a step, and clipping,
-    accumulation, schedules and resuming are Lightning's own. Neither player's loss reaches the other's weights. A
-    generator whose turn it is not has no gradient, and an optimizer leaves such parameters alone.
+    accumulation, schedules and resuming are Lightning's own. Neither network's loss reaches the other's weights. In
+    steps of the discriminator alone the generator has no gradient, and an optimizer skips such parameters.
 
     Logs ``loss``, ``discriminator_loss`` and ``generator_loss`` (their sum, and each without penalties), and the shares
-    that the discriminator judges rightly, ``discriminator_real`` and ``discriminator_generated``: real pictures judged
-    worse in validation than in training tell of pictures learned by heart. How good the samples are no loss says, but
-    ``callbacks.scores``.
+    the discriminator classifies correctly, ``discriminator_real`` and ``discriminator_generated``: a lower share of
+    real images in validation than in training shows overfitting. No loss measures the quality of the samples:
+    see ``netyard.callbacks.sample_quality``.
 
     Args:
         net: see ``netyard.tasks.parts.adversaries.GeneratorAndDiscriminator``.
         loss: see ``netyard.tasks.parts.adversaries.AdversarialLoss``.
         num_outputs: the number of classes of the data, which conditional nets are given.
-        discriminator_steps: the discriminator's steps to one of the generator.
-        discriminator_lr: null for the optimizer's. Heusel et al. 2017, arXiv:1706.08500.
-        gradient_penalty: weight of the penalty on slopes other than 1 (see ``losses.adversarial``).
-        r1: weight of the penalty on slopes at real pictures.
-        weight_clip: the discriminator's weights are kept within this of 0; 0 does not (Arjovsky et al. 2017).
-        ema_decay: of a moving average of the generator's weights, which makes the samples; 0 is without.
+        discriminator_steps: the discriminator's steps for each step of the generator.
+        discriminator_lr: None: the optimizer's. Heusel et al. 2017, arXiv:1706.08500.
+        gradient_penalty: weight of the penalty on gradient norms other than 1 (see ``losses.adversarial``).
+        r1: weight of the penalty on gradients at real images.
+        weight_clip: the discriminator's weights are clipped to this magnitude; 0 does not clip (Arjovsky et al. 2017).
+        ema_decay: of a moving average of the generator's weights, which draws the samples; 0: no average.
         diffaug: augment what the discriminator sees, see ``differentiable_augment``.
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ArgumentError: a net without the players, a loss without theirs, a setting out of range; labels that a
-            conditional net cannot use.
+        ArgumentError: a net or a loss that is not adversarial, a setting out of range, labels that a conditional
+            net cannot use.
     """
 
     loss_shows_progress = False
@@ -110,34 +110,34 @@ class Adversarial(Learner):
         step = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
         labels, random = self._labels(y), self.random_at(step, device=self.device)
         real = self._signed(x)
-        generator_moves = self._generator_moves()
-        with torch.set_grad_enabled(generator_moves):
+        is_generator_step = self._is_generator_step()
+        with torch.set_grad_enabled(is_generator_step):
             generated = self._generate(self.net.generator, self._latents(len(x), random), labels)
-        seen = self._seen(generated.detach(), random)
+        seen = self._augmented(generated.detach(), random)
 
-        judge = partial(self._judge, labels=labels)
-        on_real, on_generated = judge(self._seen(real, random)), judge(seen)
+        discriminate = partial(self._discriminate, labels=labels)
+        on_real, on_generated = discriminate(self._augmented(real, random)), discriminate(seen)
         discriminator_loss = self._discriminator_loss(on_real, on_generated, y)
-        if generator_moves:
+        if is_generator_step:
             with frozen(self.net.discriminator):
-                on_generated = judge(self._seen(generated, random))
+                on_generated = discriminate(self._augmented(generated, random))
         generator_loss = self._generator_loss(on_generated, y)
-        self._count(on_real, on_generated, discriminator_loss, generator_loss)
+        self._add_means(on_real, on_generated, discriminator_loss, generator_loss)
         if self.gradient_penalty:
             at = torch.rand(len(x), generator=random, device=self.device)
-            slope = gradient_penalty(lambda between: judge(between)[0], real, generated, at)
+            slope = gradient_penalty(lambda between: discriminate(between)[0], real, generated, at)
             discriminator_loss = discriminator_loss + self.gradient_penalty * slope
         if self.r1:
-            discriminator_loss = discriminator_loss + self.r1 * r1_penalty(lambda at: judge(at)[0], real)
-        if generator_moves:
+            discriminator_loss = discriminator_loss + self.r1 * r1_penalty(lambda at: discriminate(at)[0], real)
+        if is_generator_step:
             return discriminator_loss + generator_loss
-        if self.trainer.world_size > 1:  # distributed training waits for a gradient of every parameter
+        if self.trainer.world_size > 1:  # DDP waits for a gradient of every parameter
             discriminator_loss = discriminator_loss + 0 * sum(each.sum() for each in self.net.generator.parameters())
-        # The value is of both, the gradient of one.
+        # The logged loss is the sum of both; the gradient is the discriminator's alone.
         return discriminator_loss + generator_loss.detach()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        if not self._generator_moves():
+        if not self._is_generator_step():
             for parameter in self.net.generator.parameters():
                 parameter.grad = None
 
@@ -147,122 +147,125 @@ class Adversarial(Learner):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """The norm is each player's own: one that is wild does not silence the other."""
+        """Clips each network by its own norm: a large gradient of one does not shrink the other's."""
         if not gradient_clip_val or gradient_clip_algorithm == "value":
             super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
-        for player in self.parts.values():
-            nn.utils.clip_grad_norm_(player.parameters(), gradient_clip_val)
+        for part in self.parts.values():
+            nn.utils.clip_grad_norm_(part.parameters(), gradient_clip_val)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Once a batch, or once for all batches whose gradients are accumulated."""
-        generator_moves = self._generator_moves()
+        """Called once for each step: after a batch, or after the last of accumulated batches."""
+        is_generator_step = self._is_generator_step()
         super().optimizer_step(*args, **kwargs)
         if self.weight_clip:
             with torch.no_grad():
                 for parameter in self.net.discriminator.parameters():
                     parameter.clamp_(-self.weight_clip, self.weight_clip)
-        if self.average is not None and generator_moves:
+        if self.average is not None and is_generator_step:
             follow(self.average, self.net.generator, self.ema_decay)
 
     def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
-        """The run's schedule of both players; a schedule multiplies, so each keeps its own lr to start from."""
+        """The schedule for both networks; it multiplies, so each starts from its own learning rate."""
         if self.discriminator_lr is not None:
-            theirs = set(self.net.discriminator.parameters())
+            # Split every parameter group in two: the discriminator's part gets its own learning rate.
+            of_discriminator = set(self.net.discriminator.parameters())
             groups = []
             for group in optimizer.param_groups:
-                for second, lr in ((False, group["lr"]), (True, self.discriminator_lr)):
-                    members = [each for each in group["params"] if (each in theirs) == second]
+                for is_discriminator, lr in ((False, group["lr"]), (True, self.discriminator_lr)):
+                    members = [each for each in group["params"] if (each in of_discriminator) == is_discriminator]
                     groups += [{**group, "params": members, "lr": lr}] * bool(members)
             optimizer.param_groups[:] = groups
         return super().schedule(optimizer, total_steps)
 
-    def _generator_moves(self) -> bool:
-        """Whether the generator's turn is this step; the same for all batches of one step."""
+    def _is_generator_step(self) -> bool:
+        """Whether this step updates the generator too; equal for all accumulated batches of a step."""
         return (self.trainer.global_step + 1) % self.discriminator_steps == 0
 
     # Validation and test
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Of pictures that no step has seen, and of noise that is the same in every epoch."""
+        """On held-out images, and on noise that is the same in every epoch."""
         x, y = batch
         labels = self._labels(y)
-        generated = self._generate(self._painter, self._latents(len(x), self.random_at(batch_idx)), labels)
-        on_real, on_generated = self._judge(self._signed(x), labels), self._judge(generated, labels)
+        generated = self._generate(self._sampling_generator, self._latents(len(x), self.random_at(batch_idx)), labels)
+        on_real, on_generated = self._discriminate(self._signed(x), labels), self._discriminate(generated, labels)
         losses = self._discriminator_loss(on_real, on_generated, y), self._generator_loss(on_generated, y)
-        self._count(on_real, on_generated, *losses)
+        self._add_means(on_real, on_generated, *losses)
 
     test_step = validation_step
 
-    # Pictures
+    # Samples
 
     @property
     def conditional(self) -> bool:
-        """Whether the net is told labels."""
+        """Whether the net takes labels."""
         return self.net.conditional
 
     def pictures(self, count: int, seed: int = 0, label: int | Tensor | None = None) -> Tensor:
         """Samples (count, C, H, W) in [0, 1] on the CPU: of one class, of labels (count,), or of all classes in turn.
 
         Raises:
-            ArgumentError: a label that the net was not taught.
+            ArgumentError: a label that the net does not know.
         """
-        labels = labels_to_draw(count, label, self._told_classes)
+        labels = labels_to_draw(count, label, self._conditioned_classes)
         return self._drawn(self._latents(count, torch.Generator().manual_seed(seed)), labels)
 
     def interpolation(self, rows: int = 4, columns: int = 9, seed: int = 0, label: int | None = None) -> Tensor:
         """From one latent to another in each row: (rows, columns, C, H, W) in [0, 1]; one class in a row."""
         z = interpolation_codes(self.net.latent_size, rows, columns, seed).to(self.device, self.dtype)
-        labels = labels_to_draw(rows, label, self._told_classes)
-        told = None if labels is None else labels.repeat_interleave(columns)
-        return self._drawn(z.flatten(0, 1), told).unflatten(0, (rows, columns))
+        labels = labels_to_draw(rows, label, self._conditioned_classes)
+        repeated = None if labels is None else labels.repeat_interleave(columns)
+        return self._drawn(z.flatten(0, 1), repeated).unflatten(0, (rows, columns))
 
     def export_signature(self) -> ExportSignature:
-        """The generator: pictures from noise."""
+        """The generator: images from noise."""
         noise = TensorSpec("noise", f"(batch, {self.net.latent_size}), standard normal")
-        told = TensorSpec("label", f"int64 (batch,), from 0 to {self.num_outputs - 1}")
+        label = TensorSpec("label", f"int64 (batch,), from 0 to {self.num_outputs - 1}")
 
         def draw(latents: Tensor, labels: Tensor | None = None) -> Tensor:
-            return ((self._generate(self._painter, latents, labels) + 1) / 2).clamp(0, 1)
+            return ((self._generate(self._sampling_generator, latents, labels) + 1) / 2).clamp(0, 1)
 
         def examples(count: int) -> tuple[Tensor, ...]:
-            labels = labels_to_draw(count, None, self._told_classes)
+            labels = labels_to_draw(count, None, self._conditioned_classes)
             return torch.randn(count, self.net.latent_size), *(() if labels is None else (labels,))
 
-        inputs = [noise, *[told] * self.conditional]
+        inputs = [noise, *[label] * self.conditional]
         picture = TensorSpec("picture", "(batch, channels, height, width), pixels in [0, 1]")
-        return ExportSignature(self._painter, draw, inputs, [picture], reads_data=False, more_inputs=examples)
+        return ExportSignature(
+            self._sampling_generator, draw, inputs, [picture], reads_data=False, more_inputs=examples
+        )
 
     @torch.no_grad()
     def _drawn(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """(N, latent_size), labels (N,) -> (N, C, H, W) in [0, 1] on the CPU."""
-        training = self._painter.training
-        self._painter.eval()
-        made = self._generate(self._painter, latents, None if labels is None else labels.to(self.device))
-        self._painter.train(training)
+        training = self._sampling_generator.training
+        self._sampling_generator.eval()
+        made = self._generate(self._sampling_generator, latents, None if labels is None else labels.to(self.device))
+        self._sampling_generator.train(training)
         return ((made + 1) / 2).float().cpu().clamp(0, 1)
 
     @property
-    def _told_classes(self) -> int | None:
+    def _conditioned_classes(self) -> int | None:
         return self.num_outputs if self.net.conditional else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """The discriminator's logits (B,) of pictures as the data have them, taken for the first class."""
+        """The discriminator's logits (B,) of images normalised by the data; for a conditional net with label 0."""
         labels = torch.zeros(len(x), dtype=torch.int64, device=x.device) if self.net.conditional else None
-        return self._judge(self._signed(x), labels)[0]
+        return self._discriminate(self._signed(x), labels)[0]
 
-    # What both stages need
+    # Shared by training and evaluation
 
     @property
-    def _painter(self) -> nn.Module:
-        """The generator that makes samples."""
+    def _sampling_generator(self) -> nn.Module:
+        """The generator that draws samples: the moving average if there is one."""
         return self.net.generator if self.average is None else self.average
 
     def _signed(self, x: Tensor) -> Tensor:
-        """Pictures as the data have them, to [-1, 1]."""
+        """Images normalised by the data, to [-1, 1], the generator's range."""
         return 2 * self.pixels(x) - 1
 
-    def _seen(self, pictures: Tensor, random: torch.Generator) -> Tensor:
+    def _augmented(self, pictures: Tensor, random: torch.Generator) -> Tensor:
         return differentiable_augment(pictures, random) if self.diffaug else pictures
 
     def _latents(self, count: int, random: torch.Generator) -> Tensor:
@@ -272,7 +275,7 @@ class Adversarial(Learner):
     def _generate(self, generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
         return generator(latents) if labels is None else generator(latents, labels)
 
-    def _judge(self, pictures: Tensor, labels: Tensor | None) -> Scores:
+    def _discriminate(self, pictures: Tensor, labels: Tensor | None) -> Scores:
         discriminator = self.net.discriminator
         output = discriminator(pictures) if labels is None else discriminator(pictures, labels)
         return output if isinstance(output, tuple) else (output, None)
@@ -286,7 +289,9 @@ class Adversarial(Learner):
         loss = self.loss.generator(logits)
         return loss if classes is None else loss + F.cross_entropy(classes, y)
 
-    def _count(self, on_real: Scores, on_generated: Scores, discriminator_loss: Tensor, generator_loss: Tensor) -> None:
+    def _add_means(
+        self, on_real: Scores, on_generated: Scores, discriminator_loss: Tensor, generator_loss: Tensor
+    ) -> None:
         self.means.add(
             len(on_real[0]),
             loss=discriminator_loss + generator_loss,

@@ -28,7 +28,7 @@ class Classifier(Protocol):
 
 
 class Mistakes(NamedTuple):
-    """The test samples the net was most sure of and wrong about, surest first."""
+    """The misclassified test samples with the highest confidence, sorted by it."""
 
     inputs: Tensor  # (K, ...)
     labels: Tensor  # (K,)
@@ -36,8 +36,8 @@ class Mistakes(NamedTuple):
     confidences: Tensor  # (K,), in [0, 1]
 
 
-class Judged(NamedTuple):
-    """Every test sample, those of all devices."""
+class ScoredSamples(NamedTuple):
+    """All test samples, gathered from all devices."""
 
     probabilities: Tensor  # (N, C)
     labels: Tensor  # (N,)
@@ -48,7 +48,7 @@ class Classification(Learner):
 
     Logs ``loss`` and ``accuracy`` of each stage, and after a test ``auroc`` (one class against the rest, averaged) and
     ``ece`` (the expected calibration error); keeps ``confusion`` (C, C), rows true and columns predicted,
-    ``calibration``, ``mistakes`` and ``judged`` for whoever draws them.
+    ``calibration``, ``mistakes`` and ``scored`` for callbacks that draw them.
 
     Args:
         net: see ``Classifier``; the weight of its auxiliary losses is its attribute ``auxiliary_weight``.
@@ -83,7 +83,7 @@ class Classification(Learner):
         self.confusion: Tensor | None = None
         self.calibration = Calibration()
         self.mistakes: Mistakes | None = None
-        self.judged: Judged | None = None
+        self.scored: ScoredSamples | None = None
         self._auroc = MulticlassAUROC(num_outputs)
 
     def setup(self, stage: str) -> None:
@@ -115,7 +115,7 @@ class Classification(Learner):
         self.confusion = torch.zeros(self.num_outputs, self.num_outputs, dtype=torch.int64, device=self.device)
         self.calibration = Calibration(self.device)
         self._auroc.reset()
-        self.mistakes, self.judged = None, None
+        self.mistakes, self.scored = None, None
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch
@@ -134,28 +134,28 @@ class Classification(Learner):
         self.calibration.sums = self.trainer.strategy.reduce(self.calibration.sums, reduce_op="sum")
         self.log("test/ece", self.calibration.error())
         with self._auroc.sync_context():
-            self.judged = Judged(dim_zero_cat(self._auroc.preds), dim_zero_cat(self._auroc.target))
-        if (self.confusion.sum(dim=1) > 0).all():  # undefined for a class that the test does not show
+            self.scored = ScoredSamples(dim_zero_cat(self._auroc.preds), dim_zero_cat(self._auroc.target))
+        if (self.confusion.sum(dim=1) > 0).all():  # undefined for a class without test samples
             self.log("test/auroc", self._auroc.compute())
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
-        """Class probabilities (B, C): here, and not in the net, is the softmax of the output."""
+        """Class probabilities (B, C); the softmax is applied here, not in the net."""
         x = batch if isinstance(batch, Tensor) else batch[0]
         return self.net(x).softmax(dim=1)
 
     def export_signature(self) -> ExportSignature:
-        """Logits, and the probabilities that they stand for."""
+        """Logits and class probabilities."""
 
-        def answer(x: Tensor) -> tuple[Tensor, Tensor]:
+        def classify(x: Tensor) -> tuple[Tensor, Tensor]:
             logits = self.net(x)
             return logits, logits.softmax(dim=1)
 
         outputs = [TensorSpec(name, f"(batch, {self.num_outputs})") for name in ("logits", "probabilities")]
         score = Score("accuracy", lambda made, x, y: (made["logits"].argmax(dim=1) == y).float())
-        return ExportSignature(self, answer, [TensorSpec("input", "a sample")], outputs, score=score)
+        return ExportSignature(self, classify, [TensorSpec("input", "a sample")], outputs, score=score)
 
     def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
-        """What a table says of each sample, by column: its class by name, how probable that is, and each class is."""
+        """The prediction columns of each sample: the name of its class, its probability, and that of every class."""
         probabilities = self.predict_step(x, 0).float()
         surest, classes = probabilities.max(dim=1)
         return {

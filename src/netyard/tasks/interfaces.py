@@ -77,15 +77,15 @@ class GeneratesText(Protocol):
 
 @runtime_checkable
 class Acts(Protocol):
-    """Chooses actions in an environment; ``played`` are the (return, length) of the episodes of the last test."""
+    """Chooses actions in an environment; ``episodes`` are the (return, length) of the episodes of the last test."""
 
-    played: list[tuple[float, int]]
+    episodes: list[tuple[float, int]]
 
     def greedy(self, observations: Any) -> Any:
         """Observations (B, ...) -> the action of each, int64 (B,)."""
 
 
-# What a validation or a test leaves behind, for whoever draws it or says more of it than metrics
+# Results that a validation or test keeps for callbacks and reports
 
 
 @runtime_checkable
@@ -111,9 +111,9 @@ class KeepsMistakes(Protocol):
 
 @runtime_checkable
 class KeepsProbabilities(Protocol):
-    """``judged`` are the probabilities (N, C) and labels (N,) of every test sample."""
+    """``scored`` are the probabilities (N, C) and labels (N,) of every test sample."""
 
-    judged: Any
+    scored: Any
 
 
 @runtime_checkable
@@ -155,7 +155,7 @@ class KeepsCodes(Protocol):
 
 @runtime_checkable
 class MeasuresCodes(Protocol):
-    """``latent_use`` says what each dimension of a code holds."""
+    """``latent_use`` has statistics of each dimension of a code."""
 
     latent_use: Any
 
@@ -167,7 +167,7 @@ class Translates(Protocol):
     translations: Any
 
 
-# What a task says of how it learns; ``netyard.tasks.learner.Learner`` says all of it
+# How a task learns; ``netyard.tasks.learner.Learner`` implements all of these
 
 
 @runtime_checkable
@@ -180,7 +180,7 @@ class HasParts(Protocol):
 
 @runtime_checkable
 class HasOutputs(Protocol):
-    """``num_outputs`` is the number of classes, targets or actions that the network answers with."""
+    """``num_outputs`` is the number of classes, targets or actions that the network outputs."""
 
     num_outputs: int | None
 
@@ -205,19 +205,19 @@ class StepsInEnvironments(Protocol):
     def steps_per_batch(self) -> int: ...
 
 
-# What is asked of a network or a loss
+# Interfaces of networks and losses
 
 
 @runtime_checkable
 class HasAuxiliaryHeads(Protocol):
-    """A network with more than one classifier, and what the losses of the others weigh."""
+    """A network with auxiliary classifiers, and the weight of their losses."""
 
     auxiliary_weight: float
 
 
 @runtime_checkable
 class Noisy(Protocol):
-    """A network that explores by noise of its own, if ``noisy``."""
+    """A network that explores by noise in its layers, if ``noisy``."""
 
     noisy: bool
 
@@ -231,7 +231,7 @@ class BoundedLength(Protocol):
 
 @runtime_checkable
 class ValuesActions(Protocol):
-    """A loss of distributions of returns, which also says what they are worth."""
+    """A loss of return distributions that also computes their expected values."""
 
     def values(self, output: Tensor) -> Tensor:
         """What a network returns -> the value of each action (B, num_actions)."""
@@ -244,7 +244,7 @@ class Unfreezes(Protocol):
     def unfreeze(self) -> None: ...
 
 
-# What is asked of data
+# Interfaces of data
 
 
 @runtime_checkable
@@ -315,7 +315,7 @@ class TokenStream(Protocol):
 
 @runtime_checkable
 class DescribesData(Protocol):
-    """Data that a file can be told of: names of classes, columns, vocabularies."""
+    """Data with a description that can be saved: names of classes, columns, vocabularies."""
 
     def labels(self) -> list[str]: ...
 
@@ -324,7 +324,7 @@ class DescribesData(Protocol):
 
 @runtime_checkable
 class NormalizedData(Protocol):
-    """``own_units`` says what an input is in before it is normalised; None where networks see it as it is."""
+    """``own_units`` is the unit of an input before it is normalised; None if it is not normalised."""
 
     @property
     def own_units(self) -> str | None: ...
@@ -355,9 +355,9 @@ class EnvironmentData(Protocol):
 
     def step(self, actions: Any) -> None: ...
 
-    def play(self, act: Callable[[Any], Any], purpose: int, episodes: list[int]) -> list[tuple[float, int]]: ...
+    def run_episodes(self, act: Callable[[Any], Any], purpose: int, episodes: list[int]) -> list[tuple[float, int]]: ...
 
-    def show(self, act: Callable[[Any], Any], every: int, limit: int) -> Any: ...
+    def record_episode(self, act: Callable[[Any], Any], every: int, limit: int) -> Any: ...
 
 
 def class_names(data: Any) -> list[str] | None:

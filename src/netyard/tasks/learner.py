@@ -1,4 +1,4 @@
-"""What every way of learning shares: a net with its optimizer, and the means of an epoch."""
+"""The base of all tasks: a net with its optimizer, random numbers, and the means of an epoch."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _CPU = torch.device("cpu")
 
 
 class Learner(LightningModule):
-    """A task adds its steps, which tell ``means`` of each batch; the means of training, validation and test are logged.
+    """A subclass implements the steps and adds each batch to ``means``, which are logged for every stage.
 
     Args:
-        net: what learns.
-        loss: what is to become small.
+        net: the network.
+        loss: the function that training minimises.
         optimizer: a class of torch.optim with its settings; called with the parameters.
         scheduler: called with the optimizer and the run's total steps.
         monitor: the metric that decides which epoch is best.
@@ -32,7 +32,7 @@ class Learner(LightningModule):
     """
 
     loss_shows_progress = True
-    """Whether a smaller training loss is a better network: of adversaries, and of targets that move, it is not."""
+    """Whether a smaller training loss means a better network; not so for adversarial losses and moving targets."""
 
     compilable = False
     """Whether a step calls the net as a whole, and takes a gradient of it once: then it may be compiled."""
@@ -56,11 +56,11 @@ class Learner(LightningModule):
 
     @property
     def parts(self) -> dict[str, nn.Module]:
-        """What learns, by names for its curves; several where each has a loss of its own."""
+        """The trained networks by the names of their curves; several if each has its own loss."""
         return {"": self.net}
 
     def log(self, name: str, *args: Any, **settings: Any) -> None:
-        """As Lightning's, which would draw what training says of an epoch after the epoch is saved: ``Curves`` does."""
+        """As Lightning's, but training metrics are left to ``metrics_logger``, which logs them before the save."""
         if name.startswith("train/"):
             settings["logger"] = False
         super().log(name, *args, **settings)
@@ -70,11 +70,13 @@ class Learner(LightningModule):
         self.means.log(self, stage)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Each batch has random numbers of its own: dropout's are the same after a resume, whatever drew meanwhile."""
+        """Seed the generators for each batch: dropout is the same after a resume, whatever else drew numbers."""
         seed = self._seed_at(self.trainer.fit_loop.epoch_loop.batch_progress.total.processed)
         random.seed(seed)
         np.random.seed(seed % 2**32)
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed asks for every kind of device, 50 times as long
+        torch.default_generator.manual_seed(
+            seed
+        )  # torch.manual_seed seeds every kind of device, which takes 50 times as long
         if self.device != _CPU:
             torch.get_device_module(self.device).manual_seed(seed)
 
@@ -85,12 +87,12 @@ class Learner(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         schedule, every = self.lr_schedulers(), self.trainer.check_val_every_n_epoch or 1
-        # Between validations patience would run out of the old score.
+        # Without a new score between validations, each epoch would count against the patience.
         if isinstance(schedule, ReduceLROnPlateau) and (self.current_epoch + 1) % every == 0:
             schedule.step(self.trainer.callback_metrics[self.monitor])
 
     def on_validation_start(self) -> None:
-        # Validation may come in the middle of a training epoch, whose sums must outlive it.
+        # Validation may come in the middle of a training epoch, whose sums must be kept.
         self._training_means, self.means = self.means, RunningMean()
 
     def on_validation_epoch_end(self) -> None:
@@ -103,21 +105,21 @@ class Learner(LightningModule):
     def on_test_epoch_end(self) -> None:
         self.log_means("test")
 
-    def random_at(self, *place: int, device: torch.device | str = "cpu") -> torch.Generator:
-        """Random numbers of a place in the run, (epoch, batch) for instance: the run's seed's, and each process's own.
+    def random_at(self, *position: int, device: torch.device | str = "cpu") -> torch.Generator:
+        """A generator seeded by the run's seed, the process and a position such as (epoch, batch).
 
-        A resumed run draws what it would have drawn. Drawn on the CPU they are the same on every device.
+        A resumed run draws the same numbers. Drawn on the CPU they are the same on every device.
         """
-        return torch.Generator(device).manual_seed(self._seed_at(*place))
+        return torch.Generator(device).manual_seed(self._seed_at(*position))
 
-    def _seed_at(self, *place: int) -> int:
+    def _seed_at(self, *position: int) -> int:
         seed = 0
-        for number in (self._seed, *place, self.global_rank):
+        for number in (self._seed, *position, self.global_rank):
             seed = (seed * 1_000_003 + number) % 2**63
         return seed
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """In the middle of an epoch, ``means``: what is summed up of it so far."""
+        """Within an epoch: saves its running means."""
         if state := self.means.state(self):
             checkpoint["means"] = state
 
@@ -125,7 +127,7 @@ class Learner(LightningModule):
         self.means = RunningMean(checkpoint.get("means"), whole=self.global_rank == 0)
 
     def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
-        """The run's learning rates; a task with several of them sets each before it begins."""
+        """The learning rate schedule; a task with several learning rates overrides it to set them."""
         return self.scheduler(optimizer, total_steps)
 
     def configure_optimizers(self) -> dict[str, Any]:

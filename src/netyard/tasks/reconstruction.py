@@ -1,4 +1,4 @@
-"""Reconstruction: the input itself, through a code; denoising, sparse and contractive autoencoders, and anomalies."""
+"""Autoencoders that reconstruct their input: plain, denoising, sparse and contractive; anomaly detection."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Reconstruction(Learner):
     and, if there is noise, ``psnr_noisy`` and ``ssim_noisy`` of the corrupted input itself. The noise there is the same
     in every epoch; that of training is a function of seed, epoch and batch. The penalties are logged without weights.
 
-    After the test, of data with classes: ``knn_accuracy`` and ``linear_accuracy``, what can be read from the codes, and
-    the same of a PCA of their size, ``knn_accuracy_pca`` and ``linear_accuracy_pca``; all fitted on training codes.
-    ``reconstructions`` and ``codes`` are kept for whoever draws them.
+    After the test, of data with classes: ``knn_accuracy`` and ``linear_accuracy``, simple classifiers on the codes, and
+    the same on a PCA of their size, ``knn_accuracy_pca`` and ``linear_accuracy_pca``; all fitted on training codes.
+    ``reconstructions`` and ``codes`` are kept for callbacks that draw them.
 
     Args:
         net: see ``netyard.tasks.parts.coders.Coder``.
@@ -49,11 +49,11 @@ class Reconstruction(Learner):
         input_shape: of one sample; (C, H, W) is a picture.
         noise: see ``netyard.tasks.parts.corruption``; on pictures in [0, 1], masked ones black, or on
             standardised rows.
-        noise_level: its standard deviation, or the share of numbers it strikes.
-        sparsity: ``l1``, the sum of a code's absolute values, or ``kl``, which asks each unit for a mean activation of
-            ``sparsity_target`` over the batch (Ng 2011); its codes must lie in [0, 1].
+        noise_level: its standard deviation, or the share of numbers that it replaces.
+        sparsity: ``l1``, the sum of a code's absolute values, or ``kl``, which pulls each unit's mean activation
+            over the batch to ``sparsity_target`` (Ng 2011); its codes must lie in [0, 1].
         contraction: weight of the squared Frobenius norm of the encoder's Jacobian (Rifai et al. 2011).
-        anomaly_class: its samples are in no training step, and in no mean; the test's ``auroc`` is that of the
+        anomaly_class: its samples are left out of training and of all means; the test's ``auroc`` is that of the
             reconstruction error as the score of being one of them.
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
@@ -114,7 +114,7 @@ class Reconstruction(Learner):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         x = self._normal(batch)
-        if not len(x):  # a loss of nothing, and not no loss: the other devices wait for a gradient
+        if not len(x):  # a zero loss of all parameters, because the other devices wait for their gradients
             return torch.stack([parameter.sum() for parameter in self.net.parameters()]).sum() * 0.0
         noise = self.random_at(self.current_epoch, batch_idx)
         given = self._corrupted(x, noise).detach().requires_grad_(self.contraction > 0)
@@ -150,9 +150,9 @@ class Reconstruction(Learner):
             metrics["sparsity"] = self._sparsity(codes)
         if self.pixels.of_pictures:
             true, made, shown = self._pictures(x), self._pictures(output), self._pictures(given)
-            judged = {"": made} if self.noise == "none" else {"": made, "_noisy": shown}
+            compared = {"": made} if self.noise == "none" else {"": made, "_noisy": shown}
             if min(x.shape[2:]) >= SSIM_WINDOW:
-                metrics |= {f"ssim{name}": ssim(picture, true) for name, picture in judged.items()}
+                metrics |= {f"ssim{name}": ssim(picture, true) for name, picture in compared.items()}
             if self.noise != "none":
                 metrics["_square_noisy"] = (shown - true).square().mean()
             if self.reconstructions is None:
@@ -162,7 +162,7 @@ class Reconstruction(Learner):
         self.means.add(len(x), loss=loss, **metrics)
 
     def _normal(self, batch: Batch) -> Tensor:
-        """The inputs of a batch that are no anomalies."""
+        """The inputs of a batch without the anomaly class."""
         x, y = batch
         return x if self.anomaly_class is None else x[y != self.anomaly_class]
 
@@ -184,11 +184,11 @@ class Reconstruction(Learner):
         return l1_sparsity(codes) if self.sparsity == "l1" else kl_sparsity(codes, self.sparsity_target)
 
     def _pictures(self, x: Tensor) -> Tensor:
-        """As they are shown: (B, C, H, W) in [0, 1]."""
+        """As images (B, C, H, W) in [0, 1]."""
         return self.pixels(x).clamp(0, 1).float()
 
     def log_means(self, stage: str) -> None:
-        """PSNR is of the mean over the epoch, not the mean of the batches'."""
+        """PSNR is computed from the epoch's mean squared error; the mean of the batches' PSNR would differ."""
         of = {"psnr": "_square"} if self.pixels.of_pictures else {}
         if of and self.noise != "none" and stage != "train":
             of["psnr_noisy"] = "_square_noisy"
@@ -198,7 +198,7 @@ class Reconstruction(Learner):
     def interpolation(self, rows: int = 4, columns: int = 9) -> Tensor | None:
         """From one test picture's code to another's in each row: (rows, columns, C, H, W) in [0, 1].
 
-        Along a straight line: these codes have no prior that it would leave. None before a test.
+        Along a straight line, since these codes have no prior. None before a test.
         """
         if self.codes is None or self.codes.pictures is None or len(self.codes.codes) < 2 * rows:
             return None
@@ -206,17 +206,17 @@ class Reconstruction(Learner):
         z = torch.lerp(start, end, torch.linspace(0, 1, columns)[:, None]).to(self.device, self.dtype)
         return self._pictures(self.net.decode(z.flatten(0, 1))).cpu().unflatten(0, (rows, columns))
 
-    # The test: what the codes are worth, and what the error tells
+    # Test: classifiers on the codes, and the error as an anomaly score
 
     def on_test_start(self) -> None:
         super().on_test_start()
         self.reconstructions = self.codes = self._reader = None
         self._tested, self._shown, self._errors = [], [], []
         if has_classes(self.trainer.datamodule):
-            self._reader = self._taught(self.trainer.datamodule.num_classes)
+            self._reader = self._fit_reader(self.trainer.datamodule.num_classes)
 
-    def _taught(self, num_classes: int) -> Reader:
-        """What the codes of the training part teach, the same on every device."""
+    def _fit_reader(self, num_classes: int) -> Reader:
+        """Classifiers fitted on codes of the training part; equal on every device."""
         data = self.trainer.datamodule
         most = max(1, min(self.NUM_PROBED, self.NUM_PROBED_NUMBERS // math.prod(self.input_shape)))
         # Not augmented, and from the beginning, where the data can be read so.
@@ -266,21 +266,21 @@ class Reconstruction(Learner):
         return self.reconstruction_error(batch if isinstance(batch, Tensor) else batch[0])
 
     def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
-        """What a table says of each sample, by column: its error, which is its score of being an anomaly too."""
+        """The prediction columns of each sample: its reconstruction error, which is the anomaly score too."""
         errors = self.predict_step(x, 0).tolist()
         return {"reconstruction_error": errors} | ({} if self.anomaly_class is None else {"anomaly_score": errors})
 
     def export_signature(self) -> ExportSignature:
-        """The reconstruction, and the code it is made of; no noise is put on."""
+        """The reconstruction and the code, without noise."""
 
-        def redraw(x: Tensor) -> tuple[Tensor, Tensor]:
+        def reconstruct(x: Tensor) -> tuple[Tensor, Tensor]:
             code = self.net.encode(x)
             return self.net.decode(code), code
 
         outputs = TensorSpec("reconstruction", "like the input"), TensorSpec("code", "(batch, latent_size)")
         score = Score("mse", lambda made, x, y: mean_square(made["reconstruction"], x))
         inputs = [TensorSpec("input", "a sample")]
-        return ExportSignature(self, redraw, inputs, outputs, like_data=["reconstruction"], score=score)
+        return ExportSignature(self, reconstruct, inputs, outputs, like_data=["reconstruction"], score=score)
 
     def reconstruction_error(self, x: Tensor) -> Tensor:
         """The mean squared error of each sample, without noise: (B, *input_shape) -> (B,)."""

@@ -1,4 +1,4 @@
-"""What a trained task is outside of netyard: a function of named tensors."""
+"""The export signature of a task: a function of named tensors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_STEPS = {1: 6, 2: 9, 7: 4}  # of a batch of that size, where the number of steps is free: every batch has another
+# Batch size: steps of its sequences, if their number is free. Each size has another, so that none is taken for fixed.
+_STEPS = {1: 6, 2: 9, 7: 4}
 
 
 class TensorSpec(NamedTuple):
@@ -18,13 +19,13 @@ class TensorSpec(NamedTuple):
     meaning: str
     """With its shape."""
     axes: tuple[str, ...] = ("batch",)
-    """Of an input: the first ones, by name, which may be of any size."""
+    """Names of the leading axes of an input, which may have any size."""
     longest: int | None = None
-    """How long the second of them may be at most."""
+    """The largest size of the second of these axes."""
 
 
 class Score(NamedTuple):
-    """How good outputs are: a mean over samples, of outputs by name, inputs x and truths y -> (B,)."""
+    """A quality of outputs, averaged over samples; a function of outputs by name, inputs x and targets y -> (B,)."""
 
     name: str
     judge: Callable[[Mapping[str, Tensor], Tensor, Tensor], Tensor]
@@ -36,11 +37,11 @@ class ExportSignature(nn.Module):
     Args:
         parts: holds every weight that the function uses.
         function: of the inputs; a tensor, or one for each output.
-        inputs: the data's own first.
-        reads_data: whether there is one of the data's.
-        more_inputs: examples of the others, (B, ...) each, of so many samples.
-        like_data: the outputs that are on the scale of the data's input.
-        score: None where no number tells it.
+        inputs: specs; the data's input comes first.
+        reads_data: whether the first input comes from the data.
+        more_inputs: for a number of samples, examples (B, ...) of the other inputs.
+        like_data: names of outputs on the scale of the data's input.
+        score: None if there is no such number.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class ExportSignature(nn.Module):
         self.eval()
 
     def examples(self, data: Any, count: int) -> tuple[Tensor, ...]:
-        """Inputs of so many samples of a datamodule, made up, and always the same."""
+        """Synthetic inputs for ``count`` samples of a datamodule; the same at every call."""
         inputs: tuple[Tensor, ...] = ()
         if self.reads_data:
             free = "steps" in self.inputs[0].axes

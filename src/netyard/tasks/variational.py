@@ -1,4 +1,4 @@
-"""The variational way: a code for each picture and a picture for each code, learned by the evidence lower bound."""
+"""Variational autoencoders: a posterior over codes and a decoder, trained by the evidence lower bound (ELBO)."""
 
 from __future__ import annotations
 
@@ -27,39 +27,39 @@ TRAINING, VALIDATION, TEST = range(3)
 
 
 class Bound(NamedTuple):
-    """The terms of the bound, for each sample in nats, and where its code lies."""
+    """The terms of the ELBO for each sample, in nats, and the posterior of its code."""
 
     log_likelihood: Tensor  # (B,)
     kl: Tensor  # (B, D)
     mean: Tensor  # (B, D)
     log_variance: Tensor  # (B, D)
-    pixels: Tensor  # (B, *input_shape), what the likelihood is of
+    pixels: Tensor  # (B, *input_shape), the target of the likelihood
 
 
 class Variational(Learner):
-    """Learns ``net.encode`` and ``net.decode`` from batches ``(x, y)``, y only for a net that is told the label.
+    """Learns ``net.encode`` and ``net.decode`` from batches ``(x, y)``, y is used by a conditional net only.
 
     The loss is -log p(x|z) + beta KL(q(z|x) || N(0, 1)), with one z drawn for each sample; in nats, summed over pixels,
     averaged over the batch. Kingma & Welling 2013, arXiv:1312.6114. Pixels are in [0, 1], by the statistics of the
     data, which are saved with the weights.
 
-    Logs ``loss``, and whatever it was made of: ``reconstruction`` and ``kl``, and their negative sum ``elbo``; of a
-    discrete likelihood ``bits_per_dimension`` too. Validation and test add ``active_units`` and keep ``latent_use``
+    Logs ``loss``, its terms ``reconstruction`` and ``kl``, and their negative sum ``elbo``; for a discrete likelihood
+    also ``bits_per_dimension``. Validation and test add ``active_units`` and keep ``latent_use``
     and ``reconstructions``; a test adds ``nll``, a tighter bound by importance weighting (Burda et al. 2016), and keeps
-    ``codes``, the posteriors' means, of data with classes.
+    ``codes``, the posteriors' means, if the data have classes.
 
     Args:
         net: see ``netyard.tasks.parts.coders.VariationalCoder``.
         loss: the likelihood of pixels.
-        beta: weight of the KL in the loss; more than 1 asks for a simpler code (Higgins et al. 2017).
+        beta: weight of the KL in the loss; more than 1 favours a simpler code (Higgins et al. 2017).
         kl_warmup: the share of the run's steps in which that weight grows from 0 (Bowman et al. 2016).
-        free_bits: nats that each dimension may hold without a price (Kingma et al. 2016).
+        free_bits: nats of each dimension's KL that the loss does not penalise (Kingma et al. 2016).
         importance_samples: codes drawn for each sample of the test for ``nll``.
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ArgumentError: a net or a loss of another kind, a setting out of range, data without the labels a net is told,
-            pixels asked of a table.
+        ArgumentError: a net or a loss of another kind, a setting out of range, data without the labels that a net
+            needs, a likelihood of pixels for a table.
     """
 
     NUM_RECONSTRUCTIONS, NUM_CODES = 32, 1_000
@@ -96,13 +96,13 @@ class Variational(Learner):
         if self.net.num_classes is not None and not has_classes(data):
             raise ArgumentError(
                 f"{type(data).__name__} has no labels;",
-                "a conditional VAE is told the class of each sample;",
+                "a conditional VAE needs the class of each sample;",
                 "try model=vae, or data=digits.",
             )
         if self.loss.bounded and not self.pixels.of_pictures:
             raise ArgumentError(
                 f"{type(self.loss).__name__} is a likelihood of pixels in [0, 1];",
-                "a table has any numbers;",
+                "the columns of a table have no such range;",
                 "try loss=gaussian, or data=digits.",
             )
 
@@ -112,20 +112,20 @@ class Variational(Learner):
         if self.kl_warmup and not math.isfinite(steps):
             raise ArgumentError(
                 f"kl_warmup is {self.kl_warmup};",
-                "a share of a run without end is no number of steps;",
+                "the run has no end, so a share of its steps is undefined;",
                 "try trainer.max_epochs=10.",
             )
         self._warmup_steps = self.kl_warmup * steps if self.kl_warmup else 0.0
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """(B, *input_shape) -> its reconstruction, as pixels; of a label not given, from all of them alike."""
+        """(B, *input_shape) -> its reconstruction, as pixels; without y all labels weigh the same."""
         y = self._any_label(x) if y is None else y
         return self.loss.mean(self.net.decode(self.net.encode(x, y)[0], y))
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         bound = self._bound(batch, self.random_at(TRAINING, self.current_epoch, batch_idx, device=self.device))
         done = min(self.trainer.global_step / self._warmup_steps, 1.0) if self._warmup_steps else 1.0
-        return self._count(bound, beta=done * self.beta)
+        return self._add_means(bound, beta=done * self.beta)
 
     def on_validation_start(self) -> None:
         super().on_validation_start()
@@ -133,7 +133,7 @@ class Variational(Learner):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         bound = self._bound(batch, self.random_at(VALIDATION, batch_idx, device=self.device))
-        self._count(bound, self.beta)
+        self._add_means(bound, self.beta)
         self._keep(bound, batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
@@ -148,7 +148,7 @@ class Variational(Learner):
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         noise = self.random_at(TEST, batch_idx, device=self.device)
         bound = self._bound(batch, noise)
-        self._count(bound, self.beta, nll=-self._log_evidence(bound, batch[1], noise).mean())
+        self._add_means(bound, self.beta, nll=-self._log_evidence(bound, batch[1], noise).mean())
         self._keep(bound, batch, batch_idx)
         room = self.NUM_CODES - sum(len(labels) for _, labels, _ in self._tested)
         if room > 0 and has_classes(self.trainer.datamodule):
@@ -165,9 +165,9 @@ class Variational(Learner):
         return self(batch) if isinstance(batch, Tensor) else self(*batch[:2])
 
     def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
-        """What a table says of each sample, by column: how unlike training it is, in nats, and how badly it is redrawn.
+        """The prediction columns of each sample: its negative ELBO in nats, and its reconstruction error.
 
-        The negative bound takes one draw of the code; the error is the mean square of what the code's mean gives back.
+        The ELBO is estimated from one sampled code; the error is that of the posterior mean's reconstruction.
         """
         bound = self._bound((x, self._any_label(x)), self.random_at(TEST, 0, device=self.device))
         error = self(x) - self.pixels(x)
@@ -177,21 +177,21 @@ class Variational(Learner):
         }
 
     def export_signature(self) -> ExportSignature:
-        """The reconstruction that the mean of the code stands for, and that mean."""
+        """The posterior mean, and its reconstruction."""
 
-        def redraw(x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        def reconstruct(x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
             code, _ = self.net.encode(x, y)
             return self.loss.mean(self.net.decode(code, y)), code
 
-        told = TensorSpec("label", f"int64 (batch,), from 0 to {(self.net.num_classes or 0) - 1}")
+        label = TensorSpec("label", f"int64 (batch,), from 0 to {(self.net.num_classes or 0) - 1}")
         outputs = (
             TensorSpec("reconstruction", "pixels in [0, 1]" if self.pixels.of_pictures else "like the input"),
             TensorSpec("code", f"(batch, {self.net.latent_size})"),
         )
         return ExportSignature(
             self,
-            redraw,
-            [TensorSpec("input", "a sample"), *[told] * self.conditional],
+            reconstruct,
+            [TensorSpec("input", "a sample"), *[label] * self.conditional],
             outputs,
             more_inputs=(lambda count: (labels_to_draw(count, None, self.net.num_classes),))
             if self.conditional
@@ -203,7 +203,7 @@ class Variational(Learner):
         )
 
     def _any_label(self, x: Tensor) -> Tensor | None:
-        """What a net that is told labels is told where none is known: all of them alike, (B, num_classes)."""
+        """Equal weights for all labels (B, num_classes), for a conditional net where no label is known."""
         num_classes = self.net.num_classes
         return None if num_classes is None else x.new_full((len(x), num_classes), 1 / num_classes)
 
@@ -212,11 +212,11 @@ class Variational(Learner):
         bits = {"bits_per_dimension": lambda means: -means["elbo"] / (numbers * math.log(2))}
         self.means.log(self, stage, **(bits if self.loss.discrete else {}))
 
-    # Pictures
+    # Samples
 
     @property
     def conditional(self) -> bool:
-        """Whether the net is told labels."""
+        """Whether the net takes labels."""
         return self.net.num_classes is not None
 
     @torch.no_grad()
@@ -224,7 +224,7 @@ class Variational(Learner):
         """Pictures (count, C, H, W) in [0, 1] from the prior: of one class, of labels (count,), or of all in turn.
 
         Raises:
-            ArgumentError: a label that the net does not know, or a net of tables.
+            ArgumentError: a label that the net does not know, or a net for tables.
         """
         generator = torch.Generator().manual_seed(seed)
         return self._drawn(torch.randn(count, self.net.latent_size, generator=generator), label)
@@ -233,8 +233,8 @@ class Variational(Learner):
     def traversal(self, rows: int = 8, columns: int = 9, span: float = 3.0, label: int | None = None) -> Tensor:
         """Along one dimension of the code in each row, from -span to span: (rows, columns, C, H, W) in [0, 1].
 
-        A conditional net is told one class in all rows, the first unless told another.
-        After a validation or test those that hold most come first; there are no more rows than dimensions.
+        A conditional net draws one class in all rows, by default the first. After a validation or test the dimensions
+        with the largest KL come first; there are at most as many rows as dimensions.
         """
         size = self.net.latent_size
         order = torch.arange(size) if self.latent_use is None else self.latent_use.kl.argsort(descending=True).cpu()
@@ -248,14 +248,14 @@ class Variational(Learner):
 
     def _strips(self, z: Tensor, label: int | None) -> Tensor:
         labels = labels_to_draw(len(z), label, self.net.num_classes)
-        told = None if labels is None else labels.repeat_interleave(z.shape[1])
-        return self._drawn(z.flatten(0, 1), told).unflatten(0, z.shape[:2])
+        repeated = None if labels is None else labels.repeat_interleave(z.shape[1])
+        return self._drawn(z.flatten(0, 1), repeated).unflatten(0, z.shape[:2])
 
     def _drawn(self, z: Tensor, label: int | Tensor | None) -> Tensor:
         if not self.pixels.of_pictures:
             raise ArgumentError(
-                "this VAE makes rows of a table;",
-                "pictures come from one of pictures;",
+                "this VAE generates rows of a table;",
+                "it must be trained on images to draw some;",
                 "try data=digits.",
             )
         y = labels_to_draw(len(z), label, self.net.num_classes)
@@ -274,11 +274,11 @@ class Variational(Learner):
         return Bound(log_likelihood, kl_from_standard_normal(mean, log_variance), mean, log_variance, pixels)
 
     def _decode(self, z: Tensor, y: Tensor | None) -> Tensor:
-        """Of codes in full precision, whatever the net's."""
+        """Decode codes of full precision, whatever the precision of the net."""
         return self.net.decode(z.to(self.dtype), y)
 
-    def _count(self, bound: Bound, beta: float, **more: Tensor) -> Tensor:
-        """The loss; it and its terms go into the means."""
+    def _add_means(self, bound: Bound, beta: float, **more: Tensor) -> Tensor:
+        """The loss of a batch; it and its terms are added to the means."""
         reconstruction, kl = -bound.log_likelihood.mean(), bound.kl.sum(dim=1).mean()
         loss = reconstruction + beta * free_bits(bound.kl, self.free_bits)
         elbo = -reconstruction - kl
@@ -286,9 +286,11 @@ class Variational(Learner):
         return loss
 
     def _log_evidence(self, bound: Bound, y: Tensor, noise: torch.Generator) -> Tensor:
-        """log p(x) of each sample (B,), from below: log mean_k p(x|z_k) p(z_k) / q(z_k|x). Burda et al. 2016."""
+        """A lower bound of log p(x) for each sample (B,): log mean_k p(x|z_k) p(z_k) / q(z_k|x). Burda et al. 2016."""
         pixels, std = bound.pixels, (0.5 * bound.log_variance).exp()
-        at_once = max(2**20 // pixels.numel(), 1)  # codes of each sample; all of them may not fit in memory
+        at_once = max(
+            2**20 // pixels.numel(), 1
+        )  # codes of each sample at a time, for all of them may not fit in memory
         weights = []
         for first in range(0, self.importance_samples, at_once):
             count = min(at_once, self.importance_samples - first)

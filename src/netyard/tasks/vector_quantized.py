@@ -1,4 +1,4 @@
-"""The vector-quantised way: pictures through a code of discrete words, learned with a straight-through gradient."""
+"""Vector-quantised autoencoders: images through discrete codes, trained with a straight-through gradient."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class VectorQuantized(Learner):
         if lacks(net, "decode", "code_shape", "codebook_size", "input_shape"):
             raise ArgumentError(
                 f"{type(net).__name__} has no codebook;",
-                "task vector_quantized needs a net whose code is of discrete words;",
+                "task vector_quantized needs a net with discrete codes;",
                 "try model=vq_vae, or task=classification.",
             )
         check_regression_loss(loss, 2)
@@ -128,20 +128,20 @@ class VectorQuantized(Learner):
         return self(batch if isinstance(batch, Tensor) else batch[0])
 
     def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
-        """What a table says of each picture, by column: the mean squared error of its pixels in [0, 1]."""
+        """The prediction column of each image: the mean squared error of its pixels in [0, 1]."""
         return {"reconstruction_error": (self(x) - self._pixels(x)).square().flatten(1).mean(dim=1).tolist()}
 
     def export_signature(self) -> ExportSignature:
-        """The reconstruction, and the words it is made of."""
+        """The reconstruction, and its codes."""
 
-        def redraw(x: Tensor) -> tuple[Tensor, Tensor]:
+        def reconstruct(x: Tensor) -> tuple[Tensor, Tensor]:
             output, quantized = self.net(x)
             return self._pixels(output), quantized.codes
 
-        words = TensorSpec("codes", f"int64 (batch, {', '.join(map(str, self.net.code_shape))})")
-        outputs = TensorSpec("reconstruction", "pixels in [0, 1]"), words
+        code_spec = TensorSpec("codes", f"int64 (batch, {', '.join(map(str, self.net.code_shape))})")
+        outputs = TensorSpec("reconstruction", "pixels in [0, 1]"), code_spec
         score = Score("mse", lambda made, x, y: mean_square(made["reconstruction"], self._pixels(x)))
-        return ExportSignature(self, redraw, [TensorSpec("input", "a picture")], outputs, score=score)
+        return ExportSignature(self, reconstruct, [TensorSpec("input", "a picture")], outputs, score=score)
 
     def log_means(self, stage: str) -> None:
         self.means.log(self, stage, psnr=lambda means: psnr(means["mse"]))
@@ -173,9 +173,9 @@ class VectorQuantized(Learner):
 
     def _evaluate(self, x: Tensor, batch_idx: int) -> None:
         _, pixels, codes = self._step(x)
-        words = torch.arange(self.net.codebook_size, device=codes.device)
-        for part in codes.split(64):  # a word for each place and sample would take much room at once
-            self.code_counts += (part[..., None] == words).sum(dim=0)
+        entries = torch.arange(self.net.codebook_size, device=codes.device)
+        for part in codes.split(64):  # one-hot codes of a whole batch may not fit in memory
+            self.code_counts += (part[..., None] == entries).sum(dim=0)
         if batch_idx == 0:
             most = self.NUM_RECONSTRUCTIONS
             self.reconstructions = Reconstructions(self._pixels(x[:most]).cpu(), pixels[:most].cpu())

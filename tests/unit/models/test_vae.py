@@ -40,7 +40,7 @@ def test_a_conditional_net_listens_to_its_label(kind: str) -> None:
         assert not torch.allclose(each[0], each[1]) and not torch.allclose(each[1], each[2])
     shares = torch.nn.functional.one_hot(y, 3).float()
     assert torch.equal(net(x, shares), net(x, y))
-    with pytest.raises(ValueError, match=r"told no label; it is conditional, on 3 classes; .*try model=vae"):
+    with pytest.raises(ValueError, match=r"given no label; it is conditional, on 3 classes; .*try model=vae"):
         net.encode(x)
 
 

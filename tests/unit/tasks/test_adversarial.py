@@ -24,7 +24,7 @@ def test_pictures_are_drawn_by_a_seed_of_their_own() -> None:
     assert task.net.generator.training
     assert torch.equal(torch.get_rng_state(), before)
     for labelless, label in ((task, 3), (task_of(), 0)):
-        with pytest.raises(ValueError, match=rf"label is {label}; this net (is told none|knows 0 to 2)"):
+        with pytest.raises(ValueError, match=rf"label is {label}; (this net takes no label|it must be from 0 to 2)"):
             labelless.pictures(1, label=label)
 
 
@@ -59,5 +59,5 @@ def test_what_does_not_fit_is_refused(net: nn.Module | None, settings: dict[str,
 
 
 def test_a_loss_of_one_player_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"loss MSELoss is not one of two players; .*try loss=non_saturating"):
+    with pytest.raises(ValueError, match=r"loss MSELoss is not adversarial; .*try loss=non_saturating"):
         Adversarial(dense(), nn.MSELoss(), partial(torch.optim.SGD, lr=1.0), constant, 3)

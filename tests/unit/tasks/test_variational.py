@@ -123,8 +123,8 @@ def test_codes_along_a_walk() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"net": MLP((1, 4, 4), 3)}, "MLP is no variational autoencoder; .*; try model=vae"),
-        ({"loss": nn.MSELoss()}, "loss MSELoss is no likelihood; .*; try loss=bernoulli"),
+        ({"net": MLP((1, 4, 4), 3)}, "MLP is not a variational autoencoder; .*; try model=vae"),
+        ({"loss": nn.MSELoss()}, "loss MSELoss is not a likelihood; .*; try loss=bernoulli"),
         ({"beta": -1.0}, r"beta is -1\.0; it must be at least 0; try task\.beta=1"),
         ({"kl_warmup": 1.5}, r"kl_warmup is 1\.5; it must be at least 0 and at most 1; try task\.kl_warmup=0\.1"),
         ({"free_bits": -0.1}, r"free_bits is -0\.1; .*; try task\.free_bits"),
@@ -138,5 +138,7 @@ def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> N
 
 @pytest.mark.parametrize(("label", "num_classes"), [(3, 3), (-1, 3), (0, None)])
 def test_a_label_that_is_none_is_refused(label: int, num_classes: int | None) -> None:
-    with pytest.raises(ValueError, match=rf"label is {label}; this net .*; (try class=0|leave class out)"):
+    with pytest.raises(
+        ValueError, match=rf"label is {label}; (this net takes no label|it must be .*); (try class=0|leave class out)"
+    ):
         task_of(net_of(num_classes)).pictures(2, label=label)

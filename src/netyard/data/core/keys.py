@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Purposes are hashed into the root, so that the order of an epoch tells nothing about its augmentation.
+# Purposes are hashed into the root, so that order and augmentation of an epoch are independent.
 SAMPLE, ORDER, SPLIT, CONTENT = range(4)
 
 _BETA_ROUNDS = 32

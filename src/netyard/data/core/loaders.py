@@ -48,13 +48,13 @@ class Order(Protocol):
 
 
 class TrainOrder:
-    """Full batches of a new permutation in every epoch; the remainder is left out, another one each time.
+    """Full batches of a new permutation in every epoch; the remainder is left out, a different one each time.
 
     ``batch_size`` is the global batch: under several devices each takes its own slice of it. A data set
     smaller than one batch is one batch. Without a ``position`` (no Trainer) every pass is the next epoch.
 
     Raises:
-        ConfigError: the batch cannot be shared out equally.
+        ConfigError: the batch cannot be divided equally among the devices.
         DataError: fewer samples than devices.
     """
 
@@ -154,8 +154,8 @@ class TensorLoader:
         for index, key in self.order:
             yield _taken(self.x, index), _taken(self.y, index), key
 
-    # Lightning warns of a mid-epoch resume unless the loader says it can do it. The position is the loop's
-    # own.
+    # Lightning warns of a mid-epoch resume unless the loader has a state. It is empty:
+    # the position is the loop's own counter.
     def state_dict(self) -> dict[str, Any]:
         return {}
 
@@ -254,8 +254,8 @@ class WorkerLoader:
     def _next(self, batches: Iterator[Any]) -> Any:
         """The next batch, or None at the end.
 
-        A DataLoader looks after its workers only when it stops waiting, so it waits in short turns: the
-        signal that tells it of a dead one is lost once Lightning has put back the handlers it found.
+        A DataLoader checks its workers only after its timeout, so the timeout is short: the
+        signal of a dead worker is lost once Lightning has restored the previous signal handlers.
         """
         waited = 0.0
         while True:

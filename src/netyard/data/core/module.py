@@ -1,4 +1,4 @@
-"""The data module that all data sets share: cutting, loading, and the way of a batch on the device.
+"""The data module that all data sets share: splitting, loading, and the processing of a batch on the device.
 
 A data set adds ``read``. Its facts (number of classes, size, statistics) are fields, written in its yaml.
 """
@@ -133,7 +133,7 @@ class DataModule(L.LightningDataModule):
         raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
-        """What only the data can tell, by the keys that are null in its yaml; reads the data for it."""
+        """Values for the keys that are null in its yaml; the data are read to find them."""
         return {}
 
     # Parts
@@ -214,7 +214,7 @@ class DataModule(L.LightningDataModule):
         y = self.split("train").y
         if not y.is_floating_point():
             raise ConfigError(
-                "the statistics of targets were asked of data that have classes;",
+                "target statistics are undefined for data with classes;",
                 "a regression needs numbers;",
                 "try task=classification.",
             )
@@ -233,7 +233,7 @@ class DataModule(L.LightningDataModule):
         mean, std = (torch.tensor(value)[:, None, None] for value in (self.mean, self.std))
         return mean, std
 
-    # What a run's network needs to be asked of other samples; Lightning stores it, under the name of the class
+    # What a run's network needs to take other samples; Lightning saves it, under the name of the class
 
     def state_dict(self) -> dict[str, Any]:
         """What was learned from the training part, in plain types."""
@@ -250,7 +250,7 @@ class DataModule(L.LightningDataModule):
         """Take over what a run's data, perhaps of another kind, had learned.
 
         Raises:
-            DataError: a run that is resumed has other samples than it was begun with.
+            DataError: a resumed run has other samples than before.
         """
         if self._splits:  # a run that is resumed learned it again
             if state_dict.get("fingerprint", self._fingerprint) != self._fingerprint:

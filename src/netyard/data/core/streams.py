@@ -1,6 +1,6 @@
 """The order of a long text: parallel streams read chunk by chunk, for truncated backpropagation through time.
 
-Row b of a batch goes on where row b of the batch before it ended, so a network's state can be carried from one to the
+Row b of a batch continues row b of the batch before it, so a network's state can be carried from one to the
 next (Williams & Peng 1990). Orders yield ``(index, key)``, index int64 (B, T) into the tokens, key int64 (B,). Of
 ``num_tokens`` tokens all but the last have a next one to predict.
 """
@@ -87,7 +87,7 @@ class StreamEvalOrder:
 
     Streams differ by one target at most. A short one ends with the text's last token, which has no target: never more
     than one such step in a row, and always behind a real one. A short text is fewer streams, for a stream begins
-    without a past to judge from.
+    without context to predict from.
 
     Raises:
         ConfigError: a chunk is shorter than two tokens.

@@ -40,7 +40,7 @@ class Split(Protocol):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What tells its samples from others' on any machine: without places, times, and what is rounded there."""
+        """What identifies its samples on any machine: without paths, times, and values that depend on rounding."""
         ...
 
 

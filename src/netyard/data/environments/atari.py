@@ -1,4 +1,4 @@
-"""Games of the Atari 2600 as agents see them since Mnih et al. 2015, with the choices of Machado et al. 2018."""
+"""Atari 2600 games, preprocessed as in Mnih et al. 2015, with the settings of Machado et al. 2018."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ SIDE = 84
 
 
 class AtariFrames(gym.Wrapper[Any, Any, Any, Any]):
-    """An action lasts ``frame_skip`` frames; shown are the last two's brighter pixels, grey, uint8 (1, 84, 84).
+    """Repeats an action for ``frame_skip`` frames; shows the maximum of the last two, grey, uint8 (1, 84, 84).
 
-    An episode begins after up to ``noop_max`` frames of nothing. A lost life is told as ``life_lost``, if that is
-    asked for; the episode goes on.
+    An episode starts after up to ``noop_max`` no-op frames. With ``life_loss`` the info of a step that loses a life
+    has ``life_lost``; the episode continues.
     """
 
     def __init__(self, env: gym.Env[Any, Any], frame_skip: int, noop_max: int, life_loss: bool) -> None:
@@ -55,6 +55,7 @@ class AtariFrames(gym.Wrapper[Any, Any, Any, Any]):
             total += float(reward)
             if terminated or truncated:
                 break
+        # Some sprites are drawn in every other frame only: the maximum of two frames shows them all.
         shown = frame if previous is None else np.maximum(previous, frame)
         lives = info.get("lives", 0)
         lost = self.life_loss and 0 < lives < self._lives
@@ -63,7 +64,7 @@ class AtariFrames(gym.Wrapper[Any, Any, Any, Any]):
 
 
 def _shrunk(frame: Any) -> Any:
-    # A box filter is the mean over the area of a pixel, which is how the published results were made smaller.
+    # A box filter is the mean over the area of a pixel, as in the published preprocessing.
     return np.asarray(Image.fromarray(frame).resize((SIDE, SIDE), Image.Resampling.BOX))[None]
 
 
@@ -80,7 +81,7 @@ def make(
     """A game as an environment; see ``create.make``, also for what it raises."""
     create.register(id)
     ale: Any = importlib.import_module("ale_py")
-    ale.ALEInterface.setLoggerMode(ale.LoggerMode.Error)  # it greets otherwise
+    ale.ALEInterface.setLoggerMode(ale.LoggerMode.Error)  # otherwise it prints a banner
     console = {"frameskip": 1, "repeat_action_probability": sticky, "obs_type": "grayscale"}
     limit = None if max_episode_steps is None else max_episode_steps * frame_skip
     game = create.make(id, {**console, **(options or {})}, limit, render, adapted=False)
@@ -100,9 +101,9 @@ class Atari(Experience):
     frame_skip: Count = 4
     """Frames that an action lasts."""
     noop_max: Index = 30
-    """Frames of nothing that an episode begins with, at most."""
+    """The largest number of no-op frames at the start of an episode."""
     life_loss: bool = False
-    """Whether the loss of a life ends an episode in the eyes of the learner."""
+    """Whether a lost life ends the episode for the learner (no bootstrap)."""
     sticky: Probability = 0.25
     """Chance that the console repeats the last action instead (Machado et al. 2018, arXiv:1709.06009)."""
 

@@ -1,6 +1,6 @@
-"""Making environments of Gymnasium: by id, with what a deep network wants of them, or with a message that says why not.
+"""Creating Gymnasium environments by id, with observations that a network can take.
 
-After ``make`` an observation is one array, float32 or as compact as it came (uint8, bool), pictures (C, H, W).
+After ``make`` an observation is one array: float32, or uint8 or bool if the environment has these; images (C, H, W).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from netyard.errors import ConfigError, DataError, NetyardError, PlatformError
 # The namespace of an id, the module that registers it, and the extra that installs it.
 PROVIDERS = {"ALE": ("ale_py", "atari"), "MinAtar": ("minatar.gym", "minatar")}
 SMALLEST_PICTURE = 8
-_MOST_PLANES = 4  # an array (H, W, C) with at most so many planes is a picture
+_MOST_PLANES = 4  # an array (H, W, C) with at most so many channels is an image
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are drawn into memory, and a machine may have no screen
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are rendered into memory; a server may have no display
 
 
 class Spaces(NamedTuple):
-    """What an environment shows, and how many things can be done in it."""
+    """Shape and dtype of an observation, and the number of actions."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -45,13 +45,13 @@ def make(
 ) -> gym.Env[Any, Any]:
     """One environment; ``options`` are the keyword arguments of its constructor.
 
-    ``max_episode_steps`` takes the place of the limit it is registered with; to reach it truncates an episode. Without
-    ``adapted`` it is as Gymnasium made it, for wrappers to come before ``adapt``.
+    ``max_episode_steps`` replaces the registered limit; an episode that reaches it is truncated. Without ``adapted``
+    the environment is as Gymnasium made it, so that wrappers can be applied before ``adapt``.
 
     Raises:
-        ConfigError: there is no such id, it refuses an option, or its actions are no choice of a few.
+        ConfigError: the id is unknown, an option is refused, or the action space is not discrete.
         PlatformError: the package it needs is not installed.
-        DataError: it cannot be made for another reason.
+        DataError: its constructor fails for another reason.
     """
     arguments = dict(options or {})
     if render:
@@ -59,7 +59,7 @@ def make(
     register(id)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Box2D's bindings warn of themselves, Gymnasium of older versions
+            warnings.simplefilter("ignore")  # Box2D's bindings warn at import, Gymnasium about older versions
             environment = gym.make(id, max_episode_steps=max_episode_steps, disable_env_checker=True, **arguments)
         return adapt(environment, id) if adapted else environment
     except NetyardError:
@@ -87,17 +87,18 @@ def make(
 
 
 def adapt(environment: gym.Env[Any, Any], id: str) -> gym.Env[Any, Any]:
-    """Wrap what an environment shows into one array, pictures with their channels first.
+    """Wrap an environment so that an observation is one array, and images have their channels first.
 
     Raises:
-        ConfigError: its actions are no choice of a few.
+        ConfigError: the action space is not discrete.
     """
     if not isinstance(environment.action_space, spaces.Discrete):
         raise ConfigError(
             f"environment {id} has the actions {environment.action_space};",
-            "Q-learning chooses among a few actions: a Discrete action space;",
+            "Q-learning needs a Discrete action space;",
             "try data=cartpole, or data=gym data.id=Acrobot-v1.",
         )
+    # A network's outputs are numbered from 0.
     if environment.action_space.start != 0:
         environment = gym.wrappers.TransformAction(
             environment,
@@ -107,7 +108,9 @@ def adapt(environment: gym.Env[Any, Any], id: str) -> gym.Env[Any, Any]:
     if hasattr(environment.unwrapped, "game") and hasattr(environment.unwrapped.game, "last_action"):
         environment = ForgetLastAction(environment)
     if not isinstance(environment.observation_space, spaces.Box):
-        environment = gym.wrappers.FlattenObservation(environment)  # one-hot of a number, one after another of several
+        environment = gym.wrappers.FlattenObservation(
+            environment
+        )  # a number becomes one-hot, a tuple or dict is concatenated
     shape = environment.observation_space.shape or ()
     if shape == ():
         environment = gym.wrappers.ReshapeObservation(environment, (1,))
@@ -119,7 +122,7 @@ def adapt(environment: gym.Env[Any, Any], id: str) -> gym.Env[Any, Any]:
 
 
 class ChannelsFirst(gym.ObservationWrapper[Any, Any, Any]):
-    """Pictures (H, W, C) as (C, H, W)."""
+    """Images (H, W, C) as (C, H, W)."""
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         super().__init__(env)
@@ -132,7 +135,7 @@ class ChannelsFirst(gym.ObservationWrapper[Any, Any, Any]):
 
 
 class ForgetLastAction(gym.Wrapper[Any, Any, Any, Any]):
-    """MinAtar repeats the last action now and then; a new episode shall not know that of the one before it."""
+    """Resets MinAtar's last action: its sticky actions would repeat one of the episode before, against the seed."""
 
     def reset(self, **arguments: Any) -> Any:
         game: Any = self.env.unwrapped
@@ -141,7 +144,7 @@ class ForgetLastAction(gym.Wrapper[Any, Any, Any, Any]):
 
 
 def spaces_of(environment: gym.Env[Any, Any]) -> Spaces:
-    """Of an environment that ``make`` made."""
+    """The spaces of an environment from ``make``."""
     observation: Any = environment.observation_space
     actions: Any = environment.action_space
     compact = observation.dtype in (np.uint8, np.bool_)
@@ -159,7 +162,7 @@ def register(id: str) -> None:
     if not module:
         return
     level = logging.root.level
-    logging.root.setLevel(logging.ERROR)  # MinAtar says at import that it could not draw
+    logging.root.setLevel(logging.ERROR)  # MinAtar logs a warning about its display at import
     try:
         package = importlib.import_module(module)
     except ImportError as error:
@@ -176,7 +179,7 @@ def _missing(id: str, reason: str) -> PlatformError:
     said = reason.splitlines()[0].split("`")[0].rstrip("., ")
     return PlatformError(
         f"environment {id} needs a package that is not installed: {said};",
-        "what not every run needs is an extra;",
+        "it is an optional extra;",
         f"type {command}.",
     )
 

@@ -1,4 +1,4 @@
-"""Whole episodes: played to judge an agent, or to look at."""
+"""Whole episodes: to evaluate an agent, or to record frames of it."""
 
 from __future__ import annotations
 
@@ -6,64 +6,68 @@ from collections.abc import Callable
 
 import torch
 
-from netyard.data.environments.vector import Array, Stage
+from netyard.data.environments.vector import Array, VectorEnvironment
 from netyard.errors import DataError
 
 Policy = Callable[[Array], Array]
 """Observations (B, *shape) to actions, int (B,)."""
-_ENDLESS = 200_000  # steps after which an episode is taken for one that never ends
+_ENDLESS = 200_000  # steps after which an episode is assumed never to end
 
 
 @torch.inference_mode()
-def play(stage: Stage, policy: Policy, seeds: list[int]) -> list[tuple[float, int]]:
-    """An episode of each seed, side by side: the return and the length of each.
+def run_episodes(environments: VectorEnvironment, policy: Policy, seeds: list[int]) -> list[tuple[float, int]]:
+    """Run one episode for each seed, in parallel: the return and the length of each.
 
     Raises:
-        DataError: one does not end, or gives a reward that is no number.
+        DataError: an episode does not end, or a reward is NaN or infinite.
     """
-    for place, seed in enumerate(seeds):
-        stage.reset(place, seed)
+    for index, seed in enumerate(seeds):
+        environments.reset(index, seed)
     returns, lengths = [0.0] * len(seeds), [0] * len(seeds)
-    going = list(range(len(seeds)))
-    while going:
-        actions = policy(stage.observations[going])
-        for place, action in zip(tuple(going), actions.tolist(), strict=True):
-            moment = stage.step(place, action)
-            if moment.reward - moment.reward != 0.0:
-                raise not_finite(stage.id, "reward", moment.reward)
-            returns[place] += moment.reward
-            lengths[place] += 1
-            if moment.terminated or moment.truncated:
-                going.remove(place)
-        if going and lengths[going[0]] >= _ENDLESS:
+    # Only running episodes are passed to the policy: finished ones cost nothing while the longest continue.
+    running = list(range(len(seeds)))
+    while running:
+        actions = policy(environments.observations[running])
+        for index, action in zip(tuple(running), actions.tolist(), strict=True):
+            result = environments.step(index, action)
+            # False for every finite number; NaN and infinity give NaN.
+            if result.reward - result.reward != 0.0:
+                raise not_finite(environments.id, "reward", result.reward)
+            returns[index] += result.reward
+            lengths[index] += 1
+            if result.terminated or result.truncated:
+                running.remove(index)
+        if running and lengths[running[0]] >= _ENDLESS:
             raise DataError(
-                f"environment {stage.id} has not ended an episode in {_ENDLESS:,} steps;",
-                "an evaluation is of whole episodes;",
+                f"environment {environments.id} has not ended an episode in {_ENDLESS:,} steps;",
+                "an evaluation runs whole episodes;",
                 "try data.max_episode_steps=1000.",
             )
     return list(zip(returns, lengths, strict=True))
 
 
 @torch.inference_mode()
-def show(stage: Stage, policy: Policy, seed: int, every: int, limit: int) -> tuple[list[Array], float]:
-    """Every ``every``-th picture of an episode's first ``limit`` steps, uint8 (H, W, 3); and its return."""
-    stage.reset(0, seed)
-    frames, total = [stage.render(0)], 0.0
+def record_episode(
+    environments: VectorEnvironment, policy: Policy, seed: int, every: int, limit: int
+) -> tuple[list[Array], float]:
+    """Every ``every``-th frame of an episode's first ``limit`` steps, uint8 (H, W, 3), and its return up to there."""
+    environments.reset(0, seed)
+    frames, total = [environments.render(0)], 0.0
     for step in range(1, limit + 1):
-        moment = stage.step(0, int(policy(stage.observations)[0]))
-        total += moment.reward
-        ended = moment.terminated or moment.truncated
+        result = environments.step(0, int(policy(environments.observations)[0]))
+        total += result.reward
+        ended = result.terminated or result.truncated
         if step % every == 0 or ended:
-            frames.append(stage.render(0))
+            frames.append(environments.render(0))
         if ended:
             break
     return frames, total
 
 
 def not_finite(id: str, what: str, value: object) -> DataError:
-    """What to raise where an environment gave a number that is none."""
+    """The error for an environment that returned NaN or infinity."""
     return DataError(
-        f"environment {id} gave the {what} {value};",
+        f"environment {id} returned the {what} {value};",
         "observations and rewards must be finite numbers;",
-        "mend the environment, or choose another with data.id=...",
+        "fix the environment, or choose another with data.id=...",
     )

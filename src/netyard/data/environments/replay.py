@@ -1,7 +1,7 @@
-"""What was lived through, kept in arrays made once: each frame a single time, transitions put together when drawn.
+"""A replay memory in preallocated arrays: each frame is stored once, and transitions are assembled when sampled.
 
-Every environment has a ring of rows of its own. A row holds a frame and what was done there; the frame that an episode
-ends with has a row too, from which nothing was done, so that a truncated episode can be bootstrapped from it.
+Every environment has its own ring buffer. A row holds a frame and the action taken there. The last frame of an episode
+has a row too, without an action, so that a truncated episode can be bootstrapped from it.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ _SMALLEST_PRIORITY = 1e-6
 
 
 class Transitions(NamedTuple):
-    """A batch, or several: B below may have a leading dimension."""
+    """A batch of transitions, or several: a dimension may precede B."""
 
     observation: Tensor  # (B, *shape), as stored
     action: Tensor  # int64 (B,)
-    reward: Tensor  # (B,) of n steps, discounted
-    discount: Tensor  # (B,) of the value after them; 0 where the episode terminated
+    reward: Tensor  # (B,), the discounted sum of n rewards
+    discount: Tensor  # (B,), the factor of the value of next_observation; 0 where the episode terminated
     next_observation: Tensor  # (B, *shape)
-    weight: Tensor | None  # (B,) that corrects for priorities; None where all are alike
-    place: Array  # int64 (B,) in the replay
+    weight: Tensor | None  # (B,), importance weights; None where sampling is uniform
+    row: Array  # int64 (B,), where each is in the replay
 
 
 class Replay:
-    """The last ``size`` rows of experience in ``num_environments`` rings.
+    """The last ``size`` rows of experience in ``num_environments`` ring buffers.
 
     Args:
-        size: rows in all.
+        size: rows of all ring buffers together.
         shape: of a frame.
         dtype: of a frame.
-        frame_stack: frames that make an observation.
-        n_steps: rewards that make a return (Sutton 1988); an episode's end cuts it short.
+        frame_stack: frames in an observation.
+        n_steps: rewards in a return (Sutton 1988); fewer at the end of an episode.
         discount: of each step.
         prioritized: whether ``sample`` follows the priorities (Schaul et al. 2015, arXiv:1511.05952).
-        device: where the frames are.
-        file: keeps them in a file instead, mapped into memory.
+        device: of the frames.
+        file: a memory-mapped file that holds the frames instead.
 
     Raises:
-        ConfigError: fewer rows than a ring needs.
+        ConfigError: fewer rows than a ring buffer needs.
         PlatformError: not enough memory or disk; the message says what fits.
     """
 
@@ -81,9 +81,10 @@ class Replay:
         self.actions = np.zeros(total, np.int64)
         self.rewards = np.zeros(total, np.float32)
         self.endings = np.zeros(total, np.uint8)
+        # Whether an action was taken there: False for the last frame of an episode, and for the present one.
         self.played = np.zeros(total, np.bool_)
-        self.ages = np.zeros(total, np.uint8)  # frames of the episode before it, as far as a stack looks back
-        self.cursors = [-1] * num_environments  # the row of each environment's present
+        self.ages = np.zeros(total, np.uint8)  # frames of the same episode before this one, at most frame_stack - 1
+        self.cursors = [-1] * num_environments  # the row of each environment's latest frame
         self.written = [0] * num_environments
         self.added = 0
         self.priorities = Priorities(total) if prioritized else None
@@ -92,39 +93,40 @@ class Replay:
         self._one_step = np.array([discount, 0.0, discount], np.float32)
 
     def __len__(self) -> int:
-        """Transitions that are held."""
+        """The number of stored transitions."""
         return int(self.played.sum())
 
     # Writing
 
-    def begin(self, place: int, frame: Array) -> None:
-        """An episode begins in an environment."""
-        self._advance(place, frame, age=0)
+    def begin(self, index: int, frame: Array) -> None:
+        """Store the first frame of an episode."""
+        self._advance(index, frame, age=0)
 
-    def add(self, place: int, action: int, reward: float, ending: int, frame: Array) -> None:
-        """What was done in an environment, and the frame it led to; ``ending`` is one of this module's three."""
-        row = self.cursors[place]
+    def add(self, index: int, action: int, reward: float, ending: int, frame: Array) -> None:
+        """Store an action, its reward and the next frame; ``ending`` is GOES_ON, TERMINATED or TRUNCATED."""
+        row = self.cursors[index]
         self.actions[row], self.rewards[row], self.endings[row] = action, reward, ending
         self.played[row] = True
         if self.priorities is not None:
+            # A new transition has the largest priority, so that it is sampled at least once soon.
             self.priorities.set_one(row, self.largest_priority)
         self.added += 1
         self._advance(
-            place, frame, age=min(int(self.ages[row]) + 1, self.frame_stack - 1) if self.frame_stack > 1 else 0
+            index, frame, age=min(int(self.ages[row]) + 1, self.frame_stack - 1) if self.frame_stack > 1 else 0
         )
 
-    def _advance(self, place: int, frame: Array, age: int) -> None:
-        first = place * self.rows
-        row = self.cursors[place] + 1
-        if self.cursors[place] < 0 or row == first + self.rows:
+    def _advance(self, index: int, frame: Array, age: int) -> None:
+        first = index * self.rows
+        row = self.cursors[index] + 1
+        if self.cursors[index] < 0 or row == first + self.rows:
             row = first
-        self.cursors[place] = row
-        self.written[place] += 1
+        self.cursors[index] = row
+        self.written[index] += 1
         if self._view is not None:
             self._view[row] = frame
         else:
             self.frames[row] = torch.as_tensor(np.ascontiguousarray(frame))
-        if self.played[row]:
+        if self.played[row]:  # the oldest transition is overwritten
             self.played[row] = False
             if self.priorities is not None:
                 self.priorities.set_one(row, 0.0)
@@ -135,7 +137,7 @@ class Replay:
     def sample(self, count: int, batch_size: int, generator: np.random.Generator, beta: float = 0.0) -> Transitions:
         """``count`` batches at once, each field (count, batch_size, ...).
 
-        ``beta`` is the share of the priorities' bias that the weights correct.
+        ``beta`` is the exponent of the importance weights: 0 corrects nothing, 1 the whole bias of the priorities.
         """
         if self.priorities is None:
             rows = self._uniform(count * batch_size, generator).reshape(count, batch_size)
@@ -143,32 +145,32 @@ class Replay:
         else:
             rows = self._prioritized(count * batch_size, generator).reshape(count, batch_size)
             held = self.priorities[rows]
-            weight = self._there((held / held.min(axis=1, keepdims=True)) ** -beta).float()
+            weight = self._on_device((held / held.min(axis=1, keepdims=True)) ** -beta).float()
         reward, discount, after = self.returns(rows)
         return Transitions(
             self.observations(rows),
-            self._there(self.actions[rows]),
-            self._there(reward),
-            self._there(discount),
+            self._on_device(self.actions[rows]),
+            self._on_device(reward),
+            self._on_device(discount),
             self.observations(after),
             weight,
             rows,
         )
 
-    def _there(self, array: Array) -> Tensor:
-        """Where the frames are."""
+    def _on_device(self, array: Array) -> Tensor:
+        """An array as a tensor on the device of the frames."""
         tensor = torch.from_numpy(array)
         return tensor if self._view is not None else tensor.to(self.frames.device)
 
     def prioritize(self, rows: Array, errors: Array, exponent: float) -> None:
-        """Remember how wrong the network was about some transitions."""
+        """Set the priorities of transitions from their temporal-difference errors."""
         assert self.priorities is not None
         new = (np.abs(errors) + _SMALLEST_PRIORITY) ** exponent
         self.largest_priority = max(self.largest_priority, float(new.max()))
         self.priorities.set(rows, new)
 
     def returns(self, rows: Array) -> tuple[Array, Array, Array]:
-        """Of transitions (...): discounted rewards, the discount of what comes after, and the row that comes after."""
+        """For rows (...): n-step rewards, the discount of the bootstrapped value, and the row to bootstrap from."""
         if self.n_steps == 1:
             return self.rewards[rows], self._one_step[self.endings[rows]], self._after(rows)
         reward, alive = np.zeros(rows.shape, np.float32), np.ones(rows.shape, np.bool_)
@@ -176,6 +178,7 @@ class Replay:
         for step in range(self.n_steps):
             reward += np.where(alive, self._powers[step] * self.rewards[rows], 0.0).astype(np.float32)
             ending = self.endings[rows]
+            # An episode that ends within the n steps has its shorter return; it is frozen from here on.
             ends = alive & (ending != GOES_ON)
             discount[ends] = np.where(ending[ends] == TERMINATED, 0.0, self._powers[step + 1])
             rows = np.where(alive, self._after(rows), rows)
@@ -183,24 +186,25 @@ class Replay:
         return reward, discount, rows
 
     def observations(self, rows: Array) -> Tensor:
-        """Frames put together: of rows (...), (..., *shape) or (..., frame_stack * C, ...)."""
+        """Stacked frames for rows (...): (..., *shape), or (..., frame_stack * C, ...)."""
         if self.frame_stack == 1:
             return self._frames_of(rows)
-        place = rows[..., None] % self.rows
+        offset = rows[..., None] % self.rows
         back = np.minimum(np.arange(self.frame_stack - 1, -1, -1), self.ages[rows][..., None])  # (..., frame_stack)
-        history = rows[..., None] - place + (place - back) % self.rows
+        history = rows[..., None] - offset + (offset - back) % self.rows
         return self._frames_of(history).flatten(rows.ndim, rows.ndim + 1)
 
     def _frames_of(self, rows: Array) -> Tensor:
         if self._view is not None:
             return torch.from_numpy(self._view.take(rows, axis=0))
-        frames = self.frames.index_select(0, self._there(rows.reshape(-1)))
+        frames = self.frames.index_select(0, self._on_device(rows.reshape(-1)))
         return frames.view(*rows.shape, *self.shape)
 
     def valid(self, rows: Array) -> Array:
-        """Whether a transition begins in a row whose n steps and stack are all there; bool (B,)."""
+        """Whether the n steps and the frame stack of each row are complete; bool (B,)."""
         valid = self.played[rows]
         if self.frame_stack > 1:
+            # The oldest rows of the ring have lost the frames before them to the newest.
             cursor = np.asarray(self.cursors)[rows // self.rows]
             valid = valid & ((rows - cursor - 1) % self.rows >= self.ages[rows])
         if self.n_steps > 1:
@@ -232,7 +236,7 @@ class Replay:
         return self._only_valid(lambda count: priorities.draw(generator.random(count)), count)
 
     def _only_valid(self, draw: Any, count: int) -> Array:
-        """Draw again what is not valid: what stays is distributed as if only the valid had been there."""
+        """Rejection sampling: invalid rows are drawn again, so the distribution is that over the valid rows."""
         rows = draw(count)
         wrong = np.flatnonzero(~self.valid(rows))
         for _ in range(1000):
@@ -240,12 +244,12 @@ class Replay:
                 return rows
             rows[wrong] = draw(len(wrong))
             wrong = wrong[~self.valid(rows[wrong])]
-        raise RuntimeError("nothing in the replay can be learned from yet")  # the task waits until there is
+        raise RuntimeError("the replay contains no complete transition yet")  # a bug: the task waits until there is one
 
-    # Keeping
+    # Checkpoints
 
     def state_dict(self) -> dict[str, Any]:
-        """What is written, and no more; tensors and plain types."""
+        """The filled rows only, as tensors and plain types."""
         filled = min(max(self.written), self.rows)
 
         def rows(array: Tensor) -> Tensor:
@@ -261,14 +265,14 @@ class Replay:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Raises:
-        ConfigError: it is of a replay of another size.
+        ConfigError: the checkpoint's replay has another size.
         """
         filled = state["frames"].shape[1]
         expected = (self.num_environments, min(max(state["written"]), self.rows), *self.shape)
         if tuple(state["frames"].shape) != expected or max(state["cursors"]) >= self.num_environments * self.rows:
             raise ConfigError(
                 f"the checkpoint's replay has frames {tuple(state['frames'].shape)}, this run's {expected};",
-                "a run is continued with the environments and the replay it began with;",
+                "a resumed run needs the same number of environments and the same replay size;",
                 "leave data.num_envs and data.replay_size as they were.",
             )
         for name in (*_COLUMNS, "frames"):
@@ -282,4 +286,5 @@ class Replay:
             self.priorities.set(rows.reshape(-1), state["priorities"].numpy().reshape(-1))
 
 
+# Names of attributes, and keys in checkpoints.
 _COLUMNS = ("actions", "rewards", "endings", "played", "ages")

@@ -1,4 +1,4 @@
-"""The batches of an agent: of training the numbers of environment steps, of an evaluation those of episodes."""
+"""The batches of an agent: step numbers in training, episode numbers in evaluation."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ import torch
 from torch import Tensor
 
 
-class Rounds:
-    """The batches of an epoch of training: the numbers of the environment steps of each."""
+class RolloutBatches:
+    """The batches of a training epoch; a batch holds the numbers of the environment steps of one rollout.
+
+    Args:
+        count: batches in an epoch.
+        steps: environment steps in a batch.
+        position: returns the number of batches of this epoch that are done, for a run resumed within an epoch.
+    """
 
     def __init__(self, count: int, steps: int, position: Callable[[], int]) -> None:
         self.count, self.steps, self.position = count, steps, position
@@ -22,7 +28,8 @@ class Rounds:
         for number in range(self.position(), self.count):
             yield (torch.arange(number * self.steps, (number + 1) * self.steps),)
 
-    # Lightning warns of a mid-epoch resume unless the loader says it can do it. The position is the loop's own.
+    # Lightning warns of a mid-epoch resume unless the loader has a state. It is empty,
+    # for ``position`` is restored by the loop.
     def state_dict(self) -> dict[str, Any]:
         return {}
 
@@ -30,8 +37,14 @@ class Rounds:
         pass
 
 
-class Episodes:
-    """The batches of an evaluation: the numbers of the episodes of each."""
+class EpisodeBatches:
+    """The batches of an evaluation; a batch holds episode numbers.
+
+    Args:
+        purpose: whose seeds the episodes have, VALIDATION or TEST.
+        count: episodes in all.
+        batch_size: episodes in a batch; None for all.
+    """
 
     def __init__(self, purpose: int, count: int, batch_size: int | None) -> None:
         self.purpose, self.numbers, self.batch_size = purpose, torch.arange(count), batch_size or count

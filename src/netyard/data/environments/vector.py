@@ -1,6 +1,6 @@
-"""Several environments side by side, each beginning every episode from a seed of its own.
+"""Several environments stepped side by side; each episode starts from a seed of its own.
 
-An episode is a function of its seed and its actions. So a stage is saved as those, and restored by playing them again.
+An episode is a function of its seed and its actions: these are what is saved, and a restore replays them.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from netyard.errors import DataError, PlatformError
 log = logging.getLogger(__name__)
 
 Array = Any  # np.ndarray; its element type is the environment's
-TRAINING, VALIDATION, TEST, SHOWING = range(4)
-"""Whose episodes: each has seeds of its own."""
+TRAINING, VALIDATION, TEST, RENDERING = range(4)
+"""The purpose of an episode: each purpose has its own seeds, so that no test episode is seen in training."""
 
 
-class Moment(NamedTuple):
-    """What a step brought."""
+class StepResult(NamedTuple):
+    """What one step of one environment returned."""
 
-    frame: Array
+    frame: Array  # (*frame_shape)
     reward: float
     terminated: bool
     truncated: bool
-    life_lost: bool
+    life_lost: bool  # ends the episode for the learner only
 
 
-def episode_seed(seed: int, purpose: int, place: int, episode: int) -> int:
-    """The seed of the episode-th episode of a place, for a purpose, of a run."""
-    return int(np.random.SeedSequence([seed, purpose, place, episode]).generate_state(1)[0])
+def episode_seed(seed: int, purpose: int, index: int, episode: int) -> int:
+    """The seed of an episode: a function of the run's seed, the purpose, the environment and a counter."""
+    return int(np.random.SeedSequence([seed, purpose, index, episode]).generate_state(1)[0])
 
 
-class Stage:
-    """Environments and their latest observations, (count, *shape): of pictures the last ``frame_stack`` as channels.
+class VectorEnvironment:
+    """Environments and their latest observations, (count, *shape); the last ``frame_stack`` frames are its channels.
 
     Args:
-        id: what a message calls the environment.
+        id: the environment's name in messages.
         environments: as ``environments.make`` makes them.
-        frame_stack: pictures that make an observation; an episode begins with its first one repeated.
+        frame_stack: frames in an observation; at the start of an episode the first frame is repeated.
 
     Raises:
-        DataError: an environment shows what is not in its space.
+        DataError: an observation does not have the shape of the observation space.
     """
 
     def __init__(self, id: str, environments: Sequence[gym.Env[Any, Any]], frame_stack: int = 1) -> None:
@@ -62,58 +62,59 @@ class Stage:
     def __len__(self) -> int:
         return len(self.environments)
 
-    def reset(self, place: int, seed: int) -> Array:
-        """Begin an episode; its first frame."""
-        frame = self._call(self.environments[place].reset, seed=seed)[0]
+    def reset(self, index: int, seed: int) -> Array:
+        """Start an episode; returns its first frame."""
+        frame = self._call(self.environments[index].reset, seed=seed)[0]
         frame = self._checked(frame)
-        self.seeds[place], self.actions[place] = seed, []
+        self.seeds[index], self.actions[index] = seed, []
         if self.frame_stack == 1:
-            self.observations[place] = frame
+            self.observations[index] = frame
         else:
-            self.observations[place] = np.concatenate([frame] * self.frame_stack)
+            self.observations[index] = np.concatenate([frame] * self.frame_stack)
         return frame
 
-    def step(self, place: int, action: int) -> Moment:
-        """Do something in one environment; an episode that ends is for the caller to begin anew."""
+    def step(self, index: int, action: int) -> StepResult:
+        """Take an action in one environment. The caller resets it when the episode has ended."""
         try:
-            frame, reward, terminated, truncated, info = self.environments[place].step(action)
+            frame, reward, terminated, truncated, info = self.environments[index].step(action)
         except Exception as error:  # of the environment's own code
             raise _broken(self.id, error) from error
-        self.actions[place].append(action)
+        self.actions[index].append(action)
+        # The full check is a call that most steps can do without.
         if type(frame) is not np.ndarray or frame.shape != self.frame_shape:
             frame = self._checked(frame)
         if self.frame_stack == 1:
-            self.observations[place] = frame
+            self.observations[index] = frame
         else:
-            own = self.observations[place]
+            own = self.observations[index]  # shifted in place: the oldest frame is dropped, the newest comes last
             own[: -self._channels] = own[self._channels :]
             own[-self._channels :] = frame
-        return Moment(frame, float(reward), bool(terminated), bool(truncated), bool(info) and "life_lost" in info)
+        return StepResult(frame, float(reward), bool(terminated), bool(truncated), bool(info) and "life_lost" in info)
 
-    def render(self, place: int) -> Array:
+    def render(self, index: int) -> Array:
         """uint8 (H, W, 3).
 
         Raises:
-            PlatformError: drawing needs a package that is not installed.
-            DataError: it cannot be drawn.
+            PlatformError: rendering needs a package that is not installed.
+            DataError: the environment cannot be rendered.
         """
         try:
-            picture = np.asarray(self.environments[place].render())
+            picture = np.asarray(self.environments[index].render())
         except gym.error.DependencyNotInstalled as error:
             raise PlatformError(
-                f"drawing environment {self.id} needs a package that is not installed: {error};",
-                "what draws the classic environments is an extra of Gymnasium;",
+                f"rendering environment {self.id} needs a package that is not installed: {error};",
+                "the classic environments are rendered by an extra of Gymnasium;",
                 "type pip install 'gymnasium[classic-control]'.",
             ) from error
         except Exception as error:  # of the environment's own code
             raise _broken(self.id, error) from error
         if picture.ndim != 3 or picture.shape[2] != 3:
             raise DataError(
-                f"environment {self.id} drew an array of shape {picture.shape};",
-                "a picture is (H, W, 3);",
+                f"environment {self.id} rendered an array of shape {picture.shape};",
+                "a rendered frame has the shape (H, W, 3);",
                 "choose another environment with data.id=...",
             )
-        if picture.dtype != np.uint8:  # from 0 to 1, as MinAtar draws
+        if picture.dtype != np.uint8:  # MinAtar renders floats from 0 to 1
             picture = (picture.clip(0, 1) * 255).astype(np.uint8)
         return picture
 
@@ -125,20 +126,20 @@ class Stage:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> list[int]:
-        """Play the saved episodes up to where they were; the places where that led elsewhere, which begin anew."""
-        lost = []
-        for place in range(len(self)):
-            saved = state["observations"][place].numpy()
+        """Replay the saved episodes; returns the environments that did not reach their saved observation."""
+        diverged = []
+        for index in range(len(self)):
+            saved = state["observations"][index].numpy()
             try:
-                self.reset(place, state["seeds"][place])
-                for action in state["actions"][place].tolist():
-                    self.step(place, action)
-                same = np.array_equal(self.observations[place], saved, equal_nan=saved.dtype.kind == "f")
+                self.reset(index, state["seeds"][index])
+                for action in state["actions"][index].tolist():
+                    self.step(index, action)
+                same = np.array_equal(self.observations[index], saved, equal_nan=saved.dtype.kind == "f")
             except DataError:
                 same = False
             if not same:
-                lost.append(place)
-        return lost
+                diverged.append(index)
+        return diverged
 
     def close(self) -> None:
         for each in self.environments:
@@ -154,9 +155,9 @@ class Stage:
         frame = np.asarray(frame)
         if frame.shape != self.frame_shape:
             raise DataError(
-                f"environment {self.id} showed an array of shape {frame.shape};",
-                f"its observation space says {self.frame_shape};",
-                "mend the environment, or choose another with data.id=...",
+                f"environment {self.id} returned an observation of shape {frame.shape};",
+                f"its observation space has the shape {self.frame_shape};",
+                "fix the environment, or choose another with data.id=...",
             )
         return frame
 
@@ -164,6 +165,6 @@ class Stage:
 def _broken(id: str, error: Exception) -> DataError:
     return DataError(
         f"environment {id} raised {type(error).__name__}: {error};",
-        "its own code did;",
-        "mend the environment, or choose another with data.id=...",
+        "the error comes from its own code;",
+        "fix the environment, or choose another with data.id=...",
     )

@@ -1,4 +1,4 @@
-"""Picture files: opened with caution, decoded no larger than needed, cropped to a square of bytes."""
+"""Image files: checked when opened, decoded no larger than needed, cropped to a square of bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NUM_DRAWS = 4 * CROP_ATTEMPTS + 1
 
 
 def read_square(path: Path, size: int, choose_box: BoxChooser, side: int | None = None) -> np.ndarray:
-    """One picture as uint8 (size, size, 3): the box that ``choose_box(width, height)`` wants, resized.
+    """One picture as uint8 (size, size, 3): the box chosen by ``choose_box(width, height)``, resized.
 
     Args:
         side: it is cut from what ``read_small`` makes of the file, as if that were the picture.

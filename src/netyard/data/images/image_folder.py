@@ -88,7 +88,7 @@ class FolderSplit:
 
 
 class PictureFiles:
-    """What a worker sees: a list of ``(index, key)`` -> uint8 (B, 3, S, S), int64 (B,), the keys.
+    """The dataset of the workers: a list of ``(index, key)`` -> uint8 (B, 3, S, S), int64 (B,), the keys.
 
     Training crops and mirrors by the key; evaluation takes the centre. A bad file is returned as its
     DataError: an exception would reach the main process as a page of the worker's traceback.
@@ -179,7 +179,7 @@ class ImageFolder(DataModule):
 
     def setup(self, stage: str | None = None) -> None:
         super().setup(stage)
-        # Of several processes each asks, and all but one wait. A test does without, rather than make it of all parts.
+        # Every process calls it, and all but one wait. A test alone does not create it, for that would read all parts.
         if stage == "fit" and self._how is not None and self._how.cache:
             make(self._how.cache, self._pictures, self._how.num_workers)
 

@@ -1,6 +1,6 @@
-"""Pictures that were decoded and made small once, and lie one after another in a file that is named by what they are.
+"""A cache file of decoded, downscaled images, named by a fingerprint of its source files.
 
-The file: the pixels of each, uint8 (H, W, 3); a table of heights, widths and sums, uint32 (N, 3); how many, and a hash.
+Format: the pixels of each, uint8 (H, W, 3); a table of heights, widths and CRCs, uint32 (N, 3); their number, a hash.
 Decision 51 has the reasons.
 """
 
@@ -35,11 +35,11 @@ from netyard.io.readable import near
 log = logging.getLogger(__name__)
 
 SUFFIX = ".pictures"
-_FORMAT = 1  # another one for what makes other pixels of the same files, too
+_FORMAT = 1  # increase it too if the same files give other pixels
 _COLUMNS = 3
 _END = struct.Struct("<Q32s")  # how many pictures, and the SHA-256 of the file's name and the table
 _TOGETHER = 16  # pictures that a worker sends at once
-_LOOKED_AT = 1000  # pictures by whose size the size of the file is foretold
+_LOOKED_AT = 1000  # images whose sizes are read to estimate the size of the file
 _PATIENCE = 60.0  # seconds between two lines of the log
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_PLACE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
@@ -55,7 +55,7 @@ class Cache:
 
 
 def cache_of(pictures: Sequence[Path], side: int, folder: Path) -> Cache:
-    """The cache in a folder that is of these very files: another name, size or time of any of them makes it another."""
+    """The cache of these files in a folder; a change of any name, size or time gives another cache."""
     here = Path.cwd()
     stats = [path.stat() for path in pictures]
     key = fingerprint(
@@ -71,7 +71,7 @@ class Packed:
     """A cache file, read a picture at a time, by any process; a fork shares its table and nothing else is in memory.
 
     Raises:
-        ValueError: it is no whole one, by its length and the hash of its table.
+        ValueError: it is incomplete, by its length and the hash of its table.
     """
 
     def __init__(self, path: Path) -> None:
@@ -156,7 +156,7 @@ def make(cache: Cache, pictures: Sequence[Path], num_workers: int) -> None:
                 packed = Packed(cache.path)
     except OSError as error:
         if error.errno in _NO_ROOM:
-            raise _no_room(cache, _foretold(pictures, cache.side), error.strerror or "") from error
+            raise _no_room(cache, _estimated_bytes(pictures, cache.side), error.strerror or "") from error
         if error.errno in _NO_PLACE:
             raise PlatformError(
                 f"no cache of pictures can be written to {folder}: {error.strerror};",
@@ -180,7 +180,7 @@ def _wait_for(lock: FileLock, cache: Cache, stack: ExitStack) -> None:
 
 
 def _write(cache: Cache, pictures: Sequence[Path], num_workers: int) -> None:
-    needed, folder = _foretold(pictures, cache.side), cache.path.parent
+    needed, folder = _estimated_bytes(pictures, cache.side), cache.path.parent
     if needed > shutil.disk_usage(folder).free:
         raise _no_room(cache, needed)
     others = [path.stat().st_size for path in folder.glob(f"*{SUFFIX}")]
@@ -188,15 +188,15 @@ def _write(cache: Cache, pictures: Sequence[Path], num_workers: int) -> None:
     log.info("making %s pictures small once, about %s%s", f"{len(pictures):,}", _bytes(needed), beside)
     loader = WorkerLoader(_Small(pictures, cache.side), EvalOrder(len(pictures), _TOGETHER), num_workers, seed=0)
     rows: list[bytes] = []
-    said = time.monotonic()
+    last_logged = time.monotonic()
     try:
         with whole(cache.path, "wb") as file:
             for pixels, row, number in loader:
                 file.write(pixels.numpy().data)
                 rows.append(row.numpy().astype("<u4").tobytes())
-                if time.monotonic() > said + _PATIENCE:
+                if time.monotonic() > last_logged + _PATIENCE:
                     log.info("%s of %s pictures", f"{int(number[-1]) + 1:,}", f"{len(pictures):,}")
-                    said = time.monotonic()
+                    last_logged = time.monotonic()
             table = b"".join(rows)
             file.write(table + _END.pack(len(pictures), _digest(cache.path, table)))
     finally:
@@ -204,7 +204,7 @@ def _write(cache: Cache, pictures: Sequence[Path], num_workers: int) -> None:
 
 
 class _Small:
-    """What a worker sees: pixels, uint8 of all one after another; a row of the table for each; their numbers."""
+    """The dataset of the workers: concatenated pixels, uint8; a row of the table for each image; their numbers."""
 
     def __init__(self, pictures: Sequence[Path], side: int) -> None:
         self.paths, self.side = np.array([str(path) for path in pictures]), side
@@ -224,8 +224,8 @@ class _Small:
         )
 
 
-def _foretold(pictures: Sequence[Path], side: int) -> int:
-    """Bytes of a cache, by the headers of some of the pictures."""
+def _estimated_bytes(pictures: Sequence[Path], side: int) -> int:
+    """The estimated bytes of a cache, from the headers of some of the images."""
     looked_at = pictures[:: -(-len(pictures) // _LOOKED_AT)]
     shapes = [small_shape(*shape_of(path), side) for path in looked_at]
     mean = sum(width * height for width, height in shapes) / len(shapes)

@@ -1,7 +1,6 @@
 """Vocabularies: a text as numbers and back, by characters, by words, or by byte pairs.
 
-What a vocabulary knows it was told by the training text alone. Its state is strings and lists, so that it travels in a
-checkpoint.
+A vocabulary is learned from the training text alone. Its state is strings and lists, so that a checkpoint can hold it.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ PADDING, UNKNOWN, START, END = range(4)
 NUM_SPECIAL = 4
 """Real tokens follow the special ones."""
 
-_NAMED = 5  # strangers that a message names
-_SHOWN = 60  # known tokens that it shows
+_NAMED = 5  # unknown tokens that a message lists
+_SHOWN = 60  # characters of known tokens that it shows
 
 
 class Vocabulary:
@@ -65,7 +64,7 @@ class Vocabulary:
         return NUM_SPECIAL + len(self.tokens)
 
     def encode(self, text: str, strict: bool = False) -> list[int]:
-        """The numbers of a text's tokens; UNKNOWN for a stranger, if those are allowed.
+        """The numbers of a text's tokens; UNKNOWN for a token outside the vocabulary, unless ``strict``.
 
         Raises:
             DataError: ``strict``, and the text holds tokens that the vocabulary does not have.
@@ -73,7 +72,7 @@ class Vocabulary:
         pieces = self.split(self.prefix + text)
         numbers = [self._numbers.get(piece, UNKNOWN) for piece in pieces]
         if strict and UNKNOWN in numbers:
-            raise self._strangers(dict.fromkeys(piece for piece in pieces if piece not in self._numbers))
+            raise self._unknown_tokens(dict.fromkeys(piece for piece in pieces if piece not in self._numbers))
         return numbers
 
     def decode(self, numbers: Iterable[int]) -> str:
@@ -85,11 +84,11 @@ class Vocabulary:
         return [0, 1, 0, 0, *map(len, self.tokens)]
 
     def state(self) -> dict[str, Any]:
-        """All there is to know, in plain types; ``from_state`` is the way back."""
+        """The state in plain types; ``from_state`` restores it."""
         return {"kind": self.kind, "tokens": self.tokens, "prefix": self.prefix}
 
-    def _strangers(self, pieces: Iterable[str]) -> DataError:
-        # By repr: a stranger may be a character that no terminal can show.
+    def _unknown_tokens(self, pieces: Iterable[str]) -> DataError:
+        # By repr: an unknown character may not be printable.
         named = [repr(piece.strip() or piece) for piece in pieces]
         shown = " ".join(token.strip() for token in self.tokens if token.strip() and token.isprintable())
         return DataError(
@@ -167,7 +166,7 @@ class BytePairs(Vocabulary):
         )
         tokenizer.train_from_iterator(chain.from_iterable(_pieces(prefix + text) for text in texts), trainer)
         vocabulary = tokenizer.get_vocab()
-        # The merges are to be had from its file format only.
+        # The library exposes the merges in its file format only.
         merges = json.loads(tokenizer.to_str())["model"]["merges"]
         return cls(sorted(vocabulary, key=vocabulary.__getitem__), [" ".join(pair) for pair in merges], prefix)
 

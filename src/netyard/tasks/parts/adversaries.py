@@ -1,4 +1,4 @@
-"""Generator and discriminator: what a task may ask of them, and what it may do to their weights."""
+"""Generator and discriminator: the interfaces that the task needs, freezing, and the moving average."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Scores = tuple[Tensor, Tensor | None]
 
 
 class GeneratorAndDiscriminator(Protocol):
-    """What the task needs of a net; where it is ``conditional``, the labels (B,) come second to both."""
+    """The net that the task needs; if it is ``conditional``, labels (B,) are the second argument of both parts."""
 
     latent_size: int
     input_shape: tuple[int, ...]  # of a picture, (C, H, W)
@@ -27,7 +27,7 @@ class GeneratorAndDiscriminator(Protocol):
 
 
 class AdversarialLoss(Protocol):
-    """What the task needs of a loss: one for each player, and the logit from which on a picture counts as real."""
+    """The loss that the task needs: one for each network, and the logit above which an image counts as real."""
 
     boundary: float
 
@@ -37,7 +37,7 @@ class AdversarialLoss(Protocol):
 
 
 def check_adversarial(net: nn.Module, loss: nn.Module) -> None:
-    """Raise ArgumentError unless the net has two players, and the loss one for each."""
+    """Raise ArgumentError unless the net and the loss have a generator and a discriminator."""
     wanted = tuple(GeneratorAndDiscriminator.__annotations__)
     if missing := lacks(net, *wanted):
         raise ArgumentError(
@@ -47,16 +47,16 @@ def check_adversarial(net: nn.Module, loss: nn.Module) -> None:
         )
     if lacks(loss, "generator", "discriminator", "boundary"):
         raise ArgumentError(
-            f"loss {type(loss).__name__} is not one of two players;",
-            "an adversarial loss has a generator's and a discriminator's;",
+            f"loss {type(loss).__name__} is not adversarial;",
+            "task 'adversarial' needs a loss of the generator and one of the discriminator;",
             "try loss=non_saturating.",
         )
 
 
 @contextmanager
-def frozen(player: nn.Module) -> Iterator[None]:
-    """No gradient for the player's weights, only through them."""
-    learning = [each for each in player.parameters() if each.requires_grad]
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Gradients pass through the network, but are not computed for its weights."""
+    learning = [each for each in network.parameters() if each.requires_grad]
     for each in learning:
         each.requires_grad_(False)
     try:
@@ -67,9 +67,9 @@ def frozen(player: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def follow(average: nn.Module, player: nn.Module, decay: float) -> None:
-    """Weights a share of the way to the player's; its counters and running statistics as they are."""
-    for mean, current in zip(average.parameters(), player.parameters(), strict=True):
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Update a moving average of a network's weights; its buffers (batch statistics) are copied."""
+    for mean, current in zip(average.parameters(), network.parameters(), strict=True):
         mean.lerp_(current, 1 - decay)
-    for mean, current in zip(average.buffers(), player.buffers(), strict=True):
+    for mean, current in zip(average.buffers(), network.buffers(), strict=True):
         mean.copy_(current)

@@ -1,4 +1,4 @@
-"""Nets with a code in the middle: what a task may ask of them."""
+"""Encoder-decoder nets: the interfaces that tasks need, and their checks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class VariationalCoder(Protocol):
 
     input_shape: tuple[int, ...]
     latent_size: int
-    num_classes: int | None  # of the labels it is told
+    num_classes: int | None  # None: not conditional
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
 
@@ -38,13 +38,13 @@ def check_variational(net: nn.Module, loss: nn.Module) -> None:
     """Raise ArgumentError unless the net encodes and decodes, and the loss is a likelihood."""
     if lacks(net, "encode", "decode", *VariationalCoder.__annotations__):
         raise ArgumentError(
-            f"{type(net).__name__} is no variational autoencoder;",
+            f"{type(net).__name__} is not a variational autoencoder;",
             "task variational needs encode, to mean and log-variance, and decode;",
             "try model=vae, or task=classification.",
         )
     if not isinstance(loss, Likelihood):
         raise ArgumentError(
-            f"loss {type(loss).__name__} is no likelihood;",
+            f"loss {type(loss).__name__} is not a likelihood;",
             "task variational needs bernoulli, gaussian or discretized_logistic;",
             "try loss=bernoulli.",
         )
@@ -57,7 +57,7 @@ def check_coder(net: nn.Module, input_shape: Sequence[int], shares: bool = False
         shares: its codes must lie in [0, 1].
 
     Raises:
-        ArgumentError: as said.
+        ArgumentError: no encode or decode, codes or reconstructions of another shape, codes outside [0, 1].
     """
     name = type(net).__name__
     if lacks(net, "encode", "decode"):
@@ -79,8 +79,8 @@ def check_coder(net: nn.Module, input_shape: Sequence[int], shares: bool = False
         net.train(training)
     if not flat:
         raise ArgumentError(
-            f"the codes of {name} are no tensor (B, latent_size);",
-            "a code is one row of latent_size numbers a sample;",
+            f"the codes of {name} are not a tensor (B, latent_size);",
+            "a code has latent_size numbers for each sample;",
             "try model=autoencoder.",
         )
     if shape != tuple(input_shape):
@@ -92,6 +92,6 @@ def check_coder(net: nn.Module, input_shape: Sequence[int], shares: bool = False
     if shares and not ((codes >= 0) & (codes <= 1)).all():
         raise ArgumentError(
             f"sparsity is 'kl' and the codes of {name} are not between 0 and 1;",
-            "KL sparsity is of shares;",
+            "KL sparsity compares mean activations, which must be probabilities;",
             "try model.code_activation=sigmoid, or task.sparsity=l1.",
         )

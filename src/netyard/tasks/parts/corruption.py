@@ -1,4 +1,4 @@
-"""What denoising autoencoders are given: inputs with noise on them. Vincent et al. 2008; 2010, section 4.2."""
+"""The corrupted inputs of denoising autoencoders. Vincent et al. 2008; 2010, section 4.2."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def corrupt(
     """A corrupted copy of ``x``, of any shape; each number has its own draw.
 
     Args:
-        noise: ``gaussian`` adds noise of standard deviation ``level``; ``masking`` puts a share ``level`` of the
-            numbers to 0; ``salt_and_pepper`` puts one to ``low`` or ``high``, as a coin falls; ``none`` does nothing.
-        generator: where the draws come from, whatever the device of ``x``; None: torch's own of that device.
+        noise: ``gaussian`` adds noise of standard deviation ``level``; ``masking`` sets a share ``level`` of the
+            numbers to 0; ``salt_and_pepper`` sets it to ``low`` or ``high``, each with probability 1/2.
+        generator: of any device; None: torch's global generator on the device of ``x``.
     """
     if noise == "none":
         return x
@@ -41,10 +41,10 @@ def corrupt(
 
 
 def check_noise(noise: str, level: float) -> None:
-    """Refuse an unknown noise, or a level it cannot have.
+    """Refuse an unknown noise, or a level out of its range.
 
     Raises:
-        ArgumentError: as said.
+        ArgumentError: one of these.
     """
     if noise not in NOISES:
         raise ArgumentError(

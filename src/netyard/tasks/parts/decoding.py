@@ -1,4 +1,4 @@
-"""From what a net expects next to a sequence: one token drawn, greedy decoding, beam search.
+"""Decoding of sequences from a net's logits: sampling, greedy decoding, beam search.
 
 Pure functions. A ``Step`` takes the last tokens (B, 1) and the state, and gives the logits (B, 1, V) of the next ones
 and the new state, a tuple of tensors with the batch first; it is called with ``None`` where a sequence begins.
@@ -24,7 +24,7 @@ class Beams(NamedTuple):
     """What a beam search found, the best first."""
 
     tokens: Tensor  # (B, K, T), up to the end token, then padding
-    scores: Tensor  # (B, K), log-probability over length penalty; -inf where there was nothing more to find
+    scores: Tensor  # (B, K), log-probability over length penalty; -inf if there are fewer than K sequences
 
 
 def sample(
@@ -104,7 +104,7 @@ def beam_search(
     last = start.repeat_interleave(K)
     state = repeat_rows(state, K)
     totals = torch.zeros(B, K, device=start.device)
-    totals[:, 1:] = -math.inf  # the beams of a sequence begin alike, so only the first is there
+    totals[:, 1:] = -math.inf  # all beams of a sequence start equal, so only the first may be extended
     lengths = torch.zeros_like(totals)
     ended = torch.zeros_like(totals, dtype=torch.bool)
     tokens = start.new_empty(B, K, 0)
@@ -114,7 +114,7 @@ def beam_search(
         V = logits.shape[-1]
         steps = logits[:, -1].float().log_softmax(dim=1).view(B, K, V)
         stay = torch.full_like(steps[0, 0], -math.inf)
-        stay[PADDING] = 0.0  # an ended beam goes on with padding, for nothing
+        stay[PADDING] = 0.0  # an ended beam is extended by padding, at no cost
         steps = torch.where(ended[..., None], stay, steps)
         lengths = lengths + ~ended
         candidates = totals[..., None] + steps

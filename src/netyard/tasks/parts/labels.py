@@ -1,4 +1,4 @@
-"""The labels a conditional net is told when it draws."""
+"""The labels of the samples that a conditional net draws."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ def labels_to_draw(count: int, label: int | Tensor | None, num_classes: int | No
     """Labels (count,), int64 on the CPU: the one asked for, those given, or all classes in turn.
 
     Args:
-        num_classes: None for a net that is told no label, which gets None.
+        num_classes: None for a net without labels; the result is None then.
 
     Raises:
-        ArgumentError: a label for a net that is told none, or one that it does not know.
+        ArgumentError: a label for a net without labels, or one that it does not know.
     """
     if not num_classes:
         if label is not None:
             raise ArgumentError(
                 f"label is {label};",
-                "this net is told none;",
+                "this net takes no label;",
                 "leave class out, or try model=conditional_gan or model=conditional_vae.",
             )
         return None
@@ -31,7 +31,7 @@ def labels_to_draw(count: int, label: int | Tensor | None, num_classes: int | No
     if ((labels < 0) | (labels >= num_classes)).any():
         raise ArgumentError(
             f"label is {label};",
-            f"this net knows 0 to {num_classes - 1};",
+            f"it must be from 0 to {num_classes - 1};",
             "try class=0.",
         )
     return labels

@@ -1,4 +1,4 @@
-"""The dimensions of a variational code: what they hold over a whole evaluation, and walks along them."""
+"""The dimensions of a variational code: statistics of a whole evaluation, traversals and interpolations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ACTIVE = 0.01
 
 
 class LatentUse(NamedTuple):
-    """Of each dimension of the code."""
+    """Statistics of each dimension of the code."""
 
     kl: Tensor  # (D,), in nats, the mean over the data
     variance: Tensor  # (D,), of the posterior's mean over the data
@@ -25,7 +25,7 @@ class LatentUse(NamedTuple):
 
 
 class Latents:
-    """Sums of the KL and of the posterior means; ``use`` makes of them what they say."""
+    """Sums of the KL and of the posterior means, from which ``use`` computes statistics."""
 
     def __init__(self) -> None:
         self._sums: Tensor | None = None
@@ -55,8 +55,8 @@ def traversal_codes(order: Tensor, rows: int, columns: int, span: float) -> Tens
 def interpolation_codes(size: int, rows: int, columns: int, seed: int) -> Tensor:
     """Codes (rows, columns, size), from one draw of the prior to another in each row.
 
-    Along the quarter of an ellipse, each point of which is as likely as its ends; a straight line would pass too near
-    to zero. White 2016, arXiv:1609.04468.
+    Along a quarter of an ellipse, where every point is as likely under the prior as the ends; a straight line would
+    pass too near to zero. White 2016, arXiv:1609.04468.
     """
     start, end = torch.randn(2, rows, 1, size, generator=torch.Generator().manual_seed(seed))
     angle = torch.linspace(0, math.pi / 2, columns)[:, None]

@@ -1,4 +1,4 @@
-"""How like one picture is to another: peak signal-to-noise ratio and structural similarity."""
+"""Similarity of images: peak signal-to-noise ratio and structural similarity."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-SSIM_WINDOW = 7  # a side of the smallest picture: a window of 11 with a Gaussian in it, the paper's, asks for more
+SSIM_WINDOW = 7  # also the smallest side of an image; the paper's Gaussian window of 11 would need larger images
 
 
 def psnr(mse: Tensor) -> Tensor:
@@ -17,7 +17,7 @@ def psnr(mse: Tensor) -> Tensor:
 def ssim(pictures: Tensor, true: Tensor) -> Tensor:
     """Two batches (B, C, H, W) in [0, 1] -> the mean structural similarity, a scalar of at most 1.
 
-    Of the window of 7 x 7 around each pixel; beyond the border the picture is mirrored. Wang et al. 2004.
+    With a window of 7 x 7 around each pixel; the image is mirrored at its border. Wang et al. 2004.
     """
     value = structural_similarity_index_measure(
         pictures, true, gaussian_kernel=False, kernel_size=SSIM_WINDOW, data_range=1.0

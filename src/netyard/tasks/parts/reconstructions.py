@@ -1,4 +1,4 @@
-"""What a task with a code in the middle keeps of an evaluation, for whoever draws it."""
+"""What autoencoder tasks keep of an evaluation, for the callbacks that draw it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from torch import Tensor
 
 
 class Reconstructions(NamedTuple):
-    """Pictures in [0, 1] on the CPU: what the net was given, noise included, and what it made of it."""
+    """Pictures in [0, 1] on the CPU: the inputs, noise included, and the outputs of the net."""
 
     inputs: Tensor  # (K, C, H, W)
     outputs: Tensor  # (K, C, H, W)
 
 
 class Codes(NamedTuple):
-    """The codes of a test on the CPU, for a map of them."""
+    """The codes of a test on the CPU, for the embedding projector."""
 
     codes: Tensor  # (N, latent_size)
     labels: Tensor  # (N,)

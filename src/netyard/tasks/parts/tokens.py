@@ -12,9 +12,9 @@ from netyard.losses.probe import check_classification_loss
 
 PADDING = 0  # only ever at a sequence's end
 NUM_SPECIAL = 4  # padding, unknown, start, end; real tokens come after them
-IGNORED = -100  # torch's own mark of a target that is none
+IGNORED = -100  # torch's default ignore_index
 
-# As many as a vocabulary of bytes has; one of 30,000 words would be tried on 30,001 x 30,000 logits otherwise.
+# Classes for which the loss is tried: a vocabulary of 30,000 words would need 30,001 x 30,000 logits.
 _PROBED_CLASSES = 256
 
 
@@ -29,8 +29,8 @@ class TokenLoss(NamedTuple):
 def token_loss(loss: nn.Module, logits: Tensor, y: Tensor) -> TokenLoss:
     """Logits (B, T, V) and targets (B, T)  ->  means over the targets that are not ``IGNORED``.
 
-    Those are left out before a loss that does not know them. To find out whether there are any, the host has to wait
-    for the device; torch's cross-entropy leaves them out itself, and nothing waits.
+    They are removed before the loss. To find them the host has to wait for the device, so torch's cross-entropy, which
+    ignores them itself, is called without that.
     """
     logits, y = logits.flatten(0, 1), y.flatten()
     known = y != IGNORED
@@ -42,7 +42,7 @@ def token_loss(loss: nn.Module, logits: Tensor, y: Tensor) -> TokenLoss:
 
 
 def check_vocabulary(num_outputs: Any, loss: nn.Module, task: str, data: str) -> None:
-    """Refuse data without a vocabulary, and a loss that is none of logits and labels.
+    """Refuse data without a vocabulary, and a loss that does not take logits and labels.
 
     Raises:
         ArgumentError: ``num_outputs`` leaves no room for a real token; see ``check_classification_loss``.

@@ -1,4 +1,4 @@
-"""Choosing actions, and what is made of the returns they bring."""
+"""Policies that choose actions, and the scores of their episodes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from netyard.tasks.q_learning.chain import Chain, numpy_choice
 
 Act = Callable[[Any], Any]
 """Observations (B, *shape) to actions int64 (B,), NumPy arrays both."""
-_FEW = 32  # observations; with more, NumPy's way is no longer the shorter one
+_NUMPY_BATCH = 32  # observations; for larger batches NumPy is no longer faster than torch
 
 # Layers that do something else in training than in evaluation.
-_DRAWS_OR_COUNTS = nn.Dropout | nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
+_TRAINING_DEPENDENT = nn.Dropout | nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 
-def quick(net: nn.Module, values: Callable[[Tensor], Tensor], device: torch.device) -> Act:
-    """The choice of the action that a net values most, as it is from now on."""
+def greedy_policy(net: nn.Module, values: Callable[[Tensor], Tensor], device: torch.device) -> Act:
+    """The policy that chooses the action with the largest value; it follows later changes of the weights."""
 
     def slow(observations: Any) -> Any:
         with torch.inference_mode():
@@ -34,18 +34,18 @@ def quick(net: nn.Module, values: Callable[[Tensor], Tensor], device: torch.devi
     arrays = chain.arrays()
 
     def fast(observations: Any) -> Any:
-        return numpy_choice(arrays, observations) if len(observations) <= _FEW else slow(observations)
+        return numpy_choice(arrays, observations) if len(observations) <= _NUMPY_BATCH else slow(observations)
 
     return fast
 
 
-def in_training(net: Any, values: Callable[[Tensor], Tensor], device: torch.device, noise: torch.Generator) -> Act:
-    """The same choice while a net learns: with its own noise if it has some, without dropout."""
+def training_policy(net: Any, values: Callable[[Tensor], Tensor], device: torch.device, noise: torch.Generator) -> Act:
+    """The greedy policy during training: with the noise of a noisy net, without dropout."""
     noisy = isinstance(net, Noisy) and bool(net.noisy)
     net.train(noisy)
-    choose = quick(net, values, device)
+    choose = greedy_policy(net, values, device)
     net.train()
-    if not noisy and not any(isinstance(each, _DRAWS_OR_COUNTS) for each in net.modules()):
+    if not noisy and not any(isinstance(each, _TRAINING_DEPENDENT) for each in net.modules()):
         return choose
 
     def act(observations: Any) -> Any:
@@ -60,9 +60,9 @@ def in_training(net: Any, values: Callable[[Tensor], Tensor], device: torch.devi
     return act
 
 
-def scores(played: list[tuple[float, int]]) -> dict[str, Tensor]:
-    """Of episodes, each its return and its length."""
-    returns, lengths = torch.tensor(played, dtype=torch.float64).unbind(1)
+def scores(episodes: list[tuple[float, int]]) -> dict[str, Tensor]:
+    """Metrics of evaluation episodes, given as (return, length)."""
+    returns, lengths = torch.tensor(episodes, dtype=torch.float64).unbind(1)
     found = {
         "return": returns.mean(),
         "return_std": returns.std(correction=0),

@@ -1,4 +1,4 @@
-"""What Lightning's loop must be, and is told, where a batch is a round of an agent's steps."""
+"""Lightning's loop where a batch is a rollout: the settings it must have, and its counters."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from netyard.tasks.interfaces import EnvironmentData
 
 
 def take_over_clipping(trainer: L.Trainer) -> float | None:
-    """The largest norm of a gradient; Lightning, which refuses to clip what it does not step, forgets it.
+    """Return the trainer's largest gradient norm, and unset it: Lightning refuses it with manual optimization.
 
     Raises:
-        ArgumentError: gradients are to be accumulated.
+        ArgumentError: the trainer accumulates gradients.
     """
     if trainer.accumulate_grad_batches > 1:
         raise ArgumentError(
@@ -32,7 +32,7 @@ def take_over_clipping(trainer: L.Trainer) -> float | None:
 
 
 def check_loop(trainer: L.Trainer, training: bool) -> None:
-    """Raise ArgumentError unless the data have environments and one device learns, in a precision without scaling."""
+    """Raise ArgumentError unless the data have environments, and training uses one device without loss scaling."""
     data: Any = trainer.datamodule
     if not isinstance(data, EnvironmentData):
         raise ArgumentError(
@@ -55,7 +55,7 @@ def check_loop(trainer: L.Trainer, training: bool) -> None:
 
 
 def check_optimizer(optimizer: partial[torch.optim.Optimizer]) -> None:
-    """Raise ArgumentError if its step asks for the loss again."""
+    """Raise ArgumentError if its step evaluates the loss itself, by a closure."""
     kind: Any = optimizer.func
     closure = inspect.signature(kind.step).parameters.get("closure")
     if closure is not None and closure.default is closure.empty:
@@ -67,8 +67,8 @@ def check_optimizer(optimizer: partial[torch.optim.Optimizer]) -> None:
 
 
 def run_steps(trainer: L.Trainer, steps_per_batch: int) -> float:
-    """Environment steps of the whole run, infinite where nothing ends it."""
-    _ = trainer.estimated_stepping_batches  # makes the loaders
+    """Environment steps of the whole run; infinite if the run has no limit."""
+    _ = trainer.estimated_stepping_batches  # creates the loaders, and so num_training_batches
     steps = math.inf
     if trainer.max_epochs is not None and trainer.max_epochs >= 0:
         steps = trainer.max_epochs * trainer.num_training_batches * steps_per_batch
@@ -76,8 +76,10 @@ def run_steps(trainer: L.Trainer, steps_per_batch: int) -> float:
 
 
 def advance(trainer: L.Trainer, steps: int) -> None:
-    """Move Lightning's own counters, of steps and for the x-axis, which would have gone on by nothing and by one."""
+    """Advance Lightning's counters by environment steps; on their own they count no step, and one batch."""
     loop = trainer.fit_loop.epoch_loop
     loop.manual_optimization.optim_step_progress.total.completed += steps
-    if hasattr(loop, "curve_step"):  # netyard's own loop: Lightning's counts batches, which a curve would show
+    if hasattr(
+        loop, "curve_step"
+    ):  # netyard's own loop: Lightning's loop counts batches, and curves would have these as x-axis
         loop.curve_step = trainer.global_step

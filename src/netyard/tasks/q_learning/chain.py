@@ -1,8 +1,8 @@
-"""The small networks of classic control, computed with little ado.
+"""Fast computation of the small networks of classic control.
 
 A step of CartPole takes a few microseconds, and calling the modules of a network that chooses an action several times
 as much; a gradient by autograd takes twice the time of its arithmetic. So a net that is no more than linear layers with
-rectifiers between them is computed on its own weights: by NumPy to act, by a gradient worked out by hand to learn.
+ReLU between them is computed directly on its weights: by NumPy to act, by an analytic gradient to learn.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _ZERO = np.zeros((), np.float32)
 
 
 class Chain:
-    """Linear layers with rectifiers between them: (B, F) -> (B, A), on the layers' own weights.
+    """Linear layers with ReLU between them: (B, F) -> (B, A), on the layers' own weights.
 
     Args:
         layers: the linear ones.
     """
 
     def __init__(self, layers: list[nn.Linear]) -> None:
-        self.weights = [(each.weight, each.bias) for each in layers]  # asking a module for them takes long
+        self.weights = [(each.weight, each.bias) for each in layers]  # looked up once: attributes of a module are slow
 
     @classmethod
     def of(cls, net: nn.Module) -> Chain | None:
-        """The chain that a net is, or None if it is more than that; found out by trying it."""
+        """The chain that equals a net, or None; the modules are compared first, then the outputs for an example."""
         leaves = [each for each in net.modules() if not list(each.children()) and type(each) is not nn.Sequential]
         if leaves and isinstance(leaves[0], nn.Flatten):
             leaves = leaves[1:]
@@ -65,18 +65,18 @@ class Chain:
 
     def backward(self, passed: list[Tensor], slope: Tensor) -> None:
         """Set every parameter's gradient, from what ``forward`` returned and the slope at its output (B, A)."""
-        for place in range(len(self.weights) - 1, -1, -1):
-            (weight, bias), x = self.weights[place], passed[place]
+        for index in range(len(self.weights) - 1, -1, -1):
+            (weight, bias), x = self.weights[index], passed[index]
             if weight.grad is None or bias.grad is None:
                 weight.grad, bias.grad = torch.empty_like(weight), torch.empty_like(bias)
             torch.mm(slope.t(), x, out=weight.grad)
             torch.sum(slope, 0, out=bias.grad)
-            if place:
+            if index:
                 slope = torch.ops.aten.threshold_backward(slope.mm(weight), x, 0)
 
 
 def numpy_choice(arrays: list[tuple[Any, Any]], observations: Any) -> Any:
-    """The output of a chain that is largest, for each of the observations (B, *shape): int64 (B,)."""
+    """The index of the largest output for each of the observations (B, *shape): int64 (B,)."""
     *hidden, (last_weight, last_bias) = arrays
     x = observations.reshape(len(observations), -1)
     for weight, bias in hidden:

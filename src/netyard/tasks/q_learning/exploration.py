@@ -1,4 +1,4 @@
-"""Epsilon-greedy: how often an agent tries something else than what it values most."""
+"""Epsilon-greedy: how often an agent takes a random action instead of the greedy one."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Array = Any  # np.ndarray
 
 
 class Exploration:
-    """The share of random actions, which falls in the course of a run.
+    """The share of random actions, which falls during a run.
 
     Args:
-        start, end: from the one to the other ...
-        fraction: ... in this fraction of the run ...
+        start, end: the shares at both ends ...
+        fraction: ... of this fraction of the run ...
         schedule: ... along a straight line (linear) or exponentially (exponential).
-        warmup_steps: before which every action is random.
+        warmup_steps: steps at the beginning in which every action is random.
 
     Raises:
-        ArgumentError: no such schedule; an exponential one from or to nothing.
+        ArgumentError: an unknown schedule; an exponential one from or to 0.
     """
 
     def __init__(self, start: float, end: float, fraction: float, schedule: str, warmup_steps: int) -> None:
@@ -36,7 +36,7 @@ class Exploration:
         self.warmup_steps = warmup_steps
 
     def epsilon(self, step: int, run_steps: float) -> float:
-        """At an environment step of a run of so many."""
+        """The share at an environment step, in a run of ``run_steps``."""
         if step < self.warmup_steps:
             return 1.0
         done = min(step / (self.fraction * run_steps), 1.0) if self.fraction > 0 else 1.0
@@ -45,23 +45,25 @@ class Exploration:
         return self.start + (self.end - self.start) * done
 
 
-class Tries:
-    """What is tried in a round, drawn at once.
+class RandomActions:
+    """The random actions of a rollout, all drawn at once because many small draws are slow.
 
     Args:
-        epsilons: of each step.
-        num_envs: environments that are stepped side by side.
+        epsilons: the share of random actions at each step.
+        num_envs: environments that are stepped in parallel.
     """
 
     def __init__(self, numbers: np.random.Generator, epsilons: list[float], num_envs: int, num_actions: int) -> None:
         chance: Array = numbers.random((len(epsilons), num_envs))
-        self.anything: Array = numbers.integers(num_actions, size=(len(epsilons), num_envs))
-        self.explores = chance < np.array(epsilons)[:, None]
-        self.somewhere, self.everywhere = self.explores.any(axis=1).tolist(), self.explores.all(axis=1).tolist()
+        self.random_actions: Array = numbers.integers(num_actions, size=(len(epsilons), num_envs))
+        self.is_random = chance < np.array(epsilons)[:, None]
+        self.any_random, self.all_random = self.is_random.any(axis=1).tolist(), self.is_random.all(axis=1).tolist()
 
     def actions(self, number: int, act: Act, observations: Array) -> Array:
-        """Of a step, int64 (num_envs,); where nothing is tried ``act`` chooses."""
-        if self.everywhere[number]:
-            return self.anything[number]
+        """The actions of a step, int64 (num_envs,): random ones, elsewhere those of ``act``."""
+        if self.all_random[number]:
+            return self.random_actions[number]
         chosen = act(observations)
-        return np.where(self.explores[number], self.anything[number], chosen) if self.somewhere[number] else chosen
+        return (
+            np.where(self.is_random[number], self.random_actions[number], chosen) if self.any_random[number] else chosen
+        )

@@ -1,4 +1,4 @@
-"""Two ways to the gradient of an update of Q-learning, to the same numbers: by hand for small networks, by autograd."""
+"""Two computations of an update's gradient with equal results: analytic for small networks, and by autograd."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ class Batch(Protocol):
     discount: Tensor  # (B,), 0 where nothing comes after
     next_observation: Tensor  # (B, *input_shape)
     weight: Tensor | None  # (B,)
-    place: Any
+    row: Any  # int64 (B,), in the replay
 
 
 class Prediction(NamedTuple):
-    """Of an update, and how wrong it was."""
+    """The predictions of an update, and their errors."""
 
     outputs: Tensor  # of the actions taken, (B,) or (B, N)
     error: Tensor  # (B,)
 
 
 class Gradient(Protocol):
-    """A way to the gradient. ``after`` is what follows a transition, (B,) or (B, N)."""
+    """Computes the gradient. ``after`` is the target network's output for the next observation, (B,) or (B, N)."""
 
     def forward(self, observation: Tensor) -> Tensor:
         """The net's outputs (B, A), or (B, A, N), without a gradient."""
 
     def set(self, batch: Batch, after: Tensor) -> Prediction:
-        """Set the gradient of the mean loss, each transition's times its weight."""
+        """Set the gradient of the mean loss, each transition multiplied by its weight."""
 
     def losses(self) -> list[Tensor]:
         """The mean loss of every update since the last call."""
 
 
-class ByHand:
-    """For a chain, and a loss that knows its slope."""
+class AnalyticGradient:
+    """For a chain, and a loss with an analytic derivative."""
 
     def __init__(self, chain: Chain, loss: ScalarReturn) -> None:
         self.chain, self.loss = chain, loss
@@ -70,14 +70,14 @@ class ByHand:
         return Prediction(outputs, error)
 
     def losses(self) -> list[Tensor]:
-        # Only looked at, they can wait: a round's errors take no longer than one update's.
+        # Computed for all updates at once, since they are only logged: one call takes as long as one update's would.
         each = [] if not self._errors else self.loss.at(torch.stack(self._errors))
         means = [_mean(*pair) for pair in zip(each, self._weights, strict=True)]
         self._errors, self._weights = [], []
         return means
 
 
-class ByAutograd:
+class AutogradGradient:
     """For every net and loss.
 
     Args:
@@ -93,14 +93,14 @@ class ByAutograd:
 
     def set(self, batch: Batch, after: Tensor) -> Prediction:
         with torch.enable_grad():
-            outputs = of_action(self.net(batch.observation), batch.action)
+            outputs = select_action(self.net(batch.observation), batch.action)
             each = self.loss(outputs, batch.reward, batch.discount, after)
             loss = _mean(each, batch.weight)
-            for parameter in self.weights:  # the optimizer's own way takes longer
+            for parameter in self.weights:  # faster than the optimizer's zero_grad
                 parameter.grad = None
             loss.backward()
         self._losses.append(loss.detach())
-        # A distribution has its loss for an error, as Rainbow has it; a value how far it was off.
+        # For a distribution the error is its loss, as in Rainbow; for a value the temporal difference.
         scalar = isinstance(self.loss, ScalarReturn)
         outputs = outputs.detach()
         error = self.loss.error(outputs, batch.reward, batch.discount, after) if scalar else each.detach()
@@ -111,8 +111,8 @@ class ByAutograd:
         return losses
 
 
-def of_action(outputs: Tensor, action: Tensor) -> Tensor:
-    """The outputs of an action each: (B, A) -> (B,), or (B, A, N) -> (B, N)."""
+def select_action(outputs: Tensor, action: Tensor) -> Tensor:
+    """The outputs of each sample's action: (B, A) -> (B,), or (B, A, N) -> (B, N)."""
     if outputs.ndim == 2:
         return outputs.gather(1, action[:, None]).squeeze(1)
     return outputs[torch.arange(len(action), device=action.device), action]

@@ -1,4 +1,4 @@
-"""Deep Q-learning: the value of each action, learned from what happened when actions were tried."""
+"""Deep Q-learning: the value of each action, learned from experience in an environment."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from netyard.optim import configure_optimizer
 from netyard.ranges.bounds import Count, Gt, Index, Le, NotNegative, Positive, Unit
 from netyard.tasks.interfaces import ValuesActions
 from netyard.tasks.learner import Learner
-from netyard.tasks.q_learning.acting import in_training, quick, scores
+from netyard.tasks.q_learning.acting import greedy_policy, scores, training_policy
 from netyard.tasks.q_learning.agent_loop import advance, check_loop, check_optimizer, run_steps, take_over_clipping
-from netyard.tasks.q_learning.bootstrapping import Bootstrap, updates_after
-from netyard.tasks.q_learning.exploration import Exploration, Tries
+from netyard.tasks.q_learning.bootstrapping import Bootstrap, updates_per_collection
+from netyard.tasks.q_learning.exploration import Exploration, RandomActions
 from netyard.tasks.signature import ExportSignature, TensorSpec
 
-VALIDATION, TEST = 1, 2  # whose episodes; each purpose has seeds of its own
-_ACTING, _DRAWING, _NOISE = range(101, 104)  # what random numbers are for
+VALIDATION, TEST = 1, 2  # the purpose of an episode, as in data.environments.vector; each has its own seeds
+_ACTING, _DRAWING, _NOISE = range(101, 104)  # separate random streams for acting, sampling the replay, and noise
 
 
 class Valued(Protocol):
-    """What the task needs of a net: (B, num_outputs), or (B, num_outputs, num_atoms) for a loss of distributions."""
+    """The net that the task needs: (B, num_outputs), or (B, num_outputs, num_atoms) for a loss of distributions."""
 
     def __call__(self, x: Tensor) -> Tensor: ...
 
 
 class QLearning(Learner):
-    """Learns ``net(x) -> (B, num_outputs)``, the return to be had after each action, by acting. Mnih et al. 2015.
+    """Learns ``net(x) -> (B, num_outputs)``, the return expected after each action, by acting. Mnih et al. 2015.
 
-    A batch is a round of environment steps, which ``trainer.global_step``, ``trainer.max_steps`` and every x-axis
+    A batch is a rollout of environment steps, which ``trainer.global_step``, ``trainer.max_steps`` and every x-axis
     count. After each ``collect_steps`` of them come ``collect_steps * updates_per_step`` updates, each of
     ``data.batch_size`` transitions. A truncated episode is bootstrapped from its last observation, a terminated one
-    is not. What is random is a function of the seed and the step, so nothing of it has to be stored.
+    is not. Random numbers are a function of the seed and the step, so no generator state has to be saved.
 
     Logs in training ``loss``, ``q_value`` (of the actions taken), ``td_error`` (absolute), ``epsilon``, ``updates``,
     ``return`` and ``length`` of the episodes that ended; for the dashboard alone ``updates_per_second``. In validation
@@ -61,17 +61,17 @@ class QLearning(Learner):
         discount: of each step.
         collect_steps, updates_per_step: see above.
         warmup_steps: transitions, of random actions, before the first update.
-        target_every: updates from one change of the target network to the next.
-        tau: how far it then goes towards the net; 1 is a copy, less is Polyak's average.
-        epsilon_start, epsilon_end: share of random actions, from the one to the other ...
-        epsilon_fraction: ... in this fraction of the run ...
+        target_every: updates between two changes of the target network.
+        tau: the step of such a change towards the net; 1 copies it, less is Polyak averaging.
+        epsilon_start, epsilon_end: the share of random actions at both ends ...
+        epsilon_fraction: ... of this fraction of the run ...
         epsilon_schedule: ... along a straight line or exponentially.
-        priority_exponent: how much the error decides what is drawn from the replay; 0: not at all
+        priority_exponent: of the error in a transition's sampling priority; 0 samples uniformly
             (Schaul et al. 2015, arXiv:1511.05952).
-        importance_start: how much of that bias weights correct at first; all of it at the end.
+        importance_start: the exponent of the importance weights at first; it grows to 1 at the end.
 
     Raises:
-        ArgumentError: numbers that do not go together, a loss that fits neither kind, data without environments.
+        ArgumentError: settings that contradict each other, a loss of neither kind, data without environments.
     """
 
     loss_shows_progress = False
@@ -105,12 +105,12 @@ class QLearning(Learner):
         self.loss = loss if isinstance(loss, ValuesActions) else ScalarReturn(loss)
         self.num_outputs, self.double, self.n_steps, self.discount = num_outputs, double, n_steps, discount
         self.collect_steps = collect_steps
-        self.updates_per_collection = updates_after(collect_steps, updates_per_step)
+        self.updates_per_collection = updates_per_collection(collect_steps, updates_per_step)
         self.warmup_steps, self.target_every, self.tau = warmup_steps, target_every, tau
         self.exploration = Exploration(epsilon_start, epsilon_end, epsilon_fraction, epsilon_schedule, warmup_steps)
         self.priority_exponent, self.importance_start = priority_exponent, importance_start
         self.target_net = copy.deepcopy(net).requires_grad_(False)
-        self.played: list[tuple[float, int]] = []  # (return, length) of the episodes of a validation or test
+        self.episodes: list[tuple[float, int]] = []  # (return, length) of the episodes of a validation or test
         self._bootstrap: Any = None  # a Bootstrap, once training starts
         self._updates = 0  # before this run, or the part of it that is resumed
         self._waiting = 0  # environment steps since the last updates
@@ -120,10 +120,10 @@ class QLearning(Learner):
         """Observations (B, *input_shape) -> the value of each action (B, num_outputs)."""
         return self.loss.values(self.net(x))
 
-    # Beginning
+    # Setup
 
     def configure_callbacks(self) -> list[Any]:
-        self._clip = take_over_clipping(self.trainer)  # before Lightning looks at it
+        self._clip = take_over_clipping(self.trainer)  # before Lightning checks it
         return []
 
     def setup(self, stage: str) -> None:
@@ -131,7 +131,7 @@ class QLearning(Learner):
 
     @property
     def steps_per_batch(self) -> int:
-        """Environment steps of a round."""
+        """Environment steps of a rollout."""
         return int(self.trainer.datamodule.steps_per_batch)
 
     def configure_optimizers(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class QLearning(Learner):
             self.net,
             self.optimizer,
             self.schedule,
-            total_steps=math.ceil(self._run_steps / self.steps_per_batch),  # a step of the schedule is a round
+            total_steps=math.ceil(self._run_steps / self.steps_per_batch),  # the schedule takes one step a rollout
             monitor=self.monitor,
         )
 
@@ -172,10 +172,10 @@ class QLearning(Learner):
 
     @property
     def updates(self) -> int:
-        """How many there have been."""
+        """The number of updates so far."""
         return self._updates if self._bootstrap is None else self._bootstrap.updates
 
-    # A round
+    # Training: one rollout with its updates
 
     def training_step(self, batch: tuple[Tensor], batch_idx: int) -> Tensor:
         data, step = self.trainer.datamodule, self.trainer.global_step
@@ -187,13 +187,13 @@ class QLearning(Learner):
         if self.trainer.max_steps >= 0:
             end = min(end, self.trainer.max_steps)
         ahead = range(step, end, data.num_envs)
-        tries = Tries(numbers, [self.epsilon(each) for each in ahead], data.num_envs, self.num_outputs)
-        act = in_training(self.net, self.loss.values, self.device, self._generator)
+        random_actions = RandomActions(numbers, [self.epsilon(each) for each in ahead], data.num_envs, self.num_outputs)
+        act = training_policy(self.net, self.loss.values, self.device, self._generator)
         # The newest n transitions of each environment have no return of n steps yet.
         first_update = max(self.warmup_steps, self.n_steps * data.num_envs + 1)
-        waiting = self._waiting  # an attribute of a module takes long to set
+        waiting = self._waiting  # a local variable: setting an attribute of a module is slow
         for number in range(len(ahead)):
-            data.step(tries.actions(number, act, data.observations))
+            data.step(random_actions.actions(number, act, data.observations))
             waiting += data.num_envs
             if waiting >= self.collect_steps:
                 collections, waiting = divmod(waiting, self.collect_steps)
@@ -205,7 +205,7 @@ class QLearning(Learner):
         advance(self.trainer, len(ahead) * data.num_envs)
         self._step_schedule()
         self._log_rate(step, (self.updates - updates) / (time.perf_counter() - began))
-        return self._record()
+        return self._add_statistics()
 
     def epsilon(self, step: int) -> float:
         """The share of random actions at an environment step."""
@@ -224,18 +224,20 @@ class QLearning(Learner):
                 schedule.step()
 
     def _log_rate(self, before: int, rate: float) -> None:
-        """For the dashboard alone: it is never twice the same."""
+        """Logged to TensorBoard only, because it differs between identical runs."""
         every, step = self.trainer.log_every_n_steps, self.trainer.global_step
         if self.logger is not None and before // every != step // every:
             self.logger.log_metrics({"train/updates_per_second": rate}, step)
 
-    def _record(self) -> Tensor:
-        """Take note of a round's updates; returns their mean loss, 0 before the first."""
-        seen = self._bootstrap.seen()
-        if seen is None:
+    def _add_statistics(self) -> Tensor:
+        """Add a rollout's updates to the means; returns their mean loss, 0 before the first update."""
+        statistics = self._bootstrap.statistics()
+        if statistics is None:
             return torch.zeros((), device=self.device)
-        self.means.add(seen.updates, loss=seen.loss, q_value=seen.q_value, td_error=seen.td_error)
-        return seen.loss
+        self.means.add(
+            statistics.updates, loss=statistics.loss, q_value=statistics.q_value, td_error=statistics.td_error
+        )
+        return statistics.loss
 
     def log_means(self, stage: str) -> None:
         if stage == "train":
@@ -249,45 +251,45 @@ class QLearning(Learner):
             )
         super().log_means(stage)
 
-    # Judging
+    # Evaluation
 
     def greedy(self, observations: Any) -> Any:
         """The action the net values most for each observation (B, *input_shape), int64 (B,): NumPy in, NumPy out."""
         training = self.net.training
         self.net.eval()
         try:
-            return quick(self.net, self.loss.values, self.device)(observations)
+            return greedy_policy(self.net, self.loss.values, self.device)(observations)
         finally:
             self.net.train(training)
 
     def export_signature(self) -> ExportSignature:
-        """What each action is worth; without noise."""
+        """The value of each action, without noise."""
 
         def value(observation: Tensor) -> Tensor:
             return self.loss.values(self.net(observation))
 
-        values = TensorSpec("q_values", f"(batch, {self.num_outputs}), the return to be had after each action")
+        values = TensorSpec("q_values", f"(batch, {self.num_outputs}), the return expected after each action")
         parts = nn.ModuleList([self.net, self.loss])
         return ExportSignature(parts, value, [TensorSpec("observation", "as the environment shows it")], [values])
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        self._play(batch, VALIDATION)
+        self._evaluate_episodes(batch, VALIDATION)
 
     def test_step(self, batch: Tensor, batch_idx: int) -> None:
-        self._play(batch, TEST)
+        self._evaluate_episodes(batch, TEST)
 
     def on_validation_start(self) -> None:
         super().on_validation_start()
-        self.played = []
+        self.episodes = []
 
     def on_test_start(self) -> None:
         super().on_test_start()
-        self.played = []
+        self.episodes = []
 
-    def _play(self, batch: Tensor, purpose: int) -> None:
+    def _evaluate_episodes(self, batch: Tensor, purpose: int) -> None:
         data = self.trainer.datamodule
-        act = quick(self.net, self.loss.values, self.device)  # Lightning has put the net into evaluation
-        self.played += data.play(act, purpose, batch.tolist())
+        act = greedy_policy(self.net, self.loss.values, self.device)  # Lightning has put the net into evaluation mode
+        self.episodes += data.run_episodes(act, purpose, batch.tolist())
 
     def on_validation_epoch_end(self) -> None:
         self._log_returns("val")
@@ -297,9 +299,9 @@ class QLearning(Learner):
         self._log_returns("test")
 
     def _log_returns(self, stage: str) -> None:
-        self.log_dict({f"{stage}/{name}": value for name, value in scores(self.played).items()})
+        self.log_dict({f"{stage}/{name}": value for name, value in scores(self.episodes).items()})
 
-    # Keeping
+    # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)

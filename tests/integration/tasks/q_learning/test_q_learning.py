@@ -19,7 +19,7 @@ from netyard.cli import main
 from netyard.data.environments.experience import Experience
 from netyard.data.environments.replay import Transitions
 from netyard.models.q_network import QNetwork
-from netyard.tasks.q_learning.gradients import ByAutograd, ByHand
+from netyard.tasks.q_learning.gradients import AnalyticGradient, AutogradGradient
 from netyard.tasks.q_learning.q_learning import QLearning
 from support.environments import CORRIDOR, COUNTING, Corridor
 from support.q_learning_task import check_finds_way, task_of
@@ -86,9 +86,12 @@ def test_an_update_is_the_one_of_the_paper(double: bool, weighted: bool, by_hand
     task = task_of(double=double, loss=loss)
     opened(task)
     bootstrap = task._bootstrap
-    assert isinstance(bootstrap.gradient, ByAutograd if isinstance(loss, nn.SmoothL1Loss) else ByHand)
+    assert isinstance(bootstrap.gradient, AutogradGradient if isinstance(loss, nn.SmoothL1Loss) else AnalyticGradient)
     if not by_hand:
-        bootstrap.gradient, bootstrap.target_chain = ByAutograd(task.net, bootstrap.loss, bootstrap._weights), None
+        bootstrap.gradient, bootstrap.target_chain = (
+            AutogradGradient(task.net, bootstrap.loss, bootstrap._weights),
+            None,
+        )
     for parameter in task.target_net.parameters():
         parameter.data.add_(0.1 * torch.randn(parameter.shape))
     weight = torch.rand(6) if weighted else None
@@ -257,7 +260,11 @@ def test_a_net_with_batch_norm_and_dropout_acts_as_in_evaluation() -> None:
         (("model=dqn", "data=gym"), 2, "data=gym needs data.id"),
         (("model=dqn", "data=gym", "data.id=Pendulum-v1"), 2, "environment Pendulum-v1 has the actions Box"),
         (("model=dqn", "data=gym", "data.id=CartPoel-v1"), 2, "did you mean CartPole-v1"),
-        (("model=dqn", "data=gym", f"data.id={COUNTING}", "data.options={fault: reward}"), 3, "gave the reward nan"),
+        (
+            ("model=dqn", "data=gym", f"data.id={COUNTING}", "data.options={fault: reward}"),
+            3,
+            "returned the reward nan",
+        ),
         (("model=dqn", "trainer.accumulate_grad_batches=2"), 2, "larger data.batch_size"),
         (("model=dqn", "optimizer=lbfgs"), 2, "try optimizer=adam"),
         (("model=dqn", "trainer.max_epochs=-1"), 2, "try trainer.max_steps=50000"),

@@ -12,7 +12,7 @@ from netyard.config import catalog
 from netyard.config.compose import compose
 from netyard.data.environments import create
 from netyard.data.environments.experience import Experience
-from netyard.data.environments.vector import TEST, TRAINING, Stage, episode_seed
+from netyard.data.environments.vector import TEST, TRAINING, VectorEnvironment, episode_seed
 from netyard.errors import ConfigError, DataError, PlatformError
 from support.environments import CONTINUOUS, CORRIDOR, COUNTING
 
@@ -82,12 +82,12 @@ def test_seeds_are_honoured_and_evaluation_has_its_own() -> None:
         seen.append(observations[:, 1].copy())
         return nothing(observations)
 
-    assert first.play(noting, TEST, [0, 1, 2]) == [(150.0, 5)] * 3
+    assert first.run_episodes(noting, TEST, [0, 1, 2]) == [(150.0, 5)] * 3
     before = seen[0]
-    first.play(noting, TEST, [1])
+    first.run_episodes(noting, TEST, [1])
     assert seen[-1][0] == before[1], "the episode of a number is the same in any company"
     state = first.observations.copy()
-    first.play(noting, TEST, [0])
+    first.run_episodes(noting, TEST, [0])
     assert np.array_equal(first.observations, state), "training did not move"
     assert TRAINING != TEST
 
@@ -129,7 +129,7 @@ def test_an_episode_that_cannot_be_played_again_begins_anew(caplog: pytest.LogCa
     second = experience()
     second.load_state_dict(state)
     second.open(1, 0.9, False, torch.device("cpu"))
-    assert "did not play its episode again" in caplog.text
+    assert "did not reproduce its saved episode" in caplog.text
     assert second.observations[0, 0] == 0
 
 
@@ -174,9 +174,9 @@ def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("reward", r"gave the reward nan"),
-        ("observation", r"gave the observation NaN"),
-        ("shape", r"showed an array of shape \(3,\); its observation space says \(2,\)"),
+        ("reward", r"returned the reward nan"),
+        ("observation", r"returned the observation NaN"),
+        ("shape", r"returned an observation of shape \(3,\); its observation space has the shape \(2,\)"),
         ("crash", r"raised RuntimeError: the world ends"),
     ],
 )
@@ -191,8 +191,8 @@ def test_a_fault_of_an_environment_is_its_own(fault: str, said: str) -> None:
 def test_an_episode_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netyard.data.environments.episodes._ENDLESS", 50)
     with pytest.raises(DataError, match=rf"{COUNTING} has not ended .* 50 steps.*max_episode_steps=1000"):
-        experience(options={"fault": "endless"}).play(nothing, TEST, [0, 1])
-    assert experience(options={"fault": "endless"}, max_episode_steps=9).play(nothing, TEST, [0])[0][1] == 9
+        experience(options={"fault": "endless"}).run_episodes(nothing, TEST, [0, 1])
+    assert experience(options={"fault": "endless"}, max_episode_steps=9).run_episodes(nothing, TEST, [0])[0][1] == 9
 
 
 @pytest.mark.parametrize(
@@ -215,10 +215,10 @@ def test_an_observation_that_is_no_array_becomes_one() -> None:
     pictures = gym.wrappers.TransformObservation(
         create.make(COUNTING, {"shape": (20, 24, 3)}).unwrapped, lambda each: each, None
     )
-    stage = Stage("x", [create.adapt(pictures, "x")])
-    assert stage.frame_shape == (3, 20, 24) and stage.dtype == np.uint8
-    stage.reset(0, 0)
-    assert stage.step(0, 1).frame.shape == (3, 20, 24)
+    environments = VectorEnvironment("x", [create.adapt(pictures, "x")])
+    assert environments.frame_shape == (3, 20, 24) and environments.dtype == np.uint8
+    environments.reset(0, 0)
+    assert environments.step(0, 1).frame.shape == (3, 20, 24)
 
 
 def test_actions_may_begin_elsewhere() -> None:
@@ -235,7 +235,7 @@ def test_actions_may_begin_elsewhere() -> None:
 
 
 def test_an_episode_is_drawn() -> None:
-    frames, total = experience(options={"length": 5}).show(nothing, every=2)
+    frames, total = experience(options={"length": 5}).record_episode(nothing, every=2)
     assert [int(frame[0, 0, 0]) for frame in frames] == [0, 2, 4, 5] and total == 150.0
 
 

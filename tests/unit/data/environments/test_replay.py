@@ -110,7 +110,7 @@ def test_what_is_drawn_is_what_happened(
             assert float(batch.discount[field, row]) == pytest.approx(expected[3], rel=1e-6)
     # Nothing that is still there is left out. Rows whose stack or whose future is cut off are not there.
     rows = np.arange(replay.rows * num_environments)
-    drawn = replay.sample(1, 5_000, np.random.default_rng(1), beta=1.0).place
+    drawn = replay.sample(1, 5_000, np.random.default_rng(1), beta=1.0).row
     held = rows[replay.valid(rows)]
     assert set(drawn[0]) == set(held) and len(held) > min(steps, 40) * num_environments * 0.6
     if steps == 12:
@@ -120,7 +120,7 @@ def test_what_is_drawn_is_what_happened(
 def test_all_transitions_are_drawn_alike() -> None:
     replay, obvious = Replay(30, 1, (1,), FLOAT), Obvious(1, 0.99, 1)
     lived(replay, obvious, 100)
-    drawn = replay.sample(1, 30_000, np.random.default_rng(1)).place[0]
+    drawn = replay.sample(1, 30_000, np.random.default_rng(1)).row[0]
     counts = np.bincount(drawn, minlength=30)
     held = replay.valid(np.arange(30))
     assert (counts[~held] == 0).all()
@@ -156,12 +156,12 @@ def test_priorities_are_drawn_in_proportion_and_weights_undo_it() -> None:
     expected = (np.abs(errors) + 1e-6) ** 0.5
     assert replay.largest_priority == pytest.approx(2.0, rel=1e-5)
     batch = replay.sample(1, 40_000, np.random.default_rng(0), beta=0.5)
-    counts = np.bincount(batch.place[0], minlength=20)[:4] / 40_000
+    counts = np.bincount(batch.row[0], minlength=20)[:4] / 40_000
     assert np.abs(counts - expected / expected.sum()).max() < 0.01
     share = expected / expected.sum()
     weights = (4 * share) ** -0.5
-    seen = np.unique(batch.place[0])
-    reference = weights[batch.place[0]] / weights[seen].max()
+    seen = np.unique(batch.row[0])
+    reference = weights[batch.row[0]] / weights[seen].max()
     torch.testing.assert_close(batch.weight[0], torch.tensor(reference, dtype=torch.float32))
     replay.add(0, 0, 0.0, GOES_ON, np.array([5.0]))
     assert replay.priorities[4] == replay.largest_priority, "what is new comes first"

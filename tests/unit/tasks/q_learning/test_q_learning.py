@@ -9,7 +9,7 @@ from torch import nn
 
 from netyard.losses.returns import ScalarReturn
 from netyard.models.q_network import QNetwork
-from netyard.tasks.q_learning.acting import interquartile_mean, quick
+from netyard.tasks.q_learning.acting import greedy_policy, interquartile_mean
 from netyard.tasks.q_learning.chain import Chain
 from support.q_learning_task import task_of
 
@@ -27,7 +27,7 @@ def test_epsilon_falls_in_a_fraction_of_the_run() -> None:
 def test_numpy_chooses_as_the_net_does() -> None:
     torch.manual_seed(0)
     net = QNetwork((4,), 3, hidden_sizes=[8, 8])
-    act = quick(net, lambda q: q, torch.device("cpu"))
+    act = greedy_policy(net, lambda q: q, torch.device("cpu"))
     x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     assert act.__name__ == "fast"
     assert np.array_equal(act(x), net(torch.from_numpy(x)).argmax(1).numpy())
@@ -35,7 +35,7 @@ def test_numpy_chooses_as_the_net_does() -> None:
         net.advantage[-1].bias[2] += 100
     assert (act(x) == 2).all(), "its weights are the net's own"
     for other in (QNetwork((4,), 3, dueling=True), QNetwork((4,), 3, noisy=True), QNetwork((4,), 3, activation="tanh")):
-        assert quick(other, lambda q: q, torch.device("cpu")).__name__ == "slow"
+        assert greedy_policy(other, lambda q: q, torch.device("cpu")).__name__ == "slow"
 
 
 @pytest.mark.parametrize(
