@@ -83,7 +83,7 @@ WRITERS: dict[str, dict[str, Writer]] = {
         "ended": small_file(
             "status.json", lambda run: run.set_state("running"), lambda run: run.set_state("completed")
         ),
-        "failed": small_file("status.json", *(partial(RunDir.mark, state=each) for each in ("running", "failed"))),
+        "failed": small_file("status.json", *(partial(RunDir.set_state, state=each) for each in ("running", "failed"))),
         "results": small_file("results.json", results(0.5)),
         "other results": small_file("results.json", results(0.5), results(0.25)),
         "a row": small_file("metrics.csv", row(0)),

@@ -107,7 +107,7 @@ def test_what_is_no_graph_is_said_in_one_line(tmp_path: Path, format: str) -> No
 def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, format: str) -> None:
     task, data, of_run = untrained("model=mlp_tiny")
     task.net = Turncoat().eval()
-    with pytest.raises(PlatformError, match=r"logits of a batch of 1 differs by up to 0\.01") as caught:
+    with pytest.raises(PlatformError, match=r"logits of a batch of 1 is off by up to 0\.01") as caught:
         exporting.write(Request(RunDir(tmp_path), format, tmp_path / "exports" / "model"), task, data, of_run)
     assert caught.value.exit_code == 5
     assert not list(tmp_path.iterdir()), "no file, no draft, no folder"
@@ -128,7 +128,7 @@ def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, format:
             2,
             ["normalize is yes", "true or false", "try normalize=true"],
         ),
-        ("classification", ["format=state_dict", "benchmark=true"], 2, ["holds weights alone", "leave benchmark out"]),
+        ("classification", ["format=state_dict", "benchmark=true"], 2, ["holds weights without a graph", "leave benchmark out"]),
         ("classification", ["format=onnx", "quantize=int8"], 2, ["quantize is int8", "try quantize=dynamic"]),
         ("classification", ["format=pt2", "quantize=dynamic"], 2, ["with format=pt2", "try format=onnx"]),
         (

@@ -86,10 +86,10 @@ def test_the_weight_of_the_kl_grows_from_nothing_over_its_share_of_the_run() -> 
     data, weights = Pictures((6, 6)), []
 
     class Watched(Variational):
-        def _count(self, bound: Bound, beta: float, **more: Tensor) -> Tensor:
+        def _add_means(self, bound: Bound, beta: float, **more: Tensor) -> Tensor:
             if self.training:
                 weights.append(beta)
-            return super()._count(bound, beta, **more)
+            return super()._add_means(bound, beta, **more)
 
     task = Watched(
         net_of(), Bernoulli(), partial(torch.optim.SGD, lr=0.0), task_of().scheduler, beta=2.0, kl_warmup=0.4
@@ -179,12 +179,12 @@ def test_a_table_has_a_bound_and_no_pictures() -> None:
     task = task_of(net_of(likelihood=likelihood, shape=(5,)), likelihood)
     got = ran(task, Pictures(shape=(5,), num_classes=None))
     assert math.isfinite(got["test/nll"]) and task.reconstructions is None
-    with pytest.raises(ValueError, match=r"rows of a table; pictures come from .*; try data=digits"):
+    with pytest.raises(ValueError, match=r"rows of a table; .*; try data=digits"):
         task.pictures(2)
 
 
 def test_data_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"Pictures has no labels; a conditional VAE is told .*; try model=vae"):
+    with pytest.raises(ValueError, match=r"Pictures has no labels; a conditional VAE needs .*; try model=vae"):
         trainer_of().fit(task_of(net_of(num_classes=3)), Pictures(num_classes=None))
     with pytest.raises(ValueError, match=r"Bernoulli is a likelihood of pixels .*; .*; try loss=gaussian"):
         trainer_of().fit(task_of(net_of(shape=(5,))), Pictures(shape=(5,)))
