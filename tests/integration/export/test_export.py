@@ -128,7 +128,12 @@ def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, format:
             2,
             ["normalize is yes", "true or false", "try normalize=true"],
         ),
-        ("classification", ["format=state_dict", "benchmark=true"], 2, ["holds weights without a graph", "leave benchmark out"]),
+        (
+            "classification",
+            ["format=state_dict", "benchmark=true"],
+            2,
+            ["holds weights without a graph", "leave benchmark out"],
+        ),
         ("classification", ["format=onnx", "quantize=int8"], 2, ["quantize is int8", "try quantize=dynamic"]),
         ("classification", ["format=pt2", "quantize=dynamic"], 2, ["with format=pt2", "try format=onnx"]),
         (
