@@ -314,8 +314,10 @@ def fit(*overrides: str) -> Run:
         NetyardError: what the command would say; after Ctrl-C, or an interrupted cell, the run is saved and can be
             resumed.
     """
+    from netyard import plugins
     from netyard.cli import train
 
+    plugins.warn()
     return Run(train.run_one(_checked(overrides)).path)
 
 
@@ -325,8 +327,10 @@ def sweep(*overrides: str) -> Sweep:
     Raises:
         NetyardError: what the command would say; a SweepError where some jobs have failed, whose files are there.
     """
+    from netyard import plugins
     from netyard.cli import train
 
+    plugins.warn()
     folder = train.sweep_all(train.Request(["-m"], _checked(overrides)))
     if folder is None:
         raise ConfigError(
