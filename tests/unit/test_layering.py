@@ -82,11 +82,11 @@ def imports(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            found |= (
-                {f"{node.module}.{alias.name}" for alias in node.names}
-                if node.module == "netyard"
-                else {str(node.module)}
-            )
+            # A name may be a module: ``from netyard.io import atomic``.
+            if str(node.module).partition(".")[0] == "netyard":
+                found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            if node.module != "netyard":
+                found.add(str(node.module))
     return found
 
 
@@ -113,7 +113,6 @@ def arrows() -> dict[str, set[str]]:
     known = {name_of(path): path for path in SOURCE.rglob("*.py")}
     found: dict[str, set[str]] = {}
     for name, path in known.items():
-        # ``from netyard.io import atomic`` is an import of the module, ``from netyard.io.atomic import whole`` too.
         found[name] = {each for each in imports(path) if each in known} - {name}
     return found
 
