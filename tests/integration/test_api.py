@@ -109,7 +109,7 @@ def test_runs_are_found_and_filtered(finished) -> None:
     folder = finished("classification").parent
     finished("variational")
     everything = netyard.runs(folder)
-    some = netyard.runs(folder, model="mlp_t*", state="completed")
+    some = netyard.runs(folder, model="mlp_tin*", state="completed")
     assert 0 < len(some) < len(everything)
     assert {run.choices["model"] for run in some} == {"mlp_tiny"} == {*some.table.column("model")}
     assert netyard.load(folder, model="vae_tiny").choices["task"] == "variational"
