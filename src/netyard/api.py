@@ -54,7 +54,7 @@ class Run:
         from omegaconf import OmegaConf
         from omegaconf.errors import OmegaConfBaseException
 
-        config, _ = self._directory.composed()
+        config, _ = self._composed
         try:
             return OmegaConf.to_container(OmegaConf.create(config), resolve=True)  # type: ignore[return-value]
         except OmegaConfBaseException:  # a fact that only the data know
@@ -65,8 +65,12 @@ class Run:
         """The option of each group: ``{"model": "resnet18", "data": "cifar10", ...}``."""
         from netyard.config.catalog import GROUPS
 
-        _, chosen = self._directory.composed()
+        _, chosen = self._composed
         return {group: chosen[group] for group in GROUPS if group in chosen}
+
+    @cached_property
+    def _composed(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self._directory.composed()
 
     @cached_property
     def results(self) -> dict[str, Any]:
@@ -112,13 +116,11 @@ class Run:
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         _import_torch()
-        from netyard.config.instantiate import build
         from netyard.training import checkpoint
 
         recorded, config, _ = checkpoint.best_of(self._directory)
-        task, data = checkpoint.rebuild(recorded, self._directory.best), build(config["data"])
-        checkpoint.restore_data(data, recorded)
-        return task.eval().cpu(), data
+        task = checkpoint.rebuild(recorded, self._directory.best)
+        return task.eval().cpu(), checkpoint.data_of(recorded, config)
 
     # What can be asked of it
 
@@ -183,9 +185,10 @@ class Run:
         """
         from netyard.export import request
 
-        told = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
+        # As the command line has them: true and false in small letters.
+        texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
         words = [f"run={self.path}", f"format={format}", *([f"output={output}"] if output else [])]
-        wanted = request.parse([*words, *(f"{name}={value}" for name, value in told.items())])
+        wanted = request.parse([*words, *(f"{name}={value}" for name, value in texts.items())])
         _import_torch()
         from netyard.export import export
 
@@ -266,20 +269,22 @@ class Sweep:
         return str(self._ledger.state)
 
     @cached_property
-    def runs(self) -> RunList:
-        """Every job that has begun, in the order of their numbers."""
+    def _jobs(self) -> list[Any]:
         from netyard.run_directories import records
 
-        return RunList([each for each in records.gather([self.path])[0] if (each.path / ".hydra").is_dir()])
+        return records.gather([self.path])[0]
+
+    @property
+    def runs(self) -> RunList:
+        """Every job that has begun, in the order of their numbers."""
+        return RunList([each for each in self._jobs if (each.path / ".hydra").is_dir()])
 
     @cached_property
     def leaderboard(self) -> Rows:
         """A row a configuration, best first: the keys that differ, mean and deviation over seeds, its best run."""
         from netyard.reports.configurations import tabulate
-        from netyard.run_directories import records
 
-        found, _ = records.gather([self.path])
-        tables = tabulate(found)
+        tables = tabulate(self._jobs)
         return Rows(_line(table, rank, row) for table in tables for rank, row in enumerate(table.rows, start=1))
 
     @property
@@ -372,9 +377,9 @@ def runs(where: str | Path | None = None, **filters: Any) -> RunList:
     from netyard.reports.run_list import matches
     from netyard.run_directories import records
 
-    told = {name.replace("__", "."): "null" if value is None else str(value) for name, value in filters.items()}
+    texts = {name.replace("__", "."): "null" if value is None else str(value) for name, value in filters.items()}
     found, _ = records.gather([_folder(where)])
-    return RunList(sorted((each for each in found if matches(each, told)), key=lambda each: -each.started))
+    return RunList(sorted((each for each in found if matches(each, texts)), key=lambda each: -each.started))
 
 
 def compose(*overrides: str) -> DictConfig:
@@ -422,7 +427,7 @@ def _undisturbed() -> Iterator[None]:
         yield
 
 
-def _checked(overrides: Sequence[str]) -> Any:
+def _checked(overrides: Sequence[str]) -> list[str]:
     for each in overrides:
         if not isinstance(each, str) or ("=" not in each and not each.startswith("~")):
             raise ConfigError(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from netyard.config.instantiate import build
 from netyard.errors import ConfigError
 from netyard.export import description, graph, latency, program, weights
 from netyard.export.request import Request
@@ -28,8 +27,7 @@ def export(request: Request) -> str:
     """
     recorded, config, choices = checkpoint.best_of(request.run_dir)
     task = checkpoint.rebuild(recorded, request.run_dir.best)
-    data = build(config["data"])
-    checkpoint.restore_data(data, recorded)
+    data: Any = checkpoint.data_of(recorded, config)
     set_threads(config["threads"], task, config["data"])
     return write(request, task, data, description.of_run(__version__, choices, config, data))
 

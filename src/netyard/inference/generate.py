@@ -114,8 +114,7 @@ def generated(run_dir: RunDir, options: Mapping[str, Any], one_file: bool = Fals
             "a language model writes text, a translation answers, a VAE or a GAN draws, an agent acts;",
             "try a run of model=lstm data=python_source.",
         )
-    data = build(config["data"])
-    checkpoint.restore_data(data, recorded)
+    data: Any = checkpoint.data_of(recorded, config)
     torch.set_num_threads(1)  # one token at a time is too little work for a second thread
     return task.generate(data, **_typed(options, task.generate))
 

@@ -57,12 +57,9 @@ def inputs_of(data: Any, given: Any) -> Any:
         lines = "\n".join(" ".join(text.split()) for text in given)
         return _by_file(data, lambda path: Path(path).write_text(lines, encoding="utf-8"), ".txt")
     x = _as_samples(data, _tensor(given))
-    portions = (Portion(range(first, first + len(x[first:][:PORTION])), x[first:][:PORTION]) for first in _starts(x))
-    return Samples(portions, len(x))
-
-
-def _starts(x: Tensor) -> range:
-    return range(0, len(x), PORTION)
+    numbers = torch.arange(len(x))
+    pairs = zip(numbers.split(PORTION), x.split(PORTION), strict=True)
+    return Samples((Portion(names.tolist(), part) for names, part in pairs), len(x))
 
 
 def _by_file(data: Any, write: Any, suffix: str) -> Any:

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
-from netyard.config.instantiate import build
 from netyard.errors import ConfigError, DataError
 from netyard.inference.given import inputs_of
 from netyard.io import table_writer
@@ -70,8 +69,7 @@ class Predictor:
         recorded, config, choices = checkpoint.best_of(run_dir)
         task = checkpoint.rebuild(recorded, run_dir.best)
         columns_of = _prediction_columns(task, run_dir, choices["task"])
-        data = build(config["data"])
-        checkpoint.restore_data(data, recorded)
+        data = checkpoint.data_of(recorded, config)
         set_threads(config["threads"], task, config["data"])
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return cls(task.to(device), data, columns_of, device)

@@ -14,6 +14,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
+Policy = Callable[[Any], Any]
+"""Observations of several environments -> the action in each."""
+
 # What a task can do
 
 
@@ -355,9 +358,9 @@ class EnvironmentData(Protocol):
 
     def step(self, actions: Any) -> None: ...
 
-    def run_episodes(self, act: Callable[[Any], Any], purpose: int, episodes: list[int]) -> list[tuple[float, int]]: ...
+    def run_episodes(self, policy: Policy, purpose: int, episodes: list[int]) -> list[tuple[float, int]]: ...
 
-    def record_episode(self, act: Callable[[Any], Any], every: int, limit: int) -> Any: ...
+    def record_episode(self, policy: Policy, episode: int = 0, every: int = 1, limit: int = 3_000) -> Any: ...
 
 
 def class_names(data: Any) -> list[str] | None:

@@ -261,6 +261,13 @@ def restore_data(data: LightningDataModule, checkpoint: Mapping[str, Any]) -> No
         data.load_state_dict(state)
 
 
+def data_of(checkpoint: Mapping[str, Any], config: Mapping[str, Any]) -> LightningDataModule:
+    """The data module of a run, with what it learned from its training part; ``best_of`` returns both arguments."""
+    data = build(config["data"])
+    restore_data(data, checkpoint)
+    return data
+
+
 def require_classes(data: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
     """Refuse data whose classes are not those of the run: a network knows them by their numbers alone.
 
