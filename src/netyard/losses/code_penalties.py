@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from netyard.errors import ArgumentError
-
 SPARSITIES = ("none", "l1", "kl")
 
 
@@ -37,30 +35,3 @@ def contraction(codes: Tensor, x: Tensor) -> Tensor:
     directions = units[:, None].expand(-1, len(codes), -1)  # (latent_size, B, latent_size)
     (slopes,) = torch.autograd.grad(codes, x, directions, is_grads_batched=True, create_graph=True)
     return slopes.square().sum() / len(codes)
-
-
-def check_penalties(sparsity: str, weight: float, target: float, contraction: float) -> None:
-    """Refuse an unknown sparsity, a negative weight, or a target that is no share.
-
-    Raises:
-        ArgumentError: as said.
-    """
-    if sparsity not in SPARSITIES:
-        raise ArgumentError(
-            f"sparsity is {sparsity!r};",
-            f"it must be one of {', '.join(SPARSITIES)};",
-            "try task.sparsity=l1.",
-        )
-    for name, value in (("sparsity_weight", weight), ("contraction", contraction)):
-        if not 0 <= value < float("inf"):
-            raise ArgumentError(
-                f"{name} is {value};",
-                "a weight must be at least 0 and finite;",
-                f"try task.{name}=0.001.",
-            )
-    if not 0 < target < 1:
-        raise ArgumentError(
-            f"sparsity_target is {target};",
-            "a mean activation must be above 0 and below 1;",
-            "try task.sparsity_target=0.05.",
-        )

@@ -24,20 +24,20 @@ def constraints(target: Callable[..., Any]) -> dict[str, Constraint]:
     return found
 
 
-def check(target: Callable[..., Any], arguments: Mapping[str, Any], group: str) -> None:
+def check(target: Callable[..., Any], arguments: Mapping[str, Any], group: str = "") -> None:
     """Refuse what is outside of the range that its parameter's annotation names.
 
     Args:
         target: the class or function whose parameters they are.
         arguments: by name; other names are ignored, so that ``locals()`` can be passed.
-        group: of the config, for what to type: ``model``.
+        group: the config group that the message says to type, as in ``model.dropout=0.1``; by default no group.
 
     Raises:
         ArgumentError: the first of them that is not admitted.
     """
     for name, constraint in constraints(target).items():
         if name in arguments and not constraint.admits(arguments[name]):
-            raise refused(name, arguments[name], constraint, f"{group}.{name}")
+            raise refused(name, arguments[name], constraint, f"{group}.{name}" if group else name)
 
 
 def refused(name: str, value: Any, constraint: Constraint, key: str) -> ArgumentError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from torch.nn import functional as F
 from netyard.errors import ArgumentError
 from netyard.losses.adversarial import gradient_penalty, r1_penalty
 from netyard.ranges.bounds import Count, NotNegative, Positive, Probability
+from netyard.ranges.signature import check
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.adversaries import Scores, check_adversarial, follow, frozen
 from netyard.tasks.parts.diffaug import differentiable_augment
@@ -76,17 +76,9 @@ class Adversarial(Learner):
         monitor: str = "val/frechet_distance",
         mode: Literal["min", "max"] = "min",
     ) -> None:
+        check(Adversarial, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_adversarial(net, loss)
-        _require(
-            discriminator_steps >= 1, "discriminator_steps", discriminator_steps, "a whole number of at least 1", 5
-        )
-        if discriminator_lr is not None:
-            fits = math.isfinite(discriminator_lr) and discriminator_lr > 0
-            _require(fits, "discriminator_lr", discriminator_lr, "above 0, or null", 0.0004)
-        _require(0 <= ema_decay < 1, "ema_decay", ema_decay, "at least 0 and below 1", 0.999)
-        for name, weight in (("gradient_penalty", gradient_penalty), ("r1", r1), ("weight_clip", weight_clip)):
-            _require(math.isfinite(weight) and weight >= 0, name, weight, "a finite number of at least 0", 0)
         self.num_outputs = num_outputs
         self.discriminator_steps, self.discriminator_lr = discriminator_steps, discriminator_lr
         self.gradient_penalty, self.r1, self.weight_clip = gradient_penalty, r1, weight_clip
@@ -311,12 +303,3 @@ class Adversarial(Learner):
                 "try data=digits augmentation=none, or model=dcgan.",
             )
         return y
-
-
-def _require(holds: bool, name: str, value: object, allowed: str, example: object) -> None:
-    if not holds:
-        raise ArgumentError(
-            f"{name} is {value};",
-            f"it must be {allowed};",
-            f"try task.{name}={example}.",
-        )

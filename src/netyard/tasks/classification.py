@@ -16,6 +16,7 @@ from netyard.losses.probe import check_classification_loss
 from netyard.metrics.calibration import Calibration
 from netyard.optim.parameters import regularised_parameters
 from netyard.ranges.bounds import Count, NotNegative
+from netyard.ranges.signature import check
 from netyard.tasks.interfaces import HasAuxiliaryHeads, mixes_samples
 from netyard.tasks.learner import Learner
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
@@ -75,6 +76,7 @@ class Classification(Learner):
         mode: Literal["min", "max"] = "max",
         l1: NotNegative = 0.0,
     ) -> None:
+        check(Classification, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_classification_loss(loss, num_outputs)
         self.num_outputs = num_outputs

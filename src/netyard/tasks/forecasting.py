@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from netyard.errors import ArgumentError
 from netyard.losses.probe import check_regression_loss
 from netyard.ranges.bounds import Count, OneOf
+from netyard.ranges.signature import check
 from netyard.tasks.learner import Learner
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
@@ -75,14 +76,9 @@ class Forecasting(Learner):
         monitor: str = "val/mae",
         mode: Literal["min", "max"] = "min",
     ) -> None:
+        check(Forecasting, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, num_outputs)
-        if normalize not in NORMALIZATIONS:
-            raise ArgumentError(
-                f"normalize is {normalize!r};",
-                f"it must be one of {', '.join(NORMALIZATIONS)};",
-                "try task.normalize=series.",
-            )
         self.num_outputs = num_outputs
         self.season = season
         self.normalize = normalize

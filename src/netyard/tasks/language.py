@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
-from netyard.ranges.bounds import Count
+from netyard.ranges.bounds import Count, Index, NotNegative
+from netyard.ranges.signature import check
 from netyard.tasks.interfaces import BoundedLength, TokenStream, lacks
 from netyard.tasks.learner import Learner
-from netyard.tasks.parts.decoding import State, check_sampling, sample
+from netyard.tasks.parts.decoding import State, check_top_k, sample
 from netyard.tasks.parts.tokens import IGNORED, NUM_SPECIAL, PADDING, check_vocabulary, token_loss
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_likelihood
 
@@ -69,6 +70,7 @@ class Language(Learner):
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_vocabulary(num_outputs, loss, "language", data="python_source")
+        check(Language, locals(), "task")
         check_causal(net, num_outputs)
         self.num_outputs = num_outputs
         # In characters, one each until the data says. Not integers, which an average of weights would cut.
@@ -161,9 +163,9 @@ class Language(Learner):
         self,
         data: Text,
         prompt: str = "",
-        temperature: float = 1.0,
-        top_k: int = 0,
-        length: int = 300,
+        temperature: NotNegative = 1.0,
+        top_k: Index = 0,
+        length: Count = 300,
         seed: int = 0,
     ) -> str:
         """The prompt and ``length`` tokens after it, each drawn from what the net expects.
@@ -174,14 +176,9 @@ class Language(Learner):
         Raises:
             ArgumentError: a prompt that the vocabulary cannot write, a temperature, top_k or length out of range.
         """
-        check_sampling(temperature, top_k, self.num_outputs)
+        check(Language.generate, locals())
+        check_top_k(top_k, self.num_outputs)
         top_k = min(top_k, self.num_outputs - NUM_SPECIAL)
-        if length < 1:
-            raise ArgumentError(
-                f"length is {length};",
-                "it must be at least 1 token;",
-                "try length=300.",
-            )
         generator = torch.Generator().manual_seed(seed)
         tokens, state, written = self._beginning(data, prompt)[None].to(self.device), None, []
         training = self.net.training

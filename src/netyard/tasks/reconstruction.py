@@ -13,14 +13,15 @@ from torchmetrics.functional.classification import binary_auroc
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from netyard.errors import ArgumentError
-from netyard.losses.code_penalties import SPARSITIES, check_penalties, contraction, kl_sparsity, l1_sparsity
+from netyard.losses.code_penalties import SPARSITIES, contraction, kl_sparsity, l1_sparsity
 from netyard.losses.probe import check_regression_loss
 from netyard.metrics.linear_probe import Reader
 from netyard.ranges.bounds import Count, Index, NotNegative, OneOf, Part
+from netyard.ranges.signature import check
 from netyard.tasks.interfaces import PlainTraining, has_classes, mixes_samples
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_coder
-from netyard.tasks.parts.corruption import NOISES, check_noise, corrupt
+from netyard.tasks.parts.corruption import NOISES, check_noise_level, corrupt
 from netyard.tasks.parts.likeness import SSIM_WINDOW, psnr, ssim
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Codes, Reconstructions
@@ -82,10 +83,10 @@ class Reconstruction(Learner):
         monitor: str = "val/loss",
         mode: Literal["min", "max"] = "min",
     ) -> None:
+        check(Reconstruction, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, 4)
-        check_noise(noise, noise_level)
-        check_penalties(sparsity, sparsity_weight, sparsity_target, contraction)
+        check_noise_level(noise, noise_level)
         check_coder(net, input_shape, shares=sparsity == "kl")
         self.input_shape = tuple(input_shape)
         self.noise, self.noise_level = noise, noise_level
@@ -299,9 +300,9 @@ def check_anomaly_class(label: int, data: Any) -> None:
             "one of them must be it;",
             "try task.anomaly_class=null, or data=digits.",
         )
-    if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < data.num_classes:
+    if not 0 <= label < data.num_classes:
         raise ArgumentError(
-            f"anomaly_class is {label!r};",
+            f"anomaly_class is {label};",
             f"the data have the classes 0 to {data.num_classes - 1};",
             "try task.anomaly_class=0.",
         )

@@ -13,6 +13,7 @@ from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_regression_loss
 from netyard.optim.parameters import regularised_parameters
 from netyard.ranges.bounds import Count, NotNegative
+from netyard.ranges.signature import check
 from netyard.tasks.learner import Learner
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
@@ -57,6 +58,7 @@ class Regression(Learner):
         mode: Literal["min", "max"] = "min",
         l1: NotNegative = 0.0,
     ) -> None:
+        check(Regression, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_regression_loss(loss, num_outputs)
         self.num_outputs = num_outputs

@@ -14,6 +14,7 @@ from torchmetrics.text import BLEUScore
 from netyard.errors import ArgumentError
 from netyard.metrics.running_mean import RunningMean
 from netyard.ranges.bounds import Count, Index
+from netyard.ranges.signature import check
 from netyard.tasks.interfaces import lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, beam_search, greedy, repeat_rows
@@ -88,15 +89,9 @@ class Translation(Learner):
     ) -> None:
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_vocabulary(num_outputs, loss, "translation", data="number_words")
+        check(Translation, locals(), "task")
         _check_translator(net)
         _check_marks(start_token, end_token, num_outputs)
-        if max_length < 1:
-            raise ArgumentError(
-                f"max_length is {max_length};",
-                "it must be at least 1 token;",
-                "try task.max_length=20.",
-            )
-        _check_beam_size(beam_size, "task.")
         self.num_outputs = num_outputs
         self.start_token, self.end_token = start_token, end_token
         self.max_length, self.beam_size = max_length, beam_size
@@ -153,14 +148,13 @@ class Translation(Learner):
         return ExportSignature(self, follow, [source, begun], [logits], more_inputs=beginnings)
 
     @torch.no_grad()
-    def generate(self, data: SentencePairs, prompt: str, beam_size: int | None = None) -> str:
+    def generate(self, data: SentencePairs, prompt: str, beam_size: Count | None = None) -> str:
         """The translation of one sentence, with the task's own ``beam_size`` unless another is given.
 
         Raises:
             ArgumentError: a sentence that the vocabulary cannot write, a beam_size below 1.
         """
-        if beam_size is not None:
-            _check_beam_size(beam_size)
+        check(Translation.generate, locals())
         source = data.encode(prompt)[None].to(self.device)
         training = self.net.training
         self.net.eval()
@@ -245,13 +239,4 @@ def _check_marks(start_token: int, end_token: int, num_outputs: int) -> None:
             f"start_token is {start_token} and end_token {end_token};",
             f"they must be two tokens of the vocabulary, from 1 to {num_outputs - 1};",
             "try task.start_token=2 task.end_token=3.",
-        )
-
-
-def _check_beam_size(beam_size: int, prefix: str = "") -> None:
-    if beam_size < 1:
-        raise ArgumentError(
-            f"beam_size is {beam_size};",
-            "it must be at least 1, which is greedy;",
-            f"try {prefix}beam_size=4.",
         )

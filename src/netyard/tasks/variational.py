@@ -14,6 +14,7 @@ from netyard.errors import ArgumentError
 from netyard.losses.divergences import free_bits, kl_from_standard_normal
 from netyard.losses.likelihoods import Likelihood
 from netyard.ranges.bounds import Count, NotNegative, Unit
+from netyard.ranges.signature import check
 from netyard.tasks.interfaces import has_classes
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_variational
@@ -78,9 +79,9 @@ class Variational(Learner):
         monitor: str = "val/elbo",
         mode: Literal["min", "max"] = "max",
     ) -> None:
+        check(Variational, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         check_variational(net, loss)
-        check_settings(beta, kl_warmup, free_bits, importance_samples)
         self.beta, self.kl_warmup, self.free_bits = beta, kl_warmup, free_bits
         self.importance_samples = importance_samples
         self.pixels = Pixels(net.input_shape)
@@ -321,20 +322,3 @@ class Variational(Learner):
 def draw(like: Tensor, generator: torch.Generator) -> Tensor:
     """Standard normal numbers of a tensor's shape, on its device."""
     return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
-
-
-def check_settings(beta: float, kl_warmup: float, free_bits: float, importance_samples: int) -> None:
-    """Raise ArgumentError unless each is in its range."""
-    for name, value, low, high, example in (
-        ("beta", beta, 0, math.inf, 1),
-        ("kl_warmup", kl_warmup, 0, 1, 0.1),
-        ("free_bits", free_bits, 0, math.inf, 0.1),
-        ("importance_samples", importance_samples, 1, math.inf, 64),
-    ):
-        if not low <= value <= high:
-            limits = f"at least {low}" + (f" and at most {high}" if high < math.inf else "")
-            raise ArgumentError(
-                f"{name} is {value};",
-                f"it must be {limits};",
-                f"try task.{name}={example}.",
-            )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from netyard.errors import ArgumentError
 from netyard.losses.probe import check_regression_loss
 from netyard.ranges.bounds import NotNegative
+from netyard.ranges.signature import check
 from netyard.tasks.interfaces import lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.likeness import psnr
@@ -64,6 +65,7 @@ class VectorQuantized(Learner):
         monitor: str = "val/loss",
         mode: Literal["min", "max"] = "min",
     ) -> None:
+        check(VectorQuantized, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         if lacks(net, "decode", "code_shape", "codebook_size", "input_shape"):
             raise ArgumentError(
@@ -72,12 +74,6 @@ class VectorQuantized(Learner):
                 "try model=vq_vae, or task=classification.",
             )
         check_regression_loss(loss, 2)
-        if not commitment >= 0:
-            raise ArgumentError(
-                f"commitment is {commitment};",
-                "it must be at least 0;",
-                "try task.commitment=0.25.",
-            )
         self.commitment = commitment
         self.pixels = Pixels(net.input_shape)
         # How often each place of a code held each word, in the last evaluation: a prior to draw from.

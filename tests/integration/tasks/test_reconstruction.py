@@ -241,7 +241,7 @@ def test_a_test_without_anomalies_has_no_auroc() -> None:
     [
         (3, 3, r"anomaly_class is 3; the data have the classes 0 to 2; try task\.anomaly_class=0"),
         (-1, 3, "anomaly_class is -1"),
-        (True, 3, "anomaly_class is True"),
+        (True, 3, "anomaly_class is true"),
         ("cat", 3, "anomaly_class is 'cat'"),
         (1, None, r"anomaly_class is 1, and the data have no classes; .*try task\.anomaly_class=null"),
     ],

@@ -32,6 +32,10 @@ class Child(Base):
     share: Annotated[float, Gt(0)] = 0.5
 
 
+def drawn(temperature: Annotated[float, Gt(0)] = 1.0) -> None:
+    signature.check(drawn, locals())
+
+
 def function(optimizer: Decimal, power: Annotated[float, Gt(0)] = 1.0) -> None:
     signature.check(function, locals(), "scheduler")
 
@@ -58,6 +62,7 @@ def test_parameters_of_classes_dataclasses_and_functions_are_found() -> None:
         (lambda: Net([64], None, True), "dropout is true; "),
         (lambda: Net([64], None, "half"), "dropout is 'half'; "),
         (lambda: function(None, -1), "power is -1; it must be a number above 0; try scheduler.power=1."),
+        (lambda: drawn(0), "temperature is 0; it must be a number above 0; try temperature=1."),
     ],
 )
 def test_a_constructor_refuses_what_its_annotation_does_not_admit(make: Callable[[], Any], said: str) -> None:

@@ -47,8 +47,8 @@ def test_an_interpolation_goes_from_one_sample_to_another_of_its_class(condition
     ("net", "settings", "message"),
     [
         (nn.Linear(1, 1), {}, r"Linear has no latent_size, .*needs a net with .*try model=dcgan"),
-        (None, {"discriminator_steps": 0}, r"discriminator_steps is 0; .*try task\.discriminator_steps=5"),
-        (None, {"discriminator_lr": -1.0}, r"discriminator_lr is -1\.0"),
+        (None, {"discriminator_steps": 0}, r"discriminator_steps is 0; .*try task\.discriminator_steps=1"),
+        (None, {"discriminator_lr": -1.0}, r"discriminator_lr is -1\.0; it must be a number above 0, or null"),
         (None, {"ema_decay": 1.0}, r"ema_decay is 1\.0"),
         (None, {"r1": math.nan}, r"r1 is nan"),
     ],

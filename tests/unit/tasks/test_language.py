@@ -73,8 +73,8 @@ def test_an_empty_prompt_starts_from_a_line_break_or_the_first_real_token():
     [
         ({"temperature": -0.5}, "temperature is -0.5;"),
         ({"top_k": -2}, "top_k is -2;"),
-        ({"top_k": V + 1}, rf"top_k is 10; .* the {V} tokens of the vocabulary; try top_k="),
-        ({"length": 0}, r"length is 0; it must be at least 1 token; try length=300\."),
+        ({"top_k": V + 1}, rf"top_k is 10; it must be at most {V}, the size of the vocabulary; try top_k="),
+        ({"length": 0}, r"length is 0; .* at least 1; try length=300\."),
         ({"prompt": "xyz"}, "an unknown letter"),
     ],
 )

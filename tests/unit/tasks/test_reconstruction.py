@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -55,9 +56,13 @@ class Two(Coder):
         (Two(), {}, r"the codes of Two are not a tensor \(B, latent_size\); .*try model=autoencoder"),
         (Coder(), {"sparsity": "kl"}, r"codes of Coder are not between 0 and 1; .*try model\.code_activation=sigmoid"),
         (Coder(), {"loss": nn.CrossEntropyLoss()}, "try loss=mse"),
-        (Coder(), {"noise": "snow"}, "noise is 'snow'"),
-        (Coder(), {"sparsity": "l0"}, "sparsity is 'l0'"),
-        (Coder(), {"contraction": -1.0}, "contraction is -1.0"),
+        (Coder(), {"noise": "snow"}, r"noise is 'snow'; .* none, gaussian, masking, .*try task\.noise="),
+        (Coder(), {"noise_level": math.inf}, r"noise_level is inf; .*try task\.noise_level=0\.5"),
+        (Coder(), {"noise": "masking", "noise_level": 1.5}, r"noise_level is 1\.5 and noise masking"),
+        (Coder(), {"sparsity": "l0"}, r"sparsity is 'l0'; .* none, l1, kl; try task\.sparsity=l1"),
+        (Coder(), {"sparsity_weight": math.nan}, r"sparsity_weight is nan; .*try task\.sparsity_weight=0\.001"),
+        (Coder(), {"sparsity_target": 1.0}, r"sparsity_target is 1\.0; .*try task\.sparsity_target=0\.05"),
+        (Coder(), {"contraction": -1.0}, r"contraction is -1\.0; .*try task\.contraction="),
     ],
 )
 def test_a_refusal_has_three_parts(net: nn.Module, settings: dict[str, Any], message: str) -> None:

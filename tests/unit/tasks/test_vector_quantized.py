@@ -31,7 +31,7 @@ def test_pictures_are_drawn_as_often_as_the_evaluation_had_their_codes() -> None
     [
         ({"net": MLP((1, 8, 8), 3)}, "MLP has no codebook; .*; try model=vq_vae"),
         ({"loss": Bernoulli()}, "loss Bernoulli does not take numbers .*; try loss=mse"),
-        ({"commitment": -1.0}, r"commitment is -1\.0; it must be at least 0; try task\.commitment=0\.25"),
+        ({"commitment": -1.0}, r"commitment is -1\.0; it must be a number at least 0; try task\.commitment=0\.25"),
     ],
 )
 def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:

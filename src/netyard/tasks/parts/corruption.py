@@ -40,27 +40,11 @@ def corrupt(
     return torch.where(draw < level, extremes, x)
 
 
-def check_noise(noise: str, level: float) -> None:
-    """Refuse an unknown noise, or a level out of its range.
-
-    Raises:
-        ArgumentError: one of these.
-    """
-    if noise not in NOISES:
-        raise ArgumentError(
-            f"noise is {noise!r};",
-            f"it must be one of {', '.join(NOISES)};",
-            "try task.noise=gaussian.",
-        )
-    if noise == "gaussian" and not 0 <= level < float("inf"):
-        raise ArgumentError(
-            f"noise_level is {level};",
-            "a standard deviation must be at least 0 and finite;",
-            "try task.noise_level=0.5.",
-        )
+def check_noise_level(noise: str, level: float) -> None:
+    """Raise ArgumentError if the noise replaces a fraction of the numbers and ``level`` is not a fraction."""
     if noise in ("masking", "salt_and_pepper") and not 0 <= level <= 1:
         raise ArgumentError(
-            f"noise_level is {level};",
-            "a share must be from 0 to 1;",
+            f"noise_level is {level} and noise {noise};",
+            "it is the fraction of the numbers that are replaced, from 0 to 1;",
             "try task.noise_level=0.3.",
         )

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from netyard.errors import ArgumentError
+from netyard.ranges.bounds import Index, NotNegative
+from netyard.ranges.signature import check
 from netyard.tasks.parts.tokens import PADDING
 
 State = tuple[Tensor, ...]
@@ -28,7 +30,7 @@ class Beams(NamedTuple):
 
 
 def sample(
-    logits: Tensor, temperature: float = 1.0, top_k: int = 0, generator: torch.Generator | None = None
+    logits: Tensor, temperature: NotNegative = 1.0, top_k: Index = 0, generator: torch.Generator | None = None
 ) -> Tensor:
     """Draw a token from each row of logits: (B, V) -> (B,).
 
@@ -38,7 +40,8 @@ def sample(
     Raises:
         ArgumentError: a temperature below 0 or not finite; a top_k below 0 or above V.
     """
-    check_sampling(temperature, top_k, logits.shape[1])
+    check(sample, locals())
+    check_top_k(top_k, logits.shape[1])
     if temperature == 0:
         return logits.argmax(dim=1)
     # The largest becomes 0 first, in double precision: no temperature, however small or large, can overflow then.
@@ -50,18 +53,12 @@ def sample(
     return torch.multinomial(scaled.softmax(dim=1), 1, generator=generator).squeeze(1)
 
 
-def check_sampling(temperature: float, top_k: int, vocab_size: int) -> None:
-    """Raise ArgumentError for a temperature or a top_k that ``sample`` would refuse."""
-    if not 0 <= temperature < math.inf:
-        raise ArgumentError(
-            f"temperature is {temperature};",
-            "it must be finite and at least 0;",
-            "try temperature=1.0.",
-        )
-    if not 0 <= top_k <= vocab_size:
+def check_top_k(top_k: int, vocab_size: int) -> None:
+    """Raise ArgumentError if ``top_k`` is larger than the vocabulary."""
+    if top_k > vocab_size:
         raise ArgumentError(
             f"top_k is {top_k};",
-            f"it must be at least 0, which keeps all, and at most the {vocab_size} tokens of the vocabulary;",
+            f"it must be at most {vocab_size}, the size of the vocabulary;",
             f"try top_k={min(10, vocab_size)}.",
         )
 

@@ -22,14 +22,14 @@ class Exploration:
         warmup_steps: steps at the beginning in which every action is random.
 
     Raises:
-        ArgumentError: an unknown schedule; an exponential one from or to 0.
+        ArgumentError: the schedule is exponential, and ``start`` or ``end`` is 0.
     """
 
     def __init__(self, start: float, end: float, fraction: float, schedule: str, warmup_steps: int) -> None:
-        if schedule not in ("linear", "exponential") or (schedule == "exponential" and min(start, end) <= 0):
+        if schedule == "exponential" and min(start, end) <= 0:
             raise ArgumentError(
-                f"task.epsilon_schedule is {schedule!r} from {start} to {end};",
-                "it is linear, or exponential between two numbers above 0;",
+                f"epsilon_schedule is exponential, epsilon_start {start} and epsilon_end {end};",
+                "an exponential schedule needs a start and an end above 0;",
                 "try task.epsilon_schedule=linear.",
             )
         self.start, self.end, self.fraction, self.schedule = start, end, fraction, schedule

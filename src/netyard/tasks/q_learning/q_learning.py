@@ -19,6 +19,7 @@ from netyard.errors import ArgumentError
 from netyard.losses.returns import ScalarReturn
 from netyard.optim import configure_optimizer
 from netyard.ranges.bounds import Count, Gt, Index, Le, NotNegative, Positive, Unit
+from netyard.ranges.signature import check
 from netyard.tasks.interfaces import ValuesActions
 from netyard.tasks.learner import Learner
 from netyard.tasks.q_learning.acting import greedy_policy, scores, training_policy
@@ -100,6 +101,7 @@ class QLearning(Learner):
         monitor: str = "val/return",
         mode: Literal["min", "max"] = "max",
     ) -> None:
+        check(QLearning, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         self.automatic_optimization = False
         self.loss = loss if isinstance(loss, ValuesActions) else ScalarReturn(loss)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from netyard.tasks.parts.corruption import NOISES, check_noise, corrupt
+from netyard.tasks.parts.corruption import NOISES, check_noise_level, corrupt
 
 X = torch.full((100, 1, 30, 30), 0.25)  # 90,000 numbers
 
@@ -62,19 +62,15 @@ def test_without_a_generator_the_runs_seed_decides() -> None:
 @pytest.mark.parametrize(
     ("noise", "level", "message"),
     [
-        ("gauss", 0.1, r"noise is 'gauss'; .*none, gaussian, masking, salt_and_pepper; try task\.noise=gaussian"),
-        ("gaussian", -0.1, r"noise_level is -0.1; a standard deviation .*try task\.noise_level=0\.5"),
-        ("gaussian", float("nan"), "noise_level is nan"),
-        ("gaussian", float("inf"), "noise_level is inf"),
-        ("masking", 1.1, r"noise_level is 1.1; a share .*try task\.noise_level=0\.3"),
-        ("salt_and_pepper", -0.1, "noise_level is -0.1; a share"),
+        ("masking", 1.1, r"noise_level is 1.1 and noise masking; .* from 0 to 1; try task\.noise_level=0\.3"),
+        ("salt_and_pepper", -0.1, "noise_level is -0.1 and noise salt_and_pepper"),
     ],
 )
 def test_a_refusal_has_three_parts(noise: str, level: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        check_noise(noise, level)
+        check_noise_level(noise, level)
 
 
 def test_what_can_be_is_let_through() -> None:
     for noise, level in (("none", 9.0), ("gaussian", 2.0), ("masking", 1.0), ("salt_and_pepper", 0.0)):
-        check_noise(noise, level)
+        check_noise_level(noise, level)

@@ -175,11 +175,11 @@ def test_draws_are_the_generators_own():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": -1.0}, r"temperature is -1.0; it must be finite and at least 0; try temperature=1.0\."),
+        ({"temperature": -1.0}, r"temperature is -1.0; it must be a number at least 0; try temperature=1\."),
         ({"temperature": math.nan}, "temperature is nan;"),
         ({"temperature": math.inf}, "temperature is inf;"),
-        ({"top_k": -1}, r"top_k is -1; .* at most the 5 tokens of the vocabulary; try top_k=5\."),
-        ({"top_k": 6}, "top_k is 6; it must be at least 0"),
+        ({"top_k": -1}, r"top_k is -1; .* at least 0; try top_k="),
+        ({"top_k": 6}, r"top_k is 6; it must be at most 5, the size of the vocabulary; try top_k=5\."),
     ],
 )
 def test_what_cannot_be_drawn_from_is_refused(settings: dict[str, float], message: str):
