@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, teach
+from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, train_classifier
 
 LABELS = torch.arange(256) % 2
 
@@ -34,7 +34,7 @@ def check_learns() -> None:
     torch.manual_seed(0)
     net = SmallClassifier(1, 2)
     untaught = accuracy(net.eval(), batches_of(pictures)(0))
-    taught = teach(net.train(), batches_of(pictures), len(pictures))
+    taught = train_classifier(net.train(), batches_of(pictures), len(pictures))
     assert not taught.training
     assert untaught < 0.8 and accuracy(taught, batches_of(pictures)(0)) == 1.0
 
@@ -48,6 +48,6 @@ def check_same_weights() -> None:
         torch.manual_seed(seed)  # the run's own
         before = torch.get_rng_state()
         with torch.inference_mode(bool(seed - 1)):
-            states.append(teach(net, batches_of(stripes()), 256).state_dict())
+            states.append(train_classifier(net, batches_of(stripes()), 256).state_dict())
         assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from netyard.io.atomic import whole
-from netyard.metrics.features import head_of
+from netyard.metrics.features import classifier_head
 from netyard.plots.image_grid import sprite, write_png
 from netyard.tasks.interfaces import CountsConfusion, ImageData, KeepsCodes, class_names
 
@@ -45,7 +45,7 @@ class Projector(Callback):
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._seen, net = [], pl_module.net
         if self.features and isinstance(pl_module, CountsConfusion):
-            self._hook = head_of(net).register_forward_pre_hook(self._keep)
+            self._hook = classifier_head(net).register_forward_pre_hook(self._keep)
 
     def _keep(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self._now = inputs[0].flatten(1)

@@ -19,7 +19,7 @@ from netyard.metrics.fid import frechet_distance
 from netyard.metrics.inception import Inception
 from netyard.metrics.kid import kernel_distance
 from netyard.metrics.precision_recall import manifold_scores
-from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, teach
+from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, train_classifier
 from netyard.ranges.bounds import Classes, NotNegative
 from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, has_classes, shows_images
 
@@ -119,7 +119,7 @@ class SampleScores(Callback):
 
         def learn() -> dict[str, Tensor]:
             log.info("training a small classifier of these images, once; samples are scored in its features")
-            teach(
+            train_classifier(
                 net.to(device),
                 lambda epoch: _on(device, data.real_pictures("train", None, BATCH_SIZE, epoch)),
                 len(train),

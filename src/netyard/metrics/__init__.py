@@ -1,1 +1,1 @@
-"""Measures of predictions and of samples, and what a few numbers can say of many."""
+"""Metrics of predictions and of generated samples, and statistics of small sets of scores."""

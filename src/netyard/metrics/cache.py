@@ -1,4 +1,4 @@
-"""A disk cache of statistics of a real set, keyed by a fingerprint of everything they depend on."""
+"""A disk cache of tensors computed from a data set, keyed by a fingerprint of everything they depend on."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from netyard.errors import ArgumentError
 from netyard.io import safe_load
 from netyard.io.atomic import whole
 
-SCHEMA = 1
+SCHEMA = 1  # raise it when the format of the file changes: files of another schema are computed again
 
 log = logging.getLogger(__name__)
 
 
 def cached(folder: str | Path, key: str, compute: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """What ``compute`` returns, from ``<folder>/<key>.pt`` when it is there; tensors on the CPU.
+    """Return the tensors of ``<folder>/<key>.pt``, or those of ``compute`` if there is no such file; on the CPU.
 
     ``cached(folder, fingerprint(...), lambda: {"mean": mean, "covariance": covariance})``.
 
-    Of several processes that ask at once the first computes and the others wait, so ``compute`` must not wait for them.
-    A broken or foreign file is replaced, and a folder that cannot be written to costs the next run a computation: both
-    are logged as warnings, and neither stops a run.
+    If several processes need the same key at once, the first computes and the others wait for it, so ``compute`` must
+    not wait for the others (no collective operation). A file that cannot be read is replaced; if the folder cannot be
+    written to, every run computes the tensors again. Both cases log a warning and do not end the run.
 
     Raises:
-        ArgumentError: ``compute`` made NaN or infinity, which are not kept.
+        ArgumentError: ``compute`` returned NaN or infinity, which is not written.
     """
     path = Path(folder).expanduser() / f"{key}.pt"
+    # First without the lock: the usual case needs no write access to the folder.
     tensors, _ = _read(path, key)
     if tensors is not None:
         return tensors
@@ -42,15 +43,16 @@ def cached(folder: str | Path, key: str, compute: Callable[[], Mapping[str, Tens
             stack.enter_context(FileLock(path.with_name(f".{path.name}.lock")))
         except (OSError, NotImplementedError) as error:  # read-only, or a file system without locks
             log.warning("%s cannot be locked (%s); other runs may compute it at the same time", path, error)
-        # Another process may have written it while this one waited.
+        # Read again under the lock: another process may have written the file while this one waited.
         tensors, fault = _read(path, key)
         if tensors is None:
             if fault:
-                log.warning("%s is not what netyard wrote there (%s); it is computed anew", path, fault)
+                log.warning("%s cannot be used (%s); it is computed anew", path, fault)
+            # clone() because torch.save writes the whole storage of a view.
             tensors = {name: tensor.detach().cpu().clone() for name, tensor in compute().items()}
             _check_finite(tensors)
             try:
-                with whole(path, "wb") as file:
+                with whole(path, "wb") as file:  # atomic: without a lock, two processes may write at the same time
                     torch.save({"schema": SCHEMA, "key": key, "tensors": tensors}, file)
             except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
                 log.warning("%s cannot be written (%s); its contents are computed anew in every run", path, error)
@@ -58,18 +60,18 @@ def cached(folder: str | Path, key: str, compute: Callable[[], Mapping[str, Tens
 
 
 def _read(path: Path, key: str) -> tuple[dict[str, Tensor] | None, str]:
-    """The tensors of a file, or None and what is wrong with it; nothing is wrong with a file that is not there."""
+    """Return the tensors of a file and "", or None and why they cannot be used; "" too if there is no file."""
     try:
         if not path.exists():
             return None, ""
         content = safe_load.load(path)
         if (content["schema"], content["key"]) != (SCHEMA, key):
-            raise ValueError("it is of another schema or key")
+            raise ValueError("its schema or key differs")
         tensors = dict(content["tensors"])
         if not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-            raise ValueError("it holds other things than tensors")
+            raise ValueError("it holds values that are not tensors")
         _check_finite(tensors)
-    except safe_load.UNREADABLE as error:
+    except safe_load.UNREADABLE as error:  # includes the ValueErrors above; ArgumentError is one, too
         return None, (str(error) or type(error).__name__).splitlines()[0]
     return tensors, ""
 

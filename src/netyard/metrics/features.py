@@ -1,4 +1,4 @@
-"""A trained classifier's own features: what its last linear layer reads."""
+"""Features of a trained classifier: the input of its last linear layer."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from netyard.errors import ArgumentError
 
 
 class HeadInput(nn.Module):
-    """Pictures (B, C, H, W) in [0, 1] -> what comes to the classifier's last linear layer, (B, D).
+    """Images (B, C, H, W) in [0, 1] -> the input of the classifier's last linear layer, (B, D).
 
     Args:
-        net: normalised pictures -> class logits.
-        mean, std: of each channel, which it was normalised by in training.
+        net: normalised images -> class logits.
+        mean, std: of each channel, as in the normalisation of the training data.
 
     Raises:
-        ArgumentError: it has no linear layer.
+        ArgumentError: ``net`` has no linear layer.
     """
 
     mean: Tensor
@@ -26,33 +26,37 @@ class HeadInput(nn.Module):
 
     def __init__(self, net: nn.Module, mean: list[float], std: list[float]) -> None:
         super().__init__()
-        head = head_of(net)
+        head = classifier_head(net)
         self.net = net
-        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
+        # Buffers, so that .to(device) moves them and the fingerprint of the state dict includes them.
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None])  # (C, 1, 1)
         self.register_buffer("std", torch.tensor(std)[:, None, None])
         self._head_input = torch.empty(0)
-        head.register_forward_pre_hook(self._keep)
+        # A hook works for every architecture; replacing the head by nn.Identity would need its attribute name.
+        head.register_forward_pre_hook(self._store_head_input)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        self.net((pictures - self.mean) / self.std)
+    def forward(self, images: Tensor) -> Tensor:
+        self.net((images - self.mean) / self.std)
+        # Released at once: else the features of the last batch would stay in GPU memory.
         features, self._head_input = self._head_input, torch.empty(0)
         return features.flatten(1)
 
-    def _keep(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def _store_head_input(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
         self._head_input = inputs[0]
 
 
-def head_of(net: nn.Module) -> nn.Linear:
-    """A classifier's last linear layer.
+def classifier_head(net: nn.Module) -> nn.Linear:
+    """The last linear layer of a classifier.
 
     Raises:
-        ArgumentError: it has none.
+        ArgumentError: ``net`` has no linear layer.
     """
+    # modules() yields layers in the order of their definition, and networks define their head last.
     layers = [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
     if not layers:
         raise ArgumentError(
             f"{type(net).__name__} has no linear layer;",
-            "features are what comes to a classifier's last one;",
+            "features are the input of a classifier's last linear layer;",
             "try a run of model=cnn.",
         )
     return layers[-1]

@@ -1,4 +1,4 @@
-"""The Inception network in whose features most papers measure. Heusel et al. 2017, arXiv:1706.08500."""
+"""The Inception network whose features most papers use for FID. Heusel et al. 2017, arXiv:1706.08500."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from netyard.errors import DataError, PlatformError
 from netyard.io import safe_load
 from netyard.io.download import download
 
-DIGEST = "sha256:6726825d"  # of the weights; torch-fidelity names the file by it
-_MAX_BYTES = 200_000_000
+DIGEST = "sha256:6726825d"  # of the weights; torch-fidelity puts its first digits into the file name
+_MAX_BYTES = 200_000_000  # twice the size of the file: a longer download is not the file
 
 
 class Inception(nn.Module):
     """(B, 1 or 3, H, W) in [0, 1] -> features (B, 2048), by torchmetrics' port of the TensorFlow network.
 
-    Pictures are rounded to 8 bits and enlarged to 299 pixels with anti-aliasing, grey ones become three equal channels.
-    Distances are comparable only within one port and number of samples.
+    Images are rounded to 8 bits and resized to 299 x 299 pixels with anti-aliasing; grey images are repeated over
+    three channels. Distances are comparable only if port and number of samples are the same.
 
     Args:
-        folder: where the weights lie, or are downloaded to (96 MB); torch's own folder of downloads is looked into too.
+        folder: of the weights, downloaded to it (96 MB) if neither it nor torch's folder of downloads has them.
 
     Raises:
         PlatformError: torch-fidelity, which holds the network, is not installed.
@@ -31,18 +31,19 @@ class Inception(nn.Module):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        try:
+        try:  # optional dependencies, imported only when these features are chosen
             from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
             from torchmetrics.image.fid import NoTrainInceptionV3
         except ImportError as error:
             raise PlatformError(
-                "callbacks.scores.features is inception, and torch-fidelity, which holds that network, is missing;",
+                "callbacks.scores.features is inception, and torch-fidelity, which contains that network, is missing;",
                 "other features: auto, or a run directory;",
                 "type pip install 'netyard[inception]'.",
             ) from error
         path = find_weights(URL_INCEPTION_V3, folder)
         try:
-            # torchmetrics reads the file with everything a pickle may hold; this reading refuses what is not plain.
+            # torchmetrics calls torch.load without weights_only, which can run code of the file.
+            # This load raises an error first if the file contains anything but tensors and plain types.
             safe_load.load(path)
             self.network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path))
         except safe_load.UNREADABLE as error:
@@ -53,16 +54,17 @@ class Inception(nn.Module):
                 "delete it, and it is downloaded again.",
             ) from error
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        pixels = (pictures.clamp(0, 1) * 255).round().byte()
-        return self.network(pixels.expand(-1, 3, -1, -1))
+    def forward(self, images: Tensor) -> Tensor:
+        # 8 bits, as image files have: published scores were computed from files.
+        pixels = (images.clamp(0, 1) * 255).round().byte()
+        return self.network(pixels.expand(-1, 3, -1, -1))  # (B, 2048)
 
 
 def find_weights(url: str, folder: Path) -> Path:
-    """The file of weights in the folder or among torch's downloads, or downloaded into the folder, its hash checked.
+    """The path of the weights in ``folder`` or in torch's folder of downloads; else they are downloaded and verified.
 
     Raises:
-        DataError: it is not there, and there is no network.
+        DataError: there is no such file, and the download fails.
     """
     name = url.rpartition("/")[2]
     here = folder.expanduser() / name

@@ -1,4 +1,4 @@
-"""What a few numbers can say: mean, deviation, intervals of a mean and of a share, and a paired comparison."""
+"""Statistics of few values: mean, standard deviation, confidence intervals of means and proportions, a paired test."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
-RESAMPLES = 10_000
-FEWEST = 3  # values that an interval is given for
-EXACT = 20  # pairs up to which every one of the 2^n flips is counted
+RESAMPLES = 10_000  # of a bootstrap
+FLIPS = 100_000  # random sign flips of a test that is not exact
+MIN_VALUES = 3  # for an interval
+MAX_EXACT_PAIRS = 20  # with up to so many pairs, all 2^n sign flips are computed (8 MB)
 
 
 def mean(values: Sequence[float]) -> float:
+    # fsum() is exact: the mean does not depend on the order of the values.
     return math.fsum(values) / len(values)
 
 
 def deviation(values: Sequence[float]) -> float | None:
-    """The sample standard deviation, with n - 1; None of a single value."""
+    """The sample standard deviation, divided by n - 1; None for a single value."""
     if len(values) < 2:
         return None
     centre = mean(values)
@@ -24,44 +26,47 @@ def deviation(values: Sequence[float]) -> float | None:
 
 
 def interval(values: Sequence[float], coverage: float = 0.95) -> tuple[float, float] | None:
-    """A percentile bootstrap interval of the mean (Efron 1979); None of fewer than three values.
+    """A percentile bootstrap interval of the mean (Efron 1979); None for fewer than three values.
 
-    The resamples are the same at every call. Of few values it is too narrow: three of them have ten means in all.
+    The resamples are the same at every call. For few values it is too narrow: three values have only ten resampled
+    means.
     """
-    if len(values) < FEWEST:
+    if len(values) < MIN_VALUES:
         return None
-    import numpy as np
+    import numpy as np  # here, so that commands that need no interval start without numpy
 
     drawn = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
-    tail = 50 * (1 - coverage)
+    tail = 50 * (1 - coverage)  # per cent on each side
     low, high = np.percentile(np.asarray(values, dtype=float)[drawn].mean(axis=1), [tail, 100 - tail])
     return float(low), float(high)
 
 
 def wilson(hits: int, trials: int, coverage: float = 0.95) -> tuple[float, float]:
-    """The score interval of a share (Wilson 1927), which stays within [0, 1] and holds for few trials too."""
+    """The score interval of a proportion (Wilson 1927), valid for few trials too and always within [0, 1]."""
     z = NormalDist().inv_cdf((1 + coverage) / 2)
+    # The roots p of (hits / trials - p)^2 = z^2 p (1 - p) / trials.
     share, spread = hits / trials, z * z / trials
     centre = (share + spread / 2) / (1 + spread)
     half = z * math.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
+    # The roots are within [0, 1], but for rounding.
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def sign_flip(differences: Sequence[float]) -> float:
-    """The two-sided p value of paired differences under random signs (Fisher 1935).
+    """The two-sided p value of paired differences in a sign-flip permutation test (Fisher 1935).
 
-    Exact up to 20 pairs, of 100,000 random flips beyond. No p of n pairs can be below 2 / 2^n.
+    Exact for up to 20 pairs, estimated from 100,000 random flips for more. With n pairs, p is at least 2 / 2^n.
     """
     import numpy as np
 
     values = np.asarray(differences, dtype=float)
-    seen = abs(values.sum()) * (1 - 1e-9)  # equal sums may differ in their last bits
-    if len(values) <= EXACT:
+    seen = abs(values.sum()) * (1 - 1e-9)  # sums of other signs that are equal may differ in their last bits
+    if len(values) <= MAX_EXACT_PAIRS:
         sums = np.zeros(1)
-        for value in values:
+        for value in values:  # doubles the sums: (1,), (2,), (4,), ... (2^n,)
             sums = np.concatenate([sums + value, sums - value])
         return float((abs(sums) >= seen).mean())
     generator = np.random.default_rng(0)
-    signs = np.stack([generator.choice([-1.0, 1.0], size=100_000) for _ in values])
-    # The seen order of signs is one of the flips, so that p is never 0 (Phipson & Smyth 2010).
-    return float(((abs(values @ signs) >= seen).sum() + 1) / (100_000 + 1))
+    signs = np.stack([generator.choice([-1.0, 1.0], size=FLIPS) for _ in values])  # (n, FLIPS)
+    # The observed signs count as one of the flips, so that p is never 0 (Phipson & Smyth 2010).
+    return float(((abs(values @ signs) >= seen).sum() + 1) / (FLIPS + 1))

@@ -1,7 +1,7 @@
-"""The kernel distance of two sets of features (KID). Bińkowski et al. 2018, arXiv:1801.01401, section 4.
+"""The kernel distance (KID) of two sets of features. Bińkowski et al. 2018, arXiv:1801.01401, section 4.
 
-Unlike the Fréchet distance it assumes no Gaussian and is unbiased: for two samples of one distribution its mean is 0,
-however few they are, and single values may be negative.
+Unlike the Fréchet distance, it does not assume Gaussian features and is unbiased: for two sets from the same
+distribution its expectation is 0 at any number of samples, and single values may be negative.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def kernel_distance(
 ) -> KernelDistance:
     """Features (N, D) and (M, D)  ->  mean and std of ``polynomial_mmd`` over random subsets.
 
-    A subset has ``subset_size`` samples of each set, without replacement, or as many as the smaller set has. They are
-    drawn on the CPU, so that they are the same on every device; without a generator, from one with seed 0.
+    Each subset has ``subset_size`` samples of each set, drawn without replacement, or as many as the smaller set has.
+    The default generator has the seed 0.
 
     Raises:
-        ArgumentError: fewer than 2 samples, NaN or infinity, different D, no subsets, or subsets of fewer than 2.
+        ArgumentError: fewer than 2 samples, NaN or infinity, different D, no subset, or subsets of fewer than 2.
     """
-    real, generated = check_pair(real, generated, least=2)
+    real, generated = check_pair(real, generated, min_samples=2)
     if num_subsets < 1:
         raise ArgumentError(
             f"num_subsets is {num_subsets};",
@@ -50,6 +50,8 @@ def kernel_distance(
             "it must be at least 2;",
             "try subset_size=1000.",
         )
+    # On the CPU: the random numbers of a GPU differ, and the score must not depend on the device.
+    # A generator of its own leaves the global random state, hence the training, unchanged.
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     size = min(subset_size, len(real), len(generated))
 
@@ -58,26 +60,28 @@ def kernel_distance(
         return features[drawn.to(features.device)]
 
     values = torch.stack([polynomial_mmd(draw(real), draw(generated)) for _ in range(num_subsets)])
+    # correction=0: one subset has a standard deviation of 0, not NaN.
     return KernelDistance(values.mean(), values.std(correction=0))
 
 
 def polynomial_mmd(x: Tensor, y: Tensor) -> Tensor:
     """Features (N, D) and (M, D)  ->  scalar float64: the unbiased squared maximum mean discrepancy.
 
-    Under the kernel ``k(a, b) = (a . b / D + 1)^3``; Gretton et al. 2012, JMLR 13, lemma 6: the mean over pairs
-    within x, plus that within y, minus twice that across. A sample is no pair with itself.
+    With the kernel ``k(a, b) = (a . b / D + 1)^3``; Gretton et al. 2012, JMLR 13, lemma 6: the mean over pairs within
+    x, plus the mean within y, minus twice the mean across both. Pairs of a sample with itself are left out.
 
     Raises:
         ArgumentError: fewer than 2 samples, NaN or infinity, or different D.
     """
-    x, y = check_pair(x, y, least=2)
+    x, y = check_pair(x, y, min_samples=2)  # one sample has no pairs
     return _mean_within(x) + _mean_within(y) - 2 * _kernel(x, y).mean()
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return (x @ y.T / x.shape[1] + 1) ** 3
+    return (x @ y.T / x.shape[1] + 1) ** 3  # (N, M)
 
 
 def _mean_within(x: Tensor) -> Tensor:
     kernel = _kernel(x, x)
+    # Without the diagonal: k(a, a) is large, and these pairs would bias the mean upwards.
     return (kernel.sum() - kernel.trace()) / (len(x) * (len(x) - 1))

@@ -1,4 +1,4 @@
-"""Weighted means over an epoch, summed on the device and read once."""
+"""Weighted means of scalars over an epoch, summed on the device and copied to the CPU once."""
 
 from __future__ import annotations
 
@@ -13,41 +13,44 @@ from netyard.errors import ArgumentError
 
 
 class RunningMean:
-    """The mean of several scalars over the samples of an epoch, whatever the batches' sizes and the number of devices.
+    """The mean of several scalars over the samples of an epoch, for batches of any size on any number of devices.
 
-    Logging a metric every step costs a small network as much as the step itself; an addition on the device costs
-    little, and does not wait for it.
+    Lightning's logging at every step takes as long as a step of a small network; one addition on the device does not
+    wait for the device, and takes little.
 
     Args:
         state: a result of ``state``, summed over all devices, to continue from.
-        whole: whether this device takes the state; False on the others, so that it is counted once.
+        is_first_rank: False on all ranks but one, which ignore the state: it must be counted once.
     """
 
-    def __init__(self, state: Mapping[str, Any] | None = None, whole: bool = True) -> None:
+    def __init__(self, state: Mapping[str, Any] | None = None, is_first_rank: bool = True) -> None:
         state = state or {"sums": {}, "weight": 0}
         self._names = tuple(state["sums"])
-        self._sums: Tensor | None = torch.stack([*state["sums"].values()]) * whole if self._names else None
-        self._weight: int | Tensor = state["weight"] * whole
+        # Other ranks keep zeros instead of None: they must call the same collective operations as the first.
+        self._sums: Tensor | None = torch.stack([*state["sums"].values()]) * is_first_rank if self._names else None
+        self._weight: int | Tensor = state["weight"] * is_first_rank
 
     def state(self, task: LightningModule) -> dict[str, Any]:
-        """The sums over all devices, on the CPU, and their weight; nothing before the first batch of an epoch."""
+        """The sums over all devices, on the CPU, and their weight; empty before the first batch of an epoch."""
         if self._sums is None:
             return {}
         sums = self._totals(task, self._sums).cpu()
         return {"sums": dict(zip(self._names, sums[:-1].clone(), strict=True)), "weight": float(sums[-1])}
 
     def add(self, weight: int | Tensor, **means: Tensor) -> None:
-        """Take in a batch: the mean of each scalar over its ``weight`` samples, the same scalars in every batch.
+        """Add a batch: the mean of each scalar over its ``weight`` samples, the same scalars in every batch.
 
-        The weight is a tensor where only the device knows it; a batch of weight 0 is ignored, although its means are
-        0/0. A name that begins with ``_`` is used to derive other metrics, and is not logged.
+        The weight is a tensor if its value is computed on the device (reading it would wait for the device). A scalar
+        whose name begins with ``_`` is an input of derived metrics only and is not logged.
 
         Raises:
             ArgumentError: an earlier batch had other scalars.
         """
         self._weight = self._weight + weight
+        # detach(): else the graphs of all batches would stay in memory. float32: sums in bfloat16 lose small terms.
         terms = torch.stack([mean.detach() for mean in means.values()]).float()
         if isinstance(weight, Tensor):
+            # A batch of weight 0 has means of 0 / 0, and NaN * 0 would be NaN.
             terms = torch.where(weight > 0, terms * weight, 0.0)
             weight = 1
         if self._sums is None:
@@ -61,16 +64,19 @@ class RunningMean:
         self._sums = self._sums.to(terms.device).add_(terms, alpha=weight)
 
     def log(self, task: LightningModule, stage: str, **derived: Callable[[dict[str, Tensor]], Tensor]) -> None:
-        """Log every mean, and what is derived from the means, as ``stage/name`` over all devices, and reset them."""
+        """Log every mean, and functions ``derived`` of them, as ``stage/name`` over all devices, and reset."""
         if self._sums is not None:
             sums = self._totals(task, self._sums)
             means = dict(zip(self._names, (sums[:-1] / sums[-1]).unbind(), strict=True))
+            # Derived after averaging: the perplexity of an epoch is exp of its mean loss, not the mean of exp.
             means |= {name: derive(means) for name, derive in derived.items()}
             named = {f"{stage}/{name}": mean for name, mean in means.items() if not name.startswith("_")}
+            # Without sync_dist: the values are already the same on all devices.
             task.log_dict(named, on_step=False, on_epoch=True, batch_size=1)
         self._names, self._sums, self._weight = (), None, 0
 
     def _totals(self, task: LightningModule, sums: Tensor) -> Tensor:
-        """Each sum, and last the weight, over all devices."""
+        """Each sum over all devices, followed by the weight: float32 (number of scalars + 1,)."""
         weight = torch.as_tensor(self._weight, dtype=torch.float32, device=task.device)
+        # One collective operation for all scalars and the weight.
         return task.trainer.strategy.reduce(torch.cat([sums, weight[None]]), reduce_op="sum")

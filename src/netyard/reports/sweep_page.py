@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netyard.io.readable import near
-from netyard.metrics.intervals import FEWEST, deviation, interval, mean
+from netyard.metrics.intervals import MIN_VALUES, deviation, interval, mean
 from netyard.reports.charts import Chart, Group, Series, line_chart, parallel, scatter
 from netyard.reports.configurations import Row, Table
 from netyard.reports.curves import learning_curve
@@ -108,7 +108,7 @@ def _leaderboard(table: Table) -> dict[str, Any]:
     ]
     for metric in (name, *(other.name for other in table.others)):
         columns.append((metric, _means(rows, metric), scores(rows, metric)))
-    if any(len(row.runs) >= FEWEST for row in rows):
+    if any(len(row.runs) >= MIN_VALUES for row in rows):
         found = [interval(row.values(name)) for row in rows]
         texts_found = [MISSING if ends is None else f"{ends[0]:.4g} to {ends[1]:.4g}" for ends in found]
         columns.append(("95 % interval", [MISSING if ends is None else ends[0] for ends in found], texts_found))

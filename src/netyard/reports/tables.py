@@ -11,7 +11,7 @@ from typing import Any
 
 from netyard.io.markdown import grid
 from netyard.io.readable import near
-from netyard.metrics.intervals import EXACT, FEWEST, deviation, interval, mean, sign_flip
+from netyard.metrics.intervals import MAX_EXACT_PAIRS, MIN_VALUES, deviation, interval, mean, sign_flip
 from netyard.reports.configurations import Row, Table
 from netyard.run_directories.records import MISSING, Run
 
@@ -30,7 +30,7 @@ def markdown(table: Table, most: int | None = None) -> str:
     if table.others:
         columns += [(other.name, scores(rows, other.name)) for other in table.others]
         columns.append(("front", ["*" if any(row is each for each in table.front) else "" for row in rows]))
-    if any(len(row.runs) >= FEWEST for row in rows):
+    if any(len(row.runs) >= MIN_VALUES for row in rows):
         columns.append(("95 % interval", _intervals(rows, name)))
     columns.append(("n", [str(len(row.values(name))) for row in rows]))
     columns += [(metric, scores(rows, metric)) for metric in metrics_beside(table)[:MOST_TESTS]]
@@ -43,11 +43,11 @@ def markdown(table: Table, most: int | None = None) -> str:
 def remarks(table: Table) -> list[str]:
     """Remarks below a table: the comparison of the two best rows, and which runs were left out."""
     lines = [f"Mean ± standard deviation over the n {table.repeated}; best run by {table.ranked.name}."]
-    small = sum(len(row.runs) < FEWEST for row in table.rows)
+    small = sum(len(row.runs) < MIN_VALUES for row in table.rows)
     if small == len(table.rows):
-        lines.append(f"No intervals of the means: they take {FEWEST} {table.repeated}.")
+        lines.append(f"No intervals of the means: they take {MIN_VALUES} {table.repeated}.")
     elif small:
-        lines.append(f"Rows with n below {FEWEST} have no interval of the mean; the others' is a bootstrap's.")
+        lines.append(f"Rows with n below {MIN_VALUES} have no interval of the mean; the others' is a bootstrap's.")
     else:
         lines.append("The interval of the mean is a bootstrap's (10,000 resamples, percentiles).")
     if len(table.rows) > 1:
@@ -67,7 +67,7 @@ def compared(table: Table) -> str:
     if len(shared) < 2:
         return f"1 and 2 share fewer than two {table.repeated}: they cannot be compared in pairs."
     differences = [first[key] - second[key] for key in shared]
-    how = "exact" if len(shared) <= EXACT else "random flips"
+    how = "exact" if len(shared) <= MAX_EXACT_PAIRS else "random flips"
     return (
         f"1 against 2 over {len(shared)} shared {table.repeated}: {mean(differences):+.4g} on average, p = "
         f"{sign_flip(differences):.3g} (paired sign-flip test, two-sided, {how}; {len(shared)} pairs can give "

@@ -124,7 +124,7 @@ class Learner(LightningModule):
             checkpoint["means"] = state
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.means = RunningMean(checkpoint.get("means"), whole=self.global_rank == 0)
+        self.means = RunningMean(checkpoint.get("means"), is_first_rank=self.global_rank == 0)
 
     def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
         """The learning rate schedule; a task with several learning rates overrides it to set them."""

@@ -22,7 +22,7 @@ def test_copies_of_one_sample_have_none_and_other_samples_of_the_same_have_one()
 
 def test_no_more_than_so_many_count() -> None:
     real = torch.cat([torch.eye(3), 100 * torch.eye(3)])
-    assert diversity(real, torch.eye(3), most=3).item() == pytest.approx(1)
+    assert diversity(real, torch.eye(3), max_samples=3).item() == pytest.approx(1)
     assert diversity(real, torch.eye(3)).item() < 0.1
 
 
