@@ -27,6 +27,7 @@ import yaml
 from netyard.errors import NetyardError
 from netyard.io import safe_yaml
 from netyard.io.process import is_main_process
+from netyard.ranges import table
 
 GROUP = "netyard"
 """Of the entry points."""
@@ -244,6 +245,8 @@ def _fault_of(conf: Path) -> str:
                 return f"{path} holds no keys, but {type(node).__name__}"
         if (path := conf / "parameters.csv").is_file():
             counts(path)
+        if (path := conf / table.FILE).is_file():
+            table.require(path)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""

@@ -72,12 +72,12 @@ def flags() -> list[str]:
 
 def offered() -> frozenset[str]:
     """Every ``_target_`` of netyard's own ``conf/``, but for what Hydra itself builds."""
-    return _offered(conf_dir())
+    return targets_in(conf_dir())
 
 
 def of_packages() -> frozenset[str]:
     """Every ``_target_`` in the ``conf/`` of the installed packages that extend netyard, likewise."""
-    return frozenset().union(*(_offered(source.folder) for source in sources()[1:]))
+    return frozenset().union(*(targets_in(source.folder) for source in sources()[1:]))
 
 
 def of_hydra() -> frozenset[str]:
@@ -172,7 +172,8 @@ def _refused(key: str, name: Any, kind: type[NetyardError]) -> NetyardError:
 
 
 @cache
-def _offered(folder: Path) -> frozenset[str]:
+def targets_in(folder: Path) -> frozenset[str]:
+    """Every ``_target_`` in the files of a ``conf/`` folder, except those that Hydra itself builds."""
     files = (each for each in folder.rglob("*.yaml") if each.relative_to(folder).parts[0] != "hydra")
     return frozenset(_written_in(files))
 

@@ -1,20 +1,26 @@
-"""What each parameter of each class that a config may name can be, without importing torch.
+"""The allowed values of each parameter of each class that a config may name. Imports no torch, except to write them.
 
-Of netyard's own classes the constraints stand in their annotations, and ``python -m netyard.config.constraints`` copies
-them into ``conf/constraints.json``; a test fails when the two differ. Of libraries' they stand here.
+For classes of netyard, and of an installed package that extends it, the annotations of the constructor say what is
+allowed. ``python -m netyard.config.constraints`` copies netyard's into ``conf/constraints.json``, and the same command
+with the name of a package copies the package's into its own ``conf/constraints.json``. Tests fail where a file and the
+annotations differ. The constraints of libraries' classes are written in this file.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from netyard import plugins
 from netyard.config import allowlist, renamed
 from netyard.config.catalog import conf_dir
+from netyard.errors import ConfigError, NetyardError
 from netyard.io import atomic
+from netyard.ranges import table
 from netyard.ranges.bounds import (
     Count,
     Ge,
@@ -32,7 +38,7 @@ from netyard.ranges.bounds import (
 from netyard.ranges.constraint import Constraint, from_annotation
 from netyard.ranges.signature import constraints
 
-FILE = "constraints.json"
+OURS = "netyard"
 
 _LR = (Positive, 0.001)
 _EPS = (Positive, 1e-8)
@@ -146,15 +152,50 @@ _OF_A_RUN: dict[str, Any] = {
 
 
 def of(target: str) -> Mapping[str, Constraint]:
-    """The constraints of a class or function by its dotted name, by parameter; none of one that is not known."""
+    """The constraints of a class or function by its dotted name, by parameter; empty if none are known."""
     target = renamed.target(target)
-    return _of_library(target) if target in _OF_LIBRARIES else _of_ours(target)
+    if target in _OF_LIBRARIES:
+        return _of_library(target)
+    folder = _folder_of(target)
+    return {} if folder is None else _of_class(target, folder)
 
 
 @cache
 def of_a_run() -> dict[str, Constraint]:
-    """The constraints of the keys that stand in no group, as ``seed``."""
+    """The constraints of the keys outside of all groups, such as ``seed``."""
     return _read(_OF_A_RUN)
+
+
+def gathered(package: str = OURS) -> dict[str, dict[str, Any]]:
+    """The table for ``constraints.json``, from the annotations; imports every class of the package in its ``conf/``.
+
+    Args:
+        package: netyard, or an installed package that extends it, by the name of its entry point or as it is imported.
+
+    Raises:
+        ConfigError: no such package is installed, or a file of its ``conf/`` cannot be read.
+    """
+    folder, prefix = _folder_and_prefix(package)
+    found = {}
+    for target in sorted(allowlist.targets_in(folder)):
+        # A package says what its own classes allow, not what others' do. MODULE:ID is an environment of Gymnasium.
+        if target.startswith(prefix) and ":" not in target and (each := constraints(_imported(target))):
+            found[target] = {parameter: constraint.to_plain() for parameter, constraint in each.items()}
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write ``constraints.json`` of netyard, or of the installed package that is named; returns the exit code."""
+    package = arguments[0] if arguments else OURS
+    try:
+        path = _folder_and_prefix(package)[0] / table.FILE
+        found = gathered(package)
+    except NetyardError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    atomic.write_atomically(path, table.as_text(found))
+    print(f"{path} has the ranges of {len(found)} classes and functions.")
+    return 0
 
 
 @cache
@@ -163,8 +204,64 @@ def _of_library(target: str) -> dict[str, Constraint]:
 
 
 @cache
-def _of_ours(target: str) -> dict[str, Constraint]:
-    return {name: Constraint.from_plain(plain) for name, plain in _table().get(target, {}).items()}
+def _of_class(target: str, folder: Path) -> dict[str, Constraint]:
+    # One class at a time: a run needs about ten of the hundreds.
+    return {name: Constraint.from_plain(plain) for name, plain in _table(folder).get(target, {}).items()}
+
+
+@cache
+def _table(folder: Path) -> dict[str, dict[str, Any]]:
+    return table.load(folder / table.FILE)
+
+
+def _folder_of(target: str) -> Path | None:
+    """The ``conf/`` of the package that a class is of; None for libraries, and for a package that is left out."""
+    if target.startswith(f"{OURS}."):
+        return conf_dir()
+    # Only the package's own table is read, so that no package can change what another's classes allow.
+    plugin = plugins.owner(target)
+    return plugin.conf if plugin is not None and plugin in plugins.offering() else None
+
+
+def _folder_and_prefix(package: str) -> tuple[Path, str]:
+    """The ``conf/`` of a package, and what the dotted names of its classes begin with."""
+    if package == OURS:
+        return conf_dir(), f"{OURS}."
+    plugin = next((each for each in plugins.installed() if package in (each.name, each.package)), None)
+    if plugin is None:
+        names = ", ".join([OURS, *(each.name for each in plugins.installed())])
+        raise ConfigError(
+            f"no package {package!r} that extends netyard is installed;",
+            f"installed are {names};",
+            f"try pip install -e {package}.",
+        )
+    # A broken constraints.json is no obstacle to writing it anew.
+    fault = next(
+        (each for each in plugins.faults() if each.name == plugin.name and table.FILE not in each.reason), None
+    )
+    if fault is not None:
+        raise ConfigError(
+            f"package {package} is broken: {fault.reason};", "its conf/ must be readable;", "correct the file."
+        )
+    return plugin.conf, f"{plugin.package}."
+
+
+def _imported(target: str) -> Any:
+    """The class or function of a dotted name, or a method of a class, as ``my_project.net.Net.small``."""
+    module, attributes = target, list[str]()
+    while True:
+        module, _, name = module.rpartition(".")
+        attributes.insert(0, name)
+        try:
+            found: Any = importlib.import_module(module)
+            break
+        except ModuleNotFoundError as error:
+            # Another missing module is an error of the package's own imports.
+            if error.name != module or "." not in module:
+                raise
+    for name in attributes:
+        found = getattr(found, name)
+    return found
 
 
 def _read(annotations: Mapping[str, Any]) -> dict[str, Constraint]:
@@ -177,31 +274,5 @@ def _read(annotations: Mapping[str, Any]) -> dict[str, Constraint]:
     return found
 
 
-@cache
-def _table() -> dict[str, dict[str, Any]]:
-    loaded: dict[str, dict[str, Any]] = json.loads((conf_dir() / FILE).read_text(encoding="utf-8"))
-    return loaded
-
-
-def gathered() -> dict[str, dict[str, Any]]:
-    """The table anew, from the annotations of every class of ours in ``conf/``; imports them all, and torch."""
-    table = {}
-    for target in sorted(name for name in allowlist.offered() if name.startswith("netyard.")):
-        module, _, name = target.rpartition(".")
-        found = constraints(getattr(importlib.import_module(module), name))
-        if found:
-            table[target] = {parameter: constraint.to_plain() for parameter, constraint in found.items()}
-    return table
-
-
-def as_text(table: Mapping[str, Mapping[str, Any]]) -> str:
-    """The table as its file has it: a line for each parameter."""
-    targets = []
-    for target, parameters in table.items():
-        lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(plain)}" for name, plain in parameters.items())
-        targets.append(f"  {json.dumps(target)}: {{\n{lines}\n  }}")
-    return "{\n" + ",\n".join(targets) + "\n}\n"
-
-
 if __name__ == "__main__":
-    atomic.write_atomically(conf_dir() / FILE, as_text(gathered()))
+    sys.exit(main(sys.argv[1:]))

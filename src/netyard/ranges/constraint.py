@@ -187,7 +187,8 @@ def _read(annotation: Any) -> dict[str, Any] | None:
     if annotation is NoneType:
         return {"null": True}
     if origin is Literal:
-        return {"words": tuple(word for word in arguments if word is not None)}
+        # None is `null`; bytes and members of enums can stand in no config.
+        return {"words": tuple(word for word in arguments if isinstance(word, str | int))}
     if origin is Annotated:
         found = _read(arguments[0])
         return None if found is None else found | _bounds(arguments[1:])

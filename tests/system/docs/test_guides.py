@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from netyard.cli import main
+from netyard.config import constraints
 from support.documented_commands import GUIDES, ROOT, runs_here
 
 
@@ -47,6 +48,8 @@ def follow(train, line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         return 0, ""
     if program == "netyard":
         return main.main(words), capsys.readouterr().err
+    if words[:2] == ["-m", "netyard.config.constraints"]:
+        return constraints.main(words[2:]), capsys.readouterr().err
     assert (program, words[0]) == ("python", "train.py")
     overrides = words[1:]
     if "--help" not in overrides and not runs_here(line):

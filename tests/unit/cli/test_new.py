@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ import yaml
 
 from netyard import plugins
 from netyard.cli import main, new
-from netyard.config import catalog, schema
+from netyard.config import catalog, constraints, schema
 from netyard.config.compose import compose
+from netyard.errors import ConfigError
+from netyard.ranges import table
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -46,7 +49,9 @@ def test_every_file_is_whole(place: Path, capsys) -> None:
     assert (place / "acme_project" / ".gitignore").is_file()
 
 
-def test_every_option_of_it_composes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def written(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The source of a new project ``acme_written``, as if pip had installed it."""
     main.main(["new", "acme_written"])
     source = place / "acme_written" / "src"
     about = source / "acme_written-0.1.0.dist-info"
@@ -55,6 +60,12 @@ def test_every_option_of_it_composes(place: Path, monkeypatch: pytest.MonkeyPatc
     (about / "entry_points.txt").write_text("[netyard]\nacme_written = acme_written\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(source))
     assert not plugins.faults()
+    yield source
+    for name in [name for name in sys.modules if name.partition(".")[0] == "acme_written"]:
+        del sys.modules[name]
+
+
+def test_every_option_of_it_composes(written: Path) -> None:
     theirs = [
         (group, name)
         for group in catalog.GROUPS
@@ -65,6 +76,33 @@ def test_every_option_of_it_composes(place: Path, monkeypatch: pytest.MonkeyPatc
     for group, name in theirs:
         assert name.startswith("acme_written") and catalog.headline(group, name)
         schema.check(*compose([f"{group}={name}"]))
+
+
+def test_its_ranges_are_those_of_its_constructors(written: Path, capsys) -> None:
+    """The template of its ``constraints.json``, where a range of a data module of ours has changed, is written anew:
+    ``netyard new``, ``make constraints`` there, and ``%{name}`` in place of the name.
+    """
+    path = written / "acme_written" / "conf" / table.FILE
+    before = path.read_text(encoding="utf-8")
+    assert constraints.main(["acme_written"]) == 0 and "the ranges of 2 classes" in capsys.readouterr().out
+    assert path.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("model.width=0", "model.width is 0; it must be a whole number at least 1; try model.width=64."),
+        ("model.depth=half", "model.depth is 'half'; it must be a whole number at least 0; "),
+        ("data.digits=[0]", "data.digits is [0]; it must be a list of at least 2, "),
+        ("data.digits=[0,10]", "data.digits is 10; it must be a whole number at least 0 and at most 9; "),
+    ],
+)
+def test_a_value_outside_its_ranges_is_refused_without_importing_it(written: Path, wrong: str, said: str) -> None:
+    cfg, choices = compose(["experiment=acme_written_mixer_digits", wrong])
+    with pytest.raises(ConfigError) as refused:
+        schema.check(cfg, choices)
+    assert str(refused.value).startswith(said)
+    assert not [name for name in sys.modules if name.startswith("acme_written")]
 
 
 @pytest.mark.parametrize(

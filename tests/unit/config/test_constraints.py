@@ -11,7 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from netyard.config import catalog, compose, constraints, schema
 from netyard.errors import ConfigError
+from netyard.ranges import table
 from netyard.ranges.constraint import Constraint
+from support.fake_packages import Install
 
 BOUNDS = ("ge", "gt", "le", "lt")
 # Any finite number: of returns that may be losses, of a logarithm, of the mean of pixels, of what stands for white.
@@ -84,8 +86,8 @@ def edges(constraint: Constraint) -> tuple[list[Any], list[Any]]:
 
 def test_the_table_is_what_the_constructors_say() -> None:
     """``python -m netyard.config.constraints`` writes it anew."""
-    stored = (catalog.conf_dir() / constraints.FILE).read_text(encoding="utf-8")
-    assert stored == constraints.as_text(constraints.gathered())
+    stored = (catalog.conf_dir() / table.FILE).read_text(encoding="utf-8")
+    assert stored == table.as_text(constraints.gathered())
 
 
 @pytest.mark.parametrize("group", catalog.GROUPS)
@@ -141,3 +143,87 @@ def refusal(cfg: DictConfig, choices: Any, node: DictConfig, name: str, value: A
     finally:
         node[name] = before
     return ""
+
+
+# Packages that extend netyard
+
+RANGED = """
+from typing import Annotated, Literal
+
+from netyard.ranges.bounds import Count, Gt
+
+
+class Net:
+    def __init__(self, width: Count, mode: Literal["a", "b"] = "a", free=None): pass
+
+    @classmethod
+    def scaled(cls, factor: Annotated[float, Gt(0)] = 1.0): return cls(1)
+
+
+class Unnamed:
+    def __init__(self, width: Count): pass
+"""
+NODES = {
+    "conf/model/acme_net.yaml": "_target_: acme.net.Net\nwidth: 1\nmode: a\n",
+    "conf/model/acme_scaled.yaml": "_target_: acme.net.Net.scaled\nfactor: 2.0\n",
+    "conf/loss/acme_loss.yaml": "_target_: torch.nn.MSELoss\n",
+    "conf/data/acme_maze.yaml": "defaults: [cartpole, _self_]\nid: acme.net:Maze-v0\n",
+}
+TABLE = {
+    "acme.net.Net": {"width": {"kinds": ["int"], "ge": 1}, "mode": {"words": ["a", "b"], "default": "a"}},
+    "acme.net.Net.scaled": {"factor": {"kinds": ["float"], "gt": 0, "default": 1.0}},
+}
+
+
+def check(*overrides: str) -> None:
+    schema.check(*compose.compose(overrides))
+
+
+def test_the_ranges_of_a_package_are_gathered_and_held_to(install: Install, capsys) -> None:
+    folder = install("acme", {"net.py": RANGED, **NODES})
+    check("model=acme_net", "model.width=0")  # no table: only the constructor refuses it
+    assert constraints.main(["acme"]) == 0
+    assert capsys.readouterr().out == f"{folder / 'conf' / table.FILE} has the ranges of 2 classes and functions.\n"
+    assert table.load(folder / "conf" / table.FILE) == TABLE == constraints.gathered("acme")
+
+
+def test_the_ranges_of_a_package_are_read_without_importing_it(install: Install) -> None:
+    install("acme", {"net.py": "raise SystemExit('imported')", **NODES, "conf/constraints.json": table.as_text(TABLE)})
+    check("model=acme_net", "model.width=3", "model.mode=b")
+    for wrong, said in (
+        (["model=acme_net", "model.width=0"], "model.width is 0; it must be a whole number at least 1; "),
+        (["model=acme_net", "model.mode=c"], "model.mode is 'c'; it must be one of a, b; "),
+        (["model=acme_scaled", "model.factor=-1"], "model.factor is -1; it must be a number above 0; "),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            check(*wrong)
+        assert str(refused.value).startswith(said)
+
+
+def test_a_package_says_nothing_about_classes_of_others(install: Install) -> None:
+    wrong = {"netyard.models.mlp.MLP": {"dropout": {"words": ["x"]}}, "bravo.net.Net": {"width": {"words": ["x"]}}}
+    install("acme", {**NODES, "net.py": RANGED, "conf/constraints.json": table.as_text(wrong)})
+    install("bravo")
+    assert "x" not in str(constraints.of("netyard.models.mlp.MLP")["dropout"])
+    assert constraints.of("bravo.net.Net") == {}
+
+
+def test_a_package_that_is_broken_is_not_gathered(install: Install, capsys) -> None:
+    install("acme", {"net.py": RANGED, "conf/model/acme_x.yaml": "a: [1\n"})
+    for name, said in (("acme", "package acme is broken: "), ("absent", "no package 'absent' that extends netyard")):
+        assert constraints.main([name]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {said}") and error.count("\n") == 1
+
+
+def test_a_broken_table_is_written_anew(install: Install, capsys) -> None:
+    folder = install("acme", {"net.py": RANGED, **NODES, "conf/constraints.json": "{"})
+    assert constraints.of("acme.net.Net") == {}
+    assert constraints.main(["acme"]) == 0
+    assert table.load(folder / "conf" / table.FILE) == TABLE
+
+
+def test_an_import_that_fails_is_not_hidden(install: Install) -> None:
+    install("acme", {"net.py": "import a_module_that_is_nowhere\n", **NODES})
+    with pytest.raises(ModuleNotFoundError, match="a_module_that_is_nowhere"):
+        constraints.gathered("acme")
