@@ -187,6 +187,7 @@ def gathered(package: str = OURS) -> dict[str, dict[str, Any]]:
 def main(arguments: Sequence[str]) -> int:
     """Write ``constraints.json`` of netyard, or of the installed package that is named; returns the exit code."""
     package = arguments[0] if arguments else OURS
+    allowlist.targets_in.cache_clear()  # a notebook has read conf/ before it was changed
     try:
         path = _folder_and_prefix(package)[0] / table.FILE
         found = gathered(package)
@@ -194,6 +195,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     atomic.write_atomically(path, table.as_text(found))
+    _table.cache_clear()
+    _of_class.cache_clear()
     print(f"{path} has the ranges of {len(found)} classes and functions.")
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from importlib.util import find_spec
@@ -98,12 +99,30 @@ def _find_resumable(overrides: Sequence[str]) -> Path | None:
 
 
 def continued(folder: Path, overrides: Sequence[str]) -> list[str]:
-    """The arguments that continue a sweep: those it was started with, and new ones; empty if it is finished."""
+    """The arguments that resume a sweep: those it was started with, and new ones; empty if it is finished.
+
+    Raises:
+        CheckpointError: there is no sweep, or its jobs use a package that is not installed.
+    """
     ledger = Ledger.read(folder)
+    _require_packages(ledger)
     new = [text for text in overrides if not text.startswith("resume=")]
     if ledger.state == "completed" and not new:
         return []
     return [*ledger.arguments, *new, override("hydra.sweep.dir", folder), "hydra.sweeper.resume=true"]
+
+
+def _require_packages(ledger: Ledger) -> None:
+    """Raise CheckpointError if a job was built with a class of a package that is not installed now."""
+    known: set[str] = set()
+    for job in ledger.jobs:
+        place = ledger.place(job)
+        with contextlib.suppress(OSError, UnicodeDecodeError):  # a job that has not started has no config
+            text = (place / ".hydra" / "config.yaml").read_text(encoding="utf-8")
+            # Searched as text: parsing the YAML of a thousand jobs would take many seconds.
+            for target in {*re.findall(r"\b_target_: ([\w.]+)", text)} - known:
+                allowlist.require_installed({"_target_": target}, f"in {near(place)}, config", CheckpointError)
+                known.add(target)
 
 
 def newest(overrides: Sequence[str], folder: Path) -> Path | None:
