@@ -1,47 +1,41 @@
-"""The activation functions a user can name, for every family built from our own layers.
+"""Activation functions by name, for all models built from layers of this package.
 
-Softmax is not among them: it belongs to the loss during training (cross-entropy takes logits and applies a
-log-softmax that cannot overflow) and to prediction afterwards. Inside the net it would be applied twice and
-flatten the gradient.
+Softmax is not among them: during training it is part of the loss (cross-entropy takes logits and applies a
+log-softmax that cannot overflow), afterwards of the prediction. In the net it would be applied twice, which makes
+gradients small.
 """
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Annotated, TypeAlias
 
 from torch import nn
 
-from netyard.errors import ArgumentError
 from netyard.ranges.bounds import OneOf
+from netyard.ranges.signature import check
 
+# Only functions of one number each: a module that mixes features, as softmax does, would depend on the axis.
 ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "identity": nn.Identity,
+    "identity": nn.Identity,  # a linear layer, e.g. for a linear autoencoder, which learns what PCA finds
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
-    "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "selu": nn.SELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "softplus": nn.Softplus,
+    "relu": nn.ReLU,  # Nair & Hinton 2010
+    "leaky_relu": nn.LeakyReLU,  # slope 0.01 below zero, torch's default; Maas et al. 2013
+    "elu": nn.ELU,  # Clevert et al. 2015, arXiv:1511.07289
+    "selu": nn.SELU,  # Klambauer et al. 2017, arXiv:1706.02515
+    "gelu": nn.GELU,  # Hendrycks & Gimpel 2016, arXiv:1606.08415
+    "silu": nn.SiLU,  # also called swish; Ramachandran et al. 2017, arXiv:1710.05941
+    "softplus": nn.Softplus,  # a smooth ReLU: its slope is nowhere constant, as a contractive autoencoder needs
 }
-Activation: TypeAlias = Annotated[str, OneOf(ACTIVATIONS)]
+REASONS = {"softmax": "is in the loss and in prediction, not in the net"}
+Activation: TypeAlias = Annotated[str, OneOf(ACTIVATIONS, REASONS)]
 
 
-def activation_layer(name: str) -> nn.Module:
-    """A new activation module, by name.
+def activation_layer(activation: Activation) -> nn.Module:
+    """Return a new activation module.
 
     Raises:
         ArgumentError: no activation has that name.
     """
-    if name not in ACTIVATIONS:
-        nearest = get_close_matches(str(name), ACTIVATIONS, n=1, cutoff=0.0)[0]
-        hint = "softmax is in the loss and in prediction, not in the net; " if name == "softmax" else ""
-        raise ArgumentError(
-            f"activation is {name!r};",
-            f"it must be one of {', '.join(ACTIVATIONS)};",
-            f"{hint}try model.activation={'relu' if hint else nearest}.",
-        )
-    return ACTIVATIONS[name]()
+    check(activation_layer, locals(), "model")
+    return ACTIVATIONS[activation]()

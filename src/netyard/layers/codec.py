@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Annotated
 
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
-from netyard.layers.activations import activation_layer
-from netyard.layers.checks import check_dropout, check_sizes
+from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.dense import dense_layers
-from netyard.layers.initialization import initialize_weights
+from netyard.layers.initialization import WeightInit, initialize_weights
+from netyard.ranges.bounds import Count, Ge, Length, Odd, Probability
+from netyard.ranges.signature import check
 
 Size = tuple[int, int]
 
@@ -28,17 +30,16 @@ class DenseEncoder(nn.Module):
 
     def __init__(
         self,
-        input_shape: Sequence[int],
-        latent_size: int,
-        hidden_sizes: Sequence[int] = (256, 128),
-        activation: str = "relu",
+        input_shape: Sequence[Count],
+        latent_size: Count,
+        hidden_sizes: Sequence[Count] = (256, 128),
+        activation: Activation = "relu",
         batch_norm: bool = False,
-        dropout: float = 0.0,
-        weight_init: str = "default",
+        dropout: Probability = 0.0,
+        weight_init: WeightInit = "default",
     ) -> None:
         super().__init__()
-        check_sizes(input_shape=input_shape, latent_size=latent_size, hidden_sizes=hidden_sizes)
-        check_dropout(dropout)
+        check(DenseEncoder, locals(), "model")
         sizes = [math.prod(input_shape), *hidden_sizes]
         self.hidden = nn.Sequential(nn.Flatten(), *dense_layers(sizes, activation, batch_norm, dropout))
         self.head = nn.Linear(sizes[-1], latent_size)
@@ -60,17 +61,16 @@ class DenseDecoder(nn.Module):
 
     def __init__(
         self,
-        latent_size: int,
-        output_shape: Sequence[int],
-        hidden_sizes: Sequence[int] = (128, 256),
-        activation: str = "relu",
+        latent_size: Count,
+        output_shape: Sequence[Count],
+        hidden_sizes: Sequence[Count] = (128, 256),
+        activation: Activation = "relu",
         batch_norm: bool = False,
-        dropout: float = 0.0,
-        weight_init: str = "default",
+        dropout: Probability = 0.0,
+        weight_init: WeightInit = "default",
     ) -> None:
         super().__init__()
-        check_sizes(latent_size=latent_size, output_shape=output_shape, hidden_sizes=hidden_sizes)
-        check_dropout(dropout)
+        check(DenseDecoder, locals(), "model")
         sizes = [latent_size, *hidden_sizes]
         self.hidden = nn.Sequential(*dense_layers(sizes, activation, batch_norm, dropout))
         self.head = nn.Linear(sizes[-1], math.prod(output_shape))
@@ -93,16 +93,17 @@ class ConvEncoder(nn.Module):
 
     def __init__(
         self,
-        input_shape: Sequence[int],
-        latent_size: int,
-        channels: Sequence[int] = (32, 64),
-        kernel_size: int = 3,
-        activation: str = "relu",
+        input_shape: Sequence[Count],
+        latent_size: Count,
+        channels: Annotated[Sequence[Count], Length(1)] = (32, 64),
+        kernel_size: Annotated[int, Ge(1), Odd()] = 3,
+        activation: Activation = "relu",
         batch_norm: bool = False,
-        weight_init: str = "default",
+        weight_init: WeightInit = "default",
     ) -> None:
         super().__init__()
-        _check_convolutional(input_shape, latent_size, channels, kernel_size)
+        check(ConvEncoder, locals(), "model")
+        _check_image(input_shape)
         sizes = map_sizes(input_shape[1:], len(channels))
         blocks: list[nn.Module] = []
         width = input_shape[0]
@@ -132,16 +133,17 @@ class ConvDecoder(nn.Module):
 
     def __init__(
         self,
-        latent_size: int,
-        output_shape: Sequence[int],
-        channels: Sequence[int] = (64, 32),
-        kernel_size: int = 3,
-        activation: str = "relu",
+        latent_size: Count,
+        output_shape: Sequence[Count],
+        channels: Annotated[Sequence[Count], Length(1)] = (64, 32),
+        kernel_size: Annotated[int, Ge(1), Odd()] = 3,
+        activation: Activation = "relu",
         batch_norm: bool = False,
-        weight_init: str = "default",
+        weight_init: WeightInit = "default",
     ) -> None:
         super().__init__()
-        _check_convolutional(output_shape, latent_size, channels, kernel_size)
+        check(ConvDecoder, locals(), "model")
+        _check_image(output_shape)
         sizes = map_sizes(output_shape[1:], len(channels))[::-1]
         self.first = nn.Linear(latent_size, channels[0] * math.prod(sizes[0]))
         self.shape = nn.Unflatten(1, (channels[0], *sizes[0]))
@@ -184,18 +186,10 @@ def _enlarged(before: Size, after: Size) -> list[nn.Module]:
     return [] if before == after else [nn.Upsample(size=after)]
 
 
-def _check_convolutional(shape: Sequence[int], latent_size: int, channels: Sequence[int], kernel_size: int) -> None:
+def _check_image(shape: Sequence[int]) -> None:
     if len(shape) != 3:
         raise ArgumentError(
             f"one sample has the shape {list(shape)};",
-            "convolutions need pictures, [channels, height, width];",
+            "convolutions need images, [channels, height, width];",
             "try model=autoencoder, or data=digits.",
-        )
-    check_sizes(shape=shape, latent_size=latent_size, channels=channels, kernel_size=kernel_size)
-    if kernel_size % 2 == 0 or not channels:
-        given = f"kernel_size is {kernel_size}" if channels else "channels is empty"
-        raise ArgumentError(
-            f"{given};",
-            "the kernel must be odd, so that it has a centre, and a block is needed;",
-            "try model.kernel_size=3 model.channels=[32,64].",
         )

@@ -7,11 +7,17 @@ from itertools import pairwise
 
 from torch import nn
 
-from netyard.layers.activations import activation_layer
+from netyard.layers.activations import Activation, activation_layer
+from netyard.ranges.bounds import Count, Probability
+from netyard.ranges.signature import check
 
 
 def dense_layers(
-    sizes: Sequence[int], activation: str, batch_norm: bool = False, dropout: float = 0.0, gated: bool = False
+    sizes: Sequence[Count],
+    activation: Activation,
+    batch_norm: bool = False,
+    dropout: Probability = 0.0,
+    gated: bool = False,
 ) -> list[nn.Module]:
     """Linear, batch norm, activation and dropout from each size to the next.
 
@@ -19,9 +25,9 @@ def dense_layers(
     Dauphin et al. 2017, arXiv:1612.08083.
 
     Raises:
-        ArgumentError: no activation has that name.
+        ArgumentError: a size below 1, an unknown activation, a dropout outside [0, 1).
     """
-    activation_layer(activation)  # refused by name even where there is no layer
+    check(dense_layers, locals(), "model")
     layers: list[nn.Module] = []
     for size, hidden_size in pairwise(sizes):
         width = 2 * hidden_size if gated else hidden_size

@@ -9,8 +9,9 @@ from typing import Annotated, TypeAlias
 from torch import Tensor, nn
 from torch.nn import init
 
-from netyard.layers.checks import check_choice
+from netyard.layers.activations import Activation
 from netyard.ranges.bounds import OneOf
+from netyard.ranges.signature import check
 
 # calculate_gain knows the saturating and the rectifying kinds; the smooth rectifiers are treated as the relu
 # they resemble.
@@ -36,18 +37,18 @@ WEIGHT_INITS = ("default", *_schemes("relu"))
 WeightInit: TypeAlias = Annotated[str, OneOf(WEIGHT_INITS)]
 
 
-def initialize_weights(module: nn.Module, scheme: str, activation: str = "relu") -> None:
+def initialize_weights(module: nn.Module, weight_init: WeightInit, activation: Activation = "relu") -> None:
     """Set the weights of every linear and convolutional layer inside, and their biases to zero.
 
     ``default`` leaves everything as torch made it. The gain is that of the activation that follows.
 
     Raises:
-        ArgumentError: no scheme has that name.
+        ArgumentError: no scheme or activation has that name.
     """
-    check_choice("weight_init", scheme, WEIGHT_INITS)
-    if scheme == "default":
+    check(initialize_weights, locals(), "model")
+    if weight_init == "default":
         return
-    initialize = _schemes(activation)[scheme]
+    initialize = _schemes(activation)[weight_init]
     for layer in module.modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d)):
             initialize(layer.weight)

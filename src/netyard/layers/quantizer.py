@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, distributed, nn
 
-from netyard.errors import ArgumentError
-from netyard.layers.checks import check_sizes
+from netyard.ranges.bounds import Count, Part
+from netyard.ranges.signature import check
 
 DEAD = 0.1
 """A code used less than this share of what an equal use would give it is revived."""
@@ -43,15 +43,9 @@ class Quantizer(nn.Module):
     usage: Tensor
     sums: Tensor
 
-    def __init__(self, codebook_size: int, embedding_size: int, ema: bool = True, decay: float = 0.95) -> None:
+    def __init__(self, codebook_size: Count, embedding_size: Count, ema: bool = True, decay: Part = 0.95) -> None:
         super().__init__()
-        check_sizes(codebook_size=codebook_size, embedding_size=embedding_size)
-        if not 0 < decay < 1:
-            raise ArgumentError(
-                f"decay is {decay};",
-                "it must be above 0 and below 1;",
-                "try model.decay=0.95.",
-            )
+        check(Quantizer, locals(), "model")
         self.codebook_size, self.ema, self.decay = codebook_size, ema, decay
         codes = torch.randn(codebook_size, embedding_size)
         if ema:

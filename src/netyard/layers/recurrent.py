@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import init
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from netyard.layers.checks import check_choice, check_dropout, check_sizes
-from netyard.ranges.bounds import OneOf
+from netyard.ranges.bounds import Count, OneOf, Probability
+from netyard.ranges.signature import check
 
 State = tuple[Tensor, ...]
 
@@ -39,18 +39,16 @@ class RecurrentLayers(nn.Module):
 
     def __init__(
         self,
-        cell: str,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
+        cell: Cell,
+        input_size: Count,
+        hidden_size: Count,
+        num_layers: Count = 1,
         bidirectional: bool = False,
-        dropout: float = 0.0,
+        dropout: Probability = 0.0,
         layer_norm: bool = False,
     ) -> None:
         super().__init__()
-        check_choice("cell", cell, CELLS)
-        check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        check_dropout(dropout)
+        check(RecurrentLayers, locals(), "model")
         self.num_layers, self.bidirectional = num_layers, bidirectional
         self.output_size = hidden_size * (2 if bidirectional else 1)
         # Torch runs layers without anything of ours between them faster as one.

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from torch.nn import init
 
 from netyard.errors import ArgumentError
-from netyard.layers.checks import check_choice, check_sizes
 from netyard.ranges.bounds import OneOf
+from netyard.ranges.signature import check
 
 PADDING = 0
 
@@ -30,10 +30,6 @@ def check_steps(input_size: int | None, vocab_size: int | None) -> None:
             "a step is input_size numbers or one of vocab_size tokens, and the other is null;",
             "try data=digits_rows.",
         )
-    if vocab_size is None:
-        check_sizes(input_size=input_size)  # type: ignore[arg-type]
-    else:
-        check_sizes(vocab_size=vocab_size)
 
 
 def trim(tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,11 +133,11 @@ POOLINGS: dict[str, type[nn.Module]] = {"last": LastStep, "mean": MeanStep, "att
 Pooling: TypeAlias = Annotated[str, OneOf(POOLINGS)]
 
 
-def pooling_layer(pooling: str, size: int) -> nn.Module:
+def pooling_layer(pooling: Pooling, size: int) -> nn.Module:
     """A module of steps (B, T, size) and which of them are real (B, T), to one vector a sequence (B, size).
 
     Raises:
         ArgumentError: no pooling has that name.
     """
-    check_choice("pooling", pooling, POOLINGS)
+    check(pooling_layer, locals(), "model")
     return POOLINGS[pooling](size)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netyard.errors import ArgumentError
 from netyard.ranges.bounds import OneOf
+from netyard.ranges.signature import check
 
 
 def cross_entropy_discriminator(real: Tensor, generated: Tensor) -> Tensor:
@@ -72,12 +72,7 @@ class AdversarialLoss(nn.Module):
 
     def __init__(self, objective: Annotated[str, OneOf(OBJECTIVES)] = "non_saturating") -> None:
         super().__init__()
-        if objective not in OBJECTIVES:
-            raise ArgumentError(
-                f"objective is {objective!r};",
-                f"it must be one of {', '.join(OBJECTIVES)};",
-                "try loss.objective=non_saturating.",
-            )
+        check(AdversarialLoss, locals(), "loss")
         self.objective = objective
         self._discriminator, self._generator, self.boundary = OBJECTIVES[objective]
 

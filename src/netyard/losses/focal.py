@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from netyard.errors import ArgumentError
 from netyard.losses.targets import as_probabilities
 from netyard.ranges.bounds import NotNegative
+from netyard.ranges.signature import check
 
 
 def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0, alpha: Tensor | None = None) -> Tensor:
@@ -38,12 +39,7 @@ class FocalLoss(nn.Module):
 
     def __init__(self, gamma: NotNegative = 2.0, alpha: Sequence[NotNegative] | None = None) -> None:
         super().__init__()
-        if not gamma >= 0:
-            raise ArgumentError(
-                f"gamma is {gamma};",
-                "it must be at least 0;",
-                "try loss.gamma=2.",
-            )
+        check(FocalLoss, locals(), "loss")
         self.gamma = gamma
         # Not part of the checkpoint: it is a setting, and the configuration holds it.
         self.register_buffer("alpha", None if alpha is None else torch.tensor(alpha), persistent=False)

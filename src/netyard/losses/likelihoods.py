@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netyard.errors import ArgumentError
 from netyard.ranges.bounds import Count, OneOf, Positive
+from netyard.ranges.signature import check
 
 BINARIZATIONS = (False, "threshold", "sample")
 
@@ -60,14 +60,8 @@ class Likelihood(nn.Module):
     discrete = False
     """Whether it is a probability, which can be reported in bits, and not a density."""
 
-    def __init__(self, num_parameters: int, allowed: tuple[int, ...]) -> None:
+    def __init__(self, num_parameters: int) -> None:
         super().__init__()
-        if num_parameters not in allowed:
-            raise ArgumentError(
-                f"num_parameters is {num_parameters};",
-                f"{type(self).__name__} has {' or '.join(map(str, allowed))} for each pixel;",
-                f"try loss.num_parameters={allowed[0]}.",
-            )
         self.num_parameters = num_parameters
 
     def prepare(self, pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -92,13 +86,8 @@ class Bernoulli(Likelihood):
     def __init__(
         self, num_parameters: Literal[1] = 1, binarize: Annotated[bool | str, OneOf(BINARIZATIONS)] = False
     ) -> None:
-        super().__init__(num_parameters, (1,))
-        if binarize not in BINARIZATIONS:
-            raise ArgumentError(
-                f"binarize is {binarize!r};",
-                "it must be false, threshold or sample;",
-                "try loss.binarize=sample.",
-            )
+        super().__init__(num_parameters)
+        check(Bernoulli, locals(), "loss")
         self.binarize = binarize
         self.discrete = bool(binarize)
 
@@ -128,14 +117,8 @@ class Gaussian(Likelihood):
     bounded = False
 
     def __init__(self, num_parameters: Literal[1, 2] = 1, std: Positive = 0.1, min_std: Positive = 0.02) -> None:
-        super().__init__(num_parameters, (1, 2))
-        for name, value in (("std", std), ("min_std", min_std)):
-            if not value > 0:
-                raise ArgumentError(
-                    f"{name} is {value};",
-                    "it must be above 0;",
-                    f"try loss.{name}=0.1.",
-                )
+        super().__init__(num_parameters)
+        check(Gaussian, locals(), "loss")
         self.std, self.min_std = std, min_std
 
     def forward(self, parameters: Tensor, pixels: Tensor) -> Tensor:
@@ -163,14 +146,9 @@ class DiscretizedLogistic(Likelihood):
     discrete = True
 
     def __init__(self, num_parameters: Literal[2] = 2, max_value: Count = 255) -> None:
-        super().__init__(num_parameters, (2,))
-        if max_value < 1 or max_value != int(max_value):
-            raise ArgumentError(
-                f"max_value is {max_value};",
-                "it must be a whole number of at least 1, the level of a white pixel;",
-                "try loss.max_value=255.",
-            )
-        self.max_value = int(max_value)
+        super().__init__(num_parameters)
+        check(DiscretizedLogistic, locals(), "loss")
+        self.max_value = max_value
 
     def forward(self, parameters: Tensor, pixels: Tensor) -> Tensor:
         mean, log_scale = parameters.float().chunk(2, dim=1)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from netyard.errors import ArgumentError
 from netyard.losses.probe import check_regression_loss
 from netyard.ranges.bounds import Count, Ge, NotNegative
+from netyard.ranges.signature import check
 
 
 def project(probabilities: Tensor, reward: Tensor, discount: Tensor, atoms: Tensor) -> Tensor:
@@ -62,11 +63,12 @@ class CategoricalReturn(nn.Module):
 
     def __init__(self, num_atoms: Annotated[int, Ge(2)] = 101, v_min: float = -100.0, v_max: float = 100.0) -> None:
         super().__init__()
-        if num_atoms < 2 or not v_min < v_max:
+        check(CategoricalReturn, locals(), "loss")
+        if not v_min < v_max:
             raise ArgumentError(
-                f"loss.num_atoms is {num_atoms}, v_min {v_min} and v_max {v_max};",
-                "there must be 2 atoms or more between two different returns;",
-                "try loss.num_atoms=101 loss.v_min=-100 loss.v_max=100.",
+                f"v_min is {v_min} and v_max {v_max};",
+                "v_min must be below v_max;",
+                "try loss.v_min=-100 loss.v_max=100.",
             )
         self.num_atoms = num_atoms
         self.register_buffer("atoms", torch.linspace(v_min, v_max, num_atoms), persistent=False)
@@ -90,12 +92,7 @@ class QuantileReturn(nn.Module):
 
     def __init__(self, num_atoms: Count = 51, kappa: NotNegative = 1.0) -> None:
         super().__init__()
-        if num_atoms < 1 or kappa < 0:
-            raise ArgumentError(
-                f"loss.num_atoms is {num_atoms} and loss.kappa {kappa};",
-                "there must be a quantile, and kappa at least 0;",
-                "try loss.num_atoms=51 loss.kappa=1.",
-            )
+        check(QuantileReturn, locals(), "loss")
         self.num_atoms, self.kappa = num_atoms, kappa
 
     def values(self, outputs: Tensor) -> Tensor:

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
-from netyard.layers.activations import ACTIVATIONS, Activation, activation_layer
-from netyard.layers.checks import check_choice, check_dropout
+from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.codec import ConvDecoder, ConvEncoder, DenseDecoder, DenseEncoder
 from netyard.layers.initialization import WeightInit
 from netyard.ranges.bounds import Count, Ge, Length, Odd, OneOf, Probability
+from netyard.ranges.signature import check
 
 KINDS = ("dense", "convolutional")
 
@@ -47,9 +47,7 @@ class Autoencoder(nn.Module):
         weight_init: WeightInit = "default",
     ) -> None:
         super().__init__()
-        check_choice("kind", kind, KINDS)
-        check_choice("code_activation", code_activation, ACTIVATIONS)
-        check_dropout(dropout)
+        check(Autoencoder, locals(), "model")
         self.input_shape, self.latent_size = tuple(input_shape), latent_size
         rest: dict[str, Any] = {"activation": activation, "batch_norm": batch_norm, "weight_init": weight_init}
         self.encoder: nn.Module

@@ -7,11 +7,10 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
-from netyard.errors import ArgumentError
 from netyard.layers.activations import Activation, activation_layer
-from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.initialization import WeightInit, initialize_weights
 from netyard.ranges.bounds import Count, Ge, Length, Odd, Probability
+from netyard.ranges.signature import check
 
 
 class CNN(nn.Module):
@@ -37,16 +36,7 @@ class CNN(nn.Module):
         weight_init: WeightInit = "default",
     ) -> None:
         super().__init__()
-        check_sizes(num_outputs=num_outputs, in_channels=in_channels, image_size=image_size)
-        check_sizes(channels=channels, kernel_size=kernel_size)
-        check_dropout(dropout)
-        if kernel_size % 2 == 0 or not channels:
-            given = f"kernel_size is {kernel_size}" if channels else "channels is empty"
-            raise ArgumentError(
-                f"{given};",
-                "the kernel must be odd, so that it has a centre, and a block is needed;",
-                "try model.kernel_size=3 model.channels=[16,32].",
-            )
+        check(CNN, locals(), "model")
         blocks: list[nn.Module] = []
         width, side = in_channels, image_size
         for out_channels in channels:

@@ -13,8 +13,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
 from netyard.errors import ArgumentError
-from netyard.layers.checks import check_choice, check_sizes
 from netyard.ranges.bounds import Count, Length, OneOf
+from netyard.ranges.signature import check
 
 NORMS = ("batch", "layer", "spectral", "none")
 LABELS = ("none", "input", "auxiliary")
@@ -49,18 +49,8 @@ class DCGAN(nn.Module):
         labels: Annotated[str, OneOf(LABELS)] = "none",
     ) -> None:
         super().__init__()
-        check_sizes(in_channels=in_channels, image_size=image_size, latent_size=latent_size, channels=channels)
-        check_choice("discriminator_norm", discriminator_norm, NORMS)
-        check_choice("labels", labels, LABELS)
-        if not channels:
-            raise ArgumentError(
-                "channels is [];",
-                "a width is needed;",
-                "try model.channels=[64,128].",
-            )
+        check(DCGAN, locals(), "model")
         self.conditional = labels != "none"
-        if self.conditional:
-            check_sizes(num_classes=num_classes)
         self.latent_size, self.input_shape = latent_size, (in_channels, image_size, image_size)
         halvings, side = halve(image_size)
         widths = [in_channels, *channels[:halvings], *[channels[-1]] * (halvings - len(channels))]

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
 from netyard.layers.activations import Activation
-from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.dense import dense_layers
 from netyard.ranges.bounds import Count, Probability
+from netyard.ranges.signature import check
 
 
 class GAN(nn.Module):
@@ -38,16 +38,13 @@ class GAN(nn.Module):
         conditional: bool = False,
     ) -> None:
         super().__init__()
-        check_sizes(input_shape=input_shape, latent_size=latent_size, hidden_sizes=hidden_sizes)
-        check_dropout(dropout)
+        check(GAN, locals(), "model")
         if len(input_shape) != 3:
             raise ArgumentError(
                 f"input_shape is {list(input_shape)};",
-                "a GAN makes pictures, of channels, height and width;",
+                "a GAN makes images, of channels, height and width;",
                 "try data=digits.",
             )
-        if conditional:
-            check_sizes(num_classes=num_classes)
         self.latent_size, self.input_shape, self.conditional = latent_size, tuple(input_shape), conditional
         labels = num_classes if conditional else 0
         self.generator = Generator(input_shape, labels, latent_size, hidden_sizes, activation, batch_norm)

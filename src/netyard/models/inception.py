@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from netyard.layers.checks import check_dropout, check_sizes
+from netyard.ranges.bounds import Count, Probability
+from netyard.ranges.signature import check
 
 # Ioffe & Szegedy 2015, figure 5; one row a module. Columns: 1x1, 3x3 reduce, 3x3, double 3x3 reduce, double
 # 3x3, pool, pool projection. A module without 1x1 branch halves the map, and its pool branch passes without
@@ -36,10 +37,9 @@ class BNInception(nn.Module):
         ArgumentError: a size below 1, or a dropout outside [0, 1).
     """
 
-    def __init__(self, num_outputs: int, in_channels: int, dropout: float = 0.0) -> None:
+    def __init__(self, num_outputs: Count, in_channels: Count, dropout: Probability = 0.0) -> None:
         super().__init__()
-        check_sizes(num_outputs=num_outputs, in_channels=in_channels)
-        check_dropout(dropout)
+        check(BNInception, locals(), "model")
         self.conv1 = ConvBlock(in_channels, 64, kernel_size=7, stride=2)
         self.pool1 = HalvingMaxPool()
         self.conv2_reduce = ConvBlock(64, 64, kernel_size=1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from netyard.layers.activations import Activation, activation_layer
-from netyard.layers.checks import check_sizes
 from netyard.layers.resize import PadOrResize
 from netyard.ranges.bounds import Count
+from netyard.ranges.signature import check
 
 
 class LeNet5(nn.Module):
@@ -24,7 +24,7 @@ class LeNet5(nn.Module):
 
     def __init__(self, num_outputs: Count, in_channels: Count, activation: Activation = "tanh") -> None:
         super().__init__()
-        check_sizes(num_outputs=num_outputs, in_channels=in_channels)
+        check(LeNet5, locals(), "model")
         self.resize = PadOrResize(32)
         self.features = nn.Sequential(
             nn.Conv2d(in_channels, 6, kernel_size=5),  # C1: (B, 6, 28, 28)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import Annotated, Any, TypeAlias, cast
 
 import timm
 import torch
@@ -17,8 +17,11 @@ from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
 from netyard.models.inception import BNInception
+from netyard.ranges.bounds import OneOf
+from netyard.ranges.signature import check
 
 LIBRARIES = ("timm", "torchvision", "netyard")
+Library: TypeAlias = Annotated[str, OneOf(LIBRARIES)]
 _OWN = {"bn_inception": BNInception}
 # What constructors of timm and torchvision raise for arguments that they do not accept.
 _REFUSALS = (TypeError, ValueError, AssertionError, LookupError, ArithmeticError, AttributeError)
@@ -52,14 +55,9 @@ def create(library: str, architecture: str, num_outputs: int, in_channels: int, 
     return network
 
 
-def check_name(library: str, architecture: str) -> None:
-    """Raise ArgumentError, naming the nearest, unless the library has the architecture."""
-    if library not in LIBRARIES:
-        raise ArgumentError(
-            f"library is {library!r};",
-            f"it must be one of {', '.join(LIBRARIES)};",
-            "try model.library=timm.",
-        )
+def check_name(library: Library, architecture: str) -> None:
+    """Raise ArgumentError with the most similar names if the library does not have the architecture."""
+    check(check_name, locals(), "model")
     if library == "timm":
         if ":" in architecture or timm.is_model(architecture):  # hf-hub:owner/name and local-dir:path are timm's too
             return

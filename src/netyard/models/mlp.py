@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from netyard.layers.activations import Activation
-from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.dense import dense_layers
 from netyard.layers.initialization import WeightInit, initialize_weights
 from netyard.ranges.bounds import Count, Probability
+from netyard.ranges.signature import check
 
 
 class MLP(nn.Module):
@@ -37,8 +37,7 @@ class MLP(nn.Module):
         weight_init: WeightInit = "default",
     ) -> None:
         super().__init__()
-        check_sizes(input_shape=input_shape, num_outputs=num_outputs, hidden_sizes=hidden_sizes)
-        check_dropout(dropout)
+        check(MLP, locals(), "model")
         sizes = [math.prod(input_shape), *hidden_sizes]
         self.hidden = nn.Sequential(nn.Flatten(), *dense_layers(sizes, activation, batch_norm, dropout))
         self.head = nn.Linear(sizes[-1], num_outputs)

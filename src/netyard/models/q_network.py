@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
 from netyard.layers.activations import Activation, activation_layer
-from netyard.layers.checks import check_choice, check_sizes
 from netyard.layers.noisy import NoisyLinear
 from netyard.ranges.bounds import Count, OneOf
+from netyard.ranges.signature import check
 
 ENCODERS = ("auto", "mlp", "nature", "impala", "small")
 _SMALLEST_NATURE = 36  # pixels a side that the Nature CNN's three convolutions leave something of
@@ -52,14 +52,11 @@ class QNetwork(nn.Module):
         activation: Activation = "relu",
     ) -> None:
         super().__init__()
-        check_sizes(input_shape=input_shape, num_actions=num_actions, num_atoms=num_atoms)
-        check_choice("encoder", encoder, ENCODERS)
-        activation_layer(activation)  # refused by name even where there is no layer
+        check(QNetwork, locals(), "model")
         if encoder == "auto":
             encoder = _fitting(input_shape)
         self.encoder, default = _encoder(encoder, input_shape)
         hidden_sizes = list(default if hidden_sizes is None else hidden_sizes)
-        check_sizes(hidden_sizes=hidden_sizes)
         self.num_actions, self.num_atoms = num_actions, num_atoms
         with torch.no_grad():
             features = self.encoder(torch.zeros(1, *input_shape)).shape[1]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
-from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.recurrent import Cell, RecurrentLayers, State
 from netyard.layers.sequences import Pooling, TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
 from netyard.ranges.bounds import Count, Probability
+from netyard.ranges.signature import check
 
 
 class Recurrent(nn.Module):
@@ -51,9 +51,8 @@ class Recurrent(nn.Module):
         pooling: Pooling = "last",
     ) -> None:
         super().__init__()
+        check(Recurrent, locals(), "model")
         check_steps(input_size, vocab_size)
-        check_sizes(num_outputs=num_outputs, embedding_size=embedding_size)
-        check_dropout(dropout)
         _check_embedding_dropout(embedding_dropout, vocab_size)
         self.embedding = TokenEmbedding(vocab_size, embedding_size) if vocab_size else None
         self.embedding_dropout = nn.Dropout(embedding_dropout)
@@ -104,7 +103,6 @@ class Recurrent(nn.Module):
 
 
 def _check_embedding_dropout(embedding_dropout: float, vocab_size: int | None) -> None:
-    check_dropout(embedding_dropout, "embedding_dropout")
     if embedding_dropout and vocab_size is None:
         raise ArgumentError(
             f"embedding_dropout is {embedding_dropout} and vocab_size is null;",

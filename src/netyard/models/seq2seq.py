@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
-from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.recurrent import Cell, RecurrentLayers, State
 from netyard.layers.sequences import TokenEmbedding, real_steps, trim
 from netyard.ranges.bounds import Count, Probability
+from netyard.ranges.signature import check
 
 
 class Attention(nn.Module):
@@ -61,15 +61,13 @@ class Seq2Seq(nn.Module):
         dropout: Probability = 0.0,
     ) -> None:
         super().__init__()
+        check(Seq2Seq, locals(), "model")
         if vocab_size is None:
             raise ArgumentError(
                 "vocab_size is null;",
                 "a source and its target are tokens, and these sequences are of numbers;",
                 "try data=number_words.",
             )
-        check_sizes(num_outputs=num_outputs, vocab_size=vocab_size, embedding_size=embedding_size)
-        check_sizes(hidden_size=hidden_size)
-        check_dropout(dropout)
         if hidden_size % 2:
             raise ArgumentError(
                 f"hidden_size is {hidden_size};",

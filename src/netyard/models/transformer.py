@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import init
 
 from netyard.errors import ArgumentError
-from netyard.layers.checks import check_choice, check_dropout, check_sizes
 from netyard.layers.sequences import Pooling, TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
 from netyard.ranges.bounds import Count, OneOf, Probability
+from netyard.ranges.signature import check
 
 
 class LearnedPositions(nn.Embedding):
@@ -88,11 +88,8 @@ class Transformer(nn.Module):
         pooling: Pooling = "last",
     ) -> None:
         super().__init__()
+        check(Transformer, locals(), "model")
         check_steps(input_size, vocab_size)
-        check_sizes(num_outputs=num_outputs, max_length=max_length, hidden_size=hidden_size)
-        check_sizes(num_heads=num_heads, num_layers=num_layers)
-        check_dropout(dropout)
-        check_choice("positions", positions, POSITIONS)
         if hidden_size % num_heads:
             raise ArgumentError(
                 f"hidden_size is {hidden_size} and num_heads {num_heads};",

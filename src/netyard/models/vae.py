@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
 from netyard.layers.activations import Activation, activation_layer
-from netyard.layers.checks import check_choice, check_sizes
 from netyard.layers.dense import dense_layers
 from netyard.ranges.bounds import Classes, Count, Length, OneOf
+from netyard.ranges.signature import check
 
 KINDS = ("dense", "convolutional")
 
@@ -56,9 +56,7 @@ class VAE(nn.Module):
         log_variance_range: Annotated[Sequence[float], Length(2, 2)] | None = None,
     ) -> None:
         super().__init__()
-        check_sizes(input_shape=input_shape, latent_size=latent_size, num_outputs_per_pixel=num_outputs_per_pixel)
-        check_sizes(hidden_sizes=hidden_sizes, channels=channels, num_classes=num_classes or 1)
-        check_choice("kind", kind, KINDS)
+        check(VAE, locals(), "model")
         self.input_shape, self.latent_size, self.num_classes = tuple(input_shape), latent_size, num_classes
         self.output_shape = (num_outputs_per_pixel * input_shape[0], *input_shape[1:])
         self.flat = kind == "dense"
@@ -76,7 +74,7 @@ class VAE(nn.Module):
             reverse = [latent_size + label_size, *reversed(hidden_sizes)]
             self.decoder = dense(reverse, math.prod(self.output_shape), activation, gated)
         else:
-            check_picture(self.input_shape, channels)
+            check_image(self.input_shape)
             sides = halved(input_shape[1:], len(channels))
             features = channels[-1] * math.prod(sides[-1])
             down = downwards(input_shape[0] + label_size, channels, activation)
@@ -153,28 +151,22 @@ def halved(side: Sequence[int], times: int) -> list[tuple[int, ...]]:
 
 
 def check_range(log_variance_range: Sequence[float]) -> tuple[float, float]:
-    """The least and the greatest; raise ArgumentError unless they are two finite numbers, the smaller one first."""
-    match list(log_variance_range):
-        case [float() | int() as low, float() | int() as high] if -math.inf < low < high < math.inf:
-            return low, high
-    raise ArgumentError(
-        f"log_variance_range is {list(log_variance_range)};",
-        "it must be two numbers, the smaller one first;",
-        "try model.log_variance_range=[-6,2].",
-    )
+    """Return lower and upper bound; raise ArgumentError unless the lower one comes first and is smaller."""
+    low, high = log_variance_range
+    if not low < high:
+        raise ArgumentError(
+            f"log_variance_range is {list(log_variance_range)};",
+            "it must be two numbers, the smaller one first;",
+            "try model.log_variance_range=[-6,2].",
+        )
+    return low, high
 
 
-def check_picture(input_shape: Sequence[int], channels: Sequence[int]) -> None:
-    """Raise ArgumentError unless the shape is that of a picture, and there is a convolution for it."""
+def check_image(input_shape: Sequence[int]) -> None:
+    """Raise ArgumentError unless the shape is that of an image."""
     if len(input_shape) != 3:
         raise ArgumentError(
             f"input_shape is {list(input_shape)};",
-            "a convolution needs pictures (channels, height, width);",
+            "a convolution needs images (channels, height, width);",
             "try model=vae, or data=digits.",
-        )
-    if not channels:
-        raise ArgumentError(
-            "channels is [];",
-            "a convolutional net needs a convolution;",
-            "try model.channels=[32,64].",
         )

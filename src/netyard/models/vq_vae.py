@@ -8,10 +8,10 @@ from typing import Annotated, NamedTuple
 from torch import Tensor, nn
 
 from netyard.layers.activations import Activation, activation_layer
-from netyard.layers.checks import check_sizes
 from netyard.layers.quantizer import Quantized, Quantizer
-from netyard.models.vae import check_picture, downwards, halved, upwards
+from netyard.models.vae import check_image, downwards, halved, upwards
 from netyard.ranges.bounds import Classes, Count, Length, Part
+from netyard.ranges.signature import check
 
 
 class Described(NamedTuple):
@@ -44,8 +44,8 @@ class VQVAE(nn.Module):
         activation: Activation = "relu",
     ) -> None:
         super().__init__()
-        check_sizes(input_shape=input_shape, channels=channels)
-        check_picture(input_shape, channels)
+        check(VQVAE, locals(), "model")
+        check_image(input_shape)
         self.input_shape = tuple(input_shape)
         sides = halved(input_shape[1:], len(channels))
         self.codebook_size, self.code_shape = codebook_size, sides[-1]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
-from netyard.layers.checks import check_dropout, check_sizes
 from netyard.layers.resize import Resize
 from netyard.layers.small_image import fold_repeated_pool, keep_early_size, num_kept
-from netyard.models.libraries import LIBRARIES, create, find_size, library_heads
+from netyard.models.libraries import Library, create, find_size, library_heads
 from netyard.models.weights import StateDict, load, misfits, read, timm_published, torchvision_published
-from netyard.ranges.bounds import Count, Index, NotNegative, OneOf, Probability, Unit
+from netyard.ranges.bounds import Count, Index, NotNegative, Probability, Unit
+from netyard.ranges.signature import check
 
 # What each library calls the dropout before its output layer.
 _DROPOUT_ARGUMENT = {"timm": "drop_rate", "torchvision": "dropout", "netyard": "dropout"}
@@ -60,7 +60,7 @@ class ZooNet(nn.Module):
 
     def __init__(
         self,
-        library: Annotated[str, OneOf(LIBRARIES)],
+        library: Library,
         architecture: str,
         num_outputs: Count,
         in_channels: Count,
@@ -81,10 +81,9 @@ class ZooNet(nn.Module):
         arguments: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        check_sizes(num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, minimum_size=minimum_size)
+        check(ZooNet, locals(), "model")
         arguments = dict(arguments or {})
         if dropout is not None:
-            check_dropout(dropout)
             arguments[_DROPOUT_ARGUMENT.get(library, "dropout")] = dropout
         if auxiliary is not None:
             arguments["aux_logits"] = auxiliary
@@ -128,8 +127,8 @@ class ZooNet(nn.Module):
             auxiliary_head = network.get_submodule(path.split(".")[0])
             auxiliary_head.register_forward_pre_hook(partial(_enlarge_map, auxiliary_map_size))
         self._frozen: tuple[str, ...] = ()
-        if freeze is not None:
-            self._freeze(freeze)
+        if freeze == "backbone":
+            self._freeze_backbone()
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         return self.network(self.resize(x))
@@ -165,13 +164,8 @@ class ZooNet(nn.Module):
         call_arguments = ", ".join([repr(architecture), *(f"{name}={value!r}" for name, value in given.items())])
         return f"{call}({call_arguments}) takes them"
 
-    def _freeze(self, part: str) -> None:
-        if part != "backbone":
-            raise ArgumentError(
-                f"freeze is {part!r};",
-                "it must be backbone (all but the output layer) or null;",
-                "try model.freeze=backbone.",
-            )
+    def _freeze_backbone(self) -> None:
+        """Exclude all parameters but those of the output layers from training."""
         if not self.heads:
             raise ArgumentError(
                 "freeze is backbone, but this network does not say which layer is its output;",

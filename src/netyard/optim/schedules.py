@@ -10,7 +10,7 @@ an error and ``CosineAnnealingLR`` climb again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from torch.optim import Optimizer
@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from netyard.errors import ArgumentError
 from netyard.ranges.bounds import Ge, Gt, Index, Le, Part, Positive, Probability, Unit
+from netyard.ranges.signature import check
 
 
 def constant(optimizer: Optimizer, total_steps: float) -> LRScheduler:
@@ -29,16 +30,14 @@ def step(
     optimizer: Optimizer, total_steps: float, step_size: Annotated[float, Gt(0), Le(1)] = 0.3, gamma: Positive = 0.1
 ) -> LRScheduler:
     """lr times ``gamma`` after every ``step_size`` of the run."""
-    _require(0 < step_size <= 1, "step_size", step_size, "a fraction of the run, above 0 and at most 1", 0.3)
+    _check(step, locals())
     drops = math.ceil(1 / step_size - ROUNDING) - 1
     return multistep(optimizer, total_steps, [drop * step_size for drop in range(1, drops + 1)], gamma)
 
 
 def multistep(optimizer: Optimizer, total_steps: float, milestones: list[Part], gamma: Positive = 0.1) -> LRScheduler:
     """lr times ``gamma`` at each milestone. He et al. 2015, arXiv:1512.03385, section 4.2: at 1/2 and 3/4."""
-    inside = all(0 < milestone < 1 for milestone in milestones)
-    _require(inside, "milestones", milestones, "fractions of the run, above 0 and below 1", "[0.5,0.75]")
-    _require(gamma > 0, "gamma", gamma, "above 0", 0.1)
+    _check(multistep, locals())
     return _scaled(
         optimizer, total_steps, lambda t: gamma ** sum(t >= milestone - ROUNDING for milestone in milestones)
     )
@@ -48,13 +47,13 @@ def exponential(
     optimizer: Optimizer, total_steps: float, final_ratio: Annotated[float, Gt(0), Le(1)] = 0.01
 ) -> LRScheduler:
     """The same percentage off at every step, down to ``final_ratio`` of the initial lr."""
-    _require(final_ratio > 0, "final_ratio", final_ratio, "above 0", 0.01)
+    _check(exponential, locals())
     return _scaled(optimizer, total_steps, lambda t: final_ratio**t)
 
 
 def polynomial(optimizer: Optimizer, total_steps: float, power: Positive = 1.0) -> LRScheduler:
     """Down to 0 as ``(1 - t)^power``; a straight line for power 1. Chen et al. 2016, arXiv:1606.00915."""
-    _require(power > 0, "power", power, "above 0", 1.0)
+    _check(polynomial, locals())
     return _scaled(optimizer, total_steps, lambda t: (1 - t) ** power)
 
 
@@ -67,8 +66,7 @@ def warmup_cosine(
     optimizer: Optimizer, total_steps: float, warmup: Probability = 0.1, final_ratio: Unit = 0.0
 ) -> LRScheduler:
     """A straight climb for ``warmup`` of the run, then half a cosine. Goyal et al. 2017, arXiv:1706.02677."""
-    _require(0 <= warmup < 1, "warmup", warmup, "a fraction of the run, at least 0 and below 1", 0.1)
-    _require(final_ratio >= 0, "final_ratio", final_ratio, "at least 0", 0.0)
+    _check(warmup_cosine, locals())
     one_step = 1 / _known(total_steps)
 
     def factor(t: float) -> float:
@@ -94,11 +92,7 @@ def one_cycle(
     The names and the curve are those of torch's ``OneCycleLR``. Momentum is moved only where the optimizer
     uses one: a ``momentum`` above 0, or the first of its ``betas``. Smith & Topin 2017, arXiv:1708.07120.
     """
-    _require(0 < pct_start < 1, "pct_start", pct_start, "a fraction of the run, above 0 and below 1", 0.3)
-    _require(div_factor >= 1, "div_factor", div_factor, "at least 1", 25)
-    _require(final_div_factor >= 1, "final_div_factor", final_div_factor, "at least 1", 10000)
-    _require(0 <= base_momentum < 1, "base_momentum", base_momentum, "at least 0 and below 1", 0.85)
-    _require(0 <= max_momentum < 1, "max_momentum", max_momentum, "at least 0 and below 1", 0.95)
+    _check(one_cycle, locals())
     steps = _known(total_steps)
     start, end = 1 / div_factor, 1 / (div_factor * final_div_factor)
 
@@ -120,9 +114,7 @@ def plateau(
     patience: Index = 3,
 ) -> LRScheduler:
     """lr times ``factor`` after more than ``patience`` validations in a row without a better score."""
-    _require(mode in ("min", "max"), "mode", mode, "min or max", "min")
-    _require(0 < factor < 1, "factor", factor, "above 0 and below 1", 0.5)
-    _require(patience >= 0, "patience", patience, "a number of validations, at least 0", 3)
+    _check(plateau, locals())
     return ReduceLROnPlateau(optimizer, mode=mode, factor=factor, patience=patience)
 
 
@@ -185,10 +177,8 @@ def _between(low: float, high: float, height: float) -> float:
     return low + (high - low) * height
 
 
-def _require(holds: bool, name: str, value: object, allowed: str, example: object) -> None:
-    if not holds:
-        raise ArgumentError(
-            f"{name} is {value};",
-            f"it must be {allowed};",
-            f"try scheduler.{name}={example}.",
-        )
+def _check(schedule: Callable[..., LRScheduler], arguments: Mapping[str, Any]) -> None:
+    """Raise ArgumentError for a parameter of a schedule that is outside of its range."""
+    # total_steps is infinite for a run without a known end, which `_known` refuses with a message of its own.
+    own = {name: value for name, value in arguments.items() if name != "total_steps"}
+    check(schedule, own, "scheduler")

@@ -5,7 +5,7 @@ The names are those of the package ``annotated_types``, of which only these are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
@@ -57,10 +57,14 @@ class Length:
 
 
 class OneOf:
-    """A choice among values that are known at run time only, as the keys of a table; else use ``Literal``."""
+    """A choice among values that are known at run time only, as the keys of a table; else use ``Literal``.
 
-    def __init__(self, words: Iterable[str | bool]) -> None:
+    ``reasons`` are added to the error message: for a value that users often try, why it is not allowed.
+    """
+
+    def __init__(self, words: Iterable[str | bool], reasons: Mapping[str, str] | None = None) -> None:
         self.words = tuple(words)
+        self.reasons = reasons
 
 
 # Shared by many parameters.

@@ -30,6 +30,8 @@ class Constraint:
     """A share of something, at most 1, or a whole number of it."""
     words: tuple[Any, ...] = ()
     """Values admitted besides the kinds: words, and numbers with a special meaning, as -1. In JSON under this name."""
+    reasons: Mapping[str, str] | None = None
+    """Value -> why it is not allowed, for values that users often try."""
     null: bool = False
     items: Constraint | None = None
     least_items: int = 0
@@ -102,7 +104,7 @@ class Constraint:
             ways.append("a mapping of keys to values")
         if self.words:
             words = [str(word).lower() if isinstance(word, bool) else str(word) for word in self.words]
-            ways.append(words[0] if ways and len(words) == 1 else f"one of {', '.join(words)}")
+            ways.append(words[0] if len(words) == 1 else f"one of {', '.join(words)}")
         return ", or ".join([*ways, *["null"] * self.null])
 
     def _number_as_text(self) -> str:
@@ -116,7 +118,7 @@ class Constraint:
 
     def example(self, given: Any = None) -> str:
         """A value that is admitted, as it is typed: the word nearest to the given one, the default, or a simple one."""
-        if self.words and isinstance(given, str) and "str" not in self.kinds:
+        if self.words and isinstance(given, str) and "str" not in self.kinds and given not in (self.reasons or {}):
             words = [str(word).lower() if isinstance(word, bool) else str(word) for word in self.words]
             if not {"int", "float"} & {*self.kinds} or get_close_matches(given, words, n=1):
                 return get_close_matches(given, words, n=1, cutoff=0.0)[0]
@@ -231,4 +233,6 @@ def _bounds(marks: Sequence[Any]) -> dict[str, Any]:
                 found |= {"least_items": mark.least, "most_items": mark.most}
             case OneOf():
                 found |= {"kinds": (), "words": mark.words}
+                if mark.reasons is not None:
+                    found["reasons"] = dict(mark.reasons)
     return found

@@ -46,7 +46,9 @@ def refused(name: str, value: Any, constraint: Constraint, key: str) -> Argument
     if (wrong := constraint.wrong_item(value)) is not None and constraint.items is not None:
         value, allowed = wrong[0], constraint.items
     shown = written(value) if value is None or isinstance(value, bool | tuple) else repr(value)
-    return ArgumentError(f"{name} is {shown};", f"it must be {allowed};", f"try {key}={constraint.example(value)}.")
+    reason = f"{value} {allowed.reasons[value]}; " if allowed.reasons and value in allowed.reasons else ""
+    given, admitted = f"{name} is {shown};", f"it must be {allowed};"
+    return ArgumentError(given, admitted, f"{reason}try {key}={constraint.example(value)}.")
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:

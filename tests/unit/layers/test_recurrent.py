@@ -112,7 +112,7 @@ def test_a_state_has_the_batch_first_and_can_be_reordered(cell: str, shape: dict
     ("arguments", "message"),
     [
         ({"cell": "ltsm"}, "cell is 'ltsm'; it must be one of rnn_tanh, rnn_relu, lstm, gru; try model.cell=lstm"),
-        ({"num_layers": 0}, "num_layers is 0; .*; try num_layers=1"),
+        ({"num_layers": 0}, "num_layers is 0; .*; try model.num_layers=1"),
         ({"dropout": 1.0}, "dropout is 1.0; .*; try"),
     ],
 )

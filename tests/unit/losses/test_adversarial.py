@@ -101,7 +101,7 @@ def test_a_critic_without_slope_has_a_finite_gradient() -> None:
 
 
 def test_an_unknown_objective_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"objective is 'hinges'; .*wasserstein.*try loss\.objective=non_saturating"):
+    with pytest.raises(ValueError, match=r"objective is 'hinges'; .*wasserstein.*try loss\.objective=hinge"):
         AdversarialLoss("hinges")
 
 

@@ -63,7 +63,7 @@ def test_weights_are_no_part_of_a_checkpoint():
 
 
 def test_wrong_settings_are_refused():
-    with pytest.raises(ValueError, match=r"gamma is -1; it must be at least 0; try loss\.gamma=2"):
+    with pytest.raises(ValueError, match=r"gamma is -1; it must be a number at least 0; try loss\.gamma=2"):
         FocalLoss(gamma=-1)
     with pytest.raises(ValueError, match=r"alpha has 3 weights; .* each of the 2 classes; try loss\.alpha=null"):
         FocalLoss(alpha=[1.0, 1.0, 1.0])(LOGITS, LABELS)

@@ -141,12 +141,12 @@ def test_pixels_are_put_back_on_their_levels() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Bernoulli(2), r"num_parameters is 2; Bernoulli has 1 .*; try loss\.num_parameters=1"),
-        (lambda: Bernoulli(binarize="yes"), r"binarize is 'yes'; .* threshold or sample; try loss\.binarize=sample"),
-        (lambda: Gaussian(3), r"num_parameters is 3; Gaussian has 1 or 2 "),
-        (lambda: Gaussian(std=0.0), r"std is 0\.0; it must be above 0; try loss\.std=0\.1"),
-        (lambda: Gaussian(min_std=-1.0), r"min_std is -1\.0; it must be above 0; try loss\.min_std"),
-        (lambda: DiscretizedLogistic(1), r"num_parameters is 1; DiscretizedLogistic has 2"),
+        (lambda: Bernoulli(2), r"num_parameters is 2; it must be 1; try loss\.num_parameters=1"),
+        (lambda: Bernoulli(binarize="yes"), r"binarize is 'yes'; .* false, threshold, sample; try loss\.binarize="),
+        (lambda: Gaussian(3), "num_parameters is 3; it must be one of 1, 2; "),
+        (lambda: Gaussian(std=0.0), r"std is 0\.0; it must be a number above 0; try loss\.std=0\.1"),
+        (lambda: Gaussian(min_std=-1.0), r"min_std is -1\.0; it must be a number above 0; try loss\.min_std"),
+        (lambda: DiscretizedLogistic(1), "num_parameters is 1; it must be 2; "),
         (lambda: DiscretizedLogistic(max_value=0), r"max_value is 0; .* whole number .*; try loss\.max_value=255"),
     ],
 )

@@ -78,9 +78,9 @@ def test_a_sigmoid_puts_codes_between_zero_and_one() -> None:
         ({"kind": "convolution"}, r"kind is 'convolution'; .*dense, convolutional; try model\.kind=convolutional"),
         ({"code_activation": "sigmod"}, r"code_activation is 'sigmod'; .*try model\.code_activation=sigmoid"),
         ({"latent_size": 0}, "latent_size is 0"),
-        ({"dropout": -1}, r"dropout is -1; .*try model\.dropout=0\.5"),
+        ({"dropout": -1}, r"dropout is -1; .*try model\.dropout=0\.1"),
         ({"kind": "convolutional", "dropout": 0.5}, r"dropout is 0.5; a convolutional .*try model\.dropout=0, or"),
-        ({"kind": "convolutional", "input_shape": [4]}, "convolutions need pictures"),
+        ({"kind": "convolutional", "input_shape": [4]}, "convolutions need images"),
     ],
 )
 def test_a_refusal_has_three_parts(settings: dict[str, Any], message: str) -> None:

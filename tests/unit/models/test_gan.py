@@ -47,5 +47,5 @@ def test_both_see_the_label_where_they_are_conditional() -> None:
 
 
 def test_tables_are_no_pictures() -> None:
-    with pytest.raises(ValueError, match=r"input_shape is \[10\]; .*pictures.*try data=digits"):
+    with pytest.raises(ValueError, match=r"input_shape is \[10\]; .*images.*try data=digits"):
         build("gan", input_shape=[10])

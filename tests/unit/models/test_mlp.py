@@ -37,13 +37,16 @@ def test_every_activation_gives_finite_logits(activation: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"hidden_sizes": [8, 0]}, r"hidden_sizes is \[8, 0\]; .* at least 1; try"),
-        ({"hidden_sizes": [8.5]}, "whole numbers"),
-        ({"hidden_sizes": "8"}, "whole numbers"),
+        ({"hidden_sizes": [8, 0]}, "hidden_sizes is 0; .* at least 1; try"),
+        ({"hidden_sizes": [8.5]}, "whole number"),
+        ({"hidden_sizes": "8"}, "a list"),
         ({"num_outputs": -1}, "num_outputs is -1; .* at least 1"),
-        ({"dropout": 1.5}, r"dropout is 1.5; it must be at least 0 and below 1; try model.dropout=0.5"),
+        ({"dropout": 1.5}, "dropout is 1.5; it must be a number at least 0 and below 1; try model.dropout=0.1"),
         ({"activation": "rleu"}, "activation is 'rleu'; it must be one of .*; try model.activation=relu"),
-        ({"activation": "softmax"}, "softmax is in the loss"),
+        (
+            {"activation": "softmax"},
+            "softmax is in the loss and in prediction, not in the net; try model.activation=relu",
+        ),
         ({"weight_init": "xavier"}, "weight_init is 'xavier'; .*; try model.weight_init=xavier_"),
     ],
 )

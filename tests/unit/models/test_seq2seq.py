@@ -156,7 +156,7 @@ def test_it_learns_to_reverse() -> None:
         ({"hidden_size": 0}, "hidden_size is 0; .* at least 1; try"),
         ({"vocab_size": None}, "vocab_size is null; .*; try data=number_words"),
         ({"cell": "rnn"}, "cell is 'rnn'; it must be one of .*; try model.cell=rnn_"),
-        ({"dropout": -0.1}, "dropout is -0.1; .*; try model.dropout=0.5"),
+        ({"dropout": -0.1}, "dropout is -0.1; .*; try model.dropout=0.1"),
     ],
 )
 def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:

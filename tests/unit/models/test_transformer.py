@@ -172,7 +172,7 @@ def test_it_learns_what_only_the_first_step_tells() -> None:
         ({"hidden_size": 9}, "hidden_size is 9 and num_heads 2; .* evenly; try model.hidden_size=10"),
         ({"max_length": 0}, "max_length is 0; .* at least 1; try"),
         ({"num_heads": 0}, "num_heads is 0; .* at least 1; try"),
-        ({"dropout": 1.5}, "dropout is 1.5; .*; try model.dropout=0.5"),
+        ({"dropout": 1.5}, "dropout is 1.5; .*; try model.dropout=0.1"),
         ({"positions": "rotary"}, "positions is 'rotary'; it must be one of learned, sinusoidal; try model.positions="),
         ({"pooling": "max"}, "pooling is 'max'; it must be one of .*; try model.pooling="),
         ({"tied_embeddings": True}, "tied_embeddings is true and vocab_size is null; .*; try model.tied_embeddings="),

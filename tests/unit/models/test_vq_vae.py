@@ -110,11 +110,11 @@ def test_a_picture_for_a_picture_and_a_gradient_for_every_parameter(shape: Any, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"codebook_size": 0}, "codebook_size is 0; .* at least 1; try"),
+        ({"codebook_size": 0}, "codebook_size is 0; .* at least 2; try"),
         ({"embedding_size": 0}, "embedding_size is 0"),
         ({"channels": []}, r"channels is \[\]; .*; try model\.channels=\[32,64\]"),
-        ({"decay": 1.0}, r"decay is 1\.0; it must be above 0 and below 1; try model\.decay=0\.95"),
-        ({"input_shape": [4]}, r"input_shape is \[4\]; .* pictures .*; try"),
+        ({"decay": 1.0}, r"decay is 1\.0; it must be a number above 0 and below 1; try model\.decay=0\.95"),
+        ({"input_shape": [4]}, r"input_shape is \[4\]; .* images .*; try"),
     ],
 )
 def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:

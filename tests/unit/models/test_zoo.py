@@ -133,11 +133,11 @@ def test_it_can_be_pickled_and_copied(build: Build) -> None:
         ),
         ("resnet_tiny", {"image_size": -8}, "image_size is -8; .* at least 1"),
         ("resnet_tiny", {"num_outputs": 0}, "num_outputs is 0"),
-        ("resnet_tiny", {"dropout": 1.0}, "dropout is 1.0; it must be at least 0 and below 1"),
+        ("resnet_tiny", {"dropout": 1.0}, "dropout is 1.0; it must be a number at least 0 and below 1"),
         (
             "resnet_tiny",
             {"freeze": "head"},
-            "freeze is 'head'; it must be backbone .*; try model.freeze=backbone",
+            "freeze is 'head'; it must be backbone, or null; try model.freeze=backbone",
         ),
         (
             "vgg11",

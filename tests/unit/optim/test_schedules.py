@@ -212,32 +212,29 @@ def test_the_constant_schedule_counts_and_says_as_torch_s_would():
 @pytest.mark.parametrize(
     ("schedule", "settings", "message"),
     [
-        ("step", {"step_size": 1.5}, "a fraction of the run, above 0 and at most 1; try scheduler.step_size=0.3."),
-        ("multistep", {"milestones": [0.0]}, "fractions of the run, above 0 and below 1; try scheduler.mi"),
-        ("multistep", {"milestones": [0.5, 1.0]}, "below 1; try scheduler.milestones=[0.5,0.75]."),
-        ("exponential", {"final_ratio": 0}, "above 0; try scheduler.final_ratio=0.01."),
-        ("polynomial", {"power": 0}, "above 0; try scheduler.power=1.0."),
-        ("warmup_cosine", {"warmup": 1}, "a fraction of the run, at least 0 and below 1; try scheduler.warmup=0.1."),
-        ("warmup_cosine", {"warmup": -0.1}, "a fraction of the run, at least 0 and below 1; try scheduler.warmup=0.1."),
-        ("cosine", {"final_ratio": -0.1}, "at least 0; try scheduler.final_ratio=0.0."),
-        ("one_cycle", {"pct_start": 0}, "a fraction of the run, above 0 and below 1; try scheduler.pct_start=0.3."),
-        ("one_cycle", {"div_factor": 0.9}, "at least 1; try scheduler.div_factor=25."),
-        ("one_cycle", {"final_div_factor": 0.9}, "at least 1; try scheduler.final_div_factor=10000."),
-        ("one_cycle", {"base_momentum": 1}, "at least 0 and below 1; try scheduler.base_momentum=0.85."),
-        ("one_cycle", {"max_momentum": 1}, "at least 0 and below 1; try scheduler.max_momentum=0.95."),
-        ("plateau", {"mode": "best"}, "min or max; try scheduler.mode=min."),
-        ("plateau", {"factor": 0}, "above 0 and below 1; try scheduler.factor=0.5."),
-        ("plateau", {"patience": -1}, "a number of validations, at least 0; try scheduler.patience=3."),
+        ("step", {"step_size": 1.5}, "1.5; it must be a number above 0 and at most 1; try scheduler.step_size=0.3."),
+        ("multistep", {"milestones": [0.0]}, "0.0; it must be a number above 0 and below 1; try scheduler.milestones="),
+        ("multistep", {"milestones": [0.5, 1.0]}, "1.0; it must be a number above 0 and below 1; try scheduler.mi"),
+        ("multistep", {"milestones": [0.5], "gamma": 0}, "0; it must be a number above 0; try scheduler.gamma=0.1."),
+        ("exponential", {"final_ratio": 0}, "0; it must be a number above 0 and at most 1; try scheduler.final_rat"),
+        ("polynomial", {"power": 0}, "0; it must be a number above 0; try scheduler.power=1."),
+        ("warmup_cosine", {"warmup": 1}, "1; it must be a number at least 0 and below 1; try scheduler.warmup=0.1."),
+        ("warmup_cosine", {"warmup": -0.1}, "-0.1; it must be a number at least 0 and below 1; try scheduler.warmup"),
+        ("cosine", {"final_ratio": -0.1}, "-0.1; it must be a number at least 0 and at most 1; try scheduler.final"),
+        ("one_cycle", {"pct_start": 0}, "0; it must be a number above 0 and below 1; try scheduler.pct_start=0.3."),
+        ("one_cycle", {"div_factor": 0.9}, "0.9; it must be a number at least 1; try scheduler.div_factor=25."),
+        ("one_cycle", {"final_div_factor": 0.9}, "0.9; it must be a number at least 1; try scheduler.final_div_fac"),
+        ("one_cycle", {"base_momentum": 1}, "1; it must be a number at least 0 and below 1; try scheduler.base_mom"),
+        ("one_cycle", {"max_momentum": 1}, "1; it must be a number at least 0 and below 1; try scheduler.max_mome"),
+        ("plateau", {"mode": "best"}, "'best'; it must be one of min, max; try scheduler.mode=m"),
+        ("plateau", {"factor": 0}, "0; it must be a number above 0 and below 1; try scheduler.factor=0.5."),
+        ("plateau", {"patience": -1}, "-1; it must be a whole number at least 0; try scheduler.patience=3."),
     ],
 )
-def test_a_refusal_says_what_was_given_what_is_allowed_and_what_to_type(schedule, settings, message):
-    ((name, value),) = settings.items()
+def test_an_error_says_what_was_given_what_is_allowed_and_what_to_type(schedule, settings, message):
     with pytest.raises(ValueError) as refused:
         getattr(schedules, schedule)(sgd(), 10, **settings)
-    assert message in str(refused.value).removeprefix(f"{name} is {value}; it must be ")
-    assert str(refused.value).startswith(f"{name} is {value}; it must be ")
-    with pytest.raises(ValueError, match=r"gamma is 0; it must be above 0; try scheduler\.gamma=0\.1\."):
-        schedules.multistep(sgd(), 10, [0.5], gamma=0)
+    assert str(refused.value).startswith(f"{[*settings][-1]} is {message}")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from netyard.errors import ArgumentError, ConfigError
 from netyard.ranges import signature
-from netyard.ranges.bounds import Count, Gt, Probability
+from netyard.ranges.bounds import Count, Gt, OneOf, Probability
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -76,3 +76,17 @@ def test_a_constructor_refuses_what_its_annotation_does_not_admit(make: Callable
 def test_what_is_admitted_passes() -> None:
     Net([64, 32], None, 0.5, anything=3)
     function(None)
+
+
+def layer(activation: Annotated[str, OneOf(["relu", "softplus"], {"softmax": "is in the loss"})] = "relu") -> None:
+    signature.check(layer, locals(), "model")
+
+
+def test_a_reason_is_given_for_a_value_that_many_try() -> None:
+    wanted = (
+        "activation is 'softmax'; it must be one of relu, softplus; softmax is in the loss; try model.activation=relu."
+    )
+    with pytest.raises(ArgumentError, match=f"^{wanted}$"):
+        layer("softmax")
+    with pytest.raises(ArgumentError, match=r"softplus; try model\.activation=softplus\.$"):
+        layer("softplu")
