@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from netyard.callbacks.best_and_last import BestAndLast
-from netyard.io.atomic import whole
+from netyard.io.atomic import open_atomically
 from netyard.training.checkpoint import WholeFileIO
 
 
@@ -39,7 +39,7 @@ def plain(state: dict[str, Any], folder: Path) -> None:
 
 def synced(state: dict[str, Any], folder: Path) -> None:
     """What a save needs that a power cut must not lose."""
-    with whole(folder / "synced.ckpt", "wb") as file:
+    with open_atomically(folder / "synced.ckpt", "wb") as file:
         torch.save(state, file)
 
 

@@ -118,9 +118,9 @@ class Run:
         _import_torch()
         from netyard.training import checkpoint
 
-        recorded, config, _ = checkpoint.best_of(self._directory)
+        recorded, config, _ = checkpoint.read_best(self._directory)
         task = checkpoint.rebuild(recorded, self._directory.best)
-        return task.eval().cpu(), checkpoint.data_of(recorded, config)
+        return task.eval().cpu(), checkpoint.build_data(recorded, config)
 
     # What can be asked of it
 
@@ -422,7 +422,7 @@ def _undisturbed() -> Iterator[None]:
     """Inside, torch's settings may be changed, and libraries' remarks about their own future are not shown."""
     from netyard.training import process_state
 
-    with process_state.restored(), warnings.catch_warnings():
+    with process_state.restore_on_exit(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 

@@ -76,7 +76,7 @@ def installed() -> tuple[Plugin, ...]:
     return _found(tuple(sys.path))[0]
 
 
-def offering() -> tuple[Plugin, ...]:
+def usable() -> tuple[Plugin, ...]:
     """Those of ``installed`` whose ``conf/`` can be read, so that its options can be chosen."""
     broken = {fault.name for fault in faults()}
     return tuple(each for each in installed() if each.name not in broken)

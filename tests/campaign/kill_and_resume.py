@@ -41,7 +41,7 @@ def run(folder: Path, words: list[str], kill_after: float | None = None) -> tupl
 
 
 def step(folder: Path) -> int:
-    return max((each.step for each in manifest.known(RunDir(folder).checkpoints)), default=0)
+    return max((each.step for each in manifest.read_all(RunDir(folder).checkpoints)), default=0)
 
 
 def main() -> int:

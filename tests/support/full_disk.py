@@ -64,7 +64,7 @@ def withstood(folder: Path, history: tuple[int, tuple[bool, ...]], point: int) -
     if full.count < point:
         return None
     drafts = [*folder.glob(".*.tmp")]
-    after = last_and_best(folder) if manifest.known(folder) else None
+    after = last_and_best(folder) if manifest.read_all(folder) else None
     kept = after in (before, (newest, newest if bests[-1] else before and before[1]))
     saver, last = Saver(folder, keep), after[0] if after else 0
     if after:

@@ -82,7 +82,7 @@ def faults(ending: Ending, folder: Path, alone: Path) -> list[str]:
     run_dir = RunDir(folder)
     if ending.code != 0 or run_dir.status().get("state") != "completed":
         return [f"it ended with code {ending.code}", (folder / "console.log").read_text()[-5000:]]
-    names = {f"{each.name}.{kind}" for each in manifest.known(run_dir.checkpoints) for kind in ("ckpt", "json")}
+    names = {f"{each.name}.{kind}" for each in manifest.read_all(run_dir.checkpoints) for kind in ("ckpt", "json")}
     odd = {path.name for path in run_dir.checkpoints.iterdir()} ^ {"best.ckpt", "last.ckpt", *names}
     odd |= {path.name for path in folder.rglob(".*.tmp")}
     return [*(f"{name} is left over, or missing" for name in odd), *differences(all_of(alone), all_of(folder))]
@@ -115,7 +115,7 @@ def again_and_again(
     Which epoch that is is drawn from twice a fair share of those that are left; the last one is for the end.
     """
     for number in range(times):
-        reached = max((each.epoch + 1 for each in manifest.known(RunDir(folder).checkpoints)), default=0)
+        reached = max((each.epoch + 1 for each in manifest.read_all(RunDir(folder).checkpoints)), default=0)
         epoch = reached + draw.randint(-1, 2 * (LONG - 1 - reached) // (times + 1 - number))
         epoch = -1 if epoch < reached else min(epoch, LONG - 2)
         instant = Instant(epoch, draw.randrange(calls[0] if epoch < 0 else calls[1]), _soon(draw), last=LONG - 1)

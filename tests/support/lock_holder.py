@@ -15,7 +15,7 @@ import os, sys, time
 from pathlib import Path
 from netyard.run_directories import lock
 
-lock.hold(Path(sys.argv[1]))
+lock.acquire(Path(sys.argv[1]))
 if sys.argv[2:] == ["fork"] and os.fork():
     os.kill(os.getpid(), 9)  # and a child of it lives on
 print("held", flush=True)

@@ -79,7 +79,7 @@ def checkpoints(keep: int, bests: tuple[bool, ...], links: bool = True) -> Write
 
     def goes_on(folder: Path) -> None:
         """A resumed run: it saves what it had not yet, and one state more."""
-        manifest.tidy(folder)
+        manifest.delete_temporaries(folder)
         saver, last = Saver(folder, keep), number_of(folder, "last")
         if last:
             saver.callback.load_state_dict(checkpoint.read(folder / "last.ckpt")["callback"])

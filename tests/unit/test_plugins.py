@@ -180,8 +180,8 @@ def test_without_its_package_a_checkpoint_is_refused_and_says_what_to_install(tm
     monkeypatch.syspath_prepend(str(tmp_path))
     made = {"netyard": {"config": {"model": {"_target_": "acme_gone.net.Net"}}, "choices": {}}}
     for attempt in (
-        lambda: checkpoint.made_of(made, Path("best.ckpt")),
-        lambda: resume.continued(recorded(tmp_path / "run"), ["trainer.max_epochs=9"]),
+        lambda: checkpoint.config_and_choices(made, Path("best.ckpt")),
+        lambda: resume.continuation_overrides(recorded(tmp_path / "run"), ["trainer.max_epochs=9"]),
     ):
         with pytest.raises(CheckpointError) as refused:
             attempt()

@@ -54,7 +54,7 @@ class RunFacts(Protocol):
         """What each checkpoint holds besides Lightning's own: config and choices, without secrets."""
 
     @property
-    def unproven_metrics(self) -> Mapping[str, str]:
+    def unchecked_metrics(self) -> Mapping[str, str]:
         """Monitored metrics other than the default monitor of the task, each with the config key that names it."""
 
     def feature_network(self, path: str) -> nn.Module:

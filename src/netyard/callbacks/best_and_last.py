@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from netyard.callbacks.attach import RunFacts
 from netyard.errors import ArgumentError, ConfigError, PlatformError
 from netyard.io.buffered_writer import warn
-from netyard.io.readable import in_bytes
+from netyard.io.readable import format_bytes
 from netyard.ranges.bounds import Count
 from netyard.run_directories import manifest
 from netyard.run_directories.manifest import Manifest
@@ -91,10 +91,10 @@ class BestAndLast(Checkpoint):
             raise _never_validated(every, f"the run has {epochs} epoch{'s' * (epochs > 1)}")
         if trainer.is_global_zero:
             self.directory.mkdir(parents=True, exist_ok=True)
-            manifest.tidy(self.directory)
+            manifest.delete_temporaries(self.directory)
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        for monitor, key in self._attached.unproven_metrics.items():
+        for monitor, key in self._attached.unchecked_metrics.items():
             if monitor not in trainer.callback_metrics:
                 raise _not_logged(key, monitor, trainer)
 
@@ -168,12 +168,12 @@ class BestAndLast(Checkpoint):
         self._failures += 1
         for left in (path, path.with_suffix(".json")):
             left.unlink(missing_ok=True)
-        manifest.tidy(path.parent)
+        manifest.delete_temporaries(path.parent)
         size = trainer.strategy.checkpoint_io.saved[0]
         free = shutil.disk_usage(path.parent).free
         given = (
             f"the state of step {trainer.global_step} cannot be saved in {path.parent}: {error.strerror or error} after"
-            f" {in_bytes(size)} of it, with {in_bytes(free)} free;"
+            f" {format_bytes(size)} of it, with {format_bytes(free)} free;"
         )
         if self.on_save_error == "warn" and self._failures < MOST_FAILURES:
             log.warning("%s the run goes on, and the states saved before are whole.", given)
@@ -181,7 +181,7 @@ class BestAndLast(Checkpoint):
         again = f"resume={path.parent.parent}"
         raise PlatformError(
             given,
-            "the states saved before are whole;" if manifest.known(path.parent) else "nothing was saved before;",
+            "the states saved before are whole;" if manifest.read_all(path.parent) else "nothing was saved before;",
             f"make room or see to its permissions, and go on with {again}; callbacks.checkpoint.on_save_error=warn"
             " goes on without.",
         ) from error

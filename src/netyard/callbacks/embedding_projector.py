@@ -12,7 +12,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from netyard.io.atomic import whole
+from netyard.io.atomic import open_atomically
 from netyard.metrics.features import classifier_head
 from netyard.plots.image_grid import sprite, write_png
 from netyard.tasks.interfaces import CountsConfusion, ImageData, KeepsCodes, class_names
@@ -111,5 +111,5 @@ def write_map(directory: Path, codes: Tensor, labels: Sequence[str], pictures: T
 
 def _write(path: Path, lines: Iterable[str]) -> None:
     """A file of these lines, whole at every moment."""
-    with whole(path) as file:
+    with open_atomically(path) as file:
         file.writelines(f"{line}\n" for line in lines)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torchvision.transforms.functional import pil_to_tensor
 from torchvision.utils import make_grid
 
-from netyard.io.atomic import whole
+from netyard.io.atomic import open_atomically
 from netyard.plots.dashboard import as_tensor
 from netyard.plots.figure import ACCENT, INK, PAPER, SOFT, colour, marks, pixels, plain
 from netyard.plots.image_grid import write_png
@@ -71,7 +71,7 @@ class Figures(Callback):
 def write_confusion(counts: Sequence[Sequence[int]], names: Sequence[str] | None, path: Path) -> None:
     """Counts (C, C), rows true and columns predicted, as CSV: what a report draws with names of any length."""
     labels = [str(name) for name in names or range(len(counts))]
-    with whole(path) as file:
+    with open_atomically(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["true", *labels])
         writer.writerows([label, *map(int, row)] for label, row in zip(labels, counts, strict=True))

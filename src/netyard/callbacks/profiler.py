@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lightning.pytorch.profilers import Profiler
 
-from netyard.io.atomic import whole
+from netyard.io.atomic import open_atomically
 from netyard.io.markdown import grid
 
 PRINTED = 12
@@ -65,7 +65,7 @@ class OwnTime(Profiler):
         if self.local_rank or self.dirpath is None:
             return
         path = Path(self.dirpath) / "profile.md"
-        with whole(path) as file:
+        with open_atomically(path) as file:
             file.write(f"# Where the time went\n\n{self.summary()}\n")
         if self.stage == "test":  # the last thing a run does
             log.info("%s", self.summary(PRINTED))

@@ -12,7 +12,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from netyard.errors import NumericalError
-from netyard.io.atomic import whole
+from netyard.io.atomic import open_atomically
 from netyard.ranges.bounds import Count
 
 
@@ -77,7 +77,7 @@ class Finite(Callback):
     def _report(self, found: dict[str, Any], trainer: Trainer, module: LightningModule, batch: Any) -> None:
         if trainer.is_global_zero:
             at = {"epoch": trainer.current_epoch, "step": trainer.global_step, **_samples(trainer, batch)}
-            with whole(Path(trainer.default_root_dir) / "nan_report.json") as file:
+            with open_atomically(Path(trainer.default_root_dir) / "nan_report.json") as file:
                 json.dump({**found, **at, **report(trainer, module, batch)}, file, indent=1)
 
 

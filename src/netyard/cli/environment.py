@@ -15,7 +15,7 @@ import torch
 from packaging.requirements import Requirement
 
 from netyard import plugins
-from netyard.io.readable import in_bytes
+from netyard.io.readable import format_bytes
 from netyard.io.version import __version__
 
 SCARCE = 1e9  # bytes free: a few checkpoints of a large network
@@ -68,7 +68,7 @@ def _devices() -> Iterator[Finding]:
         except (RuntimeError, AssertionError) as error:
             yield Finding("missing", f"cuda:{number}, {about.name}, does not compute: {str(error).splitlines()[0]}")
         else:
-            yield Finding("ok", f"cuda:{number}: {about.name}, {in_bytes(about.total_memory)}")
+            yield Finding("ok", f"cuda:{number}: {about.name}, {format_bytes(about.total_memory)}")
     if torch.backends.mps.is_available():
         yield Finding("ok", "mps: a GPU of Apple's")
     if not torch.cuda.is_available() and shutil.which("nvidia-smi"):
@@ -88,15 +88,17 @@ def _place(name: str, path: Path) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(standing).free
     if free < SCARCE:
-        yield Finding("missing", f"{name}: {in_bytes(free)} free at {path}; make room, or try {variable}=FOLDER")
+        yield Finding("missing", f"{name}: {format_bytes(free)} free at {path}; make room, or try {variable}=FOLDER")
     else:
-        yield Finding("ok", f"{name}: {path}, {in_bytes(free)} free")
+        yield Finding("ok", f"{name}: {path}, {format_bytes(free)} free")
 
 
 def _shared_memory() -> Iterator[Finding]:
     place = Path("/dev/shm")
     if place.is_dir() and (total := shutil.disk_usage(place).total) < 128e6:
-        yield Finding("note", f"shared memory is {in_bytes(total)}: data.num_workers above 0 may need --shm-size=1g")
+        yield Finding(
+            "note", f"shared memory is {format_bytes(total)}: data.num_workers above 0 may need --shm-size=1g"
+        )
 
 
 def _extras() -> Iterator[Finding]:
@@ -113,7 +115,7 @@ def _extras() -> Iterator[Finding]:
 
 def _packages() -> Iterator[Finding]:
     """The packages that extend netyard."""
-    for plugin in plugins.offering():
+    for plugin in plugins.usable():
         yield Finding("ok", f"package {plugin}: {plugin.conf}")
     for fault in plugins.faults():
         yield Finding("note", str(fault))

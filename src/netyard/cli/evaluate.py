@@ -18,7 +18,7 @@ from netyard.errors import ConfigError
 from netyard.io import run_log
 from netyard.io.atomic import require_folder
 from netyard.io.process import is_main_process
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.run_directories.directory import RunDir
 
 _OF_A_TEST = ("data", "loss", "task", "trainer", "callbacks", "threads", "seed")
@@ -52,7 +52,7 @@ def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None) ->
         from netyard.inference import evaluate as testing
         from netyard.training import checkpoint
 
-    recorded, config, choices = checkpoint.best_of(run_dir)
+    recorded, config, choices = checkpoint.read_best(run_dir)
     cfg = OmegaConf.create(config)
     _overlay(cfg, choices, [*overrides])
     schema.check(cfg, choices)
@@ -62,7 +62,7 @@ def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None) ->
         run_log.log.info("\n%s", found)
     if output is not None and is_main_process():
         for path in assessment.write(told, task, data, output):
-            run_log.log.info("wrote %s", near(path))
+            run_log.log.info("wrote %s", short_path(path))
     return metrics
 
 

@@ -28,7 +28,7 @@ def predict(arguments: Sequence[str]) -> str:
                 f"type {name}={'FILE.csv' if name == 'output' else 'PATH'}.",
             )
     run_dir, where, output = RunDir(options["run"]), options.get("input"), Path(options["output"]).expanduser()
-    table_writer.require_place(output)
+    table_writer.require_writable(output)
     if where and output.resolve() == Path(where).expanduser().resolve():
         raise ConfigError(
             f"input and output are the same file, {output};",

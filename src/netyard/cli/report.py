@@ -13,9 +13,9 @@ from netyard.cli.command import Command, Option
 from netyard.config.compose import compose
 from netyard.config.suggest import did_you_mean, nearest
 from netyard.errors import CheckpointError, ConfigError
-from netyard.io.atomic import require_folder, whole
+from netyard.io.atomic import open_atomically, require_folder
 from netyard.io.claim import unwritable
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.reports.configurations import Table, tabulate
 from netyard.reports.leaderboard import page, write
 from netyard.reports.tables import comma_separated
@@ -36,7 +36,7 @@ def report(arguments: Sequence[str]) -> str:
     tables, unread = tabulate(runs, _metric(runs, options)), list(notes)
     if not any(run.state == "completed" for run in runs):
         notes = [*notes, "no run has completed: there is nothing to compare yet"]
-    title = "Runs below " + ", ".join(near(place) for place in places)
+    title = "Runs below " + ", ".join(short_path(place) for place in places)
     written: list[Path] = []
     if folder is not None:
         if options.get("plots") != "false":
@@ -45,7 +45,7 @@ def report(arguments: Sequence[str]) -> str:
             written = sweep_plots.draw(tables, folder, places, notes)
         write(folder, title, tables, runs, notes)
         written += [folder / "leaderboard.md", folder / "leaderboard.csv"]
-    told = [f"wrote {near(path)}" for path in written]
+    told = [f"wrote {short_path(path)}" for path in written]
     # What is asked for as CSV is for another program: nothing is written that was not asked for.
     if folder is not None or options.get("format") != "csv":
         told += _page_of(places, folder, tables, runs, unread)
@@ -81,14 +81,14 @@ def _page_of(
         return []
     path = (folder or place) / "report.html"
     try:
-        with whole(path) as file:
+        with open_atomically(path) as file:
             file.write(html)
     except OSError as error:
         if folder is not None:
             raise unwritable(folder, error) from error
         # Nobody asked for the page: a run of somebody else's, which may only be read, has its table all the same.
-        return [f"not written: {near(path)}: {error.strerror}; try output=FOLDER"]
-    return [f"wrote {near(path)}"]
+        return [f"not written: {short_path(path)}: {error.strerror}; try output=FOLDER"]
+    return [f"wrote {short_path(path)}"]
 
 
 def _defaults(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -21,7 +21,7 @@ from netyard.io.atomic import write_atomically
 from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
 from netyard.io.process import is_main_process
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
 from netyard.sweeps.arguments import split
@@ -77,15 +77,15 @@ def compare(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, 
 
 def _verdict(told: Mapping[str, Any], path: Path) -> str:
     if told["equal"] is None:
-        return f"{near(path)} has no results to compare with."
+        return f"{short_path(path)} has no results to compare with."
     if told["equal"]:
-        return f"equal: all {told['compared']} numbers are those of {near(path)}, to the last bit."
+        return f"equal: all {told['compared']} numbers are those of {short_path(path)}, to the last bit."
     pairs = list(told["changed"].items())
     columns = [("metric", [name for name, _ in pairs])]
     columns += [(head, [_digits(both[side]) for _, both in pairs]) for side, head in enumerate(("was", "is"))]
     gaps = [abs(both[1] - both[0]) if None not in both else math.nan for _, both in pairs]
     table = grid([*columns, ("difference", [f"{gap:.2g}" for gap in gaps])])
-    return f"not equal: {len(pairs)} of {told['compared']} numbers are not those of {near(path)}.\n{table}"
+    return f"not equal: {len(pairs)} of {told['compared']} numbers are not those of {short_path(path)}.\n{table}"
 
 
 def _digits(value: float | None) -> str:

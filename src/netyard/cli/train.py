@@ -31,7 +31,7 @@ from netyard.config.compose import DEFAULT, Sources, choices_of, opened, reading
 from netyard.config.overrides import override, value_of
 from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.io import process, redact, run_log
-from netyard.io.claim import claimed, remove_if_empty, unclaimed
+from netyard.io.claim import create_unused, created, remove_if_empty
 from netyard.io.process import is_main_process
 from netyard.io.version import __version__
 from netyard.run_directories import hydra_files, resume
@@ -160,15 +160,15 @@ def run_one(overrides: Sequence[str], sources: Sources = DEFAULT, whole_process:
             has begun says it, and nothing is left of one that has not.
         Exception: any other is a bug of netyard's.
     """
-    unclaimed.cache_clear()
+    create_unused.cache_clear()
     typed = list(overrides)
     try:
-        typed, finished = resume.resolved(overrides, sources)
+        typed, finished = resume.expand_resume(overrides, sources)
         if finished is not None:
             return Finished(finished, already=True)
         if not value_of(typed, "resume") and (wanted := value_of(typed, "hydra.run.dir")) and is_main_process():
             RunDir(wanted).refuse_if_taken()
-        typed = distributed.placed(redact.unmasked(sweeping.spelled_out(typed, False)), False)
+        typed = distributed.rank_overrides(redact.drop_masked(sweeping.spelled_out(typed, False)), False)
         hydra_guard.require_arguments(sources.flags, typed)
         return _run(typed, sources, whole_process)
     except (Exception, KeyboardInterrupt) as error:
@@ -188,12 +188,12 @@ def sweep_all(asked: Request) -> Path | None:
     """
     from netyard.sweeps.start import start
 
-    unclaimed.cache_clear()
+    create_unused.cache_clear()
     flags, overrides, finished = sweeping.resolved(asked.flags, asked.known.overrides)
     if finished is not None:
         print(f"{finished} is finished already; its results are in {finished / 'leaderboard.md'}.")
         return finished
-    overrides = distributed.placed(redact.unmasked(sweeping.spelled_out(overrides, True)), True)
+    overrides = distributed.rank_overrides(redact.drop_masked(sweeping.spelled_out(overrides, True)), True)
     hydra_guard.require_arguments(flags, overrides)
     return start(overrides, launched_task(), Request(flags, overrides).sources, logs=True)
 
@@ -288,7 +288,7 @@ def _job(cfg: DictConfig, repeated: Sequence[str] | None) -> float | None:
         run_log.start(run_dir.path)
         with as_one_run(cfg, run_dir) if repeated is None else contextlib.nullcontext(repeated) as arguments:
             schema.check(cfg, choices := choices_of(hydra_cfg))
-            run_dir = distributed.gathered(run_dir, cfg.trainer)
+            run_dir = distributed.shared_run_dir(run_dir, cfg.trainer)
             with torch_import.torch():
                 from netyard.training import fit
 
@@ -300,10 +300,10 @@ def _job(cfg: DictConfig, repeated: Sequence[str] | None) -> float | None:
         run_log.log.info("%s", pruned)
         return None
     except Exception as error:
-        error = distributed.first_cause(error, explain)
+        error = distributed.original_error(error, explain)
         _record(error, run_dir)
         ours = isinstance(explain(error), ConfigError | DataError | PlatformError)
-        if ours and not (launched or run_dir.begun or run_dir.swept or cfg.resume):
+        if ours and not (launched or run_dir.has_checkpoint or run_dir.is_sweep_job or cfg.resume):
             run_dir.discard()
         if launched and isinstance(error, Interrupted):
             raise SystemExit(failed(error, hydra_cfg.overrides.task)) from None
@@ -331,7 +331,7 @@ def _record(error: Exception, run_dir: RunDir) -> None:
 
 def _take_back() -> None:
     """Remove the directories that this process has made for itself, and written nothing into."""
-    for path in claimed():
+    for path in created():
         remove_if_empty(path)
 
 
@@ -339,8 +339,8 @@ def _print(asked: Request) -> None:
     """Have Hydra print what its flags are for: nothing is built, and no directory made."""
     overrides = asked.known.overrides
     if value_of(overrides, "resume"):
-        overrides = resume.resolved(overrides, asked.sources)[0]
-    overrides = redact.unmasked(sweeping.spelled_out(overrides, asked.sweeps))
+        overrides = resume.expand_resume(overrides, asked.sources)[0]
+    overrides = redact.drop_masked(sweeping.spelled_out(overrides, asked.sweeps))
     hydra_guard.require_arguments(asked.flags, overrides)
     alone = not (asked.known.multirun or asked.known.run or asked.known.info or asked.known.shell_completion)
     with opened(asked.sources) as app:

@@ -51,7 +51,7 @@ class Source(NamedTuple):
 
 def sources() -> tuple[Source, ...]:
     """netyard's own ``conf/``, and after it those of the installed packages that extend netyard."""
-    return (Source("netyard", conf_dir()), *(Source(each.name, each.conf) for each in plugins.offering()))
+    return (Source("netyard", conf_dir()), *(Source(each.name, each.conf) for each in plugins.usable()))
 
 
 def families() -> dict[str, dict[str, Any]]:
@@ -121,7 +121,7 @@ def _clash(found: tuple[Source, ...]) -> ConfigError | None:
                 continue
             group, _, name = place.partition("/")
             what = f"{group}={name}" if group in GROUPS and "/" not in name else f"{place}.yaml"
-            pip = next(each.distribution for each in plugins.offering() if each.name == source.name)
+            pip = next(each.distribution for each in plugins.usable() if each.name == source.name)
             return ConfigError(
                 f"packages {first.name} and {source.name} both offer {what};",
                 "a name belongs to one package;",

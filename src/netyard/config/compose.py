@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from netyard.config import catalog, hydra_internals
 from netyard.config.hydra_guard import Guarded
 from netyard.errors import ConfigError
-from netyard.io.claim import unclaimed
+from netyard.io.claim import create_unused
 
 _FOLDERS: ContextVar[tuple[str, ...]] = ContextVar("_FOLDERS", default=())
 
@@ -93,7 +93,7 @@ def prepare() -> None:
     # becomes ten times slower. Read when torch is imported, so set here.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     catalog.register()
-    OmegaConf.register_new_resolver("unclaimed", unclaimed, replace=True)
+    OmegaConf.register_new_resolver("unclaimed", create_unused, replace=True)
 
 
 def choices_of(hydra_cfg: Any) -> dict[str, Any]:

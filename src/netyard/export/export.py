@@ -10,8 +10,8 @@ from typing import IO, Any
 from netyard.errors import ConfigError
 from netyard.export import description, graph, latency, program, weights
 from netyard.export.request import Request
-from netyard.io.atomic import whole
-from netyard.io.readable import near
+from netyard.io.atomic import open_atomically
+from netyard.io.readable import short_path
 from netyard.io.version import __version__
 from netyard.tasks.interfaces import Exportable, NormalizedData
 from netyard.training import checkpoint
@@ -25,9 +25,9 @@ def export(request: Request) -> str:
         ConfigError: the network, its task or its data do not support the request.
         PlatformError: the outputs of the file are not those of the network. The file is not kept.
     """
-    recorded, config, choices = checkpoint.best_of(request.run_dir)
+    recorded, config, choices = checkpoint.read_best(request.run_dir)
     task = checkpoint.rebuild(recorded, request.run_dir.best)
-    data: Any = checkpoint.data_of(recorded, config)
+    data: Any = checkpoint.build_data(recorded, config)
     set_threads(config["threads"], task, config["data"])
     return write(request, task, data, description.of_run(__version__, choices, config, data))
 
@@ -71,7 +71,7 @@ def _weights(request: Request, net: Any, of_run: dict[str, Any]) -> str:
     with _place(request.output) as file:
         draft = _replaced(file, weights.to_bytes(state, request.format, of_run))
         weights.verify(draft, state, request.format)
-    lines = [f"{len(state)} tensors in {near(request.output)}"]
+    lines = [f"{len(state)} tensors in {short_path(request.output)}"]
     return "\n".join([*lines, net.loaded_by()] if hasattr(net, "loaded_by") else lines)
 
 
@@ -102,7 +102,7 @@ def _graph(request: Request, signature: Any, data: Any, of_run: dict[str, Any]) 
     if request.benchmark:
         lines.append(latency.table(signature, data, files))
     names = ", ".join(described["inputs"]), ", ".join(described["outputs"])
-    return "\n".join([f"{names[0]} -> {names[1]} in {near(request.output)}", *lines])
+    return "\n".join([f"{names[0]} -> {names[1]} in {short_path(request.output)}", *lines])
 
 
 @contextlib.contextmanager
@@ -110,7 +110,7 @@ def _place(output: Path) -> Iterator[IO[bytes]]:
     """A temporary file beside the output, renamed to it if the block succeeds; on an error nothing is left."""
     made = not output.parent.exists()
     try:
-        with whole(output, "wb") as file:
+        with open_atomically(output, "wb") as file:
             yield file
     except BaseException:
         if made:

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from netyard.callbacks import figures
-from netyard.io.atomic import whole
+from netyard.io.atomic import open_atomically
 from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
 from netyard.metrics.intervals import deviation, interval, mean, wilson
@@ -86,7 +86,7 @@ def text(report: Mapping[str, Any]) -> str:
 def write(report: Mapping[str, Any], task: Any, data: Any, folder: Path) -> list[Path]:
     """``evaluation.json``, the confusion matrix as CSV, and the pictures; returns the files."""
     written = [folder / "evaluation.json"]
-    with whole(written[0]) as file:
+    with open_atomically(written[0]) as file:
         file.write(json.dumps(finite(report), indent=2, allow_nan=False) + "\n")
     if "confusion" in report:
         names = [each["class"] for each in report["classes"]]
@@ -96,7 +96,7 @@ def write(report: Mapping[str, Any], task: Any, data: Any, folder: Path) -> list
         written.append(figure.save(folder / "reliability.png", partial(_reliability, report["calibration"]), 5.0))
     for name, picture in figures.draw(task, data).items():
         written.append(folder / f"{name}.png")
-        with whole(written[-1], "wb") as file:
+        with open_atomically(written[-1], "wb") as file:
             Image.fromarray(picture.permute(1, 2, 0).numpy()).save(file, "png")
     return written
 

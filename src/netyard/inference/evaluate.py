@@ -34,7 +34,7 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> t
         ConfigError: the network does not fit the data, or these settings of the task.
         DataError: the classes of the data are not those of training.
     """
-    with process_state.restored():
+    with process_state.restore_on_exit():
         context = _prepare(cfg, recorded, run_dir)
         # Scores of samples are metrics of the test. Other callbacks only plot, save or log, and are left out.
         scores = [each for each in build_all(context.config["callbacks"]) if isinstance(each, SampleScores)]
@@ -78,7 +78,7 @@ def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:
     reason = ""
     counts = ("num_classes", "num_targets", "num_actions", "target_vocab_size", "vocab_size")
     outputs = next((data[count] for count in counts if data.get(count)), None)
-    example = performance.one_input(data)
+    example = performance.example_input(data)
     # A task without predictions has no number of outputs that could differ.
     trained = task.num_outputs if isinstance(task, HasOutputs) else outputs
     if outputs and outputs != trained:

@@ -100,7 +100,7 @@ def generated(run_dir: RunDir, options: Mapping[str, Any], one_file: bool = Fals
         ConfigError: the task generates nothing, or has no such option.
         DataError: the prompt holds what the vocabulary does not.
     """
-    recorded, config, choices = checkpoint.best_of(run_dir)
+    recorded, config, choices = checkpoint.read_best(run_dir)
     task = checkpoint.rebuild(recorded, run_dir.best)
     if isinstance(task, DrawsImages):
         # The option is ``class``, a reserved word in Python; the parameter is ``label``.
@@ -114,7 +114,7 @@ def generated(run_dir: RunDir, options: Mapping[str, Any], one_file: bool = Fals
             "a language model writes text, a translation answers, a VAE or a GAN draws, an agent acts;",
             "try a run of model=lstm data=python_source.",
         )
-    data: Any = checkpoint.data_of(recorded, config)
+    data: Any = checkpoint.build_data(recorded, config)
     torch.set_num_threads(1)  # one token at a time is too little work for a second thread
     return task.generate(data, **_typed(options, task.generate))
 

@@ -45,7 +45,7 @@ def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
     """
     model = Predictor.of(run_dir)
     written = refused = 0
-    with table_writer.written(output) as add:
+    with table_writer.open_table(output) as add:
         for columns, left_out in model.columns(where):
             refused += left_out
             if columns:
@@ -66,10 +66,10 @@ class Predictor:
     @classmethod
     def of(cls, run_dir: RunDir) -> Predictor:
         """The best network of a run; raises as ``predict`` does."""
-        recorded, config, choices = checkpoint.best_of(run_dir)
+        recorded, config, choices = checkpoint.read_best(run_dir)
         task = checkpoint.rebuild(recorded, run_dir.best)
         columns_of = _prediction_columns(task, run_dir, choices["task"])
-        data = checkpoint.data_of(recorded, config)
+        data = checkpoint.build_data(recorded, config)
         set_threads(config["threads"], task, config["data"])
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return cls(task.to(device), data, columns_of, device)

@@ -14,7 +14,9 @@ from netyard.errors import ConfigError, PlatformError
 
 
 @contextlib.contextmanager
-def whole(path: str | Path, mode: str = "w", errors: str | None = None, sync: bool = True) -> Iterator[IO[Any]]:
+def open_atomically(
+    path: str | Path, mode: str = "w", errors: str | None = None, sync: bool = True
+) -> Iterator[IO[Any]]:
     """A file to write, text or with ``wb`` bytes, which takes the place of ``path`` when the block ends well.
 
     Until then, and if it does not, what was there stays: a kill leaves the old file or the new one, never half of one.
@@ -23,8 +25,8 @@ def whole(path: str | Path, mode: str = "w", errors: str | None = None, sync: bo
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = draft_of(path)
-    drop_drafts(path.parent, glob.escape(path.name))
+    draft = temporary_path(path)
+    delete_stale_temporaries(path.parent, glob.escape(path.name))
     text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "errors": errors, "newline": ""}
     try:
         with draft.open(mode, **text) as file:
@@ -37,12 +39,12 @@ def whole(path: str | Path, mode: str = "w", errors: str | None = None, sync: bo
         draft.unlink(missing_ok=True)
 
 
-def draft_of(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """Where this process of this machine makes what is to take the place of a file."""
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
 
 
-def drop_drafts(folder: Path, pattern: str) -> None:
+def delete_stale_temporaries(folder: Path, pattern: str) -> None:
     """Delete what processes of this machine made to take the place of such files, and died."""
     for left in folder.glob(f".{pattern}.{glob.escape(socket.gethostname())}.*.tmp"):
         pid = left.suffixes[-2][1:]
@@ -129,5 +131,5 @@ def require_folder(folder: Path) -> Path:
 
 def write_atomically(path: Path, text: str, sync: bool = True) -> None:
     """Replace a file by a complete new one, or leave it as it was: a reader never sees half of it."""
-    with whole(path, sync=sync) as file:
+    with open_atomically(path, sync=sync) as file:
         file.write(text)

@@ -1,6 +1,6 @@
 """Append to log files without errors: what a full disk refuses is written later. Imports no torch.
 
-Checkpoints and results are not of this kind: see ``atomic.whole``.
+Checkpoints and results are not of this kind: see ``atomic.open_atomically``.
 """
 
 from __future__ import annotations

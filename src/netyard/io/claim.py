@@ -11,7 +11,7 @@ from netyard.io.process import is_main_process
 
 
 @cache
-def unclaimed(path: str) -> str:
+def create_unused(path: str) -> str:
     """Create a directory that no other process uses, named ``path`` or, where that exists, ``path-2``, ``path-3``, ...
 
     ``mkdir`` of a missing directory is atomic, so two runs that start in one instant get two names. The result is
@@ -36,13 +36,13 @@ def unclaimed(path: str) -> str:
 _CLAIMED: list[Path] = []
 
 
-def claimed() -> list[Path]:
+def created() -> list[Path]:
     """The directories this process has made for itself so far."""
     return list(_CLAIMED)
 
 
 def remove_if_empty(path: Path) -> None:
-    """Take back a directory that no run was begun in, and the day's folder of one that ``unclaimed`` made."""
+    """Take back a directory that no run was begun in, and the day's folder of one that ``create_unused`` made."""
     if is_main_process():
         with contextlib.suppress(OSError):
             path.rmdir()

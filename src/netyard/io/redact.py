@@ -63,7 +63,7 @@ def overrides(texts: Iterable[str]) -> list[str]:
     return masked
 
 
-def unmasked(texts: Iterable[str]) -> list[str]:
+def drop_masked(texts: Iterable[str]) -> list[str]:
     """Overrides to be repeated, without those that were masked and are given again.
 
     Raises:

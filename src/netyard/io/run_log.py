@@ -80,7 +80,7 @@ def start(path: Path | None) -> None:
 
 
 @contextlib.contextmanager
-def taken_over(*libraries: str) -> Iterator[None]:
+def redirect_loggers(*libraries: str) -> Iterator[None]:
     """Inside, libraries that print for themselves write to the run's log instead."""
     loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.split(".")[0] in libraries]
     before = [(each, list(each.handlers), each.propagate) for each in loggers]

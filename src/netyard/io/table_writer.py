@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netyard.errors import PlatformError
-from netyard.io.atomic import require_file, whole
+from netyard.io.atomic import open_atomically, require_file
 from netyard.io.finite_json import finite
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
@@ -21,7 +21,7 @@ Add = Callable[[Mapping[str, Sequence[Any]]], None]
 """Takes a batch of rows by column, every time the same columns."""
 
 
-def require_place(output: Path) -> None:
+def require_writable(output: Path) -> None:
     """Refuse a file that rows cannot be written to, before there are any.
 
     Raises:
@@ -36,7 +36,7 @@ def require_place(output: Path) -> None:
         )
 
 
-def written(output: Path) -> contextlib.AbstractContextManager[Add]:
+def open_table(output: Path) -> contextlib.AbstractContextManager[Add]:
     """What adds rows to a file, which is there when the block ends well.
 
     The name of a file may hold bytes that are no text: CSV keeps them, the others have them as ``\\udcff``.
@@ -46,7 +46,7 @@ def written(output: Path) -> contextlib.AbstractContextManager[Add]:
 
 @contextlib.contextmanager
 def _csv(output: Path) -> Iterator[Add]:
-    with whole(output, errors="surrogateescape") as file:
+    with open_atomically(output, errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
 
         def add(columns: Mapping[str, Sequence[Any]]) -> None:
@@ -60,7 +60,7 @@ def _csv(output: Path) -> Iterator[Add]:
 @contextlib.contextmanager
 def _json_lines(output: Path) -> Iterator[Add]:
     """An object a line; a number that is none is null."""
-    with whole(output, errors="backslashreplace") as file:
+    with open_atomically(output, errors="backslashreplace") as file:
 
         def add(columns: Mapping[str, Sequence[Any]]) -> None:
             for row in zip(*columns.values(), strict=True):
@@ -76,7 +76,7 @@ def _parquet(output: Path) -> Iterator[Add]:
     from pyarrow import parquet
 
     waiting: list[Any] = []
-    with whole(output, "wb") as file, contextlib.ExitStack() as stack:
+    with open_atomically(output, "wb") as file, contextlib.ExitStack() as stack:
         writers: list[Any] = []
 
         def add(columns: Mapping[str, Sequence[Any]]) -> None:

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from netyard.errors import ArgumentError
 from netyard.io import safe_load
-from netyard.io.atomic import whole
 
 SCHEMA = 1  # raise it when the format of the file changes: files of another schema are computed again
 

@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netyard.io.atomic import whole
+from netyard.io.atomic import open_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ def colour(rgb: tuple[int, int, int]) -> str:
 
 def save(path: Path, paint: Callable[[Any], None], width: float = 6.4) -> Path:
     """Draw one pair of axes into a PNG file; returns its path."""
-    with whole(path, "wb") as file:
+    with open_atomically(path, "wb") as file:
         file.write(png(paint, width))
     return path
 

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from netyard.errors import ArgumentError
-from netyard.io.atomic import whole
+from netyard.io.atomic import open_atomically
 
 WIDEST = 320  # pixels of a frame's longer side; larger ones are made smaller
 SMALLEST = 160  # ... and smaller ones larger
@@ -39,7 +39,7 @@ def gif(frames: Sequence[Any], milliseconds: int = 40) -> bytes:
 
 def write_gif(content: bytes, path: str | Path) -> None:
     """Write it whole: a reader of ``path`` never sees half a file."""
-    with whole(path, "wb") as file:
+    with open_atomically(path, "wb") as file:
         file.write(content)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
-from netyard.io.atomic import whole
+from netyard.io.atomic import open_atomically
 
 GAP = 2  # pixels between images
 BETWEEN_PAIRS = 8  # so that an output is nearer to its input than to the next
@@ -101,7 +101,7 @@ def write_png(picture: Tensor, path: str | Path) -> None:
     Raises:
         ArgumentError: the shape is not (C, H, W).
     """
-    with whole(path, "wb") as file:
+    with open_atomically(path, "wb") as file:
         file.write(png_of(picture))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netyard.io.atomic import whole
+from netyard.io.atomic import open_atomically
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def show(board: Any, folder: Path, name: str, text: str | Table, step: int) -> N
     """
     board.add_text(name, _verbatim(text) if isinstance(text, str) else _markdown(text), step)
     place = folder / "texts" / f"{name.replace('/', '_')}.{'txt' if isinstance(text, str) else 'csv'}"
-    with whole(place) as file:
+    with open_atomically(place) as file:
         if isinstance(text, str):
             file.write(f"{text}\n")
         else:

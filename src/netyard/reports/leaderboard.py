@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from netyard.io.atomic import whole
-from netyard.io.readable import near
+from netyard.io.atomic import open_atomically
+from netyard.io.readable import short_path
 from netyard.reports.configurations import Table, tabulate
 from netyard.reports.tables import comma_separated, markdown, states
 from netyard.run_directories.records import Run, gather
@@ -19,7 +19,7 @@ def leaderboard(sweep_dir: Path) -> str:
     runs, notes = gather([sweep_dir])
     tables = tabulate(runs)
     write(sweep_dir, f"Leaderboard of {sweep_dir.name}", tables, runs, notes)
-    where = f"leaderboard {near(sweep_dir / 'leaderboard.md')}"
+    where = f"leaderboard {short_path(sweep_dir / 'leaderboard.md')}"
     return "\n\n".join([*(markdown(table, PRINTED) for table in tables), f"{states(runs, notes)}\n{where}"])
 
 
@@ -31,7 +31,7 @@ def page(title: str, tables: Sequence[Table], runs: Sequence[Run], notes: Sequen
 
 def write(folder: Path, title: str, tables: Sequence[Table], runs: Sequence[Run], notes: Sequence[str]) -> None:
     """``leaderboard.md`` and ``leaderboard.csv`` in a folder, which is made."""
-    with whole(folder / "leaderboard.md") as file:
+    with open_atomically(folder / "leaderboard.md") as file:
         file.write(page(title, tables, runs, notes))
-    with whole(folder / "leaderboard.csv") as file:
+    with open_atomically(folder / "leaderboard.csv") as file:
         file.write(comma_separated(tables))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from netyard.config.flatten import leaves
 from netyard.io.markdown import grid
-from netyard.io.readable import in_bytes, near
+from netyard.io.readable import format_bytes, short_path
 from netyard.run_directories.records import MISSING, Run, sweep_state
 
 SORTS = ("age", "size", "objective")
@@ -77,19 +77,19 @@ def table(found: Sequence[Line]) -> str:
     """A Markdown table, with the number of runs in each state below it."""
     now = time.time()
     columns = [
-        ("run", [near(line.path) for line in found]),
+        ("run", [short_path(line.path) for line in found]),
         ("state", [line.state for line in found]),
         ("model", [_same(line, "model") for line in found]),
         ("data", [_same(line, "data") for line in found]),
         ("objective", [_objective(line) for line in found]),
         ("age", [_age(now - line.started) if line.started else MISSING for line in found]),
-        ("size", [in_bytes(line.size) for line in found]),
+        ("size", [format_bytes(line.size) for line in found]),
         ("", [_remark(line) for line in found]),
     ]
     shown = columns if any(columns[-1][1]) else columns[:-1]
     counts = Counter(state_of(run) for line in found for run in line.runs)
     total = ", ".join(f"{count} {state}" for state, count in counts.most_common())
-    return f"{grid(shown)}\n\n{total}; {in_bytes(sum(line.size for line in found))}."
+    return f"{grid(shown)}\n\n{total}; {format_bytes(sum(line.size for line in found))}."
 
 
 def comma_separated(found: Sequence[Line]) -> str:

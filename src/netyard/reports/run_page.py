@@ -17,7 +17,7 @@ from typing import Any
 
 from netyard.config.catalog import GROUPS
 from netyard.config.flatten import leaves
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.reports import curves
 from netyard.reports.charts import Chart, Series, line_chart
 from netyard.reports.files import end_of, is_own, mapping, object_of, text_of
@@ -59,7 +59,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
         "reason": str(status.get("error") or run.reason) if state in BAD else "",
         "remark": _remark(run, state, results),
         "lead": _lead(run, results, status),
-        "place": near(run.path),
+        "place": short_path(run.path),
         "tiles_found": list(_tiles(run, results, status, measured)),
         "typed": " ".join(["python train.py", *(shlex.quote(text) for text in typed)]),
         "typed_words": list(typed),

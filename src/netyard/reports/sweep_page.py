@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.metrics.intervals import MIN_VALUES, deviation, interval, mean
 from netyard.reports.charts import Chart, Group, Series, line_chart, parallel, scatter
 from netyard.reports.configurations import Row, Table
@@ -52,7 +52,7 @@ def sweep_page(path: Path, tables: Sequence[Table], runs: Sequence[Run], notes: 
     ]
     counts = Counter("stale" if run.stale else run.state for run in runs)
     ended = [
-        (near(run.path), "stale" if run.stale else run.state, run.reason or MISSING)
+        (short_path(run.path), "stale" if run.stale else run.state, run.reason or MISSING)
         for run in runs
         if run.state not in (*GOOD, "pending")
     ]
@@ -67,7 +67,7 @@ def sweep_page(path: Path, tables: Sequence[Table], runs: Sequence[Run], notes: 
         state=state,
         state_kind=state if state in GOOD else "bad",
         lead=_lead(ledger, tables, runs),
-        place=near(path),
+        place=short_path(path),
         remark=_remark(state),
         tiles_found=list(_tiles(ledger, tables, runs, counts)),
         commands=list(_commands(path, ledger, tables, state)),
@@ -115,7 +115,7 @@ def _leaderboard(table: Table) -> dict[str, Any]:
     columns.append(("n", [len(row.values(name)) for row in rows], []))
     for metric in metrics_beside(table)[:MOST_TESTS]:
         columns.append((metric, _means(rows, metric), scores(rows, metric)))
-    columns.append(("best run", [near(row.runs[0].path) for row in rows], []))
+    columns.append(("best run", [short_path(row.runs[0].path) for row in rows], []))
     head = [{"name": title, "number": all(_is_number(value) for value in values)} for title, values, _ in columns]
     cells = [
         [

@@ -10,7 +10,7 @@ from io import StringIO
 from typing import Any
 
 from netyard.io.markdown import grid
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.metrics.intervals import MAX_EXACT_PAIRS, MIN_VALUES, deviation, interval, mean, sign_flip
 from netyard.reports.configurations import Row, Table
 from netyard.run_directories.records import MISSING, Run
@@ -34,7 +34,7 @@ def markdown(table: Table, most: int | None = None) -> str:
         columns.append(("95 % interval", _intervals(rows, name)))
     columns.append(("n", [str(len(row.values(name))) for row in rows]))
     columns += [(metric, scores(rows, metric)) for metric in metrics_beside(table)[:MOST_TESTS]]
-    columns.append(("best run", [near(row.runs[0].path) for row in rows]))
+    columns.append(("best run", [short_path(row.runs[0].path) for row in rows]))
     more = [f"... and {len(table.rows) - len(rows)} more rows."] if len(rows) < len(table.rows) else []
     lines = [f"## {name}, {direction} is better", "", grid(columns), *more, "", *remarks(table)]
     return "\n".join(lines).rstrip()
@@ -82,7 +82,7 @@ def states(runs: Sequence[Run], notes: Iterable[str] = ()) -> str:
     lines = [", ".join(f"{len(members)} {state}" for state, members in counts.items() if members) + "."]
     for state, members in counts.items():
         explained = [run for run in members if run.reason]
-        lines += [f"- {state}: {near(run.path)}: {run.reason}" for run in explained[:MOST_LINES]]
+        lines += [f"- {state}: {short_path(run.path)}: {run.reason}" for run in explained[:MOST_LINES]]
         lines += [f"- {state}: and {len(explained) - MOST_LINES} more"] if len(explained) > MOST_LINES else []
     return "\n".join([*lines, *(f"- skipped: {note}" for note in dict.fromkeys(notes))])
 

@@ -56,12 +56,12 @@ class RunDir:
         return self.checkpoints / "last.ckpt"
 
     @property
-    def begun(self) -> bool:
+    def has_checkpoint(self) -> bool:
         """Whether a checkpoint was saved, so that the directory must not be deleted after an error."""
-        return self.last.exists() or bool(manifest.known(self.checkpoints))
+        return self.last.exists() or bool(manifest.read_all(self.checkpoints))
 
     @property
-    def swept(self) -> bool:
+    def is_sweep_job(self) -> bool:
         """Whether the run is a job of a sweep; a sweep keeps the directories of failed jobs."""
         return (self.path / "job.json").exists()
 
@@ -76,7 +76,7 @@ class RunDir:
             return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if lock.hold(self.path):
+            if lock.acquire(self.path):
                 write_atomically(self.path / ".probe", "")
                 (self.path / ".probe").unlink()
         except OSError as error:

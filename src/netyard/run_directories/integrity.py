@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.run_directories import manifest
 from netyard.run_directories.records import Run
 
@@ -39,15 +39,15 @@ def check(runs: list[Run], notes: list[str], hashes: bool = True) -> Report:
         for path in sorted(run.path.rglob("events.out.tfevents.*")):
             report.events += 1
             if fault := event_fault(path):
-                report.broken.append(f"{near(path)}: {fault}; the dashboard shows what is before it")
+                report.broken.append(f"{short_path(path)}: {fault}; the dashboard shows what is before it")
         for path, fault in _checkpoints(run.path / "checkpoints", hashes):
             report.checkpoints += 1
             if fault:
-                mend = f"python train.py resume={near(run.path)} continues from an intact checkpoint"
-                report.broken.append(f"{near(path)}: {fault}; {mend}")
+                mend = f"python train.py resume={short_path(run.path)} continues from an intact checkpoint"
+                report.broken.append(f"{short_path(path)}: {fault}; {mend}")
         if run.stale:
-            again = f"python train.py resume={near(run.path)}"
-            report.stale.append(f"{near(run.path)}: {run.reason}; continue with {again}")
+            again = f"python train.py resume={short_path(run.path)}"
+            report.stale.append(f"{short_path(run.path)}: {run.reason}; continue with {again}")
     return report
 
 
@@ -78,7 +78,7 @@ def event_fault(path: Path) -> str:
 
 def _checkpoints(folder: Path, hashes: bool) -> Iterator[tuple[Path, str]]:
     """Each checkpoint that has a manifest, and ``best.ckpt`` and ``last.ckpt``, with its fault (empty if intact)."""
-    known = manifest.known(folder)
+    known = manifest.read_all(folder)
     files = [folder / f"{each.name}.ckpt" for each in known]
     for each, path in zip(known, files, strict=True):
         if hashes or not path.is_file() or path.stat().st_size != each.size:

@@ -21,7 +21,7 @@ _PATIENCE = 1.0
 _HELD: dict[Path, int] = {}
 
 
-def hold(folder: Path) -> bool:
+def acquire(folder: Path) -> bool:
     """Lock a folder for this process until ``release`` or its end; False if this process holds it already.
 
     On a file system without locks this succeeds without protection.
@@ -35,7 +35,7 @@ def hold(folder: Path) -> bool:
         return False
     while True:
         lock = open_file(folder / NAME)
-        if not take(lock, time.monotonic() + _PATIENCE):
+        if not try_lock(lock, time.monotonic() + _PATIENCE):
             os.close(lock)
             raise _taken(folder)
         if _is_there(lock, folder / NAME):
@@ -69,7 +69,7 @@ def refuse_if_held(folder: Path) -> None:
     except OSError:
         return
     try:
-        if not take(lock, time.monotonic() + _PATIENCE):
+        if not try_lock(lock, time.monotonic() + _PATIENCE):
             raise _taken(folder)
     finally:
         os.close(lock)
@@ -80,7 +80,7 @@ def open_file(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def take(descriptor: int, until: float = 0.0) -> bool:
+def try_lock(descriptor: int, until: float = 0.0) -> bool:
     """Lock an open file; retries until the ``time.monotonic()`` given. True if locked, or if locks are unsupported."""
     import fcntl  # POSIX only
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from netyard.errors import CheckpointError
-from netyard.io.atomic import draft_of, sync_folder, whole
+from netyard.io.atomic import open_atomically, sync_folder, temporary_path
 
 SCHEMA = 1
 CHUNK = 1 << 20
@@ -110,7 +110,7 @@ def name_of(step: int, number: int) -> str:
     return f"save-{number:05d}-step-{step}"
 
 
-def known(folder: Path) -> list[Manifest]:
+def read_all(folder: Path) -> list[Manifest]:
     """The manifests of a folder, newest first (by step, not by time); unreadable ones are skipped with a warning."""
     found = []
     for path in folder.glob("save-*.json"):
@@ -131,13 +131,13 @@ def record(folder: Path, manifest: Manifest, keep: int) -> None:
         manifest: describes the new checkpoint.
         keep: how many of the newest stay, besides those that their manifests call best.
     """
-    with whole(folder / f"{manifest.name}.json") as file:
+    with open_atomically(folder / f"{manifest.name}.json") as file:
         json.dump({"schema": SCHEMA, **asdict(manifest)}, file, indent=1)
     sync_folder(folder)
     link(folder / f"{manifest.name}.ckpt", folder / "last.ckpt")
     if manifest.best == manifest.name:
         link(folder / f"{manifest.name}.ckpt", folder / "best.ckpt")
-    newest = known(folder)[:keep]
+    newest = read_all(folder)[:keep]
     stay = {each.name for each in newest} | {each.best for each in newest}
     for path in [
         *folder.glob("save-*.json"),
@@ -147,7 +147,7 @@ def record(folder: Path, manifest: Manifest, keep: int) -> None:
             path.unlink(missing_ok=True)
 
 
-def verified(path: Path) -> Path | None:
+def find_verified(path: Path) -> Path | None:
     """The checkpoint file that a name stands for, after comparing its hash with its manifest.
 
     ``last.ckpt`` means the newest intact one; broken ones are skipped with a warning. Any other name means one file,
@@ -156,7 +156,7 @@ def verified(path: Path) -> Path | None:
     Raises:
         CheckpointError: the file differs from what was written, or no intact one is left.
     """
-    manifests = known(path.parent)
+    manifests = read_all(path.parent)
     if not manifests:
         return None
     if path.name == "last.ckpt":
@@ -175,7 +175,7 @@ def verified(path: Path) -> Path | None:
     return found
 
 
-def tidy(folder: Path) -> None:
+def delete_temporaries(folder: Path) -> None:
     """Delete temporary files of a killed run."""
     for draft in folder.glob(".*.tmp"):
         draft.unlink(missing_ok=True)
@@ -183,7 +183,7 @@ def tidy(folder: Path) -> None:
 
 def link(source: Path, target: Path) -> None:
     """Atomically make target a hard link to source; a copy where the file system has no hard links."""
-    draft = draft_of(target)
+    draft = temporary_path(target)
     draft.unlink(missing_ok=True)
     try:
         os.link(source, draft)

@@ -17,7 +17,7 @@ from netyard.config.flatten import leaves
 from netyard.config.overrides import override, value_of
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io import redact
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.run_directories.directory import RunDir, outputs
 
 PLACES = ("data.root", "data.path", "data.cache")
@@ -39,7 +39,7 @@ BOUND = tuple(
 """... except these: they change what an optimizer step computes, or which epoch is the best."""
 
 
-def resolved(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[list[str], Path | None]:
+def expand_resume(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[list[str], Path | None]:
     """Replace ``resume=`` by the overrides of that run. Returns no overrides, and the run, if it has already finished.
 
     Raises:
@@ -51,17 +51,17 @@ def resolved(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[list
     if wanted == "auto":
         overrides = [text for text in overrides if not text.startswith("resume=")]
         run_overrides = [text for text in overrides if not text.startswith("hydra.")]
-        found = sought(overrides, compose(run_overrides, sources)[0])
+        found = find_auto(overrides, compose(run_overrides, sources)[0])
         if found is None:
             print("resume=auto: no run of this configuration has a checkpoint; starting a new one.")
             return overrides, None
-        print(f"resume=auto: {near(found)}")
+        print(f"resume=auto: {short_path(found)}")
         wanted, overrides = str(found), [text for text in overrides if text.startswith("hydra.")]
-    left = continued(RunDir(wanted), overrides)
+    left = continuation_overrides(RunDir(wanted), overrides)
     return left, None if left else Path(wanted)
 
 
-def newest(cfg: DictConfig, folder: Path) -> Path | None:
+def find_newest(cfg: DictConfig, folder: Path) -> Path | None:
     """The newest run below a folder with this config (composed, not resolved) and a checkpoint, finished or not.
 
     Jobs of sweeps are not searched: a sweep is resumed by its own ledger.
@@ -71,11 +71,15 @@ def newest(cfg: DictConfig, folder: Path) -> Path | None:
     runs = [
         RunDir(path) for path in places if _without_resume(_text_or_empty(path / ".hydra" / "config.yaml")) == wanted
     ]
-    began = {str(run.status().get("started", "")): run for run in sorted(runs, key=lambda run: run.path) if run.begun}
+    began = {
+        str(run.status().get("started", "")): run
+        for run in sorted(runs, key=lambda run: run.path)
+        if run.has_checkpoint
+    }
     return began[max(began)].path if began else None
 
 
-def continued(run_dir: RunDir, overrides: Sequence[str]) -> list[str]:
+def continuation_overrides(run_dir: RunDir, overrides: Sequence[str]) -> list[str]:
     """The overrides that continue a run in its own directory; none if it has finished and no override is new.
 
     Raises:
@@ -90,8 +94,8 @@ def continued(run_dir: RunDir, overrides: Sequence[str]) -> list[str]:
     return [*saved, *new, override("resume", run_dir.path), override("hydra.run.dir", run_dir.path)]
 
 
-def sought(overrides: Sequence[str], cfg: DictConfig) -> Path | None:
-    """The run that ``resume=auto`` means: in ``hydra.run.dir`` if that is given, else the ``newest`` of the outputs."""
+def find_auto(overrides: Sequence[str], cfg: DictConfig) -> Path | None:
+    """The run that ``resume=auto`` means: in ``hydra.run.dir`` if that is given, else the newest run of the outputs."""
     place = value_of(overrides, "hydra.run.dir")
     if place is not None:
         with contextlib.suppress(
@@ -99,7 +103,7 @@ def sought(overrides: Sequence[str], cfg: DictConfig) -> Path | None:
         ):  # an interpolation that only Hydra can resolve cannot name an old run
             place = str(OmegaConf.create([place])[0])  # outputs/${oc.env:SLURM_JOB_ID}
         return Path(place) if (Path(place) / "status.json").is_file() else None
-    return newest(cfg, outputs())
+    return find_newest(cfg, outputs())
 
 
 def require_same(
@@ -128,7 +132,7 @@ def require_same(
     if refused:
         differences = [f"{key} changed from {_typed(was)} to {_typed(now)}" for key, was, now in refused]
         raise ConfigError(
-            f"cannot resume {near(run_dir.path)}: {', '.join(differences[:3])}{', ...' * (len(refused) > 3)};",
+            f"cannot resume {short_path(run_dir.path)}: {', '.join(differences[:3])}{', ...' * (len(refused) > 3)};",
             "on a resume only epochs, device, logger, callbacks and data folders may change;",
             "set the old value again, or start a new run without resume=.",
         )
@@ -165,7 +169,7 @@ def require_packages(run_dir: RunDir) -> None:
     """Raises:
     CheckpointError: the run's config names classes of a package that is not installed.
     """
-    allowlist.require_installed(run_dir.composed()[0], f"in {near(run_dir.path)}, config", CheckpointError)
+    allowlist.require_installed(run_dir.composed()[0], f"in {short_path(run_dir.path)}, config", CheckpointError)
 
 
 def refuse_single(path: Path) -> None:

@@ -17,7 +17,7 @@ from netyard.config.overrides import override, value_of
 from netyard.config.suggest import did_you_mean
 from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.io import redact
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.run_directories.directory import outputs
 from netyard.sweeps.ledger import Ledger
 
@@ -84,7 +84,7 @@ def resolved(flags: Sequence[str], overrides: Sequence[str]) -> tuple[list[str],
         if (found := _find_resumable(overrides)) is None:
             print("resume=auto: no sweep was started by this command; starting a new one.")
             return flags, overrides, None
-        print(f"resume=auto: {near(found)}")
+        print(f"resume=auto: {short_path(found)}")
         wanted, overrides = str(found), []
     more, left = split(continued(Path(wanted), overrides))
     return [*flags, *more], left, None if left else Path(wanted)

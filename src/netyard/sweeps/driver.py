@@ -15,7 +15,7 @@ from netyard.config import allowlist
 from netyard.errors import Interrupted, SweepError
 from netyard.io import redact
 from netyard.io.atomic import write_atomically
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.sweeps import outcome
 from netyard.sweeps.ledger import ENDED, Job, Ledger
 from netyard.sweeps.runners.local import Ending
@@ -71,7 +71,7 @@ class Driver:
         jobs = self.ledger.jobs
         number = f"{len(jobs)} jobs" if jobs else "jobs"
         done = f", {self.ledger.count(*ENDED)} of them done" if self.ledger.count(*ENDED) else ""
-        print(f"a sweep of {number} in {near(self.ledger.folder)}{done}; job N logs to N/train.log", flush=True)
+        print(f"a sweep of {number} in {short_path(self.ledger.folder)}{done}; job N logs to N/train.log", flush=True)
 
     def run(self, runner: Runner) -> None:
         self.ledger.begin()
@@ -93,7 +93,7 @@ class Driver:
             raise SweepError(
                 f"{self.ledger.count('failed')} of the sweep's jobs failed, the first with: {first.reason}",
                 f"The sweep has {self.ledger.tally()};",
-                f"see {near(self.ledger.place(first) / 'train.log')}, and retry with {_resume(self.ledger)}.",
+                f"see {short_path(self.ledger.place(first) / 'train.log')}, and retry with {_resume(self.ledger)}.",
             )
 
     def _work(self, runner: Runner) -> None:
@@ -206,4 +206,4 @@ def _signals_raise() -> Iterator[None]:
 
 
 def _resume(ledger: Ledger) -> str:
-    return " ".join(["python train.py -m", f"resume={near(ledger.folder)}", *allowlist.flags()])
+    return " ".join(["python train.py -m", f"resume={short_path(ledger.folder)}", *allowlist.flags()])

@@ -168,7 +168,7 @@ class Locks:
         self._driver = lock.open_file(folder / ".driver.lock")
         self.shared = lock.open_file(folder / ".jobs.lock")
         deadline = time.monotonic() + patience
-        if not (lock.take(self._driver) and lock.take(self.shared, deadline)):
+        if not (lock.try_lock(self._driver) and lock.try_lock(self.shared, deadline)):
             self.release()
             raise PlatformError(
                 f"the sweep in {folder} is being run by another process;",

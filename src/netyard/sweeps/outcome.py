@@ -41,7 +41,7 @@ def settle_running(ledger: Ledger) -> None:
 
 def resumable(folder: Path) -> bool:
     """Whether a job left a checkpoint to continue from."""
-    return RunDir(folder).begun and (folder / ".hydra" / "overrides.yaml").is_file()
+    return RunDir(folder).has_checkpoint and (folder / ".hydra" / "overrides.yaml").is_file()
 
 
 def value_of(results: Mapping[str, Any], name: str) -> float:

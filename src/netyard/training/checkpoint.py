@@ -23,7 +23,7 @@ from netyard.config.flatten import leaves
 from netyard.config.instantiate import build
 from netyard.errors import CheckpointError, ConfigError, DataError
 from netyard.io import redact, safe_load
-from netyard.io.atomic import whole
+from netyard.io.atomic import open_atomically
 from netyard.run_directories import manifest
 from netyard.run_directories.directory import RunDir
 from netyard.run_directories.manifest import Hashing
@@ -48,7 +48,7 @@ class WholeFileIO(TorchCheckpointIO):
         self._found = found
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        with whole(path, "wb") as file:
+        with open_atomically(path, "wb") as file:
             hashing = Hashing(file)
             try:
                 torch.save(checkpoint, hashing)
@@ -86,7 +86,7 @@ def find(path: Path) -> tuple[Path, dict[str, Any]]:
     Raises:
         CheckpointError: no such file, a broken one, one with other objects in it, or one of a later netyard.
     """
-    asked, verified = path, manifest.verified(path)
+    asked, verified = path, manifest.find_verified(path)
     path = verified or asked
     if not path.is_file():
         raise CheckpointError(
@@ -151,14 +151,14 @@ def load(run_dir: str | Path, which: str = "best") -> LightningModule:
     return rebuild(read(path), path)
 
 
-def best_of(run_dir: RunDir) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def read_best(run_dir: RunDir) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The best checkpoint of a run, with the config and the choices in it.
 
     Raises:
-        CheckpointError: no such run, one that has saved nothing, or a checkpoint of another; see ``read``, ``made_of``.
+        CheckpointError: the run does not exist or has saved nothing, or the file is another run's or is broken.
     """
     run_dir.require()
-    if not run_dir.begun and not run_dir.best.is_file():
+    if not run_dir.has_checkpoint and not run_dir.best.is_file():
         status = run_dir.status()
         state, error = status.get("state", "in an unknown state"), status.get("error")
         raise CheckpointError(
@@ -167,7 +167,7 @@ def best_of(run_dir: RunDir) -> tuple[dict[str, Any], dict[str, Any], dict[str, 
             f"continue it with python train.py resume={run_dir.path}.",
         )
     checkpoint = read(run_dir.best)
-    config, choices = made_of(checkpoint, run_dir.best)
+    config, choices = config_and_choices(checkpoint, run_dir.best)
     _require_own(run_dir, config, choices)
     return checkpoint, config, choices
 
@@ -190,7 +190,7 @@ def _require_own(run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[st
             )
 
 
-def made_of(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def config_and_choices(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The config and the choices of the run that wrote a checkpoint, which was read from ``path``.
 
     Raises:
@@ -216,10 +216,10 @@ def rebuild(checkpoint: Mapping[str, Any], path: Path, settings: Mapping[str, An
         settings: of the task, to be taken instead of the run's own.
 
     Raises:
-        CheckpointError: it contains no netyard config; see ``made_of``.
+        CheckpointError: it contains no netyard config; see ``config_and_choices``.
         ConfigError: with these settings the task has other weights.
     """
-    config, _ = made_of(checkpoint, path)
+    config, _ = config_and_choices(checkpoint, path)
     # Only settings that differ can be the reason for weights that do not fit.
     changed = [key for key, value in (settings or {}).items() if value != config["task"].get(key)]
     task = build(without_pretrained({**config, "task": {**config["task"], **(settings or {})}})["task"])
@@ -261,8 +261,8 @@ def restore_data(data: LightningDataModule, checkpoint: Mapping[str, Any]) -> No
         data.load_state_dict(state)
 
 
-def data_of(checkpoint: Mapping[str, Any], config: Mapping[str, Any]) -> LightningDataModule:
-    """The data module of a run, with what it learned from its training part; ``best_of`` returns both arguments."""
+def build_data(checkpoint: Mapping[str, Any], config: Mapping[str, Any]) -> LightningDataModule:
+    """The data module of a run, with what it learned from its training part; ``read_best`` returns both arguments."""
     data = build(config["data"])
     restore_data(data, checkpoint)
     return data

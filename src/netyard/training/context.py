@@ -47,7 +47,7 @@ class RunContext:
         return checkpoint.describe(self.config, self.choices)
 
     @cached_property
-    def unproven_metrics(self) -> dict[str, str]:
+    def unchecked_metrics(self) -> dict[str, str]:
         """Monitored metrics other than the default monitor of the task, each with the config key that names it.
 
         One batch of validation before training checks that they are logged.
@@ -63,8 +63,8 @@ class RunContext:
         return {str(name): key for name, key in watched.items() if not str(name).startswith("train/")}
 
     def feature_network(self, path: str) -> nn.Module:
-        """Another run's classifier as a feature extractor for this run's images; see ``run_features.features_of``."""
-        return run_features.features_of(path, self.config["data"])
+        """Return the feature layers of another run's classifier, to score this run's generated images."""
+        return run_features.feature_extractor(path, self.config["data"])
 
 
 def resolve(cfg: DictConfig, datamodule: L.LightningDataModule, choices: Mapping[str, Any]) -> dict[str, Any]:

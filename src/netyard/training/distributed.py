@@ -37,18 +37,18 @@ class RankCommand:
         return [sys.executable, "-m", "netyard.cli.rank", *self.arguments]
 
 
-def started_together() -> bool:
+def under_torchrun() -> bool:
     """Whether torchrun has started this process as one of several."""
     return "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def placed(overrides: Sequence[str], sweeping: bool) -> list[str]:
+def rank_overrides(overrides: Sequence[str], sweeping: bool) -> list[str]:
     """The overrides of this process; ranks other than 0 get no run directory of their own.
 
     Raises:
         ConfigError: torchrun has started a sweep, or this rank cannot learn the run directory.
     """
-    if started_together() and sweeping:
+    if under_torchrun() and sweeping:
         raise ConfigError(
             f"torchrun has started this sweep {os.environ['WORLD_SIZE']} times;",
             "a sweep has one driver, and its jobs are started by a launcher;",
@@ -57,13 +57,13 @@ def placed(overrides: Sequence[str], sweeping: bool) -> list[str]:
     has_directory = any(text.startswith("hydra.run.dir=") for text in overrides)
     if is_main_process() or sweeping:
         return list(overrides)
-    if not has_directory and not started_together():
+    if not has_directory and not under_torchrun():
         raise ConfigError(
             "this process is not the first of its run, and has no run directory;",
             "processes of torchrun get it from the first, and those of srun from the command line;",
             "try hydra.run.dir='outputs/${oc.env:SLURM_JOB_ID}', or torchrun.",
         )
-    # Until ``gathered`` has the real path, "." stands for it. Only rank 0 writes Hydra's own files.
+    # Until ``shared_run_dir`` has the real path, "." stands for it. Only rank 0 writes Hydra's own files.
     return [*overrides, *([] if has_directory else ["hydra.run.dir=."]), "hydra.output_subdir=null"]
 
 
@@ -72,16 +72,16 @@ def wait_for_rank_0_message() -> None:
 
     torchrun stops all ranks as soon as one has failed; it also stops this one, once rank 0 has ended.
     """
-    if started_together():
+    if under_torchrun():
         time.sleep(_GRACE)
 
 
 def started_by_netyard() -> bool:
     """Whether rank 0 has started this process, as ``RankProcesses`` does, for another device of its run."""
-    return not is_main_process() and "LOCAL_RANK" in os.environ and not started_together()
+    return not is_main_process() and "LOCAL_RANK" in os.environ and not under_torchrun()
 
 
-def first_cause(error: Exception, explain: Callable[[BaseException], NetyardError | None]) -> Exception:
+def original_error(error: Exception, explain: Callable[[BaseException], NetyardError | None]) -> Exception:
     """The error to report: on rank 0, which only sees a lost connection, the error that ended the other rank.
 
     Any other rank stores its error for rank 0 and returns it unchanged.
@@ -127,13 +127,13 @@ def _store() -> Any:
         return None
 
 
-def gathered(run_dir: RunDir, trainer: Any) -> RunDir:
+def shared_run_dir(run_dir: RunDir, trainer: Any) -> RunDir:
     """The run directory of rank 0, in every rank that torchrun has started; without torchrun the argument itself.
 
     Raises:
         ConfigError: the trainer is for another number of processes.
     """
-    if not started_together():
+    if not under_torchrun():
         return run_dir
     _require_same_number(trainer)
     from datetime import timedelta

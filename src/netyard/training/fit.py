@@ -26,7 +26,7 @@ from netyard.callbacks.optuna_pruning import Pruning
 from netyard.config import schema
 from netyard.config.instantiate import build, build_all
 from netyard.errors import ConfigError, Interrupted, PlatformError, Pruned
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
 from netyard.run_directories.study import trusted_url
@@ -34,7 +34,7 @@ from netyard.training import checkpoint, lean_loop, performance, process_state, 
 from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.devices import device_name, require_device
 from netyard.training.distributed import RankCommand
-from netyard.training.lightning_internals import draw_one_step_later
+from netyard.training.lightning_internals import advance_log_step
 from netyard.training.results import FinishedRun
 from netyard.training.tensorboard import log_hyperparameters
 
@@ -71,7 +71,7 @@ def fit(
         Pruned: the sweep's pruner ended it.
         NetyardError: a fault that a user can fix; see ``netyard.errors`` for the kinds.
     """
-    with process_state.restored():
+    with process_state.restore_on_exit():
         context = prepare(cfg, choices, run_dir)
         assembly = assemble(context, rank_command)
         with assembly.ranks, _endings(context, assembly):
@@ -131,14 +131,14 @@ def assemble(context: RunContext, rank_command: RankCommand | None = None) -> As
     trainer = performance.trainer(
         context.performance,
         # One batch of validation before training shows whether a metric exists that only the user has named.
-        {**context.config["trainer"], **({"num_sanity_val_steps": 1} if context.unproven_metrics else {})},
+        {**context.config["trainer"], **({"num_sanity_val_steps": 1} if context.unchecked_metrics else {})},
         callbacks=callbacks,
         logger=logger or False,
         plugins=[context.checkpoint_io, *([environment] if environment else [])],
         default_root_dir=str(context.run_dir.path),
     )
     lean_loop.install(trainer)
-    process_state.leave_memory_unfilled()
+    process_state.disable_memory_filling()
     device = device_name(trainer)
     results.log_start(context, device)
     return Assembly(trainer, logger, best, environment or contextlib.nullcontext(), device)
@@ -167,7 +167,7 @@ def test(context: RunContext, assembly: Assembly) -> Timing:
     trainer = assembly.trainer
     trainer.strategy.barrier()  # the first process has written the checkpoint that all of them read
     # A run that is killed during its test repeats it after a resume: its points must lie behind the saved step.
-    draw_one_step_later(trainer)
+    advance_log_step(trainer)
     trainer.test(_with_best_weights(context, trainer), datamodule=context.datamodule, verbose=False)
     return Timing(began, time.perf_counter() - began)
 
@@ -206,11 +206,11 @@ def _state_to_resume(
         CheckpointError: none is intact.
         ConfigError: the config differs from the recorded one in more than a resume may change.
     """
-    if not run_dir.begun:
-        log.info("%s has saved no checkpoint; it starts from the beginning", near(run_dir.path))
+    if not run_dir.has_checkpoint:
+        log.info("%s has saved no checkpoint; it starts from the beginning", short_path(run_dir.path))
         return None
     path, state = checkpoint.find(run_dir.last)
-    recorded = dict(zip(("config", "choices"), checkpoint.made_of(state, path), strict=True))
+    recorded = dict(zip(("config", "choices"), checkpoint.config_and_choices(state, path), strict=True))
     changes = resume.require_same(recorded, config, choices, run_dir)
     log.info("resuming after step %d%s", state["global_step"], f", with {', '.join(changes)}" if changes else "")
     return path, state

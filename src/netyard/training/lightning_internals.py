@@ -122,7 +122,7 @@ def warn_once(sentence: str) -> None:
         log.warning("%s", sentence)
 
 
-def draw_one_step_later(trainer: L.Trainer) -> None:
+def advance_log_step(trainer: L.Trainer) -> None:
     """Move what Lightning logs from now on to the next step: a test, drawn at the last one, would be drawn twice."""
     loop = trainer.fit_loop.epoch_loop
     if hasattr(loop, "_batches_that_stepped"):

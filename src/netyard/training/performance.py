@@ -133,7 +133,7 @@ def multiply_adds(task: L.LightningModule, data: Mapping[str, Any]) -> float:
 
     A recurrent net does its work step after step, and each must be worth sharing: only one step counts.
     """
-    example = one_input(data)
+    example = example_input(data)
     if example is None:
         return float("inf")
     training = task.training
@@ -151,7 +151,7 @@ def _lstm_flops(x: Sequence[int], weight: Sequence[int], recurrent_weight: Seque
     return 2 * x[0] * x[1] * (math.prod(weight) + math.prod(recurrent_weight))
 
 
-def one_input(data: Mapping[str, Any]) -> Tensor | None:
+def example_input(data: Mapping[str, Any]) -> Tensor | None:
     """One input as the data has them, numbers or tokens; None where the data does not say."""
     if data.get("input_shape"):
         return torch.zeros(1, *data["input_shape"])

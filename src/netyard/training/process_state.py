@@ -17,7 +17,7 @@ _VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "PYTORCH_NVML_BASED_CUDA_CHEC
 
 
 @contextlib.contextmanager
-def restored() -> Iterator[None]:
+def restore_on_exit() -> Iterator[None]:
     """Afterwards torch's threads and flags, environment variables and the loggers of Lightning are as before.
 
     The random number generators are not: a run leaves them where it ended, as any code that draws does.
@@ -29,7 +29,7 @@ def restored() -> Iterator[None]:
     variables = {name: os.environ.get(name) for name in _VARIABLES}
     grad = torch.is_grad_enabled()
     try:
-        with run_log.taken_over("lightning"):
+        with run_log.redirect_loggers("lightning"):
             yield
     finally:
         torch.set_num_threads(threads)
@@ -63,7 +63,7 @@ def run_settings(seed: int) -> None:
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 
-def leave_memory_unfilled() -> None:
+def disable_memory_filling() -> None:
     """Deterministic algorithms without filling every fresh buffer, a third of a small ResNet's time.
 
     To be called after the Trainer is built, which asks torch for deterministic algorithms.

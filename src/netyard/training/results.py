@@ -21,7 +21,7 @@ from netyard import plugins
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.metrics_logger import Curves
 from netyard.config import allowlist
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 from netyard.io.version import __version__
 from netyard.run_directories.directory import RunDir
 from netyard.training.context import RunContext
@@ -98,21 +98,23 @@ def log_start(context: RunContext, device: str) -> None:
     choices = context.choices
     count = f"{context.parameters:,}"
     log.info("%s, %s parameters, on %s with %s", choices["model"], count, choices["data"], choices["optimizer"])
-    log.info("%s, %s, in %s", device, context.performance, near(context.run_dir.path))
+    log.info("%s, %s, in %s", device, context.performance, short_path(context.run_dir.path))
 
 
 def log_finish(context: RunContext, results: Mapping[str, Any]) -> None:
     """The table of metrics, and the commands a user may want next."""
     path = context.run_dir.path
     log_table(f"{context.choices['model']} on {context.choices['data']}", results)
-    log.info("results     %s", near(path / "results.json"))
-    log.info("dashboard   %s --logdir %s", _command("tensorboard"), near(path))
-    log.info("test again  %s evaluate %s", _command("netyard"), _arguments(f"run={near(path)}"))
+    log.info("results     %s", short_path(path / "results.json"))
+    log.info("dashboard   %s --logdir %s", _command("tensorboard"), short_path(path))
+    log.info("test again  %s evaluate %s", _command("netyard"), _arguments(f"run={short_path(path)}"))
 
 
 def log_stopped(run_dir: RunDir) -> None:
     """The command that resumes a run stopped by a signal."""
-    log.info("stopped; continue with: %s train.py %s", _command("python"), _arguments(f"resume={near(run_dir.path)}"))
+    log.info(
+        "stopped; continue with: %s train.py %s", _command("python"), _arguments(f"resume={short_path(run_dir.path)}")
+    )
 
 
 def log_table(title: str, results: Mapping[str, Any]) -> None:
@@ -137,7 +139,7 @@ def _arguments(first: str) -> str:
 def _command(program: str) -> str:
     """How to call a program of this environment: by name, or by path if the environment is not activated."""
     installed = Path(sys.executable).parent / program
-    return program if shutil.which(program) == str(installed) or not installed.exists() else near(installed)
+    return program if shutil.which(program) == str(installed) or not installed.exists() else short_path(installed)
 
 
 def _git_revision() -> str:

@@ -13,7 +13,7 @@ from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 
 
-def features_of(path: str, data: Mapping[str, Any]) -> nn.Module:
+def feature_extractor(path: str, data: Mapping[str, Any]) -> nn.Module:
     """Images (B, C, H, W) in [0, 1] -> features (B, D), by the best network of a run of image classification.
 
     Args:
@@ -31,7 +31,7 @@ def features_of(path: str, data: Mapping[str, Any]) -> nn.Module:
             "it is auto, inception, or the directory of a run that classifies such images;",
             "try callbacks.scores.features=auto.",
         )
-    recorded, config, choices = checkpoint.best_of(run_dir)
+    recorded, config, choices = checkpoint.read_best(run_dir)
     trained = config["data"]
     shape = [trained.get("channels"), trained.get("image_size")]
     if choices["task"] != "classification" or None in shape or trained.get("as_sequence"):

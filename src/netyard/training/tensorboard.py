@@ -111,13 +111,13 @@ def log_hyperparameters(
     """
     if not isinstance(logger, TensorBoardLogger):
         return
-    columns = redact.tree({**columns_of_a_run(config, choices, results), **columns_of_a_sweep(config, choices, path)})
+    columns = redact.tree({**run_columns(config, choices, results), **sweep_columns(config, choices, path)})
     scores = {f"hp/{name}": value for name, value in results["metrics"].items() if not name.startswith("train/")}
     logger.log_hyperparams(columns, {"hp/objective": results["objective"]["value"], **scores}, results["steps"] + 1)
     logger.finalize("success")
 
 
-def columns_of_a_run(
+def run_columns(
     config: Mapping[str, Any], choices: Mapping[str, Any], results: Mapping[str, Any]
 ) -> dict[str, str | float]:
     """Those that every run has."""
@@ -131,7 +131,7 @@ def columns_of_a_run(
     }
 
 
-def columns_of_a_sweep(config: Mapping[str, Any], choices: Mapping[str, Any], path: Path) -> dict[str, str | float]:
+def sweep_columns(config: Mapping[str, Any], choices: Mapping[str, Any], path: Path) -> dict[str, str | float]:
     """The keys that the sweep varies, which ``job.json`` in the run's directory names; none of a run by itself.
 
     TensorBoard takes the columns from whichever run it finds first and shows no others, so every job has all of them:

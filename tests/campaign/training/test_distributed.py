@@ -75,7 +75,7 @@ def test_a_signal_to_one_ends_both(two, tmp_path: Path, victim: str, number: int
     run = RunDir(tmp_path / "run")
     assert run.status()["state"] == "interrupted"
     state = checkpoint.read(run.last)
-    assert manifest.known(run.checkpoints)[0].step == state["global_step"]
+    assert manifest.read_all(run.checkpoints)[0].step == state["global_step"]
 
 
 @pytest.mark.parametrize("victim", ["first", "second"])

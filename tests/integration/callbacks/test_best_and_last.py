@@ -172,7 +172,7 @@ def test_a_save_that_fails_ends_the_run_with_one_message(train, monkeypatch, cod
     assert os.strerror(code) in ran.err and f"resume={ran.path}" in ran.err and " free;" in ran.err
     assert ran.json("status.json")["state"] == "failed"
     folder = ran.path / "checkpoints"
-    assert len(manifest.known(folder)) == 2 and not [*folder.glob(".*")] and len([*folder.glob("save-*")]) == 4
+    assert len(manifest.read_all(folder)) == 2 and not [*folder.glob(".*")] and len([*folder.glob("save-*")]) == 4
     monkeypatch.undo()
     resumed = train(f"resume={ran.path}")
     assert resumed.code == 0 and ran.json("results.json")["epochs"] == 4, resumed.err

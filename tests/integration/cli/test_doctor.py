@@ -107,7 +107,7 @@ def test_a_broken_file_is_named(doctor, tmp_path: Path, which: str, words: str) 
 
 
 def test_a_checkpoint_that_is_gone_or_short_is_found_by_its_size(doctor, tmp_path: Path) -> None:
-    first, second, *_ = manifest.known(tmp_path / "outputs" / "run" / "checkpoints")
+    first, second, *_ = manifest.read_all(tmp_path / "outputs" / "run" / "checkpoints")
     (tmp_path / "outputs" / "run" / "checkpoints" / f"{first.name}.ckpt").unlink()
     short = tmp_path / "outputs" / "run" / "checkpoints" / f"{second.name}.ckpt"
     os.truncate(short, second.size - 1)

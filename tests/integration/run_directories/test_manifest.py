@@ -32,13 +32,13 @@ def test_a_run_whose_last_save_broke_goes_on_from_the_one_before(train, tmp_path
     whole = train(*words, "trainer.max_epochs=4")
     assert whole.code == 0, whole.err
     stopped = Path(shutil.copytree(whole.path, tmp_path / "stopped", symlinks=True))
-    newest, before = manifest.known(stopped / "checkpoints")[:2]
+    newest, before = manifest.read_all(stopped / "checkpoints")[:2]
     (stopped / "checkpoints" / f"{newest.name}.ckpt").write_bytes(b"half")
     (stopped / "status.json").write_text('{"state": "failed"}')
     resumed = train(f"resume={stopped}", path=stopped)
     assert resumed.code == 0, resumed.err
     assert f"{newest.name}.ckpt is broken: it has 4 bytes" in resumed.out + resumed.err
-    assert manifest.known(stopped / "checkpoints")[0].name == newest.name
+    assert manifest.read_all(stopped / "checkpoints")[0].name == newest.name
     for name in ("best", "last"):
         got, wanted = (checkpoint.read(each / "checkpoints" / f"{name}.ckpt") for each in (stopped, whole.path))
         assert same(got["state_dict"], wanted["state_dict"]), name

@@ -143,7 +143,7 @@ def test_auto_begins_then_goes_on_and_then_leaves_alone(train, tmp_path: Path, m
     killed(mine)
     again = train(*RUN, "resume=auto")
     assert again.code == 0, again.err
-    assert f"resume=auto: {readable.near(mine)}" in again.out and "resuming after step 10" in again.out
+    assert f"resume=auto: {readable.short_path(mine)}" in again.out and "resuming after step 10" in again.out
     assert json.loads((mine / "status.json").read_text())["state"] == "completed"
     before = times(tmp_path / "outputs")
     done = train(*RUN, "resume=auto")
@@ -160,7 +160,7 @@ def test_auto_takes_the_run_that_was_started_last(train, tmp_path: Path, monkeyp
         status = json.loads((place / "status.json").read_text())
         (place / "status.json").write_text(json.dumps({**status, "started": f"2026-01-0{number % 2 + 1}"}))
     ran = train(*RUN, "resume=auto")
-    assert ran.code == 0 and f"resume=auto: {readable.near(places[1])}" in ran.out, ran.out
+    assert ran.code == 0 and f"resume=auto: {readable.short_path(places[1])}" in ran.out, ran.out
 
 
 @pytest.mark.parametrize("typed", ["{}/job-17", "'{}/job 17'", "'{}/${{oc.env:SLURM_JOB_ID}}'"])

@@ -49,7 +49,9 @@ def test_a_place_that_takes_no_files_is_found_before_anything_is_loaded(tmp_path
         assert done.stderr.count("error: ") == len(words) and "Traceback" not in done.stderr
 
 
-CLAIM = "import sys; from netyard.io.claim import unclaimed; sys.stdin.readline(); print(unclaimed(sys.argv[1]))"
+CLAIM = (
+    "import sys; from netyard.io.claim import create_unused; sys.stdin.readline(); print(create_unused(sys.argv[1]))"
+)
 
 
 def test_processes_that_start_in_one_instant_get_directories_of_their_own(tmp_path: Path):

@@ -18,14 +18,14 @@ from support.waiting import wait_until
 
 def test_the_second_is_told_of_the_first_which_may_be_killed(tmp_path: Path) -> None:
     with holder(tmp_path) as first:
-        for attempt in (lock.hold, lock.refuse_if_held):
+        for attempt in (lock.acquire, lock.refuse_if_held):
             with pytest.raises(PlatformError, match=rf"by process {first.pid} on {socket.gethostname()}; .*resume="):
                 attempt(tmp_path)
         first.kill()
         first.wait()
         assert (tmp_path / lock.NAME).exists()
         lock.refuse_if_held(tmp_path)
-        assert lock.hold(tmp_path) and not lock.hold(tmp_path)
+        assert lock.acquire(tmp_path) and not lock.acquire(tmp_path)
         lock.refuse_if_held(tmp_path)
         lock.release(tmp_path)
         lock.release(tmp_path)
@@ -34,7 +34,7 @@ def test_the_second_is_told_of_the_first_which_may_be_killed(tmp_path: Path) -> 
 
 def test_no_child_has_the_lock_of_its_parent(tmp_path: Path) -> None:
     with holder(tmp_path, "fork"):
-        assert lock.hold(tmp_path)
+        assert lock.acquire(tmp_path)
     lock.release(tmp_path)
 
 

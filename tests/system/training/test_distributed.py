@@ -49,7 +49,7 @@ def test_a_signal_to_one_ends_both(two, tmp_path: Path) -> None:
     run = RunDir(tmp_path / "run")
     assert run.status()["state"] == "interrupted"
     state = checkpoint.read(run.last)
-    assert manifest.known(run.checkpoints)[0].step == state["global_step"]
+    assert manifest.read_all(run.checkpoints)[0].step == state["global_step"]
 
 
 def test_the_death_of_one_ends_the_other(two, tmp_path: Path) -> None:

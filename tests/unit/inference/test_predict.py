@@ -21,7 +21,7 @@ def test_pictures_of_other_channels_than_files_have_are_refused() -> None:
 
 def test_parquet_is_written_as_it_grows(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("netyard.io.table_writer._ROW_GROUP", 10)
-    with table_writer.written(tmp_path / "out.parquet") as add:
+    with table_writer.open_table(tmp_path / "out.parquet") as add:
         for first in range(0, 35, 7):
             add({"row": range(first, first + 7)})
     made = parquet.ParquetFile(tmp_path / "out.parquet")
@@ -30,7 +30,7 @@ def test_parquet_is_written_as_it_grows(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_a_number_that_is_none_is_null(tmp_path: Path) -> None:
-    with table_writer.written(tmp_path / "out.jsonl") as add:
+    with table_writer.open_table(tmp_path / "out.jsonl") as add:
         add({"file": ["a"], "prediction": [float("nan")]})
     assert json.loads((tmp_path / "out.jsonl").read_text()) == {"file": "a", "prediction": None}
 
@@ -39,7 +39,7 @@ def test_a_number_that_is_none_is_null(tmp_path: Path) -> None:
 def test_rows_that_break_off_leave_the_old_file(suffix: str, tmp_path: Path) -> None:
     output = tmp_path / f"out{suffix}"
     output.write_text("of yesterday")
-    with pytest.raises(OSError, match="full"), table_writer.written(output) as add:
+    with pytest.raises(OSError, match="full"), table_writer.open_table(output) as add:
         add({"row": [0]})
         raise OSError("full")
     assert output.read_text() == "of yesterday" and len(list(tmp_path.iterdir())) == 1

@@ -62,7 +62,7 @@ def test_libraries_that_print_for_themselves_are_taken_over(tmp_path: Path, caps
     library.propagate = False
     run_log.start(tmp_path)
     handlers = list(library.handlers)
-    with run_log.taken_over("loud_library"):
+    with run_log.redirect_loggers("loud_library"):
         library.warning("look at me")
     assert library.handlers == handlers and not library.propagate, "as it was"
     said = capsys.readouterr()

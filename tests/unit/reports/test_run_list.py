@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from netyard.cli import main
-from netyard.io.readable import in_bytes
+from netyard.io.readable import format_bytes
 from support.run_directories import made_ledger, made_run
 
 NOBODY = 2**22 + 1  # a number that no process has: the largest of Linux is less
@@ -118,7 +118,7 @@ def test_two_names_of_one_file_are_one_size(outputs: Path, listed) -> None:
     (outputs / "new" / "save.ckpt").write_bytes(bytes(5_000_000))
     os.link(outputs / "new" / "save.ckpt", outputs / "new" / "best.ckpt")
     assert listed("optimizer=sgd")[0]["new"][-1] == "5.0 MB"
-    assert [in_bytes(count) for count in (0, 999, 1000, 123_456, 5e9, 3e16)] == [
+    assert [format_bytes(count) for count in (0, 999, 1000, 123_456, 5e9, 3e16)] == [
         "0 B",
         "999 B",
         "1.0 kB",

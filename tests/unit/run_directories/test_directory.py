@@ -13,7 +13,7 @@ import pytest
 
 from netyard.errors import CheckpointError, PlatformError
 from netyard.io.atomic import write_atomically
-from netyard.io.claim import unclaimed
+from netyard.io.claim import create_unused
 from netyard.io.finite_json import finite
 from netyard.io.process import is_main_process
 from netyard.run_directories.directory import RunDir
@@ -31,20 +31,20 @@ def test_a_directory_of_any_name_can_be_run_in_and_resumed(name: str, tmp_path: 
 
 
 def test_threads_get_directories_of_their_own(tmp_path: Path):
-    claim = unclaimed.__wrapped__
+    claim = create_unused.__wrapped__
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: claim(str(tmp_path / "run")), range(64)))
     assert len(set(answers)) == 64
 
 
 def test_one_process_asking_twice_is_given_one_name(tmp_path: Path):
-    assert unclaimed(str(tmp_path / "run")) == unclaimed(str(tmp_path / "run")) == str(tmp_path / "run")
+    assert create_unused(str(tmp_path / "run")) == create_unused(str(tmp_path / "run")) == str(tmp_path / "run")
 
 
 def test_other_ranks_claim_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert not is_main_process()
-    assert unclaimed(str(tmp_path / "run")) == str(tmp_path / "run")
+    assert create_unused(str(tmp_path / "run")) == str(tmp_path / "run")
     RunDir(tmp_path / "run").set_state("running")
     assert not (tmp_path / "run").exists()
 
@@ -52,7 +52,7 @@ def test_other_ranks_claim_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_place_where_nothing_can_be_made_is_refused_in_three_parts(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PlatformError, match=r"nothing can be written to .*NETYARD_OUTPUTS.*try hydra\.run\.dir=DIR"):
-        unclaimed(str(tmp_path / "file" / "run"))
+        create_unused(str(tmp_path / "file" / "run"))
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path):

@@ -13,7 +13,7 @@ import pytest
 
 from netyard.errors import CheckpointError
 from netyard.run_directories import manifest as manifests
-from netyard.run_directories.manifest import Manifest, link, verified
+from netyard.run_directories.manifest import Manifest, find_verified, link
 
 
 def save(folder: Path, number: int, best: int | None, keep: int = 2, step: int | None = None) -> Path:
@@ -33,7 +33,7 @@ def content(number: int) -> bytes:
 
 def refused(path: Path) -> str:
     with pytest.raises(CheckpointError) as error:
-        verified(path)
+        find_verified(path)
     assert error.value.exit_code == 4
     return str(error.value)
 
@@ -42,16 +42,16 @@ def test_last_is_the_newest_by_step_whatever_the_clock_says(tmp_path: Path):
     paths = [save(tmp_path, number, best=1) for number in (1, 2, 3)]
     os.utime(paths[1], (2e9, 2e9))
     os.utime(paths[2], (0, 0))
-    assert verified(tmp_path / "last.ckpt") == paths[2]
-    assert verified(tmp_path / "best.ckpt") == paths[0]
+    assert find_verified(tmp_path / "last.ckpt") == paths[2]
+    assert find_verified(tmp_path / "best.ckpt") == paths[0]
     (tmp_path / "last.ckpt").unlink()
-    assert verified(tmp_path / "last.ckpt") == paths[2]
+    assert find_verified(tmp_path / "last.ckpt") == paths[2]
 
 
 def test_two_saves_of_one_step_are_told_apart(tmp_path: Path):
     save(tmp_path, 1, best=1)
     second = save(tmp_path, 2, best=1, step=10)
-    assert verified(tmp_path / "last.ckpt") == second
+    assert find_verified(tmp_path / "last.ckpt") == second
 
 
 def test_a_broken_newest_one_is_skipped_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture):
@@ -60,7 +60,7 @@ def test_a_broken_newest_one_is_skipped_with_a_warning(tmp_path: Path, caplog: p
     damaged[50] ^= 1
     second.write_bytes(damaged)
     with caplog.at_level(logging.WARNING):
-        assert verified(tmp_path / "last.ckpt") == first
+        assert find_verified(tmp_path / "last.ckpt") == first
     assert f"{second} is broken: its SHA-256 is {manifests.sha256(second)}" in caplog.text
     first.write_bytes(first.read_bytes()[:70])
     told = refused(tmp_path / "last.ckpt")
@@ -73,7 +73,7 @@ def test_what_is_asked_for_by_name_is_read_or_refused(tmp_path: Path):
     best.write_bytes(content(7))
     told = refused(tmp_path / "best.ckpt")
     assert f"best.ckpt is broken: its SHA-256 is {manifests.sha256(best)}, and {expected} was written" in told
-    assert verified(last) == last
+    assert find_verified(last) == last
     best.unlink()
     (tmp_path / "best.ckpt").unlink()
     assert "it is missing" in refused(tmp_path / "best.ckpt")
@@ -90,9 +90,9 @@ def test_a_copy_of_the_best_is_as_good(tmp_path: Path):
     first = save(tmp_path, 1, best=1)
     (tmp_path / "best.ckpt").unlink()
     shutil.copy(first, tmp_path / "best.ckpt")
-    assert verified(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
+    assert find_verified(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
     first.unlink()
-    assert verified(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
+    assert find_verified(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
 
 
 def test_a_name_that_a_kill_left_on_the_one_before_is_seen_through(tmp_path: Path):
@@ -100,22 +100,22 @@ def test_a_name_that_a_kill_left_on_the_one_before_is_seen_through(tmp_path: Pat
     link(tmp_path / "best.ckpt", tmp_path / "kept")
     second = save(tmp_path, 2, best=2)
     link(tmp_path / "kept", tmp_path / "best.ckpt")
-    assert verified(tmp_path / "best.ckpt") == second
+    assert find_verified(tmp_path / "best.ckpt") == second
 
 
 def test_a_checkpoint_that_was_copied_elsewhere_alone_is_taken_as_it_is(tmp_path: Path):
     first = save(tmp_path / "run", 1, best=1)
     shutil.copy(first, tmp_path / "best.ckpt")
-    assert verified(tmp_path / "best.ckpt") is None
+    assert find_verified(tmp_path / "best.ckpt") is None
 
 
 def test_a_checkpoint_without_its_manifest_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     first, second = save(tmp_path, 1, best=1), save(tmp_path, 2, best=1)
     second.with_suffix(".json").write_text(second.with_suffix(".json").read_text()[:20])
-    assert verified(tmp_path / "last.ckpt") == first
+    assert find_verified(tmp_path / "last.ckpt") == first
     assert "is not a valid checkpoint manifest" in caplog.text
     second.with_suffix(".json").unlink()
-    assert verified(tmp_path / "last.ckpt") == first
+    assert find_verified(tmp_path / "last.ckpt") == first
 
 
 def test_a_best_one_stays_as_long_as_a_kept_one_names_it(tmp_path: Path):
@@ -130,7 +130,7 @@ def test_a_best_one_stays_as_long_as_a_kept_one_names_it(tmp_path: Path):
 def test_drafts_of_a_killed_run_are_tidied_up(tmp_path: Path):
     first = save(tmp_path, 1, best=1)
     (tmp_path / ".save-00002-step-20.ckpt.77.tmp").write_bytes(b"half")
-    manifests.tidy(tmp_path)
+    manifests.delete_temporaries(tmp_path)
     assert not list(tmp_path.glob(".*")) and first.exists()
 
 
@@ -179,11 +179,11 @@ def test_the_thread_reads_whenever_another_chunk_was_written(tmp_path: Path, mon
 
 
 def test_a_folder_without_manifests_and_one_without_a_best(tmp_path: Path):
-    assert manifests.known(tmp_path) == [] and verified(tmp_path / "last.ckpt") is None
+    assert manifests.read_all(tmp_path) == [] and find_verified(tmp_path / "last.ckpt") is None
     save(tmp_path, 1, best=None)
     (tmp_path / "best.ckpt").write_bytes(content(7))
-    assert verified(tmp_path / "best.ckpt") is None
-    assert verified(tmp_path / "save-00009-step-90.ckpt") is None
+    assert find_verified(tmp_path / "best.ckpt") is None
+    assert find_verified(tmp_path / "save-00009-step-90.ckpt") is None
 
 
 def test_a_manifest_is_readable_json_in_lines(tmp_path: Path):
@@ -191,7 +191,7 @@ def test_a_manifest_is_readable_json_in_lines(tmp_path: Path):
     assert path.name == "save-00012-step-120.ckpt"
     written = path.with_suffix(".json").read_text(encoding="utf-8")
     assert written.startswith('{\n "schema": 1,\n "step": 120,\n "number": 12,')
-    (manifest,) = manifests.known(tmp_path)
+    (manifest,) = manifests.read_all(tmp_path)
     assert manifest == Manifest(120, 12, 12, 100, manifests.sha256(path), "save-00012-step-120")
     assert manifest.fault(path) == "" and manifest.fault(tmp_path / "none") == "it is missing"
 
@@ -202,7 +202,7 @@ def test_what_is_left_aside_is_named(tmp_path: Path, caplog: pytest.LogCaptureFi
     later = (tmp_path / "save-00001-step-10.json").read_text().replace('"schema": 1', '"schema": 2')
     (tmp_path / "save-00003-step-30.json").write_text(later)
     with caplog.at_level(logging.WARNING):
-        assert [each.number for each in manifests.known(tmp_path)] == [1]
+        assert [each.number for each in manifests.read_all(tmp_path)] == [1]
     assert [record.getMessage().split(" is not a valid")[0] for record in caplog.records] == [
         str(tmp_path / "save-00002-step-20.json")
     ]
@@ -222,5 +222,5 @@ def test_what_another_process_has_deleted_already_is_no_error(tmp_path: Path, mo
     (tmp_path / ".save-00002-step-20.ckpt.77.tmp").touch()
     found = [tmp_path / ".save-00002-step-20.ckpt.77.tmp", tmp_path / ".save-00003-step-30.ckpt.77.tmp"]
     monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(found))
-    manifests.tidy(tmp_path)
+    manifests.delete_temporaries(tmp_path)
     assert not found[0].exists()

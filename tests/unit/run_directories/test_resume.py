@@ -48,19 +48,19 @@ CONFIG = OmegaConf.create({"seed": 3, "resume": "auto", "model": {"size": "${see
 
 
 def test_the_newest_run_of_the_same_config_is_the_one_that_goes_on(tmp_path: Path) -> None:
-    assert resume.newest(CONFIG, tmp_path) is None
+    assert resume.find_newest(CONFIG, tmp_path) is None
     first = run_of(tmp_path / "day" / "one", CONFIG, "2026-01-02")
-    assert resume.newest(CONFIG, tmp_path) == first
+    assert resume.find_newest(CONFIG, tmp_path) == first
     second = run_of(tmp_path / "two", CONFIG, "2026-01-03", "completed")
     (second / ".hydra" / "config.yaml").write_text(redact.yaml_of(CONFIG).replace("auto", "null"), encoding="utf-8")
-    assert resume.newest(CONFIG, tmp_path) == second, "whichever run it was to continue, and finished too"
+    assert resume.find_newest(CONFIG, tmp_path) == second, "whichever run it was to continue, and finished too"
     run_of(tmp_path / "three", CONFIG, "2026-01-04", begun=False)
     run_of(tmp_path / "a" / "b" / "c", CONFIG, "2026-01-05")
     run_of(tmp_path / "other", OmegaConf.create({**CONFIG, "seed": 4}), "2026-01-06")
     (tmp_path / "broken" / ".hydra" / "config.yaml").mkdir(parents=True)
-    assert resume.newest(CONFIG, tmp_path) == second
+    assert resume.find_newest(CONFIG, tmp_path) == second
     (second / "status.json").unlink()
-    assert resume.newest(CONFIG, tmp_path) == first, "a run that does not say when it began comes last"
+    assert resume.find_newest(CONFIG, tmp_path) == first, "a run that does not say when it began comes last"
 
 
 def test_a_run_goes_on_with_what_was_typed_then_and_now(tmp_path: Path) -> None:
@@ -68,14 +68,18 @@ def test_a_run_goes_on_with_what_was_typed_then_and_now(tmp_path: Path) -> None:
     run = RunDir(path)
     begun = ["model=mlp", "seed=3"]
     there = [f"resume={path}", f"hydra.run.dir={path}"]
-    assert resume.continued(run, ["resume=x", f"hydra.run.dir={path}"]) == [*begun, *there]
-    assert resume.continued(run, ["resume=x", "trainer.max_epochs=9"]) == [*begun, "trainer.max_epochs=9", *there]
+    assert resume.continuation_overrides(run, ["resume=x", f"hydra.run.dir={path}"]) == [*begun, *there]
+    assert resume.continuation_overrides(run, ["resume=x", "trainer.max_epochs=9"]) == [
+        *begun,
+        "trainer.max_epochs=9",
+        *there,
+    ]
     run_of(tmp_path / "finished", CONFIG, "2026-01-02", "completed")
-    assert resume.continued(RunDir(tmp_path / "finished"), ["resume=x"]) == []
-    assert "seed=4" in resume.continued(RunDir(tmp_path / "finished"), ["resume=x", "seed=4"])
+    assert resume.continuation_overrides(RunDir(tmp_path / "finished"), ["resume=x"]) == []
+    assert "seed=4" in resume.continuation_overrides(RunDir(tmp_path / "finished"), ["resume=x", "seed=4"])
     (path / "sweep.json").touch()
     with pytest.raises(CheckpointError, match="holds a sweep, not a run"):
-        resume.continued(run, [])
+        resume.continuation_overrides(run, [])
 
 
 def test_auto_means_the_directory_that_is_named_or_the_newest_run(tmp_path: Path, monkeypatch) -> None:
@@ -83,11 +87,11 @@ def test_auto_means_the_directory_that_is_named_or_the_newest_run(tmp_path: Path
     monkeypatch.setenv("JOB", "7")
     newest = run_of(tmp_path / "outputs" / "day" / "one", CONFIG, "2026-01-02")
     named = run_of(tmp_path / "job-7", CONFIG, "2026-01-01")
-    assert resume.sought(["seed=3"], CONFIG) == newest
-    assert resume.sought([f"hydra.run.dir={named}"], CONFIG) == named
-    assert resume.sought([f"hydra.run.dir='{tmp_path}/job-${{oc.env:JOB}}'"], CONFIG) == named
-    assert resume.sought([f"hydra.run.dir='{tmp_path}/${{now:%H}}'"], CONFIG) is None
-    assert resume.sought([f"hydra.run.dir={tmp_path}/new"], CONFIG) is None
+    assert resume.find_auto(["seed=3"], CONFIG) == newest
+    assert resume.find_auto([f"hydra.run.dir={named}"], CONFIG) == named
+    assert resume.find_auto([f"hydra.run.dir='{tmp_path}/job-${{oc.env:JOB}}'"], CONFIG) == named
+    assert resume.find_auto([f"hydra.run.dir='{tmp_path}/${{now:%H}}'"], CONFIG) is None
+    assert resume.find_auto([f"hydra.run.dir={tmp_path}/new"], CONFIG) is None
 
 
 NOW = {

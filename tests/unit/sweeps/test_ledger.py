@@ -162,18 +162,18 @@ def test_a_new_driver_waits_for_the_jobs_of_a_dead_one(tmp_path: Path, monkeypat
     first = Locks(tmp_path)
     os.close(first._driver)  # it died, and a job has its other lock
     asked: list[float | None] = []
-    take = lock.take
+    take = lock.try_lock
 
     def spy(descriptor: int, until: float | None = None) -> bool:
         asked.append(until)
         return take(descriptor) if until is None else False
 
-    monkeypatch.setattr(lock, "take", spy)
+    monkeypatch.setattr(lock, "try_lock", spy)
     monkeypatch.setattr("time.monotonic", lambda: 100.0)
     with pytest.raises(PlatformError, match=f"the sweep in {tmp_path} is being run by another process"):
         Locks(tmp_path)
     assert asked == [None, 130.0]
     os.close(first.shared)
-    monkeypatch.setattr(lock, "take", take)
+    monkeypatch.setattr(lock, "try_lock", take)
     Locks(tmp_path, patience=0).release()  # the refused one kept nothing
     assert {path.name for path in tmp_path.iterdir()} == {".driver.lock", ".jobs.lock"}

@@ -285,10 +285,10 @@ def test_a_config_that_names_what_nobody_offered_is_refused(tmp_path: Path):
     config["task"] = {**config["task"], "loss": {"_target_": "os.system"}}
     for content in ({"netyard": checkpoint.describe(config, CHOICES)},):
         with pytest.raises(CheckpointError, match=r"in .*best\.ckpt, config\.task\.loss"):
-            checkpoint.made_of(content, tmp_path / "best.ckpt")
+            checkpoint.config_and_choices(content, tmp_path / "best.ckpt")
     with pytest.raises(CheckpointError, match=r"best\.ckpt contains no netyard config"):
-        checkpoint.made_of({}, tmp_path / "best.ckpt")
-    assert checkpoint.made_of({"netyard": checkpoint.describe(config_of(), CHOICES)}, tmp_path) == (
+        checkpoint.config_and_choices({}, tmp_path / "best.ckpt")
+    assert checkpoint.config_and_choices({"netyard": checkpoint.describe(config_of(), CHOICES)}, tmp_path) == (
         config_of(),
         CHOICES,
     )
@@ -297,16 +297,16 @@ def test_a_config_that_names_what_nobody_offered_is_refused(tmp_path: Path):
 def test_the_best_of_a_run_is_its_own(tmp_path: Path):
     run = RunDir(made_run(tmp_path / "run", None))
     with pytest.raises(CheckpointError, match=r"no checkpoint at .*best\.ckpt: the run is completed;.* resume=.*run\."):
-        checkpoint.best_of(run)
+        checkpoint.read_best(run)
     (run.path / "status.json").write_text('{"state": "failed", "error": "a full disk"}')
     with pytest.raises(CheckpointError, match="the run is failed, by a full disk;"):
-        checkpoint.best_of(run)
+        checkpoint.read_best(run)
     (run.path / "status.json").write_text("{}")
     with pytest.raises(CheckpointError, match="the run is in an unknown state;"):
-        checkpoint.best_of(run)
+        checkpoint.read_best(run)
     config = config_of()
     content = written(run.best, config)
-    found, its_config, its_choices = checkpoint.best_of(run)
+    found, its_config, its_choices = checkpoint.read_best(run)
     assert found.keys() == content.keys() and (its_config, its_choices) == (config, CHOICES)
 
 
@@ -329,7 +329,7 @@ def test_the_best_of_another_run_is_refused(tmp_path: Path, choices: dict[str, s
     config["model"] = {**config["model"], **model}
     written(run.best, config, {**CHOICES, **choices})
     with pytest.raises(CheckpointError, match=rf"best\.ckpt is another run's: {message}"):
-        checkpoint.best_of(run)
+        checkpoint.read_best(run)
 
 
 class Recorder(L.LightningDataModule):

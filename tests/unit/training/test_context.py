@@ -46,7 +46,7 @@ def test_it_is_what_callbacks_rely_on_and_cannot_be_changed(tmp_path: Path) -> N
     ],
 )
 def test_a_metric_that_only_the_user_names_is_unproven(tmp_path: Path, overrides: list[str], unproven: Any) -> None:
-    found = context_of(tmp_path, *overrides).unproven_metrics
+    found = context_of(tmp_path, *overrides).unchecked_metrics
     assert found.keys() == unproven.keys()
     assert all(key.endswith(".monitor") for key in found.values())
 

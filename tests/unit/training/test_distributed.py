@@ -12,7 +12,7 @@ from netyard.cli.error_messages import explain
 from netyard.errors import ConfigError, DataError, NetyardError, PlatformError
 from netyard.io.process import is_main_process
 from netyard.training import distributed
-from netyard.training.distributed import placed
+from netyard.training.distributed import rank_overrides
 
 
 def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,18 +47,18 @@ def test_the_first_rank_says_what_another_has_died_of(monkeypatch: pytest.Monkey
     words, lost = Words(), RuntimeError("Connection closed by peer [127.0.0.1]")
     monkeypatch.setattr(distributed, "_store", lambda: words)
     monkeypatch.setattr(distributed, "_PATIENCE", 0.1)
-    assert distributed.first_cause(lost, explain) is lost, "it was killed, and said nothing"
+    assert distributed.original_error(lost, explain) is lost, "it was killed, and said nothing"
     own = ConfigError("mine")
-    assert distributed.first_cause(own, explain) is own
+    assert distributed.original_error(own, explain) is own
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert distributed.first_cause(lost, explain) is lost and not words.said
+    assert distributed.original_error(lost, explain) is lost and not words.said
     cause = DataError("the picture is broken;", "pictures are whole;", "delete it.")
-    assert distributed.first_cause(cause, explain) is cause
+    assert distributed.original_error(cause, explain) is cause
     monkeypatch.setenv("LOCAL_RANK", "0")
-    told = distributed.first_cause(lost, explain)
+    told = distributed.original_error(lost, explain)
     assert isinstance(told, NetyardError) and (str(told), told.exit_code) == (str(cause), 3)
     monkeypatch.setattr(distributed, "_store", lambda: None)
-    assert distributed.first_cause(lost, explain) is lost
+    assert distributed.original_error(lost, explain) is lost
 
 
 def test_torchrun_knows_the_rank_better_than_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,15 +75,18 @@ def test_torchrun_knows_the_rank_better_than_slurm(monkeypatch: pytest.MonkeyPat
 
 
 def test_only_the_first_rank_claims_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert placed(["seed=1"], sweeping=False) == ["seed=1"]
+    assert rank_overrides(["seed=1"], sweeping=False) == ["seed=1"]
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(ConfigError, match=r"not the first of its run.*SLURM_JOB_ID"):
-        placed(["seed=1"], sweeping=False)
-    assert placed(["hydra.run.dir=there"], sweeping=False) == ["hydra.run.dir=there", "hydra.output_subdir=null"]
+        rank_overrides(["seed=1"], sweeping=False)
+    assert rank_overrides(["hydra.run.dir=there"], sweeping=False) == [
+        "hydra.run.dir=there",
+        "hydra.output_subdir=null",
+    ]
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "7")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert placed(["seed=1"], sweeping=False) == ["seed=1", "hydra.run.dir=.", "hydra.output_subdir=null"]
+    assert rank_overrides(["seed=1"], sweeping=False) == ["seed=1", "hydra.run.dir=.", "hydra.output_subdir=null"]
     monkeypatch.setenv("RANK", "0")
-    assert placed(["seed=1"], sweeping=False) == ["seed=1"]
+    assert rank_overrides(["seed=1"], sweeping=False) == ["seed=1"]
     with pytest.raises(ConfigError, match=r"has started this sweep 2 times"):
-        placed(["seed=1,2"], sweeping=True)
+        rank_overrides(["seed=1,2"], sweeping=True)

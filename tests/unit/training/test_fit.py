@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netyard.cli import main
-from netyard.io.claim import unclaimed
+from netyard.io.claim import create_unused
 
 
 def test_evaluate_refuses_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,7 +18,7 @@ def test_evaluate_refuses_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_runs_of_one_instant_get_directories_of_their_own(tmp_path: Path) -> None:
     wanted, got = str(tmp_path / "2026-01-01" / "12-00-00-mlp-digits"), []
-    starts = [threading.Thread(target=lambda: got.append(unclaimed.__wrapped__(wanted))) for _ in range(16)]
+    starts = [threading.Thread(target=lambda: got.append(create_unused.__wrapped__(wanted))) for _ in range(16)]
     for start in starts:
         start.start()
     for start in starts:

@@ -50,7 +50,7 @@ def test_the_lean_loop_is_installed_where_nothing_is_missing(trainer: L.Trainer)
     lean_loop.install(trainer)
     assert isinstance(trainer.fit_loop.epoch_loop, lean_loop.LeanEpochLoop)
     trainer.fit_loop.epoch_loop.curve_step = 7
-    lightning_internals.draw_one_step_later(trainer)
+    lightning_internals.advance_log_step(trainer)
     assert trainer.fit_loop.epoch_loop.curve_step == 8
 
 

@@ -30,11 +30,11 @@ def test_everything_is_put_back_also_after_a_failure(monkeypatch: pytest.MonkeyP
         ]
 
     before = state()
-    with pytest.raises(ZeroDivisionError), process_state.restored():
+    with pytest.raises(ZeroDivisionError), process_state.restore_on_exit():
         process_state.run_settings(3)
         torch.set_num_threads(torch.get_num_threads() + 1)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        process_state.leave_memory_unfilled()
+        process_state.disable_memory_filling()
         cudnn.benchmark, cudnn.allow_tf32 = not cudnn.benchmark, not cudnn.allow_tf32
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         library.propagate = not library.propagate
@@ -44,7 +44,7 @@ def test_everything_is_put_back_also_after_a_failure(monkeypatch: pytest.MonkeyP
 
 
 def test_the_seed_is_set_for_all_that_draw() -> None:
-    with process_state.restored():
+    with process_state.restore_on_exit():
         process_state.run_settings(11)
         first = torch.rand(3)
         process_state.run_settings(11)

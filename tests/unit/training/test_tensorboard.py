@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from netyard.training import tensorboard
-from netyard.training.tensorboard import BufferedTensorBoardLogger, EventFile, columns_of_a_sweep
+from netyard.training.tensorboard import BufferedTensorBoardLogger, EventFile, sweep_columns
 
 
 def drawn(folder: Path, tag: str) -> list[tuple[int, float]]:
@@ -88,7 +88,7 @@ def test_a_value_of_any_kind_has_a_column(tmp_path: Path) -> None:
     config = {"model": {"norm": True, "sizes": [1, 2], "rate": None}, "trainer": {"devices": 1}}
     axes = ["model.norm", "model.sizes", "model.rate", "trainer", "model.rate.deeper", "experiment", "seed", "model"]
     (tmp_path / "job.json").write_text(json.dumps({"axes": axes}), encoding="utf-8")
-    assert columns_of_a_sweep(config, {"trainer": "cpu", "experiment": None, "model": "mlp"}, tmp_path) == {
+    assert sweep_columns(config, {"trainer": "cpu", "experiment": None, "model": "mlp"}, tmp_path) == {
         "model.norm": "true",
         "model.sizes": "[1, 2]",
         "model.rate": "null",
@@ -96,4 +96,4 @@ def test_a_value_of_any_kind_has_a_column(tmp_path: Path) -> None:
         "model.rate.deeper": "-",
         "experiment": "null",
     }
-    assert columns_of_a_sweep(config, {}, tmp_path / "alone") == {}
+    assert sweep_columns(config, {}, tmp_path / "alone") == {}

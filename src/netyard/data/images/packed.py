@@ -28,9 +28,9 @@ from PIL import Image
 from netyard.data.core.loaders import Batch, EvalOrder, WorkerLoader
 from netyard.data.images.decode import read_small, shape_of, small_shape
 from netyard.errors import DataError, PlatformError
-from netyard.io.atomic import drop_drafts, whole
+from netyard.io.atomic import delete_stale_temporaries, open_atomically
 from netyard.io.fingerprint import fingerprint
-from netyard.io.readable import near
+from netyard.io.readable import short_path
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def opened(path: Path) -> Packed | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        log.warning("%s is no whole cache of pictures (%s)", near(path), error)
+        log.warning("%s is no whole cache of pictures (%s)", short_path(path), error)
         return None
 
 
@@ -151,7 +151,7 @@ def make(cache: Cache, pictures: Sequence[Path], num_workers: int) -> None:
                 with suppress(OSError, ValueError):  # another process may have made it while this one waited
                     packed = Packed(cache.path)
             if packed is None:
-                drop_drafts(folder, f"*{SUFFIX}")
+                delete_stale_temporaries(folder, f"*{SUFFIX}")
                 _write(cache, pictures, num_workers)
                 packed = Packed(cache.path)
     except OSError as error:
@@ -164,7 +164,7 @@ def make(cache: Cache, pictures: Sequence[Path], num_workers: int) -> None:
                 "try data.cache=FOLDER elsewhere, or data.cache=null.",
             ) from error
         raise
-    log.info("pictures from %s, %s", near(cache.path), _bytes(packed.num_bytes))
+    log.info("pictures from %s, %s", short_path(cache.path), _bytes(packed.num_bytes))
 
 
 def _wait_for(lock: FileLock, cache: Cache, stack: ExitStack) -> None:
@@ -172,11 +172,11 @@ def _wait_for(lock: FileLock, cache: Cache, stack: ExitStack) -> None:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            log.info("another process makes %s; waiting for it", near(cache.path))
+            log.info("another process makes %s; waiting for it", short_path(cache.path))
             lock.acquire()
         stack.callback(lock.release)
     except NotImplementedError as error:  # a file system without locks
-        log.warning("%s cannot be locked (%s); other runs may make it at the same time", near(cache.path), error)
+        log.warning("%s cannot be locked (%s); other runs may make it at the same time", short_path(cache.path), error)
 
 
 def _write(cache: Cache, pictures: Sequence[Path], num_workers: int) -> None:
@@ -190,7 +190,7 @@ def _write(cache: Cache, pictures: Sequence[Path], num_workers: int) -> None:
     rows: list[bytes] = []
     last_logged = time.monotonic()
     try:
-        with whole(cache.path, "wb") as file:
+        with open_atomically(cache.path, "wb") as file:
             for pixels, row, number in loader:
                 file.write(pixels.numpy().data)
                 rows.append(row.numpy().astype("<u4").tobytes())

@@ -25,7 +25,7 @@ def as_one_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[list[str]]:
     Environment variables for the ranks of this job are restored afterwards. A job that its cluster has stopped and
     restarted is resumed.
     """
-    if run_dir.swept and not cfg.resume and resumable(run_dir.path):
+    if run_dir.is_sweep_job and not cfg.resume and resumable(run_dir.path):
         cfg.resume = str(run_dir.path)
     environment = dict(os.environ)
     try:
