@@ -223,7 +223,7 @@ def _folder_of(target: str) -> Path | None:
         return conf_dir()
     # Only the package's own table is read, so that no package can change what another's classes allow.
     plugin = plugins.owner(target)
-    return plugin.conf if plugin is not None and plugin in plugins.offering() else None
+    return plugin.conf if plugin is not None and plugin in plugins.usable() else None
 
 
 def _folder_and_prefix(package: str) -> tuple[Path, str]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from netyard.errors import ArgumentError
 from netyard.io import safe_load
+from netyard.io.atomic import open_atomically
 
 SCHEMA = 1  # raise it when the format of the file changes: files of another schema are computed again
 
@@ -51,7 +52,8 @@ def cached(folder: str | Path, key: str, compute: Callable[[], Mapping[str, Tens
             tensors = {name: tensor.detach().cpu().clone() for name, tensor in compute().items()}
             _check_finite(tensors)
             try:
-                with whole(path, "wb") as file:  # atomic: without a lock, two processes may write at the same time
+                # Atomic: without a lock, two processes may write at the same time.
+                with open_atomically(path, "wb") as file:
                     torch.save({"schema": SCHEMA, "key": key, "tensors": tensors}, file)
             except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
                 log.warning("%s cannot be written (%s); its contents are computed anew in every run", path, error)

@@ -121,7 +121,7 @@ def _require_packages(ledger: Ledger) -> None:
             text = (place / ".hydra" / "config.yaml").read_text(encoding="utf-8")
             # Searched as text: parsing the YAML of a thousand jobs would take many seconds.
             for target in {*re.findall(r"\b_target_: ([\w.]+)", text)} - known:
-                allowlist.require_installed({"_target_": target}, f"in {near(place)}, config", CheckpointError)
+                allowlist.require_installed({"_target_": target}, f"in {short_path(place)}, config", CheckpointError)
                 known.add(target)
 
 
