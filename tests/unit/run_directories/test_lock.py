@@ -13,12 +13,12 @@ from netyard.run_directories import lock as locks
 
 def test_what_a_killed_process_was_starting_is_waited_for(tmp_path: Path) -> None:
     """A fork has the locks of its parent until it is another program."""
-    locks.hold(tmp_path)
+    locks.acquire(tmp_path)
     lock = os.dup(locks._HELD[tmp_path.resolve()])
     os.close(locks._HELD.pop(tmp_path.resolve()))
     threading.Timer(0.3, os.close, [lock]).start()
     locks.refuse_if_held(tmp_path)
-    assert locks.hold(tmp_path)
+    assert locks.acquire(tmp_path)
     locks.release(tmp_path)
 
 
@@ -32,7 +32,7 @@ def test_a_lock_whose_file_was_just_removed_is_none(tmp_path: Path, monkeypatch:
         return lock
 
     monkeypatch.setattr(locks, "open_file", removed)
-    locks.hold(tmp_path)
+    locks.acquire(tmp_path)
     assert (tmp_path / locks.NAME).exists()
     locks.release(tmp_path)
 
@@ -42,5 +42,5 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch:
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr("fcntl.flock", none)
-    assert locks.hold(tmp_path)
+    assert locks.acquire(tmp_path)
     locks.release(tmp_path)
