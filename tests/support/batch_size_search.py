@@ -13,7 +13,7 @@ from support.event_files import has_image
 
 def check_suggested_size(train: Callable[..., Ran], overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every power of two is timed, and one that is about the fastest is suggested and drawn."""
-    monkeypatch.setattr(batch_size_finder, "AT_LEAST", 0.01)
+    monkeypatch.setattr(batch_size_finder, "MIN_SECONDS", 0.01)
     ran = train(*overrides, "debug=batch_size", "callbacks.batch_size.max_size=32")
     assert ran.code == 0, ran.err
     rows = [line.strip("|").split("|") for line in ran.out.splitlines() if line.startswith("| ")][1:]

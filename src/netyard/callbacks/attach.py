@@ -1,6 +1,6 @@
-"""How callbacks and loggers get facts of the run: through a method ``attach``, called once before training.
+"""Gives callbacks and loggers read access to the run: their method ``attach`` is called once before training.
 
-A callback of another package does the same::
+A callback of another package implements the same method::
 
     class Notes(Callback):
         def attach(self, run: RunFacts) -> None:
@@ -19,27 +19,29 @@ from netyard.run_directories.directory import RunDir
 
 
 class RunFacts(Protocol):
-    """What may be read of a run; ``netyard.training.context.RunContext`` implements it. It is read-only."""
+    """Read-only view of a run; ``netyard.training.context.RunContext`` implements it."""
+
+    # A protocol instead of the class: ``training`` imports ``callbacks``, so an import here would be circular.
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The resolved config, plain types."""
+        """The resolved config, as plain Python types."""
 
     @property
     def choices(self) -> Mapping[str, Any]:
-        """The option of each group."""
+        """The chosen option of each config group."""
 
     @property
     def run_dir(self) -> RunDir:
-        """Where the run writes."""
+        """The directory that the run writes to."""
 
     @property
     def task(self) -> LightningModule:
-        """What is trained."""
+        """The LightningModule that is trained."""
 
     @property
     def datamodule(self) -> LightningDataModule:
-        """What it is trained on."""
+        """The data module that it is trained on."""
 
     @property
     def parameters(self) -> int:
@@ -47,30 +49,31 @@ class RunFacts(Protocol):
 
     @property
     def resumed_step(self) -> int | None:
-        """The optimizer step of the state a resumed run continues from, 0 where it had saved none; else None."""
+        """Optimizer step at which a resumed run continues, 0 if it had no checkpoint; None if the run is new."""
 
     @property
     def checkpoint_contents(self) -> Mapping[str, Any]:
-        """What each checkpoint holds besides Lightning's own: config and choices, without secrets."""
+        """Entries added to each checkpoint of Lightning: config and choices, without secrets."""
 
     @property
     def unchecked_metrics(self) -> Mapping[str, str]:
-        """Monitored metrics other than the default monitor of the task, each with the config key that names it."""
+        """Monitored metrics that the task is not certain to log (all but its default), with their config keys."""
 
     def feature_network(self, path: str) -> nn.Module:
-        """The classifier of another run, as pictures (B, C, H, W) in [0, 1] -> features (B, D)."""
+        """The classifier of another run, as a map of images (B, C, H, W) in [0, 1] to features (B, D)."""
 
 
 @runtime_checkable
 class Attachable(Protocol):
-    """A callback or a logger that needs facts of its run."""
+    """A callback or a logger that reads properties of its run."""
 
     def attach(self, run: RunFacts) -> None:
-        """Take what is needed; called once, after everything of the run is built and before it trains or tests."""
+        """Store what is needed; called once, after all objects of the run are built, before training or testing."""
 
 
 def attach(run: RunFacts, parts: Iterable[Any]) -> None:
-    """Call ``attach`` of those callbacks and loggers that have it."""
-    for each in parts:
-        if isinstance(each, Attachable):
-            each.attach(run)
+    """Call ``attach`` of the callbacks and loggers that have it."""
+    for part in parts:
+        # A runtime protocol check only looks for the method, so Lightning's own callbacks are passed over.
+        if isinstance(part, Attachable):
+            part.attach(run)

@@ -1,4 +1,4 @@
-"""Saves checkpoints: the last epochs and the best one, with its metrics."""
+"""Saves checkpoints: those of the last epochs, and the best one with its metrics."""
 
 from __future__ import annotations
 
@@ -14,32 +14,34 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from netyard.callbacks.attach import RunFacts
-from netyard.errors import ArgumentError, ConfigError, PlatformError
+from netyard.errors import ConfigError, PlatformError
 from netyard.io.buffered_writer import warn
 from netyard.io.readable import format_bytes
 from netyard.ranges.bounds import Count
+from netyard.ranges.signature import check
 from netyard.run_directories import manifest
 from netyard.run_directories.manifest import Manifest
 
-MOST_FAILURES = 3  # saves in a row, where a failed one is only warned of
+MAX_FAILURES = 3  # failed saves in a row with on_save_error=warn
 
 log = logging.getLogger(__name__)
 
 
 class BestAndLast(Checkpoint):
-    """Saves at the end of every epoch; ``last.ckpt`` is a name of the newest save, ``best.ckpt`` of the best one.
+    """Saves a checkpoint at the end of every epoch; ``last.ckpt`` links to the newest one, ``best.ckpt`` to the best.
 
-    A state is written once, see ``manifests``. As Lightning runs checkpoint callbacks after all others, an epoch is
-    saved when nothing more happens in it, so that a resumed run misses nothing.
+    Each checkpoint is written once, see ``run_directories.manifest``. Lightning runs checkpoint callbacks after all
+    others, so an epoch is saved after all its other work, and a resumed run does not skip any of it.
 
     Args:
         monitor: a metric that validation logs.
         mode: ``max`` or ``min``.
-        keep: how many of the newest saves stay, besides the best: should one break, the run continues from another.
-        on_save_error: ``stop``, or ``warn`` and stop at the third save in a row that fails. Older saves stay whole.
+        keep: number of newest checkpoints to keep, besides the best; if one is damaged, the run resumes from another.
+        on_save_error: ``stop``, or ``warn`` and stop at the third failed save in a row. Older checkpoints stay valid.
 
     Raises:
-        PlatformError: a state could not be written, or the directory is gone.
+        ArgumentError: ``mode``, ``keep`` or ``on_save_error`` is not allowed.
+        PlatformError: a checkpoint could not be written, or the run directory was deleted.
     """
 
     def __init__(
@@ -49,34 +51,23 @@ class BestAndLast(Checkpoint):
         keep: Count = 2,
         on_save_error: Literal["stop", "warn"] = "stop",
     ) -> None:
-        if keep < 1:
-            raise ArgumentError(
-                f"keep is {keep};",
-                "a run keeps 1 save at least;",
-                "try callbacks.checkpoint.keep=2.",
-            )
-        if on_save_error not in ("stop", "warn"):
-            raise ArgumentError(
-                f"callbacks.checkpoint.on_save_error is {on_save_error};",
-                "it is stop or warn;",
-                "try callbacks.checkpoint.on_save_error=stop.",
-            )
+        check(BestAndLast, locals(), "callbacks.checkpoint")
         self.monitor, self.mode, self.keep, self.on_save_error = monitor, mode, keep, on_save_error
         self._run: RunFacts | None = None
         self.best_value: float | None = None
         self.best_epoch: int | None = None
         self.best_metrics: dict[str, float] = {}
         self.best_save: str | None = None
-        self._number = 0  # of saves so far
-        self._failures = 0  # in a row
-        self._validated: dict[str, float] | None = None  # the validation metrics of this epoch
+        self._number = 0  # of checkpoints written so far
+        self._failures = 0  # failed saves in a row
+        self._validated: dict[str, float] | None = None  # metrics after this epoch's validation; None before it
 
     def attach(self, run: RunFacts) -> None:
         self._run = run
 
     @property
     def directory(self) -> Path:
-        """Where the checkpoints are."""
+        """The folder of the checkpoints."""
         return self._attached.run_dir.checkpoints
 
     @property
@@ -87,6 +78,7 @@ class BestAndLast(Checkpoint):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         every, epochs = trainer.check_val_every_n_epoch or 1, trainer.max_epochs or -1
+        # Without a validation there would be no best checkpoint: say so now, not after hours of training.
         if 0 < epochs < every:
             raise _never_validated(every, f"the run has {epochs} epoch{'s' * (epochs > 1)}")
         if trainer.is_global_zero:
@@ -94,13 +86,15 @@ class BestAndLast(Checkpoint):
             manifest.delete_temporaries(self.directory)
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # A misspelled metric is found after one validation batch instead of after the first epoch.
         for monitor, key in self._attached.unchecked_metrics.items():
             if monitor not in trainer.callback_metrics:
                 raise _not_logged(key, monitor, trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._attached.run_dir.confirm_resume()  # all checks of a resumed run have passed
-        # Of an epoch that was validated before the run was stopped within it.
+        # If the run was interrupted between the validation and the end of an epoch, the epoch is not validated again:
+        # its metrics are restored. They are Python floats, which float64 holds exactly.
         trainer.callback_metrics.update(
             {name: torch.tensor(value, dtype=torch.float64) for name, value in (self._validated or {}).items()}
         )
@@ -108,7 +102,7 @@ class BestAndLast(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        # At max_steps Lightning leaves an epoch as it is; asked to stop, it validates first.
+        # At max_steps Lightning ends the epoch without a validation; with should_stop it validates first.
         if 0 <= trainer.max_steps <= trainer.global_step:
             trainer.should_stop = True
 
@@ -120,26 +114,31 @@ class BestAndLast(Checkpoint):
         before = self.best_value, self.best_epoch, self.best_metrics, self.best_save
         improved = self._validated is not None and self._improves(trainer)
         self._validated = None
-        if not self.save(trainer, improved):  # a best epoch without a checkpoint is none
+        # The best epoch must have a checkpoint: if the save failed, the previous best stays.
+        if not self.save(trainer, improved):
             self.best_value, self.best_epoch, self.best_metrics, self.best_save = before
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.best_epoch is None and not self._failures:
-            raise _never_validated(trainer.check_val_every_n_epoch or 1, "the run ended before")
+            raise _never_validated(trainer.check_val_every_n_epoch or 1, "the run ended before the first validation")
 
     def save(self, trainer: Trainer, best: bool = False) -> bool:
-        """Save the state now, as the best one if it is; every rank must call it. False if it failed, and may."""
+        """Save a checkpoint now, also as the best one if ``best``; every rank must call it.
+
+        Returns False if the save failed and ``on_save_error`` allows that.
+        """
         if trainer.is_global_zero and not self.directory.is_dir():
             raise PlatformError(
-                f"{self.directory} was deleted while the run wrote into it;",
-                "what it had saved is gone with it;",
-                "start it again, and leave the directory of a run that goes on alone.",
+                f"{self.directory} was deleted while the run wrote to it;",
+                "its checkpoints were deleted with it;",
+                "start the run again, and do not delete the directory of a run in progress.",
             )
         self._number += 1
         name = manifest.name_of(trainer.global_step, self._number)
         if best:
             self.best_save = name
-        for logger in trainer.loggers:  # curves must reach as far as the checkpoint from which a run may be resumed
+        # Curves are flushed before the checkpoint is written: a run resumed from it would not log those steps again.
+        for logger in trainer.loggers:
             try:
                 logger.save()
             except OSError as error:
@@ -147,43 +146,47 @@ class BestAndLast(Checkpoint):
         path, failed = self.directory / f"{name}.ckpt", None
         try:
             trainer.save_checkpoint(path, weights_only=False)
-        except OSError as error:  # in the first rank; the others wait for it
+        except OSError as error:
+            # Only rank 0 writes. The exception has skipped the barrier at the end of Trainer.save_checkpoint, where the
+            # other ranks wait, so it is passed here.
             failed = error
-            self._note(failed, path, trainer)
+            self._handle_failure(failed, path, trainer)
             trainer.strategy.barrier("Trainer.save_checkpoint")
         if trainer.is_global_zero and failed is None:
             size, sha256 = trainer.strategy.checkpoint_io.saved
             place = (trainer.global_step, self._number, trainer.current_epoch)
             try:
+                # Only now does the checkpoint count: a kill before this line leaves the older ones in use.
                 manifest.record(self.directory, Manifest(*place, size, sha256, self.best_save), self.keep)
             except OSError as error:
                 failed = error
-                self._note(failed, path, trainer)
+                self._handle_failure(failed, path, trainer)
         saved = trainer.strategy.broadcast(failed is None)
         self._failures = 0 if saved else self._failures
         return saved
 
-    def _note(self, error: OSError, path: Path, trainer: Trainer) -> None:
-        """Warn of a save that failed, or end the run with it."""
+    def _handle_failure(self, error: OSError, path: Path, trainer: Trainer) -> None:
+        """Log a warning for a failed save, or raise ``PlatformError`` to end the run."""
         self._failures += 1
-        for left in (path, path.with_suffix(".json")):
-            left.unlink(missing_ok=True)
+        # An incomplete file would take the space that the next save needs.
+        for leftover in (path, path.with_suffix(".json")):
+            leftover.unlink(missing_ok=True)
         manifest.delete_temporaries(path.parent)
         size = trainer.strategy.checkpoint_io.saved[0]
         free = shutil.disk_usage(path.parent).free
         given = (
-            f"the state of step {trainer.global_step} cannot be saved in {path.parent}: {error.strerror or error} after"
-            f" {format_bytes(size)} of it, with {format_bytes(free)} free;"
+            f"the checkpoint of step {trainer.global_step} cannot be saved in {path.parent}: {error.strerror or error}"
+            f" after {format_bytes(size)}, with {format_bytes(free)} free;"
         )
-        if self.on_save_error == "warn" and self._failures < MOST_FAILURES:
-            log.warning("%s the run goes on, and the states saved before are whole.", given)
+        if self.on_save_error == "warn" and self._failures < MAX_FAILURES:
+            log.warning("%s the run continues, and earlier checkpoints are valid.", given)
             return
-        again = f"resume={path.parent.parent}"
+        resume = f"resume={path.parent.parent}"
         raise PlatformError(
             given,
-            "the states saved before are whole;" if manifest.read_all(path.parent) else "nothing was saved before;",
-            f"make room or see to its permissions, and go on with {again}; callbacks.checkpoint.on_save_error=warn"
-            " goes on without.",
+            "earlier checkpoints are valid;" if manifest.read_all(path.parent) else "there is no earlier checkpoint;",
+            f"free some space or correct the permissions, then continue with {resume}; with"
+            " callbacks.checkpoint.on_save_error=warn a run continues after a failed save.",
         ) from error
 
     def state_dict(self) -> dict[str, Any]:
@@ -211,6 +214,8 @@ class BestAndLast(Checkpoint):
             raise _not_logged("task.monitor", self.monitor, trainer)
         value = metrics[self.monitor]
         best = self.best_value
+        # A NaN compares as false with everything: as the first value it counts as the best only until a number comes,
+        # and it never replaces a number. Equal values keep the earlier epoch.
         if best is not None and not math.isnan(best) and not (value > best if self.mode == "max" else value < best):
             return False
         self.best_value, self.best_epoch = value, trainer.current_epoch
@@ -231,6 +236,6 @@ def _not_logged(key: str, monitor: str, trainer: Trainer) -> ConfigError:
 def _never_validated(every: int, why: str) -> ConfigError:
     return ConfigError(
         f"trainer.check_val_every_n_epoch is {every} and {why};",
-        "the best checkpoint is of an epoch that was validated;",
+        "the best checkpoint is chosen among validated epochs;",
         "try trainer.check_val_every_n_epoch=1.",
     )

@@ -1,4 +1,4 @@
-"""The codes of a test as points in TensorBoard's projector, each with its class and its image."""
+"""Writes the latent codes of the test samples for TensorBoard's projector, each with its class and its image."""
 
 from __future__ import annotations
 
@@ -19,36 +19,35 @@ from netyard.tasks.interfaces import CountsConfusion, ImageData, KeepsCodes, cla
 
 FOLDER = "projector"
 NAME = "test/codes"
-MOST = 1_000  # samples of a classification
+MAX_SAMPLES = 1_000  # of a classification: the browser computes t-SNE of all points
 
 
 class Projector(Callback):
-    """After a test, writes the codes that the task has kept; a task without codes gets no map.
+    """After a test, writes the codes that the task has stored; nothing if the task has no codes.
 
-    Of a classification, on request: the inputs of the last linear layer for the first thousand test samples.
+    With ``features`` also for a classification: the inputs of the last linear layer for the first 1,000 test samples.
 
-    ``projector/tensors.tsv``, ``metadata.tsv`` and ``sprite.png`` are written beside the event files, with the
-    projector's config.
-
-    A TensorBoard that has read the run before finds the map when another run begins, or when it is started
-    again.
+    ``projector/tensors.tsv``, ``metadata.tsv`` and ``sprite.png`` are written next to the event files, with the
+    projector's config. A running TensorBoard that has already loaded the run shows them only after a restart, or when
+    another run appears.
 
     Args:
-        features: whether a classification gets a map.
+        features: whether to write the features of a classification.
     """
 
     def __init__(self, features: bool = False) -> None:
         self.features = features
-        self._seen: list[tuple[Tensor, ...]] = []
+        self._batches: list[tuple[Tensor, ...]] = []  # features (B, D), labels (B,), inputs (B, ...)
         self._hook: RemovableHandle | None = None
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._seen, net = [], pl_module.net
+        self._batches, net = [], pl_module.net
         if self.features and isinstance(pl_module, CountsConfusion):
-            self._hook = classifier_head(net).register_forward_pre_hook(self._keep)
+            # What the last linear layer reads is the representation that the classes are separated in.
+            self._hook = classifier_head(net).register_forward_pre_hook(self._store_features)
 
-    def _keep(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._now = inputs[0].flatten(1)
+    def _store_features(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._features = inputs[0].flatten(1)  # (B, D)
 
     def on_test_batch_end(
         self,
@@ -59,9 +58,9 @@ class Projector(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        room = MOST - sum(len(labels) for _, labels, _ in self._seen)
+        room = MAX_SAMPLES - sum(len(labels) for _, labels, _ in self._batches)
         if self._hook is not None and room > 0:
-            self._seen.append(tuple(each[:room].cpu() for each in (self._now, batch[1], batch[0])))
+            self._batches.append(tuple(each[:room].cpu() for each in (self._features, batch[1], batch[0])))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         logger: Any = trainer.logger
@@ -69,29 +68,32 @@ class Projector(Callback):
         if self._hook is not None:
             self._hook.remove()
             self._hook = None
-            codes = _of_classes(self._seen, trainer.datamodule)
+            codes = _classification_codes(self._batches, trainer.datamodule)
+        # The interface of TensorBoard's writer is what counts: other loggers have no projector.
         if codes is None or not trainer.is_global_zero or not hasattr(getattr(logger, "experiment", None), "add_image"):
             return
         names = class_names(trainer.datamodule)
         labels = [str(names[label]) if names else str(label) for label in codes.labels.tolist()]
-        write_map(Path(logger.log_dir), codes.codes, labels, codes.pictures)
+        write_projection(Path(logger.log_dir), codes.codes, labels, codes.pictures)
 
 
-def _of_classes(seen: Sequence[tuple[Tensor, ...]], data: Any) -> Any:
-    """What a task with a code in the middle keeps, of features (B, D), labels (B,) and inputs (B, ...)."""
-    codes, labels, inputs = (torch.cat(parts) for parts in zip(*seen, strict=True))
+def _classification_codes(batches: Sequence[tuple[Tensor, ...]], data: Any) -> Any:
+    """Join batches of features (B, D), labels (B,) and inputs (B, ...) into the form of a task's ``codes``."""
+    codes, labels, inputs = (torch.cat(parts) for parts in zip(*batches, strict=True))
     pictures = data.denormalize(inputs) if isinstance(data, ImageData) and data.image_size else None
     return SimpleNamespace(codes=codes, labels=labels, pictures=pictures)
 
 
-# Not SummaryWriter.add_embedding: its folder is 00230/test%2fcodes, a new one for each step, and it refuses pictures
+# Not SummaryWriter.add_embedding: its folder is 00230/test%2fcodes, a new one for each step, and it refuses images
 # that are higher than wide or have other than 1 or 3 channels.
-def write_map(directory: Path, codes: Tensor, labels: Sequence[str], pictures: Tensor | None = None) -> None:
-    """Codes (N, D), a label each and perhaps pictures (N, C, H, W) in [0, 1], as files that the projector reads."""
+def write_projection(directory: Path, codes: Tensor, labels: Sequence[str], pictures: Tensor | None = None) -> None:
+    """Write codes (N, D), their labels and optional images (N, C, H, W) in [0, 1] in the projector's file format."""
     folder = directory / FOLDER
+    # Seven significant digits are those of a float32.
     _write(folder / "tensors.tsv", ("\t".join(f"{value:.7g}" for value in code) for code in codes.float().tolist()))
-    # A tab would begin another column, and an empty line be left out.
+    # One row per code: a tab in a label would start another column, and TensorBoard skips empty lines.
     _write(folder / "metadata.tsv", (" ".join(label.split()) or "?" for label in labels))
+    # The text format of the protocol buffer ``ProjectorConfig``; paths are relative to the event files.
     lines = [
         f'  tensor_name: "{NAME}"',
         f'  tensor_path: "{FOLDER}/tensors.tsv"',
@@ -110,6 +112,6 @@ def write_map(directory: Path, codes: Tensor, labels: Sequence[str], pictures: T
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    """A file of these lines, whole at every moment."""
+    """Write lines to a file atomically."""
     with open_atomically(path) as file:
         file.writelines(f"{line}\n" for line in lines)

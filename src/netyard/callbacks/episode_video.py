@@ -1,4 +1,4 @@
-"""An episode of the trained agent as an animation."""
+"""Records an episode of the trained agent as an animated GIF."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ log = logging.getLogger(__name__)
 
 
 class Episodes(Callback):
-    """After the test, plays an episode greedily: ``test/episode`` in TensorBoard, and ``pictures/test_episode.gif``.
+    """After the test, runs an episode with the greedy policy and records it.
 
-    A task that does not act shows nothing; an environment that cannot be rendered is a warning in the log.
+    It is ``test/episode`` in TensorBoard and ``pictures/test_episode.gif`` in the run directory. Does nothing for tasks
+    other than agents; logs a warning if the environment cannot be rendered.
 
     Args:
-        every_n_steps: steps of the environment from one frame to the next.
-        max_steps: after so many the pictures end, though the episode may not.
+        every_n_steps: number of environment steps from one frame to the next.
+        max_steps: number of environment steps after which the recording ends, even within the episode.
     """
 
     def __init__(self, every_n_steps: Count = 2, max_steps: Count = 1_000) -> None:
@@ -33,17 +34,18 @@ class Episodes(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         task: Any = pl_module
         data: Any = trainer.datamodule
-        board: Any = trainer.logger  # only netyard's takes a picture that is encoded already
+        board: Any = trainer.logger  # only netyard's own logger accepts an encoded image
         if not (isinstance(task, Acts) and isinstance(data, EnvironmentData) and hasattr(board, "add_summary")):
             return
         try:
             frames, _ = data.record_episode(task.greedy, every=self.every_n_steps, limit=self.max_steps)
         except NetyardError as error:
-            log.warning("no pictures of an episode: %s", error)
+            # The video is an extra: training and test are done, so a missing renderer must not fail the run.
+            log.warning("no video of an episode: %s", error)
             return
         content = gif(frames)
         write_gif(content, Path(trainer.default_root_dir) / "pictures" / "test_episode.gif")
-        # As TensorBoard's own add_video does, which wants another package to make a GIF.
+        # SummaryWriter.add_video writes the same image summary, but needs moviepy to encode the GIF.
         height, width = frames[0].shape[:2]
         picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content)
         summary = Summary(value=[Summary.Value(tag="test/episode", image=picture)])

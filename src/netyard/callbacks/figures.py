@@ -1,4 +1,4 @@
-"""Plots of a test for the dashboard: confusion matrix, most confident mistakes, predictions against true values."""
+"""Plots of test results: confusion matrix, most confident mistakes, predictions against true values."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from netyard.tasks.interfaces import (
     class_names,
 )
 
-MOST_NAMED = 30  # classes; of more, their curves would be too many to look at
-MOST_TICKS = 60  # classes; of more, no names fit beside the matrix
-MOST_COUNTED = 25  # classes; of more, no counts fit into its cells
-LONGEST_NAME = 24  # characters beside the matrix
-MARGINS = (56, 20, 20, 48)  # pixels around points: left, above, right, below
+MAX_CURVES = 30  # classes with a precision-recall curve each; more would be too many to look at
+MAX_TICKS = 60  # classes; with more, their names do not fit beside the matrix
+MAX_COUNTS = 25  # classes; with more, the counts do not fit into the cells
+MAX_NAME = 24  # characters of a class name beside the matrix
+MARGINS = (56, 20, 20, 48)  # pixels around the axes of a scatter plot: left, top, right, bottom
 
 
 class Figures(Callback):
-    """After a test, draws what the task has kept for it; a task without such results gets no pictures.
+    """After a test, draws the results that the task has stored; nothing if it has none.
 
-    ``test/confusion`` and ``test/mistakes`` (pictures or texts) for a classification, ``test/predicted_vs_true`` for a
-    regression or a forecast; in the run directory too, as ``pictures/test_confusion.png``, ``texts/test_mistakes.csv``
-    and so on. Of up to thirty classes, ``test/precision_recall/<class>`` is the curve of one class against the others.
+    ``test/confusion`` and ``test/mistakes`` (images or texts) for a classification, ``test/predicted_vs_true`` for a
+    regression or a forecast; also in the run directory, as ``pictures/test_confusion.png``, ``texts/test_mistakes.csv``
+    and so on. With up to 30 classes, ``test/precision_recall/<class>`` is the curve of one class against the others.
     """
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -61,15 +61,16 @@ class Figures(Callback):
             show(board, folder, "test/mistakes", texts, trainer.global_step)
         names = class_names(trainer.datamodule)
         scored = pl_module.scored if isinstance(pl_module, KeepsProbabilities) else None
-        if scored is not None and scored.probabilities.shape[1] <= MOST_NAMED:
+        if scored is not None and scored.probabilities.shape[1] <= MAX_CURVES:
+            # float: NumPy has no bfloat16. A NaN would belong to none of the bins that add_pr_curve counts samples in.
             probabilities, labels = scored.probabilities.float().nan_to_num().cpu(), scored.labels.cpu()
-            for index, each in enumerate(probabilities.unbind(dim=1)):
+            for index, each in enumerate(probabilities.unbind(dim=1)):  # (N,) of each class
                 tag = f"test/precision_recall/{names[index] if names else index}"
                 board.add_pr_curve(tag, labels == index, each, trainer.global_step)
 
 
 def write_confusion(counts: Sequence[Sequence[int]], names: Sequence[str] | None, path: Path) -> None:
-    """Counts (C, C), rows true and columns predicted, as CSV: what a report draws with names of any length."""
+    """Write counts (C, C), rows true and columns predicted, as CSV, which the report page reads."""
     labels = [str(name) for name in names or range(len(counts))]
     with open_atomically(path) as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -78,7 +79,7 @@ def write_confusion(counts: Sequence[Sequence[int]], names: Sequence[str] | None
 
 
 def draw(task: Any, data: Any) -> dict[str, Tensor]:
-    """Every picture the task's test results allow, as uint8 (3, H, W)."""
+    """Return all plots of the task's test results by name, each uint8 (3, H, W)."""
     names = class_names(data)
     pictures: dict[str, Tensor] = {}
     if isinstance(task, CountsConfusion) and task.confusion is not None:
@@ -93,33 +94,34 @@ def draw(task: Any, data: Any) -> dict[str, Tensor]:
 
 
 def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None) -> Tensor:
-    """Counts (C, C), rows true and columns predicted, shaded by the share of their row; (3, H, W) uint8."""
+    """Plot counts (C, C), rows true and columns predicted, shaded by their fraction of the row; (3, H, W) uint8."""
     num_classes = len(counts)
     labels = [str(name) for name in names or range(num_classes)]
-    labels = [plain(label if len(label) <= LONGEST_NAME else f"{label[: LONGEST_NAME - 1]}…") for label in labels]
-    # At least a pixel for each cell, even with a thousand classes.
-    side = min(max(640, 24 * num_classes + 200 if num_classes <= MOST_TICKS else num_classes + 90), 1090)
-    return as_tensor(pixels(partial(_paint_confusion, counts, labels), side, side))
+    labels = [plain(label if len(label) <= MAX_NAME else f"{label[: MAX_NAME - 1]}…") for label in labels]
+    # 24 pixels hold a label beside each cell; without labels at least one pixel for each cell, up to 1,000 classes.
+    side = min(max(640, 24 * num_classes + 200 if num_classes <= MAX_TICKS else num_classes + 90), 1090)
+    return as_tensor(pixels(partial(_plot_confusion, counts, labels), side, side))
 
 
-def _paint_confusion(counts: Tensor, labels: Sequence[str], axes: Any) -> None:
+def _plot_confusion(counts: Tensor, labels: Sequence[str], axes: Any) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
     num_classes = len(counts)
-    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
-    shades = LinearSegmentedColormap.from_list("share", [colour(PAPER), colour(ACCENT)])
-    axes.imshow(shares.numpy(), cmap=shades, vmin=0, vmax=1, interpolation="nearest")
+    # Fractions of the row, so that rare classes are as visible as frequent ones; a class without samples divides by 1.
+    fractions = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
+    shades = LinearSegmentedColormap.from_list("fraction", [colour(PAPER), colour(ACCENT)])
+    axes.imshow(fractions.numpy(), cmap=shades, vmin=0, vmax=1, interpolation="nearest")
     axes.set(xlabel="predicted", ylabel="true")
     axes.spines[["top", "right"]].set_visible(True)
-    if num_classes <= MOST_TICKS:
+    if num_classes <= MAX_TICKS:
         size = min(9.0, 340 / num_classes)
-        upright = num_classes > 12 or max(map(len, labels)) > 4
-        axes.set_xticks(range(num_classes), labels, fontsize=size, rotation=90 if upright else 0)
+        vertical = num_classes > 12 or max(map(len, labels)) > 4
+        axes.set_xticks(range(num_classes), labels, fontsize=size, rotation=90 if vertical else 0)
         axes.set_yticks(range(num_classes), labels, fontsize=size)
         axes.tick_params(length=0)
-    if num_classes <= MOST_COUNTED:
+    if num_classes <= MAX_COUNTS:
         for row, column in counts.nonzero().tolist():
-            shade = PAPER if shares[row, column] > 0.5 else INK
+            shade = PAPER if fractions[row, column] > 0.5 else INK  # readable on light and on dark cells
             text = str(int(counts[row, column]))
             axes.text(column, row, text, color=colour(shade), ha="center", va="center", fontsize=8)
 
@@ -131,10 +133,10 @@ def mistaken_images(
     names: Sequence[str] | None = None,
     side: int = 96,
 ) -> Tensor:
-    """Images (K, C, H, W) in [0, 1] in a grid, under each what it is and what it was taken for; (3, H, W) uint8."""
-    if images.shape[1] not in (1, 3):
+    """Grid of images (K, C, H, W) in [0, 1], each with its true and its predicted class below; (3, H, W) uint8."""
+    if images.shape[1] not in (1, 3):  # no RGB: show the mean of all channels in grey
         images = images.mean(dim=1, keepdim=True)
-    images = F.interpolate(images.expand(-1, 3, -1, -1), (side, side), mode="nearest")
+    images = F.interpolate(images.expand(-1, 3, -1, -1), (side, side), mode="nearest")  # (K, 3, side, side)
     font = ImageFont.load_default(size=11)
     tiles = []
     for image, true, predicted in zip(images, labels, predictions, strict=True):
@@ -148,7 +150,7 @@ def mistaken_images(
 
 
 def mistaken_texts(task: Any, data: Any) -> Table | None:
-    """The mistakes of a classification of texts; None where no texts were classified."""
+    """Misclassified texts with true and predicted class; None if the task does not classify texts."""
     mistakes, names = task.mistakes if isinstance(task, KeepsMistakes) else None, class_names(data)
     if mistakes is None or not len(mistakes.inputs) or names is None or not isinstance(data, TextData):
         return None
@@ -157,23 +159,24 @@ def mistaken_texts(task: Any, data: Any) -> Table | None:
 
 
 def scatter(true: Tensor, predicted: Tensor, side: int = 480, most: int = 5000) -> Tensor:
-    """Points (true, predicted), both (N,), with the line on which a perfect net would put them; (3, H, W) uint8.
+    """Scatter plot of predicted against true values, both (N,), with the line predicted = true; (3, H, W) uint8.
 
-    Points that are not finite are left out.
+    Draws the first ``most`` points; those that are not finite are left out.
     """
-    points = torch.stack([true[:most].double(), predicted[:most].double()])
+    points = torch.stack([true[:most].double(), predicted[:most].double()])  # (2, N)
     points = points[:, points.isfinite().all(dim=0)]
     low, high = (float(points.min()), float(points.max())) if points.numel() else (0.0, 1.0)
-    if low == high:
+    if low == high:  # an axis needs a range above zero
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
-    return as_tensor(pixels(partial(_paint_scatter, points, low, high), side, side, MARGINS))
+    return as_tensor(pixels(partial(_plot_scatter, points, low, high), side, side, MARGINS))
 
 
-def _paint_scatter(points: Tensor, low: float, high: float, axes: Any) -> None:
+def _plot_scatter(points: Tensor, low: float, high: float, axes: Any) -> None:
+    # Both axes have the same limits, so the diagonal is where a perfect prediction lies.
     axes.plot([low, high], [low, high], color=colour(SOFT), linewidth=1)
     size = 4 if points.shape[1] <= 500 else 2.5
     dots = {"color": colour(ACCENT), "markersize": size, "markeredgewidth": 0, "clip_on": False}
-    axes.plot(*points.tolist(), "o", zorder=3, **dots)  # above the axes, for some lie on them
+    axes.plot(*points.tolist(), "o", zorder=3, **dots)  # above the axis lines, which some points lie on
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="true", ylabel="predicted")
     places, labels = marks(low, high)
     axes.set_xticks(places, labels)

@@ -1,4 +1,4 @@
-"""The second phase of fine-tuning."""
+"""Unfreezes a pretrained network for the second phase of fine-tuning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from netyard.tasks.interfaces import Unfreezes
 
 
 class Unfreeze(Callback):
-    """Calls the net's ``unfreeze()`` when ``epoch`` begins, counted from 0: what ``model.freeze`` held learns too."""
+    """Calls the network's ``unfreeze()`` at the start of ``epoch``, counted from 0.
+
+    From then on the layers that ``model.freeze`` had frozen are trained too.
+
+    Raises:
+        ArgumentError: the model has no frozen layers.
+    """
 
     def __init__(self, epoch: Index) -> None:
         self.epoch = epoch
@@ -18,13 +24,14 @@ class Unfreeze(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if not isinstance(pl_module.net, Unfreezes):
             raise ArgumentError(
-                f"callbacks has unfreeze, and {type(pl_module.net).__name__} has nothing frozen;",
-                "it goes with a model that takes model.freeze;",
-                "take unfreeze out of callbacks.",
+                f"callbacks has unfreeze, and {type(pl_module.net).__name__} has no frozen layers;",
+                "it is for models with model.freeze;",
+                "remove unfreeze from callbacks.",
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # A run that resumes within an epoch does not start that epoch again.
+        # A run that resumes in the middle of an epoch gets no on_train_epoch_start for it, and requires_grad is in no
+        # checkpoint. Calling unfreeze() twice changes nothing.
         self.on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

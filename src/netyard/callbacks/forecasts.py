@@ -1,4 +1,4 @@
-"""A forecast as an image: the input window, the true future, the prediction, and the seasonal naive forecast."""
+"""Plots a forecast: the input window, the true future, the prediction, and the seasonal naive forecast."""
 
 from __future__ import annotations
 
@@ -13,49 +13,51 @@ from netyard.plots.dashboard import as_tensor
 from netyard.plots.figure import ACCENT, INK, SOFT, colour, marks, pixels, room_for
 
 TOP, RIGHT, BOTTOM = 40, 30, 44  # pixels around the axes
-_PAST_SHOWN = 8  # times the horizon
-_DOTTED = 40  # steps, of which each still has a dot
+_PAST_HORIZONS = 8  # length of the past that is shown, in horizons
+_MIN_PAST = 40  # steps of the past that are shown at least
+_MAX_DOTS = 40  # steps; a plot of more has lines without dots
 
 
 def forecast_picture(
     past: Tensor, true: Tensor, predicted: Tensor, seasonal_naive: Tensor, width: int = 720, height: int = 400
 ) -> Tensor:
-    """A past (W,) and three futures (H,), in the series' own units, over the steps from now; (3, height, width) uint8.
+    """Plot a past (W,) and three futures (H,), in the units of the series; (3, height, width) uint8.
 
-    Values that are not finite are left out, and so is the beginning of a past that would dwarf the future.
+    The x axis counts steps from now. Values that are not finite are left out, as is the beginning of a long past.
     """
-    known = past[-max(_PAST_SHOWN * len(true), 40) :].tolist()
-    # Each future leaves from the last value known, so that a horizon of one step is a line too.
+    # A past many times longer than the horizon would squeeze the future into a few pixels.
+    known = past[-max(_PAST_HORIZONS * len(true), _MIN_PAST) :].tolist()
+    # Each future starts at the last known value: otherwise a horizon of one step would be a point, not a line.
     futures = [[*known[-1:], *future.tolist()] for future in (predicted, true, seasonal_naive)]
     values = torch.tensor([*known, *(value for future in futures for value in future)], dtype=torch.float64)
     values = values[values.isfinite()]
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    if low == high:
+    if low == high:  # a constant series: an axis needs a range above zero
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
     ticks = marks(low, high)
     picture = pixels(
-        partial(_paint, known, futures, (low, high), ticks), width, height, (room_for(ticks[1]), TOP, RIGHT, BOTTOM)
+        partial(_plot, known, futures, (low, high), ticks), width, height, (room_for(ticks[1]), TOP, RIGHT, BOTTOM)
     )
     return as_tensor(picture)
 
 
-def _paint(
+def _plot(
     known: Sequence[float],
     futures: Sequence[Sequence[float]],
     ends: tuple[float, float],
     ticks: tuple[list[float], list[str]],
     axes: Any,
 ) -> None:
-    first, last = 1 - len(known), len(futures[0]) - 1
-    dot = "o" if last - first <= _DOTTED else ""
+    first, last = 1 - len(known), len(futures[0]) - 1  # the last known value is at step 0
+    dot = "o" if last - first <= _MAX_DOTS else ""
     common = {"marker": dot, "markersize": 3.5, "linewidth": 1.5, "clip_on": False}
     axes.plot(range(first, 1), known, color=colour(INK), zorder=2, **common)
-    # What is predicted lies on top of what is true, and the naive forecast below both.
+    # zorder: the prediction is drawn over the true values, and the naive forecast below both.
     named = zip(("predicted", "true", "seasonal naive"), (ACCENT, INK, SOFT), (5, 4, 3), futures, strict=True)
     for name, shade, order, future in named:
         axes.plot(range(len(future)), future, color=colour(shade), label=name, zorder=order, **common)
     axes.axvline(0, color=colour(SOFT), linewidth=0.7)
-    axes.set_xlim(first, max(last, first + 1))
+    axes.set_xlim(first, max(last, first + 1))  # matplotlib warns of limits that are equal
     axes.set_ylim(*ends)
     axes.set_yticks(*ticks)
     axes.xaxis.get_major_locator().set_params(integer=True, nbins=10)

@@ -1,4 +1,4 @@
-"""A signal ends a run in order: the step is finished, a checkpoint written, and the run can be resumed."""
+"""Ends a run cleanly on a signal: the step is finished and a checkpoint written, so that the run can be resumed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from netyard.errors import Interrupted
 
 
 class Signals(Callback):
-    """A signal only sets a flag; between two steps the flag is read, the state saved and ``Interrupted`` raised.
+    """A signal only sets a flag; between two steps the flag is read, a checkpoint saved and ``Interrupted`` raised.
 
-    Nothing is saved inside a handler, where the network may be half updated. A second one ends the process at once.
-    A test, which changes nothing, ends where it is, and is done again after a resume. Ctrl-C, SIGTERM, the end of the
-    terminal (SIGHUP) and what a cluster sends before its time is up (SIGUSR1) are all the same; under nohup SIGHUP
-    stays ignored.
+    Nothing is saved inside a handler, because the network may be half updated there. A second signal ends the process
+    at once. A test changes no state, so a signal ends it at once, and a resumed run repeats it. Ctrl-C (SIGINT),
+    SIGTERM, a closed terminal (SIGHUP) and the warning of a cluster before the time limit (SIGUSR1) are handled alike;
+    under nohup SIGHUP stays ignored.
 
-    Where several processes train together, a signal to one of them ends all of them after the same step: an
-    asynchronous all-reduce at every step, read at the next, spreads the number of the signal.
+    In distributed training a signal to one rank ends all ranks after the same step: an asynchronous all-reduce,
+    started at every step and read at the next, sends the signal number to all ranks.
+
+    Raises:
+        Interrupted: a signal was received.
     """
 
     HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -37,15 +40,17 @@ class Signals(Callback):
         self._pending: tuple[Any, torch.Tensor] | None = None  # the all-reduce that the last step started
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._take_over(self._note)
+        self._install(self._set_flag)
         if trainer.world_size > 1:
             self._group = distributed.new_group(backend="gloo")  # CPU tensors: no synchronisation with the GPU
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._take_over(self._end)
+        self._install(self._raise)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        received = self.received if self._group is None else self._from_all_ranks()
+        received = self.received if self._group is None else self._any_rank_received()
+        # All ranks read the same number in the same step: a rank that stopped alone would leave the others waiting in
+        # the next gradient all-reduce.
         if received is not None and self.between_steps(trainer, batch_idx):
             for callback in trainer.checkpoint_callbacks:
                 if isinstance(callback, BestAndLast):
@@ -53,50 +58,59 @@ class Signals(Callback):
             raise Interrupted(received)
 
     def between_steps(self, trainer: Trainer, batch_idx: int) -> bool:
-        """Whether no gradients are being accumulated: they are in no checkpoint."""
+        """Return whether no gradients are being accumulated; a checkpoint does not contain them."""
         return batch_idx % trainer.accumulate_grad_batches == 0
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         received = self.received
         if self._group is not None:
-            self._from_all_ranks()
-            received = self._from_all_ranks()
-        if received is not None:  # it came after the last step, and the last epoch is saved
+            # The first call reads the all-reduce of the last step and starts one with the flag of now; the second
+            # reads that one.
+            self._any_rank_received()
+            received = self._any_rank_received()
+        if received is not None:  # the signal came after the last step; the last epoch is saved already
             raise Interrupted(received)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         for number, handler in self._previous.items():
-            # Not where Lightning has restored its own handlers: those would keep the whole run in memory.
-            if signal.getsignal(number) in (self._note, self._end):
+            # If Lightning has restored other handlers already, they stay: its handlers hold references to the trainer,
+            # and putting them back would keep the whole run in memory.
+            if signal.getsignal(number) in (self._set_flag, self._raise):
                 signal.signal(number, handler)
         self._previous = {}
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        self.teardown(trainer, pl_module, "fit")
+        self.teardown(trainer, pl_module, "fit")  # Lightning calls no teardown after an exception
 
-    def _from_all_ranks(self) -> int | None:
-        """The signal that any rank had received at the previous call; starts the next all-reduce without waiting."""
-        answer = None
+    def _any_rank_received(self) -> int | None:
+        """Return the signal that any rank had received at the previous call; start the next all-reduce."""
+        found = None
         if self._pending is not None:
             work, number = self._pending
-            work.wait()
-            answer = int(number) or None
+            work.wait()  # it ran during the step, so this seldom takes time
+            found = int(number) or None
+        # The largest number wins: 0 of the ranks without a signal loses against every signal.
         number = torch.tensor(self.received or 0)
         self._pending = distributed.all_reduce(number, distributed.ReduceOp.MAX, self._group, async_op=True), number
-        return answer
+        return found
 
-    def _take_over(self, handler: Callable[[int, FrameType | None], None]) -> None:
-        """After Lightning has, which ends training at SIGTERM with code 0 and no checkpoint, and a test not at all."""
+    def _install(self, handler: Callable[[int, FrameType | None], None]) -> None:
+        """Set the handler after Lightning has set its own.
+
+        Lightning's ends training at SIGTERM with exit code 0 and no checkpoint, and does not end a test.
+        """
+        # Python allows signal handlers in the main thread only.
         if threading.current_thread() is threading.main_thread():
-            stays = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-            handled = [number for number in self.HANDLED if not (stays and number == signal.SIGHUP)]
+            ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by nohup
+            handled = [number for number in self.HANDLED if not (ignored and number == signal.SIGHUP)]
             self._previous = {number: signal.signal(number, handler) for number in handled}
 
-    def _end(self, number: int, frame: FrameType | None) -> None:
+    def _raise(self, number: int, frame: FrameType | None) -> None:
         raise Interrupted(number)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _set_flag(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        # Not the handlers of before: Lightning's for SIGTERM only takes note, and KeyboardInterrupt cleans up first.
+        # The next signal ends the process at once by the default action. The previous handlers would not: Lightning's
+        # for SIGTERM only sets a flag, and KeyboardInterrupt runs clean-up code first.
         for each in self._previous:
             signal.signal(each, signal.SIG_DFL)

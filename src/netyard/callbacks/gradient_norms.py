@@ -1,4 +1,4 @@
-"""Euclidean norms of the gradients and weights of a task, for each part that has a loss of its own."""
+"""L2 norms of the gradients and weights of a task, separately for each part with its own loss (as in a GAN)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from netyard.tasks.interfaces import HasParts
 
 
 def gradient_norms(task: Any) -> dict[str, Tensor]:
-    """``gradient_norm``, or one for each part, by name; parts without gradients are left out.
-
-    The norms stay tensors: a float would wait for the device.
-    """
+    """Return ``gradient_norm``, or one norm for each part, by name; parts without gradients are left out."""
+    # The norms stay tensors on the device: float() would wait for the GPU at every call.
     return {
         f"{name}gradient_norm": get_total_norm(found)
         for name, part in _parts(task)
@@ -24,7 +22,7 @@ def gradient_norms(task: Any) -> dict[str, Tensor]:
 
 
 def weight_norms(task: Any) -> dict[str, Tensor]:
-    """``weight_norm`` likewise, frozen weights included."""
+    """Return ``weight_norm``, or one norm for each part, by name; frozen weights are included."""
     return {
         f"{name}weight_norm": get_total_norm([each.detach() for each in part.parameters()])
         for name, part in _parts(task)
@@ -32,6 +30,6 @@ def weight_norms(task: Any) -> dict[str, Tensor]:
 
 
 def _parts(task: Any) -> Iterator[tuple[str, nn.Module]]:
-    """Trainable parts, each with the prefix of its metric names; none of a task without ``parts``."""
+    """Yield the trainable parts, each with the prefix of its metric names; nothing if the task has no ``parts``."""
     for name, part in task.parts.items() if isinstance(task, HasParts) else ():
         yield f"{name}_" if name else "", part

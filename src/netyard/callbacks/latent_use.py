@@ -1,4 +1,4 @@
-"""The KL divergence of each dimension of a variational code, as bars."""
+"""Bar chart of the KL divergence of each latent dimension of a VAE, which shows unused (collapsed) dimensions."""
 
 from __future__ import annotations
 
@@ -11,55 +11,58 @@ from torch import Tensor
 from netyard.plots.dashboard import as_tensor
 from netyard.plots.figure import ACCENT, SOFT, colour, marks, pixels, room_for
 
-MOST = 128  # bars: more would be narrower than a few pixels
-WIDEST = 48  # pixels that a bar and the gap after it take
+MAX_BARS = 128  # more would be narrower than a few pixels
+BAR_WIDTH = 48  # pixels of a bar and the gap after it, at most
 TOP, RIGHT, BOTTOM = 40, 20, 44  # pixels around the axes
 
 
 def latent_kl_picture(kl: Tensor, active: Tensor, width: int = 720, height: int = 320) -> Tensor:
-    """The KL of each dimension in nats, and whether it is active, both (D,), as bars; (3, height, width) uint8.
+    """Plot the KL of each dimension in nats, and whether it is active, both (D,), as bars; (3, height, width) uint8.
 
-    The largest come first. Active ones are in colour. Of very many only the largest are drawn, and all are counted.
+    The largest bars come first, active dimensions in colour. At most ``MAX_BARS`` bars are drawn; the sum and the count
+    in the title are of all dimensions.
     """
+    # A diverged network has NaN or infinite KL. A KL divergence is never negative except by rounding.
     kl, active = kl.detach().float().cpu().nan_to_num(0.0, 0.0, 0.0).clamp(min=0), active.cpu()
-    order = kl.argsort(descending=True)[:MOST].tolist()
+    order = kl.argsort(descending=True)[:MAX_BARS].tolist()
     ticks = marks(0.0, float(kl.max()) or 1.0)
     left = room_for(ticks[1])
-    title = f"KL in nats: {float(kl.sum()):.3g} in all; {int(active.sum())} of {len(kl)} active"
-    below = "dimension of the code" if len(order) == len(kl) else f"the {MOST} largest of {len(kl)} dimensions"
-    paint = partial(_paint, kl, active, order, ticks, (width - left - RIGHT) / WIDEST, title, below)
-    return as_tensor(pixels(paint, width, height, (left, TOP, RIGHT, BOTTOM)))
+    title = f"KL in nats: {float(kl.sum()):.3g} in total; {int(active.sum())} of {len(kl)} active"
+    x_label = "latent dimension" if len(order) == len(kl) else f"the {MAX_BARS} largest of {len(kl)} dimensions"
+    plot = partial(_plot, kl, active, order, ticks, (width - left - RIGHT) / BAR_WIDTH, title, x_label)
+    return as_tensor(pixels(plot, width, height, (left, TOP, RIGHT, BOTTOM)))
 
 
-def _paint(
+def _plot(
     kl: Tensor,
     active: Tensor,
     order: Sequence[int],
     ticks: tuple[list[float], list[str]],
-    widest: float,
+    max_bars: float,
     title: str,
-    below: str,
+    x_label: str,
     axes: Any,
 ) -> None:
-    """``widest`` is for how many bars of full width there is room."""
+    """``max_bars`` is the number of bars of full width that fit side by side."""
     from matplotlib.collections import PolyCollection
     from matplotlib.patches import Patch
 
     heights = [float(kl[dimension]) for dimension in order]
     shades = [colour(ACCENT if active[dimension] else SOFT) for dimension in order]
-    # One collection and plain texts: a patch and a tick for each bar take three times as long to draw.
+    # One collection of rectangles and plain texts: axes.bar draws a patch and a tick per bar, in three times the time.
     corners = [[(at - 0.4, 0), (at - 0.4, up), (at + 0.4, up), (at + 0.4, 0)] for at, up in enumerate(heights)]
     axes.add_collection(PolyCollection(corners, facecolors=shades, edgecolors="none"), autolim=False)
-    room = max(len(order), widest)
-    axes.set_xlim(-0.5, room - 0.5)
+    num_places = max(len(order), max_bars)  # few bars do not become wider than BAR_WIDTH
+    axes.set_xlim(-0.5, num_places - 0.5)
     axes.set_ylim(0, float(kl.max()) or 1.0)
     axes.set_xticks([])
     axes.set_yticks(*ticks)
-    # Every dimension has its number, or none has: some of them would look as if the others were between.
-    if room * (7.3 * len(str(max(order))) + 4) <= widest * WIDEST:
+    # All dimensions are numbered or none: the bars are sorted by KL, so a reader could not fill in missing numbers.
+    # A digit is 7.3 pixels wide; the right side is the width of the axes in pixels.
+    if num_places * (7.3 * len(str(max(order))) + 4) <= max_bars * BAR_WIDTH:
         for at, dimension in enumerate(order):
             axes.text(at, -0.02, dimension, transform=axes.get_xaxis_transform(), ha="center", va="top")
-    axes.set_xlabel(below, labelpad=16)
+    axes.set_xlabel(x_label, labelpad=16)  # below the numbers
     axes.grid(axis="y")
     kinds = [Patch(color=colour(shade), label=name) for name, shade in (("active", ACCENT), ("inactive", SOFT))]
     axes.legend(handles=kinds, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, handlelength=0.8)

@@ -1,4 +1,4 @@
-"""The run as curves: learning rate, step loss and rate of work in the dashboard, a row an epoch in ``metrics.csv``."""
+"""Logs learning rate, step loss, speed and norms to TensorBoard, and one row per epoch to ``metrics.csv``."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ from netyard.ranges.bounds import Count
 
 
 class Curves(Callback):
-    """Logs what changes within an epoch every ``trainer.log_every_n_steps`` steps, and each epoch as one row.
+    """Logs step values every ``trainer.log_every_n_steps`` steps, and each epoch as one row of ``metrics.csv``.
 
-    Every curve has the optimizer step as its x-axis and the same tag in every run: ``lr``, ``train/loss_step``,
-    ``train/samples_per_second``. Samples a second are counted over all devices, validation and checkpoints left out.
+    Every curve has the optimizer step as its x axis and the same tag in every run: ``lr``, ``train/loss_step``,
+    ``train/samples_per_second``. The speed is of all devices, without the time of validation and checkpoints.
 
-    Norms of gradients and weights are drawn at the end of every epoch and in between every ``norms_every_n_steps``
-    steps, of each part of the task that has a loss of its own: ``train/gradient_norm``, before gradients are clipped
-    (an agent's are of its last update, and clipped), and ``train/weight_norm``. Sharded networks have none.
+    Norms of gradients and weights are logged every ``norms_every_n_steps`` steps and at the end of every epoch, for
+    each part of the task with its own loss: ``train/gradient_norm``, before clipping (of an agent: of its last update,
+    after clipping), and ``train/weight_norm``. Networks sharded by FSDP have none.
 
-    What the run logs is lined up on the dashboard's page of custom scalars, training and validation of each metric
-    in one chart.
+    TensorBoard's page of custom scalars shows training and validation of each metric in one chart.
 
     Args:
-        norms_every_n_steps: None draws no norms.
+        norms_every_n_steps: None logs no norms.
     """
 
     def __init__(self, norms_every_n_steps: Count | None = 200) -> None:
@@ -42,21 +41,22 @@ class Curves(Callback):
         self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, 0.0
         self._logged_step, self._normed_step = 0, 0
         self._gradients: dict[str, Tensor] | None = None
-        self._laid_out: set[str] = set()
-        self._validated = False
+        self._charted: set[str] = set()  # metrics that have a chart on the page of custom scalars
+        self._validated = False  # whether this epoch had a validation
 
     def attach(self, run: RunFacts) -> None:
         self._write_row = run.run_dir.append_metrics
 
     @property
     def samples_per_second(self) -> float:
+        """Training speed over the whole run, without validation; 0 before the end of the first epoch."""
         return self.samples / self.seconds if self.seconds else 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # A run that resumes within an epoch does not start that epoch again.
+        # A run that resumes in the middle of an epoch gets no on_train_epoch_start for it, so the clock starts here.
         self._logged_step = self._normed_step = trainer.global_step
         if isinstance(trainer.strategy, FSDPStrategy):
-            self.norms_every_n_steps = None
+            self.norms_every_n_steps = None  # each rank holds only its shard of every parameter
         self._start_clock()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -64,6 +64,7 @@ class Curves(Callback):
         self._start_clock()
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        # The last hook before Lightning clips the gradients; this step is not yet counted in global_step.
         if trainer.gradient_clip_val and self._norms_are_due(trainer, trainer.global_step + 1):
             self._gradients = gradient_norms(pl_module)
 
@@ -72,15 +73,15 @@ class Curves(Callback):
     ) -> None:
         self._epoch_samples += len(batch[0])
         step = trainer.global_step
-        # Several batches are one step where gradients are accumulated, and Lightning divides their losses by that.
-        # A round of an agent is many steps, and may pass over a multiple.
+        # A batch of an agent is many steps and may jump over a multiple of log_every_n_steps: compare the quotients.
+        # With accumulated gradients several batches have the same step, which is logged once.
         every = trainer.log_every_n_steps
         if trainer.logger is not None and every and step // every != self._logged_step // every:
             self._logged_step = step
-            loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
+            loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # Lightning has divided it by that
             trainer.logger.log_metrics({"lr": _lr(trainer), "train/loss_step": loss}, step)
         if self._norms_are_due(trainer, step):
-            self._draw_norms(trainer, pl_module, step)
+            self._log_norms(trainer, pl_module, step)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_clock()
@@ -96,11 +97,11 @@ class Curves(Callback):
         rate = samples / self._epoch_seconds if self._epoch_seconds else 0.0
         if trainer.logger is not None:
             trainer.logger.log_metrics({"lr": _lr(trainer), "train/samples_per_second": rate}, trainer.global_step)
-            # Where Lightning draws validation: at the last step of the epoch, counted from 0.
-            trainer.logger.log_metrics(_of_training(trainer), trainer.global_step - 1)
-            self._lay_out(trainer)
+            # At the step where Lightning logs the validation, counted from 0, so that both curves have the same x.
+            trainer.logger.log_metrics(_epoch_training_metrics(trainer), trainer.global_step - 1)
+            self._update_charts(trainer)
         if self._write_row is not None and trainer.is_global_zero:
-            # callback_metrics still has the validation of an earlier epoch.
+            # callback_metrics keeps values of an earlier epoch's validation, which must not appear as this epoch's.
             metrics = {
                 name: f"{float(value):.6g}"
                 for name, value in sorted(trainer.callback_metrics.items())
@@ -118,12 +119,14 @@ class Curves(Callback):
 
     def _norms_are_due(self, trainer: Trainer, step: int) -> bool:
         every = self.norms_every_n_steps
+        # step == _normed_step: batches of the same step, while gradients are accumulated.
         if every is None or trainer.logger is None or step == self._normed_step:
             return False
         return trainer.is_last_batch or step == trainer.max_steps or step // every != self._normed_step // every
 
-    def _draw_norms(self, trainer: Trainer, task: Any, step: int) -> None:
+    def _log_norms(self, trainer: Trainer, task: Any, step: int) -> None:
         self._normed_step = step
+        # With clipping, the gradient norms were taken before the step; without, the gradients are still there.
         norms = {**(self._gradients or gradient_norms(task)), **weight_norms(task)}
         self._gradients = None
         if norms and trainer.logger is not None:
@@ -132,13 +135,13 @@ class Curves(Callback):
                 {f"train/{name}": value for name, value in zip(norms, values, strict=True)}, step
             )
 
-    def _lay_out(self, trainer: Trainer) -> None:
-        """Write the page of custom scalars, whenever new metrics have appeared."""
+    def _update_charts(self, trainer: Trainer) -> None:
+        """Write the layout of the page of custom scalars again if there are new metrics."""
         board: Any = getattr(trainer.logger, "experiment", None)
         names = {*trainer.callback_metrics}
-        if hasattr(board, "add_custom_scalars") and not names <= self._laid_out:
-            self._laid_out |= names
-            board.add_custom_scalars(layout(self._laid_out))
+        if hasattr(board, "add_custom_scalars") and not names <= self._charted:
+            self._charted |= names
+            board.add_custom_scalars(layout(self._charted))
 
     def _start_clock(self) -> None:
         self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, time.perf_counter()
@@ -148,13 +151,13 @@ class Curves(Callback):
         self._started = time.perf_counter()
 
 
-def _of_training(trainer: Trainer) -> dict[str, float]:
+def _epoch_training_metrics(trainer: Trainer) -> dict[str, float]:
     """Training metrics of the epoch, without those that Lightning logs itself."""
     metrics = trainer.callback_metrics.items()
-    drawn = trainer.logged_metrics
-    return {name: float(each) for name, each in metrics if name.startswith("train/") and name not in drawn}
+    logged = trainer.logged_metrics
+    return {name: float(value) for name, value in metrics if name.startswith("train/") and name not in logged}
 
 
 def _lr(trainer: Trainer) -> float:
-    """The learning rate of the first parameter group: the others are in proportion to it."""
+    """Learning rate of the first parameter group; the others have a constant ratio to it."""
     return float(trainer.optimizers[0].param_groups[0]["lr"])

@@ -1,4 +1,4 @@
-"""The network as a graph, for the dashboard's page of graphs."""
+"""Writes the graph of the network for TensorBoard's page of graphs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ log = logging.getLogger(__name__)
 
 
 class Graph(Callback):
-    """Before training, traces the exported form of the network with one sample.
+    """Before training, traces the network in its exported form (of a GAN: the generator) with one sample.
 
-    A GAN's is its generator. Training is the same with it: the random state is restored. A network that
-    cannot be traced is a warning in the log.
+    Training is the same with and without it, because the random state is restored. A network that cannot be traced
+    gives a warning in the log.
     """
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         board: Any = getattr(trainer.logger, "experiment", None)
+        # export_signature() sets evaluation mode; frozen parts may be in it already, so each module's mode is restored.
         modes, device = [(module, module.training) for module in pl_module.modules()], pl_module.device
         if not hasattr(board, "add_graph") or not isinstance(pl_module, Exportable) or not trainer.is_global_zero:
             return

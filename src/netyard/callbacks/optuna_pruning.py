@@ -16,19 +16,21 @@ log = logging.getLogger(__name__)
 
 
 class Pruning(Callback):
-    """Reports each validated epoch's monitor to the job's own trial of an Optuna study, and asks the pruner.
+    """Reports the monitored metric of each validated epoch to the job's Optuna trial, and ends the job if pruned.
 
-    A job is ended when its next epoch begins: by then the last one is saved, and its row written. Rank 0 decides for
-    all ranks. A report that fails is a warning, for a run does not need its sweep.
+    The job ends at the start of its next epoch: then the last epoch is saved and its row written. Rank 0 decides for
+    all ranks. A failed report only logs a warning, because a run is useful without its sweep.
 
     Args:
         storage: the URL of the study's database.
-        trial: its number in the study.
-        pruner: ``median``, ``asha``, ``hyperband`` or ``percentile``, with its options.
-        monitor: None is the metric that chooses the best checkpoint.
+        study_name: name of the study in it.
+        trial: number of the job's trial in the study.
+        pruner: ``median``, ``asha``, ``hyperband`` or ``percentile``.
+        pruner_options: its arguments.
+        monitor: None uses the metric that chooses the best checkpoint.
 
     Raises:
-        ConfigError: the study has several objectives.
+        ConfigError: the study has several objectives, or the metric is not logged.
         Pruned: the pruner has ended the job.
     """
 
@@ -68,18 +70,20 @@ class Pruning(Callback):
                 "try hydra.sweeper.objectives=null, or hydra.sweeper.pruner=none.",
             )
         value = float(metrics[monitor])
-        # Only rank 0 has the trial; every rank must take the same decision, or the others would hang.
+        # Only rank 0 has the trial. All ranks must take the same decision, or the others would wait forever.
         prune = trainer.is_global_zero and self._should_prune(trainer.current_epoch, value)
         if trainer.strategy.broadcast(prune, src=0):
             self._pruned = Pruned(trainer.current_epoch, monitor, value)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Not in on_train_epoch_end: the checkpoint callback runs after this one.
         if self._pruned is not None:
             raise self._pruned
 
     def _open(self) -> Any:
-        """The job's trial, by a sampler that draws nothing: the job has its parameters."""
+        """Open the trial of this job."""
         optuna = study.optuna()
+        # The sampler is not used, because the job already has its parameters; RandomSampler is the cheapest to make.
         opened = optuna.load_study(
             study_name=self.study_name,
             storage=study.storage(self.storage, ready=True),
@@ -97,7 +101,7 @@ class Pruning(Callback):
 
     def _should_prune(self, epoch: int, value: float) -> bool:
         try:
-            # A resumed run may repeat an epoch that it had reported; Optuna would warn of a second report.
+            # A resumed run may repeat an epoch that it has already reported; Optuna would warn of a second report.
             if epoch not in self._trial.storage.get_trial(self._trial._trial_id).intermediate_values:
                 self._trial.report(value, epoch)
             return bool(self._trial.should_prune())

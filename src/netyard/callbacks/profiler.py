@@ -1,4 +1,4 @@
-"""``debug=profile``: the time of each action of a run without that of the actions inside it."""
+"""``debug=profile``: measures the self time of each action of a run, without that of the actions nested in it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from lightning.pytorch.profilers import Profiler
 from netyard.io.atomic import open_atomically
 from netyard.io.markdown import grid
 
-PRINTED = 12
+PRINTED = 12  # rows in the log; the file has all
 
 log = logging.getLogger(__name__)
 
 
 class OwnTime(Profiler):
-    """Lightning's actions with the time that each took for itself, so that the shares add up to the run.
+    """Measures the self time of Lightning's profiled actions, so that all rows add up to the time of the run.
 
-    A profiled run has Lightning's own loop, whose actions have names; without, a step costs less than it says here.
-    Lightning's simple profiler counts a step's time again in its batch and its epoch, in three hundred rows. The table
-    is ``profile.md`` in the run's directory; its largest rows are printed after the test.
+    A profiled run uses Lightning's own training loop, whose actions have names; netyard's loop takes less time per step
+    than is shown here. Lightning's simple profiler would count the time of a step again in its batch and its epoch, in
+    300 rows. The table is ``profile.md`` in the run directory; its largest rows are logged after the test.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class OwnTime(Profiler):
         self.seconds: dict[str, float] = defaultdict(float)
         self.calls: dict[str, int] = defaultdict(int)
         self.stage = ""
-        self._open: list[list[float]] = []  # stack of running actions: start, and seconds of the actions inside
+        self._running: list[list[float]] = []  # stack of running actions: start, and seconds of the nested actions
         self._began = time.perf_counter()
 
     def setup(self, stage: str, local_rank: int | None = None, log_dir: str | None = None) -> None:
@@ -38,23 +38,25 @@ class OwnTime(Profiler):
         self.stage = stage
 
     def start(self, action_name: str) -> None:
-        self._open.append([time.perf_counter(), 0.0])
+        self._running.append([time.perf_counter(), 0.0])
 
     def stop(self, action_name: str) -> None:
-        began, parts = self._open.pop()
-        took = time.perf_counter() - began
-        self.seconds[action_name] += took - parts
+        # Lightning's actions are properly nested, so the innermost one is the one that stops.
+        began, nested = self._running.pop()
+        elapsed = time.perf_counter() - began
+        self.seconds[action_name] += elapsed - nested
         self.calls[action_name] += 1
-        if self._open:
-            self._open[-1][1] += took
+        if self._running:
+            self._running[-1][1] += elapsed  # is not counted again for the enclosing action
 
     def summary(self, most: int | None = None) -> str:
+        """A Markdown table of the self times, longest first; with ``most`` only so many rows."""
         total = time.perf_counter() - self._began
         rows = sorted(self.seconds.items(), key=lambda row: -row[1])
-        rows.append(("between these", total - sum(self.seconds.values())))
+        rows.append(("outside of all actions", total - sum(self.seconds.values())))
         shown = rows if most is None else sorted(rows, key=lambda row: -row[1])[:most]
         columns = [
-            ("what took time for itself", [_plain(name) for name, _ in shown]),
+            ("action (self time)", [_without_kind(name) for name, _ in shown]),
             ("calls", [f"{self.calls.get(name, 1):,}" for name, _ in shown]),
             ("seconds", [f"{seconds:.4f}" for _, seconds in shown]),
             ("%", [f"{100 * seconds / total:.1f}" for _, seconds in shown]),
@@ -66,11 +68,11 @@ class OwnTime(Profiler):
             return
         path = Path(self.dirpath) / "profile.md"
         with open_atomically(path) as file:
-            file.write(f"# Where the time went\n\n{self.summary()}\n")
-        if self.stage == "test":  # the last thing a run does
+            file.write(f"# Self time of each action\n\n{self.summary()}\n")
+        if self.stage == "test":  # the last stage of a run; Lightning calls this after each stage
             log.info("%s", self.summary(PRINTED))
 
 
-def _plain(name: str) -> str:
-    """``[Callback]Finite.on_train_batch_end`` without its kind."""
+def _without_kind(name: str) -> str:
+    """Remove the prefix of ``[Callback]Finite.on_train_batch_end``."""
     return name.rpartition("]")[2]

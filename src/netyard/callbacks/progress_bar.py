@@ -1,4 +1,4 @@
-"""How far a run is: a live bar on a terminal and in a notebook, and a line an epoch everywhere."""
+"""Shows the progress of a run: a live bar on a terminal and in a notebook, and one log line per epoch everywhere."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class Progress(Callback):
-    """One bar for the whole run, in steps, with samples a second and the time that remains; each epoch leaves a line.
+    """One bar for the whole run, in steps, with samples per second and the remaining time; one log line per epoch.
 
-    A thread redraws the bar four times a second and reads the step count then: an update at each step would cost
-    more than the step of a small network.
+    A thread redraws the bar four times a second and reads the step count then. An update at each step would take
+    longer than the step of a small network.
     """
 
     def __init__(self) -> None:
@@ -45,17 +45,18 @@ class Progress(Callback):
 
     @property
     def rate(self) -> float:
-        """Samples a second since training began, over all devices, validation and checkpoints included."""
+        """Samples per second since training began, over all devices; the time includes validation and checkpoints."""
         return self._samples * self._devices / max(time.perf_counter() - self._began, 1e-9)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # A resumed run starts at the batches that it has already processed.
         self._steps = trainer.fit_loop.epoch_loop.batch_progress.total.processed
         self._first = self._steps
         self._samples, self._devices, self._began = 0, trainer.world_size, time.perf_counter()
         console = Console(soft_wrap=True)  # lines printed above the bar are not cut at its width
         if not trainer.is_global_zero or not (console.is_terminal or in_notebook()):
             return
-        # Of a task that takes several in a batch, as an agent does, the bar counts the batches.
+        # The bar counts batches. max_steps counts optimizer steps, of which an agent takes several per batch.
         per_batch = pl_module.steps_per_batch if isinstance(pl_module, StepsInEnvironments) else 1
         steps = math.ceil(trainer.max_steps / per_batch) if trainer.max_steps > 0 else math.inf
         if trainer.max_epochs is not None and trainer.max_epochs > 0:
@@ -76,7 +77,7 @@ class Progress(Callback):
             _Remaining(),
             console=console,
             refresh_per_second=4,
-            transient=True,
+            transient=True,  # removed at the end: the lines of the epochs remain
         )
         self._bar.add_task(
             "fit",
@@ -98,6 +99,7 @@ class Progress(Callback):
         self._validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # callback_metrics keeps the values of an earlier validation, which are not of this epoch.
         score = _summary(trainer.callback_metrics, ("train/", "val/") if self._validated else ("train/",))
         self._validated = False
         if self._bar is not None:
@@ -120,9 +122,10 @@ class Progress(Callback):
             self._notebook = None
 
     def _caption(self, done: int, total: int | None) -> str:
-        """The text behind the bar of a notebook."""
+        """The text after the bar of a notebook."""
         left = ""
         if total and self._samples:
+            # Seconds per batch since this process started, times the batches that remain.
             seconds = (time.perf_counter() - self._began) / max(done - self._first, 1) * (total - done)
             left = f"  {_clock(seconds)} left"
         return f"{done}/{total or '?'} steps  {self.rate:,.0f} samples/s{left}"
@@ -132,7 +135,7 @@ class Progress(Callback):
 
 
 class _PolledBar(Bar):
-    """Reads the number of steps when it is drawn."""
+    """A bar that reads the number of steps each time it is drawn."""
 
     def __init__(self, steps: Callable[[], int], *columns: ProgressColumn, **settings: Any) -> None:
         self.steps = steps
@@ -145,7 +148,7 @@ class _PolledBar(Bar):
 
 
 class _Rate(ProgressColumn):
-    """Samples a second since training began, over all devices."""
+    """Column: samples per second since training began, over all devices."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__()
@@ -156,7 +159,7 @@ class _Rate(ProgressColumn):
 
 
 class _Remaining(ProgressColumn):
-    """The time to the end of the run at the rate so far."""
+    """Column: remaining time of the run at the current rate."""
 
     def render(self, task: Task) -> Text:
         remaining = task.time_remaining
@@ -164,11 +167,12 @@ class _Remaining(ProgressColumn):
 
 
 def _clock(seconds: float) -> str:
+    """Format seconds as 1:05 or 10:01:05."""
     hours, rest = divmod(int(seconds), 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 def _summary(metrics: Mapping[str, Any], stages: tuple[str, ...]) -> str:
-    """The metrics of these stages, training before validation, the loss first."""
+    """Format the metrics of these stages in one line: training before validation, the loss first."""
     names = sorted(metrics, key=lambda name: (name.split("/")[0] != "train", not name.endswith("/loss"), name))
     return "  ".join(f"{name} {float(metrics[name]):.4g}" for name in names if name.startswith(stages))

@@ -1,4 +1,4 @@
-"""Samples of a network in the dashboard during training: text, images, a forecast."""
+"""Shows samples of a network in TensorBoard during training: text, images, a forecast."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from netyard.tasks.interfaces import (
     shows_images,
 )
 
-NUM_PICTURES = 64
-NUM_SHOWN = 10  # of one tag; TensorBoard's default; it drops further ones at random
+NUM_PICTURES = 64  # generated images in one grid
+NUM_SHOWN = 10  # images that TensorBoard keeps of one tag by default; it samples from more at random
 
 
 class Samples(Callback):
-    """After a validation and after the test, shows what the task can make; a task that makes nothing shows nothing.
+    """After a validation and after the test, shows what the task can generate; nothing if it generates nothing.
 
     ``val/text`` of a language model, ``val/translations``, ``val/forecast``, ``val/reconstructions``, ``val/samples``;
-    of a variational code ``val/latent_kl``, ``val/traversal``, a row a dimension in the order of those bars, and
-    ``val/interpolation``; ``test/...`` likewise. The latest are in the run directory too, ``pictures/val_samples.png``,
-    ``texts/val_text.txt`` and so on. Sampling has its own random generator, so training is the same with or without it.
+    of a VAE also ``val/latent_kl``, ``val/traversal`` (one row per dimension, in the order of those bars) and
+    ``val/interpolation``; ``test/...`` likewise. The latest ones are also in the run directory, as
+    ``pictures/val_samples.png``, ``texts/val_text.txt`` and so on. Sampling uses its own random generator, so training
+    is the same with and without it.
 
     Args:
-        every_n_epochs: epochs from one showing to the next; None is a tenth of the run, and every epoch of a run
-            without end.
+        every_n_epochs: interval in epochs; None is a tenth of the run, and 1 if ``max_epochs`` is unlimited.
     """
 
     def __init__(self, every_n_epochs: Count | None = None) -> None:
@@ -49,7 +49,8 @@ class Samples(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         every = self.every_n_epochs or max(math.ceil((trainer.max_epochs or -1) / NUM_SHOWN), 1)
         done, since = trainer.current_epoch + 1, trainer.check_val_every_n_epoch or 1
-        # A test for a remainder of 0 would miss epochs without a validation.
+        # Whether a multiple of ``every`` lies in the epochs since the last validation: a test for a remainder of 0
+        # would miss multiples at epochs without a validation.
         if not trainer.sanity_checking and done // every > (done - since) // every:
             self._show(trainer, pl_module, "val")
 
@@ -58,6 +59,7 @@ class Samples(Callback):
 
     def _show(self, trainer: Trainer, task: Any, stage: str) -> None:
         board: Any = getattr(trainer.logger, "experiment", None)
+        # Other loggers have no methods for images and texts. Every rank would write the same samples.
         if not hasattr(board, "add_text") or not trainer.is_global_zero:
             return
         folder = Path(trainer.default_root_dir)
@@ -69,7 +71,7 @@ class Samples(Callback):
 
 
 def _pictures(task: Any, data: Any) -> dict[str, Tensor]:
-    """Each uint8 (3, H, W)."""
+    """Return all images that the task can draw by name, each uint8 (3, H, W)."""
     pictures = {}
     if isinstance(task, KeepsForecast) and task.forecast is not None:
         pictures["forecast"] = forecast_picture(*task.forecast)
@@ -77,7 +79,7 @@ def _pictures(task: Any, data: Any) -> dict[str, Tensor]:
         pictures["reconstructions"] = side_by_side(*task.reconstructions)
     if isinstance(task, MeasuresCodes) and task.latent_use is not None:
         pictures["latent_kl"] = latent_kl_picture(task.latent_use.kl, task.latent_use.active)
-    if shows_images(data):  # a network of tables or sequences draws none
+    if shows_images(data):  # a VAE of tables generates too, but not images
         if isinstance(task, DrawsImages):
             pictures["samples"] = grid(task.pictures(NUM_PICTURES))
         if isinstance(task, Traverses):
@@ -88,6 +90,7 @@ def _pictures(task: Any, data: Any) -> dict[str, Tensor]:
 
 
 def _texts(task: Any, data: Any) -> dict[str, str | Table]:
+    """Return the texts that the task can generate by name."""
     if isinstance(task, Translates) and task.translations is not None:
         rows = [
             (data.decode_source(source), data.decode(true), data.decode(predicted))

@@ -1,4 +1,4 @@
-"""Scores of generated samples: their distance from real images, in the features of a classifier."""
+"""Scores generated images: their distance from real images, in the feature space of a classifier."""
 
 from __future__ import annotations
 
@@ -25,28 +25,27 @@ from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, has_
 
 log = logging.getLogger(__name__)
 
-PORTION = 256  # samples generated at once
-SEEDS = {
-    "val": 1_000_000,
-    "test": 2_000_000,
-}  # far from the seeds that users choose, so that samples differ from those of training
+PORTION = 256  # images generated at once, each portion from its own seed
+# Far from the seeds that users choose, so that the samples differ from those of training.
+SEEDS = {"val": 1_000_000, "test": 2_000_000}
+DETAILED_SAMPLES = 5000  # of the scores that compare all pairs of images, whose time grows with the square
 
 
 class SampleScores(Callback):
-    """Compares a task's ``pictures`` with the real ones of the validation or test part; other tasks are left alone.
+    """Compares generated images with the real images of the validation or test split; ignores other tasks.
 
-    Logs ``frechet_distance`` and ``diversity``, and after a test ``kernel_distance``, ``precision``, ``recall``,
-    ``density`` and ``coverage`` too (see ``netyard.metrics``). The real part is taken whole, up to
-    ``num_test_samples``, and its features are kept in the cache; a conditional network gets the real labels. Samples
-    come from seeds of their own, the same in every epoch, so neither the run nor a resumed one depends on them.
-    Distances are comparable only with the same features and numbers of samples.
+    Logs ``frechet_distance`` and ``diversity``, and after a test also ``kernel_distance``, ``precision``, ``recall``,
+    ``density`` and ``coverage`` (see ``netyard.metrics``). Up to ``num_test_samples`` images of the real split are
+    used, and their features are cached. A conditional network gets the labels of the real images. Samples have their
+    own seeds, the same in every epoch, so they change neither the run nor a resumed one. Distances are comparable only
+    with the same features and numbers of samples.
 
     Args:
-        features: ``auto``, a small classifier, trained once on the training part and kept in the cache; ``inception``;
-            or the directory of a run that classifies such images.
-        num_val_samples, num_test_samples: generated for a validation and for the test.
-        diversity_threshold: a lower diversity is a warning, once, if it was higher before, or at the test.
-        cache: the folder for classifiers and features of real pictures.
+        features: ``auto`` is a small classifier, trained once on the training split and cached; ``inception``; or the
+            directory of a run that classifies such images.
+        num_val_samples, num_test_samples: number of images to generate for a validation and for the test.
+        diversity_threshold: a diversity below it gives one warning, at the test, or if it was above it before.
+        cache: folder for the classifiers and the features of real images.
 
     Raises:
         DataError, PlatformError: see ``Inception``.
@@ -61,11 +60,11 @@ class SampleScores(Callback):
         cache: str = "~/.cache/netyard/scores",
     ) -> None:
         self.features = features
-        self.network: Any = None  # pictures (B, C, H, W) in [0, 1] -> features (B, D)
+        self.network: Any = None  # images (B, C, H, W) in [0, 1] -> features (B, D)
         self.num_samples = {"val": num_val_samples, "test": num_test_samples}
         self.diversity_threshold = diversity_threshold
         self.cache = Path(cache).expanduser()
-        self._real: dict[str, tuple[Tensor, Tensor]] = {}
+        self._real: dict[str, tuple[Tensor, Tensor]] = {}  # by split: features (N, D), labels (N,)
         self._were_diverse = self._warned = False
 
     def attach(self, run: RunFacts) -> None:
@@ -93,9 +92,9 @@ class SampleScores(Callback):
     # The network
 
     def _prepare(self, trainer: Trainer, task: LightningModule) -> None:
-        """Have a network for the features before the first batch, if there is anything to score."""
+        """Make the feature network before the first batch, if the task generates images; else set it to None."""
         data: Any = trainer.datamodule
-        comparable = isinstance(data, RealImages) and shows_images(data)  # no tables and sequences
+        comparable = isinstance(data, RealImages) and shows_images(data)  # not tables and sequences
         if not comparable or not isinstance(task, DrawsImages):
             self.network = None
             return
@@ -111,14 +110,14 @@ class SampleScores(Callback):
 
     @torch.inference_mode(False)  # a test runs in inference mode, whose tensors cannot require gradients
     def _classifier(self, data: Any, device: torch.device) -> nn.Module:
-        """The small classifier of a data set: from the cache, or trained now, by one process for all."""
+        """Return the small classifier of a data set: from the cache, or trained now, by one process for all."""
         train = data.split("train")
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]):  # the run's own random state stays as it is
             torch.manual_seed(0)  # a fixed seed, not the run's: all runs on these data share the classifier
             net = SmallClassifier(data.channels, data.num_classes)
 
         def learn() -> dict[str, Tensor]:
-            log.info("training a small classifier of these images, once; samples are scored in its features")
+            log.info("training a small classifier on these images, once; samples are scored by its features")
             train_classifier(
                 net.to(device),
                 lambda epoch: _on(device, data.real_pictures("train", None, BATCH_SIZE, epoch)),
@@ -128,6 +127,7 @@ class SampleScores(Callback):
             log.info("its validation accuracy is %.1f %%", 100 * score)
             return net.state_dict()
 
+        # The key contains all that the weights depend on; ``classifier`` is the version of the training procedure.
         key = fingerprint(classifier=1, classes=data.num_classes, channels=data.channels, **train.content)
         net.load_state_dict(cached(self.cache, key, learn))
         return net
@@ -138,33 +138,35 @@ class SampleScores(Callback):
         real, labels = self._real_features(trainer.datamodule, task.device, stage)
         generated = self._generated_features(trainer, task, labels, stage)
         real = real.to(generated.device)
-        if not generated.isfinite().all():  # the check of the loss ends such a run with its own message
+        # frechet_distance refuses NaN; the callback Finite ends such a run with a better message.
+        if not generated.isfinite().all():
             task.log(f"{stage}/frechet_distance", torch.nan)
             return
-        different = diversity(real, generated)
-        scores = {"frechet_distance": frechet_distance(real, generated), "diversity": different}
+        ratio = diversity(real, generated)
+        scores = {"frechet_distance": frechet_distance(real, generated), "diversity": ratio}
         if stage == "test":
             scores |= _detailed_scores(real, generated)
         task.log_dict({f"{stage}/{name}": value.float() for name, value in scores.items()}, batch_size=1)
-        self._watch(float(different), stage)
+        self._warn_of_collapse(float(ratio), stage)
 
-    def _watch(self, different: float, stage: str) -> None:
-        """Warn once of a mode collapse. Low diversity at the start of training is normal and gives no warning."""
-        if different >= self.diversity_threshold:
+    def _warn_of_collapse(self, ratio: float, stage: str) -> None:
+        """Warn once of mode collapse: a generator that draws nearly the same image for all inputs."""
+        # Low diversity at the start of training is normal, so only a fall below the threshold counts.
+        if ratio >= self.diversity_threshold:
             self._were_diverse = True
         elif (self._were_diverse or stage == "test") and not self._warned:
             self._warned = True
             log.warning(
-                "the samples differ %.2g times as much as real pictures, less than "
-                "callbacks.scores.diversity_threshold=%g: they may have collapsed; "
+                "the samples differ from each other %.2g times as much as real images, less than "
+                "callbacks.scores.diversity_threshold=%g: the generator may have collapsed; "
                 "try another seed, a smaller optimizer.lr, more epochs, or, for a GAN, task.r1=1.",
-                different,
+                ratio,
                 self.diversity_threshold,
             )
 
     @torch.no_grad()
     def _real_features(self, data: Any, device: torch.device, stage: str) -> tuple[Tensor, Tensor]:
-        """Features (N, D) and labels (N,) of the real part, computed once for all runs with these data."""
+        """Return features (N, D) and labels (N,) of the real split, computed once for all runs with these data."""
         if stage not in self._real:
             most = self.num_samples["test"]
 
@@ -173,6 +175,7 @@ class SampleScores(Callback):
                 features, labels = (torch.cat(part) for part in zip(*parts, strict=True))
                 return {"features": features.float(), "labels": labels}
 
+            # The weights are part of the key: features of another classifier are not comparable.
             key = fingerprint(network=dict(self.network.state_dict()), most=most, **data.split(stage).content)
             kept = cached(self.cache, key, compute)
             self._real[stage] = kept["features"], kept["labels"]
@@ -180,10 +183,11 @@ class SampleScores(Callback):
 
     @torch.no_grad()
     def _generated_features(self, trainer: Trainer, task: Any, labels: Tensor, stage: str) -> Tensor:
-        """Features (M, D) of samples: portions drawn by all devices in turn, the same however many there are."""
+        """Return features (M, D) of generated images; the images do not depend on the number of devices."""
         count, world = self.num_samples[stage], trainer.world_size
-        num_rounds = -(-count // (PORTION * world))
+        num_rounds = -(-count // (PORTION * world))  # rounded up: all ranks need the same number for all_gather
         parts = []
+        # Rank r generates the portions r, r + world, r + 2 * world, ...; a portion depends on its own seed only.
         for portion in range(trainer.global_rank, num_rounds * world, world):
             places = torch.arange(PORTION) + portion * PORTION
             conditional = isinstance(task, DrawsClasses) and task.conditional
@@ -192,19 +196,21 @@ class SampleScores(Callback):
             parts.append(self.network(drawn.to(task.device)).float())
         features = torch.stack(parts)  # (rounds, PORTION, D)
         if world > 1:
+            # all_gather puts the ranks first; transposed, the portions are in their order again.
             features = task.all_gather(features).transpose(0, 1)  # (rounds, world, PORTION, D)
         return features.flatten(0, -2)[:count]
 
 
 def _on(device: torch.device, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Move batches to the device one at a time."""
     return ((x.to(device), y.to(device)) for x, y in batches)
 
 
 def _detailed_scores(real: Tensor, generated: Tensor) -> dict[str, Tensor]:
-    """The scores that take seconds, of real and generated sets of equal size."""
-    most = min(len(real), len(generated), 5000)
+    """Compute the scores that take seconds, on real and generated sets of equal size."""
+    most = min(len(real), len(generated), DETAILED_SAMPLES)
     real, generated = real[:most], generated[:most]
     scores = {"kernel_distance": kernel_distance(real, generated).mean}
-    if most > 5:
+    if most > 5:  # the radius of a sample is the distance to its fifth neighbour
         scores |= manifold_scores(real, generated)._asdict()
     return scores

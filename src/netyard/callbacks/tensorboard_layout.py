@@ -1,24 +1,23 @@
-"""The page of custom scalars: which curves share a chart, for any task."""
+"""Layout of TensorBoard's page of custom scalars: which curves share a chart, for any task."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+# Title of each chart and the tags in it.
 TRAINING = {
     "learning rate": ["lr$"],
-    "loss of a step": ["train/loss_step$"],
-    "samples a second": ["train/samples_per_second$"],
-    "gradient norm": ["train/(\\w+_)?gradient_norm$"],
+    "step loss": ["train/loss_step$"],
+    "samples per second": ["train/samples_per_second$"],
+    "gradient norm": ["train/(\\w+_)?gradient_norm$"],  # of a GAN: generator_gradient_norm and so on
     "weight norm": ["train/(\\w+_)?weight_norm$"],
 }
 
 
 def layout(names: Iterable[str]) -> dict[str, dict[str, list[object]]]:
-    """Metrics ``<stage>/<name>``  ->  for ``SummaryWriter.add_custom_scalars``: a chart each, the loss first.
-
-    TensorBoard matches each tag as a regular expression from its beginning, hence the ``$``.
-    """
+    """Return one chart for each metric ``<stage>/<name>``, the loss first, for ``SummaryWriter.add_custom_scalars``."""
     metrics = sorted({name.partition("/")[2] for name in names} - {""}, key=lambda name: (name != "loss", name))
+    # TensorBoard matches a tag as a regular expression from its beginning: without ``$`` loss would match loss_step.
     charts = {name: [f"{stage}/{name}$" for stage in ("train", "val")] for name in metrics}
     return {
         "metrics": {title: ["Multiline", tags] for title, tags in charts.items()},

@@ -1,4 +1,4 @@
-"""Every weight and its gradient as histograms: to see dead or exploding layers."""
+"""Writes histograms of every weight and its gradient, which show dead or exploding layers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from netyard.ranges.bounds import Count
 
 
 class Histograms(Callback):
-    """At the last step of an epoch, ``weights/<name>``, and ``gradients/<name>`` as the optimizer took them.
+    """At the last step of an epoch, writes ``weights/<name>``, and ``gradients/<name>`` after clipping.
 
     Args:
-        every_n_epochs: epochs from one to the next; the event file grows by some kilobytes for each.
+        every_n_epochs: interval in epochs; each time the event file grows by some kilobytes per parameter.
     """
 
     def __init__(self, every_n_epochs: Count = 1) -> None:
         self.every_n_epochs = every_n_epochs
 
-    # Not at the epoch's end: validation frees the gradients.
+    # Not in on_train_epoch_end: validation, which runs before it, frees the gradients.
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -36,5 +36,6 @@ class Histograms(Callback):
 
 
 def _finite(numbers: Tensor) -> Tensor:
-    """Finite values as float32: TensorBoard's writer refuses NaN, and NumPy has no bfloat16."""
+    """Return the finite values as float32."""
+    # TensorBoard's writer refuses NaN, and NumPy has no bfloat16.
     return numbers[numbers.isfinite()].float().cpu()

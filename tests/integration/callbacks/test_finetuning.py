@@ -49,4 +49,4 @@ def test_a_frozen_backbone_learns_from_the_epoch_on_that_it_is_set_free(train, t
 def test_unfreeze_asks_for_a_model_that_can_be_frozen(train):
     ran = train(*RUN, "callbacks=[default,unfreeze]")
     assert ran.code == 2
-    assert "MLP has nothing frozen" in ran.err and "take unfreeze out of callbacks" in ran.err
+    assert "MLP has no frozen layers" in ran.err and "remove unfreeze from callbacks" in ran.err

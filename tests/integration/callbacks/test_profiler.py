@@ -13,4 +13,4 @@ def test_a_profile_adds_up_to_the_run(train) -> None:
     assert sum(float(row[3]) for row in rows) == pytest.approx(100, abs=6), "of two hundred rounded shares"
     calls = {row[0]: int(row[1].replace(",", "")) for row in rows}
     assert calls["SingleDeviceStrategy.backward"] == 20
-    assert "what took time for itself" in ran.out
+    assert "action (self time)" in ran.out

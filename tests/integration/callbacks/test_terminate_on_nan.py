@@ -67,7 +67,7 @@ def test_steps_that_16_bits_skip_are_counted(train, monkeypatch: pytest.MonkeyPa
     ran = train(*RUN, "optimizer.lr=0.1", "trainer.max_steps=20", "callbacks.finite.max_skipped_steps=5")
     assert ran.code == code, ran.err
     if code:
-        assert "overflowed in 5 steps in a row, 5 in all, up to epoch" in ran.err and "Traceback" not in ran.err
+        assert "overflowed in 5 steps in a row, 5 in total, up to epoch" in ran.err and "Traceback" not in ran.err
         told = ran.json("nan_report.json")
         assert (told["loss"], told["scale"], told["skipped_steps"]) == ("the gradients", 2.0**11, 5)
 

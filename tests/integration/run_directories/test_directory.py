@@ -19,7 +19,7 @@ def test_a_directory_that_is_deleted_ends_the_run_with_one_message(train, monkey
 
     monkeypatch.setattr(Finite, "on_train_epoch_end", deleted)
     ran = train(*IRIS, "trainer.max_epochs=4")
-    assert ran.code == 5 and "was deleted while the run wrote into it" in ran.err
+    assert ran.code == 5 and "was deleted while the run wrote to it" in ran.err
     assert ran.err.count("error: ") == 1 and "Traceback" not in ran.err
     assert not ran.path.exists()
 

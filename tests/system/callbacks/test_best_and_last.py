@@ -28,6 +28,6 @@ def test_a_limit_of_the_system_is_a_full_disk(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 5, done.stderr
-    assert "File too large" in done.stderr and "nothing was saved before" in done.stderr
+    assert "File too large" in done.stderr and "there is no earlier checkpoint" in done.stderr
     assert done.stderr.count("error: ") == 1 and "Traceback" not in done.stderr
     assert not run.exists(), "nothing was saved, and nothing is left"

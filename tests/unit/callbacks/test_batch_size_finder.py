@@ -1,4 +1,4 @@
-"""The size that `debug=batch_size` suggests of those that it timed."""
+"""`debug=batch_size` suggests one of the sizes that it timed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which score is the best, and runs that keep nothing."""
+"""Which epoch is the best, and settings that are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,20 @@ def test_any_number_is_better_than_none(mode: str) -> None:
     assert found == [True, True, False, False] and (best.best_value, best.best_epoch) == (2.0, 1)
 
 
-def test_a_run_that_keeps_nothing_is_refused(train):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"keep": 0}, r"keep is 0; it must be a whole number at least 1; try callbacks\.checkpoint\.keep=2"),
+        ({"on_save_error": "stpo"}, r"it must be one of stop, warn; try callbacks\.checkpoint\.on_save_error=stop"),
+    ],
+    ids=str,
+)
+def test_settings_outside_of_their_range_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        BestAndLast("val/loss", "min", **settings)
+
+
+def test_a_run_that_keeps_no_checkpoint_is_refused(train):
     ran = train(*RUN, "callbacks.checkpoint.keep=0")
     assert (
         ran.code == 2

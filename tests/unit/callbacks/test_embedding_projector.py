@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from netyard.callbacks.embedding_projector import Projector, write_map
+from netyard.callbacks.embedding_projector import Projector, write_projection
 
 
 def labels(path: Path) -> list[str]:
@@ -28,9 +28,9 @@ def test_another_rank_writes_nothing(tmp_path: Path):
 
 
 def test_a_second_map_takes_the_place_of_the_first(tmp_path: Path):
-    write_map(tmp_path, torch.rand(4, 2), "abcd", torch.rand(4, 3, 8, 8))
+    write_projection(tmp_path, torch.rand(4, 2), "abcd", torch.rand(4, 3, 8, 8))
     codes = torch.tensor([[1 / 3, -1e-20], [12345.678, 0.0]])
-    write_map(tmp_path, codes, ["a\tb", "\n"], torch.rand(2, 2, 12, 8))
+    write_projection(tmp_path, codes, ["a\tb", "\n"], torch.rand(2, 2, 12, 8))
     read = np.loadtxt(tmp_path / "projector" / "tensors.tsv", delimiter="\t", dtype=np.float32)
     assert np.allclose(read, codes.numpy(), rtol=1e-6, atol=0)
     assert labels(tmp_path) == ["a b", "?"]

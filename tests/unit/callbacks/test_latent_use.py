@@ -1,4 +1,4 @@
-"""What the dimensions of a code hold, drawn: bars as high as their KL, in colour where the dimension is active."""
+"""The bar chart of the KL of each latent dimension: heights, order, and colour of active dimensions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from netyard.callbacks import latent_use
-from netyard.callbacks.latent_use import WIDEST, latent_kl_picture
+from netyard.callbacks.latent_use import BAR_WIDTH, latent_kl_picture
 from netyard.plots.figure import ACCENT, PAPER, SOFT
 
 TOP, BOTTOM = latent_use.TOP, 320 - latent_use.BOTTOM
@@ -24,7 +24,7 @@ def test_the_largest_come_first_and_only_active_ones_are_in_colour():
     assert picture.dtype == torch.uint8 and picture.shape == (3, 320, 720)
     blue, grey = bars(picture, ACCENT), bars(picture, SOFT)
     whole = BOTTOM - TOP
-    first, second, third, fourth = (min(blue) + index * WIDEST + WIDEST // 3 for index in range(4))
+    first, second, third, fourth = (min(blue) + index * BAR_WIDTH + BAR_WIDTH // 3 for index in range(4))
     for column, found, share in ((first, blue, 1.0), (second, grey, 0.5), (third, blue, 0.25), (fourth, grey, 0.005)):
         assert abs(found[column] - share * whole) <= 2
 

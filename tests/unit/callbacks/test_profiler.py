@@ -1,11 +1,11 @@
-"""What `debug=profile` counts: a second once."""
+"""`debug=profile`: self times do not contain the time of nested actions."""
 
 from __future__ import annotations
 
 from netyard.callbacks.profiler import OwnTime
 
 
-def test_a_second_is_counted_once(monkeypatch) -> None:
+def test_nested_time_is_counted_once(monkeypatch) -> None:
     clock = iter([0.0, 0.0, 1.0, 3.0, 3.0, 4.0, 10.0, 12.0, 12.0])
     monkeypatch.setattr("netyard.callbacks.profiler.time.perf_counter", lambda: next(clock))
     profiler = OwnTime()
@@ -17,5 +17,5 @@ def test_a_second_is_counted_once(monkeypatch) -> None:
     assert rows == [
         ["epoch", "1", "7.0000", "58.3"],
         ["Single.step", "2", "3.0000", "25.0"],
-        ["between these", "1", "2.0000", "16.7"],
+        ["outside of all actions", "1", "2.0000", "16.7"],
     ]
