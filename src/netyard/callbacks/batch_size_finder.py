@@ -22,7 +22,7 @@ from netyard.callbacks.terminate_on_nan import tensors
 from netyard.io.markdown import grid
 from netyard.plots import figure
 from netyard.plots.dashboard import show_plot
-from netyard.plots.figure import ACCENT, SOFT, colour
+from netyard.plots.figure import ACCENT, GREY, colour
 from netyard.ranges.bounds import Count
 
 # Of the best rate. Speed levels off as the device fills up, while the steps per epoch keep falling.
@@ -116,7 +116,7 @@ class BatchSizeFinder(Callback):
 
     def _plot(self, axes: Any) -> None:
         axes.plot(list(self.rates), list(self.rates.values()), marker="o", color=colour(ACCENT))
-        axes.axvline(self.suggestion, color=colour(SOFT), linestyle="--", label=f"suggested: {self.suggestion}")
+        axes.axvline(self.suggestion, color=colour(GREY), linestyle="--", label=f"suggested: {self.suggestion}")
         axes.set_xscale("log", base=2)
         axes.set_ylim(bottom=0)
         axes.set(xlabel="batch size", ylabel="samples per second, forward and backward")

@@ -18,7 +18,7 @@ from torchvision.utils import make_grid
 
 from netyard.io.atomic import open_atomically
 from netyard.plots.dashboard import as_tensor
-from netyard.plots.figure import ACCENT, INK, PAPER, SOFT, colour, marks, pixels, plain
+from netyard.plots.figure import ACCENT, DARK, GREY, WHITE, axis_ticks, colour, escape, pixels
 from netyard.plots.image_grid import write_png
 from netyard.plots.text import Table, show
 from netyard.tasks.interfaces import (
@@ -97,7 +97,7 @@ def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None) -> Tens
     """Plot counts (C, C), rows true and columns predicted, shaded by their fraction of the row; (3, H, W) uint8."""
     num_classes = len(counts)
     labels = [str(name) for name in names or range(num_classes)]
-    labels = [plain(label if len(label) <= MAX_NAME else f"{label[: MAX_NAME - 1]}…") for label in labels]
+    labels = [escape(label if len(label) <= MAX_NAME else f"{label[: MAX_NAME - 1]}…") for label in labels]
     # 24 pixels hold a label beside each cell; without labels at least one pixel for each cell, up to 1,000 classes.
     side = min(max(640, 24 * num_classes + 200 if num_classes <= MAX_TICKS else num_classes + 90), 1090)
     return as_tensor(pixels(partial(_plot_confusion, counts, labels), side, side))
@@ -109,7 +109,7 @@ def _plot_confusion(counts: Tensor, labels: Sequence[str], axes: Any) -> None:
     num_classes = len(counts)
     # Fractions of the row, so that rare classes are as visible as frequent ones; a class without samples divides by 1.
     fractions = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
-    shades = LinearSegmentedColormap.from_list("fraction", [colour(PAPER), colour(ACCENT)])
+    shades = LinearSegmentedColormap.from_list("fraction", [colour(WHITE), colour(ACCENT)])
     axes.imshow(fractions.numpy(), cmap=shades, vmin=0, vmax=1, interpolation="nearest")
     axes.set(xlabel="predicted", ylabel="true")
     axes.spines[["top", "right"]].set_visible(True)
@@ -121,7 +121,7 @@ def _plot_confusion(counts: Tensor, labels: Sequence[str], axes: Any) -> None:
         axes.tick_params(length=0)
     if num_classes <= MAX_COUNTS:
         for row, column in counts.nonzero().tolist():
-            shade = PAPER if fractions[row, column] > 0.5 else INK  # readable on light and on dark cells
+            shade = WHITE if fractions[row, column] > 0.5 else DARK  # readable on light and on dark cells
             text = str(int(counts[row, column]))
             axes.text(column, row, text, color=colour(shade), ha="center", va="center", fontsize=8)
 
@@ -140,11 +140,11 @@ def mistaken_images(
     font = ImageFont.load_default(size=11)
     tiles = []
     for image, true, predicted in zip(images, labels, predictions, strict=True):
-        tile = Image.new("RGB", (side, side + 30), PAPER)
+        tile = Image.new("RGB", (side, side + 30), WHITE)
         tile.paste(Image.fromarray((image * 255).byte().permute(1, 2, 0).numpy()), (0, 0))
         truth, guess = (str(names[each]) if names else str(each) for each in (true, predicted))
         for line, caption in enumerate((truth, f"not {guess}")):
-            ImageDraw.Draw(tile).text((side / 2, side + 8 + 13 * line), caption[:16], INK, font, anchor="mm")
+            ImageDraw.Draw(tile).text((side / 2, side + 8 + 13 * line), caption[:16], DARK, font, anchor="mm")
         tiles.append(pil_to_tensor(tile))
     return make_grid(torch.stack(tiles), nrow=5, padding=4, pad_value=255)
 
@@ -173,12 +173,12 @@ def scatter(true: Tensor, predicted: Tensor, side: int = 480, most: int = 5000) 
 
 def _plot_scatter(points: Tensor, low: float, high: float, axes: Any) -> None:
     # Both axes have the same limits, so the diagonal is where a perfect prediction lies.
-    axes.plot([low, high], [low, high], color=colour(SOFT), linewidth=1)
+    axes.plot([low, high], [low, high], color=colour(GREY), linewidth=1)
     size = 4 if points.shape[1] <= 500 else 2.5
     dots = {"color": colour(ACCENT), "markersize": size, "markeredgewidth": 0, "clip_on": False}
     axes.plot(*points.tolist(), "o", zorder=3, **dots)  # above the axis lines, which some points lie on
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="true", ylabel="predicted")
-    places, labels = marks(low, high)
+    places, labels = axis_ticks(low, high)
     axes.set_xticks(places, labels)
     axes.set_yticks(places, labels, rotation=90, va="center")
     axes.grid()

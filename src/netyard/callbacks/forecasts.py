@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from netyard.plots.dashboard import as_tensor
-from netyard.plots.figure import ACCENT, INK, SOFT, colour, marks, pixels, room_for
+from netyard.plots.figure import ACCENT, DARK, GREY, axis_ticks, colour, label_width, pixels
 
 TOP, RIGHT, BOTTOM = 40, 30, 44  # pixels around the axes
 _PAST_HORIZONS = 8  # length of the past that is shown, in horizons
@@ -34,9 +34,9 @@ def forecast_picture(
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     if low == high:  # a constant series: an axis needs a range above zero
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
-    ticks = marks(low, high)
+    ticks = axis_ticks(low, high)
     picture = pixels(
-        partial(_plot, known, futures, (low, high), ticks), width, height, (room_for(ticks[1]), TOP, RIGHT, BOTTOM)
+        partial(_plot, known, futures, (low, high), ticks), width, height, (label_width(ticks[1]), TOP, RIGHT, BOTTOM)
     )
     return as_tensor(picture)
 
@@ -51,12 +51,12 @@ def _plot(
     first, last = 1 - len(known), len(futures[0]) - 1  # the last known value is at step 0
     dot = "o" if last - first <= _MAX_DOTS else ""
     common = {"marker": dot, "markersize": 3.5, "linewidth": 1.5, "clip_on": False}
-    axes.plot(range(first, 1), known, color=colour(INK), zorder=2, **common)
+    axes.plot(range(first, 1), known, color=colour(DARK), zorder=2, **common)
     # zorder: the prediction is drawn over the true values, and the naive forecast below both.
-    named = zip(("predicted", "true", "seasonal naive"), (ACCENT, INK, SOFT), (5, 4, 3), futures, strict=True)
+    named = zip(("predicted", "true", "seasonal naive"), (ACCENT, DARK, GREY), (5, 4, 3), futures, strict=True)
     for name, shade, order, future in named:
         axes.plot(range(len(future)), future, color=colour(shade), label=name, zorder=order, **common)
-    axes.axvline(0, color=colour(SOFT), linewidth=0.7)
+    axes.axvline(0, color=colour(GREY), linewidth=0.7)
     axes.set_xlim(first, max(last, first + 1))  # matplotlib warns of limits that are equal
     axes.set_ylim(*ends)
     axes.set_yticks(*ticks)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from netyard.plots.dashboard import as_tensor
-from netyard.plots.figure import ACCENT, SOFT, colour, marks, pixels, room_for
+from netyard.plots.figure import ACCENT, GREY, axis_ticks, colour, label_width, pixels
 
 MAX_BARS = 128  # more would be narrower than a few pixels
 BAR_WIDTH = 48  # pixels of a bar and the gap after it, at most
@@ -25,8 +25,8 @@ def latent_kl_picture(kl: Tensor, active: Tensor, width: int = 720, height: int 
     # A diverged network has NaN or infinite KL. A KL divergence is never negative except by rounding.
     kl, active = kl.detach().float().cpu().nan_to_num(0.0, 0.0, 0.0).clamp(min=0), active.cpu()
     order = kl.argsort(descending=True)[:MAX_BARS].tolist()
-    ticks = marks(0.0, float(kl.max()) or 1.0)
-    left = room_for(ticks[1])
+    ticks = axis_ticks(0.0, float(kl.max()) or 1.0)
+    left = label_width(ticks[1])
     title = f"KL in nats: {float(kl.sum()):.3g} in total; {int(active.sum())} of {len(kl)} active"
     x_label = "latent dimension" if len(order) == len(kl) else f"the {MAX_BARS} largest of {len(kl)} dimensions"
     plot = partial(_plot, kl, active, order, ticks, (width - left - RIGHT) / BAR_WIDTH, title, x_label)
@@ -48,7 +48,7 @@ def _plot(
     from matplotlib.patches import Patch
 
     heights = [float(kl[dimension]) for dimension in order]
-    shades = [colour(ACCENT if active[dimension] else SOFT) for dimension in order]
+    shades = [colour(ACCENT if active[dimension] else GREY) for dimension in order]
     # One collection of rectangles and plain texts: axes.bar draws a patch and a tick per bar, in three times the time.
     corners = [[(at - 0.4, 0), (at - 0.4, up), (at + 0.4, up), (at + 0.4, 0)] for at, up in enumerate(heights)]
     axes.add_collection(PolyCollection(corners, facecolors=shades, edgecolors="none"), autolim=False)
@@ -64,6 +64,6 @@ def _plot(
             axes.text(at, -0.02, dimension, transform=axes.get_xaxis_transform(), ha="center", va="top")
     axes.set_xlabel(x_label, labelpad=16)  # below the numbers
     axes.grid(axis="y")
-    kinds = [Patch(color=colour(shade), label=name) for name, shade in (("active", ACCENT), ("inactive", SOFT))]
+    kinds = [Patch(color=colour(shade), label=name) for name, shade in (("active", ACCENT), ("inactive", GREY))]
     axes.legend(handles=kinds, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, handlelength=0.8)
     axes.set_title(title, loc="right")

@@ -14,7 +14,7 @@ from lightning import Callback, LightningModule, Trainer
 from netyard.errors import ArgumentError, ConfigError
 from netyard.plots import figure
 from netyard.plots.dashboard import show_plot
-from netyard.plots.figure import ACCENT, SOFT, colour
+from netyard.plots.figure import ACCENT, GREY, colour
 from netyard.ranges.bounds import Ge, Gt, Positive
 from netyard.ranges.signature import check
 from netyard.tasks.interfaces import SaysHowItLearns
@@ -141,7 +141,7 @@ class LearningRateFinder(Callback):
         axes.plot(self.rates, smoothed, color=colour(ACCENT))
         axes.set_xscale("log")
         if found is not None:
-            axes.axvline(found, color=colour(SOFT), linestyle="--", label=f"steepest at {found:.2g}")
+            axes.axvline(found, color=colour(GREY), linestyle="--", label=f"steepest at {found:.2g}")
             axes.legend()
         low, high = min(self.losses), max(smoothed)
         # Limits by the clipped curve: a diverged loss would flatten the rest.

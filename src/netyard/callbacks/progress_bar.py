@@ -56,9 +56,11 @@ class Progress(Callback):
         console = Console(soft_wrap=True)  # lines printed above the bar are not cut at its width
         if not trainer.is_global_zero or not (console.is_terminal or in_notebook()):
             return
-        # The bar counts batches. max_steps counts optimizer steps, of which an agent takes several per batch.
+        # The bar counts batches. max_steps counts optimizer steps: an agent takes several per batch, and accumulated
+        # gradients need several batches per step.
         per_batch = pl_module.steps_per_batch if isinstance(pl_module, StepsInEnvironments) else 1
-        steps = math.ceil(trainer.max_steps / per_batch) if trainer.max_steps > 0 else math.inf
+        batches = trainer.max_steps * trainer.accumulate_grad_batches / per_batch
+        steps = math.ceil(batches) if trainer.max_steps > 0 else math.inf
         if trainer.max_epochs is not None and trainer.max_epochs > 0:
             steps = min(steps, trainer.max_epochs * trainer.num_training_batches)
         total = None if math.isinf(steps) else int(steps)

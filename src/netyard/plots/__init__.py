@@ -1,1 +1,1 @@
-"""Everything that draws: charts, grids of images, animations, and text as a picture."""
+"""Drawing: charts, grids of images, animations, and text for TensorBoard."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netyard.metrics.intervals import mean
-from netyard.plots.figure import ACCENT, FAINT, INK, colour, plain, save
+from netyard.plots.figure import ACCENT, DARK, LIGHT_GREY, colour, escape, save
 from netyard.reports.charts import logarithmic, numeric, upright
 from netyard.reports.configurations import Row, Table
 from netyard.reports.curves import Curve, learning_curve
@@ -59,18 +59,18 @@ def _against(table: Table, key: str, axes: Any) -> None:
         places = [float(row.cells[key]) for row in rows]
         if logarithmic(places):
             axes.set_xscale("log")
-        axes.scatter(places, [mean(row.values(name)) for row in rows], marker="_", s=240, color=colour(INK), zorder=3)
+        axes.scatter(places, [mean(row.values(name)) for row in rows], marker="_", s=240, color=colour(DARK), zorder=3)
     else:
         rows, labels = table.rows, sorted({shown(cell) for cell in cells})
         places = [float(labels.index(shown(cell))) for cell in cells]
-        axes.scatter(places, [mean(row.values(name)) for row in rows], marker="_", s=240, color=colour(INK), zorder=3)
-        axes.set_xticks(range(len(labels)), [*map(plain, labels)], rotation=90 if len(labels) > 8 else 0)
+        axes.scatter(places, [mean(row.values(name)) for row in rows], marker="_", s=240, color=colour(DARK), zorder=3)
+        axes.set_xticks(range(len(labels)), [*map(escape, labels)], rotation=90 if len(labels) > 8 else 0)
         axes.set_xlim(-0.6, len(labels) - 0.4)
     for place, row in zip(places, rows, strict=True):
         values = row.values(name)
         axes.scatter([place] * len(values), values, s=22, alpha=0.55, color=colour(ACCENT), linewidths=0)
-    axes.set_xlabel(plain(key))
-    axes.set_ylabel(plain(name))
+    axes.set_xlabel(escape(key))
+    axes.set_ylabel(escape(name))
     axes.grid(axis="y")
 
 
@@ -79,7 +79,7 @@ def _parallel(table: Table, axes: Any) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
     name = table.ranked.name
-    shades = LinearSegmentedColormap.from_list("rank", [colour(FAINT), colour(ACCENT)])
+    shades = LinearSegmentedColormap.from_list("rank", [colour(LIGHT_GREY), colour(ACCENT)])
     means = [mean(row.values(name)) for row in table.rows]
     heights, scales = [], []
     for values in (*([row.cells[key] for row in table.rows] for key in table.columns), means):
@@ -91,12 +91,12 @@ def _parallel(table: Table, axes: Any) -> None:
         line = [column[index] for column in heights]
         axes.plot(range(len(line)), line, color=shades(quality[index]), alpha=0.8, linewidth=1.6)
     for place, ticks in enumerate(scales):
-        axes.axvline(place, color=colour(INK), linewidth=0.8, zorder=0)
+        axes.axvline(place, color=colour(DARK), linewidth=0.8, zorder=0)
         for height, text in ticks:
             axes.annotate(
-                plain(text), (place, height), xytext=(4, 0), textcoords="offset points", fontsize=8, va="center"
+                escape(text), (place, height), xytext=(4, 0), textcoords="offset points", fontsize=8, va="center"
             )
-    axes.set_xticks(range(len(scales)), [*map(plain, table.columns), plain(name)], fontsize=8)
+    axes.set_xticks(range(len(scales)), [*map(escape, table.columns), escape(name)], fontsize=8)
     axes.set_yticks([])
     axes.set_ylim(-0.05, 1.05)
     axes.spines[["left", "bottom"]].set_visible(False)
@@ -111,7 +111,7 @@ def _curves(name: str, curves: Sequence[tuple[str, Curve]], axes: Any) -> None:
             high = [centre + spread for centre, spread in zip(centres, spreads, strict=True)]
             axes.fill_between(epochs, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
     axes.set_xlabel("epoch")
-    axes.set_ylabel(plain(name))
+    axes.set_ylabel(escape(name))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid()
     axes.legend(fontsize=7)
@@ -119,12 +119,12 @@ def _curves(name: str, curves: Sequence[tuple[str, Curve]], axes: Any) -> None:
 
 def _label(rank: int, row: Row) -> str:
     settings = ", ".join(f"{key}={shown(value)}" for key, value in row.cells.items())
-    return plain(f"{rank}, n={len(row.runs)}: {settings}"[:70].rstrip(": "))
+    return escape(f"{rank}, n={len(row.runs)}: {settings}"[:70].rstrip(": "))
 
 
 def _bars(weights: dict[str, float], axes: Any) -> None:
     keys = sorted(weights, key=lambda key: weights[key])
-    axes.barh([plain(key) for key in keys], [weights[key] for key in keys], color=colour(ACCENT))
+    axes.barh([escape(key) for key in keys], [weights[key] for key in keys], color=colour(ACCENT))
     axes.set_xlabel("share of the objective's variance (fANOVA)")
 
 

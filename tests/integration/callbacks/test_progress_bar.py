@@ -1,4 +1,4 @@
-"""How far a run is: a line an epoch in the log, and a bar on a terminal."""
+"""The progress of a run: a line per epoch in the log, and a bar on a terminal."""
 
 from __future__ import annotations
 
@@ -41,6 +41,15 @@ def test_on_a_terminal_there_is_a_bar_and_the_lines_stay(train, monkeypatch: pyt
     epochs = 2 if "steps" in budget else 3
     assert len(re.findall(r"epoch +\d+  step +\d+ ", plain)) == epochs
     assert (ran.path / "train.log").read_text().count("samples/s") == epochs
+
+
+def test_the_bar_counts_the_batches_of_accumulated_gradients(train, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "200")
+    ran = train(*RUN, "trainer.max_steps=2", "trainer.accumulate_grad_batches=2")
+    assert ran.code == 0, ran.err
+    assert "/4 steps" in re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", ran.out)
 
 
 def test_a_failure_on_a_terminal_gives_the_cursor_back(train, monkeypatch: pytest.MonkeyPatch):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from netyard.callbacks.figures import MARGINS, confusion_matrix, draw, mistaken_images, scatter, write_confusion
-from netyard.plots.figure import ACCENT, PAPER
+from netyard.plots.figure import ACCENT, WHITE
 
 
 @pytest.mark.parametrize("classes", [2, 10, 30, 31, 100, 1000])
@@ -32,8 +32,8 @@ def test_a_cell_is_shaded_by_its_share_of_the_row():
         """Near the corner of a cell, where no number is."""
         return tuple(picture[:, top + row * height + 9, left + (column - 1) * width + 9].tolist())
 
-    assert colour(0, 0) == PAPER and colour(0, 1) == ACCENT
-    assert PAPER > colour(1, 0) == colour(1, 1) > ACCENT
+    assert colour(0, 0) == WHITE and colour(0, 1) == ACCENT
+    assert WHITE > colour(1, 0) == colour(1, 1) > ACCENT
 
 
 def test_names_of_any_length_leave_room_for_the_matrix():

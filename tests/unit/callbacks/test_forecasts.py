@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from netyard.callbacks.forecasts import BOTTOM, RIGHT, TOP, forecast_picture
-from netyard.plots.figure import ACCENT, INK, PAPER, SOFT
+from netyard.plots.figure import ACCENT, DARK, GREY, WHITE
 
 LEGEND = TOP - 4  # rows that the legend takes, whose lines have the curves' colours
 
@@ -33,7 +33,7 @@ def test_each_future_ends_at_its_value():
     assert picture.dtype == torch.uint8 and picture.shape == (3, 400, 720)
     top, bottom = TOP, 400 - BOTTOM
     end = slice(720 - RIGHT - 2, 720 - RIGHT + 2)  # the last step
-    for colour, value in ((ACCENT, 10), (INK, 5), (SOFT, 0)):
+    for colour, value in ((ACCENT, 10), (DARK, 5), (GREY, 0)):
         rows = rows_of(picture, colour, end).float()
         assert abs(rows.mean() - (bottom - value / 10 * (bottom - top))) <= 2.5
 
@@ -52,7 +52,7 @@ def test_what_is_predicted_begins_at_now():
 def test_the_legend_names_three_curves():
     flat = torch.zeros(3)
     legend = forecast_picture(flat, flat, flat, flat)[:, :LEGEND]
-    for colour in (ACCENT, INK, SOFT):
+    for colour in (ACCENT, DARK, GREY):
         assert (legend == torch.tensor(colour, dtype=torch.uint8)[:, None, None]).all(dim=0).sum() >= 20
 
 
@@ -64,7 +64,7 @@ def test_any_series_can_be_drawn(window: int, horizon: int, size: float, offset:
     past, *futures = (torch.randn(steps) * size + offset for steps in (window, horizon, horizon, horizon))
     picture = forecast_picture(past, *futures)
     assert len(rows_of(picture, ACCENT, slice(0, 720))) > 0
-    assert (picture[:, :, -10:] == PAPER[0]).all()  # nothing runs out of the right side
+    assert (picture[:, :, -10:] == WHITE[0]).all()  # nothing runs out of the right side
 
 
 def test_a_long_past_does_not_dwarf_the_future():

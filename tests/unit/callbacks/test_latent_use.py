@@ -8,7 +8,7 @@ from torch import Tensor
 
 from netyard.callbacks import latent_use
 from netyard.callbacks.latent_use import BAR_WIDTH, latent_kl_picture
-from netyard.plots.figure import ACCENT, PAPER, SOFT
+from netyard.plots.figure import ACCENT, GREY, WHITE
 
 TOP, BOTTOM = latent_use.TOP, 320 - latent_use.BOTTOM
 
@@ -22,7 +22,7 @@ def bars(picture: Tensor, colour: tuple[int, ...]) -> dict[int, int]:
 def test_the_largest_come_first_and_only_active_ones_are_in_colour():
     picture = latent_kl_picture(torch.tensor([0.5, 0.01, 2.0, 1.0]), torch.tensor([True, False, True, False]))
     assert picture.dtype == torch.uint8 and picture.shape == (3, 320, 720)
-    blue, grey = bars(picture, ACCENT), bars(picture, SOFT)
+    blue, grey = bars(picture, ACCENT), bars(picture, GREY)
     whole = BOTTOM - TOP
     first, second, third, fourth = (min(blue) + index * BAR_WIDTH + BAR_WIDTH // 3 for index in range(4))
     for column, found, share in ((first, blue, 1.0), (second, grey, 0.5), (third, blue, 0.25), (fourth, grey, 0.005)):
@@ -35,7 +35,7 @@ def test_any_code_can_be_drawn(size: int, scale: float):
     torch.manual_seed(0)
     picture = latent_kl_picture(scale * torch.rand(size), torch.ones(size, dtype=torch.bool))
     assert max(bars(picture, ACCENT), default=0) <= 720 - 20
-    assert (picture[:, TOP:, -15:] == PAPER[0]).all()
+    assert (picture[:, TOP:, -15:] == WHITE[0]).all()
 
 
 def test_a_kl_that_is_no_number_counts_as_none():

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from netyard.plots.image_grid import BETWEEN_PAIRS, GAP, PAPER, grid, rows, side_by_side, sprite, write_png
+from netyard.plots.image_grid import BETWEEN_PAIRS, GAP, WHITE, grid, rows, side_by_side, sprite, write_png
 
 
 def shades(*shape: int) -> Tensor:
@@ -38,7 +38,7 @@ def test_every_pixel_is_a_square_of_its_colour_in_its_place():
         for down in (0, 1):
             for right in (0, 1):
                 assert torch.equal(tile[:, down::2, right::2], picture)
-    paper = page.sum(dim=0) == 3 * PAPER
+    paper = page.sum(dim=0) == 3 * WHITE
     assert paper.sum() == paper.numel() - 5 * 8 * 12  # between, around, and where the sixth is missing
 
 
@@ -74,7 +74,7 @@ def test_an_output_lies_under_its_input():
     assert page.shape == (3, GAP + pair + BETWEEN_PAIRS + pair + GAP, 2 * (2 + GAP) + GAP)
     paper = [255] * GAP, [255] * BETWEEN_PAIRS
     assert page[0, :, GAP].tolist() == [*paper[0], 51, 51, 255, 153, 153, *paper[1], 51, 51, 255, 0, 0, *paper[0]]
-    assert (page[:, GAP + pair :, 2 * GAP + 2 :] == PAPER).all()
+    assert (page[:, GAP + pair :, 2 * GAP + 2 :] == WHITE).all()
 
 
 @pytest.mark.parametrize(("count", "columns", "lines"), [(1, 2, 1), (8, 4, 2), (32, 8, 4)])
