@@ -1,1 +1,1 @@
-"""What runs came to: tables, statistics and plots over their directories. Knows no torch."""
+"""Tables, statistics, plots and pages of finished runs, from their directories. Imports no torch."""

@@ -1,4 +1,4 @@
-"""Runs grouped by configuration: repetitions with other seeds are one row; the keys that differ are columns."""
+"""Groups runs by configuration: runs that differ only in seed or fold are one row; the keys that differ are columns."""
 
 from __future__ import annotations
 
@@ -12,35 +12,41 @@ from netyard.config.flatten import leaves
 from netyard.metrics.intervals import mean
 from netyard.run_directories.records import REPETITIONS, Objective, Run
 
-# Keys that do not distinguish configurations, unless a sweep varies them: results do not depend on them, or (seed,
-# fold) they are repetitions.
+# Keys that do not distinguish configurations, unless a sweep varies them: results do not depend on them, or they are
+# repetitions (seed, fold).
 INCIDENTAL = ("seed", "data.fold", "threads", "tags", "resume", "logger", "data.num_workers", "sweep")
-LABELS = ("experiment", "debug")  # names for values that the config has
+LABELS = ("experiment", "debug")  # groups that only set other keys, which are compared themselves
 
 
 @dataclass
 class Row:
-    """One configuration: its runs, one a seed and fold, best first."""
+    """One configuration: its runs, one for each seed and fold, best first.
+
+    Attributes:
+        cells: the values of the table's columns.
+    """
 
     runs: list[Run]
     cells: dict[str, Any] = field(default_factory=dict)
 
     def values(self, name: str) -> list[float]:
+        """The values of a metric in the runs that have it."""
         return [run.scores[name] for run in self.runs if name in run.scores]
 
     def by_repetition(self, name: str) -> dict[tuple[Any, ...], float]:
+        """The same by seed and fold, to compare two rows in pairs."""
         return {run.repetition: run.scores[name] for run in self.runs if name in run.scores}
 
 
 @dataclass
 class Table:
-    """The configurations that had one objective, best first.
+    """The configurations with the same objective, best first.
 
     Attributes:
-        ranked: what the rows are ordered by.
+        ranked: the objective that the rows are sorted by.
         others: further objectives of the same runs.
-        columns: the keys that differ.
-        notes: what a reader must know of how the rows came about.
+        columns: the config keys that differ between the rows.
+        notes: remarks on how the rows were made.
     """
 
     ranked: Objective
@@ -51,7 +57,7 @@ class Table:
 
     @property
     def repeated(self) -> str:
-        """What n counts: seeds, folds, or both."""
+        """What the number of runs in a row counts: seeds, folds, or both."""
         runs = [run for row in self.rows for run in row.runs]
         varied = [
             name for name, key in (("seeds", "seed"), ("folds", "data.fold")) if len({r.value(key) for r in runs}) > 1
@@ -60,66 +66,73 @@ class Table:
 
     @property
     def front(self) -> list[Row]:
-        """Of several objectives, the rows that no other row is at least as good as in all and better in one."""
-        aims = (self.ranked, *self.others)
-        return [row for row in self.rows if not any(_dominates(other, row, aims) for other in self.rows)]
+        """The Pareto front of several objectives: the rows that no other row dominates."""
+        objectives = (self.ranked, *self.others)
+        return [row for row in self.rows if not any(_dominates(other, row, objectives) for other in self.rows)]
 
 
 def tabulate(runs: Iterable[Run], metric: Objective | None = None) -> list[Table]:
-    """A table for each objective among the completed runs; ``metric`` takes the objectives' place."""
-    kinds: dict[tuple[Objective, ...], list[Run]] = {}
+    """Return a table for each objective of the completed runs; ``metric`` replaces their objectives."""
+    # Runs with different objectives cannot be ranked together.
+    members: dict[tuple[Objective, ...], list[Run]] = {}
     for run in runs:
-        aims = (metric,) if metric else run.objectives
-        if run.state == "completed" and aims and aims[0].name in run.scores:
-            kinds.setdefault(aims, []).append(run)
-    return [_table(aims, members) for aims, members in kinds.items()]
+        objectives = (metric,) if metric else run.objectives
+        if run.state == "completed" and objectives and objectives[0].name in run.scores:
+            members.setdefault(objectives, []).append(run)
+    return [_table(objectives, found) for objectives, found in members.items()]
 
 
-def _table(aims: tuple[Objective, ...], runs: Sequence[Run]) -> Table:
-    ranked = aims[0]
+def _table(objectives: tuple[Objective, ...], runs: Sequence[Run]) -> Table:
+    ranked = objectives[0]
     axes = {axis for run in runs for axis in run.axes}
-    sign = 1 if ranked.mode == "min" else -1
+    sign = 1 if ranked.mode == "min" else -1  # sorted ascending, so that the best comes first
     members: dict[str, dict[tuple[Any, ...], Run]] = {}
     repeated = 0
     for run in sorted(runs, key=lambda run: run.ended):
         same = members.setdefault(_identity(run, axes), {})
+        # Two runs of one configuration and seed are the same experiment: counting both would make n too large.
         repeated += run.repetition in same
-        same[run.repetition] = run  # the latest
+        same[run.repetition] = run  # the latest one, because runs are sorted by time
     rows = [Row(sorted(same.values(), key=lambda run: sign * run.scores[ranked.name])) for same in members.values()]
     rows.sort(key=lambda row: sign * mean(row.values(ranked.name)))
+    # The runs of a row differ in nothing but seed and fold, so one of them stands for the row.
     columns = differing([row.runs[0] for row in rows])
     for row in rows:
         row.cells = {key: row.runs[0].value(key) for key in columns}
     notes = [f"{repeated} older runs of the same configuration and seed are left out."] if repeated else []
-    table = Table(ranked, aims[1:], columns, rows, notes)
+    table = Table(ranked, objectives[1:], columns, rows, notes)
     if "folds" in table.repeated:
-        notes.append("Folds share training samples: an interval or a p value of them is smaller than it should be.")
+        # Scores of folds are correlated, and both statistics assume independent runs (Bengio & Grandvalet 2004).
+        notes.append("Folds share training samples: intervals and p values over folds are smaller than they should be.")
     return table
 
 
 def differing(runs: Sequence[Run]) -> list[str]:
-    """The keys that distinguish configurations (given one run of each), without those that follow from others.
+    """Return the keys that distinguish configurations (given one run of each), without those that follow from others.
 
-    First what the sweep varied or the user typed, then groups, then keys of the config; of the last two only what the
-    keys before them do not decide.
+    First the keys that a sweep varied or the user set, then config groups, then other config keys; of groups and other
+    keys only those that are not determined by the keys before them.
     """
     chosen = [key for key in _candidates(runs) if _differs(runs, key)]
     groups = [name for name in GROUPS if name not in INCIDENTAL]
+    # model=resnet18 changes ten keys of the config: only the group becomes a column.
     for key in (*groups, *_keys(runs)):
-        if key not in chosen and _differs(runs, key) and not _decided(runs, key, chosen):
+        if key not in chosen and _differs(runs, key) and not _is_determined(runs, key, chosen):
             chosen.append(key)
     return chosen
 
 
 def _candidates(runs: Sequence[Run]) -> list[str]:
-    """Swept keys, then typed ones: what else was typed is the same in all of a sweep, but not in two of them."""
+    """Return the keys that sweeps varied, then other overrides."""
     keys = dict.fromkeys(axis for run in runs for axis in run.axes)
+    # Overrides that are equal in all runs of a sweep may still differ between the sweeps of one report.
     keys |= dict.fromkeys(key for run in runs for key in run.typed if not _incidental(key, run.axes))
     return [key for key in keys if key not in REPETITIONS and not key.startswith("hydra")]
 
 
 def _identity(run: Run, axes: Iterable[str]) -> str:
-    """Equal of two runs that are repetitions of one configuration."""
+    """Return a text that is equal for runs with the same configuration."""
+    # Keys that do not change results must not split one configuration into several rows.
     config = {key: value for key, value in leaves(run.config, empty=True) if not _incidental(key, axes)}
     chosen = {group: option for group, option in run.choices.items() if not _incidental(group, axes)}
     return _text([{group: option for group, option in chosen.items() if group not in LABELS}, config])
@@ -132,11 +145,13 @@ def _incidental(key: str, axes: Iterable[str]) -> bool:
 
 
 def _keys(runs: Sequence[Run]) -> list[str]:
-    """The keys of the configs that are not written the same in all of them: an interpolation repeats another key."""
+    """Return the keys of the configs that are not written identically in all of them."""
+    # As written, so that ``${trainer.max_epochs}`` is equal everywhere: it only repeats another key.
     values: dict[str, list[str]] = {}
     for run in runs:
         for key, value in leaves(run.config, empty=True):
             values.setdefault(key, []).append(_text(value))
+    # A key that some configs lack differs too: a model without dropout has no such key.
     return [key for key, texts in values.items() if len(texts) < len(runs) or len(set(texts)) > 1]
 
 
@@ -144,8 +159,9 @@ def _differs(runs: Sequence[Run], key: str) -> bool:
     return not _incidental(key, runs[0].axes) and len({_text(run.value(key)) for run in runs}) > 1
 
 
-def _decided(runs: Sequence[Run], key: str, chosen: Sequence[str]) -> bool:
-    """Whether runs that agree in the chosen keys agree in this one."""
+def _is_determined(runs: Sequence[Run], key: str, chosen: Sequence[str]) -> bool:
+    """Return whether runs that agree in the chosen keys also agree in this one."""
+    # ``seen``: for each combination of chosen values, the value of the key in the first run that has it.
     seen: dict[tuple[str, ...], str] = {}
     return bool(chosen) and all(
         seen.setdefault(tuple(_text(run.value(each)) for each in chosen), text := _text(run.value(key))) == text
@@ -154,7 +170,7 @@ def _decided(runs: Sequence[Run], key: str, chosen: Sequence[str]) -> bool:
 
 
 def _text(value: Any) -> str:
-    """Equal of equal values: 1 and 1.0 are."""
+    """Return a text that is equal for equal values; 1 and 1.0 are equal."""
     return json.dumps(_number(value), sort_keys=True, default=str)
 
 
@@ -166,11 +182,12 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _dominates(one: Row, other: Row, aims: Sequence[Objective]) -> bool:
+def _dominates(one: Row, other: Row, objectives: Sequence[Objective]) -> bool:
+    """Return whether a row is at least as good as another in every objective, and better in one."""
     pairs = []
-    for aim in aims:
-        if not one.values(aim.name) or not other.values(aim.name):
+    for objective in objectives:
+        if not one.values(objective.name) or not other.values(objective.name):
             return False
-        sign = 1 if aim.mode == "max" else -1
-        pairs.append((sign * mean(one.values(aim.name)), sign * mean(other.values(aim.name))))
+        sign = 1 if objective.mode == "max" else -1
+        pairs.append((sign * mean(one.values(objective.name)), sign * mean(other.values(objective.name))))
     return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)

@@ -1,4 +1,4 @@
-"""What ``metrics.csv`` holds, a run's and a configuration's: values over epochs."""
+"""Reads ``metrics.csv``: the values of metrics over epochs, of one run or as mean over the runs of a configuration."""
 
 from __future__ import annotations
 
@@ -10,48 +10,49 @@ from netyard.reports.configurations import Row
 from netyard.run_directories.records import Run
 
 Curve = list[tuple[int, float, float | None]]
+"""(epoch, mean, standard deviation), the last None of a single run."""
 
 
 def columns(run: Run) -> dict[str, list[tuple[int, float]]]:
-    """(epoch, value) of every metric, in the file's order; an unreadable line of a truncated file is skipped."""
+    """Return (epoch, value) of every metric, in the order of the file; unreadable lines are skipped."""
     found: dict[str, list[tuple[int, float]]] = {}
     try:
         with (run.path / "metrics.csv").open(newline="", encoding="utf-8", errors="replace") as file:
             for line in csv.DictReader(file):
-                _take(line, found)
+                _add_line(line, found)
     except (OSError, csv.Error):
-        pass
+        pass  # no file yet, or not a CSV: what was read so far is shown
     return found
 
 
-def _take(line: Mapping[str | None, str | None], found: dict[str, list[tuple[int, float]]]) -> None:
+def _add_line(line: Mapping[str | None, str | None], found: dict[str, list[tuple[int, float]]]) -> None:
+    # A running or killed process may leave an incomplete last line.
     try:
         epoch = int(line.get("epoch") or "")
     except ValueError:
         return
+    # csv.DictReader puts surplus cells under the key None.
     for name, text in line.items():
         if name in (None, "epoch", "step") or not isinstance(text, str) or not text:
             continue
         try:
-            value = float(text)
+            value = float(text)  # "nan" and "inf" are numbers here: charts show them as gaps
         except ValueError:
             continue
         found.setdefault(str(name), []).append((epoch, value))
 
 
 def column(run: Run, name: str) -> list[tuple[int, float]]:
-    """(epoch, value) of one metric; nothing where there is none."""
+    """Return (epoch, value) of one metric; empty if the run does not have it."""
     return columns(run).get(name, [])
 
 
 def learning_curve(row: Row, name: str) -> Curve:
-    """(epoch, mean, deviation) over the row's runs, of the epochs in which every run has the metric.
-
-    A mean over the longer runs alone would jump where a shorter run ends.
-    """
+    """Return mean and standard deviation over the runs of a row, for the epochs in which every run has the metric."""
+    # A mean over the remaining runs would jump at the epoch where a shorter run ends.
     points: dict[int, list[float]] = {}
     for run in row.runs:
         for epoch, value in column(run, name):
             points.setdefault(epoch, []).append(value)
-    whole_epochs = sorted(epoch for epoch, values in points.items() if len(values) == len(row.runs))
-    return [(epoch, mean(points[epoch]), deviation(points[epoch])) for epoch in whole_epochs]
+    complete = sorted(epoch for epoch, values in points.items() if len(values) == len(row.runs))
+    return [(epoch, mean(points[epoch]), deviation(points[epoch])) for epoch in complete]

@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered, by the study that an Optuna sweep leaves beside its jobs."""
+"""Importance of hyperparameters, computed from the Optuna study in a sweep directory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from netyard.run_directories.records import one_line
 
 
 def importances(places: Sequence[Path], notes: list[str]) -> dict[str, dict[str, float]]:
-    """Shares that sum to 1, by fANOVA (Hutter et al. 2014), of every ``study.db`` in or below the places.
+    """Return the importance of each hyperparameter (fANOVA, Hutter et al. 2014) for every ``study.db`` found.
 
-    The keys name the sweep where there are several, and the objective where a study has several. Without Optuna, or
-    of a study with fewer than two different trials, there is nothing; a file that is no study leaves a note.
+    The values of a study sum to 1. The keys name the sweep if there are several, and the objective if a study has
+    several. Empty without Optuna, or if a study has fewer than two different trials.
+
+    Args:
+        places: folders that are searched with all their subfolders.
+        notes: messages on unreadable files are appended here.
     """
+    # find_spec does not import Optuna, which is slow and optional.
     files = sorted({path.resolve() for place in places for path in _studies(place)})
     if not files or importlib.util.find_spec("optuna") is None:
         return {}
@@ -36,7 +41,7 @@ def _weights(path: Path, notes: list[str]) -> dict[str, dict[str, float]]:
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
-    # Optuna creates its tables in any database that it opens; read-only, it cannot change a foreign file.
+    # Optuna creates its tables in any database that it opens; read-only, it cannot change a file of another program.
     address = f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true"
     found: dict[str, dict[str, float]] = {}
     try:
@@ -46,20 +51,22 @@ def _weights(path: Path, notes: list[str]) -> dict[str, dict[str, float]]:
             several = len(study.directions) > 1
             names = study.metric_names or [str(index) for index in range(len(study.directions))]
             for index, name in enumerate(names):
-                if weights := _of(study, index if several else None):
+                if weights := _importances(study, index if several else None):
                     found[name if several else ""] = weights
-        storage.engine.dispose()
-    except (RuntimeError, SQLAlchemyError) as error:  # an older Optuna's tables, or another program's
+        storage.engine.dispose()  # or a connection would stay open until the process ends
+    except (RuntimeError, SQLAlchemyError) as error:  # tables of another version of Optuna, or of another program
         notes.append(f"{path} cannot be read: {one_line(error)}")
     return found
 
 
-def _of(study: Any, index: int | None) -> dict[str, float]:
+def _importances(study: Any, index: int | None) -> dict[str, float]:
+    """Importances for one objective of a study, by its index; None for a study with a single objective."""
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
+    # fANOVA fits a random forest: a fixed seed gives the same report each time.
     target = None if index is None else lambda trial: trial.values[index]
     try:
         found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0), target=target)
-    except (ValueError, RuntimeError):  # raised for too few trials, or trials that are all alike
+    except (ValueError, RuntimeError):  # raised for too few trials, or for trials with equal results
         return {}
     return {str(key): float(share) for key, share in found.items()}

@@ -1,4 +1,4 @@
-"""A sweep's ``leaderboard.md`` and ``leaderboard.csv``, and the end of what a sweep prints."""
+"""Writes ``leaderboard.md`` and ``leaderboard.csv`` of a sweep, and formats the text printed at its end."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from netyard.reports.configurations import Table, tabulate
 from netyard.reports.tables import comma_separated, markdown, states
 from netyard.run_directories.records import Run, gather
 
-PRINTED = 10  # rows at the end of a sweep; the files have all
+PRINTED = 10  # rows that are printed at the end of a sweep; the files have all
 
 
 def leaderboard(sweep_dir: Path) -> str:
-    """Write both files into a sweep's directory, each whole or not at all; returns the text that ends the sweep."""
+    """Write both files into a sweep directory atomically; return the text to print at the end of the sweep."""
     runs, notes = gather([sweep_dir])
     tables = tabulate(runs)
     write(sweep_dir, f"Leaderboard of {sweep_dir.name}", tables, runs, notes)
@@ -24,13 +24,14 @@ def leaderboard(sweep_dir: Path) -> str:
 
 
 def page(title: str, tables: Sequence[Table], runs: Sequence[Run], notes: Sequence[str]) -> str:
-    """Every table and the states of all runs, in Markdown."""
+    """Return every table and the states of all runs, in Markdown."""
+    # A sweep whose jobs all failed has a leaderboard too, with the reason of each.
     empty = [] if tables else ["No run has completed."]
     return "\n\n".join([f"# {title}", *map(markdown, tables), *empty, states(runs, notes)]) + "\n"
 
 
 def write(folder: Path, title: str, tables: Sequence[Table], runs: Sequence[Run], notes: Sequence[str]) -> None:
-    """``leaderboard.md`` and ``leaderboard.csv`` in a folder, which is made."""
+    """Write ``leaderboard.md`` and ``leaderboard.csv``; the folder is created."""
     with open_atomically(folder / "leaderboard.md") as file:
         file.write(page(title, tables, runs, notes))
     with open_atomically(folder / "leaderboard.csv") as file:

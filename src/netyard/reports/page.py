@@ -1,7 +1,7 @@
-"""A page of a report: one HTML file that loads nothing from elsewhere, rendered by Jinja from ``templates/``.
+"""Renders a report page from ``templates/`` by Jinja: one HTML file that loads nothing from elsewhere.
 
-Values from a run are untrusted: Jinja escapes all of them, and the page's content security policy admits no script but
-ours, by its hash. Only the script and the style sheet of this package are inserted unescaped.
+Values from a run are untrusted. Jinja escapes all of them, and the content security policy of the page allows only the
+script of this package, by its hash. Only that script and the style sheet are inserted unescaped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Tile:
-    """A number in the summary at the top of a page, with a remark."""
+    """A number in the summary at the top of a page, with an optional remark (``more``)."""
 
     name: str
     value: str
@@ -34,17 +34,20 @@ class Tile:
 
 
 def render(template: str, title: str, sections: Sequence[tuple[str, str]], **values: Any) -> str:
-    """The HTML of a page.
+    """Return the HTML of a page.
 
     Args:
-        template: one of the files in ``templates/``.
-        sections: (anchor, name) of what the page has.
-        values: what the template asks for; a name that it has and that is missing here is an error.
+        template: name of a file in ``templates/``.
+        title: of the page.
+        sections: (anchor, name) of each section, for the navigation.
+        values: the variables of the template; a missing one is an error.
     """
     from markupsafe import Markup
 
     script, style = (TEMPLATES / "page.js").read_text("utf-8"), (TEMPLATES / "page.css").read_text("utf-8")
+    # By its hash the inline script may run, and nothing that a value could smuggle into the page.
     script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    # Nothing is loaded: images are data URLs. base-uri and form-action are not covered by default-src.
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{script_hash}'"
     return (
         _environment()
@@ -62,14 +65,14 @@ def render(template: str, title: str, sections: Sequence[tuple[str, str]], **val
     )
 
 
-@cache
+@cache  # compiled templates are kept in it
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
+        autoescape=True,  # off by default
+        undefined=StrictUndefined,  # by default Jinja renders a misspelled variable as an empty text
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -77,10 +80,10 @@ def _environment() -> Environment:
 
 
 def duration(seconds: float) -> str:
-    """As "4.2 s", "3 min 20 s" or "5 h 07 min"."""
+    """Format seconds as "4.2 s", "3 min 20 s" or "5 h 07 min"."""
     if seconds < 60:
         return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(round(seconds), 60)  # rounded first: 119.7 s are 2 min 00 s, not 1 min 60 s
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"

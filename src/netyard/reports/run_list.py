@@ -1,4 +1,4 @@
-"""The list of runs: state, model, data, objective, age and size of each."""
+"""The list of runs (``netyard runs``): state, model, data, objective, age and size of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNITS = ((86400 * 365.25, "y"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"
 
 @dataclass
 class Line:
-    """A run, or a sweep with those of its jobs that were asked for."""
+    """A run, or a sweep with those of its jobs that match the filters."""
 
     path: Path
     state: str
@@ -39,27 +39,36 @@ class Line:
 
     @property
     def started(self) -> float:
+        """Time of the earliest start, in seconds since 1970."""
         return min(run.started for run in self.runs)
 
 
 def state_of(run: Run) -> str:
+    """Return the state; ``stale`` if the status says running and no process does."""
     return "stale" if run.stale else run.state
 
 
 def matches(run: Run, filters: Mapping[str, str]) -> bool:
-    """Whether a run matches every filter: ``model=resnet*``, ``state=failed,stale``, ``optimizer.lr=0.1``."""
+    """Return whether a run matches every filter: ``model=resnet*``, ``state=failed,stale``, ``optimizer.lr=0.1``."""
     for key, wanted in filters.items():
         value = state_of(run) if key == "state" else run.value(key)
-        items = value if isinstance(value, list) else [value]
+        items = value if isinstance(value, list) else [value]  # of tags=[a,b] any item may match
         texts = ["null" if item is None else str(item).lower() for item in items]
+        # fnmatchcase on lower case: fnmatch would depend on the operating system.
         if not any(fnmatchcase(text, pattern.lower()) for text in texts for pattern in wanted.split(",")):
             return False
     return True
 
 
 def lines(runs: Sequence[Run], jobs: bool, sort: str) -> list[Line]:
-    """A line for each run, newest first; a sweep is one unless its ``jobs`` are wanted."""
-    folded: dict[Path, list[Run]] = {}
+    """Return a line for each run, newest first; with ``jobs`` also for each job of a sweep, else one for the sweep.
+
+    Args:
+        runs: the runs to list.
+        jobs: whether to list the jobs of sweeps.
+        sort: one of ``SORTS``.
+    """
+    folded: dict[Path, list[Run]] = {}  # by run directory, or by sweep directory
     for run in runs:
         folded.setdefault(run.path if jobs or run.sweep is None else run.sweep, []).append(run)
     found = [
@@ -69,12 +78,13 @@ def lines(runs: Sequence[Run], jobs: bool, sort: str) -> list[Line]:
     if sort == "size":
         return sorted(found, key=lambda line: -line.size)
     if sort == "objective":
+        # By the objective's name first: an accuracy and a loss cannot be compared. "~" sorts after every letter.
         return sorted(found, key=lambda line: _rank(line.best) if line.best else ("~", 0.0))
     return sorted(found, key=lambda line: -line.started)
 
 
 def table(found: Sequence[Line]) -> str:
-    """A Markdown table, with the number of runs in each state below it."""
+    """Return a Markdown table, with the number of runs in each state below it."""
     now = time.time()
     columns = [
         ("run", [short_path(line.path) for line in found]),
@@ -86,14 +96,14 @@ def table(found: Sequence[Line]) -> str:
         ("size", [format_bytes(line.size) for line in found]),
         ("", [_remark(line) for line in found]),
     ]
-    shown = columns if any(columns[-1][1]) else columns[:-1]
+    shown = columns if any(columns[-1][1]) else columns[:-1]  # without the remarks if there are none
     counts = Counter(state_of(run) for line in found for run in line.runs)
     total = ", ".join(f"{count} {state}" for state, count in counts.most_common())
     return f"{grid(shown)}\n\n{total}; {format_bytes(sum(line.size for line in found))}."
 
 
 def comma_separated(found: Sequence[Line]) -> str:
-    """CSV with a row for each run and more columns than the table."""
+    """Return CSV with a row for each run and more columns than the table."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -114,24 +124,26 @@ def comma_separated(found: Sequence[Line]) -> str:
     )
     for line in found:
         for run in line.runs:
-            aim = run.objectives[0].name if run.objectives else ""
-            began = (
+            objective = run.objectives[0].name if run.objectives else ""
+            started = (
                 datetime.fromtimestamp(run.started).astimezone().isoformat(timespec="seconds") if run.started else ""
             )
             values = [run.value(key) for key in ("model", "data", "task", "optimizer", "seed")]
             size = line.size if len(line.runs) == 1 else _size(run.path)
-            writer.writerow([run.path, state_of(run), *values, aim, run.scores.get(aim, ""), began, size, run.reason])
+            scored = (objective, run.scores.get(objective, ""))
+            writer.writerow([run.path, state_of(run), *values, *scored, started, size, run.reason])
     return text.getvalue().rstrip("\n")
 
 
 def keys(runs: Sequence[Run]) -> set[str]:
-    """Every dotted key that a config of these has."""
+    """Return every dotted key in the configs of these runs."""
     return {key for run in runs for key, _ in leaves(run.config, empty=True)}
 
 
 def _rank(run: Run) -> tuple[str, float]:
-    aim = run.objectives[0]
-    return aim.name, run.scores[aim.name] * (-1 if aim.mode == "max" else 1)
+    """Sort key by the first objective: the best run has the smallest number."""
+    objective = run.objectives[0]
+    return objective.name, run.scores[objective.name] * (-1 if objective.mode == "max" else 1)
 
 
 def _objective(line: Line) -> str:
@@ -142,31 +154,35 @@ def _objective(line: Line) -> str:
 
 
 def _same(line: Line, key: str) -> str:
-    """What the runs of a line have in common; ``*`` where they differ."""
+    """Return the value that the runs of a line have in common; ``*`` if they differ."""
+    # A run that failed before its config was written has no choices.
     found = {str(run.value(key)) for run in line.runs if run.choices} or {MISSING}
     return found.pop() if len(found) == 1 else "*"
 
 
 def _remark(line: Line) -> str:
-    if line.path != line.runs[0].path:
+    """Number of jobs in each state for a sweep; the reason of a failure for a run."""
+    if line.path != line.runs[0].path:  # a sweep: its own folder is not that of a run
         counts = Counter(state_of(run) for run in line.runs)
         return f"{len(line.runs)} jobs: {', '.join(f'{count} {state}' for state, count in counts.most_common())}"
     return line.runs[0].reason if len(line.runs[0].reason) <= 60 else f"{line.runs[0].reason[:57]}..."
 
 
 def _age(seconds: float) -> str:
+    """Format an age in the largest unit that fits: 5 min, 3 d. A clock that was set back gives no negative age."""
     length, unit = next(((length, unit) for length, unit in _UNITS if seconds >= length), _UNITS[-1])
     return f"{max(seconds, 0) / length:.0f} {unit}"
 
 
 def _size(path: Path) -> int:
-    """Bytes below a folder; a file with two names, as ``best.ckpt`` is, counts once."""
+    """Return the number of bytes in a folder and its subfolders."""
+    # By inode: ``best.ckpt`` is a hard link to another checkpoint, and its bytes must not count twice.
     seen: dict[tuple[int, int], int] = {}
     for folder, _, names in os.walk(path):
         for name in names:
             try:
-                found = os.lstat(os.path.join(folder, name))  # noqa: PTH118  (of thousands of files)
-            except OSError:
+                found = os.lstat(os.path.join(folder, name))  # noqa: PTH118  (faster than Path for thousands of files)
+            except OSError:  # a running process has deleted the file since
                 continue
             seen[found.st_dev, found.st_ino] = found.st_size
     return sum(seen.values())

@@ -1,6 +1,6 @@
-"""One run as a page of its own: what it is, what it reached, its curves, mistakes, pictures, changes and environment.
+"""The report page of one run: summary, curves, metrics, confusion matrix, pictures, texts, changes and environment.
 
-Everything is in the one HTML file, so that it can be sent and kept.
+Everything is in one HTML file, so that it can be sent by mail and archived.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from netyard.config.flatten import leaves
 from netyard.io.readable import short_path
 from netyard.reports import curves
 from netyard.reports.charts import Chart, Series, line_chart
+from netyard.reports.confusion import confusion
 from netyard.reports.files import end_of, is_own, mapping, object_of, text_of
 from netyard.reports.page import Tile, duration, render
 from netyard.reports.tables import shown
 from netyard.run_directories.records import MISSING, Run, one_line
 
-MOST_CURVES, MOST_PICTURES, MOST_TEXTS, MOST_TILES = 16, 24, 8, 4
-LARGEST_PICTURE, LARGEST_TEXT = 4_000_000, 100_000  # bytes
-LAST_LINES = 25  # of the log of a run that did not complete
-SPLIT = ("train", "val", "test")
-NUMBERED = 40  # classes whose counts fit into the cells of the confusion matrix; of more they are read by pointing
-MOST_CLASSES = 150  # of more the matrix is a picture alone: its table would have tens of thousands of cells
-MOST_PAIRS = 10
-WIDE = 1.6  # a picture's width by its height, from which it takes two columns
+# Limits that keep the page small enough to open and to send.
+MAX_CURVES, MAX_PICTURES, MAX_TEXTS, MAX_TILES = 16, 24, 8, 4
+MAX_PICTURE_BYTES, MAX_TEXT_BYTES = 4_000_000, 100_000
+LAST_LINES = 25  # of the log, shown if the run did not complete
+SPLITS = ("train", "val", "test")
+WIDE = 1.6  # aspect ratio from which a picture takes two columns
 BAD = ("failed", "interrupted", "stale", "unreadable")
 
 Points = Sequence[tuple[int, float]]
 Defaults = Callable[[Sequence[str]], tuple[Mapping[str, Any], Mapping[str, Any]]]
-"""Overrides -> the config that ``train.py`` would make of them, interpolations as written, and the choices."""
+"""Composes overrides as ``train.py`` does; returns the config with interpolations as written, and the choices."""
 
 
 def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
-    """The HTML of one run, finished or not.
+    """Return the HTML page of a run, finished or not.
 
     Args:
-        run: see ``runs.read``.
+        run: see ``run_directories.records``.
         typed: the overrides of its command line.
-        defaults: composes the present default config, to find what the run has changed.
+        defaults: composes the current default config, to find what the run has changed.
     """
+    # Both files may be missing or broken: a page is also made of running and failed runs.
     results, status = (object_of(run.path / f"{name}.json") for name in ("results", "status"))
     state = "stale" if run.stale else run.state
     measured = curves.columns(run)
@@ -68,12 +68,13 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
         "charts": charts,
         "left_out": left_out,
         "metrics": _metrics(results),
-        "confusion": _confusion(run.path),
+        "confusion": confusion(run.path),
         "pictures": list(_pictures(run.path)),
         "texts": list(_texts(run.path)),
         "environment": list(_environment(results)),
         **changes,
     }
+    # The navigation links only to sections that the page has; changes are always there.
     named = (
         ("curves", "Curves", charts),
         ("metrics", "Metrics", values["metrics"]["rows"]),
@@ -88,7 +89,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
 
 
 def _lead(run: Run, results: Mapping[str, Any], status: Mapping[str, Any]) -> str:
-    """One sentence: what was trained, how, and when."""
+    """One sentence with task, data, model, optimizer, seed, device and start."""
     parts = [f"{str(run.value('task')).capitalize()} on {run.value('data')} by {run.value('model')}"]
     if (optimizer := run.value("optimizer")) != MISSING:
         parts[0] += f", trained with {optimizer}"
@@ -98,43 +99,45 @@ def _lead(run: Run, results: Mapping[str, Any], status: Mapping[str, Any]) -> st
     if environment.get("device"):
         parts.append(f"on {environment['device']}")
     if status.get("started"):
-        parts.append(f"begun {str(status['started'])[:16].replace('T', ' ')}")
+        parts.append(f"started {str(status['started'])[:16].replace('T', ' ')}")  # to the minute
     return ", ".join(map(str, parts)) + "."
 
 
 def _remark(run: Run, state: str, results: Mapping[str, Any]) -> str:
-    """What a reader must know of a page whose run has not (or not wholly) come to its end."""
+    """A remark on a run that has not completed, or lacks files; else empty."""
     if state == "running":
-        return "The run has not ended: this page shows what it had written so far; make it again for more."
+        return "The run has not ended: this page shows what it had written so far; create the page again for more."
     if state == "pending":
-        return "The run has not begun."
+        return "The run has not started."
     if state == "pruned":
         return f"The sweep ended this run early: {run.reason}" if run.reason else "The sweep ended this run early."
     if state == "completed":
-        return "" if (run.path / "metrics.csv").is_file() else "The run has left no metrics.csv: there are no curves."
-    had = (run.path / "metrics.csv").is_file() or results
-    return "What is below is from before it ended." if had else "It ended before it had measured anything."
+        return "" if (run.path / "metrics.csv").is_file() else "The run has no metrics.csv, so there are no curves."
+    measured = (run.path / "metrics.csv").is_file() or results
+    return "The results below were written before it ended." if measured else "It ended before the first measurement."
 
 
 def _tiles(
     run: Run, results: Mapping[str, Any], status: Mapping[str, Any], measured: Mapping[str, Points]
 ) -> Iterator[Tile]:
-    """The objective, the test's metrics, and what it took; of a run without results the last it has measured."""
-    aim, metrics = mapping(results.get("objective")), mapping(results.get("metrics"))
-    if aim:
-        epoch = f"best, in epoch {aim['epoch']}" if aim.get("epoch") is not None else "best"
-        yield Tile(str(aim.get("name")), _brief(aim.get("value")), f"objective, {epoch}", accent=True)
-    twin = f"test/{str(aim.get('name')).partition('/')[2]}"
+    """The objective, test metrics, time and size; of a run without results its last validation metrics."""
+    objective, metrics = mapping(results.get("objective")), mapping(results.get("metrics"))
+    if objective:
+        epoch = f"best, in epoch {objective['epoch']}" if objective.get("epoch") is not None else "best"
+        yield Tile(str(objective.get("name")), _brief(objective.get("value")), f"objective, {epoch}", accent=True)
+    # The test metric with the name of the objective first (test/accuracy for val/accuracy), the loss last.
+    same_metric = f"test/{str(objective.get('name')).partition('/')[2]}"
     tested = sorted(
-        (name for name in metrics if name.startswith("test/")), key=lambda name: (name != twin, name == "test/loss")
+        (name for name in metrics if name.startswith("test/")),
+        key=lambda name: (name != same_metric, name == "test/loss"),
     )
-    for name in tested[:MOST_TILES]:
+    for name in tested[:MAX_TILES]:
         yield Tile(name, _brief(metrics[name]))
     if not results:
-        for name, points in [each for each in measured.items() if each[0].startswith("val/")][:MOST_TILES]:
+        for name, points in [item for item in measured.items() if item[0].startswith("val/")][:MAX_TILES]:
             yield Tile(name, _brief(points[-1][1]), f"last, in epoch {points[-1][0]}")
     if (seconds := _seconds(run, results, status)) is not None:
-        yield Tile("time", duration(seconds), "until now" if run.state == "running" else "")
+        yield Tile("time", duration(seconds), "so far" if run.state == "running" else "")
     if isinstance(results.get("parameters"), int):
         yield Tile("parameters", f"{results['parameters']:,}")
     if isinstance(results.get("epochs"), int):
@@ -143,109 +146,81 @@ def _tiles(
 
 
 def _seconds(run: Run, results: Mapping[str, Any], status: Mapping[str, Any]) -> float | None:
-    """Seconds of the run; without results, from the times in its status."""
+    """Seconds of the run; without results, from the times in its status; None if unknown."""
     found = [value for value in mapping(results.get("seconds")).values() if isinstance(value, int | float)]
     if found:
-        return math.fsum(found)
+        return math.fsum(found)  # set-up, training and test are recorded separately
     if status.get("started") and status.get("ended") and run.ended > run.started > 0:
         return run.ended - run.started
     return None
 
 
 def _metrics(results: Mapping[str, Any]) -> dict[str, Any]:
-    """One row a metric, one column a split."""
+    """A table with one row for each metric and one column for each split."""
     metrics = mapping(results.get("metrics"))
-    names = dict.fromkeys(name.partition("/")[2] for name in sorted(metrics))
-    splits = [split for split in SPLIT if any(name.startswith(f"{split}/") for name in metrics)]
+    names = dict.fromkeys(name.partition("/")[2] for name in sorted(metrics))  # a set that keeps its order
+    splits = [split for split in SPLITS if any(name.startswith(f"{split}/") for name in metrics)]
     rows = [(name, *(_number(metrics.get(f"{split}/{name}")) for split in splits)) for name in names]
-    return {"head": ("", *splits), "rows": rows}
+    return {"header": ("", *splits), "rows": rows}
 
 
 def _charts(columns: Mapping[str, Points], results: Mapping[str, Any]) -> tuple[list[Chart], str]:
-    """A chart for each metric that has more than one epoch, its splits together; and what there was no room for."""
-    kinds: dict[str, list[str]] = {}
+    """A chart for each metric with more than one epoch, all splits together; and a remark on those left out."""
+    metrics: dict[str, list[str]] = {}  # accuracy -> [train/accuracy, val/accuracy]
     for name, points in columns.items():
         if len(points) > 1:
-            kinds.setdefault(name.rpartition("/")[2], []).append(name)
-    aim = mapping(results.get("objective"))
-    best = aim.get("epoch") if isinstance(aim.get("epoch"), int) else None
-    first = str(aim.get("name", "val/loss")).rpartition("/")[2]
-    # What the run was to reach comes first, then its loss, and what it did to reach that last.
+            metrics.setdefault(name.rpartition("/")[2], []).append(name)
+    objective = mapping(results.get("objective"))
+    best = objective.get("epoch") if isinstance(objective.get("epoch"), int) else None
+    first = str(objective.get("name", "val/loss")).rpartition("/")[2]
+    # The objective first, then the loss, and last the columns without a split, such as the learning rate.
     order = sorted(
-        kinds, key=lambda kind: (kind != first, kind != "loss", not any("/" in name for name in kinds[kind]))
+        metrics,
+        key=lambda metric: (metric != first, metric != "loss", not any("/" in name for name in metrics[metric])),
     )
     charts = [
-        line_chart(kind, [Series(name, columns[name], kind=_kind(name)) for name in kinds[kind]], best=best)
-        for kind in order[:MOST_CURVES]
+        line_chart(metric, [Series(name, columns[name], kind=_css_class(name)) for name in metrics[metric]], best=best)
+        for metric in order[:MAX_CURVES]
     ]
-    left = [name for kind in order[MOST_CURVES:] for name in kinds[kind]]
-    note = f"{len(left)} more in metrics.csv: {', '.join(left[:20])}{', ...' * (len(left) > 20)}." if left else ""
+    rest = [name for metric in order[MAX_CURVES:] for name in metrics[metric]]
+    note = f"{len(rest)} more in metrics.csv: {', '.join(rest[:20])}{', ...' * (len(rest) > 20)}." if rest else ""
     return [chart for chart in charts if chart is not None], note
 
 
-def _kind(name: str) -> str:
+def _css_class(name: str) -> str:
+    """CSS class of the line of a metric: training is grey, validation in the accent colour, the test dashed."""
     split = name.partition("/")[0]
     return {"train": "train", "test": "other"}.get(split, "")
 
 
 def _changes(run: Run, typed: Sequence[str], defaults: Defaults) -> dict[str, Any]:
-    """The groups that are not the defaults', and the keys that are not as the chosen options have them."""
+    """The groups whose option is not the default, and the keys whose value is not that of the chosen options."""
     chosen = {group: option for group, option in run.choices.items() if group in GROUPS and isinstance(option, str)}
     try:
-        _, usual = defaults([])
+        _, default_choices = defaults([])
+        # Keys are compared with the chosen options: otherwise model=resnet18 would list every key that mlp lacks.
         config, _ = defaults([f"{group}={option}" for group, option in chosen.items()])
-    except Exception as error:  # whatever an option that is gone by now, or a user's own file, leads to
+    except Exception as error:  # an option that no longer exists, or an error in a file of the user's own
         return {"groups": [], "keys": [], "not_compared": one_line(error)}
-    groups = [(group, option, str(usual.get(group))) for group, option in chosen.items() if option != usual.get(group)]
-    was, here = dict(leaves(config, empty=True)), dict(leaves(run.config, empty=True))
-    keys = [key for key in dict.fromkeys([*here, *was]) if here.get(key, MISSING) != was.get(key, MISSING)]
-    rows = [(key, _value(here, key), _value(was, key)) for key in keys]
+    groups = [
+        (group, option, str(default_choices.get(group)))
+        for group, option in chosen.items()
+        if option != default_choices.get(group)
+    ]
+    expected, actual = dict(leaves(config, empty=True)), dict(leaves(run.config, empty=True))
+    keys = [
+        key for key in dict.fromkeys([*actual, *expected]) if actual.get(key, MISSING) != expected.get(key, MISSING)
+    ]
+    rows = [(key, _value(actual, key), _value(expected, key)) for key in keys]
     return {"groups": groups, "keys": rows, "not_compared": ""}
 
 
-def _confusion(path: Path) -> dict[str, Any] | None:
-    """The matrix of the test, by the counts beside its picture; None where there are none that make a matrix."""
-    text = text_of(path, path / "pictures" / "test_confusion.csv", LARGEST_PICTURE)
-    try:
-        head, *lines = list(csv.reader(io.StringIO(text, newline="")))
-        names, counts = head[1:], [[int(cell) for cell in line[1:]] for line in lines]
-    except ValueError:  # no line at all, or a cell that is no count
-        return None
-    if not 1 < len(names) <= MOST_CLASSES or len(counts) != len(names) or {len(row) for row in counts} != {len(names)}:
-        return None
-    rows = []
-    for name, row in zip(names, counts, strict=True):
-        total = sum(row)
-        shares = [count / total if total else 0.0 for count in row]
-        # Two ranges with a gap between them, so that ink can be read on the one and paper on the other.
-        cells = [
-            {
-                "count": count,
-                "most": share > 0.5,
-                "heat": f"{0.85 + 0.3 * (share - 0.5) if share > 0.5 else 0.06 + 1.08 * share:.3f}",
-            }
-            for count, share in zip(row, shares, strict=True)
-        ]
-        rows.append({"name": name, "total": total, "cells": cells})
-    found = [
-        (names[true], names[guess], count, rows[true]["total"])
-        for true, row in enumerate(counts)
-        for guess, count in enumerate(row)
-        if count and true != guess
-    ]
-    return {
-        "names": names,
-        "rows": rows,
-        "many": len(names) > NUMBERED,
-        "short": len(names) <= NUMBERED and max(map(len, names)) <= 3,
-        "pairs": sorted(found, key=lambda pair: -pair[2])[:MOST_PAIRS],
-    }
-
-
 def _pictures(path: Path) -> Iterator[dict[str, Any]]:
+    """The plots in the run directory and in ``pictures/``, embedded as data URLs."""
     files = [*sorted(path.glob("*.png")), *sorted((path / "pictures").glob("*.*"))]
-    files = [file for file in files if file.suffix in (".png", ".gif") and is_own(path, file, LARGEST_PICTURE)]
-    for file in files[:MOST_PICTURES]:
+    files = [file for file in files if file.suffix in (".png", ".gif") and is_own(path, file, MAX_PICTURE_BYTES)]
+    for file in files[:MAX_PICTURES]:
+        # As a data URL, so that the page stays one file, and the browser loads nothing.
         content = file.read_bytes()
         width, height = _size(content)
         yield {
@@ -256,37 +231,40 @@ def _pictures(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _size(content: bytes) -> tuple[int, int]:
-    """Width and height of a PNG file by its header; (0, 0) of anything else."""
+    """Width and height of a PNG file from its header; (0, 0) of anything else."""
     if content[:8] != b"\x89PNG\r\n\x1a\n" or len(content) < 24:
         return 0, 0
+    # The first chunk, IHDR, begins with both as big-endian 32-bit numbers. Pillow is not needed for that.
     width, height = struct.unpack(">II", content[16:24])
     return width, height
 
 
 def _texts(path: Path) -> Iterator[dict[str, Any]]:
-    """Generated or misclassified texts."""
-    for file in sorted((path / "texts").glob("*.*"))[:MOST_TEXTS]:
-        if file.suffix not in (".txt", ".csv") or not is_own(path, file, LARGEST_TEXT):
+    """Generated texts, translations, and misclassified texts."""
+    for file in sorted((path / "texts").glob("*.*"))[:MAX_TEXTS]:
+        if file.suffix not in (".txt", ".csv") or not is_own(path, file, MAX_TEXT_BYTES):
             continue
-        text = text_of(path, file, LARGEST_TEXT)
+        text = text_of(path, file, MAX_TEXT_BYTES)
         if file.suffix == ".txt":
-            yield {"name": file.stem, "content": text.rstrip(), "rows": None, "head": ()}
+            yield {"name": file.stem, "content": text.rstrip(), "rows": None, "header": ()}
         else:
             rows = list(csv.reader(io.StringIO(text, newline="")))
-            yield {"name": file.stem, "content": "", "rows": rows[1:], "head": rows[0] if rows else ()}
+            yield {"name": file.stem, "content": "", "rows": rows[1:], "header": rows[0] if rows else ()}
 
 
 def _environment(results: Mapping[str, Any]) -> Iterator[list[tuple[str, str]]]:
+    """Tables of the environment, and of times and throughput."""
     if found := mapping(results.get("environment")):
         yield [(name, str(value)) for name, value in found.items()]
-    took = [(f"seconds of {name}", _number(value)) for name, value in mapping(results.get("seconds")).items()]
-    took += [(name.replace("_", " "), _number(value)) for name, value in mapping(results.get("throughput")).items()]
-    if took:
-        yield took
+    times = [(f"seconds of {name}", _number(value)) for name, value in mapping(results.get("seconds")).items()]
+    times += [(name.replace("_", " "), _number(value)) for name, value in mapping(results.get("throughput")).items()]
+    if times:
+        yield times
 
 
 def _log(run: Run) -> str:
-    return "" if run.state == "completed" else end_of(run.path, run.path / "train.log", LARGEST_TEXT, LAST_LINES)
+    """The end of the log of a run that did not complete, which usually has the error."""
+    return "" if run.state == "completed" else end_of(run.path, run.path / "train.log", MAX_TEXT_BYTES, LAST_LINES)
 
 
 def _value(values: Mapping[str, Any], key: str) -> str:
@@ -294,8 +272,10 @@ def _value(values: Mapping[str, Any], key: str) -> str:
 
 
 def _number(value: Any) -> str:
+    # Six digits in tables; a float32 has no more than seven.
     return f"{value:.6g}" if isinstance(value, float) else MISSING if value is None else str(value)
 
 
 def _brief(value: Any) -> str:
+    # Four digits in the summary, which is read at a glance.
     return f"{value:.4g}" if isinstance(value, float) else MISSING if value is None else str(value)

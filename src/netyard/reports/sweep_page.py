@@ -1,4 +1,4 @@
-"""A sweep as a page of its own: the leaderboard, learning curves with bands over seeds, and what its keys did."""
+"""The report page of a sweep: leaderboard, learning curves with bands over seeds, and charts of hyperparameters."""
 
 from __future__ import annotations
 
@@ -12,32 +12,35 @@ from typing import Any
 
 from netyard.io.readable import short_path
 from netyard.metrics.intervals import MIN_VALUES, deviation, interval, mean
-from netyard.reports.charts import Chart, Group, Series, line_chart, parallel, scatter
+from netyard.reports.charts import Chart, Series, line_chart
 from netyard.reports.configurations import Row, Table
 from netyard.reports.curves import learning_curve
 from netyard.reports.files import object_of
+from netyard.reports.hyperparameter_charts import Group, parallel, scatter
 from netyard.reports.importance import importances
 from netyard.reports.page import Tile, duration, render
-from netyard.reports.tables import metrics_beside, remarks, scores, shown
+from netyard.reports.tables import other_metrics, remarks, scores, shown
 from netyard.run_directories.records import MISSING, Run, overrides, sweep_state
 
-CURVES = 6  # rows whose learning curves are drawn
-MOST_ROWS = 500  # of the leaderboard; leaderboard.csv has all
-MOST_LINES = 200  # of the parallel coordinates: more hide each other
-MOST_KEYS, MOST_TESTS, MOST_ENDED = 12, 4, 100
+MAX_CURVES = 6  # rows whose learning curves are drawn
+MAX_ROWS = 500  # of the leaderboard; leaderboard.csv has all
+MAX_LINES = 200  # of the parallel coordinates: more would hide each other
+MAX_KEYS = 12  # hyperparameters with a chart
+MAX_TESTS = 4  # columns of test metrics
+MAX_ENDED = 100  # failed or stopped jobs that are listed
 GOOD = ("completed", "running")
 
 
 def sweep_page(path: Path, tables: Sequence[Table], runs: Sequence[Run], notes: Sequence[str]) -> str:
-    """The HTML of one sweep, finished or not.
+    """Return the HTML page of a sweep, finished or not.
 
     Args:
-        path: the sweep's directory.
+        path: the sweep directory.
         tables: of its completed runs, see ``tabulate``.
-        runs: all of its jobs.
-        notes: what could not be read.
+        runs: all jobs of the sweep.
+        notes: messages on files that could not be read.
     """
-    notes = list(notes)
+    notes = list(notes)  # a copy: importances() appends to it
     ledger, state = object_of(path / "sweep.json"), sweep_state(path)
     boards = [_board(table) for table in tables]
     importance = [
@@ -45,7 +48,7 @@ def sweep_page(path: Path, tables: Sequence[Table], runs: Sequence[Run], notes: 
             name,
             [
                 {"name": key, "percent": f"{100 * weights[key]:.1f}"}
-                for key in sorted(weights, key=weights.__getitem__)[::-1]
+                for key in sorted(weights, key=weights.__getitem__)[::-1]  # the largest first
             ],
         )
         for name, weights in importances([path], notes).items()
@@ -56,6 +59,7 @@ def sweep_page(path: Path, tables: Sequence[Table], runs: Sequence[Run], notes: 
         for run in runs
         if run.state not in (*GOOD, "pending")
     ]
+    # Only sections that are not empty are in the navigation.
     sections = [("leaderboard", "Leaderboard")] if boards else []
     sections += [("curves", "Curves")] if boards and (boards[0]["curves"] or boards[0]["parallel"]) else []
     sections += [("hyperparameters", "Hyperparameters")] if boards and boards[0]["scatters"] else []
@@ -66,7 +70,7 @@ def sweep_page(path: Path, tables: Sequence[Table], runs: Sequence[Run], notes: 
         [*sections, ("runs", "Runs")],
         state=state,
         state_kind=state if state in GOOD else "bad",
-        lead=_lead(ledger, tables, runs),
+        lead=_lead(ledger, runs),
         place=short_path(path),
         remark=_remark(state),
         tiles_found=list(_tiles(ledger, tables, runs, counts)),
@@ -74,8 +78,8 @@ def sweep_page(path: Path, tables: Sequence[Table], runs: Sequence[Run], notes: 
         boards=boards,
         importance=importance,
         counts=", ".join(f"{count} {state}" for state, count in counts.most_common()) + ".",
-        ended=ended[:MOST_ENDED],
-        notes=[*dict.fromkeys(notes)],
+        ended=ended[:MAX_ENDED],
+        notes=[*dict.fromkeys(notes)],  # each once
     )
 
 
@@ -83,7 +87,8 @@ def _board(table: Table) -> dict[str, Any]:
     """One leaderboard with its charts."""
     rows, name = table.rows, table.ranked.name
     groups = _groups(table)
-    names = (name, *(aim.name for aim in rows[0].runs[0].objectives))  # a test has no curve
+    # A test metric has no curve: then those of the runs' own objectives are tried.
+    names = (name, *(objective.name for objective in rows[0].runs[0].objectives))
     return {
         "name": name,
         "direction": "higher" if table.ranked.mode == "max" else "lower",
@@ -92,8 +97,8 @@ def _board(table: Table) -> dict[str, Any]:
         "curves": next(filter(None, (_curves(table, each) for each in dict.fromkeys(names))), None),
         "parallel": _parallel(table, groups) if len(rows) > 1 and table.columns else None,
         "scatters": [
-            scatter(key, name, [_of_key(group, row, key) for group, row in zip(groups, rows, strict=True)], shown)
-            for key in table.columns[:MOST_KEYS]
+            scatter(key, name, [_with_key(group, row, key) for group, row in zip(groups, rows, strict=True)], shown)
+            for key in table.columns[:MAX_KEYS]
         ]
         if len(rows) > 1
         else [],
@@ -101,22 +106,24 @@ def _board(table: Table) -> dict[str, Any]:
 
 
 def _leaderboard(table: Table) -> dict[str, Any]:
-    name, rows = table.ranked.name, table.rows[:MOST_ROWS]
+    """The header and the cells of the table."""
+    name, rows = table.ranked.name, table.rows[:MAX_ROWS]
+    # (title, values that the page sorts by, texts that it shows; none where the value is shown itself)
     columns: list[tuple[str, list[Any], list[str]]] = [("#", [*range(1, len(rows) + 1)], [])]
     columns += [
         (key, [row.cells[key] for row in rows], [shown(row.cells[key]) for row in rows]) for key in table.columns
     ]
     for metric in (name, *(other.name for other in table.others)):
         columns.append((metric, _means(rows, metric), scores(rows, metric)))
-    if any(len(row.runs) >= MIN_VALUES for row in rows):
+    if any(len(row.runs) >= MIN_VALUES for row in rows):  # an interval needs at least three runs
         found = [interval(row.values(name)) for row in rows]
         texts_found = [MISSING if ends is None else f"{ends[0]:.4g} to {ends[1]:.4g}" for ends in found]
         columns.append(("95 % interval", [MISSING if ends is None else ends[0] for ends in found], texts_found))
     columns.append(("n", [len(row.values(name)) for row in rows], []))
-    for metric in metrics_beside(table)[:MOST_TESTS]:
+    for metric in other_metrics(table)[:MAX_TESTS]:
         columns.append((metric, _means(rows, metric), scores(rows, metric)))
     columns.append(("best run", [short_path(row.runs[0].path) for row in rows], []))
-    head = [{"name": title, "number": all(_is_number(value) for value in values)} for title, values, _ in columns]
+    header = [{"name": title, "number": all(_is_number(value) for value in values)} for title, values, _ in columns]
     cells = [
         [
             {"value": str(values[index]), "text": texts[index] if texts else str(values[index])}
@@ -124,10 +131,11 @@ def _leaderboard(table: Table) -> dict[str, Any]:
         ]
         for index in range(len(rows))
     ]
-    return {"head": head, "rows": [{"row": str(rank), "cells": row} for rank, row in enumerate(cells, start=1)]}
+    return {"header": header, "rows": [{"row": str(rank), "cells": row} for rank, row in enumerate(cells, start=1)]}
 
 
 def _means(rows: Sequence[Row], metric: str) -> list[Any]:
+    """The mean of a metric in each row; ``MISSING`` if no run has it."""
     return [mean(values) if (values := row.values(metric)) else MISSING for row in rows]
 
 
@@ -136,21 +144,23 @@ def _is_number(value: Any) -> bool:
 
 
 def _groups(table: Table) -> list[Group]:
-    """Of every row its rank's strength, its label and what its runs reached."""
+    """Label, rank and results of every row, without a value of a hyperparameter yet."""
     last = max(len(table.rows) - 1, 1)
+    # The strength of the colour falls from 1 for the best row to 0 for the last.
     return [
         Group(None, row.values(table.ranked.name), round(1 - index / last, 3), str(index + 1), _label(index + 1, row))
         for index, row in enumerate(table.rows)
     ]
 
 
-def _of_key(group: Group, row: Row, key: str) -> Group:
+def _with_key(group: Group, row: Row, key: str) -> Group:
+    """The same group with its value of a hyperparameter."""
     return Group(row.cells[key], group.results, group.strength, group.row, group.label)
 
 
 def _curves(table: Table, name: str) -> Chart | None:
-    """The best rows' means over their runs, one deviation around each."""
-    rows = table.rows[:CURVES]
+    """The mean curves of the best rows, with a band of one standard deviation over their runs."""
+    rows = table.rows[:MAX_CURVES]
     last = max(len(rows) - 1, 1)
     series = []
     for index, row in enumerate(rows):
@@ -169,19 +179,21 @@ def _curves(table: Table, name: str) -> Chart | None:
 
 
 def _parallel(table: Table, groups: Sequence[Group]) -> Any:
-    rows, name = table.rows[:MOST_LINES], table.ranked.name
-    columns = [[row.cells[key] for row in rows] for key in table.columns[:MOST_KEYS]]
-    columns.append([mean(row.values(name)) for row in rows])
-    return parallel([*table.columns[:MOST_KEYS], name], columns, groups[:MOST_LINES], shown)
+    rows, name = table.rows[:MAX_LINES], table.ranked.name
+    columns = [[row.cells[key] for row in rows] for key in table.columns[:MAX_KEYS]]
+    columns.append([mean(row.values(name)) for row in rows])  # the objective is the last axis
+    return parallel([*table.columns[:MAX_KEYS], name], columns, groups[:MAX_LINES], shown)
 
 
 def _label(rank: int, row: Row) -> str:
+    """A label such as ``1: lr=0.1, optimizer=adam``, cut to 60 characters."""
     settings = ", ".join(f"{key.rpartition('.')[2]}={shown(value)}" for key, value in row.cells.items())
     label = f"{rank}: {settings}" if settings else f"n = {len(row.runs)}"
     return label if len(label) <= 60 else f"{label[:59]}…"
 
 
-def _lead(ledger: Mapping[str, Any], tables: Sequence[Table], runs: Sequence[Run]) -> str:
+def _lead(ledger: Mapping[str, Any], runs: Sequence[Run]) -> str:
+    """One sentence with the number of runs, the swept keys, the sweeper and the start."""
     axes = [str(axis) for axis in ledger.get("axes") or ()]
     parts = [f"{len(runs)} runs"]
     if axes:
@@ -189,19 +201,21 @@ def _lead(ledger: Mapping[str, Any], tables: Sequence[Table], runs: Sequence[Run
     if sweeper := ledger.get("sweeper"):
         parts.append(f"searched by {sweeper}")
     if started := ledger.get("started"):
-        parts.append(f"begun {str(started)[:16].replace('T', ' ')}")
+        parts.append(f"started {str(started)[:16].replace('T', ' ')}")  # to the minute
     return ", ".join(parts) + "."
 
 
 def _remark(state: str) -> str:
+    """A remark on a sweep that has not completed; else empty."""
     if state == "running":
-        return "The sweep has not ended: this page shows what its jobs had written so far; make it again for more."
-    return "" if state == "completed" else "The sweep has not come to its end: what is below is of the runs that have."
+        return "The sweep has not ended: this page shows what its jobs had written so far; create it again for more."
+    return "" if state == "completed" else "The sweep ended early: the results below are of its completed runs."
 
 
 def _tiles(
     ledger: Mapping[str, Any], tables: Sequence[Table], runs: Sequence[Run], counts: Mapping[str, int]
 ) -> Iterator[Tile]:
+    """The best row of the first tables, the number of completed runs, and the time."""
     for table in tables[:2]:
         best, name = table.rows[0], table.ranked.name
         spread = deviation(best.values(name))
@@ -210,10 +224,10 @@ def _tiles(
             f"best {name}", f"{mean(best.values(name)):.4g}", remark if len(best.runs) > 1 else "one run", accent=True
         )
         for key in table.columns[:3]:
-            yield Tile(key, shown(best.cells[key]), "of the best")
-        tests = [each for each in metrics_beside(table) if each.startswith("test/") and best.values(each)][:1]
-        for each in tests:
-            yield Tile(each, f"{mean(best.values(each)):.4g}", "of the best")
+            yield Tile(key, shown(best.cells[key]), "of the best row")
+        tests = [name for name in other_metrics(table) if name.startswith("test/") and best.values(name)][:1]
+        for test in tests:
+            yield Tile(test, f"{mean(best.values(test)):.4g}", "of the best row")
     rest = ", ".join(f"{count} {state}" for state, count in counts.items() if state != "completed")
     yield Tile("runs completed", f"{counts.get('completed', 0)} of {len(runs)}", rest)
     if (seconds := _seconds(ledger)) is not None:
@@ -221,21 +235,23 @@ def _tiles(
 
 
 def _seconds(ledger: Mapping[str, Any]) -> float | None:
+    """Seconds from start to end; None if the ledger has no valid times."""
     try:
         started, ended = (datetime.fromisoformat(str(ledger[key])) for key in ("started", "ended"))
         seconds = (ended - started).total_seconds()
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError):  # TypeError: one time with a time zone and one without
         return None
     return seconds if seconds >= 0 and math.isfinite(seconds) else None
 
 
 def _commands(path: Path, ledger: Mapping[str, Any], tables: Sequence[Table], state: str) -> Iterator[str]:
-    """The sweep, what continues it, and its best run alone."""
+    """The command of the sweep, the one that resumes it if it did not complete, and the one of its best run."""
     arguments = ledger.get("arguments")
     if isinstance(arguments, list):
         yield " ".join(["python train.py -m", *(shlex.quote(str(text)) for text in arguments)])
     if state not in GOOD:
         yield f"python train.py -m {shlex.quote(f'resume={path}')}"
+    # The overrides of a job are complete, so its command runs it without the sweep.
     for table in tables[:1]:
         best = table.rows[0].runs[0].path
         if typed := overrides(best, []):
@@ -243,7 +259,7 @@ def _commands(path: Path, ledger: Mapping[str, Any], tables: Sequence[Table], st
 
 
 def _common(runs: Sequence[Run], key: str) -> str:
-    """The options of a group that the runs have, or their number if there are more than three."""
+    """The options of a group in these runs, or their number if there are more than three."""
     found = list(dict.fromkeys(str(run.value(key)) for run in runs if run.choices))
     if len(found) <= 3:
         return ", ".join(found) or MISSING

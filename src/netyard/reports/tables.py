@@ -1,4 +1,4 @@
-"""Configurations in Markdown, which is padded so that a terminal shows it as well, and in CSV."""
+"""Formats tables of configurations as Markdown, padded so that a terminal shows aligned columns, and as CSV."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from netyard.reports.configurations import Row, Table
 from netyard.run_directories.records import MISSING, Run
 
 STATES = ("completed", "running", "pending", "failed", "pruned", "interrupted", "unreadable")
-MOST_TESTS = 4  # metrics of the test in Markdown; the CSV has all
-MOST_LINES = 20  # jobs of one state that are named
+MAX_TESTS = 4  # test metrics in Markdown; the CSV has all
+MAX_LINES = 20  # jobs of one state that are listed
 
 
 def markdown(table: Table, most: int | None = None) -> str:
-    """A table and what is to be said of it; with ``most`` only the best rows."""
+    """Return a table with its remarks; only the best rows if ``most`` is given."""
     name, rows = table.ranked.name, table.rows[:most]
     direction = "higher" if table.ranked.mode == "max" else "lower"
     columns: list[tuple[str, list[str]]] = [("#", [str(rank) for rank in range(1, len(rows) + 1)])]
@@ -29,11 +29,12 @@ def markdown(table: Table, most: int | None = None) -> str:
     columns.append((name, scores(rows, name)))
     if table.others:
         columns += [(other.name, scores(rows, other.name)) for other in table.others]
+        # By identity: rows are dataclasses, and == would compare all their runs.
         columns.append(("front", ["*" if any(row is each for each in table.front) else "" for row in rows]))
     if any(len(row.runs) >= MIN_VALUES for row in rows):
         columns.append(("95 % interval", _intervals(rows, name)))
     columns.append(("n", [str(len(row.values(name))) for row in rows]))
-    columns += [(metric, scores(rows, metric)) for metric in metrics_beside(table)[:MOST_TESTS]]
+    columns += [(metric, scores(rows, metric)) for metric in other_metrics(table)[:MAX_TESTS]]
     columns.append(("best run", [short_path(row.runs[0].path) for row in rows]))
     more = [f"... and {len(table.rows) - len(rows)} more rows."] if len(rows) < len(table.rows) else []
     lines = [f"## {name}, {direction} is better", "", grid(columns), *more, "", *remarks(table)]
@@ -41,33 +42,36 @@ def markdown(table: Table, most: int | None = None) -> str:
 
 
 def remarks(table: Table) -> list[str]:
-    """Remarks below a table: the comparison of the two best rows, and which runs were left out."""
-    lines = [f"Mean ± standard deviation over the n {table.repeated}; best run by {table.ranked.name}."]
+    """Return remarks on a table: its statistics, a comparison of the two best rows, and runs that were left out."""
+    lines = [f"Mean ± standard deviation over n {table.repeated}; the best run is by {table.ranked.name}."]
     small = sum(len(row.runs) < MIN_VALUES for row in table.rows)
     if small == len(table.rows):
-        lines.append(f"No intervals of the means: they take {MIN_VALUES} {table.repeated}.")
+        lines.append(f"No intervals of the means: an interval needs at least {MIN_VALUES} {table.repeated}.")
     elif small:
-        lines.append(f"Rows with n below {MIN_VALUES} have no interval of the mean; the others' is a bootstrap's.")
+        lines.append(f"Rows with n below {MIN_VALUES} have no interval of the mean; the others are bootstrap intervals.")
     else:
-        lines.append("The interval of the mean is a bootstrap's (10,000 resamples, percentiles).")
+        lines.append("Intervals of the mean are percentile bootstrap intervals (10,000 resamples).")
     if len(table.rows) > 1:
         lines.append(compared(table))
     if table.others:
         lines.append("front: no other row is at least as good in every objective and better in one.")
     if table.ranked.name.startswith("test/"):
-        lines.append("Ranked by a test metric: what is chosen so scores worse on new data than here.")
+        # Choosing the best of many rows by the test favours rows that were lucky on it (selection bias).
+        lines.append("Ranked by a test metric: a configuration chosen this way will score lower on new data.")
     return [*lines, *table.notes]
 
 
 def compared(table: Table) -> str:
-    """The two best rows over the seeds they share, tested in pairs."""
+    """Return the result of a paired test of the two best rows over the seeds that both have."""
+    # In pairs, because runs with the same seed share their data split and order, whose effect cancels out.
     name = table.ranked.name
     first, second = (row.by_repetition(name) for row in table.rows[:2])
     shared = [key for key in first if key in second]
     if len(shared) < 2:
-        return f"1 and 2 share fewer than two {table.repeated}: they cannot be compared in pairs."
+        return f"1 and 2 have fewer than two {table.repeated} in common, too few for a paired test."
     differences = [first[key] - second[key] for key in shared]
     how = "exact" if len(shared) <= MAX_EXACT_PAIRS else "random flips"
+    # With n pairs there are 2^n sign flips, and the observed one and its opposite always count: p >= 2^(1 - n).
     return (
         f"1 against 2 over {len(shared)} shared {table.repeated}: {mean(differences):+.4g} on average, p = "
         f"{sign_flip(differences):.3g} (paired sign-flip test, two-sided, {how}; {len(shared)} pairs can give "
@@ -76,37 +80,40 @@ def compared(table: Table) -> str:
 
 
 def states(runs: Sequence[Run], notes: Iterable[str] = ()) -> str:
-    """How many runs ended in which state, a line on each that did not complete, and on each unreadable file."""
-    counts = {state: [run for run in runs if run.state == state] for state in STATES}
-    counts |= {run.state: [each for each in runs if each.state == run.state] for run in runs}
+    """Return the number of runs in each state, with a line for each run that has a reason, and each unreadable file."""
+    counts = {state: [run for run in runs if run.state == state] for state in STATES}  # in this order
+    counts |= {run.state: [each for each in runs if each.state == run.state] for run in runs}  # and unknown states
     lines = [", ".join(f"{len(members)} {state}" for state, members in counts.items() if members) + "."]
     for state, members in counts.items():
         explained = [run for run in members if run.reason]
-        lines += [f"- {state}: {short_path(run.path)}: {run.reason}" for run in explained[:MOST_LINES]]
-        lines += [f"- {state}: and {len(explained) - MOST_LINES} more"] if len(explained) > MOST_LINES else []
+        lines += [f"- {state}: {short_path(run.path)}: {run.reason}" for run in explained[:MAX_LINES]]
+        lines += [f"- {state}: and {len(explained) - MAX_LINES} more"] if len(explained) > MAX_LINES else []
+    # Each note once, although several parts of a report may have read the same file.
     return "\n".join([*lines, *(f"- skipped: {note}" for note in dict.fromkeys(notes))])
 
 
-def metrics_beside(table: Table) -> list[str]:
-    """Metrics in the columns after the ranked one: other objectives, then those of the test, the ranked one's first."""
+def other_metrics(table: Table) -> list[str]:
+    """Return the metrics after the ranked one: other objectives, then test metrics, the one of the same name first."""
     names = {name for row in table.rows for run in row.runs for name in run.scores if name.startswith("test/")}
     names -= {table.ranked.name, *(other.name for other in table.others)}
-    twin = f"test/{table.ranked.name.partition('/')[2]}"
+    same_metric = f"test/{table.ranked.name.partition('/')[2]}"  # test/accuracy for val/accuracy
+    # With metric=test/... the runs' own objectives are columns too.
     validated = {aim.name for row in table.rows for run in row.runs for aim in run.objectives}
     validated -= {table.ranked.name, *(other.name for other in table.others)}
-    return [*sorted(validated), *sorted(names, key=lambda name: (name != twin, name != "test/loss", name))]
+    return [*sorted(validated), *sorted(names, key=lambda name: (name != same_metric, name != "test/loss", name))]
 
 
 def comma_separated(tables: Sequence[Table]) -> str:
-    """Every row of every table at full precision, one header for all."""
+    """Return every row of every table as CSV at full precision, under one header."""
+    # Tables may have different columns; a row has empty cells for those of other tables.
     keys = list(dict.fromkeys(key for table in tables for key in table.columns))
-    beside = [name for table in tables for name in (*(other.name for other in table.others), *metrics_beside(table))]
+    beside = [name for table in tables for name in (*(other.name for other in table.others), *other_metrics(table))]
     metrics = list(dict.fromkeys(beside))
-    head = ["objective", "mode", "rank", *keys, "mean", "std", "n", "interval_low", "interval_high"]
-    head += [*(name for metric in metrics for name in (metric, f"{metric} std")), "seeds", "best", "best_run"]
+    header = ["objective", "mode", "rank", *keys, "mean", "std", "n", "interval_low", "interval_high"]
+    header += [*(name for metric in metrics for name in (metric, f"{metric} std")), "seeds", "best", "best_run"]
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
+    writer.writerow(header)
     for table in tables:
         name = table.ranked.name
         for rank, row in enumerate(table.rows, start=1):
@@ -122,37 +129,42 @@ def comma_separated(tables: Sequence[Table]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A hyperparameter as a table shows it; the CSV has all its digits."""
+    """Format a hyperparameter for a table, with four significant digits."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list):
         return f"[{','.join(shown(item) for item in value)}]"
     if value is None or isinstance(value, bool):
-        return json.dumps(value)
+        return json.dumps(value)  # null, true and false, as they are typed in an override
     return str(value)
 
 
 def _cell(value: Any) -> str:
+    """Format a hyperparameter for the CSV, with all its digits."""
     return repr(value) if isinstance(value, float) else shown(value)
 
 
 def scores(rows: Sequence[Row], name: str) -> list[str]:
-    """Mean ± deviation of each row, with as many decimals as give the largest mean four digits."""
+    """Return mean ± standard deviation of each row, all with the decimals that give the largest mean four digits."""
     means = [mean(values) if (values := row.values(name)) else None for row in rows]
-    places = _decimals([value for value in means if value is not None])
+    decimals = _decimals([value for value in means if value is not None])
     spreads = [deviation(row.values(name)) for row in rows]
     return [
-        MISSING if centre is None else f"{centre:.{places}f}" + ("" if spread is None else f" ± {spread:.{places}f}")
+        MISSING
+        if centre is None
+        else f"{centre:.{decimals}f}" + ("" if spread is None else f" ± {spread:.{decimals}f}")
         for centre, spread in zip(means, spreads, strict=True)
     ]
 
 
 def _intervals(rows: Sequence[Row], name: str) -> list[str]:
-    places = _decimals([mean(row.values(name)) for row in rows])
+    decimals = _decimals([mean(row.values(name)) for row in rows])
     found = [interval(row.values(name)) for row in rows]
-    return [MISSING if ends is None else f"{ends[0]:.{places}f} to {ends[1]:.{places}f}" for ends in found]
+    return [MISSING if ends is None else f"{ends[0]:.{decimals}f} to {ends[1]:.{decimals}f}" for ends in found]
 
 
 def _decimals(values: Sequence[float]) -> int:
+    """Return the number of decimals that gives the largest value four significant digits, from 0 to 8."""
     largest = max((abs(value) for value in values), default=0.0)
+    # 0.1234 has floor(log10) = -1 and gets 4 decimals; 98.76 has 1 and gets 2.
     return min(max(3 - math.floor(math.log10(largest)), 0), 8) if largest else 4

@@ -42,7 +42,7 @@ def test_a_run_is_a_page_in_one_file(train, page) -> None:
     assert "'model.hidden_sizes=[8,8]'" in commands, "as a shell takes it"
     assert "netyard rerun " in commands
 
-    changes = found.rows["What was chosen and changed"]
+    changes = found.rows["Choices and changes"]
     assert ["data", "iris", "digits"] in changes and ["model", "mlp_tiny", "mlp"] in changes
     keys = {row[0]: row[1:] for row in changes}
     assert keys["optimizer.lr"] == ["0.01", "0.001"] and keys["model.hidden_sizes"][0] == "[8,8]"

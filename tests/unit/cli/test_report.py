@@ -106,7 +106,7 @@ def test_another_metric_ranks(runs: Path, capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr().out
     assert "## test/accuracy, higher is better" in said
     assert [row[1] for row in rows_of(said)[2:]] == ["0.01", "0.1"]
-    assert "what is chosen so scores worse" in said
+    assert "a configuration chosen this way will score lower" in said
     assert main.main(["report", "runs", "metric=val/loss"]) == 0
     assert "## val/loss, lower is better" in capsys.readouterr().out
     assert main.main(["report", "runs", "metric=test/auroc", "mode=max"]) == 0

@@ -98,8 +98,8 @@ def test_a_sweep_prints_its_best_rows_and_writes_all(tmp_path: Path) -> None:
     said = leaderboard(tmp_path)
     assert len(rows_of(said)) == 2 + 10
     assert "... and 2 more rows." in said
-    assert "No intervals of the means: they take 3 seeds." in said
-    assert "1 and 2 share fewer than two seeds" in said
+    assert "No intervals of the means: an interval needs at least 3 seeds." in said
+    assert "1 and 2 have fewer than two seeds in common" in said
     assert len(rows_of((tmp_path / "leaderboard.md").read_text(encoding="utf-8"))) == 2 + 12
 
 

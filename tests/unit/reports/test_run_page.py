@@ -156,7 +156,7 @@ def test_the_first_screen_says_what_was_reached(tmp_path: Path, page) -> None:
     (path / "results.json").write_text(
         json.dumps({**results, "parameters": 12345, "epochs": 3, "steps": 60, "seconds": {"fit": 61, "test": 4}})
     )
-    first = page(path).text.partition("What was chosen")[0]
+    first = page(path).text.partition("Choices and changes")[0]
     for said in ("mlp on digits", "completed", "0.9", "0.875", "12,345", "60 steps", "1 min 05 s"):
         assert said in first, said
     assert "python train.py optimizer.lr=0.1 seed=0" in first and "netyard rerun" in first
@@ -190,8 +190,8 @@ def test_a_matrix_that_is_none_is_left_out(tmp_path: Path, page, text: str) -> N
     ("state", "said"),
     [
         ("running", "has not ended"),
-        ("interrupted", "before it had measured anything"),
-        ("failed", "before it had measured anything"),
+        ("interrupted", "before the first measurement"),
+        ("failed", "before the first measurement"),
         ("pruned", "ended this run early"),
     ],
 )

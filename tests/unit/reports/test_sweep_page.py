@@ -63,7 +63,7 @@ def test_a_sweep_has_its_page_beside_it(tmp_path: Path, page) -> None:
 
 def test_a_sweep_that_was_stopped_says_so_and_how_to_go_on(tmp_path: Path, page) -> None:
     found = page(made_sweep(tmp_path / "sweep", state="interrupted"))
-    assert "has not come to its end" in found.text
+    assert "ended early" in found.text
     assert any(code.startswith("python train.py -m resume=") for code in found.code)
 
 

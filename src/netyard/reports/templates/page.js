@@ -2,9 +2,9 @@
 (() => {
   const root = document.documentElement;
   root.classList.add("script");
-  const kept = { // a page opened from a file may have no storage
+  const kept = { // a page opened from a file may have no local storage
     get() { try { return localStorage.getItem("netyard-theme"); } catch { return null; } },
-    set(theme) { try { localStorage.setItem("netyard-theme", theme); } catch { /* only for this visit then */ } },
+    set(theme) { try { localStorage.setItem("netyard-theme", theme); } catch { /* the theme is then forgotten */ } },
   };
   const dark = matchMedia("(prefers-color-scheme: dark)");
   if (["light", "dark"].includes(kept.get())) root.dataset.theme = kept.get();
@@ -26,7 +26,7 @@
       const text = button.parentElement.querySelector("pre").textContent;
       try {
         await navigator.clipboard.writeText(text);
-      } catch { // only pages of a server may write to the clipboard in some browsers
+      } catch { // in some browsers only pages of a server may write to the clipboard
         const range = document.createRange();
         range.selectNodeContents(button.parentElement.querySelector("pre"));
         getSelection().removeAllRanges();
@@ -38,7 +38,7 @@
     });
   }
 
-  // Names come from a run: text goes into a page by textContent alone, never as markup.
+  // Names come from a run and are untrusted: they are inserted by textContent, never as markup.
   const made = (name, text = "", parent = null) => {
     const element = document.createElement(name);
     element.textContent = text;
@@ -46,7 +46,7 @@
     return element;
   };
 
-  /* What lies above one place of the x axis, in a small table beside the pointer; arrow keys move it too. */
+  /* Shows the values at one x position in a small table beside the pointer; arrow keys move it too. */
   function hovering(figure) {
     const svg = figure.querySelector("svg[role=img]"), cursor = figure.querySelector(".cursor");
     const data = JSON.parse(figure.dataset.points), tip = made("div", "", figure);
@@ -54,9 +54,9 @@
     tip.setAttribute("role", "status");
     let at = -1;
     function show(index) {
-      at = Math.max(0, Math.min(index, data.places.length - 1));
-      cursor.setAttribute("x1", data.places[at]);
-      cursor.setAttribute("x2", data.places[at]);
+      at = Math.max(0, Math.min(index, data.positions.length - 1));
+      cursor.setAttribute("x1", data.positions[at]);
+      cursor.setAttribute("x2", data.positions[at]);
       cursor.style.visibility = "visible";
       tip.replaceChildren();
       const table = made("table", "", tip);
@@ -69,7 +69,7 @@
       }
       tip.style.display = "block";
       const box = svg.getBoundingClientRect(), outer = figure.getBoundingClientRect();
-      const x = data.places[at] / svg.viewBox.baseVal.width * box.width + box.left - outer.left;
+      const x = data.positions[at] / svg.viewBox.baseVal.width * box.width + box.left - outer.left;
       const left = x + 14 + tip.offsetWidth > outer.width ? x - 14 - tip.offsetWidth : x + 14;
       tip.style.left = `${Math.max(0, left)}px`;
       tip.style.top = `${box.top - outer.top + 12}px`;
@@ -82,22 +82,22 @@
       const box = svg.getBoundingClientRect();
       const x = (event.clientX - box.left) / box.width * svg.viewBox.baseVal.width;
       let nearest = 0;
-      data.places.forEach((place, index) => {
-        if (Math.abs(place - x) < Math.abs(data.places[nearest] - x)) nearest = index;
+      data.positions.forEach((position, index) => {
+        if (Math.abs(position - x) < Math.abs(data.positions[nearest] - x)) nearest = index;
       });
       show(nearest);
     });
     svg.addEventListener("pointerleave", hide);
     svg.addEventListener("blur", hide);
-    svg.addEventListener("focus", () => { if (svg.matches(":focus-visible")) show(data.places.length - 1); });
+    svg.addEventListener("focus", () => { if (svg.matches(":focus-visible")) show(data.positions.length - 1); });
     svg.addEventListener("keydown", event => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (step) { event.preventDefault(); show(at < 0 ? data.places.length - 1 : at + step); }
+      if (step) { event.preventDefault(); show(at < 0 ? data.positions.length - 1 : at + step); }
       if (event.key === "Escape") hide();
     });
   }
 
-  /* Whatever belongs to one row of the leaderboard stands out together: its line, its curve, its place in the table. */
+  /* Highlights everything of one row of the leaderboard: its line, its curve and its row in the table. */
   function together(area) {
     const all = [...area.querySelectorAll("[data-row]")];
     const light = row => all.forEach(each => {
