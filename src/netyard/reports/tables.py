@@ -48,7 +48,9 @@ def remarks(table: Table) -> list[str]:
     if small == len(table.rows):
         lines.append(f"No intervals of the means: an interval needs at least {MIN_VALUES} {table.repeated}.")
     elif small:
-        lines.append(f"Rows with n below {MIN_VALUES} have no interval of the mean; the others are bootstrap intervals.")
+        lines.append(
+            f"Rows with n below {MIN_VALUES} have no interval of the mean; the others are bootstrap intervals."
+        )
     else:
         lines.append("Intervals of the mean are percentile bootstrap intervals (10,000 resamples).")
     if len(table.rows) > 1:
