@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 
 from netyard.cli import main
 from netyard.config.instantiate import build
-from netyard.data.core.inputs import Framing, pictures
+from netyard.data.core.image_inputs import ImageReader
 from netyard.plots.image_grid import write_png
 from netyard.training import checkpoint
 from support.finished_runs import RUNS
@@ -146,7 +146,7 @@ def test_memory_holds_one_batch(finished) -> None:
             yield finished.files / "photos" / "red" / "0.png"
         raise AssertionError("looked ahead")
 
-    batches = pictures(paths(), 7, Framing(16, 3), batch_size=3).batches
+    batches = ImageReader(16, 3).inputs(paths(), 7, batch_size=3).batches
     assert [len(next(batches).names) for _ in range(2)] == [3, 3]
 
 
@@ -344,8 +344,8 @@ def test_a_variational_autoencoder_says_how_far_off_it_draws(finished, predict) 
         ("classification", ["output=none/out.csv"], 2, ["there is no folder none", "mkdir -p none"]),
         ("kind", ["input=FILES/table.csv", "output=FILES/table.csv"], 2, ["the same file", "predictions.csv"]),
         ("classification", ["input=nowhere.png", "output=out.csv"], 3, ["there is no nowhere.png", "try input=FOLDER"]),
-        ("classification", ["input=EMPTY", "output=out.csv"], 3, ["holds no picture", ".png"]),
-        ("classification", ["input=EMPTY/*.png", "output=out.csv"], 3, ["no picture fits the pattern"]),
+        ("classification", ["input=EMPTY", "output=out.csv"], 3, ["contains no image", ".png"]),
+        ("classification", ["input=EMPTY/*.png", "output=out.csv"], 3, ["no image matches the pattern"]),
         ("classification", ["input=FILES/table.csv", "output=out.csv"], 3, ["none of the 1 file(s)"]),
         ("kind", ["input=nowhere.csv", "output=out.csv"], 3, ["cannot be read: No such file", "try input=FILE"]),
         ("kind", ["input=FILES/photos", "output=out.csv"], 3, ["cannot be read: Is a directory", "a CSV file"]),

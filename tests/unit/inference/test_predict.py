@@ -9,14 +9,14 @@ import pytest
 from pyarrow import parquet
 
 from netyard.cli import main
-from netyard.data.core.inputs import Framing
+from netyard.data.core.image_inputs import ImageReader
 from netyard.errors import ConfigError
 from netyard.io import table_writer
 
 
 def test_pictures_of_other_channels_than_files_have_are_refused() -> None:
-    with pytest.raises(ConfigError, match="pictures of 2 channels; a picture file has 1"):
-        Framing(8, 2)
+    with pytest.raises(ConfigError, match="images of 2 channels; image files are read with 1"):
+        ImageReader(8, 2)
 
 
 def test_parquet_is_written_as_it_grows(tmp_path: Path, monkeypatch) -> None:

@@ -1,73 +1,73 @@
-"""The data module that all data sets share: splitting, loading, and the processing of a batch on the device.
+"""The base class of all data sets: config fields, their validation, and the hooks of Lightning.
 
-A data set adds ``read``. Its facts (number of classes, size, statistics) are fields, written in its yaml.
+The work is done by parts, each in a file of its own: ``splits`` cuts, ``normalization`` scales, ``split_loaders``
+reads batches in the orders of ``orders`` on the device of ``placement``, and ``image_inputs`` and ``table_inputs`` read
+the files that a user predicts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import lightning as L
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from netyard.data.core.inputs import Framing, Inputs, pictures_at, rows, samples
-from netyard.data.core.keys import permutation
-from netyard.data.core.loaders import Batch, EvalOrder, Order, Shard, TensorLoader, TrainOrder, WorkerLoader
-from netyard.data.core.splits import TEST_SEED, check_fold, holdout, one_fold
-from netyard.data.core.tensors import Split, TensorSplit, check_finite, check_labels, moments
+from netyard.data.core.image_inputs import ImageReader
+from netyard.data.core.inputs import Inputs, samples
+from netyard.data.core.loaders import Batch
+from netyard.data.core.normalization import AsSequence, ImageNormalization, RowNormalization
+from netyard.data.core.orders import Orders, SampleOrders
+from netyard.data.core.placement import Placement
+from netyard.data.core.split_loaders import Loader, SplitLoaders
+from netyard.data.core.splits import Splitter
+from netyard.data.core.statistics import moments, standardize
+from netyard.data.core.table_inputs import rows
+from netyard.data.core.tensors import Split, TensorSplit, check_split
 from netyard.data.images.augment import ImageAugmentation
 from netyard.data.tables.csv_reader import Column
 from netyard.errors import ConfigError, DataError
 from netyard.io.fingerprint import fingerprint
 from netyard.ranges.bounds import Classes, Count, Index, Part, Positive, Seed
+from netyard.ranges.signature import check
 
-_EVAL_NUMBERS = 2**22  # an evaluation batch by default: up to this many input numbers (16 MiB) ...
-_EVAL_SAMPLES = 1024  # ... and this many samples
-
-
-class Statistics(NamedTuple):
-    """Of the pictures, each (C, 1, 1)."""
-
-    mean: Tensor  # in [0, 1]
-    std: Tensor
-    scale: Tensor  # stored * scale + shift is (stored / max_value - mean) / std, in one pass less
-    shift: Tensor
+_EVAL_NUMBERS = 2**22  # a default evaluation batch has up to this many input numbers (16 MiB in float32) ...
+_EVAL_SAMPLES = 1024  # ... and up to this many samples
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class DataModule(L.LightningDataModule):
-    """Loaders of ``(x, y, key)`` that become ``(x, y)`` on the device.
+    """Loaders of ``(x, y, key)``, which become ``(x, y)`` on the device. A data set implements ``read``.
 
-    x: float32, pictures (B, C, H, W) normalised by mean and std, or tables (B, num_features), standardised; with
-    ``as_sequence`` pictures are read row by row (B, H, C * W) or pixel by pixel (B, H * W, C).
-    y: int64 (B,); float32 (B, num_targets) of a regression, in its own units; float32 (B, num_classes) when
-    an augmentation mixes samples.
+    x: float32, images (B, C, H, W) or rows of a table (B, num_features), both normalised by the mean and std of the
+    training split; with ``as_sequence`` images are read row by row (B, H, C * W) or pixel by pixel (B, H * W, C).
+    y: int64 (B,); float32 (B, num_targets) of a regression, in its own units; float32 (B, num_classes) if an
+    augmentation mixes samples.
     """
 
     batch_size: Count = 128
-    """The global batch: several devices share it."""
+    """The global batch size: several devices share the batch."""
     eval_batch_size: Count | None = None
-    """None: as many as are small in memory, at least ``batch_size``."""
+    """None: chosen by the memory that a sample takes, at least ``batch_size``."""
     val_fraction: Part = 0.1
-    """Of the training data, where the data set has no validation part of its own."""
+    """Fraction of the training samples used for validation, if the data set has no validation split of its own."""
     test_fraction: Part = 0.2
-    """Of all data, where the data set has no official test part."""
+    """Fraction of all samples used for testing, if the data set has no official test split."""
     split_seed: Seed = 0
-    """Of the validation cut; the run's seed does not move it."""
+    """Seed of the validation split, which does not depend on the run's seed."""
     num_folds: Classes | None = None
-    """For cross-validation: what does not test is cut into so many parts, instead of by ``val_fraction``."""
+    """Number of folds of a cross-validation. One fold validates, instead of ``val_fraction``; none tests."""
     fold: Index | None = None
-    """The part that validates, from 0. None: the first, where there are folds."""
+    """The fold that validates, from 0. None: the first, if there are folds."""
     seed: Seed = 0
-    """Of order and augmentation."""
+    """Seed of the order of the samples and of their augmentation."""
     num_workers: Index | None = 0
-    """Processes that decode files. Data sets held in memory need none and start none."""
+    """Processes that decode files. Data sets held in memory start none."""
     augmentation: ImageAugmentation | None = None
-    """Applied to training batches, on the device. Empty: none."""
+    """Applied to training batches, on the device. None or empty: no augmentation."""
 
     num_classes: Classes | None = None
     num_targets: Count | None = None
@@ -76,48 +76,41 @@ class DataModule(L.LightningDataModule):
     image_size: Count | None = None
     input_shape: list[Count] | None = None
     max_value: Positive = 255
-    """What stands for white in the stored pictures."""
+    """White in the stored images."""
     mean: list[float] | None = None
-    """Of each channel, in pictures scaled to [0, 1]. None: measured on the training part."""
+    """Mean of each channel, in images scaled to [0, 1]. None: measured on the training split."""
     std: list[Positive] | None = None
     mirror_invariant: bool = False
-    """Whether a mirrored picture still belongs to its class."""
-    as_sequence: Literal["rows", "pixels"] | None = None
-    """rows or pixels: what a picture becomes a sequence of, for networks that read one."""
+    """Whether a mirrored image still belongs to its class."""
+    as_sequence: AsSequence = None
+    """Read an image as a sequence of its rows or of its pixels, for networks that read sequences."""
     sequence_length: Count | None = None
     input_size: Count | None = None
     """Numbers in each step of a sequence."""
     vocab_size: Count | None = None
-    """Of sequences of tokens, which have no ``input_size``."""
+    """Number of different tokens, of sequences of tokens; these have no ``input_size``."""
 
     def __post_init__(self) -> None:
         super().__init__()
+        # The config of a table gives ["${data.num_features}"], which is [None] until the table is read.
+        if None in (self.input_shape or []):
+            self.input_shape = None
+        check(type(self), vars(self), "data")
         self.class_names: list[str] | None = None
         self.feature_names: list[str] | None = None
         self.columns: list[Column] = []
-        self._pixel_moments: list[list[float]] | None = None
+        self._image_statistics: list[list[float]] | None = None
         self._splits: dict[str, Split] = {}
         self._fingerprint: str | None = None
-        self._statistics: dict[torch.device, Statistics] = {}
+        self._normalizations: dict[torch.device, ImageNormalization] = {}
+        # A config without augmentation may pass an empty mapping.
         self.augmentation = self.augmentation or None
-        check_fold(self.num_folds, self.fold)
-        if self.batch_size < 1 or (self.eval_batch_size is not None and self.eval_batch_size < 1):
-            raise ConfigError(
-                f"data.batch_size is {self.batch_size} and data.eval_batch_size {self.eval_batch_size};",
-                "both must be at least 1;",
-                "try data.batch_size=128.",
-            )
+        _ = self.splitter  # refuses a fold that does not exist
         if self.augmentation and self.image_size is None:
             raise ConfigError(
-                "an augmentation of pictures was chosen for data that are none;",
+                "an image augmentation was chosen for data without images;",
                 "tables, texts and series have no augmentation;",
                 "try augmentation=none.",
-            )
-        if self.as_sequence not in (None, "rows", "pixels"):
-            raise ConfigError(
-                f"data.as_sequence is {self.as_sequence!r};",
-                "a picture is read by rows or by pixels;",
-                "try data.as_sequence=rows.",
             )
         if self.augmentation and self.augmentation.mixes and self.num_targets is not None:
             raise ConfigError(
@@ -126,30 +119,59 @@ class DataModule(L.LightningDataModule):
                 "try augmentation=standard.",
             )
 
-    # What a data set provides
+    # What a data set implements
 
     def read(self) -> dict[str, Split]:
-        """The parts that exist: ``train``, and ``val`` and ``test`` where they are official."""
+        """The splits that exist: ``train``, and ``val`` and ``test`` if the data set has official ones."""
         raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
-        """Values for the keys that are null in its yaml; the data are read to find them."""
+        """Values for the keys that are null in the data set's yaml; the data are read to find them."""
         return {}
 
-    # Parts
+    # What a data set may replace
+
+    def check_split(self, name: str, split: Split) -> None:
+        """Refuse a split that cannot be trained or tested on.
+
+        Raises:
+            DataError: see ``check_split`` of ``tensors``.
+        """
+        check_split(name, split, self.num_classes, self.input_shape, self.as_sequence)
+
+    def orders(self) -> Orders:
+        """The orders in which splits are read."""
+        return SampleOrders(self.batch_size, self.evaluation_batch_size(), self.seed)
+
+    def evaluation_batch_size(self) -> int:
+        """Samples in an evaluation batch: ``eval_batch_size``, or as many as take little memory."""
+        if self.eval_batch_size is not None:
+            return self.eval_batch_size
+        numbers = torch.Size(self.input_shape or [1]).numel()
+        return max(self.batch_size, min(_EVAL_SAMPLES, _EVAL_NUMBERS // numbers))
+
+    def image_reader(self, size: int) -> ImageReader:
+        """The reader of a user's image files."""
+        return ImageReader(size, self.channels or len(self.mean or [0.0]), self.max_value)
+
+    # Splits
+
+    @property
+    def splitter(self) -> Splitter:
+        """Cuts the splits that the data set does not have."""
+        return Splitter(self.val_fraction, self.test_fraction, self.split_seed, self.num_folds, self.fold)
 
     def setup(self, stage: str | None = None) -> None:
-        if self._splits:  # Lightning calls this once for fit, again for test
+        if self._splits:  # Lightning calls this once for fit and again for test
             return
         splits = self.read()
         for name, split in splits.items():
-            self._check(name, split)
-        for name, cut in (("test", self._cut_test), ("val", self._cut_validation)):
-            if name not in splits:
-                stays, goes = cut(splits["train"].y)
-                splits["train"], splits[name] = splits["train"].take(stays), splits["train"].take(goes)
+            self.check_split(name, split)
+        self.splitter.complete(splits)
+        # Before normalization, whose floats differ between machines by rounding.
         self._fingerprint = fingerprint(**{name: split.identity for name, split in splits.items()})
-        self._measure(splits)
+        self.fit_normalization(splits)
+        # Last, so that a failed setup is not taken for a finished one.
         self._splits = splits
 
     def split(self, name: str) -> Split:
@@ -157,60 +179,151 @@ class DataModule(L.LightningDataModule):
         self.setup()
         return self._splits[name]
 
-    def _cut(self, y: Tensor) -> dict[str, Tensor]:
-        """Indices of all three parts, for a ``read`` that learns from the training part."""
-        rest, test = self._cut_test(y)
-        stays, goes = self._cut_validation(y[rest])
-        return {"train": rest[stays], "val": rest[goes], "test": test}
+    # State: what prediction needs to know of the training split. Lightning saves it under the name of the class.
 
-    def _cut_test(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        return holdout(y, self.test_fraction, TEST_SEED)
+    def state_dict(self) -> dict[str, Any]:
+        """What was learned from the training split, in plain types."""
+        columns = [asdict(column) for column in self.columns]
+        state = {
+            "class_names": self.class_names,
+            "columns": columns,
+            "statistics": self._image_statistics,
+            "fingerprint": self._fingerprint,
+        }
+        return {name: value for name, value in state.items() if value}
 
-    def _cut_validation(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        if self.num_folds is None:
-            return holdout(y, self.val_fraction, self.split_seed)
-        return one_fold(y, self.num_folds, self.fold or 0, self.split_seed)
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what the data of a run, perhaps of another class, had learned.
 
-    def _check(self, name: str, split: Split) -> None:
-        if not len(split):
-            raise DataError(f"the {name} part is empty;", "every part needs a sample;", "check data.root.")
-        if self.num_classes is not None and not split.y.is_floating_point():
-            check_labels(split.y, self.num_classes, name)
-        check_finite(split.y, f"the {name} targets")
-        if isinstance(split, TensorSplit):
-            check_finite(split.x, f"the {name} inputs")
-            shape = list(self._in_sequence(split.x[:1]).shape[1:])
-            if self.input_shape and shape != list(self.input_shape):
+        Raises:
+            DataError: a resumed run has other samples than before.
+        """
+        if self._splits:  # of a resumed run: the same was learned again from the same samples
+            if state_dict.get("fingerprint", self._fingerprint) != self._fingerprint:
                 raise DataError(
-                    f"the {name} samples have shape {shape}, data.input_shape is {list(self.input_shape)};",
-                    "data.channels, data.image_size and data.num_features are facts, not choices;",
-                    "leave them as the data's yaml has them.",
+                    "the samples are not those that the run was started with;",
+                    "a resumed run needs the same samples in the same splits, or it would test on samples that it was"
+                    " trained on;",
+                    "restore the old data, or start a new run.",
                 )
+            return
+        self.class_names = state_dict.get("class_names")
+        self.columns = [Column(**column) for column in state_dict.get("columns", [])]
+        if self.mean is None and "statistics" in state_dict:
+            self.mean, self.std = self._image_statistics = state_dict["statistics"]
 
-    def _measure(self, splits: dict[str, Split]) -> None:
-        """Mean and std where the yaml has none, from the training part; tables are standardised for good."""
-        train = splits["train"]
-        if not isinstance(train, TensorSplit):
-            return
-        if self.mean is not None and self.std is not None:
-            return
-        table = train.x.is_floating_point()
-        mean, std = moments(train.x)
-        scale = 1.0 if table else self.max_value
-        self.mean, self.std = (mean / scale).tolist(), (std / scale).tolist()
-        if not table:
-            self._pixel_moments = [self.mean, self.std]
-            return
-        names = self.feature_names or [f"feature_{number}" for number in range(len(self.mean))]
-        if names == [column.name for column in self.columns]:  # those of a run
-            self.mean, self.std = ([getattr(each, key) for each in self.columns] for key in ("mean", "std"))
-        self.columns = [Column(*each) for each in zip(names, self.mean, self.std, strict=True)]
-        for split in splits.values():
-            if isinstance(split, TensorSplit):
-                split.x = (split.x - torch.tensor(self.mean)) / torch.tensor(self.std)
+    # Loaders
+
+    def train_dataloader(self) -> Loader:
+        return self._loaders().train()
+
+    def plain_train_dataloader(self) -> Loader:
+        """The training split in one fixed order, without augmentation, whatever the position of the loop."""
+        return self._loaders().train_unaugmented()
+
+    def val_dataloader(self) -> Loader:
+        return self._loaders().evaluation("val")
+
+    def test_dataloader(self) -> Loader:
+        return self._loaders().evaluation("test")
+
+    def predict_dataloader(self) -> Loader:
+        return self._loaders().evaluation("test")
+
+    def real_pictures(
+        self, name: str, most: int | None = None, batch_size: int = 256, seed: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images of a split, not augmented: ((b, C, H, W) in [0, 1], y (b,)), the same on every device.
+
+        All of them or ``most``, chosen and shuffled by the seed.
+        """
+        for x, y in self._loaders().stored(name, most, batch_size, seed):
+            yield x.float().div_(self.max_value), y
+
+    def _loaders(self) -> SplitLoaders:
+        self.setup()
+        return SplitLoaders(self._splits, self.orders(), Placement.of(self.trainer))
+
+    # Inputs of users
+
+    def labels(self) -> list[str]:
+        """The names of the classes, in the order of their numbers; empty for data without classes."""
+        return self.class_names or [str(number) for number in range(self.num_classes or 0)]
+
+    def inputs(self, where: str) -> Inputs:
+        """Image files or rows of a table that a user wants predictions of.
+
+        Raises:
+            DataError: there are none; columns of the training data are missing.
+            ConfigError: image files cannot be read in the format of the data.
+        """
+        if self.image_size is not None:
+            return self.image_reader(self.image_size).inputs_at(where, self.evaluation_batch_size())
+        if not self.columns:
+            self.setup()
+        return rows(where, self.columns, self.evaluation_batch_size())
+
+    def test_inputs(self) -> Inputs:
+        """The test split, with its labels."""
+        return samples(self.predict_dataloader(), len(self.split("test")))
+
+    def example_inputs(self, count: int, steps: int | None = None) -> Tensor:
+        """Random inputs of a network (count, ...), the same in each call; sequences have ``steps`` steps."""
+        return torch.randn(count, *(self.input_shape or []), generator=torch.Generator().manual_seed(count))
+
+    # Normalization
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        x, y, key = batch
+        training = self.trainer is not None and self.trainer.training
+        x, y = self.prepare(x, y, key if training else None)
+        if self.trainer and self.trainer.precision in ("16-true", "bf16-true", "64-true"):
+            # Lightning converts only floats, and before this hook, when images are still integers.
+            x, y = self.trainer.precision_plugin.convert_input((x, y))
+        return x, y
+
+    def prepare(self, x: Tensor, y: Tensor, key: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Stored samples -> inputs of a network; augmented if their keys are given."""
+        if x.is_floating_point():  # rows of a table, which ``setup`` has normalised, or windows of a series
+            return x, y
+        normalization = self._image_normalization(x.device)
+        if key is None or self.augmentation is None:
+            return normalization.prepare(x), y
+        if self.augmentation.mixes:
+            y = F.one_hot(y, self._known_classes()).float()
+        # Augmentation needs pixels in [0, 1]: it pads with black, and changes brightness and contrast.
+        x, y = self.augmentation(normalization.pixels(x), y, key)
+        return normalization.normalize(x), y
+
+    @property
+    def own_units(self) -> str | None:
+        """The unit of the inputs of ``normalize``, as text; None for data that are not normalised."""
+        if self.image_size is not None:
+            return "pixels in [0, 1]"
+        return "rows in the units of their columns" if self.columns else None
+
+    def normalize(self, x: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [0, 1], or rows (B, num_features) in their own units -> inputs of a network."""
+        return self._normalization(x.device).normalize(x)
+
+    def denormalize(self, x: Tensor) -> Tensor:
+        """Inputs of a network -> images (B, C, H, W) in [0, 1], or rows in their own units."""
+        return self._normalization(x.device).denormalize(x)
+
+    def pixel_statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and std of pixels in [0, 1], two float32 (C, 1, 1): an input of a network is ``(pixels - mean) / std``.
+
+        Of data without images: 0 and 1, (1,), which leave them unchanged.
+        """
+        if self.image_size is None:
+            return torch.zeros(1), torch.ones(1)
+        if self.mean is None or self.std is None:
+            self.setup()
+        mean, std = (torch.tensor(value)[:, None, None] for value in (self.mean, self.std))
+        return mean, std
 
     def target_statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and std of a regression's targets in the training part: two float32 (num_targets,)."""
+        """Mean and std of the targets of a regression in the training split: two float32 (num_targets,)."""
         y = self.split("train").y
         if not y.is_floating_point():
             raise ConfigError(
@@ -221,225 +334,32 @@ class DataModule(L.LightningDataModule):
         mean, std = moments(y)
         return mean.float(), std.float()
 
-    def pixel_statistics(self) -> tuple[Tensor, Tensor]:
-        """What brings a network's input back to pictures in [0, 1], ``x * std + mean``: two float32 (C, 1, 1).
-
-        Data that are no pictures stay as they are: a mean of 0 and a std of 1, (1,).
-        """
-        if self.image_size is None:
-            return torch.zeros(1), torch.ones(1)
-        if self.mean is None or self.std is None:
-            self.setup()
-        mean, std = (torch.tensor(value)[:, None, None] for value in (self.mean, self.std))
-        return mean, std
-
-    # What a run's network needs to take other samples; Lightning saves it, under the name of the class
-
-    def state_dict(self) -> dict[str, Any]:
-        """What was learned from the training part, in plain types."""
-        columns = [asdict(column) for column in self.columns]
-        state = {
-            "class_names": self.class_names,
-            "columns": columns,
-            "statistics": self._pixel_moments,
-            "fingerprint": self._fingerprint,
-        }
-        return {name: value for name, value in state.items() if value}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what a run's data, perhaps of another kind, had learned.
-
-        Raises:
-            DataError: a resumed run has other samples than before.
-        """
-        if self._splits:  # a run that is resumed learned it again
-            if state_dict.get("fingerprint", self._fingerprint) != self._fingerprint:
-                raise DataError(
-                    "the samples are not those that the run was begun with;",
-                    "a run goes on with the same samples in the same parts, or it would test on what it has seen;",
-                    "give it its old data back, or start a new run.",
-                )
+    def fit_normalization(self, splits: dict[str, Split]) -> None:
+        """Measure the mean and std that the config leaves open, on the training split; standardise tables in place."""
+        train = splits["train"]
+        if not isinstance(train, TensorSplit) or (self.mean is not None and self.std is not None):
             return
-        self.class_names = state_dict.get("class_names")
-        self.columns = [Column(**column) for column in state_dict.get("columns", [])]
-        if self.mean is None and "statistics" in state_dict:
-            self.mean, self.std = self._pixel_moments = state_dict["statistics"]
+        if train.x.is_floating_point():
+            self.columns = standardize(splits, self.feature_names, self.columns)
+            self.mean, self.std = ([getattr(column, key) for column in self.columns] for key in ("mean", "std"))
+        else:
+            self.mean, self.std = self._image_statistics = [
+                (moment / self.max_value).tolist() for moment in moments(train.x)
+            ]
 
-    def labels(self) -> list[str]:
-        """The classes' names, in the order of their numbers; none of data without classes."""
-        return self.class_names or [str(number) for number in range(self.num_classes or 0)]
-
-    def inputs(self, where: str) -> Inputs:
-        """Pictures or rows of a user's own.
-
-        Raises:
-            DataError: there are none; columns that training knew are missing.
-            ConfigError: they cannot be made what the data are.
-        """
+    def _normalization(self, device: torch.device) -> ImageNormalization | RowNormalization:
         if self.image_size is not None:
-            return pictures_at(where, self._framing(self.image_size), self._eval_size())
-        if not self.columns:
-            self.setup()
-        return rows(where, self.columns, self._eval_size())
+            return self._image_normalization(device)
+        return RowNormalization.of(self.columns).to(device)
 
-    def test_inputs(self) -> Inputs:
-        """The test part, with what is true of it."""
-        return samples(self.predict_dataloader(), len(self.split("test")))
-
-    def _framing(self, size: int) -> Framing:
-        return Framing(size, self.channels or len(self.mean or [0.0]), self.max_value)
-
-    # Loaders
-
-    def train_dataloader(self) -> TensorLoader | WorkerLoader:
-        split = self._placed("train")
-        return split.loader(self._train_order(split), training=True)
-
-    def plain_train_dataloader(self) -> TensorLoader | WorkerLoader:
-        """The training part in one fixed order, without augmentation, wherever the loop stands: for a look back."""
-        split = self._placed("train")
-        order = TrainOrder(len(split), self.batch_size, self.seed, self._shard(), None, split.device)
-        return split.loader(order, training=False)
-
-    def val_dataloader(self) -> TensorLoader | WorkerLoader:
-        return self._eval_loader("val")
-
-    def test_dataloader(self) -> TensorLoader | WorkerLoader:
-        return self._eval_loader("test")
-
-    def predict_dataloader(self) -> TensorLoader | WorkerLoader:
-        return self._eval_loader("test")
-
-    def _eval_loader(self, name: str) -> TensorLoader | WorkerLoader:
-        split = self._placed(name)
-        return split.loader(self._eval_order(split), training=False)
-
-    def _train_order(self, split: Split) -> Order:
-        return TrainOrder(len(split), self.batch_size, self.seed, self._shard(), self._position(), split.device)
-
-    def _eval_order(self, split: Split) -> Order:
-        return EvalOrder(len(split), self._eval_size(), self._shard(), split.device)
-
-    def _eval_size(self) -> int:
-        if self.eval_batch_size is not None:
-            return self.eval_batch_size
-        numbers = torch.Size(self.input_shape or [1]).numel()
-        return max(self.batch_size, min(_EVAL_SAMPLES, _EVAL_NUMBERS // numbers))
-
-    def _shard(self) -> Shard:
-        return Shard(self.trainer.global_rank, self.trainer.world_size) if self.trainer else Shard()
-
-    def _position(self) -> Any:
-        """The loop's own counter, which its checkpoints carry; None without a Trainer."""
-        trainer = self.trainer
-        if trainer is None:
-            return None
-
-        def position() -> tuple[int, int]:
-            batches = int(trainer.num_training_batches)  # honours limit_train_batches
-            # Overfitting to a few batches means the same few in every epoch.
-            done = trainer.fit_loop.epoch_loop.batch_progress.total.processed
-            return (done % batches if trainer.overfit_batches else done), batches
-
-        return position
-
-    def _placed(self, name: str) -> Split:
-        """The part, moved with the others to a CUDA device that has four times the room for them."""
-        split = self.split(name)
-        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        if device.type == "cuda" and split.device != device:
-            needed = sum(part.num_bytes for part in self._splits.values() if part.device != device)
-            if needed < torch.cuda.mem_get_info(device)[0] / 4:
-                self._splits = {key: part.to(device) for key, part in self._splits.items()}
-        return self._splits[name]
-
-    def real_pictures(
-        self, name: str, most: int | None = None, batch_size: int = 256, seed: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pictures of a part as they are, ((b, C, H, W) in [0, 1], y (b,)), the same on every device.
-
-        All of them or ``most``, chosen and ordered by the seed, whoever trains and whatever the loop does meanwhile.
-        """
-        split = self._placed(name)
-        chosen = split.take(permutation(len(split), seed)[:most])
-        order = EvalOrder(len(chosen), batch_size, device=chosen.device)
-        for x, y, _ in chosen.loader(order, training=False):
-            yield x.float().div_(self.max_value), y
-
-    def example_inputs(self, count: int, steps: int | None = None) -> Tensor:
-        """Made up: (count, ...) of the kind that a network takes, always the same; sequences of so many steps."""
-        return torch.randn(count, *(self.input_shape or []), generator=torch.Generator().manual_seed(count))
-
-    # The way of a batch on the device
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
-        x, y, key = batch
-        training = self.trainer is not None and self.trainer.training
-        x, y = self.prepare(x, y, key if training else None)
-        if self.trainer and self.trainer.precision in ("16-true", "bf16-true", "64-true"):
-            # Lightning converted the stored batch, whose pictures were integers then.
-            x, y = self.trainer.precision_plugin.convert_input((x, y))
-        return x, y
-
-    def prepare(self, x: Tensor, y: Tensor, key: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Stored samples to what a network takes; augmented if their keys are given."""
-        if x.is_floating_point():
-            return x, y
-        known = self._device_statistics(x.device)
-        if key is None or self.augmentation is None:
-            return self._in_sequence(x.float().mul_(known.scale).add_(known.shift)), y
-        if self.augmentation.mixes:
-            y = F.one_hot(y, self._known_classes()).float()
-        x, y = self.augmentation(x.float().div_(self.max_value), y, key)
-        return self._in_sequence(x.sub(known.mean).div_(known.std)), y
-
-    @property
-    def own_units(self) -> str | None:
-        """What ``normalize`` takes, in words; None of data that a network sees as they are."""
-        if self.image_size is not None:
-            return "pixels in [0, 1]"
-        return "rows in the units of their columns" if self.columns else None
-
-    def normalize(self, x: Tensor) -> Tensor:
-        """Pictures (B, C, H, W) in [0, 1], or rows (B, num_features) in their own units, as a network sees them."""
-        mean, std = self._own_statistics()
-        return self._in_sequence((x - mean) / std)
-
-    def denormalize(self, x: Tensor) -> Tensor:
-        """What a network sees, back to pictures (B, C, H, W) in [0, 1], or rows in their own units."""
-        if self.image_size is None:
-            mean, std = self._own_statistics()
-            return x * std + mean
-        known = self._device_statistics(x.device)
-        if self.as_sequence == "rows":
-            x = x.unflatten(2, (len(known.mean), -1)).transpose(1, 2)
-        elif self.as_sequence == "pixels":
-            x = x.transpose(1, 2).unflatten(2, (self.image_size, -1))
-        return (x * known.std + known.mean).clamp(0, 1)
-
-    def _in_sequence(self, x: Tensor) -> Tensor:
-        if self.as_sequence == "rows":
-            return x.transpose(1, 2).flatten(2)  # (B, H, C * W)
-        if self.as_sequence == "pixels":
-            return x.flatten(2).transpose(1, 2)  # (B, H * W, C)
-        return x
-
-    def _own_statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and std of each channel of pictures (C, 1, 1), or of each number of a row (num_features,)."""
-        if self.image_size is not None:
-            return self.pixel_statistics()
-        mean, std = zip(
-            *((each.mean, each.std) for each in self.columns for _ in range(each.num_features)), strict=True
-        )
-        return torch.tensor(mean), torch.tensor(std)
-
-    def _device_statistics(self, device: torch.device) -> Statistics:
-        """Kept on each device they were wanted on."""
-        if device not in self._statistics:
+    def _image_normalization(self, device: torch.device) -> ImageNormalization:
+        # Kept for each device: copying it there in each step would make the host wait for the device.
+        if device not in self._normalizations:
             mean, std = self.pixel_statistics()
-            whole = mean, std, 1 / (std * self.max_value), -mean / std
-            self._statistics[device] = Statistics(*(each.to(device) for each in whole))
-        return self._statistics[device]
+            size = self.image_size or 0
+            normalization = ImageNormalization.of(mean, std, self.max_value, size, self.as_sequence)
+            self._normalizations[device] = normalization.to(device)
+        return self._normalizations[device]
 
     def _known_classes(self) -> int:
         if self.num_classes is None:

@@ -2,14 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from netyard.data.core.keys import SPLIT, sample_keys
+from netyard.data.core.tensors import Split
 from netyard.errors import ConfigError, DataError
 
 TEST_SEED = 0
 """Of the test part where none is official. No setting moves it, so that scores stay comparable."""
+
+
+@dataclass(frozen=True)
+class Splitter:
+    """Cuts the splits that a data set does not have: a test split of all samples, then a validation split of the rest.
+
+    Args:
+        val_fraction: fraction of the samples for validation that are not in the test split; unused with folds.
+        test_fraction: fraction of all samples for testing.
+        seed: which samples validate. The test split does not depend on it.
+        num_folds: for cross-validation; None: one validation split of ``val_fraction``.
+        fold: the fold that validates, from 0; None: the first.
+
+    Raises:
+        ConfigError: see ``check_fold``.
+    """
+
+    val_fraction: float
+    test_fraction: float
+    seed: int
+    num_folds: int | None = None
+    fold: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fold(self.num_folds, self.fold)
+
+    def complete(self, splits: dict[str, Split]) -> None:
+        """Cut the missing ones of ``test`` and ``val`` from ``train``, in place."""
+        # The test split is cut first, so that neither val_fraction nor the folds move a sample of it.
+        for name, cut in (("test", self.test), ("val", self.validation)):
+            if name not in splits:
+                stays, goes = cut(splits["train"].y)
+                splits["train"], splits[name] = splits["train"].take(stays), splits["train"].take(goes)
+
+    def indices(self, labels: Tensor) -> dict[str, Tensor]:
+        """Indices of the samples of all three splits, by the labels of all samples: int64, ascending."""
+        rest, test = self.test(labels)
+        stays, goes = self.validation(labels[rest])
+        return {"train": rest[stays], "val": rest[goes], "test": test}
+
+    def test(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Indices of the samples that are not tested on, and of those that are."""
+        return holdout(labels, self.test_fraction, TEST_SEED)
+
+    def validation(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Indices of the samples for training and for validation, among those that are not in the test split."""
+        if self.num_folds is None:
+            return holdout(labels, self.val_fraction, self.seed)
+        return one_fold(labels, self.num_folds, self.fold or 0, self.seed)
 
 
 def holdout(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:

@@ -8,12 +8,13 @@ next (Williams & Peng 1990). Orders yield ``(index, key)``, index int64 (B, T) i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from netyard.data.core.keys import ORDER, integers, sample_keys
-from netyard.data.core.loaders import Position, Shard
+from netyard.data.core.orders import Position, Shard
 from netyard.errors import ConfigError, DataError
 
 _ALONE = Shard()
@@ -122,6 +123,27 @@ class StreamEvalOrder:
         ends = [number * self.stream_length // self.num_batches for number in range(1, self.num_batches)]
         for chunk in index.tensor_split(ends, dim=1):
             yield chunk, sample_keys(0, 0, chunk[:, 0])
+
+
+@dataclass(frozen=True)
+class StreamOrders:
+    """The orders of one long text, in training and in evaluation.
+
+    ``batch_size`` and ``eval_batch_size`` count streams, ``length`` the tokens of each in a batch.
+    """
+
+    batch_size: int
+    eval_batch_size: int
+    length: int
+    seed: int
+
+    def training(
+        self, num_samples: int, shard: Shard, position: Position | None, device: torch.device | str
+    ) -> StreamOrder:
+        return StreamOrder(num_samples, self.batch_size, self.length, self.seed, shard, position, device)
+
+    def evaluation(self, num_samples: int, shard: Shard, device: torch.device | str) -> StreamEvalOrder:
+        return StreamEvalOrder(num_samples, self.eval_batch_size, self.length, shard, device)
 
 
 def _targets(num_tokens: int, length: int, shard: Shard) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from netyard.data.core.loaders import Order, TensorLoader, WorkerLoader
+from netyard.data.core.loaders import TensorLoader, WorkerLoader
+from netyard.data.core.normalization import AsSequence, to_sequence
+from netyard.data.core.orders import Order
 from netyard.errors import DataError
 
 
@@ -84,18 +87,28 @@ class TensorSplit:
         return {"x": list(self.x.shape) if self.x.is_floating_point() else self.x, "y": self.y}
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and std of each column or channel: (N, C, ...) -> two float64 (C,); the std of a constant is 1."""
-    axes = [0, *range(2, x.ndim)]
-    total = torch.zeros(2, x.shape[1], dtype=torch.float64)
-    for part in x.split(4096 if x.ndim == 2 else 64):  # a whole set in float64 would take eight times its memory
-        part = part.double()
-        total += torch.stack([part.sum(axes), part.square().sum(axes)]).cpu()
-    mean, square = total / (x.numel() / x.shape[1])
-    variance = square - mean.square()
-    # What is left of a constant's variance is rounding.
-    std = torch.where(variance > 1e-12 * square, variance.clamp(min=0).sqrt(), 1.0)
-    return mean, std
+def check_split(
+    name: str, split: Split, num_classes: int | None, input_shape: Sequence[int] | None, as_sequence: AsSequence
+) -> None:
+    """Refuse an empty split, wrong labels, values that are not finite, and samples of another shape.
+
+    Raises:
+        DataError: it has one of them.
+    """
+    if not len(split):
+        raise DataError(f"the {name} part is empty;", "every part needs a sample;", "check data.root.")
+    if num_classes is not None and not split.y.is_floating_point():
+        check_labels(split.y, num_classes, name)
+    check_finite(split.y, f"the {name} targets")
+    if isinstance(split, TensorSplit):
+        check_finite(split.x, f"the {name} inputs")
+        shape = list(to_sequence(split.x[:1], as_sequence).shape[1:])
+        if input_shape and shape != list(input_shape):
+            raise DataError(
+                f"the {name} samples have shape {shape}, data.input_shape is {list(input_shape)};",
+                "data.channels, data.image_size and data.num_features are facts, not choices;",
+                "leave them as the data's yaml has them.",
+            )
 
 
 def check_finite(x: Tensor, what: str) -> None:

@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netyard.data.core.inputs import Framing, Inputs, pictures, walk_pictures
+from netyard.data.core.image_inputs import ImageReader, walk_images
+from netyard.data.core.inputs import Inputs
 from netyard.data.core.keys import uniform
-from netyard.data.core.loaders import Batch, Order, WorkerLoader
+from netyard.data.core.loaders import Batch, WorkerLoader
 from netyard.data.core.module import DataModule
+from netyard.data.core.orders import Order
 from netyard.data.core.tensors import Split
 from netyard.data.images.decode import NUM_DRAWS, SUFFIXES, BoxChooser, CentreBox, RandomBox, read_square, square
 from netyard.data.images.packed import Cache, cache_of, make, opened
@@ -214,18 +216,18 @@ class ImageFolder(DataModule):
     def _release(self, splits: dict[str, FolderSplit]) -> None:
         """Give the validation folder's pictures to training, to be cut into folds; never to the test part."""
         if "test" not in splits:
-            stays, goes = self._cut_test(splits["train"].y)
+            stays, goes = self.splitter.test(splits["train"].y)
             splits["train"], splits["test"] = splits["train"].take(stays), splits["train"].take(goes)
         splits["train"] = splits["train"].join(splits.pop("val"))
 
     def test_inputs(self) -> Inputs:
         split = self.split("test")
         assert isinstance(split, FolderSplit)
-        framing = replace(self._framing(split.decoding.size), side=split.decoding.side)
-        return pictures(split.paths, len(split), framing, self._eval_size(), split.y)
+        reader = replace(self.image_reader(split.decoding.size), cache_side=split.decoding.side)
+        return reader.inputs(split.paths, len(split), self.evaluation_batch_size(), split.y)
 
-    def _framing(self, size: int) -> Framing:
-        return Framing(size, 3, crop_ratio=self.crop_ratio)
+    def image_reader(self, size: int) -> ImageReader:
+        return ImageReader(size, 3, crop_ratio=self.crop_ratio)
 
     def _decoding(self) -> Decoding:
         size = self.image_size or 224
@@ -256,7 +258,7 @@ def _scan(folder: Path, names: list[str]) -> tuple[list[Path], list[int]]:
     paths: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        found = list(walk_pictures(folder / name))
+        found = list(walk_images(folder / name))
         if not found:
             raise DataError(
                 f"class folder {folder / name} holds no picture;",

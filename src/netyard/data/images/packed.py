@@ -25,7 +25,8 @@ import torch
 from filelock import FileLock, Timeout
 from PIL import Image
 
-from netyard.data.core.loaders import Batch, EvalOrder, WorkerLoader
+from netyard.data.core.loaders import Batch, WorkerLoader
+from netyard.data.core.orders import EvalOrder
 from netyard.data.images.decode import read_small, shape_of, small_shape
 from netyard.errors import DataError, PlatformError
 from netyard.io.atomic import delete_stale_temporaries, open_atomically

@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netyard.data.core.inputs import InputBatch, Inputs, require_columns
-from netyard.data.core.loaders import Order, TensorLoader
+from netyard.data.core.inputs import InputBatch, Inputs
+from netyard.data.core.loaders import TensorLoader
 from netyard.data.core.module import DataModule
+from netyard.data.core.orders import Order
+from netyard.data.core.table_inputs import require_columns
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.tables.csv_reader import Table, read_table
 from netyard.errors import ConfigError, DataError, PlatformError
@@ -159,7 +161,7 @@ class Series(DataModule):
         val = round((steps - test) * self.val_fraction)
         return steps - test - val, val, test
 
-    def _check(self, name: str, split: Split) -> None:
+    def check_split(self, name: str, split: Split) -> None:
         """Nothing: each value was looked at once when it was read, and would be here in every window."""
 
     def _check_long_enough(self, steps: int, what: str) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netyard.data.core.inputs import require_columns
 from netyard.data.core.module import DataModule
+from netyard.data.core.table_inputs import require_columns
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.tables.csv_reader import Column, Table, encode, fit_column, numbers, read_table
 from netyard.errors import ConfigError, DataError
@@ -65,7 +65,7 @@ class CSVFile(DataModule):
                 "one at least must be left;",
                 "drop fewer.",
             )
-        parts = self._cut(y)
+        parts = self.splitter.indices(y)
 
         if self.columns:
             require_columns(table, [column.name for column in self.columns])

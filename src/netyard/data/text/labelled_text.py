@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor
 
-from netyard.data.core.inputs import InputBatch, Inputs, read_lines, require_columns
+from netyard.data.core.inputs import InputBatch, Inputs, read_lines
+from netyard.data.core.table_inputs import require_columns
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.tables.csv_reader import Table, read_table
 from netyard.data.text.tokens import TokenData, padded
@@ -70,7 +71,7 @@ class LabelledText(TokenData):
             texts = _filled(table, self.text_column, "text_column")
         else:
             texts = read_lines(path)
-        return Inputs("row", self._batches(texts, self._eval_size()), len(texts))
+        return Inputs("row", self._batches(texts, self.evaluation_batch_size()), len(texts))
 
     def _batches(self, texts: list[str], batch_size: int) -> Iterator[InputBatch]:
         vocabulary, length = self._vocabulary(self.READS), self.sequence_length or 0
@@ -83,7 +84,7 @@ class LabelledText(TokenData):
         table = read_table(Path(self.path).expanduser())
         texts = [self._plain(text) for text in _filled(table, self.text_column, "text_column")]
         y = self._labels(table)
-        parts = self._cut(y)
+        parts = self.splitter.indices(y)
 
         if not self.vocabularies:
             self.vocabularies["text"] = self._learn([texts[index] for index in parts["train"].tolist()])

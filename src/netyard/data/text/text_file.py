@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from netyard.data.core.loaders import Order
-from netyard.data.core.streams import StreamEvalOrder, StreamOrder
+from netyard.data.core.streams import StreamOrders
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.text.tokens import TokenData
 from netyard.data.text.vocabulary import learn_vocabulary
@@ -62,7 +61,7 @@ class ContinuousText(TokenData):
         self.vocab_size = len(vocabulary)
         return {name: following(torch.tensor(vocabulary.encode(text))) for name, text in texts.items()}
 
-    def _check(self, name: str, split: Split) -> None:
+    def check_split(self, name: str, split: Split) -> None:
         if len(split) < _FEWEST:
             raise DataError(
                 f"the {name} part of the text has {len(split)} token(s);",
@@ -70,20 +69,9 @@ class ContinuousText(TokenData):
                 "try a longer text, or data.tokens=characters.",
             )
 
-    def _train_order(self, split: Split) -> Order:
-        return StreamOrder(
-            len(split),
-            self.batch_size,
-            self.sequence_length or 1,
-            self.seed,
-            self._shard(),
-            self._position(),
-            split.device,
-        )
-
-    def _eval_order(self, split: Split) -> Order:
+    def orders(self) -> StreamOrders:
         streams = self.eval_batch_size or self.batch_size
-        return StreamEvalOrder(len(split), streams, self.sequence_length or 1, self._shard(), split.device)
+        return StreamOrders(self.batch_size, streams, self.sequence_length or 1, self.seed)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

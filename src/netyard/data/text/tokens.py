@@ -95,10 +95,10 @@ class TokenData(DataModule):
     def prepare(self, x: Tensor, y: Tensor, key: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return x, y
 
-    def _measure(self, splits: dict[str, Split]) -> None:
+    def fit_normalization(self, splits: dict[str, Split]) -> None:
         pass
 
-    def _eval_size(self) -> int:
+    def evaluation_batch_size(self) -> int:
         if self.eval_batch_size is not None:
             return self.eval_batch_size
         return max(self.batch_size, min(_EVAL_SAMPLES, _EVAL_TOKENS // (self.sequence_length or 1)))

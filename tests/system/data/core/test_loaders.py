@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from netyard.data.core import loaders
-from netyard.data.core.loaders import EvalOrder, TrainOrder, WorkerLoader
+from netyard.data.core.loaders import WorkerLoader
+from netyard.data.core.orders import EvalOrder, TrainOrder
 from netyard.errors import DataError, PlatformError
 
 

@@ -175,14 +175,16 @@ def test_fake_data_take_any_shape() -> None:
     data = build("fake", num_classes=1000, channels=1, image_size=7, size=60, batch_size=4)
     x, y = first_batch(data)
     assert x.shape == (4, 1, 7, 7) and y.max() < 1000
-    with pytest.raises(ConfigError, match="at least 1"):
-        build("fake", num_classes=0).setup()
+    with pytest.raises(Exception, match="num_classes is 0; it must be a whole number at least 2"):
+        build("fake", num_classes=0)
+    with pytest.raises(ConfigError, match="try data.num_classes=10"):
+        FakeImages().setup()
 
 
 def test_evaluation_batches_are_larger_where_pictures_are_small() -> None:
     assert len(next(iter(build("digits").val_dataloader()))[0]) == 144  # all of them
-    assert build("fake", image_size=224, size=3, batch_size=4)._eval_size() == 27
-    assert build("digits", eval_batch_size=10)._eval_size() == 10
+    assert build("fake", image_size=224, size=3, batch_size=4).evaluation_batch_size() == 27
+    assert build("digits", eval_batch_size=10).evaluation_batch_size() == 10
 
 
 @pytest.mark.parametrize("name", ["iris", "diabetes"])
@@ -193,7 +195,7 @@ def test_tables_have_no_augmentation(name: str) -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(Exception, match="both must be at least 1"):
+    with pytest.raises(Exception, match="batch_size is 0; it must be a whole number at least 1"):
         build("digits", batch_size=0)
     with pytest.raises(DataError, match=r"label 9 of train sample \d+ is out of range; labels are 0 to 8"):
         build("digits", num_classes=9).setup()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from netyard.data.core.keys import sample_keys
-from netyard.data.core.loaders import Shard
+from netyard.data.core.orders import Shard
 from netyard.data.core.streams import StreamEvalOrder, StreamOrder
 from netyard.errors import ConfigError, DataError
 

@@ -63,7 +63,7 @@ def test_augmentation_comes_before_the_reading() -> None:
 
 
 def test_another_reading_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"data.as_sequence is 'columns'; .*; try data.as_sequence=rows."):
+    with pytest.raises(ConfigError, match=r"^as_sequence is 'columns'; it must be one of rows, pixels"):
         FakeImages(**FACTS, as_sequence="columns")
 
 

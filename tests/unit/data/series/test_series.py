@@ -270,11 +270,12 @@ def test_a_part_too_short_for_its_horizon(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"window": 0}, r"data\.window is 0; .*try data\.window=1"),
-        ({"horizon": -1}, r"data\.horizon is -1"),
-        ({"season": 0}, r"data\.season is 0"),
-        ({"test_fraction": 1.0}, r"data\.test_fraction is 1\.0"),
-        ({"val_fraction": 0.0}, r"data\.val_fraction is 0\.0"),
+        # In the yaml sequence_length and num_targets follow the window and the horizon, and are checked first.
+        ({"window": 0}, r"sequence_length is 0; it must be a whole number at least 1"),
+        ({"horizon": -1}, "num_targets is -1"),
+        ({"season": 0}, "season is 0"),
+        ({"test_fraction": 1.0}, r"test_fraction is 1\.0"),
+        ({"val_fraction": 0.0}, r"val_fraction is 0\.0"),
         ({"season": 6}, r"season is 6 and data\.window 5; the window must hold one season.*try data\.window=6"),
         ({"sequence_length": 9}, r"input_shape is \[9, 1\] .* are facts, not choices"),
         ({"num_targets": 9}, r"num_targets 9; .* are facts, not choices"),

@@ -136,10 +136,10 @@ def test_columns_of_other_names(write_csv: Write) -> None:
 
 def test_evaluation_takes_batches_that_fit(write_csv: Write) -> None:
     data = load(write_csv(table()))
-    assert data._eval_size() == 1024
+    assert data.evaluation_batch_size() == 1024
     data.sequence_length = 2048
-    assert data._eval_size() == 32
-    assert load(write_csv(table()), eval_batch_size=5)._eval_size() == 5
+    assert data.evaluation_batch_size() == 32
+    assert load(write_csv(table()), eval_batch_size=5).evaluation_batch_size() == 5
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""Image files of a user, read in the format of a run's images."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from netyard.data.core.inputs import InputBatch, Inputs
+from netyard.data.images.decode import SUFFIXES, CentreBox, read_square
+from netyard.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class ImageReader:
+    """Reads image files in the size, channels and value range of a run's stored images.
+
+    Raises:
+        ConfigError: the run's images have neither one channel nor three.
+    """
+
+    size: int
+    channels: int
+    max_value: float = 255
+    """White in the run's stored images."""
+    crop_ratio: float = 1.0
+    """Side of the central square that is read, as a fraction of the shorter side."""
+    cache_side: int | None = None
+    """The shorter side of the images in the run's cache, see ``read_square``; None: there is no cache."""
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ConfigError(
+                f"the run was trained on images of {self.channels} channels;",
+                "image files are read with 1 channel (grey) or 3 (RGB);",
+                "leave input out to predict the test split of the run's own data.",
+            )
+
+    def read(self, path: Path) -> np.ndarray:
+        """uint8 (channels, size, size), from 0 to ``max_value``.
+
+        Raises:
+            DataError: see ``read_square``.
+        """
+        image = read_square(path, self.size, CentreBox(self.crop_ratio), self.cache_side)
+        if self.channels == 1:
+            image = np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
+        if self.max_value != 255:
+            # Files have 8 bits per channel; scikit-learn's digits, for example, are stored from 0 to 16.
+            image = np.rint(image * (self.max_value / 255)).astype(np.uint8)
+        return image.transpose(2, 0, 1)
+
+    def inputs_at(self, where: str, batch_size: int) -> Inputs:
+        """A file, the files in a folder, or those that match a pattern: see ``find_images``."""
+        # Listed twice, once to count them: a list of a million paths is never held in memory.
+        return self.inputs(find_images(where), sum(1 for _ in find_images(where)), batch_size)
+
+    def inputs(self, paths: Iterable[Path], total: int, batch_size: int, labels: Tensor | None = None) -> Inputs:
+        """Image files and their labels (N,), None if unknown. A damaged file does not end the others' prediction."""
+
+        def batches() -> Iterator[InputBatch]:
+            remaining = enumerate(paths)
+            while chunk := list(islice(remaining, batch_size)):
+                read: list[tuple[int, Path]] = []
+                images, refused = [], []
+                for number, path in chunk:
+                    try:
+                        images.append(self.read(path))
+                        read.append((number, path))
+                    except DataError as error:
+                        refused.append(error)
+                # np.stack refuses an empty list: if every file of a batch is damaged, the batch has no sample.
+                empty = torch.empty((0, self.channels, self.size, self.size), dtype=torch.uint8)
+                x = torch.from_numpy(np.stack(images)) if images else empty
+                y = None if labels is None else labels[[number for number, _ in read]]
+                yield InputBatch([str(path) for _, path in read], x, y, refused)
+
+        return Inputs("file", batches(), total)
+
+
+def find_images(where: str) -> Iterator[Path]:
+    """An image file, all images in a folder and its subfolders, or all that match a pattern like ``photos/*.png``.
+
+    Raises:
+        DataError: there is none.
+    """
+    place = Path(where).expanduser()
+    if place.is_dir():
+        found, missing = walk_images(place), f"the folder {where} contains no image"
+    elif place.is_file():
+        return iter([place])
+    else:
+        matching = map(Path, sorted(glob.glob(str(place), recursive=True)))  # noqa: PTH207  (Path's needs a folder)
+        found = (path for path in matching if path.suffix.lower() in SUFFIXES and path.is_file())
+        missing = f"no image matches the pattern {where}" if glob.has_magic(where) else f"there is no {where}"
+    # Look for the first now: a generator would raise only when the first batch.
+    first = next(found, None)
+    if first is None:
+        raise DataError(
+            f"{missing};",
+            f"input is an image file, a folder of them or a pattern, with a suffix of {' '.join(sorted(SUFFIXES))};",
+            "try input=FOLDER.",
+        )
+    return chain([first], found)
+
+
+def walk_images(folder: Path) -> Iterator[Path]:
+    """The image files in a folder and its subfolders, sorted within each; hidden files and folders are skipped."""
+    for place, folders, files in os.walk(folder):
+        # os.walk lists in the order of the file system, which differs between machines. Assigning to the slice makes
+        # it visit the subfolders in this order, too.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield Path(place, name)

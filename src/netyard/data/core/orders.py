@@ -1,0 +1,152 @@
+"""The order in which samples are read: a pure function of (seed, epoch, position).
+
+The position is read from the training loop's own batch counter, so a run that is resumed in the middle of an epoch
+trains on exactly the remaining batches of that epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from netyard.data.core.keys import permutation, sample_keys
+from netyard.errors import ConfigError, DataError
+
+Position = Callable[[], tuple[int, int]]
+"""Returns the number of batches already processed and the number of batches in an epoch."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which of the devices this process is."""
+
+    rank: int = 0
+    world: int = 1
+
+
+class Order(Protocol):
+    """Batches of ``(index, key)``, each int64 (b,)."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+
+class TrainOrder:
+    """Full batches of a new permutation in every epoch; the remainder is left out, a different one each time.
+
+    ``batch_size`` is the global batch: under several devices each takes its own slice of it. A data set
+    smaller than one batch is one batch. Without a ``position`` (no Trainer) every pass is the next epoch.
+
+    Raises:
+        ConfigError: the batch cannot be divided equally among the devices.
+        DataError: fewer samples than devices.
+    """
+
+    def __init__(
+        self,
+        num_samples: int,
+        batch_size: int,
+        seed: int,
+        shard: Shard = Shard(),
+        position: Position | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        # Unequal slices would weigh the samples of a batch unequally when the gradients are averaged.
+        if batch_size < 1 or batch_size % shard.world:
+            raise ConfigError(
+                f"data.batch_size is {batch_size} on {shard.world} device(s);",
+                "the global batch must be a positive multiple of the number of devices;",
+                f"try data.batch_size={max(batch_size // shard.world, 1) * shard.world}.",
+            )
+        _check_enough(num_samples, shard)
+        self.num_samples, self.seed, self.shard, self.device = num_samples, seed, shard, device
+        self.batch_size = min(batch_size, num_samples - num_samples % shard.world)
+        self.position = position or self._next_epoch
+        self._passes = 0
+
+    def __len__(self) -> int:
+        return self.num_samples // self.batch_size
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        done, batches_per_epoch = self.position()
+        epoch, start = divmod(done, batches_per_epoch)
+        index, key = self.epoch(epoch)
+        yield from zip(index[start:batches_per_epoch], key[start:batches_per_epoch], strict=True)
+
+    def epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
+        """This device's indices and keys in an epoch: two int64 (num_batches, batch_size / world)."""
+        order = permutation(self.num_samples, self.seed, epoch, self.device)
+        index = order[: len(self) * self.batch_size].view(len(self), self.batch_size)
+        index = index.chunk(self.shard.world, dim=1)[self.shard.rank]
+        return index, sample_keys(self.seed, epoch, index)
+
+    def _next_epoch(self) -> tuple[int, int]:
+        self._passes += 1
+        return (self._passes - 1) * len(self), len(self)
+
+
+class EvalOrder:
+    """Every sample exactly once, in order, in batches as equal as can be; as many on every device.
+
+    Raises:
+        DataError: fewer samples than devices.
+    """
+
+    def __init__(
+        self, num_samples: int, batch_size: int, shard: Shard = Shard(), device: torch.device | str = "cpu"
+    ) -> None:
+        _check_enough(num_samples, shard)
+        self.num_samples, self.shard, self.device = num_samples, shard, device
+        # No batch may hold fewer samples than there are devices: an empty one would stop a collective.
+        self.num_batches = max(1, min(-(-num_samples // batch_size), num_samples // shard.world))
+
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        index = torch.arange(self.num_samples, device=self.device)
+        key = sample_keys(0, 0, index)
+        for batch in index.tensor_split(self.num_batches):
+            mine = batch.tensor_split(self.shard.world)[self.shard.rank]
+            yield mine, key[mine]
+
+
+def _check_enough(num_samples: int, shard: Shard) -> None:
+    if num_samples < shard.world:
+        raise DataError(
+            f"a split has {num_samples} sample(s) for {shard.world} device(s);",
+            "every device needs at least one;",
+            "try trainer.devices=1, or a larger data set.",
+        )
+
+
+class Orders(Protocol):
+    """The orders in which a kind of data is read: one for training, one for evaluation."""
+
+    def training(
+        self, num_samples: int, shard: Shard, position: Position | None, device: torch.device | str
+    ) -> Order: ...
+
+    def evaluation(self, num_samples: int, shard: Shard, device: torch.device | str) -> Order: ...
+
+
+@dataclass(frozen=True)
+class SampleOrders:
+    """Independent samples: shuffled in training, in their stored order in evaluation."""
+
+    batch_size: int
+    eval_batch_size: int
+    seed: int
+
+    def training(
+        self, num_samples: int, shard: Shard, position: Position | None, device: torch.device | str
+    ) -> TrainOrder:
+        return TrainOrder(num_samples, self.batch_size, self.seed, shard, position, device)
+
+    def evaluation(self, num_samples: int, shard: Shard, device: torch.device | str) -> EvalOrder:
+        return EvalOrder(num_samples, self.eval_batch_size, shard, device)
