@@ -270,8 +270,8 @@ def test_a_part_too_short_for_its_horizon(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        # In the yaml sequence_length and num_targets follow the window and the horizon, and are checked first.
-        ({"window": 0}, r"sequence_length is 0; it must be a whole number at least 1"),
+        # In the yaml input_shape and num_targets follow the window and the horizon, and are checked first.
+        ({"window": 0}, "input_shape is 0; it must be a whole number at least 1"),
         ({"horizon": -1}, "num_targets is -1"),
         ({"season": 0}, "season is 0"),
         ({"test_fraction": 1.0}, r"test_fraction is 1\.0"),
