@@ -26,7 +26,7 @@ class Normalized(nn.Module):
         super().__init__()
         self.signature, self.data = signature, data
         self.inputs, self.outputs = signature.inputs, signature.outputs
-        self.score = signature.score and signature.score._replace(judge=self._score)
+        self.score = signature.score and signature.score._replace(compute=self._score)
         self.reads_data, self.more_inputs = signature.reads_data, signature.more_inputs
         self.eval()
 
@@ -46,7 +46,7 @@ class Normalized(nn.Module):
         own = {
             name: self.data.normalize(each) if name in self.signature.like_data else each for name, each in made.items()
         }
-        return self.signature.score.judge(own, x, y)
+        return self.signature.score.compute(own, x, y)
 
 
 def no_graph(error: Exception, instead: str) -> ConfigError:

@@ -65,7 +65,7 @@ def score(run: Run, signature: Any, data: Any) -> tuple[float, int]:
     names = [spec.name for spec in signature.outputs]
     for given, x, y in _batches(signature, data, data.test_dataloader()):
         made = dict(zip(names, run(given), strict=True))
-        total += float(signature.score.judge(made, x, y).double().sum())
+        total += float(signature.score.compute(made, x, y).double().sum())
         count += len(x)
     return total / count, count
 

@@ -14,7 +14,7 @@ from netyard.callbacks.sample_quality import SampleScores
 from netyard.config.instantiate import build, build_all
 from netyard.errors import ConfigError
 from netyard.run_directories.directory import RunDir
-from netyard.tasks.interfaces import HasOutputs, knows_classes
+from netyard.tasks.interfaces import HasOutputs, depends_on_classes
 from netyard.training import checkpoint, performance, process_state, results
 from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.devices import require_device
@@ -59,7 +59,7 @@ def _prepare(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> R
     _require_fit(task, config["data"], run_dir)
     chosen = performance.choose(config, task)
     performance.prepare(chosen, task)
-    if knows_classes(task):  # it predicts classes, or is given them
+    if depends_on_classes(task):  # it predicts classes, or is given them
         checkpoint.require_classes(datamodule, recorded)
     return RunContext(
         config=config,

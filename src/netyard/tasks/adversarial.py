@@ -1,4 +1,4 @@
-"""Generative adversarial networks: a generator learns to draw images that a discriminator classifies as real."""
+"""Generative adversarial networks: a generator is trained to produce images that a discriminator takes for real."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from netyard.losses.adversarial import gradient_penalty, r1_penalty
 from netyard.ranges.bounds import Count, NotNegative, Positive, Probability
 from netyard.ranges.signature import check
 from netyard.tasks.learner import Learner
-from netyard.tasks.parts.adversaries import Scores, check_adversarial, follow, frozen
+from netyard.tasks.parts.adversaries import Scores, check_adversarial, frozen, update_average
 from netyard.tasks.parts.diffaug import differentiable_augment
-from netyard.tasks.parts.labels import labels_to_draw
+from netyard.tasks.parts.labels import sample_labels
 from netyard.tasks.parts.latents import interpolation_codes
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.signature import ExportSignature, TensorSpec
@@ -27,37 +27,38 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Adversarial(Learner):
-    """Learns a net's ``generator`` and ``discriminator`` from batches ``(x, y)``, y the labels (B,) if conditional.
+    """Train a net's ``generator`` and ``discriminator`` on batches ``(x, y)``; y are labels (B,) if it is conditional.
 
-    Both networks take their gradient at the same weights in one backward pass, and one optimizer updates both (the
-    single-step method of Nowozin et al. 2016, arXiv:1606.00709, algorithm 1): a batch is a step, and clipping,
-    accumulation, schedules and resuming are Lightning's own. Neither network's loss reaches the other's weights. In
-    steps of the discriminator alone the generator has no gradient, and an optimizer skips such parameters.
+    The gradients of both networks are computed at the same weights in one backward pass, and one optimizer updates both
+    (the single-step method of Nowozin et al. 2016, arXiv:1606.00709, algorithm 1). So a batch is a step, and gradient
+    clipping, accumulation, schedules and resuming are Lightning's own. The loss of one network gives no gradient to
+    the weights of the other. In steps of the discriminator alone the generator's gradients are None, and the optimizer
+    skips such parameters.
 
-    Logs ``loss``, ``discriminator_loss`` and ``generator_loss`` (their sum, and each without penalties), and the shares
-    the discriminator classifies correctly, ``discriminator_real`` and ``discriminator_generated``: a lower share of
-    real images in validation than in training shows overfitting. No loss measures the quality of the samples:
-    see ``netyard.callbacks.sample_quality``.
+    Logs ``loss``, ``discriminator_loss`` and ``generator_loss`` (their sum, and each without penalties), and the
+    fractions that the discriminator classifies correctly, ``discriminator_real`` and ``discriminator_generated``: a
+    lower fraction of real images in validation than in training shows overfitting. No loss measures the quality of the
+    samples: see ``netyard.callbacks.sample_quality``.
 
     Args:
         net: see ``netyard.tasks.parts.adversaries.GeneratorAndDiscriminator``.
         loss: see ``netyard.tasks.parts.adversaries.AdversarialLoss``.
-        num_outputs: the number of classes of the data, which conditional nets are given.
-        discriminator_steps: the discriminator's steps for each step of the generator.
-        discriminator_lr: None: the optimizer's. Heusel et al. 2017, arXiv:1706.08500.
+        num_outputs: the number of classes of the data.
+        discriminator_steps: the generator is updated in one of so many steps, the discriminator in each.
+        discriminator_lr: its learning rate (Heusel et al. 2017, arXiv:1706.08500); None: the optimizer's.
         gradient_penalty: weight of the penalty on gradient norms other than 1 (see ``losses.adversarial``).
-        r1: weight of the penalty on gradients at real images.
+        r1: weight of the penalty on gradients at real images (see ``losses.adversarial``).
         weight_clip: the discriminator's weights are clipped to this magnitude; 0 does not clip (Arjovsky et al. 2017).
-        ema_decay: of a moving average of the generator's weights, which draws the samples; 0: no average.
-        diffaug: augment what the discriminator sees, see ``differentiable_augment``.
+        ema_decay: decay of a moving average of the generator's weights, which generates the samples; 0: no average.
+        diffaug: whether to augment the discriminator's input, see ``differentiable_augment``.
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ArgumentError: a net or a loss that is not adversarial, a setting out of range, labels that a conditional
-            net cannot use.
+        ArgumentError: the net or the loss is not adversarial; a value is out of its range; a conditional net gets
+            targets that are not labels.
     """
 
-    loss_shows_progress = False
+    loss_shows_progress = False  # each network's loss depends on the other network, which changes too
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class Adversarial(Learner):
         self.pixels = Pixels(net.input_shape)
         self.average: nn.Module | None = None
         if ema_decay:
+            # Beside ``net``, whose parameters the optimizer gets; as a submodule it is saved in checkpoints.
             self.average = copy.deepcopy(net.generator).requires_grad_(False)
 
     @property
@@ -95,40 +97,49 @@ class Adversarial(Learner):
     # Training
 
     def on_fit_start(self) -> None:
-        self.pixels.learn(self.trainer.datamodule)
+        self.pixels.set_statistics(self.trainer.datamodule)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        x, y = batch
+        x, y = batch  # (B, C, H, W), (B,)
+        # Batches since the start of the run, not of the epoch: a seed of its own for every batch, resumed or not.
         step = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
         labels, random = self._labels(y), self.random_at(step, device=self.device)
-        real = self._signed(x)
+        real = self._to_signed(x)
         is_generator_step = self._is_generator_step()
+        # If the discriminator alone is updated, no graph of the generator is needed, which saves time and memory.
         with torch.set_grad_enabled(is_generator_step):
             generated = self._generate(self.net.generator, self._latents(len(x), random), labels)
-        seen = self._augmented(generated.detach(), random)
+        # detach: the discriminator's loss must not change the generator, which would learn to be recognised.
+        detached = self._augmented(generated.detach(), random)
 
         discriminate = partial(self._discriminate, labels=labels)
-        on_real, on_generated = discriminate(self._augmented(real, random)), discriminate(seen)
+        on_real, on_generated = discriminate(self._augmented(real, random)), discriminate(detached)
         discriminator_loss = self._discriminator_loss(on_real, on_generated, y)
         if is_generator_step:
+            # A second pass, with a graph into the generator; frozen, so that the discriminator's weights get no
+            # gradient of the generator's loss, which would make the discriminator worse.
             with frozen(self.net.discriminator):
                 on_generated = discriminate(self._augmented(generated, random))
         generator_loss = self._generator_loss(on_generated, y)
+        # Before the penalties are added: the logged losses of runs with different penalties can then be compared.
         self._add_means(on_real, on_generated, discriminator_loss, generator_loss)
         if self.gradient_penalty:
+            # Algorithm 1 of Gulrajani et al. 2017: one random point between each real and generated image.
             at = torch.rand(len(x), generator=random, device=self.device)
-            slope = gradient_penalty(lambda between: discriminate(between)[0], real, generated, at)
-            discriminator_loss = discriminator_loss + self.gradient_penalty * slope
+            penalty = gradient_penalty(lambda between: discriminate(between)[0], real, generated, at)
+            discriminator_loss = discriminator_loss + self.gradient_penalty * penalty
         if self.r1:
             discriminator_loss = discriminator_loss + self.r1 * r1_penalty(lambda at: discriminate(at)[0], real)
         if is_generator_step:
             return discriminator_loss + generator_loss
-        if self.trainer.world_size > 1:  # DDP waits for a gradient of every parameter
+        # DDP waits for a gradient of every parameter; these zeros are removed in on_before_optimizer_step.
+        if self.trainer.world_size > 1:
             discriminator_loss = discriminator_loss + 0 * sum(each.sum() for each in self.net.generator.parameters())
-        # The logged loss is the sum of both; the gradient is the discriminator's alone.
+        # The value is the sum of both losses in every step; the gradient here is the discriminator's alone.
         return discriminator_loss + generator_loss.detach()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        # None, not zero: with a zero gradient Adam's momentum and weight decay would still move the weights.
         if not self._is_generator_step():
             for parameter in self.net.generator.parameters():
                 parameter.grad = None
@@ -139,7 +150,8 @@ class Adversarial(Learner):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips each network by its own norm: a large gradient of one does not shrink the other's."""
+        """Clip each network by its own norm, so that a large gradient of one does not scale down the other's."""
+        # Clipping by value treats each element alone, so Lightning's way is right for both networks.
         if not gradient_clip_val or gradient_clip_algorithm == "value":
             super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
@@ -147,41 +159,49 @@ class Adversarial(Learner):
             nn.utils.clip_grad_norm_(part.parameters(), gradient_clip_val)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Called once for each step: after a batch, or after the last of accumulated batches."""
-        is_generator_step = self._is_generator_step()
+        """Update the weights; then clip the discriminator's, and update the generator's moving average.
+
+        Lightning calls it once for each step: after a batch, or after the last of accumulated batches.
+        """
+        is_generator_step = self._is_generator_step()  # before the step, which changes ``global_step``
         super().optimizer_step(*args, **kwargs)
         if self.weight_clip:
+            # Algorithm 1 of Arjovsky et al. 2017: bounded weights keep the critic Lipschitz continuous.
             with torch.no_grad():
                 for parameter in self.net.discriminator.parameters():
                     parameter.clamp_(-self.weight_clip, self.weight_clip)
+        # Only if the weights changed; otherwise ``ema_decay`` would mean something else for each discriminator_steps.
         if self.average is not None and is_generator_step:
-            follow(self.average, self.net.generator, self.ema_decay)
+            update_average(self.average, self.net.generator, self.ema_decay)
 
     def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
-        """The schedule for both networks; it multiplies, so each starts from its own learning rate."""
+        """Return the schedule of both networks. It multiplies, so each starts from its own learning rate."""
         if self.discriminator_lr is not None:
-            # Split every parameter group in two: the discriminator's part gets its own learning rate.
+            # Split every parameter group in two, of which the discriminator's gets its own learning rate. Before the
+            # schedule is built, which reads the initial learning rate of each group.
             of_discriminator = set(self.net.discriminator.parameters())
             groups = []
             for group in optimizer.param_groups:
                 for is_discriminator, lr in ((False, group["lr"]), (True, self.discriminator_lr)):
                     members = [each for each in group["params"] if (each in of_discriminator) == is_discriminator]
-                    groups += [{**group, "params": members, "lr": lr}] * bool(members)
+                    groups += [{**group, "params": members, "lr": lr}] * bool(members)  # no empty groups
             optimizer.param_groups[:] = groups
         return super().schedule(optimizer, total_steps)
 
     def _is_generator_step(self) -> bool:
         """Whether this step updates the generator too; equal for all accumulated batches of a step."""
+        # global_step counts finished optimizer steps. The last of every ``discriminator_steps`` steps is the one, so
+        # the discriminator is trained first, as in both Wasserstein papers.
         return (self.trainer.global_step + 1) % self.discriminator_steps == 0
 
     # Validation and test
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """On held-out images, and on noise that is the same in every epoch."""
+        """Compute the losses on held-out images, and on noise that is the same in every epoch."""
         x, y = batch
         labels = self._labels(y)
         generated = self._generate(self._sampling_generator, self._latents(len(x), self.random_at(batch_idx)), labels)
-        on_real, on_generated = self._discriminate(self._signed(x), labels), self._discriminate(generated, labels)
+        on_real, on_generated = self._discriminate(self._to_signed(x), labels), self._discriminate(generated, labels)
         losses = self._discriminator_loss(on_real, on_generated, y), self._generator_loss(on_generated, y)
         self._add_means(on_real, on_generated, *losses)
 
@@ -195,23 +215,28 @@ class Adversarial(Learner):
         return self.net.conditional
 
     def pictures(self, count: int, seed: int = 0, label: int | Tensor | None = None) -> Tensor:
-        """Samples (count, C, H, W) in [0, 1] on the CPU: of one class, of labels (count,), or of all classes in turn.
+        """Generate images (count, C, H, W) in [0, 1] on the CPU.
+
+        Args:
+            label: one class for all, or labels (count,); None: each class in turn.
 
         Raises:
-            ArgumentError: a label that the net does not know.
+            ArgumentError: the net takes no labels, or has no such class.
         """
-        labels = labels_to_draw(count, label, self._conditioned_classes)
-        return self._drawn(self._latents(count, torch.Generator().manual_seed(seed)), labels)
+        # A generator on the CPU: the samples are the same on every device, and the global random state is unchanged.
+        labels = sample_labels(count, label, self._conditioned_classes)
+        return self._sample_images(self._latents(count, torch.Generator().manual_seed(seed)), labels)
 
     def interpolation(self, rows: int = 4, columns: int = 9, seed: int = 0, label: int | None = None) -> Tensor:
-        """From one latent to another in each row: (rows, columns, C, H, W) in [0, 1]; one class in a row."""
-        z = interpolation_codes(self.net.latent_size, rows, columns, seed).to(self.device, self.dtype)
-        labels = labels_to_draw(rows, label, self._conditioned_classes)
+        """Generate rows from one latent to another: (rows, columns, C, H, W) in [0, 1]; each row has one class."""
+        z = interpolation_codes(self.net.latent_size, rows, columns, seed)  # (rows, columns, latent_size)
+        z = z.to(self.device, self.dtype)
+        labels = sample_labels(rows, label, self._conditioned_classes)
         repeated = None if labels is None else labels.repeat_interleave(columns)
-        return self._drawn(z.flatten(0, 1), repeated).unflatten(0, (rows, columns))
+        return self._sample_images(z.flatten(0, 1), repeated).unflatten(0, (rows, columns))
 
     def export_signature(self) -> ExportSignature:
-        """The generator: images from noise."""
+        """Return the signature of the generator: images from noise."""
         noise = TensorSpec("noise", f"(batch, {self.net.latent_size}), standard normal")
         label = TensorSpec("label", f"int64 (batch,), from 0 to {self.num_outputs - 1}")
 
@@ -219,7 +244,7 @@ class Adversarial(Learner):
             return ((self._generate(self._sampling_generator, latents, labels) + 1) / 2).clamp(0, 1)
 
         def examples(count: int) -> tuple[Tensor, ...]:
-            labels = labels_to_draw(count, None, self._conditioned_classes)
+            labels = sample_labels(count, None, self._conditioned_classes)
             return torch.randn(count, self.net.latent_size), *(() if labels is None else (labels,))
 
         inputs = [noise, *[label] * self.conditional]
@@ -229,38 +254,40 @@ class Adversarial(Learner):
         )
 
     @torch.no_grad()
-    def _drawn(self, latents: Tensor, labels: Tensor | None) -> Tensor:
-        """(N, latent_size), labels (N,) -> (N, C, H, W) in [0, 1] on the CPU."""
+    def _sample_images(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """Latents (N, latent_size) and labels (N,) -> images (N, C, H, W) in [0, 1] on the CPU."""
+        # In evaluation mode batch norm uses its running statistics: an image depends on its own latent alone.
         training = self._sampling_generator.training
         self._sampling_generator.eval()
         made = self._generate(self._sampling_generator, latents, None if labels is None else labels.to(self.device))
         self._sampling_generator.train(training)
-        return ((made + 1) / 2).float().cpu().clamp(0, 1)
+        return ((made + 1) / 2).float().cpu().clamp(0, 1)  # the generator ends with tanh, in [-1, 1]
 
     @property
     def _conditioned_classes(self) -> int | None:
         return self.num_outputs if self.net.conditional else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """The discriminator's logits (B,) of images normalised by the data; for a conditional net with label 0."""
+        """Return the discriminator's logits (B,) of images normalised by the data; a conditional net gets label 0."""
         labels = torch.zeros(len(x), dtype=torch.int64, device=x.device) if self.net.conditional else None
-        return self._discriminate(self._signed(x), labels)[0]
+        return self._discriminate(self._to_signed(x), labels)[0]
 
     # Shared by training and evaluation
 
     @property
     def _sampling_generator(self) -> nn.Module:
-        """The generator that draws samples: the moving average if there is one."""
+        """The generator that samples are taken from: the moving average if there is one."""
         return self.net.generator if self.average is None else self.average
 
-    def _signed(self, x: Tensor) -> Tensor:
-        """Images normalised by the data, to [-1, 1], the generator's range."""
+    def _to_signed(self, x: Tensor) -> Tensor:
+        """Convert images normalised by the data to [-1, 1], the range of the generator's output."""
         return 2 * self.pixels(x) - 1
 
     def _augmented(self, pictures: Tensor, random: torch.Generator) -> Tensor:
         return differentiable_augment(pictures, random) if self.diffaug else pictures
 
     def _latents(self, count: int, random: torch.Generator) -> Tensor:
+        # Drawn in float32 and then converted, so that every precision starts from the same noise.
         latents = torch.randn(count, self.net.latent_size, generator=random, device=random.device)
         return latents.to(self.device, self.dtype)
 
@@ -271,6 +298,9 @@ class Adversarial(Learner):
         discriminator = self.net.discriminator
         output = discriminator(pictures) if labels is None else discriminator(pictures, labels)
         return output if isinstance(output, tuple) else (output, None)
+
+    # An auxiliary classifier is trained by both networks on real and generated images: Odena et al. 2017,
+    # arXiv:1610.09585, section 3. The discriminator maximises L_S + L_C, the generator L_C - L_S.
 
     def _discriminator_loss(self, on_real: Scores, on_generated: Scores, y: Tensor) -> Tensor:
         loss = self.loss.discriminator(on_real[0], on_generated[0])
@@ -296,10 +326,10 @@ class Adversarial(Learner):
     def _labels(self, y: Tensor) -> Tensor | None:
         if not self.net.conditional:
             return None
-        if y.is_floating_point() or y.ndim != 1:
+        if y.is_floating_point() or y.ndim != 1:  # numbers of a regression, or the soft targets of mixup
             raise ArgumentError(
                 f"the targets are {y.dtype} of shape {list(y.shape)};",
-                "a conditional net needs data with one label a picture;",
+                "a conditional net needs data with one label for each image;",
                 "try data=digits augmentation=none, or model=dcgan.",
             )
         return y

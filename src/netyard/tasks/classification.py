@@ -1,4 +1,4 @@
-"""Supervised classification: one label of C for each sample, learned by the cross-entropy of a softmax."""
+"""Supervised classification: one of C classes for each sample, by the cross-entropy of a softmax."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 
 class Classifier(Protocol):
-    """What the task needs of a net: logits; in training mode (logits, *auxiliary logits) if it has more classifiers."""
+    """The interface of the net: it returns logits; with auxiliary heads, (logits, *auxiliary logits) in training."""
 
     def __call__(self, x: Tensor) -> Tensor | tuple[Tensor, ...]: ...
 
@@ -45,11 +45,11 @@ class ScoredSamples(NamedTuple):
 
 
 class Classification(Learner):
-    """Learns ``net(x) -> (B, num_outputs)`` logits from batches ``(x, y)``, y the labels (B,) or soft targets (B, C).
+    """Train ``net(x) -> (B, num_outputs)`` logits on batches ``(x, y)``, y labels (B,) or soft targets (B, C).
 
     Logs ``loss`` and ``accuracy`` of each stage, and after a test ``auroc`` (one class against the rest, averaged) and
-    ``ece`` (the expected calibration error); keeps ``confusion`` (C, C), rows true and columns predicted,
-    ``calibration``, ``mistakes`` and ``scored`` for callbacks that draw them.
+    ``ece`` (the expected calibration error). Keeps ``confusion`` (C, C), rows true and columns predicted,
+    ``calibration``, ``mistakes`` and ``scored`` for callbacks that plot them.
 
     Args:
         net: see ``Classifier``; the weight of its auxiliary losses is its attribute ``auxiliary_weight``.
@@ -59,7 +59,7 @@ class Classification(Learner):
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:
-        ArgumentError: the loss is not one of logits and labels.
+        ArgumentError: the loss does not take logits and labels; a value is out of its range.
     """
 
     compilable = True
@@ -89,6 +89,7 @@ class Classification(Learner):
         self._auroc = MulticlassAUROC(num_outputs)
 
     def setup(self, stage: str) -> None:
+        # Only now is it known whether the data mix samples, and the labels of a mixture are probabilities (B, C).
         if stage == "fit" and mixes_samples(self.trainer.datamodule):
             check_classification_loss(self.loss, self.num_outputs, soft_targets=True)
 
@@ -100,7 +101,9 @@ class Classification(Learner):
         output = self.net(x)
         logits, *auxiliary = output if isinstance(output, tuple) else (output,)
         loss = self.loss(logits, y)
+        # Before auxiliary losses and penalty are added, so that train/loss and val/loss are the same quantity.
         self.means.add(len(x), loss=loss, accuracy=accuracy(logits, y))
+        # Heads on inner layers, whose gradient does not vanish on the way; Szegedy et al. 2014, arXiv:1409.4842.
         for each in auxiliary:
             loss = loss + self.auxiliary_weight * self.loss(each, y)
         if self.l1:
@@ -123,8 +126,9 @@ class Classification(Learner):
         x, y = batch
         logits = self.net(x)
         self.means.add(len(x), loss=self.loss(logits, y), accuracy=accuracy(logits, y))
-        probabilities = logits.float().softmax(dim=1)
-        pairs = y * self.num_outputs + logits.argmax(dim=1)
+        probabilities = logits.float().softmax(dim=1)  # (B, C); float32, since 16 bits round near 1
+        # Each pair (true, predicted) as one number, so that one bincount counts all cells of the matrix.
+        pairs = y * self.num_outputs + logits.argmax(dim=1)  # (B,)
         self.confusion += torch.bincount(pairs, minlength=self.num_outputs**2).view_as(self.confusion)
         self.calibration.add(probabilities, y)
         self._auroc.update(probabilities, y)
@@ -141,12 +145,12 @@ class Classification(Learner):
             self.log("test/auroc", self._auroc.compute())
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
-        """Class probabilities (B, C); the softmax is applied here, not in the net."""
+        """Return class probabilities (B, C). The softmax is applied here; losses take the net's logits."""
         x = batch if isinstance(batch, Tensor) else batch[0]
         return self.net(x).softmax(dim=1)
 
     def export_signature(self) -> ExportSignature:
-        """Logits and class probabilities."""
+        """Return the signature of logits and class probabilities."""
 
         def classify(x: Tensor) -> tuple[Tensor, Tensor]:
             logits = self.net(x)
@@ -157,7 +161,7 @@ class Classification(Learner):
         return ExportSignature(self, classify, [TensorSpec("input", "a sample")], outputs, score=score)
 
     def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
-        """The prediction columns of each sample: the name of its class, its probability, and that of every class."""
+        """Return the columns of the prediction table: the class, its probability, and the probability of each class."""
         probabilities = self.predict_step(x, 0).float()
         surest, classes = probabilities.max(dim=1)
         return {
@@ -167,16 +171,18 @@ class Classification(Learner):
         }
 
     def _keep_mistakes(self, x: Tensor, y: Tensor, probabilities: Tensor) -> None:
+        # The best so far are merged with each batch, so that only NUM_MISTAKES inputs are kept in memory.
         confidences, predictions = probabilities.max(dim=1)
         wrong = predictions != y
         found = Mistakes(x[wrong], y[wrong], predictions[wrong], confidences[wrong])
         if self.mistakes is not None:
             found = Mistakes(*(torch.cat(pair) for pair in zip(self.mistakes, found, strict=True)))
+        # stable: equal confidences keep the order of the data, whatever the device.
         surest = found.confidences.argsort(descending=True, stable=True)[: self.NUM_MISTAKES]
         self.mistakes = Mistakes(*(each[surest] for each in found))
 
 
 def accuracy(logits: Tensor, y: Tensor) -> Tensor:
-    """The share of samples whose largest logit is the label's, or the largest of a soft target."""
+    """Fraction of samples whose largest logit is that of the label, or of the largest class of a soft target."""
     labels = y if y.ndim == 1 else y.argmax(dim=1)
     return (logits.argmax(dim=1) == labels).mean(dtype=torch.float32)

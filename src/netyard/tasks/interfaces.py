@@ -1,10 +1,10 @@
-"""What a task can do besides learning, and what is asked of its data: Protocols, which need not be inherited.
+"""Protocols of optional features of tasks, networks, losses and datamodules; they need not be inherited.
 
-A task says what it can do by having the methods. Callbacks, ``netyard predict``, ``generate``, ``evaluate`` and
-``export`` ask by ``isinstance``, so a task of a stranger's package is drawn, exported and evaluated as ours are. The
-same holds for data: a datamodule whose classes have names is ``NamedClasses``, whoever wrote it.
+A task has a feature if it has the members of its Protocol. Callbacks, ``netyard predict``, ``generate``, ``evaluate``
+and ``export`` check with ``isinstance``, so the tasks of other packages are plotted, exported and evaluated like those
+of netyard. The same holds for data: a datamodule with the attribute ``class_names`` is a ``NamedClasses``.
 
-Members that are no methods may be ``None`` until there is something in them, as ``confusion`` is before a test.
+Attributes may be ``None`` until they have a value, as ``confusion`` before a test.
 """
 
 from __future__ import annotations
@@ -15,113 +15,117 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 Policy = Callable[[Any], Any]
-"""Observations of several environments -> the action in each."""
+"""A function of the observations of several environments that returns the action in each."""
 
-# What a task can do
+# Features of tasks. ``isinstance`` with a runtime-checkable Protocol looks only for the names of its members, not at
+# their types or parameters: a member of the same name must have the meaning that is described here.
 
 
 @runtime_checkable
 class Exportable(Protocol):
-    """May leave netyard as a file."""
+    """A task that ``netyard export`` can write to a file."""
 
     def export_signature(self) -> Any:
-        """What is written: see ``netyard.tasks.signature.ExportSignature``."""
+        """Return the function that is exported: see ``netyard.tasks.signature.ExportSignature``."""
 
 
 @runtime_checkable
 class Predicts(Protocol):
-    """Answers for each sample in a row of a table."""
+    """A task that ``netyard predict`` can use: it returns one row of a table for each sample."""
 
     def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> Mapping[str, list[Any]]:
-        """Inputs (B, ...) as the network takes them, and the names of classes -> columns of B values each."""
+        """Normalised inputs (B, ...) and the names of classes -> columns by name, of B values each."""
 
 
 @runtime_checkable
 class DrawsImages(Protocol):
-    """Makes new images."""
+    """A task that generates images."""
 
     def pictures(self, count: int, seed: int = 0) -> Tensor:
-        """Images (count, C, H, W) in [0, 1] on the CPU; the same for the same seed."""
+        """Generate images (count, C, H, W) in [0, 1] on the CPU; equal seeds give equal images."""
 
 
 @runtime_checkable
 class DrawsClasses(DrawsImages, Protocol):
-    """Makes new images of a class that it is told, where ``conditional`` is true."""
+    """A task that generates images of a given class, if ``conditional`` is true."""
 
     conditional: bool
 
     def pictures(self, count: int, seed: int = 0, label: int | Tensor | None = None) -> Tensor:
-        """As ``DrawsImages``: of one class, of labels (count,), or of all classes in turn."""
+        """Generate images of one class, of labels (count,), or of each class in turn; see ``DrawsImages``."""
 
 
 @runtime_checkable
 class Interpolates(Protocol):
-    """Has a code whose points lie between each other."""
+    """A task that can decode points between two codes."""
 
     def interpolation(self) -> Tensor | None:
-        """From one code to another in each row: (rows, columns, C, H, W) in [0, 1]; None of data without images."""
+        """Decode rows from one code to another: (rows, columns, C, H, W) in [0, 1]; None if the data are not images."""
 
 
 @runtime_checkable
 class Traverses(Protocol):
-    """Has a code whose dimensions can be looked at one by one."""
+    """A task that can vary one dimension of a code at a time."""
 
     def traversal(self) -> Tensor:
-        """Along one dimension of the code in each row: (rows, columns, C, H, W) in [0, 1]."""
+        """Decode one varying dimension of the code in each row: (rows, columns, C, H, W) in [0, 1]."""
 
 
 @runtime_checkable
 class GeneratesText(Protocol):
-    """Writes text of its own, from a prompt."""
+    """A task that generates text from a prompt."""
 
     def generate(self, data: Any, **options: Any) -> str:
-        """A text; ``data`` knows the vocabulary."""
+        """Return a text; ``data`` encodes the prompt and decodes the tokens."""
 
 
 @runtime_checkable
 class Acts(Protocol):
-    """Chooses actions in an environment; ``episodes`` are the (return, length) of the episodes of the last test."""
+    """A task that chooses actions in an environment.
+
+    ``episodes`` are (return, length) of each episode of the last validation or test.
+    """
 
     episodes: list[tuple[float, int]]
 
     def greedy(self, observations: Any) -> Any:
-        """Observations (B, ...) -> the action of each, int64 (B,)."""
+        """Return the best action for each observation: (B, ...) -> int64 (B,), NumPy arrays."""
 
 
-# Results that a validation or test keeps for callbacks and reports
+# Results of a validation or test that callbacks and reports read
 
 
 @runtime_checkable
 class CountsConfusion(Protocol):
-    """``confusion`` (C, C) counts the test samples of each class, rows true and columns predicted."""
+    """``confusion`` (C, C) is the confusion matrix of a test; rows are true classes, columns predicted ones."""
 
     confusion: Tensor | None
 
 
 @runtime_checkable
 class MeasuresCalibration(Protocol):
-    """``calibration`` compares how sure a classifier was with how often it was right."""
+    """``calibration`` compares a classifier's confidence with its accuracy; see ``metrics.calibration``."""
 
     calibration: Any
 
 
 @runtime_checkable
 class KeepsMistakes(Protocol):
-    """``mistakes`` are the test samples that a classifier was most sure of and wrong about."""
+    """``mistakes`` are the misclassified test samples with the highest confidence."""
 
     mistakes: Any
 
 
 @runtime_checkable
 class KeepsProbabilities(Protocol):
-    """``scored`` are the probabilities (N, C) and labels (N,) of every test sample."""
+    """``scored`` are the probabilities (N, C) and labels (N,) of all test samples."""
 
     scored: Any
 
 
 @runtime_checkable
 class EvaluatesNumbers(Protocol):
-    """Of a regression's or a forecast's test: (N, T) each, in the targets' own units."""
+    """``predicted`` and ``true`` are the numbers of a regression's or forecast's test: (N, T) each, in own units."""
 
     predicted: Tensor | None
     true: Tensor | None
@@ -129,7 +133,7 @@ class EvaluatesNumbers(Protocol):
 
 @runtime_checkable
 class LooksAhead(Protocol):
-    """Its outputs are the next ``horizon`` steps; windows nearer to each other than that share true values."""
+    """A task that predicts the next ``horizon`` steps; windows that start less than this apart share true values."""
 
     @property
     def horizon(self) -> int: ...
@@ -137,7 +141,7 @@ class LooksAhead(Protocol):
 
 @runtime_checkable
 class KeepsForecast(Protocol):
-    """``forecast`` is the last window with what came next."""
+    """``forecast`` is the last window with its forecast; see ``netyard.tasks.forecasting.Forecast``."""
 
     forecast: Any
 
@@ -151,31 +155,31 @@ class Reconstructs(Protocol):
 
 @runtime_checkable
 class KeepsCodes(Protocol):
-    """``codes`` are those of test samples, with their labels and images."""
+    """``codes`` are codes of test samples with their labels and images."""
 
     codes: Any
 
 
 @runtime_checkable
 class MeasuresCodes(Protocol):
-    """``latent_use`` has statistics of each dimension of a code."""
+    """``latent_use`` contains statistics of each dimension of the code."""
 
     latent_use: Any
 
 
 @runtime_checkable
 class Translates(Protocol):
-    """``translations`` are sources, true targets and predicted ones, as tokens."""
+    """``translations`` are sources, true targets and predicted targets, as tokens."""
 
     translations: Any
 
 
-# How a task learns; ``netyard.tasks.learner.Learner`` implements all of these
+# How a task is trained; ``netyard.tasks.learner.Learner`` implements the first and the third
 
 
 @runtime_checkable
 class HasParts(Protocol):
-    """What learns, by names for its curves; several where each has a loss of its own."""
+    """``parts`` are the trained networks by the name of their curves; several if each has its own loss."""
 
     @property
     def parts(self) -> dict[str, nn.Module]: ...
@@ -183,17 +187,17 @@ class HasParts(Protocol):
 
 @runtime_checkable
 class HasOutputs(Protocol):
-    """``num_outputs`` is the number of classes, targets or actions that the network outputs."""
+    """``num_outputs`` is the number of outputs of the network: of classes, targets, tokens or actions."""
 
     num_outputs: int | None
 
 
 @runtime_checkable
 class SaysHowItLearns(Protocol):
-    """What may be concluded from a training loss, and what may be done to a network.
+    """Properties of the training loss and step.
 
-    ``loss_shows_progress``: whether a smaller training loss is a better network. ``compilable``: whether a step calls
-    the network once as a whole, so that ``torch.compile`` helps.
+    ``loss_shows_progress``: whether a smaller training loss means a better network. ``compilable``: whether a step
+    calls the whole network once by ``forward``, so that ``torch.compile`` can be used.
     """
 
     loss_shows_progress: bool
@@ -202,7 +206,7 @@ class SaysHowItLearns(Protocol):
 
 @runtime_checkable
 class StepsInEnvironments(Protocol):
-    """Counts steps of environments: so many in one batch."""
+    """A task whose batches are rollouts; ``steps_per_batch`` is the number of environment steps in one."""
 
     @property
     def steps_per_batch(self) -> int: ...
@@ -213,14 +217,14 @@ class StepsInEnvironments(Protocol):
 
 @runtime_checkable
 class HasAuxiliaryHeads(Protocol):
-    """A network with auxiliary classifiers, and the weight of their losses."""
+    """A network with auxiliary classifiers; ``auxiliary_weight`` is the weight of their losses."""
 
     auxiliary_weight: float
 
 
 @runtime_checkable
 class Noisy(Protocol):
-    """A network that explores by noise in its layers, if ``noisy``."""
+    """A network with noisy layers for exploration, if ``noisy`` is true."""
 
     noisy: bool
 
@@ -237,12 +241,12 @@ class ValuesActions(Protocol):
     """A loss of return distributions that also computes their expected values."""
 
     def values(self, output: Tensor) -> Tensor:
-        """What a network returns -> the value of each action (B, num_actions)."""
+        """The network's output -> the expected return of each action (B, num_actions)."""
 
 
 @runtime_checkable
 class Unfreezes(Protocol):
-    """A network part of which was frozen."""
+    """A network of which a part is frozen until ``unfreeze`` is called."""
 
     def unfreeze(self) -> None: ...
 
@@ -252,73 +256,73 @@ class Unfreezes(Protocol):
 
 @runtime_checkable
 class LabelledData(Protocol):
-    """Samples have one class of ``num_classes``; None where this data set has none after all."""
+    """Each sample has one of ``num_classes`` classes; None if the data set turns out to have no classes."""
 
     num_classes: int | None
 
 
 @runtime_checkable
 class NamedClasses(Protocol):
-    """Classes have names, in the order of their numbers; None where this data set has numbers alone."""
+    """``class_names`` are the names of the classes in the order of their numbers; None if they have no names."""
 
     class_names: list[str] | None
 
 
 @runtime_checkable
 class SampledData(Protocol):
-    """Samples have a fixed shape, (C, H, W) of images."""
+    """Samples have a fixed shape, which is (C, H, W) for images."""
 
     input_shape: Any
 
 
 @runtime_checkable
 class ImageData(Protocol):
-    """Images of ``image_size`` pixels a side; None where this data set has none after all."""
+    """Square images with sides of ``image_size`` pixels; None if the data set turns out to have no images."""
 
     image_size: int | None
 
     def denormalize(self, x: Tensor) -> Tensor:
-        """What a network sees -> (B, C, H, W) in [0, 1]."""
+        """Normalised images -> pixels (B, C, H, W) in [0, 1]."""
 
 
 @runtime_checkable
 class NormalizedImages(ImageData, Protocol):
-    """Images of which each channel has mean 0 and standard deviation 1 to a network; lists of C numbers."""
+    """Images whose channels are normalised to mean 0 and standard deviation 1; ``mean`` and ``std`` have C numbers."""
 
     mean: list[float] | None
     std: list[float] | None
 
     def pixel_statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the training part, (C, 1, 1) each."""
+        """Return mean and standard deviation of the training split, (C, 1, 1) each."""
 
 
 @runtime_checkable
 class RealImages(SampledData, Protocol):
-    """Images that made ones can be compared with."""
+    """Real images that generated ones can be compared with."""
 
     def real_pictures(
         self, name: str, most: int | None = None, batch_size: int = 256, seed: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images of a part (b, C, H, W) in [0, 1], and their labels (b,)."""
+        """Yield batches of a split: images (b, C, H, W) in [0, 1] and their labels (b,)."""
 
 
 @runtime_checkable
 class TextData(Protocol):
-    """Samples are tokens."""
+    """Samples are sequences of tokens."""
 
     def decode(self, tokens: Tensor) -> str: ...
 
 
 @runtime_checkable
 class TokenStream(Protocol):
-    """Text to continue, whose tokens are of known lengths in characters."""
+    """Text for language modelling; ``token_lengths`` are the numbers of characters in each token, (V,)."""
 
     def token_lengths(self) -> Tensor: ...
 
 
 @runtime_checkable
 class DescribesData(Protocol):
-    """Data with a description that can be saved: names of classes, columns, vocabularies."""
+    """Data whose names of classes, columns or vocabulary are saved with a run."""
 
     def labels(self) -> list[str]: ...
 
@@ -327,32 +331,32 @@ class DescribesData(Protocol):
 
 @runtime_checkable
 class NormalizedData(Protocol):
-    """``own_units`` is the unit of an input before it is normalised; None if it is not normalised."""
+    """``own_units`` describes the unit of an input before it is normalised; None if it is not normalised."""
 
     @property
     def own_units(self) -> str | None: ...
 
     def normalize(self, x: Tensor) -> Tensor:
-        """Samples in those units -> as a network sees them."""
+        """Samples in those units -> normalised samples."""
 
 
 @runtime_checkable
 class PlainTraining(Protocol):
-    """Can show its training part in one fixed order, without augmentation."""
+    """Data that can load the training split in a fixed order, without augmentation."""
 
     def plain_train_dataloader(self) -> Any: ...
 
 
 @runtime_checkable
 class AugmentedData(Protocol):
-    """``augmentation`` changes training samples; None where nothing does."""
+    """``augmentation`` is applied to training batches; None if there is no augmentation."""
 
     augmentation: Any
 
 
 @runtime_checkable
 class EnvironmentData(Protocol):
-    """Environments in which an agent acts."""
+    """Environments for reinforcement learning."""
 
     def open(self, n_steps: int, discount: float, prioritized: bool, device: Any) -> Any: ...
 
@@ -364,7 +368,7 @@ class EnvironmentData(Protocol):
 
 
 def class_names(data: Any) -> list[str] | None:
-    """The names of the classes; None of data without classes, or whose classes have numbers alone."""
+    """Return the names of the classes; None if there are no classes, or they have no names."""
     return data.class_names if isinstance(data, NamedClasses) else None
 
 
@@ -383,14 +387,16 @@ def mixes_samples(data: Any) -> bool:
     return isinstance(data, AugmentedData) and bool(data.augmentation is not None and data.augmentation.mixes)
 
 
-def knows_classes(task: Any) -> bool:
-    """Whether a task tells classes apart, or is told them: then other data must have the same."""
+def depends_on_classes(task: Any) -> bool:
+    """Whether a task predicts classes or takes them as input, so that other data must have the same classes."""
+    # An unconditional generator has ``num_outputs`` too, but does not use it.
     return task.conditional if isinstance(task, DrawsClasses) else isinstance(task, HasOutputs)
 
 
 def lacks(what: Any, *names: str) -> list[str]:
-    """Which of the members are missing.
+    """Return the names of missing members.
 
-    Not ``isinstance`` with a Protocol: from Python 3.12 on that does not find submodules, which torch keeps elsewhere.
+    Not by ``isinstance`` with a Protocol: since Python 3.12 it uses ``inspect.getattr_static``, which does not find
+    submodules, parameters and buffers, because torch returns them from ``Module.__getattr__``.
     """
     return [name for name in names if not hasattr(what, name)]

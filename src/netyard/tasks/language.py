@@ -1,4 +1,4 @@
-"""Language modelling: the next token of a text, learned by truncated backpropagation through time."""
+"""Language modelling: predict the next token of a text, trained by truncated backpropagation through time."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_lik
 
 
 class LanguageModel(Protocol):
-    """What the task needs of a net: logits (B, T, V), each step's from it and those before, and the state then."""
+    """The interface of the net: tokens (B, T) and a state -> logits (B, T, V) and the state after the last token.
+
+    The logits of a step depend on its token and those before it, not on later ones.
+    """
 
     def unroll(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]: ...
 
 
 class Text(Protocol):
-    """What generation needs of data."""
+    """The interface of the data for generation."""
 
     def encode(self, text: str) -> Tensor: ...
 
@@ -35,15 +38,15 @@ class Text(Protocol):
 
 
 class Language(Learner):
-    """Learns ``net.unroll(x) -> (B, T, num_outputs)`` logits from batches ``(x, y)`` of tokens (B, T), y those after x.
+    """Train ``net.unroll(x) -> (B, T, num_outputs)`` logits on batches ``(x, y)`` of tokens (B, T), y[t] = x[t + 1].
 
-    Row b of a batch continues row b of the one before, so the net's state is carried from batch to batch, and the
-    gradient ends where the batch begins: truncated backpropagation through time. Williams & Peng 1990; Mikolov et al.
-    2010. An epoch, a validation and a test each start afresh. Targets of -100, which only an evaluation has, count for
-    nothing.
+    Row b of a batch continues row b of the previous one, so the net's state is carried from batch to batch, and the
+    gradient stops at the start of the batch: truncated backpropagation through time. Williams & Peng 1990; Mikolov et
+    al. 2010. Each epoch, validation and test starts with an empty state. Targets of -100, which occur in evaluations
+    only, are ignored.
 
     Logs ``loss``, ``perplexity``, the exponential of the mean negative log-likelihood of a token, and
-    ``bits_per_character``, which can be compared between vocabularies. Every token of an epoch weighs the same.
+    ``bits_per_character``, which can be compared between vocabularies. All tokens of an epoch have equal weights.
 
     Args:
         net: see ``LanguageModel``.
@@ -52,8 +55,8 @@ class Language(Learner):
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ArgumentError: no vocabulary, a loss that is none of logits and labels, a net that cannot be unrolled or that
-            sees tokens to come.
+        ArgumentError: the data have no vocabulary; the loss does not take logits and labels; the net has no
+            ``unroll``, or its outputs depend on later tokens.
     """
 
     token_lengths: Tensor
@@ -73,7 +76,8 @@ class Language(Learner):
         check(Language, locals(), "task")
         check_causal(net, num_outputs)
         self.num_outputs = num_outputs
-        # In characters, one each until the data says. Not integers, which an average of weights would cut.
+        # Characters in each token: 1, and 0 for padding, until training reads them from the data. Floats, because an
+        # average of weights (EMA) averages buffers too, and would truncate integers.
         self.register_buffer("token_lengths", (torch.arange(num_outputs) != PADDING).float())
         self._state: State | None = None
         self._next_state: State | None = None
@@ -82,30 +86,32 @@ class Language(Learner):
     def setup(self, stage: str) -> None:
         if stage == "fit" and not isinstance(self.trainer.datamodule, TokenStream):
             raise ArgumentError(
-                f"{type(self.trainer.datamodule).__name__} is no text;",
-                "task language needs data that know the lengths of their tokens;",
+                f"{type(self.trainer.datamodule).__name__} is not text data;",
+                "task language needs data with token_lengths, the number of characters in each token;",
                 "try data=python_source.",
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tokens (B, T) -> logits (B, T, V) of the token after each."""
+        """Tokens (B, T) -> logits (B, T, V) of the token that follows each of them."""
         return self.net.unroll(x)[0]
 
     def on_fit_start(self) -> None:
         self.token_lengths.copy_(self.trainer.datamodule.token_lengths())
 
-    # Training: the state goes from batch to batch
+    # Training: the state is carried from batch to batch
 
     def on_train_start(self) -> None:
-        if self._state is not None:  # a checkpoint's, which has the rows of all devices
+        # A state loaded from a checkpoint has the rows of all devices; each takes its own.
+        if self._state is not None:
             world, rank = self.trainer.world_size, self.trainer.global_rank
             self._state = tuple(each.chunk(world)[rank].to(self.device) for each in self._state)
 
-    def on_train_epoch_start(self) -> None:  # not called for an epoch that a resumed run goes on with
+    def on_train_epoch_start(self) -> None:
+        # Lightning does not call this if a run resumes within an epoch, so a loaded state is kept.
         self._state = None
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        # Not yet the state of the task: an optimizer may try this step several times, as L-BFGS does.
+        # Stored apart until the batch ends: L-BFGS calls this several times, each from the same state.
         loss, self._next_state = self._step(batch, self._state)
         return loss
 
@@ -114,7 +120,7 @@ class Language(Learner):
         super().on_train_batch_end(outputs, batch, batch_idx)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """In the middle of an epoch, ``language_state``: a list of tensors, the rows of all devices in each."""
+        """Save ``language_state`` in the middle of an epoch: a list of tensors with the rows of all devices."""
         super().on_save_checkpoint(checkpoint)
         if self._state is not None:
             world = self.trainer.world_size
@@ -126,7 +132,7 @@ class Language(Learner):
         super().on_load_checkpoint(checkpoint)
         self._state = tuple(checkpoint["language_state"]) if "language_state" in checkpoint else None
 
-    # Evaluation: a state of its own
+    # Evaluation: a separate state, because a validation may interrupt a training epoch
 
     def on_validation_start(self) -> None:
         super().on_validation_start()
@@ -151,10 +157,10 @@ class Language(Learner):
         self._evaluation_state = None
 
     def export_signature(self) -> ExportSignature:
-        """Logits of the token after each, of a text from its beginning: what goes on is given the longer text again."""
+        """Return the signature of the logits of each next token. It has no state: pass the whole text each time."""
         longest = self.net.max_length if isinstance(self.net, BoundedLength) else None
         tokens = TensorSpec("tokens", "int64 (batch, steps)", ("batch", "steps"), longest)
-        logits = TensorSpec("logits", f"(batch, steps, {self.num_outputs}), of the token after each")
+        logits = TensorSpec("logits", f"(batch, steps, {self.num_outputs}), of the token that follows each")
         score = Score("nll", lambda made, x, y: mean_likelihood(made["logits"], y, IGNORED))
         return ExportSignature(self, self.forward, [tokens], [logits], score=score)
 
@@ -168,77 +174,87 @@ class Language(Learner):
         length: Count = 300,
         seed: int = 0,
     ) -> str:
-        """The prompt and ``length`` tokens after it, each drawn from what the net expects.
+        """Return the prompt, continued by ``length`` tokens sampled from the net's predictions.
 
-        An empty prompt starts from a line break, or where the vocabulary has none from its first real token; neither
-        is part of the answer. The same seed gives the same text, on whatever device: it is drawn on the CPU.
+        An empty prompt starts from a line break, or if the vocabulary has none from its first real token; neither is
+        part of the result. Tokens are sampled on the CPU, so the same seed gives the same text on every device.
 
         Raises:
-            ArgumentError: a prompt that the vocabulary cannot write, a temperature, top_k or length out of range.
+            ArgumentError: the prompt has characters that are not in the vocabulary; temperature, top_k or length is
+                out of range.
         """
         check(Language.generate, locals())
         check_top_k(top_k, self.num_outputs)
         top_k = min(top_k, self.num_outputs - NUM_SPECIAL)
         generator = torch.Generator().manual_seed(seed)
-        tokens, state, written = self._beginning(data, prompt)[None].to(self.device), None, []
+        # The whole prompt in the first step, (1, T); then one token at a time, (1, 1), with the state after it.
+        tokens, state, written = self._prompt_tokens(data, prompt)[None].to(self.device), None, []
         training = self.net.training
         self.net.eval()
         try:
             for _ in range(length):
                 logits, state = self.net.unroll(tokens, state)
-                real = logits[:, -1, NUM_SPECIAL:].float().cpu()  # the special tokens are no text
+                # (1, V - NUM_SPECIAL): the special tokens are cut off, because they are not text.
+                real = logits[:, -1, NUM_SPECIAL:].float().cpu()
                 tokens = (sample(real, temperature, top_k, generator) + NUM_SPECIAL)[:, None].to(self.device)
                 written.append(tokens)
         finally:
             self.net.train(training)
         return prompt + data.decode(torch.cat(written, dim=1)[0].cpu())
 
-    def _beginning(self, data: Text, prompt: str) -> Tensor:
+    def _prompt_tokens(self, data: Text, prompt: str) -> Tensor:
+        """The tokens (T,) that generation starts from."""
         if prompt:
             return data.encode(prompt)
         try:
             return data.encode("\n")
-        except ValueError:  # a text of one line
+        except ValueError:  # the training text has no line break, so the vocabulary has none
             return torch.tensor([NUM_SPECIAL])
 
     def _step(self, batch: tuple[Tensor, Tensor], state: State | None) -> tuple[Tensor, State]:
-        """The loss, and the state after the batch, cut off from the graph."""
+        """Return the loss, and the state after the batch, detached from the graph."""
         x, y = batch
-        logits, state = self.net.unroll(x, _first_rows(state, len(x)))
+        logits, state = self.net.unroll(x, _first_rows(state, len(x)))  # (B, T, V)
         loss, nll, count = token_loss(self.loss, logits, y)
-        characters = self.token_lengths[y.clamp(min=0)].sum(dtype=torch.float32)  # padding has none
+        # clamp: -100, the ignored target, becomes 0, which is padding and has no characters.
+        characters = self.token_lengths[y.clamp(min=0)].sum(dtype=torch.float32)
+        # Means per token, weighted by the number of tokens.
         self.means.add(count, loss=loss, _nll=nll, _characters=characters / count)
+        # The truncation: values are carried on, gradients are not. Otherwise each batch would backpropagate through the
+        # whole epoch before it.
         return loss, tuple(each.detach() for each in state)
 
     def log_means(self, stage: str) -> None:
-        """Both are of the means over the epoch, not means over the batches."""
+        """Compute both from the means over the epoch; means of the batches' values would differ."""
         self.means.log(
             self,
             stage,
             perplexity=lambda means: means["_nll"].exp(),
+            # (nats per token) / (characters per token) / ln 2
             bits_per_character=lambda means: means["_nll"] / means["_characters"] / math.log(2),
         )
 
 
 def check_causal(net: nn.Module, num_outputs: int) -> None:
-    """Refuse a net that cannot be unrolled, or whose early outputs change with a later token.
+    """Check on an example that a net can be unrolled, and that its outputs do not change with a later token.
 
     Raises:
-        ArgumentError: as said; or what the net itself says against being unrolled.
+        ArgumentError: it has no ``unroll``; an output depends on a later token, so the net could copy the answer; the
+            net itself refuses to be unrolled.
     """
     name = type(net).__name__
     if lacks(net, "unroll"):
         raise ArgumentError(
             f"{name} has no unroll;",
-            "task language needs a net that has;",
+            "task language needs a net with unroll(tokens, state);",
             "try model=lstm.",
         )
     device = next((each.device for each in net.parameters()), torch.device("cpu"))
-    tokens = (1 + torch.arange(4, device=device))[None]
+    tokens = (1 + torch.arange(4, device=device))[None]  # (1, 4); a vocabulary has at least 5 tokens
     other = tokens.clone()
-    other[0, -1] = 2
+    other[0, -1] = 2  # only the last token differs
     training = net.training
-    net.eval()
+    net.eval()  # dropout would make any two outputs differ
     try:
         with torch.no_grad():
             one, two = (net.unroll(each)[0][:, :-1] for each in (tokens, other))
@@ -246,14 +262,14 @@ def check_causal(net: nn.Module, num_outputs: int) -> None:
         net.train(training)
     if not torch.allclose(one, two, rtol=1e-4, atol=1e-5):
         raise ArgumentError(
-            f"{name} sees the tokens to come;",
-            "task language needs a net whose outputs depend on the past only;",
+            f"the outputs of {name} depend on later tokens;",
+            "task language needs a net whose outputs depend on earlier tokens only;",
             "try model=lstm.",
         )
 
 
 def _first_rows(state: State | None, rows: int) -> State | None:
-    """The state of a batch with so many rows: the last batch of an evaluation may have fewer than the one before."""
+    """The state of the first ``rows`` rows: the last batch of an evaluation may have fewer than the previous one."""
     if not state or len(state[0]) < rows:
         return None
     return tuple(each[:rows] for each in state)

@@ -1,4 +1,4 @@
-"""The base of all tasks: a net with its optimizer, random numbers, and the means of an epoch."""
+"""The base class of all tasks: a net with its optimizer, random numbers, and the mean metrics of an epoch."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _CPU = torch.device("cpu")
 
 
 class Learner(LightningModule):
-    """A subclass implements the steps and adds each batch to ``means``, which are logged for every stage.
+    """Base class: a subclass implements the steps, and adds each batch to ``means``, which are logged at epoch end.
 
     Args:
         net: the network.
-        loss: the function that training minimises.
-        optimizer: a class of torch.optim with its settings; called with the parameters.
-        scheduler: called with the optimizer and the run's total steps.
-        monitor: the metric that decides which epoch is best.
-        mode: ``max`` or ``min``, which direction of it is better.
+        loss: the training objective.
+        optimizer: a partial of a torch.optim class; called with the parameters.
+        scheduler: called with the optimizer and the total number of steps.
+        monitor: the metric by which the best epoch is chosen.
+        mode: whether a larger (``max``) or a smaller (``min``) value of it is better.
     """
 
     loss_shows_progress = True
-    """Whether a smaller training loss means a better network; not so for adversarial losses and moving targets."""
+    """Whether a smaller training loss means a better network; false for adversarial losses and moving targets."""
 
     compilable = False
-    """Whether a step calls the net as a whole, and takes a gradient of it once: then it may be compiled."""
+    """Whether ``torch.compile`` may be applied: a step calls the whole net by ``forward``, with one backward pass."""
 
     def __init__(
         self,
@@ -52,47 +52,55 @@ class Learner(LightningModule):
         self.optimizer, self.scheduler = optimizer, scheduler
         self.monitor, self.mode = monitor, mode
         self.means = RunningMean()
-        self._seed = torch.initial_seed()  # the run's, which is set before the task is built
+        # Stored now: on_train_batch_start seeds torch again, and ``initial_seed`` would then return that seed.
+        self._seed = torch.initial_seed()
 
     @property
     def parts(self) -> dict[str, nn.Module]:
-        """The trained networks by the names of their curves; several if each has its own loss."""
+        """The trained networks by the name of their curves; several if each has its own loss."""
         return {"": self.net}
 
     def log(self, name: str, *args: Any, **settings: Any) -> None:
-        """As Lightning's, but training metrics are left to ``metrics_logger``, which logs them before the save."""
+        """Like Lightning's, except that training metrics are written by the callback ``metrics_logger``.
+
+        It writes them before the checkpoint is saved; Lightning would do so afterwards, and a run resumed from that
+        checkpoint would miss a point of the curve.
+        """
         if name.startswith("train/"):
             settings["logger"] = False
         super().log(name, *args, **settings)
 
     def log_means(self, stage: str) -> None:
-        """Log the epoch's means, and what a task derives from them, as ``stage/name``."""
+        """Log the epoch's means, and metrics that a task derives from them, as ``stage/name``."""
         self.means.log(self, stage)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Seed the generators for each batch: dropout is the same after a resume, whatever else drew numbers."""
+        """Seed the global generators by the batch's position in the run.
+
+        Dropout and augmentation are then the same after a resume, whatever else used random numbers in between.
+        """
         seed = self._seed_at(self.trainer.fit_loop.epoch_loop.batch_progress.total.processed)
         random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.default_generator.manual_seed(
-            seed
-        )  # torch.manual_seed seeds every kind of device, which takes 50 times as long
+        np.random.seed(seed % 2**32)  # NumPy's legacy generator takes 32 bits
+        # Not torch.manual_seed, which seeds every type of device, and takes 50 times as long.
+        torch.default_generator.manual_seed(seed)
         if self.device != _CPU:
             torch.get_device_module(self.device).manual_seed(seed)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        # Not in on_train_epoch_end, which comes after the callbacks have read the metrics.
+        # Not in on_train_epoch_end, which Lightning calls after the callbacks have read the metrics.
         if self.trainer.is_last_batch or self.trainer.should_stop:
             self.log_means("train")
 
     def on_train_epoch_end(self) -> None:
         schedule, every = self.lr_schedulers(), self.trainer.check_val_every_n_epoch or 1
-        # Without a new score between validations, each epoch would count against the patience.
+        # Only after a validation: an epoch without a new score would count as one without improvement. Lightning would
+        # step it after the checkpoint is saved, and not at all in a resumed epoch; see ``optim.configure``.
         if isinstance(schedule, ReduceLROnPlateau) and (self.current_epoch + 1) % every == 0:
             schedule.step(self.trainer.callback_metrics[self.monitor])
 
     def on_validation_start(self) -> None:
-        # Validation may come in the middle of a training epoch, whose sums must be kept.
+        # Validation may run in the middle of a training epoch (val_check_interval), whose sums must be kept.
         self._training_means, self.means = self.means, RunningMean()
 
     def on_validation_epoch_end(self) -> None:
@@ -106,28 +114,32 @@ class Learner(LightningModule):
         self.log_means("test")
 
     def random_at(self, *position: int, device: torch.device | str = "cpu") -> torch.Generator:
-        """A generator seeded by the run's seed, the process and a position such as (epoch, batch).
+        """Return a generator seeded by the run's seed, the process rank and a position such as (epoch, batch).
 
-        A resumed run draws the same numbers. Drawn on the CPU they are the same on every device.
+        A resumed run gets the same numbers, without any generator state in the checkpoint. From a generator on the
+        CPU the numbers are the same whatever device is used.
         """
         return torch.Generator(device).manual_seed(self._seed_at(*position))
 
     def _seed_at(self, *position: int) -> int:
+        # A polynomial hash with a prime base: nearby positions get different seeds. The rank is part of it, so that
+        # processes, which see different samples, do not share their noise. torch takes seeds below 2**64.
         seed = 0
         for number in (self._seed, *position, self.global_rank):
             seed = (seed * 1_000_003 + number) % 2**63
         return seed
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Within an epoch: saves its running means."""
+        """Save the running means if the checkpoint is written in the middle of an epoch."""
         if state := self.means.state(self):
             checkpoint["means"] = state
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # The saved sums are over all devices, so only one device may continue from them.
         self.means = RunningMean(checkpoint.get("means"), is_first_rank=self.global_rank == 0)
 
     def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
-        """The learning rate schedule; a task with several learning rates overrides it to set them."""
+        """Return the learning rate schedule; a task with several learning rates overrides this to set them."""
         return self.scheduler(optimizer, total_steps)
 
     def configure_optimizers(self) -> dict[str, Any]:

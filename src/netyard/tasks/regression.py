@@ -1,4 +1,4 @@
-"""Supervised regression: real numbers for each sample, learned on a standard scale and judged on their own."""
+"""Supervised regression: real numbers for each sample, trained on standardised targets, measured in their own units."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 
 class Regressor(Protocol):
-    """What the task needs of a net: one number a target."""
+    """The interface of the net: one number for each target, (B, num_outputs)."""
 
     def __call__(self, x: Tensor) -> Tensor: ...
 
 
 class Regression(Learner):
-    """Learns ``net(x) -> (B, num_outputs)`` from batches ``(x, y)``, y (B, num_outputs) in the targets' own units.
+    """Train ``net(x) -> (B, num_outputs)`` on batches ``(x, y)``, y (B, num_outputs) in the targets' own units.
 
-    The net sees and predicts targets of mean 0 and standard deviation 1, by the training split's statistics, which are
-    saved with the weights; ``loss`` is on that scale, ``mae`` and ``rmse`` are in the targets' units. After a test,
-    ``predicted`` and ``true`` hold (N, num_outputs) for whoever draws them.
+    The net predicts targets standardised by the statistics of the training split, which are saved with the weights;
+    ``loss`` is on that scale, ``mae`` and ``rmse`` are in the targets' units. After a test, ``predicted`` and ``true``
+    are (N, num_outputs) each, kept for plots.
 
     Args:
         net: see ``Regressor``.
@@ -39,7 +39,7 @@ class Regression(Learner):
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:
-        ArgumentError: the loss is not one of predictions and targets.
+        ArgumentError: the loss does not take predictions and targets; a value is out of its range.
     """
 
     target_mean: Tensor
@@ -63,6 +63,7 @@ class Regression(Learner):
         check_regression_loss(loss, num_outputs)
         self.num_outputs = num_outputs
         self.l1 = l1
+        # Buffers, so that a checkpoint alone can predict in the targets' own units; set when training starts.
         self.register_buffer("target_mean", torch.zeros(num_outputs))
         self.register_buffer("target_std", torch.ones(num_outputs))
         self.predicted: Tensor | None = None
@@ -70,16 +71,17 @@ class Regression(Learner):
         self._tested: list[tuple[Tensor, Tensor]] = []
 
     def on_fit_start(self) -> None:
-        mean, std = self.trainer.datamodule.target_statistics()
+        mean, std = self.trainer.datamodule.target_statistics()  # (num_outputs,) each
         self.target_mean.copy_(mean)
         self.target_std.copy_(std)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Predictions (B, num_outputs) in the targets' own units."""
+        """Return predictions (B, num_outputs) in the targets' own units."""
         return self.net(x) * self.target_std + self.target_mean
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         loss, _ = self._step(batch)
+        # Added after the loss was logged: train/loss and val/loss are the same quantity, with and without penalty.
         if self.l1:
             loss = loss + self.l1 * l1_penalty(regularised_parameters(self.net))
         return loss
@@ -103,27 +105,30 @@ class Regression(Learner):
         return self(batch if isinstance(batch, Tensor) else batch[0])
 
     def export_signature(self) -> ExportSignature:
-        """The numbers, in the targets' own units."""
+        """Return the signature of the predictions, in the targets' own units."""
         value = TensorSpec("value", f"(batch, {self.num_outputs}), in the targets' own units")
         score = Score("mae", lambda made, x, y: (made["value"] - y).abs().mean(dim=1))
         return ExportSignature(self, self.forward, [TensorSpec("input", "a sample")], [value], score=score)
 
     def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
-        """What a table says of each sample, by column: the number of each target, in its own units."""
+        """Return the columns of the prediction table: the value of each target, in its own units."""
         predicted = self.predict_step(x, 0).float()
         numbers = [""] if self.num_outputs == 1 else [f"_{number}" for number in range(1, self.num_outputs + 1)]
         return {f"prediction{number}": each.tolist() for number, each in zip(numbers, predicted.T, strict=True)}
 
     def _step(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """The loss on the standard scale, and the prediction (B, num_outputs) in the targets' units."""
+        """Return the loss on the standard scale, and the prediction (B, num_outputs) in the targets' units."""
         x, y = batch
-        output = self.net(x)
+        output = self.net(x)  # (B, num_outputs), standardised
+        # The targets are standardised, not the outputs rescaled: a loss in own units would weigh targets with a large
+        # unit more, and the best learning rate would depend on the unit.
         loss = self.loss(output, (y - self.target_mean) / self.target_std)
+        # No graph for metrics that are only logged.
         predicted = output.detach() * self.target_std + self.target_mean
         error = predicted - y
         self.means.add(len(x), loss=loss, mae=error.abs().mean(), mse=error.square().mean())
         return loss, predicted
 
     def log_means(self, stage: str) -> None:
-        """RMSE is the root of the mean over the epoch, not the mean of the batches' roots."""
+        """Log RMSE as the root of the epoch's mean squared error; the mean of the batches' roots would differ."""
         self.means.log(self, stage, rmse=lambda means: means["mse"].sqrt())

@@ -8,40 +8,44 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Batch size: steps of its sequences, if their number is free. Each size has another, so that none is taken for fixed.
+# Batch size: number of steps of its example sequences, if that is free. Each batch size has another number of steps:
+# an exporter that sees one size in all examples would fix it in the graph.
 _STEPS = {1: 6, 2: 9, 7: 4}
 
 
 class TensorSpec(NamedTuple):
-    """An input or an output."""
+    """The description of an input or output tensor."""
 
     name: str
     meaning: str
-    """With its shape."""
+    """What it contains, and its shape."""
     axes: tuple[str, ...] = ("batch",)
-    """Names of the leading axes of an input, which may have any size."""
+    """Names of the leading dynamic axes of an input."""
     longest: int | None = None
-    """The largest size of the second of these axes."""
+    """The largest size of the second of these axes; None: no limit."""
 
 
 class Score(NamedTuple):
-    """A quality of outputs, averaged over samples; a function of outputs by name, inputs x and targets y -> (B,)."""
+    """A metric that is the mean over samples of ``compute(outputs by name, inputs x, targets y) -> (B,)``."""
 
     name: str
-    judge: Callable[[Mapping[str, Tensor], Tensor, Tensor], Tensor]
+    compute: Callable[[Mapping[str, Tensor], Tensor, Tensor], Tensor]
 
 
 class ExportSignature(nn.Module):
-    """``signature(*inputs) -> outputs``, a tuple in the order of its specs; in evaluation mode.
+    """The function that is exported: ``signature(*inputs) -> outputs``, a tuple in the order of ``outputs``.
+
+    It is in evaluation mode, without dropout and with the running statistics of batch norm.
 
     Args:
-        parts: holds every weight that the function uses.
-        function: of the inputs; a tensor, or one for each output.
+        parts: the module that contains every weight the function uses.
+        function: takes the inputs, and returns a tensor, or one for each output.
         inputs: specs; the data's input comes first.
-        reads_data: whether the first input comes from the data.
-        more_inputs: for a number of samples, examples (B, ...) of the other inputs.
-        like_data: names of outputs on the scale of the data's input.
-        score: None if there is no such number.
+        outputs: specs.
+        reads_data: whether the first input comes from the data; false for a generator, whose input is noise.
+        more_inputs: a function of a number of samples that returns examples (B, ...) of the other inputs.
+        like_data: names of outputs on the scale of the data's input, which are denormalised with it.
+        score: the metric by which an exported file is compared with the network; None if there is none.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class ExportSignature(nn.Module):
         score: Score | None = None,
     ) -> None:
         super().__init__()
+        # A submodule: exporters and ``state_dict`` find the weights here, not in the closure of ``function``.
         self.parts, self.function = parts, function
         self.inputs, self.outputs, self.like_data = tuple(inputs), tuple(outputs), tuple(like_data)
         self.reads_data, self.more_inputs, self.score = reads_data, more_inputs, score
@@ -75,11 +80,13 @@ class ExportSignature(nn.Module):
 
 
 def mean_square(made: Tensor, true: Tensor) -> Tensor:
-    """The mean squared error of each sample: (B, ...) twice -> (B,)."""
+    """The mean squared error of each sample: (B, ...) and (B, ...) -> (B,)."""
     return (made - true).float().square().flatten(1).mean(dim=1)
 
 
 def mean_likelihood(logits: Tensor, y: Tensor, ignored: int) -> Tensor:
     """The mean negative log-likelihood of each sample's targets, in nats: (B, T, V) and (B, T) -> (B,)."""
-    losses = F.cross_entropy(logits.transpose(1, 2), y, ignore_index=ignored, reduction="none")
+    # torch wants the classes in dimension 1: (B, V, T). Ignored targets have loss 0.
+    losses = F.cross_entropy(logits.transpose(1, 2), y, ignore_index=ignored, reduction="none")  # (B, T)
+    # clamp: a sample without targets has mean 0, not 0/0.
     return losses.sum(dim=1) / (y != ignored).sum(dim=1).clamp(min=1)

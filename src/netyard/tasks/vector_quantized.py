@@ -1,4 +1,4 @@
-"""Vector-quantised autoencoders: images through discrete codes, trained with a straight-through gradient."""
+"""Vector-quantised autoencoders, whose codes are discrete, trained with a straight-through gradient."""
 
 from __future__ import annotations
 
@@ -22,34 +22,35 @@ from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_squ
 
 
 class Discrete(Protocol):
-    """What the task needs of a net: the codes of a picture, its losses on them, and a picture for any codes."""
+    """The interface of the net: it reconstructs an image through discrete codes, and decodes any codes."""
 
     input_shape: tuple[int, ...]
     code_shape: tuple[int, ...]
     codebook_size: int
 
     def __call__(self, x: Tensor) -> Any:
-        """``output`` (B, C, H, W), and ``quantized``: ``codes`` (B, *code_shape), ``commitment``, ``codebook``."""
+        """Return ``output`` (B, C, H, W), ``quantized``: ``codes`` (B, *code_shape), ``commitment``, ``codebook``."""
 
     def decode(self, codes: Tensor) -> Tensor: ...
 
 
 class VectorQuantized(Learner):
-    """Learns ``net(x)`` from batches ``(x, _)`` of pictures. van den Oord et al. 2017, arXiv:1711.00937, equation 3.
+    """Train ``net(x)`` on batches ``(x, _)`` of images. van den Oord et al. 2017, arXiv:1711.00937, equation 3.
 
-    Logs ``loss``, and of its terms ``reconstruction``, on the normalised scale, where 1 is the error of the mean
-    picture, and ``commitment``; ``mse`` and ``psnr`` (dB) of pixels in [0, 1]. Validation and test add ``perplexity``,
-    the number of codes that would be in use if all were used alike, and keep ``reconstructions``.
+    Logs ``loss`` and two of its terms: ``reconstruction``, on the normalised scale, where a constant image of each
+    channel's mean has an error of about 1, and ``commitment``; also ``mse`` and ``psnr`` (dB) of pixels in [0, 1].
+    Validation and test add ``perplexity``, the effective number of codes in use (all of them, if each is equally
+    frequent), and keep ``reconstructions``.
 
     Args:
         net: see ``Discrete``.
-        loss: of reconstruction and picture, averaged over the batch.
-        commitment: weight of the loss that keeps the encoder near the codes it chose.
+        loss: of reconstruction and image, averaged over the batch.
+        commitment: weight of the loss that keeps the encoder's output close to the chosen codes.
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
-        ArgumentError: a net without codes, a loss that is none of predictions and targets, a negative commitment;
-            before training, weights of half precision.
+        ArgumentError: the net has no codebook; the loss does not take predictions and targets; a value is out of its
+            range; before training, the weights have half precision.
     """
 
     NUM_RECONSTRUCTIONS = 32
@@ -76,7 +77,8 @@ class VectorQuantized(Learner):
         check_regression_loss(loss, 2)
         self.commitment = commitment
         self.pixels = Pixels(net.input_shape)
-        # How often each place of a code held each word, in the last evaluation: a prior to draw from.
+        # How often each place of the code map had each codebook entry in the last evaluation: a prior to sample from.
+        # A buffer, so that a checkpoint can generate images. Ones: uniform, before the first evaluation.
         self.register_buffer("code_counts", torch.ones(*net.code_shape, net.codebook_size))
         self.reconstructions: Reconstructions | None = None
 
@@ -84,15 +86,15 @@ class VectorQuantized(Learner):
         if self.trainer.precision in ("16-true", "bf16-true"):
             raise ArgumentError(
                 f"trainer.precision is {self.trainer.precision};",
-                "words that follow as averages need more digits;",
+                "the codebook is a moving average, whose small changes are lost in half precision;",
                 "try trainer.precision=bf16-mixed.",
             )
 
     def on_fit_start(self) -> None:
-        self.pixels.learn(self.trainer.datamodule)
+        self.pixels.set_statistics(self.trainer.datamodule)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> its reconstruction, as pixels in [0, 1]."""
+        """Reconstruct images (B, C, H, W) as pixels in [0, 1]."""
         return self._pixels(self.net(x).output)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -124,11 +126,11 @@ class VectorQuantized(Learner):
         return self(batch if isinstance(batch, Tensor) else batch[0])
 
     def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
-        """The prediction column of each image: the mean squared error of its pixels in [0, 1]."""
+        """Return the column of the prediction table: the mean squared error of each image's pixels in [0, 1]."""
         return {"reconstruction_error": (self(x) - self._pixels(x)).square().flatten(1).mean(dim=1).tolist()}
 
     def export_signature(self) -> ExportSignature:
-        """The reconstruction, and its codes."""
+        """Return the signature of the reconstruction, and of its codes."""
 
         def reconstruct(x: Tensor) -> tuple[Tensor, Tensor]:
             output, quantized = self.net(x)
@@ -137,30 +139,33 @@ class VectorQuantized(Learner):
         code_spec = TensorSpec("codes", f"int64 (batch, {', '.join(map(str, self.net.code_shape))})")
         outputs = TensorSpec("reconstruction", "pixels in [0, 1]"), code_spec
         score = Score("mse", lambda made, x, y: mean_square(made["reconstruction"], self._pixels(x)))
-        return ExportSignature(self, reconstruct, [TensorSpec("input", "a picture")], outputs, score=score)
+        return ExportSignature(self, reconstruct, [TensorSpec("input", "an image")], outputs, score=score)
 
     def log_means(self, stage: str) -> None:
         self.means.log(self, stage, psnr=lambda means: psnr(means["mse"]))
 
     @torch.no_grad()
     def pictures(self, count: int, seed: int = 0) -> Tensor:
-        """Pictures (count, C, H, W) in [0, 1] of codes drawn place by place, as often as the evaluation had them.
+        """Decode images (count, C, H, W) in [0, 1] from codes sampled with their frequencies in the last evaluation.
 
-        A place knows nothing of its neighbours, so this is a poor prior; the paper learns one with a PixelCNN.
+        Each place is sampled independently of its neighbours, so this is a poor prior; the paper trains a PixelCNN.
         """
         generator = torch.Generator().manual_seed(seed)
         weights = self.code_counts.float().cpu().flatten(0, -2)  # (places, codes)
-        drawn = torch.multinomial(weights, count, replacement=True, generator=generator)
+        drawn = torch.multinomial(weights, count, replacement=True, generator=generator)  # (places, count)
         codes = drawn.T.reshape(count, *self.net.code_shape).to(self.device)
         return self._pixels(self.net.decode(codes)).cpu()
 
     def _pixels(self, x: Tensor) -> Tensor:
-        return self.pixels(x.float()).clamp(0, 1)
+        return self.pixels(x.float()).clamp(0, 1)  # (B, C, H, W)
 
     def _step(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The loss; the reconstruction as pixels; the codes."""
+        """Return the loss, the reconstruction as pixels, and the codes."""
         output, quantized = self.net(x)
+        # Through the quantiser, whose gradient is 0 almost everywhere, the reconstruction's gradient is copied to the
+        # encoder's output as it is ("straight-through", section 3.2; see ``layers.quantizer``).
         reconstruction = self.loss(output, x)
+        # Equation 3. The codebook term is 0 if the codebook is a moving average (appendix A.1).
         loss = reconstruction + quantized.codebook + self.commitment * quantized.commitment
         pixels = self._pixels(output.detach())
         mse = (pixels - self._pixels(x)).square().mean()
@@ -170,14 +175,17 @@ class VectorQuantized(Learner):
     def _evaluate(self, x: Tensor, batch_idx: int) -> None:
         _, pixels, codes = self._step(x)
         entries = torch.arange(self.net.codebook_size, device=codes.device)
-        for part in codes.split(64):  # one-hot codes of a whole batch may not fit in memory
+        # A part (b, *code_shape, codebook_size) at a time: one-hot codes of a whole batch may not fit in memory.
+        for part in codes.split(64):
             self.code_counts += (part[..., None] == entries).sum(dim=0)
         if batch_idx == 0:
             most = self.NUM_RECONSTRUCTIONS
             self.reconstructions = Reconstructions(self._pixels(x[:most]).cpu(), pixels[:most].cpu())
 
     def _log_perplexity(self, stage: str) -> None:
+        # A clone, because reduce may write to its argument. Every device then has the counts of all.
         self.code_counts.copy_(self.trainer.strategy.reduce(self.code_counts.clone(), reduce_op="sum"))
-        shares = self.code_counts.flatten(0, -2).sum(dim=0)
-        shares = shares / shares.sum()
-        self.log(f"{stage}/perplexity", torch.special.entr(shares).sum().exp(), batch_size=1)
+        frequencies = self.code_counts.flatten(0, -2).sum(dim=0)  # (codebook_size,)
+        frequencies = frequencies / frequencies.sum()
+        # exp(entropy); entr(p) = -p log p is 0 for an unused code, where the logarithm alone is infinite.
+        self.log(f"{stage}/perplexity", torch.special.entr(frequencies).sum().exp(), batch_size=1)

@@ -197,7 +197,7 @@ def test_data_that_are_no_text_are_refused():
 
         val_dataloader = train_dataloader
 
-    with pytest.raises(ValueError, match=r"Table is no text; .*; try data=python_source\."):
+    with pytest.raises(ValueError, match=r"Table is not text data; .*; try data=python_source\."):
         trainer_of().fit(task_of(Uniform()), Table())
 
 

@@ -75,4 +75,4 @@ def test_submodules_count_as_members() -> None:
     ],
 )
 def test_who_knows_classes(task: Any, knows: bool) -> None:
-    assert can.knows_classes(task) is knows
+    assert can.depends_on_classes(task) is knows

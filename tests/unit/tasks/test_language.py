@@ -91,7 +91,7 @@ def test_a_net_without_unroll_is_refused():
 def test_a_net_that_sees_what_is_to_come_is_refused():
     net = Recurrent(bidirectional=True).train()
     net.unroll = lambda x, state=None: (net.head(net.gru(net.embedding(x))[0]), ())  # type: ignore[method-assign]
-    with pytest.raises(ValueError, match=r"Recurrent sees the tokens to come; .*; try model=lstm\."):
+    with pytest.raises(ValueError, match=r"outputs of Recurrent depend on later tokens; .*; try model=lstm\."):
         task_of(net)
     assert net.training
 

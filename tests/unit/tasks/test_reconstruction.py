@@ -52,7 +52,11 @@ class Two(Coder):
     ("net", "settings", "message"),
     [
         (Plain(), {}, r"Plain has no encode and decode; task reconstruction needs both; try model=autoencoder"),
-        (Unlike(), {}, r"Unlike makes \[1, 8, 4\] of inputs of \[1, 8, 8\]; .*try model=autoencoder"),
+        (
+            Unlike(),
+            {},
+            r"Unlike decodes to the shape \[1, 8, 4\], and the input has \[1, 8, 8\]; .*try model=autoencoder",
+        ),
         (Two(), {}, r"the codes of Two are not a tensor \(B, latent_size\); .*try model=autoencoder"),
         (Coder(), {"sparsity": "kl"}, r"codes of Coder are not between 0 and 1; .*try model\.code_activation=sigmoid"),
         (Coder(), {"loss": nn.CrossEntropyLoss()}, "try loss=mse"),

@@ -1,4 +1,4 @@
-"""Generator and discriminator: the interfaces that the task needs, freezing, and the moving average."""
+"""Generator and discriminator: the interfaces that the task needs, freezing of weights, and the moving average."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from netyard.errors import ArgumentError
 from netyard.tasks.interfaces import lacks
 
 Scores = tuple[Tensor, Tensor | None]
-"""Logits (B,) of being real, and class logits (B, num_classes) where the discriminator has any."""
+"""Logits (B,) that an image is real, and class logits (B, num_classes) of an auxiliary classifier, if there is one."""
 
 
 class GeneratorAndDiscriminator(Protocol):
-    """The net that the task needs; if it is ``conditional``, labels (B,) are the second argument of both parts."""
+    """The interface of the net; if ``conditional`` is true, both parts take labels (B,) as a second argument."""
 
     latent_size: int
-    input_shape: tuple[int, ...]  # of a picture, (C, H, W)
+    input_shape: tuple[int, ...]  # of an image, (C, H, W)
     conditional: bool
     generator: nn.Module  # (B, latent_size) -> (B, C, H, W) in [-1, 1]
     discriminator: nn.Module  # (B, C, H, W) -> (B,) logits of being real, or those and (B, num_classes) class logits
 
 
 class AdversarialLoss(Protocol):
-    """The loss that the task needs: one for each network, and the logit above which an image counts as real."""
+    """The interface of the loss: one method for each network, and the logit above which an image counts as real."""
 
+    # Not 0 for every loss: least squares has the targets 0 and 1, so its decision boundary is 0.5.
     boundary: float
 
     def discriminator(self, real: Tensor, generated: Tensor) -> Tensor: ...
@@ -55,21 +56,23 @@ def check_adversarial(net: nn.Module, loss: nn.Module) -> None:
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Gradients pass through the network, but are not computed for its weights."""
-    learning = [each for each in network.parameters() if each.requires_grad]
-    for each in learning:
+    """Within the context, gradients flow through the network to its input, but not into its weights."""
+    # Only those that train now: a pretrained part that the user froze must stay frozen afterwards.
+    trainable = [each for each in network.parameters() if each.requires_grad]
+    for each in trainable:
         each.requires_grad_(False)
     try:
         yield
     finally:
-        for each in learning:
+        for each in trainable:
             each.requires_grad_(True)
 
 
 @torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Update a moving average of a network's weights; its buffers (batch statistics) are copied."""
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Update an exponential moving average of a network's weights: ``decay * average + (1 - decay) * weights``."""
     for mean, current in zip(average.parameters(), network.parameters(), strict=True):
         mean.lerp_(current, 1 - decay)
+    # Buffers (batch statistics) are averages already, and some are integers, which cannot be averaged.
     for mean, current in zip(average.buffers(), network.buffers(), strict=True):
         mean.copy_(current)

@@ -1,4 +1,4 @@
-"""Encoder-decoder nets: the interfaces that tasks need, and their checks."""
+"""Encoder-decoder nets: the interfaces that tasks need, and checks of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netyard.tasks.interfaces import lacks
 
 
 class Coder(Protocol):
-    """A flat code (B, latent_size) of an input, and an input from a code."""
+    """Encode an input as a flat code (B, latent_size), and decode a code."""
 
     def encode(self, x: Tensor) -> Tensor: ...
 
@@ -23,11 +23,14 @@ class Coder(Protocol):
 
 
 class VariationalCoder(Protocol):
-    """The posterior's mean and log-variance (B, latent_size) of an input, and the likelihood's parameters of a code."""
+    """Encode an input as the mean and log-variance of its posterior, (B, latent_size) each; decode a code.
+
+    ``decode`` returns the parameters of the likelihood, for example one logit for each pixel.
+    """
 
     input_shape: tuple[int, ...]
     latent_size: int
-    num_classes: int | None  # None: not conditional
+    num_classes: int | None  # None: the net takes no labels
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
 
@@ -50,11 +53,11 @@ def check_variational(net: nn.Module, loss: nn.Module) -> None:
         )
 
 
-def check_coder(net: nn.Module, input_shape: Sequence[int], shares: bool = False) -> None:
-    """Refuse a net that does not make a flat code of an input, and an input of a code.
+def check_coder(net: nn.Module, input_shape: Sequence[int], unit_interval: bool = False) -> None:
+    """Check on an example that a net encodes inputs as flat codes, and decodes them to the shape of the input.
 
     Args:
-        shares: its codes must lie in [0, 1].
+        unit_interval: whether the codes must be in [0, 1].
 
     Raises:
         ArgumentError: no encode or decode, codes or reconstructions of another shape, codes outside [0, 1].
@@ -66,10 +69,11 @@ def check_coder(net: nn.Module, input_shape: Sequence[int], shares: bool = False
             "task reconstruction needs both;",
             "try model=autoencoder.",
         )
+    # Plausible standardised values, evenly spaced: no random numbers, so the check does not change the run.
     device = next((each.device for each in net.parameters()), torch.device("cpu"))
     x = torch.linspace(-3, 3, 2 * math.prod(input_shape), device=device).view(2, *input_shape)
     training = net.training
-    net.eval()
+    net.eval()  # in training mode the example would change the statistics of batch norm
     try:
         with torch.no_grad():
             codes = net.encode(x)
@@ -80,16 +84,17 @@ def check_coder(net: nn.Module, input_shape: Sequence[int], shares: bool = False
     if not flat:
         raise ArgumentError(
             f"the codes of {name} are not a tensor (B, latent_size);",
-            "a code has latent_size numbers for each sample;",
+            "each sample has one code of latent_size numbers;",
             "try model=autoencoder.",
         )
     if shape != tuple(input_shape):
         raise ArgumentError(
-            f"{name} makes {list(shape)} of inputs of {list(input_shape)};",
-            "a reconstruction has the input's shape;",
+            f"{name} decodes to the shape {list(shape)}, and the input has {list(input_shape)};",
+            "a reconstruction has the shape of the input;",
             "try model=autoencoder.",
         )
-    if shares and not ((codes >= 0) & (codes <= 1)).all():
+    # One example cannot prove the range, but codes without a sigmoid are practically certain to leave it here.
+    if unit_interval and not ((codes >= 0) & (codes <= 1)).all():
         raise ArgumentError(
             f"sparsity is 'kl' and the codes of {name} are not between 0 and 1;",
             "KL sparsity compares mean activations, which must be probabilities;",

@@ -1,4 +1,4 @@
-"""The corrupted inputs of denoising autoencoders. Vincent et al. 2008; 2010, section 4.2."""
+"""Corruption of the inputs of denoising autoencoders. Vincent et al. 2008; 2010, section 4.2."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ def corrupt(
     high: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """A corrupted copy of ``x``, of any shape; each number has its own draw.
+    """Return a corrupted copy of ``x``, which has any shape; each element is corrupted independently.
 
     Args:
-        noise: ``gaussian`` adds noise of standard deviation ``level``; ``masking`` sets a share ``level`` of the
-            numbers to 0; ``salt_and_pepper`` sets it to ``low`` or ``high``, each with probability 1/2.
-        generator: of any device; None: torch's global generator on the device of ``x``.
+        noise: ``gaussian`` adds noise of standard deviation ``level``; ``masking`` sets a fraction ``level`` of the
+            elements to 0; ``salt_and_pepper`` sets it to ``low`` or ``high``, each with probability 1/2.
+        generator: on any device; None: torch's global generator on the device of ``x``.
     """
     if noise == "none":
         return x
+    # A generator draws on its own device only; from one on the CPU the noise is the same whatever device trains.
     device = x.device if generator is None else generator.device
     settings: dict[str, Any] = {"generator": generator, "device": device, "dtype": x.dtype}
     if noise == "gaussian":
+        # Not clipped to the valid range: the net sees the noise that the paper defines.
         return x + level * torch.randn(x.shape, **settings).to(x.device)
-    draw = torch.rand(x.shape, **settings).to(x.device)
+    draw = torch.rand(x.shape, **settings).to(x.device)  # uniform in [0, 1): below level with probability level
     if noise == "masking":
         return torch.where(draw < level, 0.0, x)
-    extremes = torch.where(draw < level / 2, low, high).to(x.dtype)  # the lower half of the draws is pepper
+    extremes = torch.where(draw < level / 2, low, high).to(x.dtype)  # the lower half becomes low
     return torch.where(draw < level, extremes, x)
 
 

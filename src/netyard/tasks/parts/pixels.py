@@ -1,4 +1,4 @@
-"""The scale of a network's pictures: between what it sees, normalised by its data, and pixels in [0, 1]."""
+"""Conversion of images between the scale of a network's input, normalised by its data, and pixels in [0, 1]."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 
 class Pixels(nn.Module):
-    """Normalised inputs -> pixels, ``x * std + mean``, (B, C, H, W); tables and sequences stay as they are.
+    """Convert normalised images (B, C, H, W) to pixels, ``x * std + mean``; tables and sequences are not changed.
 
-    The statistics are the data's, and saved with the weights, so that a network alone can draw.
+    The statistics are those of the training split. They are buffers, so a checkpoint contains them, and images can be
+    generated from it without the data.
     """
 
     mean: Tensor
@@ -20,15 +21,17 @@ class Pixels(nn.Module):
 
     def __init__(self, input_shape: Sequence[int]) -> None:
         super().__init__()
-        self.of_pictures = len(input_shape) == 3
-        shape = (input_shape[0], 1, 1) if self.of_pictures else (1,)
+        self.is_image = len(input_shape) == 3
+        # One number for each channel, which broadcasts over height and width; mean 0 and std 1 change nothing.
+        shape = (input_shape[0], 1, 1) if self.is_image else (1,)
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("std", torch.ones(shape))
 
-    def learn(self, data: Any) -> None:
-        """Take over the statistics of a data module's pictures."""
-        if self.of_pictures:
-            mean, std = data.pixel_statistics()
+    def set_statistics(self, data: Any) -> None:
+        """Copy mean and standard deviation of a datamodule's images."""
+        if self.is_image:
+            mean, std = data.pixel_statistics()  # (C, 1, 1) each
+            # In place, so that the buffers keep their device.
             self.mean.copy_(mean)
             self.std.copy_(std)
 
@@ -36,5 +39,5 @@ class Pixels(nn.Module):
         return x * self.std + self.mean
 
     def normalized(self, pixels: Tensor) -> Tensor:
-        """Pixels -> what the network sees."""
+        """The inverse: pixels -> normalised images."""
         return (pixels - self.mean) / self.std

@@ -1,4 +1,4 @@
-"""What autoencoder tasks keep of an evaluation, for the callbacks that draw it."""
+"""Results of an evaluation that autoencoder tasks keep for callbacks, which plot them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from torch import Tensor
 
 
 class Reconstructions(NamedTuple):
-    """Pictures in [0, 1] on the CPU: the inputs, noise included, and the outputs of the net."""
+    """Images in [0, 1] on the CPU: the inputs, with noise if there is any, and the outputs of the net."""
 
     inputs: Tensor  # (K, C, H, W)
     outputs: Tensor  # (K, C, H, W)
 
 
 class Codes(NamedTuple):
-    """The codes of a test on the CPU, for the embedding projector."""
+    """The codes of test samples on the CPU, for TensorBoard's embedding projector."""
 
     codes: Tensor  # (N, latent_size)
     labels: Tensor  # (N,)

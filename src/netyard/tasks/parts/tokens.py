@@ -1,4 +1,4 @@
-"""Tokens as targets: the special ones, and any loss of logits and labels over the steps that have a target."""
+"""Tokens as targets: the special ones, and losses of logits and labels over the steps that have a target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from netyard.errors import ArgumentError
 from netyard.losses.probe import check_classification_loss
 
-PADDING = 0  # only ever at a sequence's end
+PADDING = 0  # only at the end of a sequence
 NUM_SPECIAL = 4  # padding, unknown, start, end; real tokens come after them
 IGNORED = -100  # torch's default ignore_index
 
@@ -19,7 +19,7 @@ _PROBED_CLASSES = 256
 
 
 class TokenLoss(NamedTuple):
-    """Scalars of a batch; the means are 0/0 where no step has a target."""
+    """Scalars of a batch; the means are 0/0 if no step has a target."""
 
     loss: Tensor
     nll: Tensor  # the mean negative log-likelihood of a target, in nats
@@ -29,28 +29,26 @@ class TokenLoss(NamedTuple):
 def token_loss(loss: nn.Module, logits: Tensor, y: Tensor) -> TokenLoss:
     """Logits (B, T, V) and targets (B, T)  ->  means over the targets that are not ``IGNORED``.
 
-    They are removed before the loss. To find them the host has to wait for the device, so torch's cross-entropy, which
-    ignores them itself, is called without that.
+    Ignored targets are removed before the loss is called. That makes the host wait for the device (the number of
+    remaining targets is a shape), so it is skipped for torch's cross-entropy, which ignores them itself.
     """
-    logits, y = logits.flatten(0, 1), y.flatten()
+    logits, y = logits.flatten(0, 1), y.flatten()  # (B * T, V), (B * T,)
     known = y != IGNORED
-    if not _leaves_out_ignored(loss) and not known.all():
-        logits, y = logits[known], y[known]
+    if not _ignores_missing_targets(loss) and not known.all():
+        logits, y = logits[known], y[known]  # (count, V), (count,)
     value = loss(logits, y)
+    # Perplexity is defined by the plain likelihood, whatever loss (focal, label smoothing) is trained. Detached: it is
+    # only logged, and a second graph over the vocabulary would cost much memory.
     nll = value if _is_likelihood(loss) else F.cross_entropy(logits.detach(), y, ignore_index=IGNORED)
     return TokenLoss(value, nll, known.sum())
 
 
 def check_vocabulary(num_outputs: Any, loss: nn.Module, task: str, data: str) -> None:
-    """Refuse data without a vocabulary, and a loss that does not take logits and labels.
-
-    Raises:
-        ArgumentError: ``num_outputs`` leaves no room for a real token; see ``check_classification_loss``.
-    """
+    """Raise ArgumentError unless the data have a vocabulary with at least one real token, and the loss takes labels."""
     if not isinstance(num_outputs, int) or num_outputs <= NUM_SPECIAL:
         raise ArgumentError(
             f"num_outputs is {num_outputs};",
-            f"task {task} needs data with a vocabulary, of at least {NUM_SPECIAL + 1} tokens;",
+            f"task {task} needs data with a vocabulary of at least {NUM_SPECIAL + 1} tokens;",
             f"try data={data}.",
         )
     check_classification_loss(loss, min(num_outputs, _PROBED_CLASSES))
@@ -61,12 +59,15 @@ def pad_to(tokens: Tensor, width: int) -> Tensor:
     return F.pad(tokens, (0, width - tokens.shape[1]), value=PADDING)
 
 
-def _leaves_out_ignored(loss: nn.Module) -> bool:
+# ``type(loss) is``, not isinstance: a subclass may compute something else.
+
+
+def _ignores_missing_targets(loss: nn.Module) -> bool:
     return type(loss) is nn.CrossEntropyLoss and loss.ignore_index == IGNORED
 
 
 def _is_likelihood(loss: nn.Module) -> bool:
-    """Whether the loss is the mean negative log-likelihood itself, which need not be computed twice then."""
+    """Whether the loss already is the mean negative log-likelihood, which need not be computed again then."""
     return (
         type(loss) is nn.CrossEntropyLoss
         and loss.reduction == "mean"
