@@ -82,7 +82,7 @@ def check_penalty_holds_slope(lr: float, repeats: int) -> None:
         data.batches = fixed * repeats
         trainer_of().fit(task, data)
         data.batches = fixed
-        real = torch.cat([task._signed(x) for x, _ in data.batches])
+        real = torch.cat([task._to_signed(x) for x, _ in data.batches])
         between = torch.lerp(real, 2 * task.pictures(len(real)) - 1, 0.5).requires_grad_()
         (slope,) = torch.autograd.grad(task.net.discriminator(between).sum(), between)
         slopes.append(slope.flatten(1).norm(dim=1).mean().item())

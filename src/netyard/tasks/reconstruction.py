@@ -262,8 +262,8 @@ class Reconstruction(Learner):
             self.log_dict({f"test/{name}": value for name, value in self._reader.scores(*everywhere).items()})
         if self.anomaly_class is not None:
             errors, anomalous = (self._gather(part) for part in zip(*self._errors, strict=True))
-            # A ROC curve needs samples of both kinds. Errors are scaled to [0, 1], which keeps their order: torchmetrics
-            # takes anything larger for logits, and a sigmoid in float32 would make large errors equal.
+            # A ROC curve needs samples of both kinds. Errors are scaled to [0, 1], which keeps their order, because
+            # torchmetrics takes larger values for logits, and a sigmoid in float32 would make large errors equal.
             if anomalous.any() and not anomalous.all():
                 self.log("test/auroc", binary_auroc(errors / errors.max(), anomalous.long()))
 

@@ -105,7 +105,7 @@ def test_units_are_active_whose_mean_moves_with_the_data() -> None:
     mean = torch.stack([signal, 0.09 * signal, 0.11 * signal, signal.abs() * 9], dim=1)
     for part in mean.split(30):
         latents.add(part, part.abs())
-    use = latents.use(task)
+    use = latents.statistics(task)
     assert use is not None and use.active.tolist() == [True, False, True, False]
     torch.testing.assert_close(use.kl, torch.tensor([1.0, 0.09, 0.11, 9.0]))
 

@@ -55,7 +55,7 @@ class Two(Coder):
         (
             Unlike(),
             {},
-            r"Unlike decodes to the shape \[1, 8, 4\], and the input has \[1, 8, 8\]; .*try model=autoencoder",
+            r"Unlike decodes to the shape \[1, 8, 4\], .* \[1, 8, 8\]; .*try model=autoencoder",
         ),
         (Two(), {}, r"the codes of Two are not a tensor \(B, latent_size\); .*try model=autoencoder"),
         (Coder(), {"sparsity": "kl"}, r"codes of Coder are not between 0 and 1; .*try model\.code_activation=sigmoid"),

@@ -1,1 +1,1 @@
-"""Deep Q-learning and what was added to it."""
+"""Deep Q-learning and its extensions, which Rainbow combines: Hessel et al. 2018, arXiv:1710.02298."""

@@ -1,4 +1,4 @@
-"""Policies that choose actions, and the scores of their episodes."""
+"""Policies, which choose actions, and the metrics of their episodes."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ from netyard.tasks.interfaces import Noisy
 from netyard.tasks.q_learning.chain import Chain, numpy_choice
 
 Act = Callable[[Any], Any]
-"""Observations (B, *shape) to actions int64 (B,), NumPy arrays both."""
-_NUMPY_BATCH = 32  # observations; for larger batches NumPy is no longer faster than torch
+"""A policy: observations (B, *shape) -> actions int64 (B,), both NumPy arrays."""
+_NUMPY_BATCH = 32  # observations; for larger batches torch is faster than NumPy
 
-# Layers that do something else in training than in evaluation.
+# Layers whose output in training differs from that in evaluation.
 _TRAINING_DEPENDENT = nn.Dropout | nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 
 def greedy_policy(net: nn.Module, values: Callable[[Tensor], Tensor], device: torch.device) -> Act:
-    """The policy that chooses the action with the largest value; it follows later changes of the weights."""
+    """Return the policy of the action with the largest value; it uses the net's current weights at each call."""
 
     def slow(observations: Any) -> Any:
         with torch.inference_mode():
-            x = torch.from_numpy(np.ascontiguousarray(observations)).to(device)
-            return values(net(x)).argmax(dim=-1).cpu().numpy()
+            # from_numpy does not accept arrays with negative strides, as flipped frames have.
+            x = torch.from_numpy(np.ascontiguousarray(observations)).to(device)  # (B, *shape)
+            return values(net(x)).argmax(dim=-1).cpu().numpy()  # (B, num_actions) -> (B,)
 
+    # On the CPU a small net is computed by NumPy, since calling torch's modules takes longer than their arithmetic.
     chain = Chain.of(net) if device.type == "cpu" else None
     if chain is None:
         return slow
-    arrays = chain.arrays()
+    arrays = chain.arrays()  # views of the parameters, which the optimizer changes in place
 
     def fast(observations: Any) -> Any:
         return numpy_choice(arrays, observations) if len(observations) <= _NUMPY_BATCH else slow(observations)
@@ -40,8 +42,9 @@ def greedy_policy(net: nn.Module, values: Callable[[Tensor], Tensor], device: to
 
 
 def training_policy(net: Any, values: Callable[[Tensor], Tensor], device: torch.device, noise: torch.Generator) -> Act:
-    """The greedy policy during training: with the noise of a noisy net, without dropout."""
+    """Return the greedy policy during training: with the noise of a noisy net, but without dropout."""
     noisy = isinstance(net, Noisy) and bool(net.noisy)
+    # The mode in which the net will act, because ``Chain.of`` in greedy_policy compares its outputs.
     net.train(noisy)
     choose = greedy_policy(net, values, device)
     net.train()
@@ -50,7 +53,7 @@ def training_policy(net: Any, values: Callable[[Tensor], Tensor], device: torch.
 
     def act(observations: Any) -> Any:
         if noisy:
-            net.draw_noise(noise)
+            net.draw_noise(noise)  # new noise for every step: Fortunato et al. 2018, arXiv:1706.10295, section 3.1
             return choose(observations)
         net.eval()
         actions = choose(observations)
@@ -61,11 +64,11 @@ def training_policy(net: Any, values: Callable[[Tensor], Tensor], device: torch.
 
 
 def scores(episodes: list[tuple[float, int]]) -> dict[str, Tensor]:
-    """Metrics of evaluation episodes, given as (return, length)."""
+    """Return the metrics of evaluation episodes, which are given as (return, length)."""
     returns, lengths = torch.tensor(episodes, dtype=torch.float64).unbind(1)
     found = {
         "return": returns.mean(),
-        "return_std": returns.std(correction=0),
+        "return_std": returns.std(correction=0),  # not divided by n - 1: one episode has deviation 0, not NaN
         "return_iqm": interquartile_mean(returns),
         "length": lengths.mean(),
     }
@@ -73,13 +76,15 @@ def scores(episodes: list[tuple[float, int]]) -> dict[str, Tensor]:
 
 
 def interquartile_mean(values: Tensor) -> Tensor:
-    """The mean of the middle half, a fraction of the values at its ends included.
+    """The mean of the middle half of the values; if their number is not divisible by 4, with weights at its ends.
 
-    Agarwal et al. 2021, arXiv:2108.13264.
+    Less sensitive to single episodes than the mean, and less noisy than the median. Agarwal et al. 2021,
+    arXiv:2108.13264.
     """
     ordered = values.sort().values
     count = len(ordered)
     low, high = count / 4, 3 * count / 4
     place = torch.arange(count, device=values.device, dtype=values.dtype)
+    # Value i covers the interval [i, i + 1); its weight is the length of the overlap with [n / 4, 3 n / 4].
     weight = (torch.clamp(place + 1, max=high) - torch.clamp(place, min=low)).clamp(min=0)
     return (weight * ordered).sum() / weight.sum()

@@ -1,4 +1,4 @@
-"""Lightning's loop where a batch is a rollout: the settings it must have, and its counters."""
+"""Lightning's loop for reinforcement learning, with rollouts as batches: checks of its settings, and its counters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netyard.tasks.interfaces import EnvironmentData
 
 
 def take_over_clipping(trainer: L.Trainer) -> float | None:
-    """Return the trainer's largest gradient norm, and unset it: Lightning refuses it with manual optimization.
+    """Return the trainer's ``gradient_clip_val``, and reset it, which Lightning refuses with manual optimization.
 
     Raises:
         ArgumentError: the trainer accumulates gradients.
@@ -23,7 +23,7 @@ def take_over_clipping(trainer: L.Trainer) -> float | None:
     if trainer.accumulate_grad_batches > 1:
         raise ArgumentError(
             f"trainer.accumulate_grad_batches is {trainer.accumulate_grad_batches};",
-            "task q_learning updates with whole batches;",
+            "task q_learning does not accumulate gradients;",
             "try a larger data.batch_size.",
         )
     clip = trainer.gradient_clip_val
@@ -32,7 +32,7 @@ def take_over_clipping(trainer: L.Trainer) -> float | None:
 
 
 def check_loop(trainer: L.Trainer, training: bool) -> None:
-    """Raise ArgumentError unless the data have environments, and training uses one device without loss scaling."""
+    """Raise ArgumentError unless the data are environments, and training uses one device and no loss scaling."""
     data: Any = trainer.datamodule
     if not isinstance(data, EnvironmentData):
         raise ArgumentError(
@@ -43,43 +43,47 @@ def check_loop(trainer: L.Trainer, training: bool) -> None:
     if training and trainer.world_size > 1:
         raise ArgumentError(
             f"the trainer has {trainer.world_size} devices;",
-            "task q_learning acts and learns on one;",
+            "task q_learning trains on one device;",
             "try trainer=auto.",
         )
     if training and trainer.precision == "16-mixed":
         raise ArgumentError(
             "trainer.precision is 16-mixed;",
-            "task q_learning scales no losses;",
+            "task q_learning has no loss scaling, which float16 needs;",
             "try trainer.precision=bf16-mixed.",
         )
 
 
 def check_optimizer(optimizer: partial[torch.optim.Optimizer]) -> None:
-    """Raise ArgumentError if its step evaluates the loss itself, by a closure."""
+    """Raise ArgumentError if the optimizer's step needs a closure that evaluates the loss, as that of L-BFGS."""
     kind: Any = optimizer.func
     closure = inspect.signature(kind.step).parameters.get("closure")
     if closure is not None and closure.default is closure.empty:
         raise ArgumentError(
             f"{kind.__name__} evaluates its loss several times a step;",
-            "task q_learning draws a batch once;",
+            "task q_learning evaluates the loss once for each batch;",
             "try optimizer=adam.",
         )
 
 
 def run_steps(trainer: L.Trainer, steps_per_batch: int) -> float:
-    """Environment steps of the whole run; infinite if the run has no limit."""
-    _ = trainer.estimated_stepping_batches  # creates the loaders, and so num_training_batches
+    """Return the environment steps of the whole run; infinite if neither epochs nor steps are limited."""
+    _ = trainer.estimated_stepping_batches  # creates the loaders, which set num_training_batches
     steps = math.inf
     if trainer.max_epochs is not None and trainer.max_epochs >= 0:
         steps = trainer.max_epochs * trainer.num_training_batches * steps_per_batch
+    # ``max_steps`` is compared with ``global_step``, which ``advance`` makes a number of environment steps.
     return min(steps, trainer.max_steps) if trainer.max_steps >= 0 else steps
 
 
 def advance(trainer: L.Trainer, steps: int) -> None:
-    """Advance Lightning's counters by environment steps; on their own they count no step, and one batch."""
+    """Advance Lightning's counters by environment steps.
+
+    With manual optimization Lightning counts the steps of its own optimizer wrapper, which is not used here, so
+    ``global_step`` would stay 0.
+    """
     loop = trainer.fit_loop.epoch_loop
     loop.manual_optimization.optim_step_progress.total.completed += steps
-    if hasattr(
-        loop, "curve_step"
-    ):  # netyard's own loop: Lightning's loop counts batches, and curves would have these as x-axis
+    # In netyard's own loop the x-axis of curves is set too; it would count batches, as in Lightning's loop.
+    if hasattr(loop, "curve_step"):
         loop.curve_step = trainer.global_step

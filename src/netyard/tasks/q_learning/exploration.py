@@ -1,4 +1,4 @@
-"""Epsilon-greedy: how often an agent takes a random action instead of the greedy one."""
+"""Epsilon-greedy exploration: with probability epsilon an action is random, else it is the greedy one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ Array = Any  # np.ndarray
 
 
 class Exploration:
-    """The share of random actions, which falls during a run.
+    """The schedule of epsilon, the probability of a random action.
 
     Args:
-        start, end: the shares at both ends ...
-        fraction: ... of this fraction of the run ...
-        schedule: ... along a straight line (linear) or exponentially (exponential).
-        warmup_steps: steps at the beginning in which every action is random.
+        start: epsilon at the start of the run.
+        end: epsilon after ``fraction`` of the run, and from there on.
+        fraction: the fraction of the run's steps during which epsilon changes.
+        schedule: how it changes, ``linear`` or ``exponential``.
+        warmup_steps: steps at the start of the run in which every action is random.
 
     Raises:
         ArgumentError: the schedule is exponential, and ``start`` or ``end`` is 0.
@@ -36,32 +37,36 @@ class Exploration:
         self.warmup_steps = warmup_steps
 
     def epsilon(self, step: int, run_steps: float) -> float:
-        """The share at an environment step, in a run of ``run_steps``."""
+        """Return epsilon at an environment step of a run of ``run_steps``."""
         if step < self.warmup_steps:
             return 1.0
         done = min(step / (self.fraction * run_steps), 1.0) if self.fraction > 0 else 1.0
-        if self.schedule == "exponential":
+        if self.schedule == "exponential":  # a geometric interpolation: epsilon falls by the same factor in each step
             return self.start * (self.end / self.start) ** done
         return self.start + (self.end - self.start) * done
 
 
 class RandomActions:
-    """The random actions of a rollout, all drawn at once because many small draws are slow.
+    """The random actions of a rollout, all sampled at once, because many small calls are slow.
 
     Args:
-        epsilons: the share of random actions at each step.
+        rng: the source of random numbers.
+        epsilons: the probability of a random action at each step.
         num_envs: environments that are stepped in parallel.
+        num_actions: the number of actions to choose from.
     """
 
-    def __init__(self, numbers: np.random.Generator, epsilons: list[float], num_envs: int, num_actions: int) -> None:
-        chance: Array = numbers.random((len(epsilons), num_envs))
-        self.random_actions: Array = numbers.integers(num_actions, size=(len(epsilons), num_envs))
+    def __init__(self, rng: np.random.Generator, epsilons: list[float], num_envs: int, num_actions: int) -> None:
+        chance: Array = rng.random((len(epsilons), num_envs))  # (steps, num_envs)
+        self.random_actions: Array = rng.integers(num_actions, size=(len(epsilons), num_envs))
+        # Each environment decides alone. random() is below 1, so an epsilon of 1 always chooses a random action.
         self.is_random = chance < np.array(epsilons)[:, None]
+        # As Python lists, because indexing a NumPy array at every environment step is slow.
         self.any_random, self.all_random = self.is_random.any(axis=1).tolist(), self.is_random.all(axis=1).tolist()
 
     def actions(self, number: int, act: Act, observations: Array) -> Array:
-        """The actions of a step, int64 (num_envs,): random ones, elsewhere those of ``act``."""
-        if self.all_random[number]:
+        """Return the actions of a step, int64 (num_envs,): random ones, and those of the policy ``act``."""
+        if self.all_random[number]:  # the net need not be evaluated
             return self.random_actions[number]
         chosen = act(observations)
         return (

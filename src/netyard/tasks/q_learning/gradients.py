@@ -1,4 +1,4 @@
-"""Two computations of an update's gradient with equal results: analytic for small networks, and by autograd."""
+"""Two ways to compute the gradient of an update, with equal results: analytic for small networks, and autograd."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from netyard.tasks.q_learning.chain import Chain
 
 
 class Batch(Protocol):
-    """What the replay gives for an update, B transitions."""
+    """A batch of B transitions, sampled from the replay."""
 
     observation: Tensor  # (B, *input_shape)
     action: Tensor  # int64 (B,)
-    reward: Tensor  # (B,)
-    discount: Tensor  # (B,), 0 where nothing comes after
+    reward: Tensor  # (B,), the discounted sum of n rewards
+    discount: Tensor  # (B,), discount^n; 0 if the episode terminated within the n steps
     next_observation: Tensor  # (B, *input_shape)
-    weight: Tensor | None  # (B,)
-    row: Any  # int64 (B,), in the replay
+    weight: Tensor | None  # (B,), importance weights; None if sampling is uniform
+    row: Any  # int64 (B,), the index in the replay
 
 
 class Prediction(NamedTuple):
     """The predictions of an update, and their errors."""
 
-    outputs: Tensor  # of the actions taken, (B,) or (B, N)
-    error: Tensor  # (B,)
+    outputs: Tensor  # of the actions taken: values (B,), or distributions (B, N)
+    error: Tensor  # (B,), temporal-difference errors, from which priorities are computed
 
 
 class Gradient(Protocol):
-    """Computes the gradient. ``after`` is the target network's output for the next observation, (B,) or (B, N)."""
+    """The interface of both. ``next_outputs`` are the target network's for the next observation, (B,) or (B, N)."""
 
     def forward(self, observation: Tensor) -> Tensor:
-        """The net's outputs (B, A), or (B, A, N), without a gradient."""
+        """Return the net's outputs, (B, A) or (B, A, N), without a graph."""
 
-    def set(self, batch: Batch, after: Tensor) -> Prediction:
-        """Set the gradient of the mean loss, each transition multiplied by its weight."""
+    def set(self, batch: Batch, next_outputs: Tensor) -> Prediction:
+        """Set every parameter's gradient to that of the mean loss, weighted by the transitions' weights."""
 
     def losses(self) -> list[Tensor]:
-        """The mean loss of every update since the last call."""
+        """Return the mean loss of each update since the last call."""
 
 
 class AnalyticGradient:
-    """For a chain, and a loss with an analytic derivative."""
+    """The analytic gradient of a ``Chain`` and a loss whose derivative is known: squared error or Huber."""
 
     def __init__(self, chain: Chain, loss: ScalarReturn) -> None:
         self.chain, self.loss = chain, loss
@@ -54,23 +54,25 @@ class AnalyticGradient:
     def forward(self, observation: Tensor) -> Tensor:
         return self.chain.forward(observation)[-1]
 
-    def set(self, batch: Batch, after: Tensor) -> Prediction:
-        passed = self.chain.forward(batch.observation)
-        taken = batch.action[:, None]
-        outputs = passed[-1].gather(1, taken).squeeze(1)
-        error = outputs - torch.addcmul(batch.reward, batch.discount, after)
-        slope = self.loss.slope(error)
-        assert slope is not None
+    def set(self, batch: Batch, next_outputs: Tensor) -> Prediction:
+        activations = self.chain.forward(batch.observation)
+        taken = batch.action[:, None]  # (B, 1)
+        outputs = activations[-1].gather(1, taken).squeeze(1)  # (B,)
+        # Q(s, a) - (r + discount * Q_target(s', a')): the temporal-difference error.
+        error = outputs - torch.addcmul(batch.reward, batch.discount, next_outputs)
+        grad = self.loss.slope(error)  # d loss / d output of each transition, (B,)
+        assert grad is not None
         if batch.weight is not None:
-            slope = slope * batch.weight
-        slope = slope / len(slope)
-        self.chain.backward(passed, torch.zeros_like(passed[-1]).scatter_(1, taken, slope[:, None]))
+            grad = grad * batch.weight
+        grad = grad / len(grad)  # the loss is the mean over the batch
+        # Only the outputs of the actions taken are in the loss; the gradient of all others is 0.
+        self.chain.backward(activations, torch.zeros_like(activations[-1]).scatter_(1, taken, grad[:, None]))
         self._errors.append(error)
         self._weights.append(batch.weight)
         return Prediction(outputs, error)
 
     def losses(self) -> list[Tensor]:
-        # Computed for all updates at once, since they are only logged: one call takes as long as one update's would.
+        # The losses are only logged, so they are computed for all updates in one call, which takes as long as for one.
         each = [] if not self._errors else self.loss.at(torch.stack(self._errors))
         means = [_mean(*pair) for pair in zip(each, self._weights, strict=True)]
         self._errors, self._weights = [], []
@@ -78,10 +80,10 @@ class AnalyticGradient:
 
 
 class AutogradGradient:
-    """For every net and loss.
+    """The gradient of any net and loss, by autograd.
 
     Args:
-        weights: the parameters that the optimizer moves.
+        weights: the parameters that the optimizer updates.
     """
 
     def __init__(self, net: nn.Module, loss: nn.Module, weights: list[Tensor]) -> None:
@@ -91,19 +93,21 @@ class AutogradGradient:
     def forward(self, observation: Tensor) -> Tensor:
         return self.net(observation)
 
-    def set(self, batch: Batch, after: Tensor) -> Prediction:
-        with torch.enable_grad():
+    def set(self, batch: Batch, next_outputs: Tensor) -> Prediction:
+        with torch.enable_grad():  # it is off in ``Bootstrap.learn``
             outputs = select_action(self.net(batch.observation), batch.action)
-            each = self.loss(outputs, batch.reward, batch.discount, after)
+            # next_outputs have no graph: only the prediction moves, not the target ("semi-gradient").
+            each = self.loss(outputs, batch.reward, batch.discount, next_outputs)  # (B,)
             loss = _mean(each, batch.weight)
             for parameter in self.weights:  # faster than the optimizer's zero_grad
                 parameter.grad = None
             loss.backward()
         self._losses.append(loss.detach())
-        # For a distribution the error is its loss, as in Rainbow; for a value the temporal difference.
+        # The priority of a distribution is its loss, as in Rainbow (Hessel et al. 2018); of a value it is the
+        # temporal-difference error.
         scalar = isinstance(self.loss, ScalarReturn)
         outputs = outputs.detach()
-        error = self.loss.error(outputs, batch.reward, batch.discount, after) if scalar else each.detach()
+        error = self.loss.error(outputs, batch.reward, batch.discount, next_outputs) if scalar else each.detach()
         return Prediction(outputs, error)
 
     def losses(self) -> list[Tensor]:
@@ -112,8 +116,8 @@ class AutogradGradient:
 
 
 def select_action(outputs: Tensor, action: Tensor) -> Tensor:
-    """The outputs of each sample's action: (B, A) -> (B,), or (B, A, N) -> (B, N)."""
-    if outputs.ndim == 2:
+    """Return the outputs of each sample's action: (B, A) -> (B,), or (B, A, N) -> (B, N)."""
+    if outputs.ndim == 2:  # gather is faster than indexing, but would need an index of N for distributions
         return outputs.gather(1, action[:, None]).squeeze(1)
     return outputs[torch.arange(len(action), device=action.device), action]
 

@@ -1,4 +1,4 @@
-"""Deep Q-learning: the value of each action, learned from experience in an environment."""
+"""Deep Q-learning: the expected return of each action, trained on an agent's own experience in an environment."""
 
 from __future__ import annotations
 
@@ -29,53 +29,56 @@ from netyard.tasks.q_learning.exploration import Exploration, RandomActions
 from netyard.tasks.signature import ExportSignature, TensorSpec
 
 VALIDATION, TEST = 1, 2  # the purpose of an episode, as in data.environments.vector; each has its own seeds
-_ACTING, _DRAWING, _NOISE = range(101, 104)  # separate random streams for acting, sampling the replay, and noise
+# Numbers in the seeds of independent random streams: for random actions, for sampling the replay, and for noise.
+_ACTING, _SAMPLING, _NOISE = range(101, 104)
 
 
 class Valued(Protocol):
-    """The net that the task needs: (B, num_outputs), or (B, num_outputs, num_atoms) for a loss of distributions."""
+    """The interface of the net: (B, num_outputs), or (B, num_outputs, num_atoms) for a loss of distributions."""
 
     def __call__(self, x: Tensor) -> Tensor: ...
 
 
 class QLearning(Learner):
-    """Learns ``net(x) -> (B, num_outputs)``, the return expected after each action, by acting. Mnih et al. 2015.
+    """Train ``net(x) -> (B, num_outputs)``, the expected return after each action, by acting. Mnih et al. 2015.
 
-    A batch is a rollout of environment steps, which ``trainer.global_step``, ``trainer.max_steps`` and every x-axis
-    count. After each ``collect_steps`` of them come ``collect_steps * updates_per_step`` updates, each of
-    ``data.batch_size`` transitions. A truncated episode is bootstrapped from its last observation, a terminated one
-    is not. Random numbers are a function of the seed and the step, so no generator state has to be saved.
+    A batch is a rollout of environment steps; ``trainer.global_step``, ``trainer.max_steps`` and the x-axis of all
+    curves count these steps. After every ``collect_steps`` of them, ``collect_steps * updates_per_step`` updates are
+    made, each with ``data.batch_size`` transitions. A truncated episode is bootstrapped from its last observation, a
+    terminated one is not. Random numbers are a function of the seed and the step, so no generator state is saved.
 
     Logs in training ``loss``, ``q_value`` (of the actions taken), ``td_error`` (absolute), ``epsilon``, ``updates``,
-    ``return`` and ``length`` of the episodes that ended; for the dashboard alone ``updates_per_second``. In validation
-    and test, greedily, in environments of their own: ``return``, ``return_std``, ``return_iqm`` (interquartile mean)
-    and ``length``.
+    and ``return`` and ``length`` of the episodes that ended; in TensorBoard also ``updates_per_second``. Validation and
+    test run the greedy policy in separate environments, and log ``return``, ``return_std``, ``return_iqm``
+    (interquartile mean) and ``length``.
 
     Args:
         net: see ``Valued``.
         loss: of predictions and targets, with a ``reduction``; or one of distributions, see ``losses/returns.py``.
         optimizer, scheduler, monitor, mode: see ``Learner``.
         num_outputs: the number of actions.
-        double: the net chooses the next action, the target network values it (van Hasselt et al. 2016,
+        double: whether the net chooses the next action, and the target network evaluates it (van Hasselt et al. 2016,
             arXiv:1509.06461).
-        n_steps: rewards before the bootstrap.
-        discount: of each step.
+        n_steps: the number of rewards before the bootstrapped value.
+        discount: the factor of each later reward.
         collect_steps, updates_per_step: see above.
-        warmup_steps: transitions, of random actions, before the first update.
+        warmup_steps: environment steps with random actions before the first update.
         target_every: updates between two changes of the target network.
-        tau: the step of such a change towards the net; 1 copies it, less is Polyak averaging.
-        epsilon_start, epsilon_end: the share of random actions at both ends ...
-        epsilon_fraction: ... of this fraction of the run ...
-        epsilon_schedule: ... along a straight line or exponentially.
-        priority_exponent: of the error in a transition's sampling priority; 0 samples uniformly
+        tau: the weight of the net in such a change; 1 copies it, less is Polyak averaging.
+        epsilon_start: the probability of a random action at the start of the run.
+        epsilon_end: the same after ``epsilon_fraction`` of the run.
+        epsilon_fraction: the fraction of the run during which it changes.
+        epsilon_schedule: how it changes, linearly or exponentially.
+        priority_exponent: exponent of the error in a transition's sampling priority; 0 samples uniformly
             (Schaul et al. 2015, arXiv:1511.05952).
-        importance_start: the exponent of the importance weights at first; it grows to 1 at the end.
+        importance_start: the exponent of the importance weights at the start; it grows to 1 at the end of the run.
 
     Raises:
-        ArgumentError: settings that contradict each other, a loss of neither kind, data without environments.
+        ArgumentError: a value is out of its range, or contradicts another; the loss is of neither kind; the data are
+            not environments.
     """
 
-    loss_shows_progress = False
+    loss_shows_progress = False  # its targets come from the target network, which changes too
 
     def __init__(
         self,
@@ -103,7 +106,7 @@ class QLearning(Learner):
     ) -> None:
         check(QLearning, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
-        self.automatic_optimization = False
+        self.automatic_optimization = False  # a rollout has many updates, or none while the replay fills
         self.loss = loss if isinstance(loss, ValuesActions) else ScalarReturn(loss)
         self.num_outputs, self.double, self.n_steps, self.discount = num_outputs, double, n_steps, discount
         self.collect_steps = collect_steps
@@ -111,21 +114,23 @@ class QLearning(Learner):
         self.warmup_steps, self.target_every, self.tau = warmup_steps, target_every, tau
         self.exploration = Exploration(epsilon_start, epsilon_end, epsilon_fraction, epsilon_schedule, warmup_steps)
         self.priority_exponent, self.importance_start = priority_exponent, importance_start
+        # A copy that changes rarely: with targets from the net itself, each update would move its own target.
         self.target_net = copy.deepcopy(net).requires_grad_(False)
-        self.episodes: list[tuple[float, int]] = []  # (return, length) of the episodes of a validation or test
+        self.episodes: list[tuple[float, int]] = []  # (return, length) of each episode of a validation or test
         self._bootstrap: Any = None  # a Bootstrap, once training starts
-        self._updates = 0  # before this run, or the part of it that is resumed
+        self._updates = 0  # of a resumed run, before it was interrupted
         self._waiting = 0  # environment steps since the last updates
         self._clip: float | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Observations (B, *input_shape) -> the value of each action (B, num_outputs)."""
+        """Observations (B, *input_shape) -> the expected return of each action (B, num_outputs)."""
         return self.loss.values(self.net(x))
 
     # Setup
 
     def configure_callbacks(self) -> list[Any]:
-        self._clip = take_over_clipping(self.trainer)  # before Lightning checks it
+        # Lightning calls this before it checks its settings, one of which is changed here.
+        self._clip = take_over_clipping(self.trainer)
         return []
 
     def setup(self, stage: str) -> None:
@@ -133,7 +138,7 @@ class QLearning(Learner):
 
     @property
     def steps_per_batch(self) -> int:
-        """Environment steps of a rollout."""
+        """The number of environment steps in a rollout."""
         return int(self.trainer.datamodule.steps_per_batch)
 
     def configure_optimizers(self) -> dict[str, Any]:
@@ -141,7 +146,7 @@ class QLearning(Learner):
         if math.isinf(self._run_steps):
             raise ArgumentError(
                 "trainer.max_epochs and trainer.max_steps are both -1;",
-                "epsilon falls in a fraction of the run, which must have an end;",
+                "epsilon changes during a fraction of the run, so the run needs a last step;",
                 "try trainer.max_steps=50000.",
             )
         check_optimizer(self.optimizer)
@@ -149,7 +154,8 @@ class QLearning(Learner):
             self.net,
             self.optimizer,
             self.schedule,
-            total_steps=math.ceil(self._run_steps / self.steps_per_batch),  # the schedule takes one step a rollout
+            # The learning rate changes once in each rollout.
+            total_steps=math.ceil(self._run_steps / self.steps_per_batch),
             monitor=self.monitor,
         )
 
@@ -161,13 +167,13 @@ class QLearning(Learner):
             self.net,
             self.target_net,
             self.loss,
-            self.optimizers(use_pl_optimizer=False),
+            self.optimizers(use_pl_optimizer=False),  # torch's own: Lightning's wrapper is slow, and counts its steps
             self.double,
             self.target_every,
             self.tau,
             self.priority_exponent,
             self._clip,
-            self.trainer.precision == "32-true",
+            self.trainer.precision == "32-true",  # the analytic gradient is computed without autocast
             self._generator,
             self._updates,
         )
@@ -181,39 +187,43 @@ class QLearning(Learner):
 
     def training_step(self, batch: tuple[Tensor], batch_idx: int) -> Tensor:
         data, step = self.trainer.datamodule, self.trainer.global_step
-        began, updates = time.perf_counter(), self.updates
-        numbers = np.random.default_rng([data.seed, _ACTING, step])
-        drawing = np.random.default_rng([data.seed, _DRAWING, step])
+        start_time, updates = time.perf_counter(), self.updates
+        # New generators for every rollout, seeded by its first step: a resumed run continues with the same numbers.
+        action_rng = np.random.default_rng([data.seed, _ACTING, step])
+        sampling_rng = np.random.default_rng([data.seed, _SAMPLING, step])
         self._generator.manual_seed((data.seed * 1_000_003 + step) * 1_000 + _NOISE)
         end = step + len(batch[0])
-        if self.trainer.max_steps >= 0:
+        if self.trainer.max_steps >= 0:  # the last rollout may be shorter
             end = min(end, self.trainer.max_steps)
-        ahead = range(step, end, data.num_envs)
-        random_actions = RandomActions(numbers, [self.epsilon(each) for each in ahead], data.num_envs, self.num_outputs)
+        steps = range(step, end, data.num_envs)  # all environments are stepped at once
+        epsilons = [self.epsilon(each) for each in steps]
+        random_actions = RandomActions(action_rng, epsilons, data.num_envs, self.num_outputs)
         act = training_policy(self.net, self.loss.values, self.device, self._generator)
-        # The newest n transitions of each environment have no return of n steps yet.
+        # The newest n transitions of each environment do not have their n-step return yet, so cannot be sampled.
         first_update = max(self.warmup_steps, self.n_steps * data.num_envs + 1)
-        waiting = self._waiting  # a local variable: setting an attribute of a module is slow
-        for number in range(len(ahead)):
+        waiting = self._waiting  # a local variable, because setting an attribute of a module is slow
+        for number in range(len(steps)):
             data.step(random_actions.actions(number, act, data.observations))
             waiting += data.num_envs
             if waiting >= self.collect_steps:
                 collections, waiting = divmod(waiting, self.collect_steps)
                 if self._replay.added >= first_update:
                     count = collections * self.updates_per_collection
-                    self._bootstrap.learn(self._replay, count, data.batch_size, drawing, self._importance())
+                    self._bootstrap.learn(self._replay, count, data.batch_size, sampling_rng, self._importance())
         self._waiting = waiting
         data.check()
-        advance(self.trainer, len(ahead) * data.num_envs)
+        advance(self.trainer, len(steps) * data.num_envs)
         self._step_schedule()
-        self._log_rate(step, (self.updates - updates) / (time.perf_counter() - began))
+        self._log_rate(step, (self.updates - updates) / (time.perf_counter() - start_time))
         return self._add_statistics()
 
     def epsilon(self, step: int) -> float:
-        """The share of random actions at an environment step."""
+        """Return the probability of a random action at an environment step."""
         return self.exploration.epsilon(step, self._run_steps)
 
     def _importance(self) -> float:
+        # Linear annealing, Schaul et al. 2015, section 3.4: the bias of the priorities matters most at the end, when
+        # the values converge.
         done = min(self.trainer.global_step / self._run_steps, 1.0)
         return self.importance_start + (1 - self.importance_start) * done
 
@@ -221,18 +231,19 @@ class QLearning(Learner):
         schedule = self.lr_schedulers()
         if schedule is not None and not isinstance(schedule, ReduceLROnPlateau | list):
             with warnings.catch_warnings():
-                # Torch warns where no update came before; while the replay warms up there is none.
+                # torch warns if the schedule is stepped before the optimizer; during the warm-up there is no update.
                 warnings.simplefilter("ignore", UserWarning)
                 schedule.step()
 
     def _log_rate(self, before: int, rate: float) -> None:
-        """Logged to TensorBoard only, because it differs between identical runs."""
+        """Log the speed to TensorBoard only, because it differs between identical runs."""
         every, step = self.trainer.log_every_n_steps, self.trainer.global_step
+        # Whether a multiple of ``every`` is passed: a rollout advances many steps.
         if self.logger is not None and before // every != step // every:
             self.logger.log_metrics({"train/updates_per_second": rate}, step)
 
     def _add_statistics(self) -> Tensor:
-        """Add a rollout's updates to the means; returns their mean loss, 0 before the first update."""
+        """Add a rollout's updates to the means, and return their mean loss; 0 before the first update."""
         statistics = self._bootstrap.statistics()
         if statistics is None:
             return torch.zeros((), device=self.device)
@@ -256,7 +267,7 @@ class QLearning(Learner):
     # Evaluation
 
     def greedy(self, observations: Any) -> Any:
-        """The action the net values most for each observation (B, *input_shape), int64 (B,): NumPy in, NumPy out."""
+        """Return the action with the largest value for each observation: (B, *input_shape) -> int64 (B,), in NumPy."""
         training = self.net.training
         self.net.eval()
         try:
@@ -265,14 +276,14 @@ class QLearning(Learner):
             self.net.train(training)
 
     def export_signature(self) -> ExportSignature:
-        """The value of each action, without noise."""
+        """Return the signature of the value of each action, without noise."""
 
         def value(observation: Tensor) -> Tensor:
             return self.loss.values(self.net(observation))
 
-        values = TensorSpec("q_values", f"(batch, {self.num_outputs}), the return expected after each action")
+        values = TensorSpec("q_values", f"(batch, {self.num_outputs}), the expected return of each action")
         parts = nn.ModuleList([self.net, self.loss])
-        return ExportSignature(parts, value, [TensorSpec("observation", "as the environment shows it")], [values])
+        return ExportSignature(parts, value, [TensorSpec("observation", "as the environment returns it")], [values])
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         self._evaluate_episodes(batch, VALIDATION)
@@ -294,6 +305,7 @@ class QLearning(Learner):
         self.episodes += data.run_episodes(act, purpose, batch.tolist())
 
     def on_validation_epoch_end(self) -> None:
+        # Not super(), which logs means over batches: these metrics are over episodes.
         self._log_returns("val")
         self.means = self._training_means
 
