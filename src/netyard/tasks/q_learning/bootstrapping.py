@@ -155,7 +155,7 @@ class Bootstrap:
         )
 
     def _target_outputs(self, observation: Tensor) -> Tensor:
-        """Return the target network's outputs for batches (count, B, ...): of all actions if double, else of the best."""
+        """Return the target network's outputs for batches (count, B, ...): of all actions if double, else the best."""
         flat = observation.flatten(0, 1)
         outputs = self.target_chain.forward(flat)[-1] if self.target_chain else self.target(flat)
         outputs = outputs if self.double else self._best(outputs, outputs)
