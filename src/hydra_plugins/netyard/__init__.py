@@ -1,1 +1,1 @@
-"""The launcher and the sweepers of ``python train.py -m``. Imported at every start: nothing heavy here."""
+"""Hydra plugins: the launcher and sweepers of ``python train.py -m``. Hydra imports them at every start."""

@@ -1,4 +1,4 @@
-"""``hydra/sweeper=grid``, ``random`` and ``optuna``. See the files of their configuration in conf/hydra/sweeper/."""
+"""``hydra/sweeper=grid``, ``random`` and ``optuna``. Their options are explained in conf/hydra/sweeper/."""
 
 from __future__ import annotations
 
@@ -12,35 +12,42 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from netyard.ranges.bounds import Count, Index
+from netyard.ranges.signature import check
+
 
 class _Searching(Sweeper):
-    """Common base of the sweepers, which differ only in their search."""
+    """Common base of the sweepers, which differ only in how they choose jobs."""
 
     def __init__(
         self,
         params: Mapping[str, Any],
         when: Mapping[str, Any],
         together: Sequence[Mapping[str, Any]],
-        keep: int | None,
-        batch_size: int | None,
+        keep: Index | None,
+        batch_size: Count | None,
         resume: bool,
         objectives: Sequence[str] | None,
     ) -> None:
+        check(_Searching, locals(), "sweep")
+        # Parsed later, by sweeps.start, with Hydra's config loader, which setup() brings.
         self.swept = {"params": params, "when": when, "together": together}
         self.keep, self.batch_size, self.resume = keep, batch_size, resume
-        self.objectives = _plain(objectives)
+        self.objectives = _plain(objectives)  # plain types: the ledger writes them as JSON
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.config, self.hydra_context = config, hydra_context
+        # Hydra leaves it to the sweeper to build the launcher.
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
     @abstractmethod
     def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
-        """The object that chooses the jobs, see ``sweeps.search.grid.Search``."""
+        """The object that chooses the jobs, a ``sweeps.search.grid.Search``."""
 
     def sweep(self, arguments: list[str]) -> Path:
+        # Imported late, as in the other plugins. The report is passed in, because sweeps may not import reports.
         from netyard.reports.leaderboard import leaderboard
         from netyard.sweeps import start
 
@@ -79,6 +86,7 @@ class OptunaSweeper(_Searching):
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
+        # Passed on to OptunaSearch, which checks them: it knows which samplers and pruners there are.
         self.options = {
             "num_trials": num_trials,
             "seed": seed,
@@ -93,6 +101,7 @@ class OptunaSweeper(_Searching):
     def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
         from netyard.sweeps.search.optuna import OptunaSearch
 
+        # A pruner compares the objective that the user named, or else what each job's own task monitors.
         metric = objectives[0]["name"] if self.objectives else None
         return OptunaSearch(space, [each["mode"] for each in objectives], **self.options, metric=metric, folder=folder)
 

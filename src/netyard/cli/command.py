@@ -1,4 +1,4 @@
-"""What a command of ``netyard`` is: described once, for its help, for the list of commands and for the Tab key."""
+"""A command of ``netyard``, described once for its help, the list of commands and completion by the Tab key."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ WIDTH = 120  # characters of a line of help
 
 @dataclass(frozen=True)
 class Option:
-    """``name=value`` of a command."""
+    """An option ``name=value`` of a command."""
 
     shown: str
-    """As help shows it, with a default or an example: ``temperature=1.0``."""
+    """As the help shows it, with the default or an example: ``temperature=1.0``."""
     does: str
     values: tuple[str, ...] = ()
-    """All that it takes, where they can be counted."""
+    """All allowed values, if they can be listed."""
 
     @property
     def name(self) -> str:
@@ -35,33 +35,33 @@ class Option:
 
 @dataclass(frozen=True)
 class Command:
-    """A command; called with what was typed behind its name, it runs, prints any error and returns the exit code."""
+    """A command. Calling it with its arguments runs it, prints any error and returns the exit code."""
 
     name: str
     does: str
     """On one line, without a period."""
     usage: str
-    """What is typed behind the name."""
+    """The arguments, as the help shows them."""
     run: Callable[[list[str]], int | str]
-    """What was typed -> what is to be printed, or, of one that prints for itself, the exit code."""
+    """Arguments -> the text to print, or the exit code, if the function prints by itself."""
     body: tuple[str | Option, ...] = ()
-    """Of the help: options, paragraphs, and lines that begin with a space, which stay as they are."""
+    """The body of the help: options, paragraphs, and lines that start with a space, which are not wrapped."""
     alone: bool = False
-    """Whether it may be typed without arguments."""
+    """Whether it works without arguments; otherwise it prints its help then."""
 
     def __call__(self, arguments: Sequence[str]) -> int:
         run_log.replace_unencodable()
         overrides = list(arguments)
-        plugins.warn()
+        plugins.warn()  # packages that cannot be used; every command may depend on them
         try:
-            overrides = allowlist.taken(arguments)
+            overrides = allowlist.taken(arguments)  # --allow-target works with every command
             printed = self.run(overrides)
             if not isinstance(printed, int):
                 print(printed)
-            sys.stdout.flush()
+            sys.stdout.flush()  # a closed pipe has to fail here, inside of try, and not at the end of the process
             return printed if isinstance(printed, int) else 0
         except BrokenPipeError:  # netyard list | head
-            run_log.silence(sys.stdout)
+            run_log.silence(sys.stdout)  # or Python would print the error again when it flushes at exit
             return 0
         except (Exception, KeyboardInterrupt) as error:
             failure = error if isinstance(error, Exception) else Interrupted(signal.SIGINT)
@@ -71,10 +71,11 @@ class Command:
 
     @property
     def options(self) -> dict[str, tuple[str, ...]]:
-        """Each option's name, with all the values it takes where they can be counted."""
+        """The name of each option, with all its allowed values, if they can be listed."""
         found: dict[str, tuple[str, ...]] = {}
         for each in self.body:
             if isinstance(each, Option):
+                # An option may have several lines in the help; the values are at the first.
                 found[each.name] = found.get(each.name, ()) or each.values
         return found
 
@@ -83,6 +84,7 @@ class Command:
         return "\n".join([f"netyard {self.name} {self.usage}".rstrip(), "", *self._lines()])
 
     def _lines(self) -> Iterator[str]:
+        # Where the descriptions start: two spaces, the longest option, two spaces.
         column = 4 + max((len(each.shown) for each in self.body if isinstance(each, Option)), default=0)
         for each in self.body:
             if isinstance(each, Option):

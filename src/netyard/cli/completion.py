@@ -1,7 +1,7 @@
-"""``netyard completion bash|zsh|fish``: a script for the shell, which asks this module what may come next.
+"""``netyard completion bash|zsh|fish``: a script for the shell, which calls ``netyard completion query LINE``.
 
-Overrides are completed by Hydra, which composes what was typed so far; what it does not know of is ours: subcommands,
-their options, runs, and the last of several values that are separated by commas.
+Overrides are completed by Hydra, which composes the overrides before the cursor. This module completes the rest:
+subcommands, their options, run directories, and the last of several values that are separated by commas.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from netyard.config.suggest import did_you_mean
 from netyard.errors import ConfigError
 from netyard.run_directories.directory import outputs
 
-MOST_RUNS = 100  # newest first
+MOST_RUNS = 100  # of the newest; a shell lists every candidate
 
+# Commands whose first argument is a run directory.
 OF_A_RUN = ("evaluate", "predict", "generate", "export", "rerun")
 
 BASH = """\
@@ -33,7 +34,7 @@ _netyard() {
         *) return ;;
     esac
     word="${line##*[[:space:]]}"
-    # Bash cuts words at = and :, and puts the answer behind the last cut.
+    # Bash splits words at = and :, and inserts the reply after the last of them.
     ahead=""
     case "$COMP_WORDBREAKS" in *=*) ahead="${word%"${word##*[=:]}"}" ;; esac
     COMPREPLY=()
@@ -79,12 +80,12 @@ Train = Callable[[Sequence[str]], int]
 
 
 def completion(arguments: Sequence[str], commands: Mapping[str, Command], train: Train) -> int:
-    """Print a shell's script; or, asked by one, what may come next at the end of a line.
+    """Print the script for a shell; or the candidates for the last word of a line, which that script asks for.
 
     Args:
         arguments: ``bash``, ``zsh`` or ``fish``; or ``query`` and the line up to the cursor.
-        commands: the subcommands that there are.
-        train: ``netyard train``, which answers for Hydra.
+        commands: all subcommands, by name.
+        train: the command ``train``, through which Hydra completes overrides.
     """
     if len(arguments) == 2 and arguments[0] == "query":
         print(*candidates(arguments[1], commands, train), sep="\n")
@@ -96,17 +97,18 @@ def completion(arguments: Sequence[str], commands: Mapping[str, Command], train:
             did_you_mean(given, SHELLS) or f"shells are {', '.join(SHELLS)};",
             'type eval "$(netyard completion bash)".',
         )
+    # The interpreter's full path: the script also works where no virtual environment is active.
     print(SHELLS[arguments[0]].replace("PROGRAM", f"{shlex.quote(sys.executable)} -m netyard"), end="")
     return 0
 
 
 def candidates(line: str, commands: Mapping[str, Command], train: Train) -> list[str]:
-    """Whole words that may stand where the last word of the line does; none where files are to be completed."""
-    words = line.split()
+    """The words that may replace the last word of the line; none where the shell is to complete file names."""
+    words = line.split()  # not shlex.split, which fails on a quote that is not closed yet
     word = "" if not words or line[-1].isspace() else words.pop()
     place = next((place for place, each in enumerate(words) if Path(each).name in ("netyard", "train.py")), None)
     if place is None:
-        return []
+        return []  # python something_else.py
     before = words[place + 1 :]
     if Path(words[place]).name == "netyard":
         if not before:
@@ -115,6 +117,7 @@ def candidates(line: str, commands: Mapping[str, Command], train: Train) -> list
     else:
         name = "train"
     found = _of_command(name, commands[name].options if name in commands else {}, before, word, train)
+    # Sorted and filtered once, whichever of the sources above the candidates come from.
     return sorted({each for each in found if each.startswith(word)})
 
 
@@ -129,6 +132,7 @@ def _of_command(
         yield from _run_dirs(word)
     if name in ("train", "evaluate", "rerun"):
         yield from (f"{each}=" for each in options)
+        # Hydra composes the overrides before the word; options of netyard's own command would be unknown keys to it.
         yield from _by_hydra(
             [each for each in before if "=" in each and each.partition("=")[0] not in options], word, train
         )
@@ -138,7 +142,7 @@ def _of_command(
         yield from catalog.options(listing.PLURALS.get(before[0], before[0]))
         yield from (f"{each}=" for each in options)
     elif sign:
-        several, comma, last = value.rpartition(",")
+        several, comma, last = value.rpartition(",")  # state=failed,st: only the last one is completed
         offered = options.get(key) or (catalog.options(key) if key in catalog.GROUPS else ())
         yield from (f"{key}={several}{comma}{each}" for each in offered if each.startswith(last))
     else:
@@ -150,12 +154,13 @@ def _names_run(word: str) -> bool:
 
 
 def _by_hydra(before: Sequence[str], word: str, train: Train) -> Iterator[str]:
-    """What Hydra says, which reads the line from the environment; of ``model=mlp,res`` it is told ``model=res``."""
+    """Candidates from Hydra, which reads the line from the environment. For ``model=mlp,res`` it gets ``model=res``."""
     key, sign, value = word.partition("=")
-    _, comma, last = value.rpartition(",")
+    _, comma, last = value.rpartition(",")  # Hydra completes no value of a sweep after the first
     asked = f"{key}={last}" if sign and comma and "[" not in value else word
     os.environ["COMP_LINE"] = line = " ".join(["train.py", *before, asked])
     os.environ["COMP_POINT"] = str(len(line))
+    # Hydra prints the candidates; "-sc query=bash" is its interface for shells, COMP_LINE and COMP_POINT are Bash's.
     with contextlib.redirect_stdout(io.StringIO()) as said:
         train(["-sc", "query=bash"])
     for each in said.getvalue().split():
@@ -163,8 +168,9 @@ def _by_hydra(before: Sequence[str], word: str, train: Train) -> Iterator[str]:
 
 
 def _run_dirs(typed: str) -> Iterator[str]:
-    """Directories of runs, newest first, below outputs/ or what was typed so far."""
+    """Run directories, newest first, below outputs/ or the path that was typed so far."""
     root = outputs() if str(outputs()).startswith(typed) else Path(typed if typed.endswith("/") else Path(typed).parent)
     found = [path.parent for depth in ("*", "*/*", "*/*/*", "*/*/*/*") for path in root.glob(f"{depth}/status.json")]
+    # Depth 1 to 4: outputs/DAY/TIME-model-data, and the jobs of sweeps below outputs/sweeps/DAY/TIME/.
     begun = [str(path) for path in found if str(path).startswith(typed)]
     yield from sorted(begun, key=lambda path: -(Path(path) / "status.json").stat().st_mtime)[:MOST_RUNS]

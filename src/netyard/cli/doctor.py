@@ -1,4 +1,4 @@
-"""``netyard doctor [FOLDER...] [hashes=false]``."""
+"""``netyard doctor [FOLDER...] [hashes=false]``: check this machine and the files of runs."""
 
 from __future__ import annotations
 
@@ -13,36 +13,37 @@ from netyard.run_directories.directory import outputs
 from netyard.run_directories.integrity import check
 from netyard.run_directories.records import gather
 
-MOST = 50  # lines of one kind
+MOST = 50  # lines of one kind, so that the summary stays on the screen
 
 
 def doctor(arguments: Sequence[str]) -> int:
-    """Print what was found, a line each.
+    """Print one line per finding.
 
     Returns:
-        0, or 5 if a run would lack something here, or 4 if something in the folders is broken.
+        5 if this machine lacks something that a run needs; else 4 if a file of a run is broken; else 0.
 
     Raises:
-        CheckpointError: a folder that was named is not there.
+        CheckpointError: a given folder does not exist.
     """
     places, options = divided(arguments)
     require_options(options, COMMAND.options, "doctor")
     hashes = require_choice("hashes", options.get("hashes", "true"), COMMAND.options["hashes"]) == "true"
-    written = outputs().expanduser()
+    written = outputs().expanduser()  # where new runs would go, whichever folders are checked
     folders = [Path(place).expanduser() for place in places] or [written]
     for folder in folders:
-        if places and not folder.is_dir():
+        if places and not folder.is_dir():  # outputs/ may be missing: nothing was trained yet
             raise CheckpointError(
                 f"{folder} is {'a file' if folder.exists() else 'not there'};",
                 "doctor checks folders with runs, outputs/ by default;",
                 "try netyard doctor.",
             )
-    from netyard.cli import environment
+    from netyard.cli import environment  # imports torch, which takes seconds
 
     findings = environment.examine(written, Path(os.environ.get("NETYARD_DATA", "~/.cache/netyard")).expanduser())
     for each in findings:
         print(f"{each.kind:8} {each.text}")
 
+    # After the machine's lines are printed: reading checkpoints of many runs takes minutes.
     report = check(*gather(folders, settings=False), hashes=hashes)
     for kind, lines in (("stale", report.stale), ("broken", report.broken)):
         for line in lines[:MOST]:
@@ -52,6 +53,7 @@ def doctor(arguments: Sequence[str]) -> int:
     counts = f"{report.runs} run(s), {report.events} event file(s), {report.checkpoints} checkpoint(s)"
     where = ", ".join(map(str, folders))
     print(f"{'broken' if report.broken else 'ok':8} {len(report.broken) or 'nothing'} broken below {where}: {counts}")
+    # A machine that lacks something comes first: it may be why files are broken.
     if any(each.kind == "missing" for each in findings):
         return PlatformError.exit_code
     return CheckpointError.exit_code if report.broken else 0
@@ -64,15 +66,19 @@ COMMAND = Command(
     run=doctor,
     body=(
         (
-            "Looks at this machine: versions against what netyard needs, devices, whether outputs and data can "
-            "be written to and have a gigabyte free, and which optional extras are here, with the command that "
-            "installs each. Then at every run below the folders, outputs/ where none is given: event files whose "
-            "records have a wrong sum or end too early, checkpoints that are not what their manifest says, files "
-            "that cannot be read, and runs that say they are running and whose process is gone."
+            "Checks this machine: versions of packages, devices, whether outputs and data can be written to and have a "
+            "gigabyte free, and which optional extras are installed, with the command that installs each. Then it "
+            "checks every run below the folders (default: outputs/): event files with wrong checksums or a "
+            "truncated end, checkpoints that differ from their manifest, files that cannot be read, and runs in "
+            "state running whose process does not exist."
         ),
-        Option("hashes=false", "believe the sizes of checkpoints, which saves reading them", values=("true", "false")),
+        Option(
+            "hashes=false",
+            "compare only the sizes of checkpoints, which is faster than reading them",
+            values=("true", "false"),
+        ),
         (
-            "A line begins with ok, note (what you may want), stale, missing (what a run needs here), or broken. "
+            "A line starts with ok, note (optional), stale, missing (a run needs it), or broken. "
             "Exit code: 5 if something is missing, else 4 if something is broken, else 0."
         ),
     ),

@@ -1,4 +1,4 @@
-"""What a run would find here: versions, devices, places to write, optional extras."""
+"""Check the machine for ``netyard doctor``: versions, devices, folders to write to, optional extras."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from netyard import plugins
 from netyard.io.readable import format_bytes
 from netyard.io.version import __version__
 
-SCARCE = 1e9  # bytes free: a few checkpoints of a large network
-DEVELOPMENT = ("dev", "campaign", "mutants")  # extras for work on netyard itself
+SCARCE = 1e9  # bytes; less is not enough for a few checkpoints of a large network
+DEVELOPMENT = ("dev", "campaign", "mutants")  # extras for developing netyard, not for using it
+# Versions that a bug report needs; unmet requirements are always shown.
 SHOWN = ("torch", "torchvision", "lightning", "hydra-core", "tensorboard", "timm")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: ``ok``, ``note`` of what may be wanted, or ``missing`` of what a run needs."""
+    """One line of the report: ``ok``, ``note`` (optional), or ``missing`` (a run needs it)."""
 
     kind: str
     text: str
 
 
 def examine(outputs: Path, data: Path) -> list[Finding]:
-    """Everything about this machine, in the order it is told.
+    """All findings about this machine, in the order in which they are printed.
 
     Args:
-        outputs, data: where runs and data sets are written to.
+        outputs, data: the folders to which runs and data sets are written.
     """
     return [
         *_versions(),
@@ -51,6 +52,7 @@ def examine(outputs: Path, data: Path) -> list[Finding]:
 def _versions() -> Iterator[Finding]:
     yield Finding("ok", f"netyard {__version__}, python {platform.python_version()}, {platform.platform()}")
     shown = [f"{name} {version}" for name in SHOWN if (version := _version(name))]
+    # Requirements with a marker of this platform or Python; those of extras evaluate to false here.
     faults = [fault for each in _requirements() if not each.marker or each.marker.evaluate() if (fault := _unmet(each))]
     for fault in faults:
         yield Finding("missing", fault)
@@ -59,10 +61,12 @@ def _versions() -> Iterator[Finding]:
 
 
 def _devices() -> Iterator[Finding]:
+    # The cores that this process may use: a cluster or taskset may allow fewer than the machine has.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("ok", f"cpu: {cores} core(s) for this process")
     for number in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(number)
+        # A device that is listed may still fail: another architecture than torch was built for, or no memory left.
         try:
             torch.ones(64, 64, device=f"cuda:{number}").square().sum().item()
         except (RuntimeError, AssertionError) as error:
@@ -70,17 +74,19 @@ def _devices() -> Iterator[Finding]:
         else:
             yield Finding("ok", f"cuda:{number}: {about.name}, {format_bytes(about.total_memory)}")
     if torch.backends.mps.is_available():
-        yield Finding("ok", "mps: a GPU of Apple's")
+        yield Finding("ok", "mps: an Apple GPU")
     if not torch.cuda.is_available() and shutil.which("nvidia-smi"):
-        built = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "for the CPU alone"
-        yield Finding("note", f"there is an NVIDIA driver, and torch, built {built}, finds no GPU by it")
+        built = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "for the CPU only"
+        yield Finding("note", f"there is an NVIDIA driver, but torch, built {built}, finds no GPU")
 
 
 def _place(name: str, path: Path) -> Iterator[Finding]:
-    """Whether a file can be written there, by writing one, and how much would fit."""
+    """Whether a file can be written there, by writing one, and how much space is free."""
+    # The nearest folder that exists: the rest would be created by the first run.
     standing = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
     variable = f"NETYARD_{name.upper()}"
     try:
+        # Not os.access, which is wrong for root, network file systems and read-only mounts.
         with tempfile.TemporaryFile(dir=standing):
             pass
     except OSError as error:
@@ -94,6 +100,7 @@ def _place(name: str, path: Path) -> Iterator[Finding]:
 
 
 def _shared_memory() -> Iterator[Finding]:
+    # DataLoader workers send batches through shared memory; Docker's default is 64 MB.
     place = Path("/dev/shm")
     if place.is_dir() and (total := shutil.disk_usage(place).total) < 128e6:
         yield Finding(
@@ -102,7 +109,8 @@ def _shared_memory() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    """What ``pip install 'netyard[NAME]'`` would add, but for working on netyard itself."""
+    """Whether the packages of each extra, ``pip install 'netyard[NAME]'``, are installed."""
+    # Read from the installed metadata, where pyproject.toml need not be present.
     extras = importlib.metadata.metadata("netyard").get_all("Provides-Extra") or [] if _version("netyard") else []
     for extra in (each for each in extras if each not in DEVELOPMENT):
         wanted = [each for each in _requirements() if each.marker and each.marker.evaluate({"extra": extra})]
@@ -122,7 +130,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _requirements() -> list[Requirement]:
-    """Of the installed package; none where it runs from its source alone."""
+    """The requirements of the installed netyard; none if it runs from source without being installed."""
     return [Requirement(text) for text in importlib.metadata.requires("netyard") or []] if _version("netyard") else []
 
 
@@ -130,9 +138,10 @@ def _unmet(wanted: Requirement) -> str:
     found = _version(wanted.name)
     if found is None:
         return f"{wanted.name} is not installed; pip install '{wanted.name}{wanted.specifier}'"
+    # prereleases=True: a nightly build of torch is newer than any release that is asked for.
     if not wanted.specifier.contains(found, prereleases=True):
         return (
-            f"{wanted.name} is {found}, and {wanted.specifier} is wanted; pip install '{wanted.name}{wanted.specifier}'"
+            f"{wanted.name} is {found}, and {wanted.specifier} is needed; pip install '{wanted.name}{wanted.specifier}'"
         )
     return ""
 

@@ -20,15 +20,14 @@ from netyard.config.suggest import all_keys, did_you_mean, nearest, no_such_key
 from netyard.errors import ConfigError, ForeignCodeError, NetyardError, PlatformError, lost_peer
 
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
-_OF_THE_MACHINE = (  # errors of the machine; others, like a missing file, are bugs of netyard
+_OF_THE_MACHINE = (  # errors of the machine; others, like a missing file, are bugs in netyard
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EIO, errno.ESTALE, errno.EFBIG, errno.EBUSY, errno.ENXIO, errno.ENODEV),
     *(errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM),  # a limit of this process or its user
 )
-_IN_THE_CALL = (
-    "Error in call to target",
-    "Error in creating partial",
-)  # Hydra's messages; its others mean that the class was not found
+# How Hydra's messages start if the constructor raised; its other messages mean that the class was not found.
+_IN_THE_CALL = ("Error in call to target", "Error in creating partial")
+# Parts of messages of gloo and NCCL after another rank of the run has ended.
 _LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL communicator was aborted")
 
 
@@ -45,13 +44,14 @@ def explained(overrides: Sequence[str] = ()) -> Iterator[None]:
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError | None:
-    """The message for a user, or None where the error is a bug of ours.
+    """The error with a message for the user, or None if it is a bug in netyard.
 
-    Errors of our own classes are written for the user. Of others' only those are known here that tell of the config,
-    the machine or code that the user brought along; any other, a ``ValueError`` too, is a mistake in netyard.
+    Errors of netyard's own classes are messages already. Of other classes, only errors about the config, the machine or
+    the user's own code are explained; any other error, including a ``ValueError``, counts as a bug in netyard.
     """
     if isinstance(error, NetyardError):
         return error
+    # The order matters: each test below is less specific than those above.
     if isinstance(error, OmegaConfBaseException) and (ours := _of_a_resolver(error)):
         return ours
     if isinstance(error, InstantiationException):
@@ -59,14 +59,15 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
     if isinstance(error, OverrideParseException):
         return ConfigError(
             f"'{error.override}' cannot be read as an override;",
-            "overrides are key=value, and values with spaces, brackets or commas want quotes around the whole;",
+            "overrides are key=value; one with spaces, brackets or commas needs quotes around the whole;",
             "try for instance 'model.hidden_sizes=[64,64]'.",
         )
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _from_composition(error, overrides)
+    # Hydra raises plain errors for some malformed overrides.
     if isinstance(error, ValueError | TypeError) and _raised_in("hydra._internal.", error):
         return _from_composition(error, overrides)
-    if type(error).__name__ == "MisconfigurationException":
+    if type(error).__name__ == "MisconfigurationException":  # by name: importing Lightning takes seconds
         return ConfigError(
             f"Lightning refuses these settings: {_first_line(error)};",
             "trainer holds the arguments of its Trainer;",
@@ -77,21 +78,22 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
     if isinstance(error, OSError) and error.errno in _OUT_OF_SPACE:
         return PlatformError(
             f"the disk is full: {error};",
-            "a run needs room for its checkpoints;",
+            "a run needs space for its checkpoints;",
             "try hydra.run.dir=DIR on another disk.",
         )
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         return PlatformError(
             f"{f'{error.filename}: ' * bool(error.filename)}{error.strerror};",
-            "a run reads and writes files that you may, on disks that work, within the limits of ulimit -a;",
+            "a run needs permission for its files, a working disk, and the limits of ulimit -a;",
             "check that path and those limits, or try hydra.run.dir=DIR elsewhere.",
         )
     return _from_foreign_code(error)
 
 
 def _of_the_machine(error: RuntimeError | MemoryError) -> NetyardError | None:
-    """Errors about memory, ports, processes and home directories, which only the text of the message identifies."""
+    """Errors about memory, ports, processes and home directories, which can be identified only by their text."""
     words = str(error)
+    # The CPU allocator raises a plain RuntimeError; CUDA has a class, which is compared by name to avoid the import.
     memory = "can't allocate memory" in words or type(error).__name__ == "OutOfMemoryError"
     if memory or isinstance(error, MemoryError):
         return PlatformError(
@@ -104,14 +106,14 @@ def _of_the_machine(error: RuntimeError | MemoryError) -> NetyardError | None:
         return lost_peer(lost[0])
     if "EADDRINUSE" in words:
         return PlatformError(
-            f"the port that the processes of this run meet at is in use: MASTER_PORT={os.environ.get('MASTER_PORT')};",
-            "a free one is found where none is named;",
-            "unset MASTER_PORT, or name another.",
+            f"the port for the processes of this run is in use: MASTER_PORT={os.environ.get('MASTER_PORT')};",
+            "without MASTER_PORT a free port is chosen;",
+            "unset MASTER_PORT, or choose another port.",
         )
     if "determine home directory" in words:
         return PlatformError(
             "no home directory is known: neither HOME nor the system says where it is;",
-            "data sets are read from and downloaded to ~/.cache/netyard where nothing else is named;",
+            "data sets are read from and downloaded to ~/.cache/netyard by default;",
             "set HOME, or NETYARD_DATA=FOLDER.",
         )
     return None
@@ -122,19 +124,20 @@ def _taken_so_far() -> str:
         import resource  # POSIX only
     except ImportError:
         return ""
+    # ru_maxrss is in bytes on macOS, and in kilobytes on Linux.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return f", after {peak / 1e9:.1f} GB of this process"
 
 
 def _of_a_resolver(error: BaseException | None) -> NetyardError | None:
-    """What a resolver of ours raised, which OmegaConf wraps once or twice."""
+    """The NetyardError that a resolver of netyard raised: OmegaConf wraps it once or twice."""
     while error is not None and not isinstance(error, NetyardError):
         error = error.__cause__ or error.__context__
     return error
 
 
 def _frames(error: BaseException) -> list[TracebackType]:
-    """Where an error passed through, from the outermost call to the one that raised it."""
+    """The traceback of an error, from the outermost call to the one that raised it."""
     found, frame = [], error.__traceback__
     while frame is not None:
         found.append(frame)
@@ -147,13 +150,13 @@ def _module(frame: TracebackType) -> str:
 
 
 def _raised_in(package: str, error: BaseException) -> bool:
-    """Whether the code that raised it is of that package, and not of one that it called."""
+    """Whether code of that package itself raised the error, not code that it called."""
     frames = _frames(error)
     return bool(frames) and _module(frames[-1]).startswith(package)
 
 
 def _foreign_packages() -> set[str]:
-    """Of what the user has allowed or installed beside netyard; libraries that ``conf/`` itself names are not it."""
+    """The packages that the user has allowed or installed; not the libraries that netyard's ``conf/`` names."""
     brought = {*allowlist.allowed(), *(each.package for each in plugins.installed())}
     return {_top(name) for name in brought} - {_top(name) for name in allowlist.offered()}
 
@@ -163,28 +166,29 @@ def _top(name: str) -> str:
 
 
 def _from_foreign_code(error: BaseException, target: str = "") -> ForeignCodeError | None:
-    """The message for a failure in a class that the user brought along; None where it is of netyard or a library.
+    """The error for a failure in the user's own code; None if netyard or a library is responsible.
 
-    A library is called by somebody: the last caller that is netyard's or the user's is the one that can mend it.
+    An error inside a library is attributed to the innermost caller that belongs to netyard or to the user's packages.
     """
     packages = _foreign_packages()
     callers = [frame for frame in _frames(error) if _top(_module(frame)) in {"netyard", *packages}]
     if callers and _top(_module(callers[-1])) in packages:
         place = f"{_module(callers[-1])}, line {callers[-1].tb_lineno}"
-    elif _top(target) in packages and not callers:  # written in C, or it could not be imported
+    elif _top(target) in packages and not callers:  # an extension in C, or a module that could not be imported
         place = "its module"
     else:
         return None
     return ForeignCodeError(
         f"{target or _module(callers[-1])} raised {type(error).__name__}: {_first_line(error)};",
         "this is code of a package that you have installed or allowed, not netyard's;",
-        f"mend it at {place}, see the lines above.",
+        f"fix it at {place}, see the lines above.",
     )
 
 
 def _from_target(error: InstantiationException) -> NetyardError | None:
-    """What a constructor raised, which Hydra wraps, or why there is none to call. None is a bug of ours."""
+    """The error for a class that could not be built; None if it is a bug in netyard."""
     cause = error.__cause__ or error.__context__
+    # The only places of target and key are Hydra's message: Error in call to target 'a.b.C': ... full_key: model
     target = str(error).partition("'")[2].partition("'")[0]
     where = str(error).partition("full_key: ")[2].strip() or target.rpartition(".")[2] or "a node of the config"
     if isinstance(cause, NetyardError | OSError):
@@ -194,6 +198,7 @@ def _from_target(error: InstantiationException) -> NetyardError | None:
     if isinstance(cause, TypeError) and _raised_in("hydra._internal.", cause):  # the call itself, nothing inside of it
         return _misfit(where, cause)
     if cause is None or not str(error).startswith(_IN_THE_CALL):
+        # Hydra raises an ImportError from the error of the module.
         loading = cause.__cause__ if cause is not None else None
         if loading is not None and (foreign := _from_foreign_code(loading, target)):
             return foreign
@@ -205,8 +210,8 @@ def _from_target(error: InstantiationException) -> NetyardError | None:
     if foreign := _from_foreign_code(cause, target):
         return foreign
     if not target or _top(target) == "netyard":
-        return None
-    # torch, Lightning and timm check what they are given, and wrap their constructors.
+        return None  # netyard's constructors raise NetyardError for wrong arguments, so this is a bug
+    # torch, Lightning and timm check their arguments, in wrappers that make the error look like their own.
     if isinstance(cause, TypeError):
         return _misfit(where, cause)
     return ConfigError(
@@ -233,9 +238,11 @@ def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError
             did_you_mean(option, error.options) or f"{group} is one of {', '.join(error.options[:12])}, ...;",
             f"try {group}={guess[0]}." if guess else f"netyard list {group} prints them all.",
         )
+    # From here on the message of Hydra is too vague; look for the override that it may be about.
     parsed = _parsed(overrides)
     if mistake := next(filter(None, map(_no_option, parsed)), None):
         return mistake
+    # Hydra's message names one override; the nearest existing key is searched among those of the chosen options.
     keys = all_keys(overrides)
     alone = "Ambiguous value" in str(error)  # several values, and no -m
     for override in parsed:
@@ -254,8 +261,8 @@ def _several(override: Override) -> ConfigError | None:
     if not override.is_sweep_override():
         return None
     return ConfigError(
-        f"{override.input_line} names several values;",
-        "one run takes one value, a sweep takes several;",
+        f"{override.input_line} has several values;",
+        "a single run takes one value, a sweep takes several;",
         f"try python train.py -m {override.input_line}, or quote a list: '{override.key_or_group}=[...]'.",
     )
 
@@ -268,7 +275,7 @@ def _no_option(override: Override) -> ConfigError | None:
         return None
     options = catalog.options(group)
     return ConfigError(
-        f"{override.input_line} names no option of {group};",
+        f"{override.input_line} is not an option of {group};",
         f"{group} is one of {', '.join(options[:12])}, ...;",
         f"try {group}={options[0]}.",
     )
@@ -277,6 +284,7 @@ def _no_option(override: Override) -> ConfigError | None:
 def _unknown_key(override: Override, keys: Sequence[str]) -> ConfigError | None:
     """The error of an override whose key does not exist; None if it exists."""
     key = override.key_or_group
+    # +key adds a key, and Hydra checks its own.
     if override.is_add() or key.startswith("hydra") or key in keys or key in catalog.GROUPS:
         return None
     return no_such_key(key, str(override.input_line), keys)

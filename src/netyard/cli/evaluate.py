@@ -1,4 +1,4 @@
-"""``netyard evaluate RUN_DIR [output=FOLDER] [overrides]``: a recorded config, changed as the command line says."""
+"""``netyard evaluate RUN_DIR [output=FOLDER] [overrides]``: test a run's best checkpoint, perhaps on other data."""
 
 from __future__ import annotations
 
@@ -21,58 +21,64 @@ from netyard.io.process import is_main_process
 from netyard.io.readable import short_path
 from netyard.run_directories.directory import RunDir
 
+# Groups and keys that a test of trained weights depends on.
 _OF_A_TEST = ("data", "loss", "task", "trainer", "callbacks", "threads", "seed")
 
 
 def evaluate(arguments: Sequence[str]) -> int:
-    """Test a run's best checkpoint again, and say what its metrics do not."""
+    """Test a run's best checkpoint again, and print metrics of each class or target besides."""
     arguments = with_run(arguments, "evaluate")
     options = {key: value for key, _, value in (text.partition("=") for text in arguments) if key in COMMAND.options}
     require_given(options, {"run": "RUN_DIR"}, "evaluate")
     run_dir = RunDir(options["run"])
     run_dir.require()
+    # Checked now: a test that takes an hour must not end with an unwritable folder.
     output = require_folder(Path(options["output"])) if options.get("output") else None
-    run_log.start(None)
+    run_log.start(None)  # to the console only: the run's own log stays as it is
     evaluated(run_dir, [text for text in arguments if text.partition("=")[0] not in COMMAND.options], output)
     return 0
 
 
 def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None) -> dict[str, float]:
-    """Test a run's best checkpoint on a changed config, log what is found and return the metrics.
+    """Test a run's best checkpoint with a changed config; logs the assessment and returns the metrics.
 
     Args:
-        overrides: of the recorded config.
-        output: a folder for ``evaluation.json`` and pictures.
+        overrides: changes of the recorded config.
+        output: the folder for ``evaluation.json`` and figures.
 
     Raises:
-        ConfigError: an override of what a test does not look at; see ``inference.evaluate`` for more.
+        ConfigError: an override has no effect on a test; see ``inference.evaluate`` for others.
     """
     with torch_import.torch():
         from netyard.inference import assessment
         from netyard.inference import evaluate as testing
         from netyard.training import checkpoint
 
+    # The config in the checkpoint, not in .hydra/: it belongs to these weights, after any resume.
     recorded, config, choices = checkpoint.read_best(run_dir)
     cfg = OmegaConf.create(config)
     _overlay(cfg, choices, [*overrides])
-    schema.check(cfg, choices)
+    schema.check(cfg, choices)  # the same ranges as in training
     metrics, task, data = testing.evaluate(cfg, recorded, run_dir)
-    told = assessment.assess(task, data, metrics)
-    if found := assessment.text(told):
+    assessed = assessment.assess(task, data, metrics)
+    if found := assessment.text(assessed):
         run_log.log.info("\n%s", found)
     if output is not None and is_main_process():
-        for path in assessment.write(told, task, data, output):
+        for path in assessment.write(assessed, task, data, output):
             run_log.log.info("wrote %s", short_path(path))
     return metrics
 
 
 def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> None:
-    """Change a recorded config as the command line changes a composed one: data=cifar10 data.batch_size=32."""
+    """Apply overrides to a recorded config in place, as Hydra applies them: data=cifar10 data.batch_size=32."""
     parsed = OverridesParser.create().parse_overrides(overrides)
+    # Not by composing the run's overrides again: defaults may have changed since, and the checkpoint's config counts.
     for override in parsed:
         _require_effect(override.key_or_group)
+    # Whole groups first, so that `data.batch_size=32 data=cifar10` works in either order, as in Hydra.
     for override in parsed:
         if override.key_or_group in catalog.GROUPS:
+            # The other groups of this composition are defaults, and are not used.
             fresh, chosen = compose([str(override.input_line)])
             cfg[override.key_or_group] = fresh[override.key_or_group]
             choices[override.key_or_group] = chosen[override.key_or_group]
@@ -80,18 +86,19 @@ def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> 
         if override.key_or_group not in catalog.GROUPS:
             OmegaConf.update(cfg, override.key_or_group, override.value(), force_add=False)
     if any(override.key_or_group.partition(".")[0] == "loss" for override in parsed):
-        cfg.task.loss = cfg.loss  # recorded with its interpolations followed
+        cfg.task.loss = cfg.loss  # a copy, because the recorded config is resolved and has no ${loss} any more
 
 
 def _require_effect(key: str) -> None:
-    """Refuse to change what a test of trained weights does not look at."""
+    """Refuse an override that cannot change the result of testing trained weights."""
     group, name, *_ = [*key.split("."), ""]
+    # The task as a whole, and its parts that only training uses, are the run's.
     of_the_run = group == "task" and name in ("", "net", "num_outputs", "optimizer", "scheduler")
     if group not in (*catalog.GROUPS, *schema.GLOBALS) or (group in _OF_A_TEST and not of_the_run):
         return
     raise ConfigError(
-        f"{key} cannot be changed in a test: the network comes as it was trained;",
-        f"{', '.join(_OF_A_TEST)} can be changed, of the task its settings;",
+        f"{key} cannot be changed in a test: the network is the trained one;",
+        f"{', '.join(_OF_A_TEST)} can be changed, and settings of the task;",
         f"take {key} out, or train with it.",
     )
 
@@ -103,8 +110,8 @@ COMMAND = Command(
     run=evaluate,
     body=(
         (
-            "Tests the best checkpoint again; data=... tests on other data, task.KEY=... in another way. Beside "
-            "the metrics it says, where the task has kept it:"
+            "Tests the best checkpoint again; data=... tests on other data, task.KEY=... with other settings. Besides "
+            "the metrics it prints, depending on the task:"
         ),
         (
             "  classification   precision, recall, f1 and support of each class; the confusion matrix, of more "
@@ -121,7 +128,7 @@ COMMAND = Command(
         ),
         "                   intervals of mae and rmse, of a forecast over means of as many windows as overlap",
         "  q_learning       the return's interval over episodes",
-        Option("run=RUN_DIR", "the run; RUN_DIR alone says the same"),
+        Option("run=RUN_DIR", "the run; RUN_DIR alone is enough"),
         Option(
             "output=FOLDER", "write evaluation.json, confusion.csv, reliability.png and the test's pictures into it"
         ),

@@ -12,9 +12,11 @@ from netyard.io import run_log
 
 
 def export(arguments: Sequence[str]) -> str:
-    """What was written, and how near it is to the network; see ``exporting.export``."""
+    """Export a run's network; returns the file that was written, and how much its outputs differ."""
+    # Parsed before torch is imported: a mistake in an option is reported at once.
     wanted = request.parse(with_run(arguments, "export"))
-    run_log.start(None)
+    run_log.start(None)  # messages of netyard to the console; None: no run directory gets a train.log
+    # torch.onnx and the exporters take further seconds to import, so they come last.
     with torch_import.torch():
         from netyard.export import export as exporting
 
@@ -28,12 +30,13 @@ COMMAND = Command(
     run=export,
     body=(
         (
-            "The best network of a run as a file for other programs, RUN_DIR/exports/model.* unless output says "
-            "otherwise. What holds a graph takes batches of any size, and is run beside the network on batches "
-            "of 1, 2 and 7 before it has its name."
+            "Writes the best network of a run as a file for other programs, by default RUN_DIR/exports/model.*. A file "
+            "with a graph takes batches of any size; its outputs are compared with the network's on batches of 1, 2 "
+            "and 7 before it gets its final name."
         ),
-        Option("run=RUN_DIR", "the run; RUN_DIR alone says the same"),
+        Option("run=RUN_DIR", "the run; RUN_DIR alone is enough"),
         Option("output=FILE", "where to write it"),
+        # The formats, the default first; each one has a writer in netyard.export.
         Option(
             "format=onnx",
             "an ONNX graph (opset 20; pip install 'netyard[export]'), described in its metadata",
@@ -60,6 +63,7 @@ COMMAND = Command(
         Option(
             "quantize=static", "... or by ranges measured on training samples; either is scored on the run's test part"
         ),
+        # The names of inputs and outputs are those of `tasks.signature`, which the exported file repeats.
         "",
         "What goes in and comes out, by task:",
         "  classification      input                -> logits, probabilities",

@@ -1,4 +1,4 @@
-"""How a failed command ends: a one-line message of three parts, or, for a bug in netyard, the traceback."""
+"""Print the error of a failed command: one line in three parts, or the traceback if it is a bug in netyard."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from netyard.io import redact
 from netyard.io.process import is_main_process
 from netyard.training import distributed
 
-_MEASURING = ("debug=lr_finder", "debug=batch_size")  # measure something, and need no tracebacks
+_MEASURING = ("debug=lr_finder", "debug=batch_size")  # tools in the group debug that are not for debugging
 
 
 def failed(error: BaseException, overrides: Sequence[str]) -> int:
-    """Print what went wrong; returns the exit code.
+    """Print the error; returns the exit code.
 
     The traceback is printed for a bug, and for any error under ``debug=`` or Hydra's ``HYDRA_FULL_ERROR=1``.
     """
     mistake = explain(error, overrides)
+    # One message for a run, not one for each device. The other ranks wait: torchrun stops rank 0 when one of them ends.
     if not is_main_process():
         distributed.wait_for_rank_0_message()
         return mistake.exit_code if mistake else 1
     debugs = any(text.startswith("debug=") and text not in _MEASURING for text in overrides)
     if mistake is None or mistake.shows_traceback or debugs or os.environ.get("HYDRA_FULL_ERROR") == "1":
+        # The lines of a traceback may contain passwords of database URLs.
         print(redact.text("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     if mistake is None:
         print("error: a bug in netyard, not in your command; please report it with the lines above.", file=sys.stderr)
         return 1
+    # Ctrl-C is not an error.
     prefix = "" if isinstance(mistake, Interrupted) else "error: "
     print(redact.text(f"{prefix}{mistake}"), file=sys.stderr)
     return mistake.exit_code

@@ -12,13 +12,15 @@ from netyard.run_directories.directory import RunDir
 
 
 def generate(arguments: Sequence[str]) -> str:
-    """What a run's network made, or where it is; see ``generating.generate``."""
+    """Generate text, images or an episode; returns the text, or which files were written."""
+    # Of an option that is given twice the last one counts.
     options = dict(text.partition("=")[::2] for text in with_run(arguments, "generate"))
     require_given(options, {"run": "RUN_DIR"}, "generate")
+    # What is left in `options` depends on the task, which inference.generate checks.
     run_dir, output = RunDir(options.pop("run")), options.pop("output", None)
     run_dir.require()
     run_log.start(None)
-    with torch_import.torch():
+    with torch_import.torch():  # after everything that can be refused without it
         from netyard.inference import generate as generating
 
     return generating.generate(run_dir, options, output)
@@ -26,28 +28,29 @@ def generate(arguments: Sequence[str]) -> str:
 
 COMMAND = Command(
     name="generate",
-    does="Let a trained network make something: text, pictures, an episode",
+    does="Generate text, images or an episode with a trained network",
     usage="RUN_DIR [option=value ...] [output=FILE]",
     run=generate,
     body=(
-        Option("run=RUN_DIR", "the run; RUN_DIR alone says the same"),
-        Option("output=FILE", "where to write it; text is printed where none is named"),
-        "A language model goes on from a prompt (model=lstm data=python_source):",
-        Option("prompt=TEXT", "what to go on from; the vocabulary must know it"),
-        Option("temperature=1.0", "below 1 the likely becomes likelier, 0 takes the likeliest each time"),
-        Option("top_k=0", "draw from the k likeliest tokens only; 0 from all"),
-        Option("length=300", "tokens to write"),
-        Option("seed=0", "the same seed writes the same text"),
-        "A translation answers one sentence (model=seq2seq):",
+        Option("run=RUN_DIR", "the run; RUN_DIR alone is enough"),
+        Option("output=FILE", "where to write it; without it text is printed"),
+        # By kind of task. An option of one kind is refused for a run of another.
+        "A language model continues a prompt (model=lstm data=python_source):",
+        Option("prompt=TEXT", "the text to continue, of characters or words in the vocabulary"),
+        Option("temperature=1.0", "below 1 likely tokens become more likely, 0 always takes the most likely one"),
+        Option("top_k=0", "sample from the k most likely tokens only; 0: from all"),
+        Option("length=300", "number of tokens"),
+        Option("seed=0", "the same seed gives the same text"),
+        "A translation model translates one sentence (model=seq2seq):",
         Option("prompt=TEXT", "the sentence"),
-        Option("beam_size=1", "sentences kept alive in beam search; 1 is greedy"),
-        "A VAE or a GAN draws (model=vae, model=gan); output=FILE.png, FILE.pt, or a folder:",
-        Option("count=64", "pictures"),
-        Option("class=3", "of one class, if the net was told classes"),
-        Option("seed=0", "the same seed draws the same pictures"),
-        "An agent plays greedily (model=dqn); output=FILE.gif, or a folder:",
-        Option("episodes=1", "how many"),
-        Option("first=0", "the number of the first: each has a beginning of its own"),
-        Option("every=2", "steps from one frame to the next"),
+        Option("beam_size=1", "number of candidates in beam search; 1 is greedy"),
+        "A VAE or a GAN generates images (model=vae, model=gan); output=FILE.png, FILE.pt, or a folder:",
+        Option("count=64", "number of images"),
+        Option("class=3", "images of one class, if the network is conditional"),
+        Option("seed=0", "the same seed gives the same images"),
+        "An agent acts greedily (model=dqn); output=FILE.gif, or a folder:",
+        Option("episodes=1", "number of episodes"),
+        Option("first=0", "number of the first episode; each number has its own start state"),
+        Option("every=2", "environment steps between two frames"),
     ),
 )

@@ -1,4 +1,4 @@
-"""``netyard list``: what can be chosen, each with the line that opens its file. Imports no torch."""
+"""``netyard list``: the options of each group, with the first comment of their files. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from netyard.config import catalog
 from netyard.config.suggest import did_you_mean
 from netyard.errors import ConfigError
 
+# The groups that users may also type in the plural; data, callbacks and debug have none.
 PLURALS = {"models": "model", "tasks": "task", "losses": "loss", "optimizers": "optimizer", "schedulers": "scheduler"}
 PLURALS |= {
     "augmentations": "augmentation",
@@ -24,12 +25,13 @@ PLURALS |= {
 
 
 def overview() -> str:
-    """Every group with its options, wrapped; models by family, and last those that have a file of their own."""
+    """Every group with its options, wrapped to the terminal; models by family, and at the end those in single files."""
     lines: list[str] = []
     for group in catalog.GROUPS:
         names = catalog.options(group)
         if group == "model":
             lines.append("  model")
+            # Hundreds of models: a line for each family is easier to read than one alphabetical list.
             members = {family: list(node["variants"]) for family, node in catalog.families().items()}
             if alone := [name for name in names if name not in catalog.variants()]:
                 members["others"] = alone
@@ -47,13 +49,14 @@ def show(arguments: Sequence[str]) -> int:
         ConfigError: no such group or option, or two packages offer one name.
     """
     words, filters = divided(arguments)
-    catalog.require_distinct()
-    if not words:
+    catalog.require_distinct()  # of two packages with one option, a list would show the wrong one
+    if not words:  # netyard list: help and overview
         print(f"{COMMAND.help}\n\n{overview()}")
         return 0
     group = group_named(words[0])
     require_options(filters, COMMAND.options, "list")
     names = _matching(group, words[1:])
+    # Published numbers, so that no network has to be built.
     counts = catalog.parameters() if group == "model" else {}
     if filters:
         names = _filtered(group, names, counts, filters)
@@ -69,10 +72,10 @@ def show(arguments: Sequence[str]) -> int:
 
 
 def group_named(word: str) -> str:
-    """The group that a word is for, in the singular or the plural.
+    """The group of this name, in the singular or the plural.
 
     Raises:
-        ConfigError: it is for none.
+        ConfigError: there is no such group.
     """
     group = PLURALS.get(word, word)
     if group not in catalog.GROUPS:
@@ -85,7 +88,7 @@ def group_named(word: str) -> str:
 
 
 def _matching(group: str, patterns: Sequence[str]) -> list[str]:
-    """The options that any of the globs is for.
+    """The options that match any of the globs.
 
     Raises:
         ConfigError: a glob that no option matches.
@@ -104,20 +107,21 @@ def _matching(group: str, patterns: Sequence[str]) -> list[str]:
 def _filtered(group: str, names: list[str], counts: Mapping[str, int], filters: Mapping[str, str]) -> list[str]:
     if group != "model":
         raise ConfigError(
-            f"{next(iter(filters))} is asked of group {group};",
+            f"{next(iter(filters))} is not a filter for group {group};",
             "only models have parameters and families;",
             f"try netyard list models {' '.join(f'{name}={value}' for name, value in filters.items())}.",
         )
+    # divided() has turned --max-parameters 10M into max_parameters=10M.
     low, high = (_number(name, filters.get(name)) for name in ("min_parameters", "max_parameters"))
-    if low is not None or high is not None:  # of a network without a count, nobody knows
+    if low is not None or high is not None:  # models without a published count are left out
         names = [name for name in names if name in counts and (low or 0) <= counts[name] <= (high or math.inf)]
-    if wanted := filters.get("family"):
+    if wanted := filters.get("family"):  # models in single files have no family, and never match
         names = [name for name in names if fnmatch(catalog.family_of(name) or "", wanted)]
     return names
 
 
 def _number(name: str, text: str | None) -> float | None:
-    """10M as ten millions; K and B likewise."""
+    """A number with a suffix: 10M is ten millions; K and B (or G) likewise."""
     if text is None:
         return None
     scale = {"K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9}.get(text[-1:].upper(), 1)
@@ -125,7 +129,7 @@ def _number(name: str, text: str | None) -> float | None:
         number = float(text[:-1] if scale > 1 else text) * scale
     except ValueError:
         number = math.nan
-    if not 0 < number < math.inf:
+    if not 0 < number < math.inf:  # false for NaN too
         raise ConfigError(
             f"{name} is '{text}';", "it is a number above 0, with K, M or B for thousands and more;", f"try {name}=10M."
         )
@@ -134,14 +138,14 @@ def _number(name: str, text: str | None) -> float | None:
 
 COMMAND = Command(
     name="list",
-    does="Print what can be chosen",
+    does="Print the options of a group: models, data, optimizers, ...",
     usage="[models|data|optimizers|...] [glob...] [filter=value ...]",
     run=show,
     body=(
-        "  netyard list models 'resnet*' 'vgg*'    names, numbers of parameters, and what they are",
-        Option("max_parameters=10M", "of models, up to so many (K, M, B); --max-parameters 10M is the same"),
-        Option("min_parameters=1M", "... and from so many on"),
-        Option("family=efficientnet", "of these families, which may be a glob"),
+        "  netyard list models 'resnet*' 'vgg*'    names, numbers of parameters, descriptions",
+        Option("max_parameters=10M", "models with at most this many (K, M, B); --max-parameters 10M is the same"),
+        Option("min_parameters=1M", "models with at least this many"),
+        Option("family=efficientnet", "models of this family, which may be a glob"),
     ),
     alone=True,
 )

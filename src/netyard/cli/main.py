@@ -1,4 +1,4 @@
-"""The command line: which command was typed, and its help. What a command does is in its own file."""
+"""Entry points of the command line: choose the command, or print help. Each command has its own file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netyard.io.version import __version__
 
 
 def _complete(arguments: Sequence[str]) -> int:
-    """The Tab key is told of every command, so it stands with their list."""
+    """Complete the command line. Defined here, because it needs the list of all commands."""
     return completion.completion(arguments, COMMANDS, training.train)
 
 
@@ -29,16 +29,18 @@ COMPLETION = Command(
     run=_complete,
     body=(
         (
-            "Prints what makes the Tab key complete netyard, and python train.py: commands, options, model=res, "
-            "trainer.max_ep, run=outputs/... For every new shell, by one command, of yours:"
+            "Prints a script with which the Tab key completes netyard and python train.py: commands, options, model="
+            "res, "
+            "trainer.max_ep, run=outputs/... To have it in every new shell, type once, for your shell:"
         ),
         "  bash    echo 'eval \"$(netyard completion bash)\"' >> ~/.bashrc",
         "  zsh     echo 'eval \"$(netyard completion zsh)\"' >> ~/.zshrc",
         "  fish    netyard completion fish > ~/.config/fish/conf.d/netyard.fish",
-        'In this shell alone: eval "$(netyard completion bash)", or netyard completion fish | source.',
+        'Only in this shell: eval "$(netyard completion bash)", or netyard completion fish | source.',
     ),
 )
 
+# In the order of the help: from training to looking at the results.
 COMMANDS = {
     each.name: each
     for each in (
@@ -60,13 +62,14 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``netyard COMMAND ...``; returns the exit code."""
+    # No arguments: the same as --help.
     name, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    run_log.replace_unencodable()
+    run_log.replace_unencodable()  # before anything is printed: a terminal without UTF-8 must not end the command
     if name in ("-h", "--help"):
         return _printed(f"netyard COMMAND ...\n\n{_listed()}\n\nnetyard COMMAND --help says more.")
     if name == "--version":
         return _printed(f"netyard {__version__}")
-    if name not in COMMANDS:
+    if name not in COMMANDS:  # the same three-part message as for any other mistake, exit code 2
         mistake = ConfigError(
             f"there is no command '{name}';",
             did_you_mean(name, COMMANDS) or f"commands are {', '.join(COMMANDS)};",
@@ -76,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = COMMANDS[name]
     if asks_for_help(rest) or not (rest or command.alone):
         _printed(_help(command))
+        # Help that was not asked for is the answer to a mistake: a command that needs arguments got none.
         return 0 if rest else ConfigError.exit_code
     return command(rest)
 
@@ -94,7 +98,7 @@ def _printed(text: str) -> int:
 
 
 def _help(command: Command) -> str:
-    if command is training.COMMAND:  # which says what else there is
+    if command is training.COMMAND:  # its help lists the other commands too
         return training.HELP.format(commands=_listed(but="train"), choices=listing.overview())
     if command is listing.COMMAND:
         return f"{command.help}\n\n{listing.overview()}"

@@ -1,4 +1,4 @@
-"""``netyard new NAME``: a package that extends netyard, to begin with. Knows no torch."""
+"""``netyard new NAME``: write a small package that extends netyard. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from netyard.errors import ConfigError
 from netyard.io.version import __version__
 
 TEMPLATES = Path(__file__).parent / "new_project"
-"""A tree like the one that is written: files end in .template, and NAME in a path stands for the package's name."""
+"""The files to write: their names end in .template, and NAME in a path stands for the name of the package."""
 _SUFFIX = ".template"
-_HIDDEN = ("gitignore",)  # which would be read by git here, too
-# What both Python and package indexes take for a name.
+_HIDDEN = ("gitignore",)  # stored without its dot: git would apply it to the templates themselves
+# Valid both as a module name and as a distribution name.
 _NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?", re.ASCII)
-_LONGEST = 60
+_LONGEST = 60  # characters: options are named after the package, and file names have limits
 
 
 class _Template(string.Template):
-    """``%{name}``: YAML and make have other uses for a dollar."""
+    """Placeholders are ``%{name}``, because a dollar has a meaning in YAML with OmegaConf and in make."""
 
     delimiter = "%"
 
 
 def new(arguments: Sequence[str]) -> str:
-    """Write the package into a folder of its name, whole or not at all; returns what to do next.
+    """Write the package into a folder of its name, completely or not at all; returns the text to print.
 
     Raises:
-        ConfigError: no name was given, or one that cannot be used.
+        ConfigError: no name was given, or it cannot be used.
     """
     if len(arguments) != 1:
         raise ConfigError(
@@ -47,17 +47,18 @@ def new(arguments: Sequence[str]) -> str:
         )
     name = require_name(arguments[0])
     folder = Path(name)
+    # Written beside its final place and renamed: the folder appears with all files, or not at all.
     draft = Path(f".{name}.{os.getpid()}.draft")
     draft.mkdir()
     try:
         _write(name, draft)
         draft.rename(folder)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)  # of a package that is there, nothing is left to remove
+        shutil.rmtree(draft, ignore_errors=True)  # after the rename there is nothing to remove
     source = _checkout()
     setup = f"make setup NETYARD={source}" if source else "make setup"
     return (
-        f"{folder}/ is a package with a network, a data set and an experiment; its README.md says what is where.\n\n"
+        f"{folder}/ is a package with a network, a data set and an experiment; its README.md explains the files.\n\n"
         f"  cd {folder}\n"
         f"  {setup}     # or, to use this environment: pip install -e .\n"
         f"  make test\n"
@@ -66,23 +67,26 @@ def new(arguments: Sequence[str]) -> str:
 
 
 def require_name(name: str) -> str:
-    """Raises:
-    ConfigError: the name is none for a package, or is taken.
+    """Return the name.
+
+    Raises:
+        ConfigError: it is not a valid package name, or it is taken.
     """
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        # A valid name near the given one, for the message.
         near = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")[:_LONGEST].rstrip("_")
         raise ConfigError(
             f"{name!r} is not a name for a package;",
-            f"it has small letters, digits and underscores, a letter first, no underscore last, at most {_LONGEST};",
+            f"names have a-z, 0-9 and _, a letter first, no underscore last, and at most {_LONGEST} characters;",
             f"try netyard new {near if near and not _taken(near) else 'my_project'}.",
         )
     if reason := _taken(name):
         raise ConfigError(
             f"{name!r} cannot be the name of a package: {reason};",
-            "a package has a name that nothing else has;",
+            "the name of a package must be unique;",
             f"try netyard new {name}_project.",
         )
-    if os.path.lexists(name):
+    if os.path.lexists(name):  # also a broken link, over which the rename would fail
         raise ConfigError(
             f"there is {'a folder' if Path(name).is_dir() else 'a file'} {name} here already;",
             "a package is written into a new folder;",
@@ -92,18 +96,19 @@ def require_name(name: str) -> str:
 
 
 def _taken(name: str) -> str:
-    """By what a name is taken; empty where it is free."""
+    """Why a name is taken; empty if it is free."""
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        return "it is a word of Python"
+        return "it is a keyword of Python"
     if name in sys.stdlib_module_names:
-        return "Python's own library has a module of that name"
+        return "Python's standard library has a module of that name"
+    # By distribution and by module: scikit-learn is imported as sklearn, and both names are taken.
     try:
         importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError:
         pass
     else:
         return "a package of that name is installed"
-    # A folder in the current one is a namespace package to Python; what is said of it is that it is there.
+    # Python finds a plain folder here as a namespace package; require_name refuses it with a better message.
     here = Path(name).absolute()
     spec = find_spec(name)
     if spec is not None and (spec.origin or here not in map(Path, spec.submodule_search_locations or ())):
@@ -122,8 +127,9 @@ def _write(name: str, folder: Path) -> None:
 
 
 def _checkout() -> str:
-    """Where netyard itself was installed from, if that is a folder: an index may not have it."""
+    """The checkout that netyard was installed from, or an empty text: a package index may not have netyard."""
     try:
+        # PEP 610: pip and uv record the URL of an install that is not from an index.
         recorded = importlib.metadata.distribution("netyard").read_text("direct_url.json")
         url = str(json.loads(recorded or "{}").get("url", ""))
     except (importlib.metadata.PackageNotFoundError, ValueError, AttributeError):
@@ -134,13 +140,13 @@ def _checkout() -> str:
 
 COMMAND = Command(
     name="new",
-    does="Write a package of your own, with a network, data and tests to begin with",
+    does="Create a package of your own, with an example network, data set and tests",
     usage="NAME",
     run=new,
     body=(
         (
             "Writes the folder NAME: a network, a data set, an experiment, their options in conf/, tests, a Makefile "
-            "and a README. NAME is a name of Python's, in small letters: my_project."
+            "and a README. NAME is a Python name in lower case: my_project."
         ),
         (
             "Once it is installed (make setup there, or pip install -e NAME) its options are listed, completed, "

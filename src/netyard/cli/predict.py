@@ -1,4 +1,4 @@
-"""``netyard predict RUN_DIR [input=PATH] output=FILE``."""
+"""``netyard predict RUN_DIR [input=PATH] output=FILE``: predictions of a run's network as a table."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ from netyard.run_directories.directory import RunDir
 
 
 def predict(arguments: Sequence[str]) -> str:
-    """Write what a run's network says of files; see ``predicting.predict``."""
+    """Write the predictions of a run's network for files; see ``inference.predict``."""
     options = dict(text.partition("=")[::2] for text in with_run(arguments, "predict"))
     for name in options:
         if name not in COMMAND.options:
             raise no_such_option(name, COMMAND.options, "predict")
+    # input= without a value is refused as well: it would silently mean the test split.
     for name, text in {"run": "", "output": "", **options}.items():
         if not text:
             raise ConfigError(
                 f"{name} was not given;",
-                "a prediction wants a run and a table to write; without input it is of the run's own test part;",
+                "it needs a run and an output file; without input it predicts the test split of the run's own data;",
                 f"type {name}={'FILE.csv' if name == 'output' else 'PATH'}.",
             )
     run_dir, where, output = RunDir(options["run"]), options.get("input"), Path(options["output"]).expanduser()
+    # Before the network is loaded: hours of prediction must not end with an unwritable file.
     table_writer.require_writable(output)
+    # Resolved: a link or ./ may lead to the same file.
     if where and output.resolve() == Path(where).expanduser().resolve():
         raise ConfigError(
             f"input and output are the same file, {output};",
-            "what is written would take the place of what is read;",
+            "the table would overwrite the input;",
             f"try output={output.with_stem('predictions')}.",
         )
     run_dir.require()
-    run_log.start(None)
+    run_log.start(None)  # to the console, where files that cannot be read are named
     with torch_import.torch():
         from netyard.inference import predict as predicting
 
@@ -45,41 +48,42 @@ def predict(arguments: Sequence[str]) -> str:
 
 COMMAND = Command(
     name="predict",
-    does="Write what a trained network says of files of your own",
+    does="Write the predictions of a trained network for your own files",
     usage="RUN_DIR [input=PATH] output=FILE",
     run=predict,
     body=(
-        Option("run=RUN_DIR", "the run; RUN_DIR alone says the same"),
+        Option("run=RUN_DIR", "the run; RUN_DIR alone is enough"),
         Option(
             "input=PATH",
-            "what to predict; left out: the test part of the run's own data, with what is true in column 2",
+            "what to predict; default: the test split of the run's own data, with the true value in column 2",
         ),
         Option(
             "output=FILE",
-            "a row for each input: its file, or its row's number from 0, then what the task "
-            "says. FILE.csv, or FILE.jsonl, an object a line, or FILE.parquet (pip install "
+            "a row for each input: its file, or its row number from 0, then the predictions. "
+            "FILE.csv, or FILE.jsonl, one object per line, or FILE.parquet (pip install "
             "'netyard[parquet]')",
         ),
         (
-            "A network of pictures reads a picture, a folder with all below it, or a pattern ('photos/*.png' in "
-            "quotes): the central square, at the run's size, in its greys or colours. White stays white: digits, "
-            "which train so, are white on black. A file that cannot be read is named and left out; memory holds "
-            "one batch of them. A network of a table reads a CSV file that has the columns of training, by name; "
-            "others are passed over. A network of texts reads the lines of a file, or of a .csv file the column "
-            "of texts; one of a series, a series' end."
+            "A network for images reads an image, a folder with all below it, or a pattern ('photos/*.png' in "
+            "quotes): the central square, resized to the run's image size, in grayscale or colour. Brightness is "
+            "not inverted: the digits data sets are white on black. A file that cannot be read is named and left "
+            "out; one batch at a time is held in memory. A network for tables reads a CSV file with the columns of "
+            "the training data, by name; others are ignored. A network for texts reads the lines of a file, or the "
+            "column of texts of a .csv file; one for time series reads the end of a series."
         ),
+        # The columns of the table, by task.
         "  classification   prediction, probability, and probability_CLASS of each class",
         "  regression       prediction, in the target's unit; prediction_1, prediction_2, ... of several",
-        "  forecasting      step_1, step_2, ...: the steps after the end",
+        "  forecasting      step_1, step_2, ...: the steps after the end of the series",
         (
-            "  reconstruction   reconstruction_error, the mean square of what was lost: the larger, the less "
-            "like training;"
+            "  reconstruction   reconstruction_error, the mean squared error: larger for inputs unlike the "
+            "training data;"
         ),
-        "                   of a run with task.anomaly_class the same number is the anomaly_score",
+        "                   with task.anomaly_class the same number is called anomaly_score",
         (
             "  variational      negative_elbo, in nats, and reconstruction_error, of pixels in [0, 1]; both are "
-            "larger the less"
+            "larger for inputs"
         ),
-        "                   an input is like those of training; of vector_quantized the latter alone",
+        "                   unlike the training data; vector_quantized: only the latter",
     ),
 )

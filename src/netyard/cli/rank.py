@@ -1,6 +1,6 @@
-"""``python -m netyard.cli.rank OVERRIDES`` is ``python train.py OVERRIDES``, wherever the package is installed.
+"""``python -m netyard.cli.rank OVERRIDES``: the same as ``python train.py OVERRIDES``, without a path to ``train.py``.
 
-The processes of a run's other devices begin here, however the first one was started.
+The entry point of the processes for ranks 1, 2, ... of a run, whichever way rank 0 was started.
 """
 
 import sys

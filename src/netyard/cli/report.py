@@ -1,4 +1,4 @@
-"""``netyard report DIR... [option=value]``: from what was typed to what is printed and written."""
+"""``netyard report DIR... [option=value]``: compare runs in a table, a page and plots."""
 
 from __future__ import annotations
 
@@ -23,30 +23,33 @@ from netyard.run_directories.records import Objective, Run, gather, overrides
 
 
 def report(arguments: Sequence[str]) -> str:
-    """The text to print. Of one run or sweep its page is written beside it; other files where they were asked for.
+    """Return the table to print. For one run or sweep, also write its page; other files only if asked for.
 
     Raises:
         CheckpointError: there is no run in or below a directory, or none that has completed.
         ConfigError: an option, its value, or a metric that no run has.
-        PlatformError: nothing may be written to the output's folder.
+        PlatformError: the output folder is not writable.
     """
     places, options = _parsed(arguments)
+    # The folder is checked before the runs are read, which may take a minute for thousands of them.
     folder = _folder(places, options)
-    runs, notes = _found(places)
+    runs, notes = _found(places)  # notes: files that cannot be read
+    # One table for each objective. `unread` is copied before further notes are added: the page has only those.
     tables, unread = tabulate(runs, _metric(runs, options)), list(notes)
+    # Not an error: a sweep that has just started has a report, too.
     if not any(run.state == "completed" for run in runs):
         notes = [*notes, "no run has completed: there is nothing to compare yet"]
     title = "Runs below " + ", ".join(short_path(place) for place in places)
     written: list[Path] = []
     if folder is not None:
         if options.get("plots") != "false":
-            from netyard.reports import sweep_plots
+            from netyard.reports import sweep_plots  # imports matplotlib
 
             written = sweep_plots.draw(tables, folder, places, notes)
         write(folder, title, tables, runs, notes)
         written += [folder / "leaderboard.md", folder / "leaderboard.csv"]
     told = [f"wrote {short_path(path)}" for path in written]
-    # What is asked for as CSV is for another program: nothing is written that was not asked for.
+    # CSV is for another program, which may not expect a page: only files that were asked for are written.
     if folder is not None or options.get("format") != "csv":
         told += _page_of(places, folder, tables, runs, unread)
     if options.get("format") == "csv":
@@ -61,17 +64,18 @@ def _page_of(
     runs: Sequence[Run],
     notes: list[str],
 ) -> list[str]:
-    """Write ``report.html`` of one run or one sweep, beside it unless there is a folder; returns what to say of it.
+    """Write ``report.html`` of one run or sweep into its directory, or into the folder; returns the lines to print.
 
     Raises:
-        PlatformError: the folder was asked for, and cannot be written to.
+        PlatformError: the given folder is not writable.
     """
     place = places[0]
     if len(places) > 1:
-        return []
+        return []  # a page is about one run or one sweep
     if len(runs) == 1 and runs[0].path.resolve() == place.resolve():
         from netyard.reports.run_page import run_page
 
+        # The current defaults are passed in, because reports may not compose configs.
         html = run_page(runs[0], overrides(runs[0].path, notes), _defaults)
     elif (place / "sweep.json").is_file():
         from netyard.reports.sweep_page import sweep_page
@@ -81,18 +85,18 @@ def _page_of(
         return []
     path = (folder or place) / "report.html"
     try:
-        with open_atomically(path) as file:
+        with open_atomically(path) as file:  # atomically: an older page stays if the disk is full
             file.write(html)
     except OSError as error:
         if folder is not None:
             raise unwritable(folder, error) from error
-        # Nobody asked for the page: a run of somebody else's, which may only be read, has its table all the same.
+        # The page was not asked for: a read-only run of another user still gets its table.
         return [f"not written: {short_path(path)}: {error.strerror}; try output=FOLDER"]
     return [f"wrote {short_path(path)}"]
 
 
 def _defaults(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """As ``compose``, as a plain mapping with its interpolations as they are written; see ``run_page``."""
+    """The composed config as a plain mapping, not resolved, and the choices; see ``run_page``."""
     cfg, choices = compose(overrides)
     return OmegaConf.to_container(cfg), choices  # type: ignore[return-value]
 
@@ -101,25 +105,25 @@ def _parsed(arguments: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
     places, options = divided(arguments)
     require_options(options, COMMAND.options, "report")
     for name, value in options.items():
-        if allowed := COMMAND.options[name]:
+        if allowed := COMMAND.options[name]:  # options with a list of values; others are checked where they are used
             require_choice(name, value, allowed)
     if not places:
         raise ConfigError(
             "no directory was given;",
-            "a report is of runs, of sweeps, or of a folder with any number of them;",
+            "a report takes runs, sweeps, or folders with any number of them;",
             "try netyard report outputs.",
         )
     return [Path(place).expanduser() for place in places], options
 
 
 def _folder(places: Sequence[Path], options: dict[str, str]) -> Path | None:
-    """Where to write, if anything is to be written."""
+    """The folder for leaderboard and plots; None if they were not asked for."""
     if "output" not in options and options.get("plots") != "true":
         return None
     if "output" not in options and len(places) > 1:
         raise ConfigError(
             f"plots=true, and {len(places)} directories were given;",
-            "plots go into the one directory, or into the folder output names;",
+            "plots are written into the only directory, or into the folder of output;",
             "try output=FOLDER.",
         )
     return require_folder(Path(options["output"]) if "output" in options else places[0])
@@ -130,10 +134,11 @@ def _found(places: Sequence[Path]) -> tuple[list[Run], list[str]]:
         if not place.is_dir():
             raise CheckpointError(
                 f"{place} is {'a file' if place.exists() else 'not there'};",
-                "a report is of directories: of runs, of sweeps, or with any number of them below;",
+                "a report takes directories: of runs, of sweeps, or with any number of them below;",
                 "try netyard report outputs.",
             )
     runs, notes = gather(places)
+    # Of several directories each has to have a run: an empty one is probably a typing mistake.
     for place in places:
         if not any(run.path.resolve().is_relative_to(place.resolve()) for run in runs):
             unread = [note for note in notes if note.startswith(str(place))]
@@ -146,7 +151,7 @@ def _found(places: Sequence[Path]) -> tuple[list[Run], list[str]]:
 
 
 def _metric(runs: Sequence[Run], options: dict[str, str]) -> Objective | None:
-    """What to rank by, if it is not the objective: its direction is an objective's of that name, or told by mode."""
+    """The metric to rank by, if not the objective; its direction is ``mode``, or that of an objective of this name."""
     if "metric" not in options:
         if "mode" in options:
             raise ConfigError(
@@ -163,13 +168,13 @@ def _metric(runs: Sequence[Run], options: dict[str, str]) -> Objective | None:
             did_you_mean(name, names) or f"their metrics are {', '.join(names) or 'none'};",
             f"try metric={(nearest(name, names) or names)[0]}." if names else "wait until a run has completed.",
         )
-    stem = name.partition("/")[2]
+    stem = name.partition("/")[2]  # test/accuracy has the direction of val/accuracy
     modes = {each.mode for run in runs for each in run.objectives if each.name.partition("/")[2] == stem}
-    modes |= {"min"} if stem == "loss" else set()
+    modes |= {"min"} if stem == "loss" else set()  # the only name with a direction of its own
     mode = options.get("mode") or (modes.pop() if len(modes) == 1 else "")
     if not mode:
         raise ConfigError(
-            f"metric is {name}, and no objective tells whether more of it is better;",
+            f"metric is {name}, and no objective says whether higher is better;",
             "mode is max or min;",
             f"try metric={name} mode=max.",
         )

@@ -1,4 +1,4 @@
-"""``netyard rerun RUN_DIR [overrides]``: the same command once more, and whether it comes to the same."""
+"""``netyard rerun RUN_DIR [overrides]``: train with the same command again, and compare the metrics."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
 from netyard.sweeps.arguments import split
 
+# Overrides that say where a run writes; the new one gets its own directory.
 _OF_THE_PLACE = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "resume")
 MOST_CHANGES = 20
 
 
 def rerun(arguments: Sequence[str]) -> int:
-    """Train as a run was trained, in a new directory.
+    """Train with the command line of a run, in a new directory, and compare the results.
 
     Raises:
         CheckpointError: there is no such run.
-        ConfigError: none was given, or several.
+        ConfigError: no run was given, or several.
         NetyardError: see ``run_one``.
     """
     arguments = with_run(arguments, "rerun")
@@ -45,21 +46,23 @@ def rerun(arguments: Sequence[str]) -> int:
     if (before.path / "sweep.json").is_file():
         raise CheckpointError(
             f"{before.path} holds a sweep;",
-            "a rerun is of one run, a job of a sweep too;",
+            "a rerun takes one run, which may be a job of a sweep;",
             f"try netyard rerun {before.path / '0'}.",
         )
+    # New overrides come last, so that they win.
     overrides = [*(text for text in before.overrides() if text.partition("=")[0] not in _OF_THE_PLACE), *more]
     resume.require_packages(before)
     flags = _config_dirs(before.path)
     run_log.start(None)
     print(f"again: python train.py {' '.join([*flags, *overrides])}")
-    recorded = before.results()
+    recorded = before.results()  # empty if the run has not finished
     _warn_of_environment(recorded.get("environment", {}))
+    # A changed command has another config anyway, and --config-dir may be gone.
     if not flags and not more:
         _warn_of_config(before.path, overrides)
     asked = Request(*split([*flags, *overrides]))
     after = RunDir(run_one(asked.known.overrides, asked.sources, whole_process=True).path)
-    if is_main_process():
+    if is_main_process():  # of several ranks only rank 0 writes and prints
         told = compare(recorded, after.results())
         written = json.dumps(finite({"of": str(before.path), **told}), indent=2)
         write_atomically(after.path / "rerun.json", f"{written}\n")
@@ -68,7 +71,8 @@ def rerun(arguments: Sequence[str]) -> int:
 
 
 def compare(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether two results have the same metrics to the last bit, and of those that differ both values."""
+    """Whether two results have bit-identical metrics, and both values of those that differ."""
+    # JSON keeps every bit of a float, so that == compares exactly. Steps show that both trained equally long.
     was, now = ({**each.get("metrics", {}), "steps": each.get("steps")} if each else {} for each in (recorded, found))
     names = sorted({*was, *now})
     changed = {name: [was.get(name), now.get(name)] for name in names if was.get(name) != now.get(name)}
@@ -79,21 +83,22 @@ def _verdict(told: Mapping[str, Any], path: Path) -> str:
     if told["equal"] is None:
         return f"{short_path(path)} has no results to compare with."
     if told["equal"]:
-        return f"equal: all {told['compared']} numbers are those of {short_path(path)}, to the last bit."
+        return f"equal: all {told['compared']} numbers are bit-identical to those of {short_path(path)}."
     pairs = list(told["changed"].items())
     columns = [("metric", [name for name, _ in pairs])]
     columns += [(head, [_digits(both[side]) for _, both in pairs]) for side, head in enumerate(("was", "is"))]
     gaps = [abs(both[1] - both[0]) if None not in both else math.nan for _, both in pairs]
     table = grid([*columns, ("difference", [f"{gap:.2g}" for gap in gaps])])
-    return f"not equal: {len(pairs)} of {told['compared']} numbers are not those of {short_path(path)}.\n{table}"
+    return f"not equal: {len(pairs)} of {told['compared']} numbers differ from those of {short_path(path)}.\n{table}"
 
 
 def _digits(value: float | None) -> str:
+    # Nine digits tell any two float32 values apart.
     return "-" if value is None else f"{value:.9g}"
 
 
 def _warn_of_environment(recorded: Mapping[str, str]) -> None:
-    from netyard.training import results
+    from netyard.training import results  # imports torch
 
     here = results.environment(recorded.get("device", ""))
     for name, was in recorded.items():
@@ -104,8 +109,9 @@ def _warn_of_environment(recorded: Mapping[str, str]) -> None:
 
 
 def _warn_of_config(path: Path, overrides: Sequence[str]) -> None:
-    """The defaults may have changed since: what the command line meant then is in the run's own config."""
+    """Warn of keys whose defaults have changed since: the run's own config has the values that it was trained with."""
     recorded = safe_yaml.load(path / ".hydra" / "config.yaml", CheckpointError) or {}
+    # Unresolved on both sides: a changed default is named once, not again under each key that refers to it.
     today: Any = OmegaConf.to_container(compose(overrides)[0])
     was, now = (dict(leaves(each, empty=True)) for each in (recorded, today))
     changed = [key for key in dict.fromkeys([*was, *now]) if was.get(key) != now.get(key) and key != "resume"]
@@ -114,7 +120,7 @@ def _warn_of_config(path: Path, overrides: Sequence[str]) -> None:
 
 
 def _config_dirs(path: Path) -> list[str]:
-    """The ``--config-dir`` flags of a run, which Hydra records apart from its overrides."""
+    """The ``--config-dir`` flags of a run, which Hydra does not record among the overrides."""
     node = safe_yaml.load(path / ".hydra" / "hydra.yaml", CheckpointError)["hydra"]
     sources = node["runtime"]["config_sources"]
     return [f"--config-dir={each['path']}" for each in sources if each["provider"] == "command-line"]
@@ -122,18 +128,18 @@ def _config_dirs(path: Path) -> list[str]:
 
 COMMAND = Command(
     name="rerun",
-    does="Train once more as a run was trained, and say whether the metrics are equal",
+    does="Train again with the command of a run, and compare the metrics",
     usage="RUN_DIR [overrides]",
     run=rerun,
     body=(
         (
-            "Trains with the command line of a run, in a new directory, and says at the end whether every metric "
-            "is the run's to the last bit; those that are not are listed. The new directory has a rerun.json "
-            "that says so to programs: of, equal, compared, changed. Before it begins it warns of versions and "
-            "of the git revision that are others than the run's, and of keys that have other values by today's "
-            "defaults. Overrides are added to the run's: data.root=DIR, trainer=cpu, hydra.run.dir=DIR. Exit "
-            "code: that of the training, whether or not the metrics are equal."
+            "Trains with the command line of a run, in a new directory, and prints at the end whether every metric "
+            "is bit-identical; those that differ are listed. The file rerun.json in the new directory has the same "
+            "for programs: of, equal, compared, changed. Before the start it warns of versions and of a git "
+            "revision that differ from the run's, and of keys whose default values have changed. Overrides are "
+            "added to the run's: data.root=DIR, trainer=cpu, hydra.run.dir=DIR. The exit code is that of the "
+            "training, whether or not the metrics are equal."
         ),
-        Option("run=RUN_DIR", "the run; RUN_DIR alone says the same"),
+        Option("run=RUN_DIR", "the run; RUN_DIR alone is enough"),
     ),
 )

@@ -16,13 +16,13 @@ def torch() -> Iterator[None]:
     Collection would take a seventh of the import time: half a million objects are scanned again and again, and all
     of them live until the process ends. If torch is imported already, this does nothing.
     """
-    if "torch" in sys.modules:
+    if "torch" in sys.modules:  # in a notebook, freezing would keep the user's own objects alive
         yield
         return
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
+        gc.freeze()  # to a generation that is never collected
         atexit.register(gc.unfreeze)  # otherwise Triton's library prints a long leak report at exit
         gc.enable()

@@ -1,6 +1,6 @@
-"""``python train.py`` and ``netyard train``: a run, a sweep, or one of Hydra's flags that print.
+"""``python train.py`` and ``netyard train``: a run, a sweep, or one of Hydra's flags that print something.
 
-``run_one`` is a run without a command line: it raises, prints no error and ends no process. ``train`` wraps it.
+``run_one`` is for Python: it raises errors instead of printing them, and never exits the process. ``train`` wraps it.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ from netyard.sweeps import arguments as sweeping
 from netyard.sweeps.runners.hydra import as_one_run
 from netyard.training import distributed
 
+# Formatted with the lists of commands and options, which come from the catalogue.
 HELP = """\
-One experiment: a network, trained on data, tested, written down.
+One experiment: train a network on data, test it, and record the results.
 
   python train.py                                    an MLP on handwritten digits, in seconds
   python train.py model=resnet50 optimizer=adam      any choice below, any key of it
   python train.py -m model=mlp,lenet5 seed=0,1,2     a sweep over the product
-  python train.py resume=RUN_DIR                     go on where a run stopped; -m resume=SWEEP_DIR a sweep
+  python train.py resume=RUN_DIR                     resume a run; -m resume=SWEEP_DIR resumes a sweep
 
 Commands, netyard COMMAND --help:
 {commands}
@@ -66,34 +67,34 @@ Flags:
   -m, --multirun      a sweep over the values that are separated by commas
   -c, --cfg job       print the config instead of running it (with --resolve: interpolations followed)
   -cd, --config-dir   a folder with options of your own: DIR/model/mine.yaml is model=mine
-  --allow-target pkg.mod.Class    let a config have this built, which is none of netyard's; may be repeated, and goes
-                      with every command that builds a run: evaluate, predict, generate, resume
+  --allow-target pkg.mod.Class    let a config name a class outside of netyard; may be repeated, and is needed by
+                      every command that builds the run: evaluate, predict, generate, resume
   --version           netyard's
   --info, --shell-completion, --hydra-help           Hydra's own
 """
 
 
 class AsksForSweep(ConfigError):  # noqa: N818  (an event, not an error)
-    """A file among the configs says ``hydra.mode: MULTIRUN``, where one run was asked for."""
+    """A config file sets ``hydra.mode: MULTIRUN``, although a single run was asked for."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that has come to its end."""
+    """A run that has ended."""
 
     path: Path
     objective: float | None = None
-    """None of a run that was pruned, or that had been finished before."""
+    """None if the run was pruned, or had finished before."""
     already: bool = False
-    """Whether the run that was to be continued had been finished before, so that nothing was done."""
+    """Whether the run to resume had finished before, so that nothing was done."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A command line of ``train``, taken apart.
+    """A parsed command line of ``train``.
 
-    Raises, when it is read:
-        SystemExit: a flag that there is not, with code 2; Hydra's parser has printed which there are.
+    Raises, when ``known`` is read:
+        SystemExit: an unknown flag, with code 2; Hydra's parser has printed the known ones.
     """
 
     flags: list[str]
@@ -101,7 +102,7 @@ class Request:
 
     @functools.cached_property
     def known(self) -> Any:
-        """Hydra's flags; behind ``overrides`` whatever is none."""
+        """Hydra's flags as attributes; the attribute ``overrides`` has the other words."""
         return hydra_internals.parse_flags([*self.flags, *self.overrides])
 
     @property
@@ -110,7 +111,7 @@ class Request:
 
     @property
     def prints(self) -> bool:
-        """Whether Hydra is to print something, and no run to begin; two orders at once are Hydra's to refuse."""
+        """Whether Hydra is to print something instead of running; two such flags at once are refused by Hydra."""
         asked = self.known.cfg or self.known.info or self.known.hydra_help or self.known.shell_completion
         return bool(asked or self.known.resolve or (self.known.run and self.known.multirun))
 
@@ -120,11 +121,12 @@ class Request:
 
 
 def train(arguments: Sequence[str]) -> int:
-    """What the command does: a run, a sweep, or what Hydra prints.
+    """Run the command: a run, a sweep, or a flag of Hydra that prints something.
 
     Raises:
         NetyardError: see ``run_one`` and ``sweep_all``.
     """
+    # A rank that Lightning has started must not outlive rank 0, also if that is killed.
     if distributed.started_by_netyard():
         process.end_with_parent()
     if "--version" in arguments:
@@ -139,7 +141,7 @@ def train(arguments: Sequence[str]) -> int:
     else:
         try:
             done = run_one(asked.known.overrides, asked.sources, whole_process=True)
-        except AsksForSweep:
+        except AsksForSweep:  # known only after composing, because a file may set it
             sweep_all(asked)
         else:
             if done.already:
@@ -148,45 +150,47 @@ def train(arguments: Sequence[str]) -> int:
 
 
 def run_one(overrides: Sequence[str], sources: Sources = DEFAULT, whole_process: bool = False) -> Finished:
-    """Compose, check, claim a directory, write ``.hydra/``, train and test: what ``python train.py`` does of a run.
+    """Compose, check, claim a directory, write ``.hydra/``, train and test: the whole of a single run.
 
     Args:
         overrides: as they are typed, ``resume=`` included.
         sources: of configs.
-        whole_process: this process is there for the run alone, and Hydra's logging is set up in it.
+        whole_process: the process has no other purpose, so that Hydra's logging may be set up in it.
 
     Raises:
-        NetyardError: a mistake, a failure or an interruption, as it is told to a user; ``status.json`` of a run that
-            has begun says it, and nothing is left of one that has not.
-        Exception: any other is a bug of netyard's.
+        NetyardError: a mistake, a failure or an interruption, with a message for the user. It is recorded in
+            ``status.json``, unless training had not started: then the directory is removed.
+        Exception: anything else is a bug in netyard.
     """
-    create_unused.cache_clear()
-    typed = list(overrides)
+    create_unused.cache_clear()  # of a run before in this process, whose directory must not be chosen again
+    typed = list(overrides)  # for the message, if resume.expand_resume raises
     try:
         typed, finished = resume.expand_resume(overrides, sources)
         if finished is not None:
             return Finished(finished, already=True)
+        # Checked before composing, which takes half a second; and by rank 0 only, which creates the directory.
         if not value_of(typed, "resume") and (wanted := value_of(typed, "hydra.run.dir")) and is_main_process():
             RunDir(wanted).refuse_if_taken()
+        # Secrets are masked in the recorded overrides of a resumed run, and have to be given again.
         typed = distributed.rank_overrides(redact.drop_masked(sweeping.spelled_out(typed, False)), False)
         hydra_guard.require_arguments(sources.flags, typed)
         return _run(typed, sources, whole_process)
     except (Exception, KeyboardInterrupt) as error:
         _take_back()
         stopped = error if isinstance(error, Exception) else Interrupted(signal.SIGINT)
-        told = explain(stopped, typed)
-        if told is None or told is error:
+        explained_error = explain(stopped, typed)
+        if explained_error is None or explained_error is error:
             raise
-        raise told from error
+        raise explained_error from error
 
 
 def sweep_all(asked: Request) -> Path | None:
-    """Run a sweep to its end; returns its directory, None where the sweeper is none of netyard's.
+    """Run a sweep to its end; returns its directory, or None if the sweeper is not one of netyard's.
 
     Raises:
         NetyardError: see ``sweeps.start.start``.
     """
-    from netyard.sweeps.start import start
+    from netyard.sweeps.start import start  # not needed by a single run, whose start should be fast
 
     create_unused.cache_clear()
     flags, overrides, finished = sweeping.resolved(asked.flags, asked.known.overrides)
@@ -199,25 +203,26 @@ def sweep_all(asked: Request) -> Path | None:
 
 
 def job(arguments: Sequence[str], threads: int | None) -> int:
-    """``train`` in a process that was forked with torch imported, as a job of a sweep, on so many CPU threads."""
+    """Run ``train`` as a job of a sweep, in a process forked with torch imported, on ``threads`` CPU threads."""
     if threads:
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads)  # OMP_NUM_THREADS was read when the parent process imported torch
     return COMMAND(arguments)
 
 
 def launched_task() -> TaskFunction:
-    """What a launcher of Hydra's plugins runs as a job, and what the user has allowed: it pickles both."""
+    """The function that launchers of Hydra run as a job. It carries the allowed targets, because they pickle it."""
     return functools.update_wrapper(functools.partial(_launched, allowed=allowlist.allowed()), _launched)
 
 
 def _run(overrides: list[str], sources: Sources, whole_process: bool) -> Finished:
-    """``run_one`` of overrides that are spelled out; the steps of ``Hydra.run``, which composes nothing twice here."""
+    """``run_one`` for overrides with full names: the steps of ``Hydra.run``, but composing the config only once."""
     with opened(sources) as app:
         try:
             config = hydra.compose(sources.config_name, overrides, return_hydra_config=True)
         except HydraException:
+            # A sweep over several values cannot be composed as a run, so that the mode has to be read by itself.
             several = any("," in text or "(" in text for text in overrides)
             if several and hydra_internals.asks_for_sweep(app, sources.config_name, overrides):
                 raise AsksForSweep(*_ASKS_FOR_SWEEP) from None
@@ -226,14 +231,15 @@ def _run(overrides: list[str], sources: Sources, whole_process: bool) -> Finishe
             raise AsksForSweep(*_ASKS_FOR_SWEEP)
         config.hydra.mode = RunMode.RUN
         if "hydra.mode=RUN" not in overrides:
-            config.hydra.overrides.hydra.append("hydra.mode=RUN")  # as Hydra notes it
-        hydra_guard.leave_files_to_us(config)
+            config.hydra.overrides.hydra.append("hydra.mode=RUN")  # as Hydra records it in .hydra/overrides.yaml
+        hydra_guard.leave_files_to_us(config)  # .hydra/ is written atomically, and without passwords
         if whole_process:
             configure_log(config.hydra.hydra_logging, config.hydra.verbose)
             if config.hydra.verbose is True:
                 hydra_internals.print_debug_information(app, sources.config_name, overrides)
         callbacks = hydra_internals.callbacks_of(config)
         callbacks.on_run_start(config=config, config_name=sources.config_name)
+        # run_job does not return the directory, and prints to stderr when its error is read: both are kept here.
         places: list[Path] = []
         errors: list[Exception] = []
 
@@ -260,38 +266,40 @@ def _run(overrides: list[str], sources: Sources, whole_process: bool) -> Finishe
 
 
 _ASKS_FOR_SWEEP = (
-    "the config says hydra.mode: MULTIRUN, and one run was asked for;",
-    "it makes a sweep of every run;",
-    "take it out, or start a sweep.",
+    "the config sets hydra.mode: MULTIRUN, and a single run was asked for;",
+    "this mode makes every run a sweep;",
+    "remove it, or start a sweep.",
 )
 
 
 def _launched(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
-    """A job in a process of a launcher of Hydra's plugins; returns the objective for the sweeper."""
+    """A job in a process of one of Hydra's launchers; returns the objective for the sweeper."""
     allowlist.allow(allowed)
     return _job(cfg, None)
 
 
 def _job(cfg: DictConfig, repeated: Sequence[str] | None) -> float | None:
-    """One run, of the config that Hydra has composed for it: alone, or as a job of a launcher of Hydra's plugins.
+    """One run with a composed config: a single run, or a job of one of Hydra's launchers.
 
     Args:
-        repeated: the arguments of the processes that Lightning starts for a run's other devices; None of a
-            launcher's job, whose own tell them.
+        repeated: the arguments for the processes that Lightning starts for other devices; None for a job of a
+            launcher, whose arguments ``as_one_run`` derives.
     """
     hydra_cfg = HydraConfig.get()
     run_dir = RunDir(hydra_cfg.runtime.output_dir)
     launched = repeated is None
+    # Locked until release(): two processes that write into one directory would destroy its checkpoints.
     run_dir.claim(resumed=launched or bool(cfg.resume))
     try:
-        hydra_files.write(run_dir, cfg)
+        hydra_files.write(run_dir, cfg)  # before the checks: a run that failed has its config, too
         run_log.start(run_dir.path)
         with as_one_run(cfg, run_dir) if repeated is None else contextlib.nullcontext(repeated) as arguments:
             schema.check(cfg, choices := choices_of(hydra_cfg))
-            run_dir = distributed.shared_run_dir(run_dir, cfg.trainer)
+            run_dir = distributed.shared_run_dir(run_dir, cfg.trainer)  # all ranks write into the directory of rank 0
             with torch_import.torch():
                 from netyard.training import fit
 
+            # The other ranks get the directory: by themselves they would choose one by their own clock.
             place = override("hydra.run.dir", run_dir.path.resolve())
             ranks = distributed.RankCommand((*arguments, place), hydra_cfg.runtime.cwd)
             return fit.fit(cfg, choices, run_dir, ranks).objective
@@ -300,12 +308,14 @@ def _job(cfg: DictConfig, repeated: Sequence[str] | None) -> float | None:
         run_log.log.info("%s", pruned)
         return None
     except Exception as error:
-        error = distributed.original_error(error, explain)
+        error = distributed.original_error(error, explain)  # not "connection lost" because another rank has failed
         _record(error, run_dir)
-        ours = isinstance(explain(error), ConfigError | DataError | PlatformError)
-        if ours and not (launched or run_dir.has_checkpoint or run_dir.is_sweep_job or cfg.resume):
+        # A mistake before the first step leaves no directory that only says so; a job of a sweep needs the record.
+        mistaken = isinstance(explain(error), ConfigError | DataError | PlatformError)
+        if mistaken and not (launched or run_dir.has_checkpoint or run_dir.is_sweep_job or cfg.resume):
             run_dir.discard()
         if launched and isinstance(error, Interrupted):
+            # As an exit code, from which a launcher can tell an interrupted job from a failed one.
             raise SystemExit(failed(error, hydra_cfg.overrides.task)) from None
         raise error
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C outside of training, which Lightning turns into the latter
@@ -320,23 +330,23 @@ def _job(cfg: DictConfig, repeated: Sequence[str] | None) -> float | None:
 
 
 def _record(error: Exception, run_dir: RunDir) -> None:
-    """The whole error goes to the run's log, its first line to ``status.json``."""
+    """Write the traceback to the run's log, and the message to ``status.json``."""
     mistake = explain(error)
     run_log.log.debug("the run ended with an error", exc_info=error)
-    if not run_dir.path.is_dir():
+    if not run_dir.path.is_dir():  # deleted by the user, or never created
         return
-    with contextlib.suppress(OSError):  # a full disk may be what it is about
+    with contextlib.suppress(OSError):  # the disk may be full, which is then the error to report
         run_dir.set_state("interrupted" if isinstance(error, Interrupted) else "failed", str(mistake or repr(error)))
 
 
 def _take_back() -> None:
-    """Remove the directories that this process has made for itself, and written nothing into."""
+    """Remove the directories that this process has created and left empty."""
     for path in created():
         remove_if_empty(path)
 
 
 def _print(asked: Request) -> None:
-    """Have Hydra print what its flags are for: nothing is built, and no directory made."""
+    """Print what one of Hydra's flags asks for, without building anything or creating a directory."""
     overrides = asked.known.overrides
     if value_of(overrides, "resume"):
         overrides = resume.expand_resume(overrides, asked.sources)[0]
@@ -344,16 +354,18 @@ def _print(asked: Request) -> None:
     hydra_guard.require_arguments(asked.flags, overrides)
     alone = not (asked.known.multirun or asked.known.run or asked.known.info or asked.known.shell_completion)
     with opened(asked.sources) as app:
+        # The real resolver creates the directory of a new run.
         OmegaConf.register_new_resolver("unclaimed", lambda path: path, replace=True)
         if asked.known.cfg and alone and not asked.known.hydra_help:
             hydra_internals.print_config(app, asked.sources.config_name, overrides, asked.known)
             return
-        if asked.known.hydra_help:  # which sets up logging by the config
+        if asked.known.hydra_help:  # composed here first: Hydra would set up logging from an unchecked config
             hydra.compose(None, overrides, return_hydra_config=True)
+    # The other flags have no public function: hydra.main reads them from sys.argv.
     flags = [text for text in asked.flags if text not in asked.known.overrides]
     with reading(), _restored():
         OmegaConf.register_new_resolver("unclaimed", lambda path: path, replace=True)
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us whole, and are explained
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them and exiting
         sys.argv = [sys.argv[0], *flags, *overrides]
         folder = str(catalog.conf_dir())
         hydra.main(version_base="1.3", config_path=folder, config_name=DEFAULT.config_name)(_launched)()
@@ -361,7 +373,7 @@ def _print(asked: Request) -> None:
 
 @contextlib.contextmanager
 def _restored() -> Iterator[None]:
-    """What is set inside of ``sys.argv`` and of the environment is undone."""
+    """Restore ``sys.argv`` and the environment afterwards."""
     argv, environment = sys.argv, dict(os.environ)
     try:
         yield
@@ -373,7 +385,7 @@ def _restored() -> Iterator[None]:
 
 COMMAND = Command(
     name="train",
-    does="Train a network, test it, write the results down; python train.py is the same",
+    does="Train and test a network, and record the results; python train.py is the same",
     usage="[-m] [GROUP=OPTION ...] [key=value ...]",
     run=train,
     alone=True,

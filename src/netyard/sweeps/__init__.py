@@ -1,1 +1,1 @@
-"""Many runs as one: what is tried, where it runs, and what became of it. Imports no torch."""
+"""Sweeps: the search space, the processes or clusters that run the jobs, and their results. Imports no torch."""

@@ -1,4 +1,4 @@
-"""The command line of a sweep: short names of Hydra's keys, arguments of a resumed sweep, and flags of its jobs."""
+"""The command line of a sweep: short names of Hydra's keys, the arguments of a resumed sweep, flags of its jobs."""
 
 from __future__ import annotations
 
@@ -24,35 +24,32 @@ from netyard.sweeps.ledger import Ledger
 SHORT = {"launcher": "hydra.launcher", "sweep": "hydra.sweeper"}  # launcher.devices=2, sweep.keep=3
 CHOICES = {"launcher": "hydra/launcher", "sweeper": "hydra/sweeper"}  # launcher=ray, sweeper=optuna
 DEFAULTS = {"hydra/launcher": "local", "hydra/sweeper": "grid"}  # as conf/unless_chosen.yaml has them
-OPEN = (
-    "params",
-    "when",
-    "sampler_options",
-    "pruner_options",
-)  # mappings with free keys, which Hydra only takes with ++
+# Mappings with any keys, which Hydra only accepts with ++.
+OPEN = ("params", "when", "sampler_options", "pruner_options")
 EXTRAS = {  # launcher -> required packages, and the extra that installs them
     "ray": (("hydra_plugins.hydra_ray_launcher", "ray"), "ray"),
     "submitit_local": (("hydra_plugins.hydra_submitit_launcher", "submitit"), "slurm"),
     "submitit_slurm": (("hydra_plugins.hydra_submitit_launcher", "submitit"), "slurm"),
 }
 MULTIRUN = ("-m", "--multirun")
+# What only the driver of the sweep uses; a job must not get it, or it would start a sweep itself.
 _OF_THE_SWEEP = ("hydra.sweep.", "hydra.sweeper.", "hydra.launcher.", "hydra/sweeper", "hydra/launcher", "hydra.mode")
 
-
+# How the sweep of this thread was started. Hydra passes the overrides to the sweeper, but not the flags.
 _COMMAND: ContextVar[tuple[str, ...]] = ContextVar("_COMMAND", default=())
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Flags, and overrides."""
+    """The flags, and the overrides, among the words of a command line."""
     overrides = [text for text in arguments if not text.startswith("-") and ("=" in text or text.startswith("~"))]
     return [text for text in arguments if text not in overrides], overrides
 
 
 def spelled_out(overrides: Sequence[str], sweeping: bool) -> list[str]:
-    """The overrides with Hydra's own names for the keys of launcher and sweeper.
+    """The overrides with Hydra's names for the keys of launcher and sweeper.
 
     Raises:
-        ConfigError: there is no such key, or there is no sweep.
+        ConfigError: there is no such key, or this is not a sweep.
         PlatformError: the launcher's extra is not installed.
     """
     long = [_long(text) for text in overrides]
@@ -70,7 +67,7 @@ def spelled_out(overrides: Sequence[str], sweeping: bool) -> list[str]:
 
 
 def resolved(flags: Sequence[str], overrides: Sequence[str]) -> tuple[list[str], list[str], Path | None]:
-    """Flags and overrides with what ``resume=`` stands for, and the sweep if it is finished, when none are left.
+    """Flags and overrides with ``resume=`` replaced by those of the sweep; if it has finished, none and its directory.
 
     Raises:
         CheckpointError: ``resume=`` names no sweep.
@@ -85,7 +82,7 @@ def resolved(flags: Sequence[str], overrides: Sequence[str]) -> tuple[list[str],
             print("resume=auto: no sweep was started by this command; starting a new one.")
             return flags, overrides, None
         print(f"resume=auto: {short_path(found)}")
-        wanted, overrides = str(found), []
+        wanted, overrides = str(found), []  # they are the ones that the sweep was started with
     more, left = split(continued(Path(wanted), overrides))
     return [*flags, *more], left, None if left else Path(wanted)
 
@@ -109,6 +106,7 @@ def continued(folder: Path, overrides: Sequence[str]) -> list[str]:
     new = [text for text in overrides if not text.startswith("resume=")]
     if ledger.state == "completed" and not new:
         return []
+    # New overrides come last: of two for one key the last one counts.
     return [*ledger.arguments, *new, override("hydra.sweep.dir", folder), "hydra.sweeper.resume=true"]
 
 
@@ -127,9 +125,9 @@ def _require_packages(ledger: Ledger) -> None:
 
 def newest(overrides: Sequence[str], folder: Path) -> Path | None:
     """The sweep below a folder that was started last by these overrides, spelled with Hydra's own keys."""
-    wanted, found = redact.overrides(overrides), []
+    wanted, found = redact.overrides(overrides), []  # the ledger has no passwords, so they are compared without
     for path in folder.glob("sweeps/*/*/sweep.json"):
-        with contextlib.suppress(CheckpointError):
+        with contextlib.suppress(CheckpointError):  # the ledger of another sweep is broken
             ledger = Ledger.read(path.parent)
             if [text for text in ledger.arguments if not text.startswith("-")] == wanted:
                 found.append((ledger.started, ledger.folder))
@@ -148,6 +146,7 @@ def started_by(command: Sequence[str]) -> Iterator[None]:
 
 def given() -> list[str]:
     """The flags and overrides that started this sweep, for the ledger and for a resume."""
+    # `continued` adds the directory again, which may have been moved.
     return [text for text in _COMMAND.get() if text not in MULTIRUN and not text.startswith("hydra.sweep.dir=")]
 
 
@@ -168,6 +167,7 @@ def _long(text: str) -> str:
     bare = key.lstrip("+~")
     group, dot, rest = bare.partition(".")
     if dot and group in SHORT:
+        # The user's own + or ++, or the one that an open mapping needs.
         sign = key[: len(key) - len(bare)] or "++" * (group == "sweep" and rest.partition(".")[0] in OPEN)
         return f"{sign}{SHORT[group]}.{rest}{equals}{value}"
     return f"{CHOICES[key]}={value}" if key in CHOICES else text
@@ -195,6 +195,7 @@ def _require_key(text: str, overrides: Sequence[str]) -> None:
         wanted = key.removeprefix(f"{group}.").partition(".")[0]
         names = _options(choice, overrides)
         known = {name: _keys(choice, name) for name in names}
+        # Refused only if all candidates are netyard's own, and none has the key.
         if all(known.values()) and not any(wanted in keys for keys in known.values()):
             keys = sorted({each for keys in known.values() for each in keys})
             raise ConfigError(
@@ -205,7 +206,7 @@ def _require_key(text: str, overrides: Sequence[str]) -> None:
 
 
 def _options(choice: str, overrides: Sequence[str]) -> list[str]:
-    """What was typed, or the default; a file of ``experiment=`` or ``sweep=`` may choose any launcher or sweeper."""
+    """The option on the command line, or the default; a file of ``experiment=`` or ``sweep=`` may choose any."""
     typed = [text.partition("=")[2] for text in overrides if text.startswith(f"{choice}=")]
     if typed:
         return typed[-1:]

@@ -1,4 +1,4 @@
-"""Run a sweep: get jobs from the search, start them as slots become free, and record how each ended."""
+"""Run a sweep: get jobs from the search, start them when slots become free, and record how each ended."""
 
 from __future__ import annotations
 
@@ -65,6 +65,7 @@ class Driver:
         self.ledger, self.search, self.keep = ledger, search, keep
         self.retries, self.fail_fast, self.report = retries, fail_fast, report
         self.max_failures = 0 if fail_fast else max_failures
+        # Set while jobs are being stopped: their state "interrupted" is then no failure.
         self._stopping = False
 
     def announce(self) -> None:
@@ -74,21 +75,25 @@ class Driver:
         print(f"a sweep of {number} in {short_path(self.ledger.folder)}{done}; job N logs to N/train.log", flush=True)
 
     def run(self, runner: Runner) -> None:
+        """Run every job that has not ended; see the class for what it raises."""
         self.ledger.begin()
+        # On a resume: jobs that were interrupted, that failed, or that had not started.
         self.queue = [job for job in self.ledger.jobs if job.state not in ENDED]
         try:
             with _signals_raise():
                 self._work(runner)
-        except (Interrupted, KeyboardInterrupt) as event:
+        except (Interrupted, KeyboardInterrupt) as event:  # Ctrl-C is a KeyboardInterrupt, other signals an Interrupted
             stopped = event if isinstance(event, Interrupted) else Interrupted(signal.SIGINT)
             self._stop(runner)
             self.ledger.end("interrupted")
             print(f"the sweep stopped with {self.ledger.tally()}; continue with: {_resume(self.ledger)}", flush=True)
             raise stopped from None
+        # Not only the failed jobs: after max_failures some were never started.
         failed = [job for job in self.ledger.jobs if job.state not in ENDED]
         self.ledger.end("failed" if failed else "completed")
         print(self.report(self.ledger.folder), flush=True)
         if failed:
+            # By number, not by time: the same job on every resume.
             first = min((job for job in failed if job.state == "failed"), key=lambda job: job.number)
             raise SweepError(
                 f"{self.ledger.count('failed')} of the sweep's jobs failed, the first with: {first.reason}",
@@ -103,7 +108,8 @@ class Driver:
                 self._record(ending)
             if self.fail_fast and self._too_many_failures():
                 self._stop(runner)
-            if not self._fill(runner):  # which writes the ledger
+            # _start writes the ledger before each job; without a new job it is written here.
+            if not self._fill(runner):
                 self.ledger.write()
 
     def _fill(self, runner: Runner) -> bool:
@@ -127,6 +133,7 @@ class Driver:
         if self.queue:
             return self.queue.pop(0)
         number = len(self.ledger.jobs)
+        # Asked only when a slot is free, so that a learning search has seen as many results as possible.
         overrides = self.search.ask(number)
         if overrides is None:
             return None
@@ -140,31 +147,32 @@ class Driver:
         self.ledger.write()
         folder = self.ledger.place(job)
         resumed = outcome.resumable(folder)
-        if not resumed:
-            shutil.rmtree(folder, ignore_errors=True)  # left by an attempt that had saved no checkpoint
+        if not resumed:  # files of an attempt that had saved no checkpoint would be mixed with the new ones
+            shutil.rmtree(folder, ignore_errors=True)
         description = {
             "number": job.number,
             "sweep": str(self.ledger.folder),
             "axes": self.ledger.axes,
             "study": self.search.study(job.number),
         }
-        description = redact.tree(description)
-        write_atomically(
-            folder / "job.json", json.dumps(description, indent=1) + "\n", sync=False
-        )  # every attempt rewrites it
+        description = redact.tree(description)  # the URL of a study's database may have a password
+        # Without fsync: every attempt writes it again, so a power failure loses nothing.
+        write_atomically(folder / "job.json", json.dumps(description, indent=1) + "\n", sync=False)
         runner.start(job.number, job.overrides, folder, resumed)
 
     def _record(self, ending: Ending) -> None:
         job = self.ledger.job(ending.number)
         outcome.settle(job, self.ledger.place(job), self.ledger.objectives, ending.reason)
-        if job.state == "interrupted" and not self._stopping:  # by its timeout, or by another user or program
+        # It got a signal that this driver did not send to stop the sweep: its timeout, or another program. Without
+        # this the job would neither be retried nor counted as a failure.
+        if job.state == "interrupted" and not self._stopping:
             job.state, job.reason = "failed", ending.reason if ending.timed_out else job.reason
         job.seconds = round((job.seconds or 0.0) + ending.seconds, 1)
         again = job.state == "failed" and job.attempts <= self.retries and _worth_retrying(ending)
         if again:
-            self.queue.insert(0, job)
+            self.queue.insert(0, job)  # first, so that its checkpoint is used before new jobs start
         else:
-            self.search.tell(job)
+            self.search.tell(job)  # once per job: a retried job is reported with its last attempt
         self._retain()
         print(redact.text(self._line(job)) + (", retrying" if again else ""), flush=True)
 
@@ -177,6 +185,7 @@ class Driver:
     def _line(self, job: Job) -> str:
         what = " ".join(text for text in job.overrides if text.partition("=")[0].lstrip("+") in self.ledger.axes)
         if job.values:
+            # In a sweep over tasks jobs may have another objective than the ledger names.
             scores = zip(self.ledger.objectives, job.values, strict=False)
             end = "  ".join(f"{objective['name']} {value:.4g}" for objective, value in scores)
         else:
@@ -186,7 +195,7 @@ class Driver:
 
 
 def _worth_retrying(ending: Ending) -> bool:
-    """Whether a retry may succeed: not after a user's mistake (codes 2 to 4), nor after a NaN (code 6)."""
+    """Whether a retry may succeed: not after a user's mistake (exit codes 2 to 4), nor after a NaN (6): both repeat."""
     return ending.timed_out or ending.code < 0 or ending.code not in (2, 3, 4, 6)
 
 
@@ -197,6 +206,7 @@ def _signals_raise() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise Interrupted(number)
 
+    # SIGHUP: the terminal of an ssh session was closed.
     previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield

@@ -1,4 +1,4 @@
-"""The ledger of a sweep, ``sweep.json``: its command line, and every job with its state and result.
+"""The ledger of a sweep, ``sweep.json``: its command line, and the state and result of every job.
 
 The file is replaced atomically after every change, so that a new driver can continue after a kill at any time.
 """
@@ -21,7 +21,7 @@ from netyard.io.atomic import write_atomically
 from netyard.io.finite_json import finite
 from netyard.run_directories import lock
 
-FORMAT = 1
+FORMAT = 1  # of the file; another number is refused instead of read wrongly
 ENDED = ("completed", "pruned")  # states of jobs that a resumed sweep does not run again
 
 
@@ -71,6 +71,7 @@ class Ledger:
             )
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
+            # Unknown or missing fields raise TypeError in the constructors below.
             if content.pop("format") != FORMAT:
                 raise ValueError("another format")
             jobs = [Job(**job) for job in content.pop("jobs")]
@@ -83,6 +84,7 @@ class Ledger:
             ) from error
 
     def write(self) -> None:
+        # Without the folder: a sweep's directory may be moved, and is resumed where it is found.
         content = {key: value for key, value in vars(self).items() if key not in ("folder", "jobs")}
         jobs = [{**redact.tree(asdict(job)), "overrides": redact.overrides(job.overrides)} for job in self.jobs]
         content = {**redact.tree(content), "arguments": redact.overrides(self.arguments)}
@@ -92,7 +94,7 @@ class Ledger:
     def begin(self) -> None:
         """Record this process as the driver of the sweep."""
         self.state, self.ended, self.pid, self.host = "running", None, os.getpid(), socket.gethostname()
-        self.started = self.started or _now()
+        self.started = self.started or _now()  # a resume keeps the first time
         self.write()
 
     def end(self, state: str) -> None:
@@ -116,7 +118,7 @@ class Ledger:
         return ", ".join(f"{counts[state]} {state}" for state in order if counts[state])
 
     def best(self) -> list[Job]:
-        """The completed jobs by the first objective, best first; ties in order of their numbers."""
+        """The completed jobs sorted by the first objective, best first; ties by number."""
         sign = -1.0 if self.objectives[0]["mode"] == "max" else 1.0
         done = [job for job in self.jobs if job.state == "completed" and job.values]
         return sorted(done, key=lambda job: (sign * job.values[0], job.number))  # type: ignore[index]
@@ -135,6 +137,7 @@ class Ledger:
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Differences between two descriptions of a space: "lr changed from 0.1,0.2 to 0.1"."""
+    # dict.fromkeys: the union of the keys, in a fixed order.
     return [
         f"{key} changed from {before.get(key, 'not swept')} to {now.get(key, 'not swept')}"
         for key in dict.fromkeys([*before, *now])
@@ -146,6 +149,7 @@ def refuse_if_taken(folder: Path) -> None:
     """Raises:
     CheckpointError: the folder contains a sweep already.
     """
+    # A folder "0" without a ledger is a sweep by another of Hydra's sweepers, whose jobs would be overwritten.
     if (folder / "sweep.json").exists() or (folder / "0").exists():
         raise CheckpointError(
             f"{folder} already contains a sweep;",
@@ -165,9 +169,11 @@ class Locks:
     """
 
     def __init__(self, folder: Path, patience: float = 30.0) -> None:
+        # Two locks: `_driver` is free as soon as a driver is killed, `shared` when its jobs have ended, too.
         self._driver = lock.open_file(folder / ".driver.lock")
         self.shared = lock.open_file(folder / ".jobs.lock")
         deadline = time.monotonic() + patience
+        # Waiting for the second only: another live driver is refused at once.
         if not (lock.try_lock(self._driver) and lock.try_lock(self.shared, deadline)):
             self.release()
             raise PlatformError(

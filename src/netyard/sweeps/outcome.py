@@ -1,4 +1,4 @@
-"""How a job ended, read from its directory: written results count more than the exit code of its process."""
+"""How a job ended, read from its directory: its written results take precedence over its exit code."""
 
 from __future__ import annotations
 
@@ -17,39 +17,42 @@ def settle(job: Job, folder: Path, objectives: Sequence[Mapping[str, str]], fall
     """Set state, values and reason of a job that has ended; ``fallback`` is the reason if the job recorded none."""
     run_dir = RunDir(folder)
     status = _status(run_dir)
+    # A process can be killed after it has written its results, and a launcher may not report exit codes at all.
     job.values, job.epoch, job.reason = None, None, None
     if status.get("state") == "completed":
         job.values, job.epoch, job.reason = _values(run_dir, objectives)
-        job.state = "completed" if job.values else "failed"
+        job.state = "completed" if job.values else "failed"  # a NaN objective: no search could use it
     elif status.get("state") == "pruned":
         job.state, job.reason = "pruned", _line(status.get("error"))
     elif status.get("state") == "interrupted":
         job.state, job.reason = "interrupted", _line(status.get("error"))
     else:
+        # A state "running" is what a killed process leaves; no state means that it failed before training.
         recorded = status.get("state") == "failed"
         job.state, job.reason = "failed", _line(status.get("error") if recorded else _last_error(folder) or fallback)
-        if not recorded:
+        if not recorded:  # so that reports and later resumes do not take it for a running job
             run_dir.set_state("failed", job.reason)
 
 
 def settle_running(ledger: Ledger) -> None:
-    """Settle the jobs that a killed driver left as running: they have ended since."""
+    """Settle the jobs in state "running" after a driver was killed: they have ended since."""
     for job in ledger.jobs:
         if job.state == "running":
             settle(job, ledger.place(job), ledger.objectives, "its sweep was killed")
 
 
 def resumable(folder: Path) -> bool:
-    """Whether a job left a checkpoint to continue from."""
+    """Whether a job has a checkpoint to resume from."""
     return RunDir(folder).has_checkpoint and (folder / ".hydra" / "overrides.yaml").is_file()
 
 
 def value_of(results: Mapping[str, Any], name: str) -> float:
-    """A number of ``results.json`` by its name: a metric, or a dotted path such as ``seconds.fit``.
+    """A number from ``results.json`` by its name: a metric, or a dotted path such as ``seconds.fit``.
 
     Raises:
         ConfigError: the results have no number of that name.
     """
+    # Metrics first: their names contain a slash and may contain a dot.
     found: Any = results.get("metrics", {}).get(name)
     if found is None and name == results["objective"]["name"]:
         found = results["objective"]["value"]
@@ -57,6 +60,7 @@ def value_of(results: Mapping[str, Any], name: str) -> float:
         found = results
         for part in name.split("."):
             found = found.get(part) if isinstance(found, Mapping) else None
+    # bool is a subclass of int.
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise ConfigError(
             f"the results have no number '{name}';",
@@ -75,6 +79,7 @@ def _values(
         names = [each["name"] for each in objectives] if len(objectives) > 1 else [results["objective"]["name"]]
         values = [value_of(results, name) for name in names]
         epoch = results["objective"].get("epoch")
+    # One unusable file makes one failed job, and must not end the sweep.
     except (OSError, ValueError, KeyError, TypeError) as error:
         return None, None, f"its results.json cannot be used: {_line(str(error))}"
     if not all(map(math.isfinite, values)):
@@ -90,7 +95,7 @@ def _status(run_dir: RunDir) -> dict[str, Any]:
 
 
 def _last_error(folder: Path) -> str:
-    """The last error line that a job printed before it could write ``status.json``."""
+    """The last error line in the console output of a job, which may fail before it writes ``status.json``."""
     try:
         lines = (folder / "console.log").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

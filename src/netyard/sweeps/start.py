@@ -32,21 +32,22 @@ def start(overrides: Sequence[str], task: TaskFunction, sources: Sources = DEFAU
 
     Args:
         overrides: of the sweep, its sweeper and launcher.
-        task: what a launcher of Hydra's plugins runs as a job, importable by name.
+        task: the function that Hydra's launchers run as a job; importable by name, because they pickle it.
         sources: of configs.
-        logs: set up Hydra's logging, which takes the place of this process's own.
+        logs: set up Hydra's logging, which replaces the handlers of this process.
 
     Returns:
         The sweep's directory; None if the sweeper is not one of netyard's.
 
     Raises:
-        HydraException, OmegaConfBaseException: an override that Hydra does not take.
+        HydraException, OmegaConfBaseException: an override that Hydra refuses.
         ConfigError: see ``hydra_guard.require_hydra``; otherwise see ``sweep``.
     """
+    # Before composing: composition alone may import a package (pkg://) or follow a resolver.
     hydra_guard.require_arguments(sources.flags, overrides)
     with opened(sources) as app, command.started_by([*sources.flags, *overrides]):
         found = hydra_internals.multirun(app, sources.config_name, task, overrides, logs)
-    return found if isinstance(found, Path) else None
+    return found if isinstance(found, Path) else None  # other sweepers return what they like
 
 
 def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str]) -> Path:
@@ -57,18 +58,20 @@ def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str])
 
     Args:
         sweeper: with its launcher and configuration.
-        arguments: what was typed, as Hydra hands it on.
-        report: a sweep's directory -> what is printed at its end.
+        arguments: the overrides of the command line, as Hydra passes them.
+        report: the sweep's directory -> the text to print at its end.
     """
     config, loader = sweeper.config, sweeper.hydra_context.config_loader
     space = Space.parse(OverridesParser.create(config_loader=loader), **sweeper.swept, arguments=arguments)
     folder = Path(str(config.hydra.sweep.dir)).resolve()
+    # Every check before the first file is written: a refused command leaves no directory.
     if not sweeper.resume:
         refuse_if_taken(folder)
     objectives = _objectives(sweeper.objectives, lambda: _first_job(space, config, loader))
     folder.mkdir(parents=True, exist_ok=True)
     locks = Locks(folder)
     try:
+        # Under the lock: another driver could write the ledger between reading and resuming it.
         ledger = _ledger(sweeper, space, objectives, folder)
         search: Search = sweeper.search(space, ledger.objectives, folder)
         if sweeper.resume:
@@ -86,12 +89,13 @@ def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str])
 
 
 def _runner(sweeper: Any, search: Search, locks: Locks) -> Any:
-    """Where the jobs run: our own launcher's processes, or a launcher of Hydra's plugins."""
+    """The runner of the jobs: the processes of netyard's launcher, or an adapter of another launcher of Hydra."""
     launcher, size = sweeper.launcher, sweeper.batch_size
-    if hasattr(launcher, "pool"):
+    if hasattr(launcher, "pool"):  # hydra_plugins.netyard.launcher
         return launcher.pool(inherit=[locks.shared])
     if size is None and not isinstance(search, Grid | Random):
         size = 1  # a learning search needs results before it chooses the next job
+    # By the name of its module: a plugin that is not installed cannot be imported for isinstance.
     plugin = type(launcher).__module__.partition(".")[2]
     if plugin.startswith("hydra_submitit_launcher"):
         from netyard.sweeps.runners.slurm import Submitted
@@ -118,7 +122,7 @@ def _ledger(sweeper: Any, space: Space, objectives: list[dict[str, str]], folder
         ledger = Ledger.read(folder)
         ledger.require_same(space.describe())
         hydra.require_ended(ledger)
-        outcome.settle_running(ledger)
+        outcome.settle_running(ledger)  # after require_ended: a running job must not be declared failed
         return ledger
     write_atomically(folder / "multirun.yaml", redact.yaml_of(sweeper.config))
     name = str(sweeper.config.hydra.runtime.choices["hydra/sweeper"])
@@ -134,7 +138,7 @@ def _list_all_jobs(search: Search, ledger: Ledger) -> None:
 
 
 def _first_job(space: Space, config: DictConfig, loader: Any) -> DictConfig:
-    """The config of one job of the space, whichever."""
+    """The config of any one job of the space."""
     job = space.sample(random.Random(0))
     return loader.load_sweep_config(config, [*job, "hydra.run.dir=."])
 
@@ -146,7 +150,7 @@ def _objectives(wanted: Sequence[str] | None, job: Callable[[], DictConfig]) -> 
         return [{"name": str(task.monitor), "mode": str(task.mode)}]
     objectives = []
     for text in wanted:
-        name, _, mode = str(text).rpartition(":")
+        name, _, mode = str(text).rpartition(":")  # from the right: the name of a metric may contain a colon
         if mode not in ("min", "max") or not name:
             raise ConfigError(
                 f"objective '{text}' has no direction;",

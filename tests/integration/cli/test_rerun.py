@@ -37,7 +37,7 @@ def test_a_run_comes_out_the_same_in_another_directory(rerun) -> None:
     code, said, again = rerun()
     assert code == 0 and again != rerun.path
     assert "again: python train.py model=mlp_tiny data=iris data.batch_size=20 trainer=cpu trainer.max_epochs=2" in said
-    assert f"equal: all 7 numbers are those of {rerun.path.name}, to the last bit." in said
+    assert f"equal: all 7 numbers are bit-identical to those of {rerun.path.name}." in said
     assert json.loads((again / "rerun.json").read_text())["equal"] is True
     first, second = (json.loads((path / "results.json").read_text()) for path in (rerun.path, again))
     assert first["metrics"] == second["metrics"]

@@ -120,14 +120,14 @@ def test_a_value_outside_its_ranges_is_refused_without_importing_it(written: Pat
         ("möbel", ["is not a name"]),
         ("a\nb", ["is not a name"]),
         ("a" * 300, ["is not a name"]),
-        ("class", ["is a word of Python", "try netyard new class_project."]),
-        ("match", ["is a word of Python"]),
+        ("class", ["is a keyword of Python", "try netyard new class_project."]),
+        ("match", ["is a keyword of Python"]),
         ("torch", ["is installed", "try netyard new torch_project."]),
         ("netyard", ["is installed"]),
         ("hydra_plugins", ["is installed"]),
         ("sklearn", ["a module of that name is installed"]),
         ("scikit_learn", ["a package of that name is installed"]),
-        ("json", ["Python's own library"]),
+        ("json", ["Python's standard library"]),
     ],
 )
 def test_a_name_that_cannot_be_used_is_refused(place: Path, capsys, name: str, words: list[str]) -> None:

@@ -19,9 +19,9 @@ def test_a_number_that_is_not_there_is_a_difference() -> None:
     ("arguments", "code", "words"),
     [
         (["nowhere"], 4, "nowhere is not a run directory"),
-        (["sweep"], 4, "sweep holds a sweep; a rerun is of one run"),
-        (["a", "b"], 2, "2 directories were given, a, b; netyard rerun is of one run"),
-        (["seed=1"], 2, "run was not given; netyard rerun wants run=RUN_DIR"),
+        (["sweep"], 4, "sweep holds a sweep; a rerun takes one run"),
+        (["a", "b"], 2, "2 directories were given, a, b; netyard rerun takes one run"),
+        (["seed=1"], 2, "run was not given; netyard rerun needs run=RUN_DIR"),
     ],
 )
 def test_a_mistake_is_answered_in_three_parts(tmp_path, monkeypatch, capsys, arguments, code, words) -> None:

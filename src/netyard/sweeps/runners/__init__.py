@@ -1,1 +1,1 @@
-"""Where the jobs of a sweep run: on this machine, or by a launcher of Hydra's."""
+"""Runners of a sweep's jobs: processes on this machine, or a launcher of Hydra (SLURM, Ray, joblib)."""

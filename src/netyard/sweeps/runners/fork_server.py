@@ -31,23 +31,25 @@ from netyard.io import redact
 from netyard.io.process import end_with_parent
 from netyard.sweeps.runners.messages import LineBuffer
 
-LATE = (  # modules that are otherwise imported on first use, by optimizers, loggers, tables, images
+LATE = (  # modules that others import on first use: optimizers (_dynamo alone takes 2 s), loggers, tables, images
     "torch._dynamo",
     "torch.utils.tensorboard",
     "tensorboard.plugins.hparams.plugin_data_pb2",
     "rich._emoji_codes",
     *(f"PIL.{kind}ImagePlugin" for kind in ("Bmp", "Gif", "Jpeg", "Png", "Ppm")),
 )
-GRACE = 10.0  # seconds between SIGTERM and SIGKILL
+GRACE = 10.0  # seconds between SIGTERM, on which a job saves a checkpoint, and SIGKILL
 
 
 def main(descriptor: int) -> None:
-    os.setpgid(0, 0)  # a process group of its own, so that Ctrl-C reaches the driver only
+    os.setpgid(0, 0)  # a process group of its own: Ctrl-C in the terminal then signals only the driver
     channel = socket.socket(fileno=descriptor)
+    # Processes that a job executes must not keep the channel open, or the server would not notice the driver's end.
     channel.set_inheritable(False)
     job = Server(channel).serve()
     code = 0 if job is None else _run_job(job)
-    # Run the atexit handlers, but skip the slow teardown of a thousand shared modules.
+    # Run the atexit handlers (loggers, CUDA), but skip the slow teardown of a thousand modules, which would also copy
+    # their shared pages.
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -62,12 +64,13 @@ class Server:
         self.children: dict[int, int] = {}  # process -> number of the job
         self._ready: tuple[int, socket.socket] | None = None  # the process forked ahead, and the socket for its job
         self._buffer = LineBuffer()
+        # A self-pipe: SIGCHLD writes a byte, so that a child which ends between _reap and select still wakes select.
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake, False)
         self._wakers = (self._wake, wake)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # the default, to ignore it, would write no byte either
 
     def serve(self) -> dict[str, Any] | None:
         """Serve until the driver closes the channel. In a forked child returns its job, or None if it gets none."""
@@ -75,8 +78,10 @@ class Server:
         self._send({"ready": _count_devices()})
         optional_modules = _modules()
         while True:
+            # The child leaves this loop here, with a job or without.
             if self._ready is None and (connection := self._fork()):
                 return _read_job(connection)
+            # While jobs run, the server imports the other modules one at a time, and polls instead of waiting.
             spare_time = bool(self.children and optional_modules)
             ready, _, _ = select.select([self.channel.fileno(), self._wake], [], [], 0 if spare_time else None)
             if spare_time and not ready:
@@ -90,12 +95,13 @@ class Server:
             if self.channel.fileno() in ready:
                 received = self._receive()
                 if received is None:
-                    self._end_all()
+                    self._end_all()  # the driver has ended, or was killed
                     return None
                 for message in received:
                     if "signal" in message:
                         self._signal(message["number"], message["signal"])
                         continue
+                    # Two jobs in one read: the first has taken the process that was forked ahead.
                     if self._ready is None and (connection := self._fork()):
                         return _read_job(connection)
                     self._hand_over(message)
@@ -108,8 +114,10 @@ class Server:
             theirs.close()
             self._ready = process, ours
             return None
+        # In the child. Its own process group holds all that it starts, so that SIGKILL reaches its workers too.
         os.setpgid(0, 0)
-        end_with_parent()
+        end_with_parent()  # by the kernel, also if the server is killed
+        # Undo what belongs to the server: its signals, its pipe, and its channel to the driver.
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for each in self._wakers:
@@ -125,10 +133,10 @@ class Server:
         self._ready = None
         self.children[process] = job["number"]
         with connection, contextlib.suppress(OSError):
-            connection.sendall(json.dumps(job).encode())
+            connection.sendall(json.dumps(job).encode())  # closing the connection marks the end of the message
 
     def _reap(self) -> None:
-        while True:
+        while True:  # several children may have ended since the last signal: SIGCHLD is not queued
             try:
                 process, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
@@ -136,14 +144,13 @@ class Server:
             if process == 0:
                 return
             number = self.children.pop(process, None)
-            if self._ready is not None and process == self._ready[0]:
+            if self._ready is not None and process == self._ready[0]:  # killed before it had a job
                 self._ready[1].close()
                 self._ready = None
             if number is not None:
+                # Remaining child processes of the job: ranks, data loader workers.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(
-                        process, signal.SIGKILL
-                    )  # remaining child processes of the job: ranks, data loader workers
+                    os.killpg(process, signal.SIGKILL)
                 self._send({"ended": number, "code": os.waitstatus_to_exitcode(status)})
 
     def _signal(self, number: int, signal_number: int) -> None:
@@ -184,10 +191,10 @@ def _kill(process: int, signal_number: int) -> None:
 
 
 def _warm_up() -> None:
-    """Import modules and compose a config as most jobs will; the memory is then shared with all of them."""
+    """Import modules and compose a config as most jobs will. Forked jobs share this memory (copy-on-write)."""
     from omegaconf import OmegaConf
 
-    config, _ = compose(["seed=0"])  # an override, so that Hydra's grammar is ready too
+    config, _ = compose(["seed=0"])  # with an override, so that Hydra loads its parser too
     targets = re.findall(r"_target_: (netyard[\w.]*)\.", OmegaConf.to_yaml(config))
     for name in ("netyard.training.fit", *targets, *LATE):
         _import(name)
@@ -209,10 +216,11 @@ def _import(name: str) -> None:
 
 def _freeze() -> None:
     """Exclude all present objects from garbage collection and finalizers in the jobs, so that pages stay shared."""
+    # Finalizers of the server's objects, as temporary folders, would run at the exit of each job.
     for each in weakref.finalize._registry:  # type: ignore[attr-defined]
         each.atexit = False
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # a collection writes into the header of each object it visits, which would copy its page
 
 
 def _count_devices() -> int:
@@ -225,11 +233,11 @@ def _count_devices() -> int:
 
             os.write(writer, str(torch.cuda.device_count()).encode())
         os._exit(0)
-    os.close(writer)
+    os.close(writer)  # or the read below would not see the end of the file
     os.waitpid(process, 0)
     answer = os.read(reader, 16)
     os.close(reader)
-    return int(answer or 0)
+    return int(answer or 0)  # nothing was written if CUDA failed in the child
 
 
 def _read_job(connection: socket.socket) -> dict[str, Any] | None:
@@ -241,11 +249,12 @@ def _read_job(connection: socket.socket) -> dict[str, Any] | None:
 
 def _run_job(job: dict[str, Any]) -> int:
     """In the child: set up console, devices and threads, then run as ``python train.py``; returns the exit code."""
+    # By file descriptor, not by sys.stdout: C++ code and child processes write to the same file.
     console = os.open(job["console"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for ours, theirs in ((nothing, 0), (console, 1), (console, 2)):
         os.dup2(ours, theirs)
-    os.environ.update(job["environment"])
+    os.environ.update(job["environment"])  # CUDA_VISIBLE_DEVICES: read when CUDA is initialised, which comes later
 
     if job["threads"]:
         os.environ["OMP_NUM_THREADS"] = str(job["threads"])  # for processes that the job starts
@@ -253,7 +262,7 @@ def _run_job(job: dict[str, Any]) -> int:
         return _train()(job["arguments"], job["threads"])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
+    except BaseException:  # nothing above would print it: the process ends by os._exit
         print(redact.text(traceback.format_exc()), file=sys.stderr)
         return 1
 

@@ -1,4 +1,4 @@
-"""Run jobs as separate processes on a pool of devices, forked from a server that has torch imported."""
+"""Run jobs as separate processes on a pool of devices, forked from a server that has imported torch."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Ending:
 class _Running:
     slot: int
     started: float
-    kill_at: float = float("inf")
+    kill_at: float = float("inf")  # in seconds of time.monotonic(), as `started`
     timed_out: bool = False
 
 
@@ -77,6 +77,7 @@ class Pool:
     ) -> None:
         self.timeout, self._flags, self._inherit = timeout, list(flags), tuple(inherit)
         self._running: dict[int, _Running] = {}
+        # The GPUs are counted by the server: this process imports no torch.
         self._channel, gpus = self._start_server()
         try:
             self._environments, self._threads = slots(devices, jobs_per_device, devices_per_job, gpus)
@@ -99,6 +100,7 @@ class Pool:
     def start(self, number: int, overrides: Sequence[str], folder: Path, resumed: bool) -> None:
         """Start or resume job ``number`` in ``folder``; its output goes to ``console.log``."""
         overrides = [override("resume", folder)] if resumed else [*overrides, override("hydra.run.dir", folder)]
+        # The lowest free slot: its environment says which devices the job sees.
         slot = min(set(range(self.size)) - {each.slot for each in self._running.values()})
         self._running[number] = _Running(slot, time.monotonic())
         self._send(
@@ -119,9 +121,10 @@ class Pool:
             for number, job in self._running.items():
                 if self.timeout and not job.timed_out and now - job.started > self.timeout:
                     job.timed_out = True
-                    self._end(number, signal.SIGTERM)
+                    self._end(number, signal.SIGTERM)  # and kill_at in GRACE seconds
                 elif now > job.kill_at:
                     self._end(number, signal.SIGKILL)
+            # Half a second at most, so that timeouts are noticed while no job ends.
             endings = self._receive(max(0.0, min(0.5, deadline - now)))
             if endings or time.monotonic() > deadline:
                 return endings
@@ -141,7 +144,7 @@ class Pool:
         return endings
 
     def close(self) -> None:
-        self._channel.close()  # on which the server ends its jobs and itself
+        self._channel.close()  # the server reads the end of the stream, and ends its jobs and itself
         self._server.wait()
 
     def _end(self, number: int, signal_number: int) -> None:
@@ -158,12 +161,12 @@ class Pool:
         ours, theirs = socket.socketpair()
         self._server = subprocess.Popen(
             [sys.executable, "-m", "netyard.sweeps.runners.fork_server", str(theirs.fileno())],
-            pass_fds=[theirs.fileno(), *self._inherit],
+            pass_fds=[theirs.fileno(), *self._inherit],  # every other descriptor is closed in the server
             stdin=subprocess.DEVNULL,
         )
-        theirs.close()
+        theirs.close()  # or the channel would stay open after the server's death
         self._channel, self._buffer = ours, LineBuffer()
-        messages = self._messages(None)
+        messages = self._messages(None)  # waits for "ready"; the end of the stream if an import failed
         if not messages:
             self._server.wait()
             raise PlatformError(
@@ -184,7 +187,7 @@ class Pool:
         return Ending(number, code, time.monotonic() - job.started, job.timed_out)
 
     def _restart_server(self) -> list[Ending]:
-        """After the server died, and its jobs with it: report the jobs as killed, and start a new server."""
+        """After the server has died, and its jobs with it: report the jobs as killed, and start a new server."""
         self._server.wait()
         self._channel.close()
         endings = [self._ended(number, -signal.SIGKILL) for number in self.running]
@@ -192,7 +195,7 @@ class Pool:
         return endings
 
     def _messages(self, seconds: float | None) -> list[dict[str, Any]] | None:
-        """LineBuffer of the server; empty if none came within ``seconds``, None if the server has ended."""
+        """Messages of the server; empty if none came within ``seconds``, None if the server has ended."""
         if not select.select([self._channel], [], [], seconds)[0]:
             return []
         received = self._channel.recv(65536)
@@ -210,12 +213,14 @@ def slots(
 ) -> tuple[list[dict[str, str]], int | None]:
     """The environment of each job that may run at once, and the CPU threads of each (None: torch's default).
 
-    ``devices``: auto, cpu, how many, or which GPUs. On the CPU: one job with two threads per two cores.
+    ``devices``: auto, cpu, the number of GPUs, or a list of GPUs. On the CPU by default one job for every two cores.
 
     Raises:
         ConfigError: devices that do not exist, or fewer than one job needs.
     """
+    # The affinity respects the limits of a cluster's job, which os.cpu_count() does not.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # A cluster assigns GPUs by this variable, so jobs may only get those that it lists.
     visible = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
     names = visible[:gpus] or [str(index) for index in range(gpus)]
     if devices == "auto":
@@ -234,9 +239,10 @@ def slots(
         )
     if not chosen:
         count = max(1, cores // 2) if jobs_per_device == "auto" else int(jobs_per_device)
+        # With GPUs in the machine, an empty list hides them from a job that is to use the CPU.
         return [{"CUDA_VISIBLE_DEVICES": ""} if gpus else {}] * count, max(1, cores // count)
     groups = [chosen[at : at + devices_per_job] for at in range(0, len(chosen), devices_per_job)]
-    groups = [group for group in groups if len(group) == devices_per_job]
+    groups = [group for group in groups if len(group) == devices_per_job]  # the remaining GPUs stay idle
     if not groups:
         raise ConfigError(
             f"launcher.devices_per_job is {devices_per_job}, and there are {len(chosen)} GPUs;",
@@ -244,5 +250,6 @@ def slots(
             f"try launcher.devices_per_job={len(chosen)}.",
         )
     count = 1 if jobs_per_device == "auto" else int(jobs_per_device)
+    # Round robin: the first jobs get different devices before any device has a second job.
     environments = [{"CUDA_VISIBLE_DEVICES": ",".join(group)} for _ in range(count) for group in groups]
     return environments, max(1, cores // len(environments))

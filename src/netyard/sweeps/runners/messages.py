@@ -1,4 +1,4 @@
-"""Messages between a sweep and its fork server: JSON objects, one per line."""
+"""Messages between the driver of a sweep and its fork server: JSON objects, one per line."""
 
 from __future__ import annotations
 
@@ -14,5 +14,6 @@ class LineBuffer:
 
     def whole(self, received: bytes) -> list[dict[str, Any]]:
         """The messages that these bytes complete."""
+        # A read of a stream socket may end in the middle of a message, and hold several.
         *lines, self._rest = (self._rest + received).split(b"\n")
         return [json.loads(line) for line in lines]

@@ -1,4 +1,4 @@
-"""Jobs on Ray: this machine's cores and GPUs, or a cluster that runs already."""
+"""Run jobs on Ray: on the cores and GPUs of this machine, or on a running cluster."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from netyard.sweeps.runners.watched import Watched
 
 
 class OnRay(Watched):
-    """Each job is a process of its own; Ray starts as many at once as there are CPUs and GPUs for them."""
+    """Each job is a separate process; Ray runs as many at once as there are CPUs and GPUs for them."""
 
     def __init__(self, launcher: Launcher, size: int | None) -> None:
         super().__init__(launcher, size)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         settings = launcher.ray_cfg  # type: ignore[attr-defined]
-        settings.init.setdefault("log_to_driver", False)  # a job's console; its train.log says the same
+        settings.init.setdefault("log_to_driver", False)  # the console of a job, which is in its train.log too
+        # max_calls: a new process for each job, so that seeds and memory of one do not affect the next. max_retries:
+        # the driver decides about retries, because it resumes from the checkpoint.
         settings.remote = {"max_calls": 1, "max_retries": 0, **settings.remote}
         if settings.init.get("address") or "RAY_ADDRESS" in os.environ:
-            settings.init.setdefault("object_store_memory", None)  # the plugin's number is refused by a running cluster
+            settings.init.setdefault("object_store_memory", None)  # a running cluster refuses the plugin's value
         else:
             settings.init.setdefault("include_dashboard", False)
 
@@ -33,13 +35,15 @@ class OnRay(Watched):
         from hydra_plugins.hydra_ray_launcher import _core
 
         handles: list[Any] = []
-        hand_over = _core.launch_job_on_ray
+        submit = _core.launch_job_on_ray
 
-        def nothing_to_wait_for(*arguments: Any) -> Any:
-            handles.append(hand_over(*arguments))
+        # The plugin's launch() waits for the results of all jobs with ray.get, and has no option to return earlier.
+        # It gets finished objects instead, and the real handles are watched here.
+        def submit_without_waiting(*arguments: Any) -> Any:
+            handles.append(submit(*arguments))
             return ray.put(None)
 
-        with mock.patch.object(_core, "launch_job_on_ray", nothing_to_wait_for):
+        with mock.patch.object(_core, "launch_job_on_ray", submit_without_waiting):
             yield handles
 
     def _ended(self, handle: Any) -> bool:
@@ -59,7 +63,7 @@ class OnRay(Watched):
     def _cancel(self, handle: Any) -> None:
         import ray
 
-        ray.cancel(handle, force=False)
+        ray.cancel(handle, force=False)  # raises KeyboardInterrupt in the job, like Ctrl-C
 
     def close(self) -> None:
         import ray

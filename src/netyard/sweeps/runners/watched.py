@@ -1,4 +1,4 @@
-"""Run jobs on a launcher that returns a handle per job: submitted together, watched one by one."""
+"""Run jobs with a launcher that has a handle per job: they are submitted together, and reported one by one."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Watched(Batches):
     """
 
     def __init__(self, launcher: Launcher, size: int | None) -> None:
-        super().__init__(launcher, size or sys.maxsize)
+        super().__init__(launcher, size or sys.maxsize)  # room for all, so that one submission has every job
         self._handles: dict[int, tuple[Any, float]] = {}
 
     @abstractmethod
     def _not_waiting(self) -> contextlib.AbstractContextManager[list[Any]]:
-        """Inside, ``launch`` returns at once; the list is filled with a handle for each job."""
+        """Inside, ``launch`` does not wait for the jobs; a handle for each job is appended to the list."""
 
     @abstractmethod
     def _ended(self, handle: Any) -> bool: ...
@@ -68,6 +68,7 @@ class Watched(Batches):
         for handle, _ in self._handles.values():
             self._cancel(handle)
         until = time.monotonic() + 2 * GRACE
+        # Cancelled jobs get SIGTERM and need time to save; a cluster that does not answer must not block Ctrl-C.
         while self._handles and time.monotonic() < until:
             endings += self._collect(stopped=True)
             time.sleep(POLL)
@@ -86,6 +87,7 @@ class Watched(Batches):
             except Exception as error:
                 note = first_line(error)
             finally:
+                # Also after an error or Ctrl-C: the launcher may have submitted some of the jobs.
                 for number, handle in zip(list(self._waiting), handles, strict=False):
                     del self._waiting[number]
                     self._handles[number] = (handle, began)

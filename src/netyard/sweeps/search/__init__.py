@@ -1,1 +1,1 @@
-"""Which jobs a sweep has: its axes, and the ways of choosing points on them."""
+"""The search space of a sweep, and the searches that choose jobs from it: grid, random, Optuna."""

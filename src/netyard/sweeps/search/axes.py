@@ -1,4 +1,4 @@
-"""One axis of a search space: the values a key is given in turn, or the numbers it is drawn from. Imports no torch."""
+"""One axis of a search space: the values of a key, or the interval it is sampled from. Imports no torch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORMS = "a,b,c  choice(a,b)  range(1,10,step=2)  interval(0.1,0.9)  int(...)  ta
 
 @dataclass(frozen=True)
 class Scale:
-    """Numbers from low to high, both included: all of them, or with a step those that are so far apart."""
+    """Numbers from low to high, both included: any of them, or with a step only ``low``, ``low + step``, ..."""
 
     low: float
     high: float
@@ -36,15 +36,16 @@ class Scale:
     whole: bool = False
 
     def draw(self, rng: random.Random) -> float:
-        """A number, each as likely as any other, or its logarithm if ``log``; six digits, as a person would write."""
-        half = 0.5 if self.whole else 0.0  # so that the ends are as likely as what is between them
+        """A number drawn uniformly, or log-uniformly if ``log``; six digits, so that overrides stay readable."""
+        # Rounding would give the two ends of an integer range half the probability of the numbers between them.
+        half = 0.5 if self.whole else 0.0
         low, high = self.low - half, self.high + half
         number = math.exp(rng.uniform(math.log(low), math.log(high))) if self.log else rng.uniform(low, high)
         number = round(number) if self.whole else float(f"{number:.6g}")
-        return min(max(number, self.low), self.high)
+        return min(max(number, self.low), self.high)  # rounding to six digits may leave the interval
 
     def suggest(self, trial: Any, name: str) -> float:
-        """What an Optuna trial takes from it."""
+        """The number that an Optuna trial suggests."""
         if self.whole:
             return trial.suggest_int(name, self.low, self.high, step=int(self.step or 1), log=self.log)
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
@@ -52,14 +53,14 @@ class Scale:
 
 @dataclass(frozen=True)
 class Axis:
-    """What varies from job to job: one key, or several that are walked side by side.
+    """What varies from job to job: one key, or several whose values change together.
 
     Args:
-        keys: as they stand before ``=``, a ``+`` included.
-        values: what may stand behind ``=``, for each key one; empty if every number of the scale may.
-        scale: the order of the values, where they are numbers that have one.
-        when: the axis exists in jobs where each of these keys has one of these values.
-        text: the axis in one line, the same for the same axis.
+        keys: as written before ``=``, including a ``+``.
+        values: rows of one value per key; empty if any number of the scale is allowed.
+        scale: the numeric range of the values, if they are ordered numbers.
+        when: the axis exists only in jobs where each of these keys has one of these values.
+        text: the axis in one line; equal for equal axes, which a resume compares.
     """
 
     keys: tuple[str, ...]
@@ -78,7 +79,10 @@ class Axis:
 
     @property
     def label(self) -> str:
-        """How a description and a study call it; a key may stand on several axes of which a job has at most one."""
+        """The name of the axis in descriptions and in an Optuna study.
+
+        Two axes may have the same key, if no job has both; the condition makes their names differ.
+        """
         return ",".join(self.names) + f" when {self.condition}" * bool(self.when)
 
     def applies(self, chosen: Mapping[str, str]) -> bool:
@@ -87,11 +91,13 @@ class Axis:
     def draw(self, rng: random.Random) -> tuple[str, ...]:
         if self.scale is None:
             return rng.choice(self.values)
+        # On a logarithmic scale the listed values are not equally likely: draw a number, then take the nearest of them.
         return self._at(self.scale.draw(rng)) if self.scale.log or not self.values else rng.choice(self.values)
 
     def suggest(self, trial: Any) -> tuple[str, ...]:
         if self.scale is not None:
             return self._at(self.scale.suggest(trial, self.label))
+        # Optuna's categorical choices have to be plain values, not tuples.
         by_text = {" ".join(value): value for value in self.values}
         return by_text[trial.suggest_categorical(self.label, list(by_text))]
 
@@ -102,13 +108,13 @@ class Axis:
 
 
 def parse(parser: OverridesParser, key: str, given: Any) -> Override:
-    """Read what a search space gives a key: text in Hydra's grammar, or a list, number or null of YAML."""
+    """Parse the values of a key in a search space: text in Hydra's grammar, or a list, number or null from YAML."""
     if isinstance(given, Sequence) and not isinstance(given, str):
         if not given:
             raise _empty(key, "[]")
         values = [_quoted(parser, value) for value in given]
         line = f"{key}=choice({','.join(map(Transformer.str, values))})"
-        # Not by that line: Hydra takes the quotes off what stands in choice(...).
+        # The line itself is not parsed: Hydra would remove the quotes inside choice(...), and "1" would become 1.
         choice = parser.parse_override(f"{key}=choice(0)")
         return replace(choice, _value=ChoiceSweep(list=values), input_line=line)
     line = f"{key}={given if isinstance(given, str) else Transformer.str(given)}"
@@ -119,25 +125,26 @@ def parse(parser: OverridesParser, key: str, given: Any) -> Override:
             raise _empty(key, str(given)) from error
         raise ConfigError(
             f"{line} cannot be read: {str(error).splitlines()[0]};",
-            f"what is searched is written {FORMS};",
+            f"the values of a key are written {FORMS};",
             f"try {key}=0.1,0.01.",
         ) from error
-    override.config_loader = parser.config_loader
+    override.config_loader = parser.config_loader  # for glob(...), which lists the options of a group
     return override
 
 
 def axis(override: Override) -> Axis:
-    """The axis that a sweeping override is.
+    """The axis of an override with several values.
 
     Raises:
-        ConfigError: nothing in it to choose from, a step that goes nowhere, a logarithm of zero, an unknown tag.
+        ConfigError: it has no values, a step that is not positive, a logarithmic scale from zero, or an unknown tag.
     """
     key, sweep = override.get_key_element(), override._value
     tags = sorted(getattr(sweep, "tags", ()))
+    # Hydra allows any tag and leaves their meaning to the sweeper.
     if unknown := [tag for tag in tags if tag != "log"]:
         raise ConfigError(
             f"{override.input_line} is tagged {unknown[0]};",
-            "the one tag is log;",
+            "the only tag is log;",
             f"try {key}=tag(log, interval(0.001,0.1)).",
         )
     log = "log" in tags
@@ -152,7 +159,7 @@ def axis(override: Override) -> Axis:
         text = f"range({sweep.start}, {sweep.stop}, step={sweep.step})"
         text = f"tag(log, {text})" if log else text
     else:
-        # Hydra shuffles anew each time it is asked; a resumed sweep wants the order of before.
+        # Hydra's shuffle(...) has no seed, and a resumed sweep needs the same order: shuffled below instead.
         if isinstance(sweep, ChoiceSweep):
             override = replace(override, _value=replace(sweep, shuffle=False))
         values = tuple((value,) for value in override.sweep_string_iterator())
@@ -160,58 +167,60 @@ def axis(override: Override) -> Axis:
     if not values:
         raise _empty(key, override.get_value_string())
     if getattr(sweep, "shuffle", False):
+        # Seeded by the values themselves: the same axis has the same order in every process.
         values, text = tuple(random.Random(text).sample(values, len(values))), f"shuffle({text})"
     return Axis((key,), values, scale, text)
 
 
 def zipped(axes: Iterable[Axis]) -> Axis:
-    """Several axes walked side by side.
+    """One axis from several whose values change together: the first value of each, the second of each, ...
 
     Raises:
-        ConfigError: they are not equally long, or have no values to walk.
+        ConfigError: they have different numbers of values, or are intervals.
     """
     axes = list(axes)
     for each in axes:
         if not each.values:
             raise ConfigError(
                 f"together: {each.keys[0]} is {each.text};",
-                "keys that are walked together take lists of values;",
+                "keys that change together take lists of values;",
                 f"give {each.keys[0]} a list, or put it under params.",
             )
     lengths = {each.keys[0]: len(each.values) for each in axes}
     if len({*lengths.values()}) > 1:
         raise ConfigError(
             f"together: {' and '.join(f'{key} has {count}' for key, count in lengths.items())} values;",
-            "keys that are walked together have equally many;",
+            "keys that change together have equally many;",
             f"give each of them {max(lengths.values())}.",
         )
+    # An override has one key, so its axis has rows of one value; transpose the columns to rows of one job each.
     columns = [[value for (value,) in each.values] for each in axes]
     rows = tuple(zip(*columns, strict=True))
     return Axis(tuple(lengths), rows, None, "; ".join(" ".join(row) for row in rows))
 
 
 def _interval(override: Override, sweep: IntervalSweep, log: bool) -> Scale:
-    low, high = sweep.start, sweep.end
-    assert low is not None and high is not None  # the grammar asks for both
+    low, high = sweep.start, sweep.end  # ints only inside int(...): interval(1, 8) casts its ends to float
+    assert low is not None and high is not None  # Hydra's grammar requires both
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        turned = f"interval({high},{low})" if high < low else "interval(0.1,0.9)"
+        example = f"interval({high},{low})" if high < low else "interval(0.1,0.9)"
         raise ConfigError(
-            f"{override.input_line} has nothing between {low} and {high};",
+            f"{override.input_line} has no numbers between {low} and {high};",
             "an interval goes from a number to a greater one;",
-            f"try {override.get_key_element()}={turned}.",
+            f"try {override.get_key_element()}={example}.",
         )
     _require_above_zero(override, low, log)
     return Scale(low, high, log=log, whole=isinstance(low, int) and isinstance(high, int))
 
 
 def _range(override: Override, sweep: RangeSweep, log: bool) -> tuple[tuple[tuple[str, ...], ...], Scale]:
-    """The values of a range, and their scale; the digits that binary fractions add to ``0.1 * 3`` are cut from it."""
+    """The values of a range, and their scale, whose ends are rounded to 12 digits: 0.3, not 0.30000000000000004."""
     start, stop, step = sweep.start, sweep.stop, sweep.step
-    assert start is not None and stop is not None  # the grammar asks for both
+    assert start is not None and stop is not None  # Hydra's grammar requires both
     if not step > 0:
         raise ConfigError(
             f"{override.input_line} has step {step};",
-            "a range goes upwards, by a step above zero;",
+            "a range is ascending, with a step above zero;",
             f"try {override.get_key_element()}=range({min(start, stop)},{max(start, stop)},step={abs(step) or 1}).",
         )
     if not start < stop:
@@ -219,6 +228,7 @@ def _range(override: Override, sweep: RangeSweep, log: bool) -> tuple[tuple[tupl
     _require_above_zero(override, start, log)
     numbers = list(sweep.range())
     whole = all(isinstance(number, int) for number in numbers)
+    # Optuna's suggest_int and suggest_float refuse a step together with a logarithmic scale.
     if log and not (whole and step == 1):
         raise ConfigError(
             f"{override.input_line} is logarithmic and has step {step};",
@@ -232,24 +242,25 @@ def _range(override: Override, sweep: RangeSweep, log: bool) -> tuple[tuple[tupl
 def _require_above_zero(override: Override, low: float, log: bool) -> None:
     if log and low <= 0:
         raise ConfigError(
-            f"{override.input_line} is logarithmic and begins at {low};",
-            "a logarithm wants numbers above zero;",
-            "begin at a small number like 0.00001, or leave log out.",
+            f"{override.input_line} is logarithmic and starts at {low};",
+            "a logarithmic scale needs numbers above zero;",
+            "start at a small number like 0.00001, or leave out log.",
         )
 
 
 def _empty(key: str, text: str) -> ConfigError:
     return ConfigError(
-        f"{key}={text} holds no value;",
-        "a choice lists at least one, and a range goes from its start up to below its stop;",
+        f"{key}={text} has no values;",
+        "a choice lists at least one value, and a range goes from its start up to, but not including, its stop;",
         f"try {key}=choice(1,2) or {key}=range(1,3).",
     )
 
 
 def _quoted(parser: OverridesParser, value: Any) -> Any:
-    """A value of a YAML list for Hydra's grammar; text that the grammar would take for something else in quotes."""
+    """A value of a YAML list for Hydra's grammar; text in quotes if the grammar would parse it as something else."""
     if not isinstance(value, str):
         return value
+    # Without quotes "1e-3" would become a number, "true" a boolean, and "a,b" two values.
     try:
         read = parser.parse_override(f"key={Transformer.str(value)}")
     except HydraException:

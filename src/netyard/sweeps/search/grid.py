@@ -1,4 +1,4 @@
-"""The interface of a search, and the two without dependencies: grid and random. Imports no torch."""
+"""The interface of a search, and the two that need no other package: grid and random search. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import random
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from netyard.errors import ConfigError
+from netyard.ranges.bounds import Count
+from netyard.ranges.signature import check
 from netyard.sweeps.ledger import Job
 from netyard.sweeps.search.space import Space
 
 
 class Search(Protocol):
-    """Chooses the jobs of a sweep, one after another, and may learn from those that ended."""
+    """Chooses the jobs of a sweep one after another, perhaps from the results of earlier jobs."""
 
     def ask(self, number: int) -> list[str] | None:
-        """The overrides of job ``number``; None when nothing is left."""
+        """The overrides of job ``number``; None if there are no more jobs."""
 
     def tell(self, job: Job) -> None:
-        """A job ended."""
+        """Report a job that has ended."""
 
     def restore(self, jobs: Sequence[Job]) -> None:
         """On a resume, before the first ``ask``: pass every job so far, with its present state."""
@@ -28,7 +29,7 @@ class Search(Protocol):
 
 
 class _Fixed:
-    """A search that ignores results: a job depends on its number alone, so a resume needs no state."""
+    """A search that ignores results: a job depends only on its number, so a resume needs no state."""
 
     def tell(self, job: Job) -> None: ...
 
@@ -39,31 +40,32 @@ class _Fixed:
 
 
 class Grid(_Fixed):
-    """Every combination, the first axis slowest."""
+    """Grid search: every combination; the first axis varies slowest."""
 
     def __init__(self, space: Space) -> None:
-        self._jobs = space.grid()
+        self._jobs = space.grid()  # listed at once, so that a grid over an interval is refused before the first job
 
     def ask(self, number: int) -> list[str] | None:
         return self._jobs[number] if number < len(self._jobs) else None
 
 
 class Random(_Fixed):
-    """``num_trials`` random jobs. A discrete space yields no job twice, and ends the search when it is used up.
+    """Random search, Bergstra & Bengio 2012: ``num_trials`` jobs. Job n is a function of the seed and n.
 
-    Bergstra & Bengio 2012. Job n is a function of the seed and n.
+    From a discrete space no job is drawn twice, and the search ends when every job has been drawn.
     """
 
-    TRIES = 100  # draws before the jobs left are listed, which is slow in a large space
+    TRIES = 100  # draws before the remaining jobs are listed, which is slow in a large space
 
-    def __init__(self, space: Space, num_trials: int, seed: int) -> None:
-        require_trials(num_trials)
+    def __init__(self, space: Space, num_trials: Count, seed: int) -> None:
+        check(Random, locals(), "hydra.sweeper")
         self.space, self.num_trials, self.seed = space, num_trials, seed
         self._drawn: list[list[str]] = []
         self._seen: set[tuple[str, ...]] = set()
 
     def ask(self, number: int) -> list[str] | None:
         while number < self.num_trials and len(self._drawn) <= number:
+            # Seeded by the job's number: how often an earlier job was drawn again does not shift this one.
             job = self._draw(random.Random(f"{self.seed}/{len(self._drawn)}"))
             if job is None:
                 break
@@ -74,16 +76,9 @@ class Random(_Fixed):
     def _draw(self, rng: random.Random) -> list[str] | None:
         for _ in range(self.TRIES):
             job = self.space.sample(rng)
+            # From an interval every number is new, apart from rounding.
             if tuple(job) not in self._seen or not self.space.discrete:
                 return job
+        # Nearly all jobs have been drawn: choose among the others instead of drawing until one of them comes up.
         left = [job for job in self.space.grid() if tuple(job) not in self._seen]
         return rng.choice(left) if left else None
-
-
-def require_trials(num_trials: int) -> None:
-    if isinstance(num_trials, bool) or not isinstance(num_trials, int) or num_trials < 1:
-        raise ConfigError(
-            f"hydra.sweeper.num_trials is {num_trials!r};",
-            "it must be a whole number at least 1;",
-            "try hydra.sweeper.num_trials=20.",
-        )

@@ -15,7 +15,7 @@ from netyard.config.suggest import did_you_mean, nearest, no_such_key
 from netyard.errors import ConfigError
 from netyard.sweeps.search.axes import Axis
 
-CONFIG = "train"
+CONFIG = "train"  # the name of the primary config, conf/train.yaml
 
 
 def check(loader: ConfigLoader, fixed: Sequence[str], given: Mapping[str, str], axes: Sequence[Axis]) -> None:
@@ -26,7 +26,7 @@ def check(loader: ConfigLoader, fixed: Sequence[str], given: Mapping[str, str], 
     for axis in axes:
         for index, key in enumerate(axis.keys):
             if key.startswith(("+", "~", "hydra")):
-                continue
+                continue  # a new key, a removed one, and Hydra's own, which Hydra checks
             values = [row[index] for row in axis.values]
             if options := composer.options(key.partition("@")[0]):
                 _check_options(key, values, options)
@@ -37,7 +37,7 @@ def check(loader: ConfigLoader, fixed: Sequence[str], given: Mapping[str, str], 
 def _check_options(group: str, values: Iterable[str], options: Sequence[str]) -> None:
     for value in values:
         if value.startswith("[") or value == "null" or value in options:
-            continue
+            continue  # a list of options, as callbacks=[default,ema], is checked when its job is composed
         guess = nearest(value, options)
         raise ConfigError(
             f"there is no {group}={value};",
@@ -47,13 +47,13 @@ def _check_options(group: str, values: Iterable[str], options: Sequence[str]) ->
 
 
 class _Composer:
-    """Composes configs of a sweep with Hydra, each combination of options once."""
+    """Composes configs of a sweep with Hydra, each combination of options only once."""
 
     def __init__(
         self, loader: ConfigLoader, fixed: Sequence[str], given: Mapping[str, str], axes: Sequence[Axis]
     ) -> None:
         self.loader, self.fixed, self.given, self.axes = loader, fixed, given, axes
-        self._keys: dict[tuple[str, ...], frozenset[str] | None] = {}
+        self._keys: dict[tuple[str, ...], frozenset[str] | None] = {}  # options of a job -> its keys, None if it fails
 
     def options(self, group: str) -> list[str]:
         return self.loader.get_group_options(group, results_filter=ObjectType.CONFIG)
@@ -66,18 +66,19 @@ class _Composer:
                 self._keys[job] = self._compose(job)
             keys = self._keys[job]
             if keys is None or key in keys:
-                return
+                return  # a combination that cannot be composed fails as a job, with the full message
             seen |= keys
         raise no_such_key(key, line, sorted(name for name in seen if not name.startswith("hydra")))
 
     def _jobs(self, wanted: Axis, group: str) -> Iterator[tuple[str, ...]]:
-        """Options of jobs with an axis: the first of each group, then each option that may add the key."""
+        """Options of some jobs with an axis: the first of each group, then each option that may add the key."""
         needed: dict[str, tuple[str, ...]] = {}
         for axis in reversed(self.axes):  # an axis follows those that its condition names
             if axis is wanted or {*axis.names} & {*needed}:
-                needed |= dict(axis.when)
+                needed |= dict(axis.when)  # conditions of conditions too
         yield self._choices(needed, {})
         for axis in self.axes:
+            # Which keys `model` has depends on the option of the group `model`; an experiment may add keys anywhere.
             if {group, "experiment"} & {*axis.names} and not {*axis.names} & {*needed}:
                 for row in axis.values:
                     yield self._choices(needed, dict(zip(axis.names, row, strict=True)))
@@ -86,11 +87,13 @@ class _Composer:
         chosen, job = dict(self.given), []
         for axis in self.axes:
             rows = [dict(zip(axis.names, row, strict=True)) for row in axis.values]
+            # An interval has no rows; its numbers choose no options.
             if not rows or not axis.applies(chosen):
                 continue
             fitting = [row for row in rows if all(row[name] in needed[name] for name in row if name in needed)]
             row = next((row for row in fitting if row.items() & preferred.items()), (fitting or rows)[0])
             chosen |= row
+            # Only options: which keys there are does not depend on values, so that fewer configs have to be composed.
             job += [f"{name}={row[name]}" for name in row if self.options(name)]
         return tuple(job)
 

@@ -14,14 +14,15 @@ from typing import Any
 
 from netyard.errors import ConfigError
 from netyard.io.atomic import write_atomically
+from netyard.ranges.bounds import Count
+from netyard.ranges.signature import check
 from netyard.run_directories import study as named
 from netyard.sweeps.ledger import Job, differences
-from netyard.sweeps.search.grid import require_trials
 from netyard.sweeps.search.space import Space
 
 IDENTITY = "study.json"  # in the sweep's directory: the id that marks this sweep's trials in a shared study
 DIRECTIONS = {"max": "maximize", "min": "minimize"}
-STALE = timedelta(minutes=5)  # a trial that has no job number after this long belongs to a dead sweep
+STALE = timedelta(minutes=5)  # a trial without a job number after this long: its sweep was killed
 
 
 class OptunaSearch:
@@ -46,7 +47,7 @@ class OptunaSearch:
         self,
         space: Space,
         directions: Sequence[str],
-        num_trials: int,
+        num_trials: Count,
         seed: int,
         sampler: str = "tpe",
         sampler_options: Mapping[str, Any] | None = None,
@@ -58,17 +59,18 @@ class OptunaSearch:
         *,
         folder: Path,
     ) -> None:
-        require_trials(num_trials)
+        check(OptunaSearch, locals(), "hydra.sweeper")
         self._optuna = named.optuna()
         self._require_fit(sampler, pruner, directions)
         self.space, self.num_trials = space, num_trials
         self.pruner, self.pruner_options, self.metric = pruner, dict(pruner_options or {}), metric
-        self.shared = storage is not None
+        self.shared = storage is not None  # a database of the user's, in which other sweeps may have the same study
         self.storage = storage or f"sqlite:///{folder.resolve() / 'study.db'}"
         os.environ[named.STORAGE] = self.storage  # jobs check job.json against it, see study.trusted_url
         self.study_name = study_name or (f"{folder.parent.name}-{folder.name}" if self.shared else "sweep")
         folder.mkdir(parents=True, exist_ok=True)
         self.sweep = _identity(folder)
+        # Created before the study: a wrong option must not leave an empty study in the database.
         made = named.pruner(pruner, self.pruner_options)
         self._study = self._optuna.create_study(
             storage=named.storage(self.storage),
@@ -84,8 +86,11 @@ class OptunaSearch:
             sampler_options or {},
             # A quasi-random sequence needs the same seed on every resume; its position follows from the study's trials.
             seed=seed if sampler == "qmc" else fresh,
+            # Multivariate TPE models all axes jointly, which needs the same axes in every trial.
             multivariate=not space.conditional,
+            # Trials that still run count as bad ones, so that parallel jobs do not all get the same parameters.
             constant_liar=True,
+            # For axes that are not in every trial, which samplers such as CMA-ES leave to another one.
             independent_sampler=self._optuna.samplers.RandomSampler(seed=fresh),
         )
 
@@ -94,15 +99,18 @@ class OptunaSearch:
         if (self._count() if self.shared else number) >= self.num_trials:
             return None
         trial = self._study.ask()
+        # Stored before the parameters are drawn: a driver that is killed from here on leaves a trial that can be found.
         trial.set_user_attr("sweep", self.sweep)
         trial.set_user_attr("job", number)
-        if self.shared and self._count(before=trial.number) >= self.num_trials:  # another sweep took the last place
+        # Counting and asking are not one transaction: another sweep may have taken the last place in between. The
+        # database numbers the trials, so all sweeps agree on which of them are too many.
+        if self.shared and self._count(before=trial.number) >= self.num_trials:
             self._lose(trial.number)
             return None
         return self.space.suggest(trial)
 
     def tell(self, job: Job) -> None:
-        """Report a job: completed with its values, pruned, or failed (a NaN value counts as failed).
+        """Report a job: completed with its values, pruned, or failed. A NaN value counts as failed: Optuna refuses NaN.
 
         The trial of an interrupted job stays open, because the job may be resumed. A failed job that succeeded on a
         retry becomes a new trial with the same parameters, because Optuna does not reopen finished trials.
@@ -184,13 +192,17 @@ class OptunaSearch:
         return len({*jobs})
 
     def _lose(self, number: int) -> None:
-        """Close a trial that has no job, so that it is neither counted nor left running."""
+        """Close a trial that has no job, so that it is neither counted nor left in the state "running"."""
         trial = next(each for each in self._study.get_trials(deepcopy=False) if each.number == number)
+        # A FrozenTrial is read-only; user attributes are set through a Trial, which needs the id of the database row.
         self._optuna.trial.Trial(self._study, trial._trial_id).set_user_attr("lost", True)
         self._study.tell(number, state=self._optuna.trial.TrialState.FAIL)
 
     def _fresh_seed(self, seed: int) -> int:
-        """A sampler seed that differs on every resume and between sharing sweeps; else samples would repeat."""
+        """A sampler seed that differs on every resume and between sweeps that share a study.
+
+        Otherwise a sampler would start its random stream again, and suggest the same parameters again.
+        """
         known = len(self._study.get_trials(deepcopy=False))
         if not self.shared:
             return seed + known
@@ -198,7 +210,7 @@ class OptunaSearch:
 
     def _require_fit(self, sampler: str, pruner: str, directions: Sequence[str]) -> None:
         if len(directions) < 2:
-            return
+            return  # everything supports a single objective
         if pruner != "none":
             raise ConfigError(
                 f"pruner is {pruner}, and the sweep has {len(directions)} objectives;",
@@ -217,6 +229,7 @@ class OptunaSearch:
         """An existing study must have the same search space and directions."""
         found = [direction.name.lower() for direction in self._study.directions]
         wanted = [DIRECTIONS[direction] for direction in directions]
+        # Sweeps that share a study may differ in fixed overrides (as the device), and in the order of their axes.
         space = {key: text for key, text in self.space.describe().items() if key not in ("fixed", "axes")}
         before = self._study.user_attrs.get("space")
         if before is None:
@@ -236,13 +249,15 @@ class OptunaSearch:
 def _identity(folder: Path) -> str:
     """A unique id of the sweep in this directory, created on first use."""
     path = folder / IDENTITY
+    # Not the path of the folder: it may be moved, and two machines may have the same path.
     if not path.is_file():
         write_atomically(path, json.dumps({"sweep": uuid.uuid4().hex}) + "\n")
     return json.loads(path.read_text(encoding="utf-8"))["sweep"]
 
 
 def _is_stale(trial: Any) -> bool:
-    """Whether the sweep that asked for this trial must have died before it stored the job number."""
+    """Whether the sweep that created this trial must have been killed before it stored the job number."""
+    # Optuna stores local times without a time zone.
     return trial.datetime_start is not None and datetime.now() - trial.datetime_start > STALE
 
 

@@ -1,4 +1,4 @@
-"""What a sweep searches: fixed overrides and axes, from Hydra's override grammar and YAML. Imports no torch."""
+"""The search space of a sweep: fixed overrides and axes, from Hydra's override grammar and YAML. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from netyard.sweeps.search.axes import Axis
 
 
 class Space:
-    """The jobs a sweep may have, each a list of overrides: first those of every job, then a value for each axis.
+    """The possible jobs of a sweep, each a list of overrides: first the fixed ones, then a value for each axis.
 
-    An axis whose condition does not hold in a job gives it nothing. Conditional axes stand behind those they ask about.
+    A job has no override for an axis whose condition does not hold in it. Conditional axes come after the axes that
+    their conditions are about.
     """
 
     def __init__(self, fixed: Sequence[str], axes: Sequence[Axis], given: Mapping[str, str] | None = None) -> None:
-        """``given`` says of the keys that ``fixed`` sets which values of a condition they fulfil."""
+        """``given`` has the values of the keys that ``fixed`` sets, to which conditions are compared."""
         self.fixed = list(fixed)
         self._axes = list(axes)
         self._given = dict(given or {})
@@ -40,28 +41,29 @@ class Space:
         together: Sequence[Mapping[str, Sequence[Any]]],
         arguments: Sequence[str],
     ) -> Space:
-        """Read a search space. What the command line says of a key takes the place of what a file says of it.
+        """Read a search space. For a key that is in both, the command line replaces the file.
 
         Args:
             params: axes, or fixed values, by key.
             when: axes by the choice they go with: ``{"optimizer=rmsprop": {"optimizer.momentum": "0,0.9"}}``. ``a=1,2``
                 is either value, ``a=1 and b=2`` both choices.
-            together: lists of values by key, walked side by side.
-            arguments: the overrides of the command line; those that name several values are axes.
+            together: lists of values by key, which change together.
+            arguments: the overrides of the command line; those with several values are axes.
 
         Raises:
-            ConfigError: a key or option that does not exist, a form or a condition without sense.
+            ConfigError: a key or option that does not exist; values or a condition that cannot be read.
         """
+        # By key without its "+": `+a=1` on the command line replaces `a` of a file.
         typed = {_name(override): override for override in parser.parse_overrides(list(arguments))}
         read = {key: forms.parse(parser, key, value) for key, value in _flat(_plain(params)).items()}
-        overrides = {_name(override): override for override in read.values()} | typed
+        overrides = {_name(override): override for override in read.values()} | typed  # the command line wins
         sweeping = [override for override in overrides.values() if override.is_sweep_override()]
         fixed = [override for override in overrides.values() if not override.is_sweep_override()]
         given = {_name(override): override.get_value_element_as_str() for override in fixed}
         axes = [*map(forms.axis, sweeping), *_zipped(parser, _plain(together), typed)]
         axes = _ordered(axes, _conditional(parser, _plain(when), typed), given, typed)
         lines = [str(override.input_line) for override in fixed]
-        if parser.config_loader is not None:
+        if parser.config_loader is not None:  # tests parse without one
             keys.check(parser.config_loader, lines, given, axes)
         return cls(lines, axes, given)
 
@@ -77,51 +79,51 @@ class Space:
 
     @property
     def discrete(self) -> bool:
-        """Whether the jobs can be counted."""
+        """Whether the number of jobs is finite."""
         return all(axis.values for axis in self._axes)
 
     def describe(self) -> dict[str, str]:
         """The space as text: equal for equal spaces, the order of the jobs included."""
         return {
-            "fixed": shlex.join(self.fixed),
-            "axes": ", ".join(axis.label for axis in self._axes),
+            "fixed": shlex.join(self.fixed),  # quoted, so that different lists never give the same text
+            "axes": ", ".join(axis.label for axis in self._axes),  # their order decides which job has which number
             **{axis.label: axis.text for axis in self._axes},
         }
 
     def grid(self) -> list[list[str]]:
-        """Every job, the first axis slowest.
+        """Every job; the first axis varies slowest.
 
         Raises:
-            ConfigError: an axis is an interval, which has no end of values.
+            ConfigError: an axis is an interval, which has infinitely many values.
         """
         for axis in self._axes:
             if not axis.values:
                 raise ConfigError(
                     f"{axis.names[0]} is {axis.text}, and the sweep is a grid;",
-                    "a grid walks through values: a,b,c or choice(...) or range(...);",
+                    "a grid needs lists of values: a,b,c or choice(...) or range(...);",
                     f"try hydra/sweeper=random or hydra/sweeper=optuna, or {axis.names[0]}=0.1,0.01.",
                 )
         return list(self._walk(0, self._given, []))
 
     def sample(self, rng: random.Random) -> list[str]:
-        """A job at random: every value of an axis is equally likely, whatever hangs on it."""
+        """A random job. Every value of an axis is equally likely, however many conditional axes depend on it."""
         return self._job(lambda axis: axis.draw(rng))
 
     def suggest(self, trial: Any) -> list[str]:
-        """The job that an Optuna trial suggests, axis by axis as it defines them."""
+        """The job that an Optuna trial suggests; axes are defined while they are sampled (define-by-run)."""
         return self._job(lambda axis: axis.suggest(trial))
 
     def _job(self, choose: Callable[[Axis], tuple[str, ...]]) -> list[str]:
         chosen, job = dict(self._given), list(self.fixed)
         for axis in self._axes:
-            if axis.applies(chosen):
+            if axis.applies(chosen):  # its condition is about axes that come before it, so they are in `chosen`
                 values = choose(axis)
                 chosen.update(zip(axis.names, values, strict=True))
                 job += _overrides(axis, values)
         return job
 
     def _walk(self, index: int, chosen: Mapping[str, str], job: list[str]) -> Iterator[list[str]]:
-        """The jobs that begin with these choices for the first ``index`` axes."""
+        """The jobs with these choices for the first ``index`` axes."""
         if index == len(self._axes):
             yield [*self.fixed, *job]
             return
@@ -130,6 +132,7 @@ class Space:
             yield from self._walk(index + 1, chosen, job)
             return
         for values in axis.values:
+            # A copy: the generator is suspended in the middle of the loop, and siblings must not see this choice.
             further = {**chosen, **dict(zip(axis.names, values, strict=True))}
             yield from self._walk(index + 1, further, [*job, *_overrides(axis, values)])
 
@@ -147,7 +150,7 @@ def _plain(node: Any) -> Any:
 
 
 def _flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys for nested ones: ``hydra.sweeper.params.optimizer.lr=...`` on the command line makes the latter."""
+    """Dotted keys from nested ones, as ``hydra.sweeper.params.optimizer.lr=...`` on the command line creates them."""
     found: dict[str, Any] = {}
     for key, value in node.items():
         found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
@@ -158,19 +161,19 @@ def _zipped(
     parser: OverridesParser, together: Sequence[Mapping[str, Any]], typed: Mapping[str, Override]
 ) -> list[Axis]:
     axes = []
-    for group in together:
+    for group in together:  # each group is one axis of several keys
         overrides = [forms.parse(parser, key, value) for key, value in _flat(group).items()]
         for override in overrides:
             if _name(override) in typed:
                 raise ConfigError(
-                    f"{typed[_name(override)].input_line} was typed, and hydra.sweeper.together holds that key;",
-                    "keys that are walked together change together;",
+                    f"{typed[_name(override)].input_line} was typed, and hydra.sweeper.together has that key;",
+                    "the keys in together change together;",
                     "change them there, or empty it with hydra.sweeper.together=[].",
                 )
             if not override.is_sweep_override():
                 raise ConfigError(
                     f"together: {override.input_line} is one value;",
-                    "keys that are walked together take lists of values;",
+                    "keys that change together take lists of values;",
                     f"give {override.key_or_group} a list, or put it under params.",
                 )
         axes.append(forms.zipped(map(forms.axis, overrides)))
@@ -185,23 +188,26 @@ def _conditional(
         condition = tuple(_condition(parser, part.strip()) for part in text.split(" and "))
         for key, value in _flat(params).items():
             override = forms.parse(parser, key, value)
-            if not override.is_sweep_override():  # a choice of one: it, too, is given only where the condition holds
+            # A single value becomes a choice of one, so that it too is set only in jobs where the condition holds.
+            if not override.is_sweep_override():
                 override = forms.parse(parser, key, f"choice({override.get_value_element_as_str()})")
+            # A key on the command line applies to every job, so that the file's condition no longer matters.
             if _name(override) not in typed:
                 axes.append(replace(forms.axis(override), when=condition))
     return axes
 
 
 def _condition(parser: OverridesParser, text: str) -> tuple[str, tuple[str, ...]]:
-    """``optimizer=sgd,momentum`` as the key and the values that fulfil it."""
+    """The key and the values of a condition such as ``optimizer=sgd,momentum``."""
     key, equals, value = text.partition("=")
     if not (key and equals and value):
         raise ConfigError(
-            f"when: '{text}' is no condition;",
-            "a condition is key=value, with several values key=a,b, and joined by ' and ';",
+            f"when: '{text}' is not a condition;",
+            "a condition is key=value, or key=a,b for several values, and conditions are joined by ' and ';",
             "try for instance 'optimizer=sgd'.",
         )
     override = forms.parse(parser, key, value)
+    # Compared as text with the values of the other axis, so both are written by the same function of Hydra.
     if override.is_discrete_sweep():
         return _name(override), tuple(override.sweep_string_iterator())
     return _name(override), (override.get_value_element_as_str(),)
@@ -210,11 +216,12 @@ def _condition(parser: OverridesParser, text: str) -> tuple[str, tuple[str, ...]
 def _ordered(
     axes: list[Axis], conditional: list[Axis], given: Mapping[str, str], typed: Mapping[str, Override]
 ) -> list[Axis]:
-    """The axes in the order they are chosen: a conditional one behind those its condition is about.
+    """The axes in the order in which they are sampled: a conditional one after those that its condition is about.
 
     Raises:
-        ConfigError: a condition about no axis, or that never holds; two axes of one key in one job.
+        ConfigError: a condition that is not about an axis, or that never holds; two axes of one key in one job.
     """
+    # Every value that a key may have in some job. An interval adds none, which _check_condition refuses.
     values: dict[str, set[str]] = {key: {value} for key, value in given.items()}
     for axis in [*axes, *conditional]:
         for index, name in enumerate(axis.names):
@@ -223,16 +230,18 @@ def _ordered(
         _check_condition(axis, values, typed)
     _refuse_twice([*axes, *conditional])
 
-    # The command line may leave no job that a condition of a file holds in.
+    # The command line may replace the axis of a condition in a file, so that the condition holds in no job; such an
+    # axis is dropped without an error.
     waiting = [axis for axis in conditional if all(values[key] & {*wanted} for key, wanted in axis.when)]
+    # A topological sort, by repeatedly taking every axis whose condition is only about axes that are already placed.
     done = list(axes)
     while waiting:
         pending = {name for axis in waiting for name in axis.names}
         ready = [axis for axis in waiting if not pending & {key for key, _ in axis.when}]
         if not ready:
             raise ConfigError(
-                f"when: {' and '.join(sorted(pending))} wait for each other;",
-                "an axis may hang on another that does not hang on it;",
+                f"when: {' and '.join(sorted(pending))} depend on each other;",
+                "conditions may not form a cycle;",
                 "take one of the conditions out.",
             )
         done += ready
@@ -244,18 +253,18 @@ def _check_condition(axis: Axis, values: Mapping[str, set[str]], typed: Mapping[
     for key, wanted in axis.when:
         if key not in values:
             raise ConfigError(
-                f"when: {axis.condition} asks about {key}, which is no axis of the sweep;",
+                f"when: {axis.condition} is about {key}, which is not an axis of the sweep;",
                 did_you_mean(key, values) or f"axes are {', '.join(values) or 'none'};",
                 f"add {key} to hydra.sweeper.params, or type {key}={','.join(wanted)}.",
             )
         if not values[key]:
             raise ConfigError(
-                f"when: {axis.condition} asks for a value of {key}, which is drawn from an interval;",
-                "a condition is about an axis that lists its values;",
+                f"when: {axis.condition} compares {key}, which is drawn from an interval;",
+                "a condition needs an axis with a list of values;",
                 f"try {key}=choice({','.join(wanted)}).",
             )
         never = [value for value in wanted if value not in values[key]]
-        if never and key not in typed:
+        if never and key not in typed:  # a key on the command line may leave out values that a file has conditions for
             raise ConfigError(
                 f"when: {key} is never {never[0]};",
                 did_you_mean(never[0], values[key]) or f"it is one of {', '.join(sorted(values[key]))};",
@@ -270,12 +279,13 @@ def _refuse_twice(axes: Sequence[Axis]) -> None:
             if shared and not _exclude(axis, other):
                 both = " and ".join(each.condition or "always" for each in (other, axis))
                 raise ConfigError(
-                    f"{shared[0]} stands on two axes that a job may have at once ({both});",
+                    f"{shared[0]} is on two axes that one job may have ({both});",
                     "a job gives a key one value;",
-                    "let the conditions name different values of one key, or take one axis out.",
+                    "give the two conditions different values of the same key, or remove one axis.",
                 )
 
 
 def _exclude(one: Axis, other: Axis) -> bool:
+    # Sufficient, not necessary: conditions on different keys are taken for compatible.
     wanted = dict(one.when)
     return any(key in wanted and not {*values} & {*wanted[key]} for key, values in other.when)

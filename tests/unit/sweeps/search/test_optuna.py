@@ -218,7 +218,7 @@ def test_without_a_pruner_a_job_reports_nothing(search):
         ({"sampler_options": {"n_startup_trial": 3}}, "tpe has no option 'n_startup_trial'; did you mean 'n_startup_"),
         ({"pruner": "median", "pruner_options": {"warmup": 3}}, "pruner median has no option 'warmup'"),
         ({"pruner": "percentile", "pruner_options": {"percentile": 400.0}}, "pruner percentile refuses {'percentile"),
-        ({"trials": 0}, "hydra.sweeper.num_trials is 0"),
+        ({"trials": 0}, "num_trials is 0; it must be a whole number at least 1; try hydra.sweeper.num_trials="),
     ],
     ids=str,
 )

@@ -237,19 +237,19 @@ def test_a_shuffled_axis_keeps_its_order_over_a_resume(space):
     ("given", "said"),
     [
         ({"params": {"optimizer.lrr": "0.1,0.2"}}, "there is no key 'optimizer.lrr'; did you mean 'optimizer.lr'"),
-        ({"params": {"optimizer.lr": "range(5,1)"}}, "optimizer.lr=range(5,1) holds no value"),
-        ({"params": {"optimizer.lr": "choice()"}}, "optimizer.lr=choice() holds no value"),
-        ({"params": {"optimizer.lr": []}}, "optimizer.lr=[] holds no value"),
-        ({"params": {"model": "glob(nothing*)"}}, "model=glob(nothing*) holds no value"),
+        ({"params": {"optimizer.lr": "range(5,1)"}}, "optimizer.lr=range(5,1) has no values"),
+        ({"params": {"optimizer.lr": "choice()"}}, "optimizer.lr=choice() has no values"),
+        ({"params": {"optimizer.lr": []}}, "optimizer.lr=[] has no values"),
+        ({"params": {"model": "glob(nothing*)"}}, "model=glob(nothing*) has no values"),
         ({"params": {"optimizer.lr": "interval(1,0.1)"}}, "try optimizer.lr=interval(0.1,1.0)."),
-        ({"params": {"optimizer.lr": "interval(1,1)"}}, "nothing between 1.0 and 1.0"),
-        ({"params": {"optimizer.lr": "interval(0,inf)"}}, "nothing between 0.0 and inf"),
-        ({"params": {"seed": "int(interval(0.2,0.8))"}}, "nothing between 0 and 0"),
-        ({"params": {"optimizer.lr": "tag(log,interval(0,1))"}}, "is logarithmic and begins at 0.0"),
-        ({"params": {"optimizer.lr": "tag(log,interval(-1,1))"}}, "is logarithmic and begins at -1.0"),
-        ({"params": {"seed": "tag(log,range(0,8))"}}, "is logarithmic and begins at 0"),
+        ({"params": {"optimizer.lr": "interval(1,1)"}}, "no numbers between 1.0 and 1.0"),
+        ({"params": {"optimizer.lr": "interval(0,inf)"}}, "no numbers between 0.0 and inf"),
+        ({"params": {"seed": "int(interval(0.2,0.8))"}}, "no numbers between 0 and 0"),
+        ({"params": {"optimizer.lr": "tag(log,interval(0,1))"}}, "is logarithmic and starts at 0.0"),
+        ({"params": {"optimizer.lr": "tag(log,interval(-1,1))"}}, "is logarithmic and starts at -1.0"),
+        ({"params": {"seed": "tag(log,range(0,8))"}}, "is logarithmic and starts at 0"),
         ({"params": {"seed": "tag(log,range(1,8,step=2))"}}, "is logarithmic and has step 2"),
-        ({"params": {"seed": "tag(lig,interval(1,8))"}}, "is tagged lig; the one tag is log"),
+        ({"params": {"seed": "tag(lig,interval(1,8))"}}, "is tagged lig; the only tag is log"),
         ({"params": {"seed": "range(1,8,step=0)"}}, "has step 0"),
         ({"params": {"seed": "range(8,1,step=-1)"}}, "try seed=range(1,8,step=1)."),
         ({"params": {"seed": "interval(1"}}, "cannot be read"),
@@ -259,12 +259,12 @@ def test_a_shuffled_axis_keeps_its_order_over_a_resume(space):
         ({"together": [{"model": ["mlp", "cnn"], "seed": [1, 2, 3]}]}, "model has 2 and seed has 3 values"),
         ({"together": [{"model": ["mlp", "cnn"], "seed": 1}]}, "seed=1 is one value"),
         ({"together": [{"seed": [1, 2], "optimizer.lr": "interval(0,1)"}]}, "optimizer.lr is interval(0.0, 1.0)"),
-        ({"together": [{"seed": [1, 2]}], "params": {"seed": "1,2"}}, "stands on two axes"),
-        ({"when": MOMENTUM}, "asks about optimizer, which is no axis"),
+        ({"together": [{"seed": [1, 2]}], "params": {"seed": "1,2"}}, "is on two axes"),
+        ({"when": MOMENTUM}, "is about optimizer, which is not an axis"),
         ({"params": {"optimizers": "1,2"}, "when": MOMENTUM}, "did you mean 'optimizers'?"),
         ({"params": {"optimizer": "adam,nadam"}, "when": MOMENTUM}, "when: optimizer is never nesterov"),
         ({"params": {"optimizer": "adam"}, "when": MOMENTUM}, "when: optimizer is never nesterov"),
-        ({"params": {"optimizer": "sgd"}, "when": {"optimizer": {"seed": "1,2"}}}, "'optimizer' is no condition"),
+        ({"params": {"optimizer": "sgd"}, "when": {"optimizer": {"seed": "1,2"}}}, "'optimizer' is not a condition"),
         (
             {"params": {"optimizer.lr": "interval(0,1)"}, "when": {"optimizer.lr=1": {"seed": "1,2"}}},
             "which is drawn from an interval",
@@ -275,11 +275,11 @@ def test_a_shuffled_axis_keeps_its_order_over_a_resume(space):
         ),
         (
             {"when": {"seed=1": {"threads": "1,2"}, "threads=1": {"seed": "1,2"}}},
-            "when: seed and threads wait for each other",
+            "when: seed and threads depend on each other",
         ),
         (
             {"params": {"optimizer.momentum": "0,1", "optimizer": "nesterov,adam"}, "when": MOMENTUM},
-            "optimizer.momentum stands on two axes that a job may have at once (always and optimizer=nesterov)",
+            "optimizer.momentum is on two axes that one job may have (always and optimizer=nesterov)",
         ),
     ],
     ids=str,
@@ -300,4 +300,4 @@ def test_an_interval_is_no_part_of_a_grid(space):
 
 def test_what_is_zipped_in_a_file_is_not_typed(refused):
     said = refused("seed=5", together=[{"seed": [1, 2], "threads": [1, 2]}])
-    assert "seed=5 was typed, and hydra.sweeper.together holds that key" in said
+    assert "seed=5 was typed, and hydra.sweeper.together has that key" in said
