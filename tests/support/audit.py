@@ -46,7 +46,7 @@ def _listen() -> None:
 
     from netyard.config import allowlist
 
-    allowlist.offered()  # reads conf/ once
+    allowlist.netyard_targets()  # reads conf/ once
     sys.addaudithook(_audit)  # stays for the life of the process, and is idle but for ``watched``
 
 

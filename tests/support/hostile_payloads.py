@@ -165,7 +165,7 @@ CALLS: dict[str, list[Any]] = {
     "netyard.config.instantiate.build_all": [[{"_target_": "os.system", "_args_": ["touch CANARY"]}]],
     "netyard.config.allowlist.allow": [["os.system"]],
     "netyard.config.allowlist._ALLOWED.append": ["os.system"],
-    "netyard.config.allowlist.taken": [["--allow-target=os.system"]],
+    "netyard.config.allowlist.take_flags": [["--allow-target=os.system"]],
     "netyard.io.atomic.open_atomically": ["CANARY"],
     "netyard.io.atomic.write_atomically": ["CANARY", "x"],
     "netyard.io.claim.create_unused": ["CANARY"],

@@ -54,7 +54,7 @@ class Command:
         overrides = list(arguments)
         plugins.warn()  # packages that cannot be used; every command may depend on them
         try:
-            overrides = allowlist.taken(arguments)  # --allow-target works with every command
+            overrides = allowlist.take_flags(arguments)  # --allow-target works with every command
             printed = self.run(overrides)
             if not isinstance(printed, int):
                 print(printed)

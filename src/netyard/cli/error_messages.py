@@ -158,7 +158,7 @@ def _raised_in(package: str, error: BaseException) -> bool:
 def _foreign_packages() -> set[str]:
     """The packages that the user has allowed or installed; not the libraries that netyard's ``conf/`` names."""
     brought = {*allowlist.allowed(), *(each.package for each in plugins.installed())}
-    return {_top(name) for name in brought} - {_top(name) for name in allowlist.offered()}
+    return {_top(name) for name in brought} - {_top(name) for name in allowlist.netyard_targets()}
 
 
 def _top(name: str) -> str:

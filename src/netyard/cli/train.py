@@ -37,7 +37,7 @@ from netyard.io.version import __version__
 from netyard.run_directories import hydra_files, resume
 from netyard.run_directories.directory import RunDir
 from netyard.sweeps import arguments as sweeping
-from netyard.sweeps.runners.hydra import as_one_run
+from netyard.sweeps.runners.hydra import as_single_run
 from netyard.training import distributed
 
 # Formatted with the lists of commands and options, which come from the catalogue.
@@ -172,7 +172,7 @@ def run_one(overrides: Sequence[str], sources: Sources = DEFAULT, whole_process:
         if not value_of(typed, "resume") and (wanted := value_of(typed, "hydra.run.dir")) and is_main_process():
             RunDir(wanted).refuse_if_taken()
         # Secrets are masked in the recorded overrides of a resumed run, and have to be given again.
-        typed = distributed.rank_overrides(redact.drop_masked(sweeping.spelled_out(typed, False)), False)
+        typed = distributed.rank_overrides(redact.drop_masked(sweeping.with_full_names(typed, False)), False)
         hydra_guard.require_arguments(sources.flags, typed)
         return _run(typed, sources, whole_process)
     except (Exception, KeyboardInterrupt) as error:
@@ -193,11 +193,11 @@ def sweep_all(asked: Request) -> Path | None:
     from netyard.sweeps.start import start  # not needed by a single run, whose start should be fast
 
     create_unused.cache_clear()
-    flags, overrides, finished = sweeping.resolved(asked.flags, asked.known.overrides)
+    flags, overrides, finished = sweeping.expand_resume(asked.flags, asked.known.overrides)
     if finished is not None:
         print(f"{finished} is finished already; its results are in {finished / 'leaderboard.md'}.")
         return finished
-    overrides = distributed.rank_overrides(redact.drop_masked(sweeping.spelled_out(overrides, True)), True)
+    overrides = distributed.rank_overrides(redact.drop_masked(sweeping.with_full_names(overrides, True)), True)
     hydra_guard.require_arguments(flags, overrides)
     return start(overrides, launched_task(), Request(flags, overrides).sources, logs=True)
 
@@ -232,7 +232,7 @@ def _run(overrides: list[str], sources: Sources, whole_process: bool) -> Finishe
         config.hydra.mode = RunMode.RUN
         if "hydra.mode=RUN" not in overrides:
             config.hydra.overrides.hydra.append("hydra.mode=RUN")  # as Hydra records it in .hydra/overrides.yaml
-        hydra_guard.leave_files_to_us(config)  # .hydra/ is written atomically, and without passwords
+        hydra_guard.defer_hydra_files(config)  # .hydra/ is written atomically, and without passwords
         if whole_process:
             configure_log(config.hydra.hydra_logging, config.hydra.verbose)
             if config.hydra.verbose is True:
@@ -283,7 +283,7 @@ def _job(cfg: DictConfig, repeated: Sequence[str] | None) -> float | None:
 
     Args:
         repeated: the arguments for the processes that Lightning starts for other devices; None for a job of a
-            launcher, whose arguments ``as_one_run`` derives.
+            launcher, whose arguments ``as_single_run`` derives.
     """
     hydra_cfg = HydraConfig.get()
     run_dir = RunDir(hydra_cfg.runtime.output_dir)
@@ -293,7 +293,7 @@ def _job(cfg: DictConfig, repeated: Sequence[str] | None) -> float | None:
     try:
         hydra_files.write(run_dir, cfg)  # before the checks: a run that failed has its config, too
         run_log.start(run_dir.path)
-        with as_one_run(cfg, run_dir) if repeated is None else contextlib.nullcontext(repeated) as arguments:
+        with as_single_run(cfg, run_dir) if repeated is None else contextlib.nullcontext(repeated) as arguments:
             schema.check(cfg, choices := choices_of(hydra_cfg))
             run_dir = distributed.shared_run_dir(run_dir, cfg.trainer)  # all ranks write into the directory of rank 0
             with torch_import.torch():
@@ -350,7 +350,7 @@ def _print(asked: Request) -> None:
     overrides = asked.known.overrides
     if value_of(overrides, "resume"):
         overrides = resume.expand_resume(overrides, asked.sources)[0]
-    overrides = redact.drop_masked(sweeping.spelled_out(overrides, asked.sweeps))
+    overrides = redact.drop_masked(sweeping.with_full_names(overrides, asked.sweeps))
     hydra_guard.require_arguments(asked.flags, overrides)
     alone = not (asked.known.multirun or asked.known.run or asked.known.info or asked.known.shell_completion)
     with opened(asked.sources) as app:

@@ -1,1 +1,1 @@
-"""What a run is asked for: options, overrides, and the config they compose, checked and built. Imports no torch."""
+"""Options, overrides, and the config that they compose, which is checked and built here. Imports no torch."""

@@ -1,9 +1,10 @@
-"""What a config may have built: names in ``conf/``, of installed packages, and allowed on the command line. No torch.
+"""The classes that a config may name as ``_target_``. Imports no torch.
 
-A config that comes in a run directory, a checkpoint or an override is data, and its ``_target_`` would be imported and
-called. So a name is compared, as it is written and before anything is imported, with the names of the installed
-``conf/``, and with what the packages that extend netyard name in theirs or define (see ``plugins``): who installs a
-package trusts its code. Others have to be typed after ``--allow-target``, which no file can do for the user.
+A config from a run directory, a checkpoint or an override is untrusted data, and its ``_target_`` would be imported
+and called. So each name is compared, as text and before anything is imported, with the names in the installed
+``conf/``, and with those that installed packages which extend netyard name in their ``conf/`` or define (see
+``plugins``): installing a package means trusting its code. Any other name has to be given by ``--allow-target`` on the
+command line; no file can allow it.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from netyard.config.catalog import conf_dir, sources
 from netyard.errors import ConfigError, NetyardError
 
 FLAG = "--allow-target"
-DEEPEST = 40  # levels of a config; ours has seven
+DEEPEST = 40  # levels of nesting; netyard's configs have seven
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[\w./-]+)?", re.ASCII)  # a class, or an environment MODULE:ID
 
-_ALLOWED: list[str] = []
+_ALLOWED: list[str] = []  # of this process; other processes of the command get it as flags
 
 
-def taken(arguments: Sequence[str]) -> list[str]:
-    """Allow what the flags of a command line name, and nothing else; returns the words that are no such flag.
+def take_flags(arguments: Sequence[str]) -> list[str]:
+    """Allow the names that follow ``--allow-target`` on a command line; returns the other words.
 
     Raises:
-        ConfigError: a flag without the name of one class.
+        ConfigError: the flag is not followed by the name of one class.
     """
     rest: list[str] = []
     names: list[str] = []
@@ -43,7 +44,7 @@ def taken(arguments: Sequence[str]) -> list[str]:
         if flag != FLAG:
             rest.append(word)
             continue
-        name = name if equals else next(words, "")
+        name = name if equals else next(words, "")  # --allow-target=NAME, or two words
         if not _NAME.fullmatch(name):
             raise ConfigError(
                 f"{FLAG} was given {name or 'nothing'};",
@@ -56,60 +57,61 @@ def taken(arguments: Sequence[str]) -> list[str]:
 
 
 def allow(names: Iterable[str]) -> None:
-    """Let configs have these built in this process, besides what is offered; takes the place of what was allowed."""
+    """Allow these names in this process, besides those of ``conf/``. Replaces what was allowed before."""
     _ALLOWED[:] = dict.fromkeys(names)
 
 
 def allowed() -> tuple[str, ...]:
-    """What the user has allowed."""
+    """The names that the user has allowed."""
     return tuple(_ALLOWED)
 
 
 def flags() -> list[str]:
-    """What other processes of the same command have to be told."""
+    """The flags for other processes of the same command: ranks, and jobs of a sweep."""
     return [f"{FLAG}={name}" for name in _ALLOWED]
 
 
-def offered() -> frozenset[str]:
-    """Every ``_target_`` of netyard's own ``conf/``, but for what Hydra itself builds."""
+def netyard_targets() -> frozenset[str]:
+    """Every ``_target_`` in netyard's own ``conf/``, except those that Hydra itself builds."""
     return targets_in(conf_dir())
 
 
-def of_packages() -> frozenset[str]:
-    """Every ``_target_`` in the ``conf/`` of the installed packages that extend netyard, likewise."""
+def package_targets() -> frozenset[str]:
+    """The same for the ``conf/`` of the installed packages that extend netyard."""
     return frozenset().union(*(targets_in(source.folder) for source in sources()[1:]))
 
 
-def of_hydra() -> frozenset[str]:
-    """Every ``_target_`` in ``conf/hydra/``, netyard's and those packages'."""
+def hydra_targets() -> frozenset[str]:
+    """Every ``_target_`` in ``conf/hydra/``, of netyard and of those packages: sweepers, launchers, callbacks."""
     return frozenset().union(*(_written_in((source.folder / "hydra").rglob("*.yaml")) for source in sources()))
 
 
 def require(node: Any, key: str = "", kind: type[NetyardError] = ConfigError, known: Iterable[str] = ()) -> None:
-    """Refuse a config that names what nobody has offered or allowed, before anything of it is imported.
+    """Refuse a config with a name that is not allowed, before anything is imported.
 
     Args:
         node: a config, or plain lists and mappings.
-        key: where the node stands, for the message.
-        kind: of the error.
-        known: names to be taken for offered, too.
+        key: the dotted key of the node, for the message.
+        kind: the class of the error.
+        known: further names that are allowed.
 
     Raises:
-        NetyardError: of that kind; a name that is not offered, is no plain text, or stands too deep.
+        NetyardError: of that kind; a name is not allowed or not plain text, or the config is nested too deeply.
     """
     if OmegaConf.is_config(node):
+        # Unresolved: resolving would run resolvers of an unchecked config. "${...}" is no valid name, and is refused.
         node = OmegaConf.to_container(node, resolve=False)
-    fine = {*offered(), *of_packages(), *known, *_ALLOWED}
+    allowed_names = {*netyard_targets(), *package_targets(), *known, *_ALLOWED}
     for place, name in _names(node, key, kind):
         if isinstance(name, str) and (
-            renamed.target(name) in fine or (_NAME.fullmatch(name) and plugins.defines(name))
+            renamed.target(name) in allowed_names or (_NAME.fullmatch(name) and plugins.defines(name))
         ):
             continue
         raise _refused(place, name, kind)
 
 
 def require_installed(node: Any, key: str, kind: type[NetyardError] = ConfigError) -> None:
-    """Refuse a config that names classes of packages which are not installed.
+    """Refuse a config with classes of packages that are not installed.
 
     Raises:
         NetyardError: of that kind; see ``require``, which refuses more.
@@ -120,20 +122,21 @@ def require_installed(node: Any, key: str, kind: type[NetyardError] = ConfigErro
 
 
 def _names(node: Any, key: str, kind: type[NetyardError]) -> Iterator[tuple[str, Any]]:
-    """Each name that would be imported, with its dotted key, however deep in lists and mappings."""
+    """Each name that would be imported, with its dotted key, at any depth of lists and mappings."""
+    # Not recursive: a hostile config nested a thousand levels deep would exhaust the stack.
     waiting: list[tuple[str, Any, int]] = [(key, node, 0)]
     while waiting:
         place, each, depth = waiting.pop()
         if depth > DEEPEST:
             raise kind(
                 f"{'.'.join(place.split('.')[:3])} is nested deeper than {DEEPEST} levels;",
-                "no config of a run is;",
-                "take it out.",
+                "configs of runs are not;",
+                "remove it.",
             )
         if isinstance(each, Mapping):
             for name, value in each.items():
                 here = f"{place}.{name}" if place else str(name)
-                # Gymnasium imports the module of an environment MODULE:ID.
+                # gymnasium.make("MODULE:ID") imports MODULE, so the id of an environment is a name, too.
                 if name == "_target_" or (name == "id" and isinstance(value, str) and ":" in value):
                     yield here, value
                 else:
@@ -143,30 +146,30 @@ def _names(node: Any, key: str, kind: type[NetyardError]) -> Iterator[tuple[str,
 
 
 def _refused(key: str, name: Any, kind: type[NetyardError]) -> NetyardError:
-    shown = str(name)[:200]
+    shown = str(name)[:200]  # the text of an attacker, in a terminal
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return kind(
-            f"{key} is {shown!r}, no name of a class;",
-            "it is the dotted name of one, as it stands, without interpolations;",
-            "write the name out, or take it out.",
+            f"{key} is {shown!r}, which is not the name of a class;",
+            "it must be a dotted name as plain text, without interpolations;",
+            "write the full name, or remove the key.",
         )
     if plugins.is_missing(name):
         top = name.partition(":")[0].partition(".")[0]
         return kind(
             f"{key} is {shown}, and no package {top} is installed;",
-            "a config has only those names built that netyard or an installed package offers, or that you allow;",
-            f"if you trust that code, install package {top}, or, of a file of your own, put its folder on PYTHONPATH"
-            f" and add {FLAG} {shown} to the command.",
+            "a config may name only classes of netyard and of installed packages, and those that you allow;",
+            f"if you trust that code, install package {top}, or, if it is a file of your own, put its folder on"
+            f" PYTHONPATH and add {FLAG} {shown} to the command.",
         )
     if plugin := plugins.owner(name):
         return kind(
             f"{key} is {shown}, which package {plugin} does not define;",
-            "a config has only those classes and functions built that a package defines, or names in its conf/;",
+            "a config may name only classes and functions that a package defines, or names in its conf/;",
             f"install the version of {plugin.distribution} that it was written with, or add {FLAG} {shown}.",
         )
     return kind(
         f"{key} is {shown}, which netyard does not offer;",
-        "a config has only those names built that are in netyard's own conf/, or that you allow;",
+        "a config may name only classes in netyard's own conf/, and those that you allow;",
         f"if you trust that code, add {FLAG} {shown} to the command.",
     )
 
@@ -174,17 +177,19 @@ def _refused(key: str, name: Any, kind: type[NetyardError]) -> NetyardError:
 @cache
 def targets_in(folder: Path) -> frozenset[str]:
     """Every ``_target_`` in the files of a ``conf/`` folder, except those that Hydra itself builds."""
+    # What Hydra builds (conf/hydra/) is no part of a run, and is allowed only there.
     files = (each for each in folder.rglob("*.yaml") if each.relative_to(folder).parts[0] != "hydra")
     return frozenset(_written_in(files))
 
 
 def _written_in(files: Iterable[Path]) -> Iterator[str]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the loader in C is much faster
     for path in files:
         text = path.read_text(encoding="utf-8")
-        if "_target_" in text:
+        if "_target_" in text:  # most files have none, and need not be parsed
             yield from (name for _, name in _names(yaml.load(text, Loader=loader), "", ConfigError) if _plain(name))
 
 
 def _plain(name: Any) -> bool:
+    # An interpolation as a target could become anything.
     return isinstance(name, str) and "${" not in name

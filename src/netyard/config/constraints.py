@@ -45,14 +45,16 @@ _EPS = (Positive, 1e-8)
 _DECAY = (NotNegative, 0.0001)
 _BETAS = (tuple[Probability, Probability], [0.9, 0.999])
 _LIMIT = (Annotated[float, Gt(0), ShareOrCount()] | None, 10)
+# The moments are averages with these factors; at 1 they would stay at zero, and eps keeps the division finite.
 _ADAM = {"lr": _LR, "betas": _BETAS, "eps": _EPS, "weight_decay": _DECAY, "fused": bool | None}
+# Lightning's own list; the numbers are there because YAML reads 16 as an int.
 _PRECISIONS = Literal[
     "32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true", "transformer-engine",
     "transformer-engine-float16", "16", "bf16", "32", "64", 16, 32, 64,
 ]  # fmt: skip
 
-# Annotations as in a constructor of ours, some with a value to propose. Parameters that stand in no file of conf/ are
-# here too where users add them.
+# Annotations as in netyard's constructors, some with a value that messages propose. Parameters that are in no file of
+# conf/ are here too, if users add them.
 _OF_LIBRARIES: dict[str, dict[str, Any]] = {
     "lightning.Trainer": {
         "accelerator": str,
@@ -60,7 +62,7 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "devices": (Count | Literal[-1] | str | list[Index], 1),
         "num_nodes": Count,
         "precision": _PRECISIONS,
-        "performance": Literal["auto", "safe", "max"],  # netyard's own, which never reaches the Trainer
+        "performance": Literal["auto", "safe", "max"],  # a key of netyard, which is not passed to the Trainer
         "max_epochs": (Count | Literal[-1] | None, 10),
         "max_steps": (Count | Literal[-1] | None, 1000),
         "min_epochs": (Count | None, 1),
@@ -74,6 +76,7 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "val_check_interval": (Annotated[float, Gt(0), ShareOrCount()] | None, 1.0),
         "check_val_every_n_epoch": Count | None,
         "log_every_n_steps": (Count | None, 50),
+        # -1: all validation batches.
         "num_sanity_val_steps": (Annotated[int, Ge(-1)], 0),
         "deterministic": bool | Literal["warn"] | None,
         "profiler": Literal["simple", "advanced", "pytorch", "xla"] | None,
@@ -91,6 +94,7 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "min_delta": NotNegative,
         "check_finite": bool,
     },
+    # Less than 1: with a decay of 1 the average would never change.
     "lightning.pytorch.callbacks.EMAWeightAveraging": {"decay": (Part, 0.99)},
     "lightning.pytorch.loggers.TensorBoardLogger": {
         "name": str | None,
@@ -102,6 +106,7 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
     "torch.nn.HuberLoss": {"delta": (Positive, 1.0)},
     "torch.nn.MultiMarginLoss": {"p": Literal[1, 2], "margin": (Positive, 1.0)},
     "torch.optim.Adadelta": {"lr": (Positive, 1.0), "rho": (Unit, 0.9), "eps": _EPS, "weight_decay": _DECAY},
+    # torch documents beta2_decay as a negative exponent: beta2 of step t is 1 - t ** beta2_decay.
     "torch.optim.Adafactor": {
         "lr": (Positive, 0.01),
         "beta2_decay": (Annotated[float, Le(0)], -0.8),
@@ -161,12 +166,12 @@ def of(target: str) -> Mapping[str, Constraint]:
 
 
 @cache
-def of_a_run() -> dict[str, Constraint]:
+def of_run_keys() -> dict[str, Constraint]:
     """The constraints of the keys outside of all groups, such as ``seed``."""
     return _read(_OF_A_RUN)
 
 
-def gathered(package: str = OURS) -> dict[str, dict[str, Any]]:
+def gather(package: str = OURS) -> dict[str, dict[str, Any]]:
     """The table for ``constraints.json``, from the annotations; imports every class of the package in its ``conf/``.
 
     Args:
@@ -190,7 +195,7 @@ def main(arguments: Sequence[str]) -> int:
     allowlist.targets_in.cache_clear()  # a notebook has read conf/ before it was changed
     try:
         path = _folder_and_prefix(package)[0] / table.FILE
-        found = gathered(package)
+        found = gather(package)
     except NetyardError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -272,7 +277,7 @@ def _read(annotations: Mapping[str, Any]) -> dict[str, Constraint]:
     for name, value in annotations.items():
         annotation, example = value if isinstance(value, tuple) else (value, None)
         constraint = from_annotation(annotation, example)
-        assert constraint is not None, name
+        assert constraint is not None, name  # an annotation in this file that no config could hold
         found[name] = constraint
     return found
 

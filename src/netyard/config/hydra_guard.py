@@ -31,7 +31,7 @@ LOGGING = (  # what Hydra's own files of hydra/job_logging and hydra/hydra_loggi
     "colorlog.ColoredFormatter",
 )
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
-_WAITS = "output_subdir_of_netyard"  # the key under hydra where the folder's name waits
+_OUTPUT_SUBDIR = "output_subdir_of_netyard"  # the key under hydra that keeps the folder's name meanwhile
 
 
 def require_arguments(flags: Sequence[str], overrides: Sequence[str]) -> None:
@@ -76,7 +76,7 @@ def require_hydra(hydra: DictConfig, allowed: Sequence[str] = ()) -> None:
     node: Any = OmegaConf.to_container(hydra, resolve=False)
     about = {key: value for key, value in node.items() if key not in ("overrides", "runtime", "help", "hydra_help")}
     offered = _of_plugins(ConfigStore.instance().repo["hydra"])
-    allowlist.require(about, "hydra", known=(*allowlist.of_hydra(), *offered, *allowed))
+    allowlist.require(about, "hydra", known=(*allowlist.hydra_targets(), *offered, *allowed))
     for name in ("job_logging", "hydra_logging"):
         _require_logging(about.get(name), f"hydra.{name}")
     if environment := (about.get("job") or {}).get("env_set"):
@@ -112,7 +112,7 @@ class Guarded(ConfigLoader):
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         config = self.inner.load_sweep_config(master_config, sweep_overrides)
         require_hydra(config.hydra, self.allowed)
-        leave_files_to_us(config)
+        defer_hydra_files(config)
         return config
 
     def get_search_path(self) -> ConfigSearchPath:
@@ -137,17 +137,17 @@ class Guarded(ConfigLoader):
         return self.inner.compute_defaults_list(config_name, overrides, run_mode)
 
 
-def leave_files_to_us(config: DictConfig) -> None:
-    """Keep ``run_job`` from writing ``.hydra/``, which would hold secrets; ``files_wanted`` says where we write it."""
+def defer_hydra_files(config: DictConfig) -> None:
+    """Keep ``run_job`` from writing ``.hydra/``, with secrets in it; ``hydra_files`` writes it without them."""
     with read_write(config.hydra), open_dict(config.hydra):
-        config.hydra[_WAITS], config.hydra.output_subdir = config.hydra.output_subdir, None
+        config.hydra[_OUTPUT_SUBDIR], config.hydra.output_subdir = config.hydra.output_subdir, None
 
 
-def files_wanted(hydra: DictConfig) -> str | None:
-    """The folder for Hydra's files in the run's, and the config as it was before ``leave_files_to_us``."""
-    if _WAITS in hydra:
+def restore_output_subdir(hydra: DictConfig) -> str | None:
+    """Undo ``defer_hydra_files``; returns the name of the folder for Hydra's files in the run directory."""
+    if _OUTPUT_SUBDIR in hydra:
         with read_write(hydra), open_dict(hydra):
-            hydra.output_subdir = hydra.pop(_WAITS)
+            hydra.output_subdir = hydra.pop(_OUTPUT_SUBDIR)
     return hydra.output_subdir
 
 

@@ -1,14 +1,14 @@
-"""What netyard needs of Hydra that has no public way: all of it, and nothing outside of this file. Imports no torch.
+"""All uses of private names of Hydra, for which there is no public interface. Imports no torch.
 
-Read in Hydra 1.3.8. ``tests/unit/config/test_hydra_internals.py`` says which of these a newer Hydra has moved.
+Written for Hydra 1.3.8. ``tests/unit/config/test_hydra_internals.py`` fails where a newer Hydra has moved one.
 
-* ``Hydra.multirun`` and ``show_cfg``, and ``Hydra.config_loader`` as an attribute. ``hydra.main`` makes its own
-  ``Hydra`` and reads ``sys.argv``; a sweep needs the config checked before callbacks, sweeper and launcher are built
-  of it, in this process and in those of launchers, which get the loader in their ``HydraContext``.
-* ``Callbacks``: ``run_job`` is public and wants one.
-* ``SourcesRegistry.types``: files that others wrote are measured before they are parsed, whichever search path they are
-  found on. A plugin cannot take the place of the source for ``file://``.
-* ``get_args_parser``: which flags there are.
+* ``Hydra.multirun`` and ``show_cfg``, and ``Hydra.config_loader`` as an attribute. ``hydra.main`` creates its own
+  ``Hydra`` and reads ``sys.argv``; in a sweep the config has to be checked before callbacks, sweeper and launcher are
+  built from it, in this process and in those of launchers, which get the loader in their ``HydraContext``.
+* ``Callbacks``: an argument of ``run_job``, which is public.
+* ``SourcesRegistry.types``: the size of files is checked before they are parsed, on every search path. A plugin cannot
+  replace the source for ``file://``.
+* ``get_args_parser``: the flags of Hydra.
 """
 
 from __future__ import annotations
@@ -37,49 +37,50 @@ OUR_PACKAGES = ("pkg://hydra.conf", "pkg://netyard.conf")
 
 
 def parse_flags(words: Sequence[str]) -> argparse.Namespace:
-    """Hydra's flags among these words, as attributes; ends the process with code 2 at a flag that Hydra lacks."""
+    """Hydra's flags among these words, as attributes; exits with code 2 at an unknown flag."""
     return get_args_parser().parse_args([*words])
 
 
 def use_loader(app: Hydra, loader: ConfigLoader) -> None:
-    """Have everything that this ``Hydra`` composes, and hands to sweepers and launchers, composed by that loader."""
+    """Make this ``Hydra`` compose configs with that loader, and pass it on to sweepers and launchers."""
     app.config_loader = loader
 
 
 def callbacks_of(cfg: DictConfig) -> Callbacks:
-    """The ``hydra.callbacks`` of a config that was checked, built."""
+    """Build the ``hydra.callbacks`` of a config, which has to be checked before."""
     return Callbacks(cfg)
 
 
 def print_config(app: Hydra, config_name: str, overrides: Sequence[str], known: argparse.Namespace) -> None:
-    """What ``--cfg``, with ``--package`` and ``--resolve``, prints."""
+    """Print the config, as ``--cfg`` with ``--package`` and ``--resolve`` does."""
     app.show_cfg(config_name, [*overrides], known.cfg, known.package, known.resolve)
 
 
 def print_debug_information(app: Hydra, config_name: str, overrides: Sequence[str]) -> None:
-    """What Hydra says under ``hydra.verbose=true``; of ``hydra.verbose=[names]`` it sets the levels alone."""
+    """Print what Hydra prints with ``hydra.verbose=true``; ``hydra.verbose=[names]`` only sets levels of loggers."""
     app.compose_config(config_name, [*overrides], RunMode.RUN, with_log_configuration=True)
 
 
 def asks_for_sweep(app: Hydra, config_name: str, overrides: Sequence[str]) -> bool:
-    """Whether ``hydra.mode: MULTIRUN`` stands in a file, where several values among the overrides forbid a run."""
+    """Whether a file sets ``hydra.mode: MULTIRUN``; for overrides with several values, which no run can have."""
     return bool(app.get_mode(config_name, [*overrides]) == RunMode.MULTIRUN)
 
 
 def multirun(app: Hydra, config_name: str, task: TaskFunction, overrides: Sequence[str], logs: bool) -> Any:
-    """What ``--multirun`` does; returns what the sweeper returns.
+    """Run a sweep as ``--multirun`` does; returns what the sweeper returns.
 
     Args:
         logs: set up ``hydra.hydra_logging``, which replaces the handlers of this process.
     """
+    # Hydra's own entry point adds this override, too; sweepers and the config they see depend on it.
     words = [*overrides, *(["hydra.mode=MULTIRUN"] if "hydra.mode=MULTIRUN" not in overrides else [])]
     return app.multirun(config_name, task, words, with_log_configuration=logs)
 
 
 class FileConfigSource(file_config_source.FileConfigSource):
-    """Hydra's source of ``file://``, which measures a file before it is parsed; our own files are known.
+    """Hydra's source for ``file://``, with a check of the size of each file before it is parsed, except netyard's own.
 
-    The name is Hydra's: its registry takes two sources of one scheme for the same if they have one name.
+    The class has the name of Hydra's: the registry accepts a second source of a scheme only if the names are equal.
     """
 
     def load_config(self, config_path: str) -> ConfigResult:
@@ -88,33 +89,34 @@ class FileConfigSource(file_config_source.FileConfigSource):
             return super().load_config(config_path)
         text = safe_yaml.require(path)
         result = super().load_config(config_path)
+        # A file may extend the search path, which Hydra follows while it composes, before the config can be checked.
         if "searchpath" in text and OmegaConf.is_dict(result.config):
-            for key in ("hydra.searchpath", "searchpath"):
+            for key in ("hydra.searchpath", "searchpath"):  # a file of the group hydra has it without the prefix
                 require_folders(OmegaConf.select(result.config, key, throw_on_resolution_failure=False) or ())
         return result
 
 
 def require_folders(places: Sequence[Any] | str) -> None:
     """Raises:
-    ConfigError: a search path is a package, which Hydra would import.
+    ConfigError: a search path is a package, which Hydra would import and so execute.
     """
     for text in [places] if isinstance(places, str) else places:
         if "pkg://" in str(text) and not str(text).startswith(OUR_PACKAGES):
             raise ConfigError(
-                f"configs are looked for in {text};",
-                "pkg:// imports the package it names, and configs are read from folders;",
+                f"{text} is a search path of configs;",
+                "pkg:// would import a package, and configs are only read from folders;",
                 "try --config-dir FOLDER.",
             )
 
 
 @contextlib.contextmanager
 def measured_files() -> Iterator[None]:
-    """Inside, every file that Hydra reads is measured first."""
+    """Inside, the size of every file that Hydra reads is checked first."""
     types = SourcesRegistry.instance().types
     before = types.get("file")
     types["file"] = FileConfigSource
     try:
         yield
     finally:
-        # Hydra looks for its plugins when it is first used, and found this scheme taken.
+        # If Hydra was first used inside, it found this scheme registered, and its own source is not in `before`.
         SourcesRegistry.instance().types["file"] = before or file_config_source.FileConfigSource

@@ -1,4 +1,4 @@
-"""The only place that instantiates: a config node in, an object out."""
+"""Build objects from config nodes: the only place that calls ``hydra.utils.instantiate``."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from netyard.errors import ConfigError, NetyardError
 
 
 def build(node: Mapping[str, Any], **arguments: Any) -> Any:
-    """Call a node's ``_target_`` with its keys and the arguments given; lists and dicts arrive as plain Python.
+    """Call a node's ``_target_`` with its keys and the given arguments; lists and dicts become plain Python objects.
 
     Raises:
-        NetyardError: the target raised one; Hydra's wrapping is taken off.
-        ConfigError: the node names what nobody has offered or allowed, see ``targets``; nothing of it was imported.
-        InstantiationException: the target is missing, or refused its arguments.
+        NetyardError: raised by the target, without Hydra's exception around it.
+        ConfigError: a name in the node is not allowed, see ``allowlist``; nothing was imported.
+        InstantiationException: the target does not exist, or raised another error.
     """
     try:
-        return instantiate(_settled(node), _convert_="all", **arguments)
+        # _convert_="all": constructors get lists and dicts, never OmegaConf objects, which pickle poorly.
+        return instantiate(_checked(node), _convert_="all", **arguments)
     except InstantiationException as error:
         if isinstance(error.__cause__, NetyardError):
             raise error.__cause__ from None
@@ -30,31 +31,32 @@ def build(node: Mapping[str, Any], **arguments: Any) -> Any:
 
 
 def build_all(nodes: Mapping[str, Any] | None) -> list[Any]:
-    """Build each node of a group that holds several, as ``callbacks`` does; a null takes one out."""
+    """Build each node of a group with several, such as ``callbacks``; a node that is null is skipped."""
     return [build(node) for node in (nodes or {}).values() if node and "_target_" in node]
 
 
-def _settled(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The node as plain mappings and lists that were looked through, and in which nothing is left to follow."""
+def _checked(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The node as plain mappings and lists, checked, and without interpolations."""
     allowlist.require(node)
     if OmegaConf.is_config(node):
         node = OmegaConf.to_container(node, resolve=True)  # type: ignore[assignment]
-        allowlist.require(node)
-    _require_settled(node)
+        allowlist.require(node)  # again: an interpolation may have inserted a name
+    _require_resolved(node)
+    # Last, because an old checkpoint names classes by their former modules.
     return renamed.config(node)
 
 
-def _require_settled(node: Any) -> None:
-    """Hydra would follow an interpolation that is left, to whatever it makes: ``${oc.create:...}`` makes any node."""
+def _require_resolved(node: Any) -> None:
+    """Raise ConfigError for an interpolation. Hydra would resolve it: ``${oc.create:...}`` could create any node."""
     if isinstance(node, Mapping):
         for value in node.values():
-            _require_settled(value)
+            _require_resolved(value)
     elif isinstance(node, list | tuple):
         for value in node:
-            _require_settled(value)
+            _require_resolved(value)
     elif isinstance(node, str) and "${" in node:
         raise ConfigError(
             f"a value is {node[:200]!r};",
-            "an interpolation is followed once, before anything is built;",
-            "write the value out.",
+            "interpolations are resolved once, before anything is built;",
+            "write the value itself.",
         )

@@ -1,4 +1,4 @@
-"""An override's value as Hydra reads it, and a value as Hydra has to be given it. Imports no torch."""
+"""Parse the value of an override, and write an override with the quotes that Hydra needs. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ _PLAIN = re.compile(r"[\w./:+-]+", re.ASCII)
 
 
 def value_of(overrides: Sequence[str], key: str) -> str | None:
-    """What the last ``key=value`` says, its quotes taken off; None where it says null or nothing.
+    """The value of the last ``key=value``, without quotes; None if it is null or empty, or there is no such override.
 
-    A value that Hydra could not read, a path with an umlaut for one, is taken as it stands.
+    A value that Hydra cannot parse, such as a path with an umlaut, is returned as it is written.
     """
     texts = [text for text in overrides if text.partition("=")[0] == key]
     if not texts:
         return None
     try:
         value = OverridesParser.create().parse_override(texts[-1]).value()
-    except (HydraException, ValueError):  # several values are no value
+    except (HydraException, ValueError):  # ValueError: .value() of an override with several values
         value = texts[-1].partition("=")[2]
     return None if value is None or value == "" else str(value)
 
 
 def override(key: str, value: str | Path) -> str:
-    """``key=value``, in quotes where a character of the value would mean something else to Hydra."""
+    """``key=value``, in quotes if a character of the value has a meaning in Hydra's grammar."""
     text = str(value)
     if _PLAIN.fullmatch(text):
         return f"{key}={text}"
-    # Backslashes mean something before a quote alone; a ${ would be followed.
+    # In quotes a backslash is special only before a quote, so only those are doubled; \${ is no interpolation.
     text = re.sub(r"(\\*)'", r"\1\1\\'", text.replace("${", "\\${"))
+    # Backslashes at the end would escape the closing quote.
     text = re.sub(r"(\\+)$", r"\1\1", text)
     return f"{key}='{text}'"

@@ -1,4 +1,4 @@
-"""Names that stood in configs once and have moved since: runs and checkpoints of before are read by them."""
+"""Old names of classes in recorded configs, so that runs and checkpoints of earlier versions can be read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# Modules of version 0.1. A recorded config names classes in them; the classes are where the right column says.
+# Modules of version 0.1, and where their classes are now.
 MODULES = {
     "netyard.callbacks.batch_size": "netyard.callbacks.batch_size_finder",
     "netyard.callbacks.checkpoint": "netyard.callbacks.best_and_last",
@@ -38,14 +38,14 @@ MODULES = {
     "netyard.tasks.q_learning": "netyard.tasks.q_learning.q_learning",
 }
 
-# Classes of other packages that runs of version 0.1 were built with, and what takes the same arguments now.
+# Classes of other packages that version 0.1 used, and the classes with the same arguments that replace them.
 CLASSES = {
     "lightning.pytorch.loggers.TensorBoardLogger": "netyard.training.tensorboard.BufferedTensorBoardLogger",
 }
 
 
 def target(name: str) -> str:
-    """The dotted name of a class as it is now: ``netyard.data.csv_file.CsvFile`` -> ``netyard.data.tables...``."""
+    """The present dotted name of a class: ``netyard.data.csv_file.CsvFile`` -> ``netyard.data.tables...``."""
     if name in CLASSES:
         return CLASSES[name]
     module, _, last = name.rpartition(".")
@@ -53,7 +53,7 @@ def target(name: str) -> str:
 
 
 def config(node: Any) -> Any:
-    """A recorded config, plain mappings and lists, with every ``_target_`` as it is now; a copy."""
+    """A copy of a recorded config, plain mappings and lists, with the present name in every ``_target_``."""
     if isinstance(node, Mapping):
         return {
             key: target(value) if key == "_target_" and isinstance(value, str) else config(value)
@@ -63,5 +63,6 @@ def config(node: Any) -> Any:
 
 
 def text(recorded: str) -> str:
-    """The same of a config as YAML."""
+    """The same for a config as YAML text."""
+    # Line by line, without parsing: texts of many runs are compared with one config.
     return re.sub(r"(?m)(\b_target_: )([\w.]+)$", lambda found: found[1] + target(found[2]), recorded)

@@ -60,7 +60,7 @@ class _Value:
 def _values(node: Mapping[str, Any], raw: Any, prefix: str = "", source: str | None = None) -> Iterator[_Value]:
     """Every value under a resolved node; ``raw`` is the node as it was written."""
     target = node.get("_target_")
-    known = constraints.of_a_run() if not prefix else constraints.of(target) if isinstance(target, str) else {}
+    known = constraints.of_run_keys() if not prefix else constraints.of(target) if isinstance(target, str) else {}
     for name, value in node.items():
         key, written = f"{prefix}{name}", raw.get(name) if isinstance(raw, Mapping) else None
         repeated = f"{source}.{name}" if source else _repeats(written)

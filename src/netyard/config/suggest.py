@@ -1,4 +1,4 @@
-"""The nearest names for a mistyped one, and what is said of a key or an option that there is not. Imports no torch."""
+"""The nearest names for a mistyped one, and the errors for unknown keys and options. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from netyard.errors import ConfigError
 
 
 def nearest(word: str, names: Iterable[str], count: int = 3) -> list[str]:
-    """The names most like a word, best first; a name that contains the word counts as like it."""
+    """The names most similar to a word, best first; if there are none, those that contain it."""
     names = list(dict.fromkeys(names))
+    # 0.7 of difflib's ratio: at most three wrong letters in ten; lower values suggest unrelated names.
     close = get_close_matches(word, names, n=count, cutoff=0.7)
     return close or [name for name in names if len(word) > 2 and word.lower() in name.lower()][:count]
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """A question for a message, empty where nothing is near."""
+    """A question for a message; empty if no name is similar."""
     close = nearest(word, names)
     return f"did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
 
 
 def no_such_option(name: str, known: Collection[str], command: str) -> ConfigError:
-    """What is said to an option that a subcommand does not have."""
+    """The error for an option that a subcommand does not have."""
     return ConfigError(
         f"there is no option '{name}';",
         did_you_mean(name, known) or f"options are {', '.join(known)};",
@@ -37,28 +38,30 @@ def no_such_option(name: str, known: Collection[str], command: str) -> ConfigErr
 
 
 def no_such_key(key: str, line: str, keys: Iterable[str]) -> ConfigError:
-    """The message for ``line``, which overrides a key that is none of the config's."""
+    """The error for the override ``line``, whose key is not in the config."""
     keys = list(keys)
-    # A slip of one letter is a slip, whoever else has the key: model.hidden_size of an MLP is its hidden_sizes.
+    # A key that differs by one letter is a typing mistake, even if another option has the key as typed:
+    # model.hidden_size of an MLP means its hidden_sizes.
     if not get_close_matches(key, keys, cutoff=0.9) and (elsewhere := _options_with(key)):
         group = key.partition(".")[0]
         return ConfigError(
             f"the chosen {group} has no key '{key}';",
-            f"it is one of {group}={', '.join(elsewhere[:8])}{', ...' * (len(elsewhere) > 8)};",
-            f"take it out, or try {group}={elsewhere[0]}.",
+            f"options with that key are {group}={', '.join(elsewhere[:8])}{', ...' * (len(elsewhere) > 8)};",
+            f"remove it, or try {group}={elsewhere[0]}.",
         )
     names = [*keys, *catalog.GROUPS]
     last = key.rpartition(".")[2]
+    # Or the right name in the wrong place: lr=0.1 for optimizer.lr=0.1.
     guess = nearest(key, names) or [name for name in keys if name.rpartition(".")[2] == last]
     return ConfigError(
         f"there is no key '{key}';",
-        f"did you mean {' or '.join(repr(name) for name in guess[:3])}?" if guess else "keys are those of --cfg job;",
+        f"did you mean {' or '.join(repr(name) for name in guess[:3])}?" if guess else "--cfg job prints all keys;",
         f"try {line.replace(key, guess[0], 1)}." if guess else "python train.py --cfg job prints them.",
     )
 
 
 def _options_with(key: str) -> list[str]:
-    """The options of a group that have a key its chosen one does not."""
+    """The options of a group that have a key."""
     group, _, name = key.partition(".")
     if group not in catalog.GROUPS or not name:
         return []
@@ -66,7 +69,7 @@ def _options_with(key: str) -> list[str]:
 
 
 def all_keys(overrides: Sequence[str]) -> list[str]:
-    """Every dotted key of the config that the group choices among the overrides make."""
+    """Every dotted key of the config that the choices of options among the overrides compose."""
     groups = [text for text in overrides if text.partition("=")[0] in catalog.GROUPS]
     for attempt in (groups, []):  # a choice may itself be the mistake
         try:

@@ -24,7 +24,7 @@ def write(run_dir: RunDir, cfg: DictConfig) -> None:
         cfg: the composed config, interpolations not resolved.
     """
     node: Any = HydraConfig.instance().cfg
-    folder = hydra_guard.files_wanted(node.hydra)
+    folder = hydra_guard.restore_output_subdir(node.hydra)
     if folder is None:
         return
     resumed = node.hydra.mode.name == "RUN" and bool(run_dir.status())

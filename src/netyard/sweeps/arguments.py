@@ -45,7 +45,7 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return [text for text in arguments if text not in overrides], overrides
 
 
-def spelled_out(overrides: Sequence[str], sweeping: bool) -> list[str]:
+def with_full_names(overrides: Sequence[str], sweeping: bool) -> list[str]:
     """The overrides with Hydra's names for the keys of launcher and sweeper.
 
     Raises:
@@ -66,7 +66,7 @@ def spelled_out(overrides: Sequence[str], sweeping: bool) -> list[str]:
     return long
 
 
-def resolved(flags: Sequence[str], overrides: Sequence[str]) -> tuple[list[str], list[str], Path | None]:
+def expand_resume(flags: Sequence[str], overrides: Sequence[str]) -> tuple[list[str], list[str], Path | None]:
     """Flags and overrides with ``resume=`` replaced by those of the sweep; if it has finished, none and its directory.
 
     Raises:
@@ -83,7 +83,7 @@ def resolved(flags: Sequence[str], overrides: Sequence[str]) -> tuple[list[str],
             return flags, overrides, None
         print(f"resume=auto: {short_path(found)}")
         wanted, overrides = str(found), []  # they are the ones that the sweep was started with
-    more, left = split(continued(Path(wanted), overrides))
+    more, left = split(resume_arguments(Path(wanted), overrides))
     return [*flags, *more], left, None if left else Path(wanted)
 
 
@@ -92,10 +92,10 @@ def _find_resumable(overrides: Sequence[str]) -> Path | None:
     folder = value_of(overrides, "hydra.sweep.dir")
     if folder is not None:
         return Path(folder) if (Path(folder) / "sweep.json").is_file() else None
-    return newest(spelled_out(overrides, True), outputs())
+    return newest(with_full_names(overrides, True), outputs())
 
 
-def continued(folder: Path, overrides: Sequence[str]) -> list[str]:
+def resume_arguments(folder: Path, overrides: Sequence[str]) -> list[str]:
     """The arguments that resume a sweep: those it was started with, and new ones; empty if it is finished.
 
     Raises:
@@ -135,8 +135,8 @@ def newest(overrides: Sequence[str], folder: Path) -> Path | None:
 
 
 @contextlib.contextmanager
-def started_by(command: Sequence[str]) -> Iterator[None]:
-    """Inside, ``given`` returns these flags and overrides as those that started the sweep of this process."""
+def record_start(command: Sequence[str]) -> Iterator[None]:
+    """Inside, ``start_arguments`` returns these flags and overrides as those that started the sweep of this process."""
     before = _COMMAND.set(tuple(command))
     try:
         yield
@@ -144,15 +144,15 @@ def started_by(command: Sequence[str]) -> Iterator[None]:
         _COMMAND.reset(before)
 
 
-def given() -> list[str]:
+def start_arguments() -> list[str]:
     """The flags and overrides that started this sweep, for the ledger and for a resume."""
-    # `continued` adds the directory again, which may have been moved.
+    # `resume_arguments` adds the directory again, which may have been moved.
     return [text for text in _COMMAND.get() if text not in MULTIRUN and not text.startswith("hydra.sweep.dir=")]
 
 
 def flags_of(config: DictConfig) -> list[str]:
     """The arguments of every job besides its overrides: flags, and overrides of Hydra's own keys."""
-    flags, _ = split(given())
+    flags, _ = split(start_arguments())
     return [*allowlist.flags(), *flags, *hydra_overrides(config.hydra)]
 
 

@@ -28,7 +28,7 @@ from netyard.sweeps.search.space import Space
 
 
 def start(overrides: Sequence[str], task: TaskFunction, sources: Sources = DEFAULT, logs: bool = False) -> Path | None:
-    """Start the sweep of these overrides, ``arguments.resolved`` and ``spelled_out``, and run it to its end.
+    """Start the sweep of these overrides, ``arguments.resolved`` and ``with_full_names``, and run it to its end.
 
     Args:
         overrides: of the sweep, its sweeper and launcher.
@@ -45,7 +45,7 @@ def start(overrides: Sequence[str], task: TaskFunction, sources: Sources = DEFAU
     """
     # Before composing: composition alone may import a package (pkg://) or follow a resolver.
     hydra_guard.require_arguments(sources.flags, overrides)
-    with opened(sources) as app, command.started_by([*sources.flags, *overrides]):
+    with opened(sources) as app, command.record_start([*sources.flags, *overrides]):
         found = hydra_internals.multirun(app, sources.config_name, task, overrides, logs)
     return found if isinstance(found, Path) else None  # other sweepers return what they like
 
@@ -126,7 +126,7 @@ def _ledger(sweeper: Any, space: Space, objectives: list[dict[str, str]], folder
         return ledger
     write_atomically(folder / "multirun.yaml", redact.yaml_of(sweeper.config))
     name = str(sweeper.config.hydra.runtime.choices["hydra/sweeper"])
-    return Ledger(folder, command.given(), name, space.describe(), list(space.axes), objectives)
+    return Ledger(folder, command.start_arguments(), name, space.describe(), list(space.axes), objectives)
 
 
 def _list_all_jobs(search: Search, ledger: Ledger) -> None:

@@ -87,7 +87,7 @@ def edges(constraint: Constraint) -> tuple[list[Any], list[Any]]:
 def test_the_table_is_what_the_constructors_say() -> None:
     """``python -m netyard.config.constraints`` writes it anew."""
     stored = (catalog.conf_dir() / table.FILE).read_text(encoding="utf-8")
-    assert stored == table.as_text(constraints.gathered())
+    assert stored == table.as_text(constraints.gather())
 
 
 @pytest.mark.parametrize("group", catalog.GROUPS)
@@ -184,7 +184,7 @@ def test_the_ranges_of_a_package_are_gathered_and_held_to(install: Install, caps
     check("model=acme_net", "model.width=0")  # no table: only the constructor refuses it
     assert constraints.main(["acme"]) == 0
     assert capsys.readouterr().out == f"{folder / 'conf' / table.FILE} has the ranges of 2 classes and functions.\n"
-    assert table.load(folder / "conf" / table.FILE) == TABLE == constraints.gathered("acme")
+    assert table.load(folder / "conf" / table.FILE) == TABLE == constraints.gather("acme")
 
 
 def test_the_ranges_of_a_package_are_read_without_importing_it(install: Install) -> None:
@@ -226,4 +226,4 @@ def test_a_broken_table_is_written_anew(install: Install, capsys) -> None:
 def test_an_import_that_fails_is_not_hidden(install: Install) -> None:
     install("acme", {"net.py": "import a_module_that_is_nowhere\n", **NODES})
     with pytest.raises(ModuleNotFoundError, match="a_module_that_is_nowhere"):
-        constraints.gathered("acme")
+        constraints.gather("acme")

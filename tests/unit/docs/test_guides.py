@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from netyard.config import catalog, schema
 from netyard.config.compose import compose
 from netyard.errors import PlatformError
-from netyard.sweeps.arguments import spelled_out
+from netyard.sweeps.arguments import with_full_names
 from netyard.sweeps.search.space import Space
 from support.documented_commands import PAGES, train_commands
 
@@ -35,7 +35,7 @@ def test_a_documented_command_composes(words: str) -> None:
     overrides = shlex.split(words)
     overrides = [text for text in overrides if not text.startswith("resume=")]
     try:
-        overrides = spelled_out(overrides, sweeping="-m" in overrides)
+        overrides = with_full_names(overrides, sweeping="-m" in overrides)
     except PlatformError as missing:
         pytest.skip(str(missing))
     if "-m" in overrides:

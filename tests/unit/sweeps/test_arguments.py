@@ -30,14 +30,14 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_without_the_package_of_a_job_a_sweep_is_refused_and_says_what_to_install(sweep: Path) -> None:
     with pytest.raises(CheckpointError) as refused:
-        arguments.continued(sweep, [])
+        arguments.resume_arguments(sweep, [])
     assert refused.value.given == "in sweep/1, config._target_ is acme.net.Net, and no package acme is installed;"
     assert "install package acme" in refused.value.type_this
 
 
 def test_with_the_package_it_is_resumed(sweep: Path, install: Install) -> None:
     install("acme")
-    assert arguments.continued(sweep, ["seed=3"]) == [
+    assert arguments.resume_arguments(sweep, ["seed=3"]) == [
         "model=mlp,acme_net,cnn",
         "seed=3",
         "hydra.sweep.dir=sweep",

@@ -104,7 +104,7 @@ class Server:
                     # Two jobs in one read: the first has taken the process that was forked ahead.
                     if self._ready is None and (connection := self._fork()):
                         return _read_job(connection)
-                    self._hand_over(message)
+                    self._send_job(message)
 
     def _fork(self) -> socket.socket | None:
         """Fork a process ahead; in that process returns the socket on which its job will arrive."""
@@ -126,7 +126,7 @@ class Server:
         ours.close()
         return theirs
 
-    def _hand_over(self, job: dict[str, Any]) -> None:
+    def _send_job(self, job: dict[str, Any]) -> None:
         """Send a job to the process forked ahead. If that has died, ``_reap`` reports it as the end of this job."""
         assert self._ready is not None
         process, connection = self._ready
@@ -177,7 +177,7 @@ class Server:
             received = b""
         if not received:
             return None
-        return self._buffer.whole(received)
+        return self._buffer.complete(received)
 
     def _send(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # the driver has ended; the next read notices

@@ -19,7 +19,7 @@ from netyard.sweeps.outcome import resumable
 
 
 @contextlib.contextmanager
-def as_one_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[list[str]]:
+def as_single_run(cfg: DictConfig, run_dir: RunDir) -> Iterator[list[str]]:
     """Inside, this process trains one job of the launcher; yields the arguments that would train it as a single run.
 
     Environment variables for the ranks of this job are restored afterwards. A job that its cluster has stopped and

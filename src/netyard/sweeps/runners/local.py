@@ -201,7 +201,7 @@ class Pool:
         received = self._channel.recv(65536)
         if not received:
             return None
-        return self._buffer.whole(received)
+        return self._buffer.complete(received)
 
     def _send(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the server has ended; the next read notices

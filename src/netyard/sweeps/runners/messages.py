@@ -12,7 +12,7 @@ class LineBuffer:
     def __init__(self) -> None:
         self._rest = b""
 
-    def whole(self, received: bytes) -> list[dict[str, Any]]:
+    def complete(self, received: bytes) -> list[dict[str, Any]]:
         """The messages that these bytes complete."""
         # A read of a stream socket may end in the middle of a message, and hold several.
         *lines, self._rest = (self._rest + received).split(b"\n")
