@@ -29,7 +29,7 @@ class LocalLauncher(Launcher):
         fail_fast: bool,
     ) -> None:
         check(LocalLauncher, locals(), "launcher")
-        self.pool_options = {
+        self.pool_options: dict[str, Any] = {
             "devices": devices,
             "jobs_per_device": jobs_per_device,
             "devices_per_job": devices_per_job,
