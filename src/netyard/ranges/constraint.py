@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -49,7 +50,8 @@ class Constraint:
             return True
         if isinstance(value, bool):
             return "bool" in self.kinds or not (self.kinds or self.words)
-        if isinstance(value, int | float):
+        # Not ``int | float``: an ``np.int64``, as Gymnasium's ``Discrete.n`` is, would be refused.
+        if isinstance(value, numbers.Real):
             return self._admits_number(value)
         if not (self.kinds or self.words):
             return True
@@ -67,12 +69,14 @@ class Constraint:
             return None
         return next(((item,) for item in value if not self.items.admits(item)), None)
 
-    def _admits_number(self, value: float) -> bool:
+    def _admits_number(self, value: Any) -> bool:
         if not math.isfinite(value):
             return False
         if not {"int", "float"} & {*self.kinds}:  # text that YAML has read as a number: a column called 3
             return "str" in self.kinds or not (self.kinds or self.words)
-        if not isinstance(value, int) and ("float" not in self.kinds or (self.whole_above_one and value > 1)):
+        if not isinstance(value, numbers.Integral) and (
+            "float" not in self.kinds or (self.whole_above_one and value > 1)
+        ):
             return False
         return (
             (self.ge is None or value >= self.ge)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import pytest
 
 from netyard.errors import ArgumentError, ConfigError
@@ -71,6 +72,14 @@ def test_a_constructor_refuses_what_its_annotation_does_not_admit(make: Callable
     assert str(refused.value).startswith(said)
     assert isinstance(refused.value, ValueError) and isinstance(refused.value, ConfigError)
     assert refused.value.given and refused.value.allowed and refused.value.type_this
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    Net([np.int64(64), np.int32(32)], None, np.float32(0.5))
+    with pytest.raises(ArgumentError, match="must be a whole number at least 1"):
+        Net([np.float64(64)], None)
+    with pytest.raises(ArgumentError, match="must be a number at least 0"):
+        Net([64], None, np.float32("nan"))
 
 
 def test_what_is_admitted_passes() -> None:
