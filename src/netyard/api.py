@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netyard.errors import CheckpointError, ConfigError
+from netyard.errors import ArgumentError, CheckpointError, ConfigError
 from netyard.io.rows import Rows
 
 if TYPE_CHECKING:
@@ -347,17 +347,28 @@ def sweep(*overrides: str) -> Sweep:
 
 
 def load(where: str | Path | None = None, **filters: Any) -> Run:
-    """The run of a directory, or the newest below a folder that matches: ``netyard.load(model="resnet*")``.
+    """Return the run in a run directory, or the newest run below a folder: ``netyard.load(model="resnet*")``.
+
+    Args:
+        where: a run directory or a folder above run directories; None means ``outputs/``, as in ``runs``.
+        filters: as in ``runs``; only for a folder.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is no such run.
+        ArgumentError: filters are given with a run directory, which already names one run.
     """
     path = _folder(where)
+    wanted = " ".join(f"{name}={value}" for name, value in filters.items())
     if (path / ".hydra").is_dir():
+        if filters:
+            raise ArgumentError(
+                f"{path} is the directory of one run, and {wanted} is given to choose among several;",
+                "filters choose the newest matching run below a folder;",
+                f"try netyard.load({str(path)!r}) without filters, or the folder above it.",
+            )
         return Run(path)
     found = runs(path, **filters)
     if not found:
-        wanted = " ".join(f"{name}={value}" for name, value in filters.items())
         raise CheckpointError(
             f"there is no run{f' with {wanted}' if wanted else ''} in or below {path};",
             "a run directory is a folder that a run wrote;",

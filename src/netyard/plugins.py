@@ -1,12 +1,13 @@
-"""Installed packages that extend netyard: found by their entry point, and read without being imported. Knows no torch.
+"""Installed packages that extend netyard: found by their entry point and read without importing them, or torch.
 
 A package registers itself in its ``pyproject.toml``::
 
     [project.entry-points.netyard]
     my_project = "my_project"
 
-Its folder ``my_project/conf`` is then searched as netyard's own ``conf/`` is, and its classes may be named in configs.
-A package that is broken is left out with a warning; netyard's own options never depend on it.
+Its folder ``my_project/conf`` is then searched like netyard's own ``conf/``, and its classes may be named in configs.
+A package whose ``conf/`` is broken, or has an option of another package, is left out with a warning; all other options
+still work.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from netyard.io.process import is_main_process
 from netyard.ranges import table
 
 GROUP = "netyard"
-"""Of the entry points."""
+"""The group of entry points that packages register in."""
+# A config may name what a plugin defines: an entry point of "os" would allow os.system.
 _RESERVED = {"netyard", "hydra", "hydra_plugins", "omegaconf", *sys.stdlib_module_names}
 
 
@@ -39,14 +41,14 @@ class Plugin:
     """One package that extends netyard."""
 
     name: str
-    """The name of its entry point, which messages and lists say."""
+    """The name of its entry point, used in messages and lists."""
     package: str
-    """What Python imports, perhaps with dots."""
+    """The name to import, possibly dotted."""
     distribution: str
-    """What pip calls it."""
+    """The name for pip."""
     version: str
     folder: Path
-    """With the package's files."""
+    """The folder of the package."""
 
     @property
     def conf(self) -> Path:
@@ -58,7 +60,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Fault:
-    """A package that cannot be used, and why."""
+    """A package whose options cannot be used, and the reason."""
 
     name: str
     distribution: str
@@ -67,28 +69,28 @@ class Fault:
     def __str__(self) -> str:
         return (
             f"package {self.name} is left out: {self.reason}; everything else works without it;"
-            f" mend it, or pip uninstall {self.distribution}."
+            f" fix it, or pip uninstall {self.distribution}."
         )
 
 
 def installed() -> tuple[Plugin, ...]:
-    """The packages whose classes may be named in configs, by name; those with a broken ``conf/`` are among them."""
+    """Return the packages whose classes may be named in configs, also those whose ``conf/`` is left out."""
     return _found(tuple(sys.path))[0]
 
 
 def usable() -> tuple[Plugin, ...]:
-    """Those of ``installed`` whose ``conf/`` can be read, so that its options can be chosen."""
+    """Return the packages of ``installed`` whose ``conf/`` is used, so that its options can be chosen."""
     broken = {fault.name for fault in faults()}
     return tuple(each for each in installed() if each.name not in broken)
 
 
 def faults() -> tuple[Fault, ...]:
-    """What is wrong with packages that register themselves."""
+    """Return what is wrong with registered packages."""
     return _found(tuple(sys.path))[1]
 
 
 def versions() -> str:
-    """Name and version of each package, for the record of a run."""
+    """Return name and version of each package, for ``results.json``."""
     return ", ".join(map(str, installed()))
 
 
@@ -96,7 +98,7 @@ _WARNED: set[Fault] = set()
 
 
 def warn() -> None:
-    """Say on standard error, once in a process and a line each, which packages are left out."""
+    """Print to standard error which packages are left out, one line each, once in a process."""
     for fault in faults():
         if fault not in _WARNED and is_main_process():
             print(f"warning: {fault}", file=sys.stderr)
@@ -104,15 +106,16 @@ def warn() -> None:
 
 
 def owner(name: str) -> Plugin | None:
-    """The package that a dotted name is of."""
+    """Return the package that a dotted name belongs to."""
+    # With a dot at the end of both: "acmes.net" is not in "acme".
     return next((each for each in installed() if f"{name}.".startswith(f"{each.package}.")), None)
 
 
 def defines(name: str) -> bool:
-    """Whether a dotted name is of a class or function that an installed package defines itself.
+    """Whether a dotted name is a class or function that an installed package itself defines.
 
-    ``my_project.net.torch.hub.load`` is not, though Python would find it: a config must not reach through a trusted
-    module to what that module imports. A name of Gymnasium's, ``my_project.arena:Maze-v0``, asks for the module alone.
+    ``my_project.net.torch.hub.load`` is not, although Python would find it: a config must not reach through a trusted
+    module what that module imports. For a Gymnasium id, ``my_project.arena:Maze-v0``, only the module must exist.
     """
     plugin = owner(name.partition(":")[0])
     if plugin is None:
@@ -125,7 +128,7 @@ def defines(name: str) -> bool:
 
 
 def is_missing(name: str) -> bool:
-    """Whether the package that a dotted name is of is not installed. Nothing is imported."""
+    """Whether the package of a dotted name is not installed. Nothing is imported."""
     top, _, inner = name.partition(":")[0].partition(".")
     if top in sys.modules:
         return False
@@ -135,20 +138,23 @@ def is_missing(name: str) -> bool:
         return True
     if spec is None or spec.origin is not None:
         return spec is None
-    # Any folder of that name in the current one is a namespace to Python, as a project's folder is, src/ and all.
+    # Python takes any folder of that name on sys.path for a namespace package, such as the folder of a project with
+    # src/ in it: look whether the next part of the name is in there.
     part = inner.partition(".")[0]
     places = (Path(place, part) for place in spec.submodule_search_locations or ())
     return not any(place.is_dir() or place.with_suffix(".py").is_file() for place in places)
 
 
-# Finding them
+# Find packages
 
 
 @cache
 def _found(path: tuple[str, ...]) -> tuple[tuple[Plugin, ...], tuple[Fault, ...]]:
-    """Packages and faults, for a ``sys.path``: where that changes, others are installed."""
+    """Return packages and faults; cached for each ``sys.path``, which decides what is installed."""
     plugins: dict[str, Plugin] = {}
+    offered: dict[str, str] = {}  # option -> the name of the package that has it
     faults: list[Fault] = []
+    # Sorted by name: which of two packages is left out must not depend on the order of folders on disk.
     for distribution, name, value in sorted(_entries(), key=lambda entry: entry[1:]):
         called = _metadata(distribution, "Name") or name
         try:
@@ -162,19 +168,21 @@ def _found(path: tuple[str, ...]) -> tuple[tuple[Plugin, ...], tuple[Fault, ...]
             faults.append(Fault(f"{name} ({called})", called, f"{plugins[name].distribution} has that name too"))
             continue
         plugins[name] = Plugin(name, value, called, _metadata(distribution, "Version") or "?", folder)
-        if fault := _fault_of(plugins[name].conf):
+        if fault := _fault_of(plugins[name].conf) or _clash(plugins[name].conf, offered):
             faults.append(Fault(name, called, fault))
+        else:
+            offered |= dict.fromkeys(_options_of(plugins[name].conf), name)
     return tuple(plugins.values()), tuple(faults)
 
 
 class _Broken(Exception):  # noqa: N818  (it never leaves this module)
-    """Why a package cannot be found."""
+    """The reason why a package cannot be found."""
 
 
 def _entries() -> Iterator[tuple[metadata.Distribution, str, str]]:
-    """Each entry point of ours, with the distribution it is of.
+    """Yield distribution, name and value of each entry point in netyard's group.
 
-    Not by ``metadata.entry_points()``, which reads all distributions and ends at the first file that it cannot read.
+    ``metadata.entry_points()`` is not used: it raises at the first distribution whose files cannot be read.
     """
     seen: set[str] = set()
     for distribution in metadata.distributions():
@@ -184,6 +192,7 @@ def _entries() -> Iterator[tuple[metadata.Distribution, str, str]]:
             continue
         if f"[{GROUP}]" not in text.replace(" ", ""):
             continue
+        # pip treats my_project and My-Project as one name.
         called = (_metadata(distribution, "Name") or text).lower().replace("_", "-")
         if called in seen:  # the first on sys.path is the one that is imported
             continue
@@ -205,10 +214,12 @@ def _metadata(distribution: metadata.Distribution, key: str) -> str | None:
 
 
 def _folder(value: str) -> Path:
-    """Where the files of a package are. Only its top level is looked up, which imports nothing."""
+    """Return the folder of a package. ``find_spec`` gets only the top level of the name: for more it imports parents."""
     top, *inner = value.split(".")
     if not all(part.isidentifier() for part in (top, *inner)):
-        raise _Broken(f'its entry point is {value!r}, and is the name of a package, as in my_project = "my_project"')
+        raise _Broken(
+            f'its entry point is {value!r}, and it must be the name of a package, as in my_project = "my_project"'
+        )
     if top in _RESERVED:
         raise _Broken(f"its entry point is {value!r}, which is not a package of its own")
     try:
@@ -224,14 +235,14 @@ def _folder(value: str) -> Path:
     raise _Broken(f"{kind}, and a package is a folder with conf/ in it")
 
 
-# Reading their conf/
+# Check their conf/
 
 
 def _fault_of(conf: Path) -> str:
-    """Why a ``conf/`` cannot be used; empty where it can."""
+    """Return why a ``conf/`` cannot be used; an empty text if it can."""
     if not conf.is_dir():
         return f"there is no folder {conf}"
-    home: dict[str, str] = {}
+    home: dict[str, str] = {}  # model name -> the family that has it
     try:
         for path in sorted(conf.rglob("*.yaml")):
             node = safe_yaml.load(path)
@@ -242,7 +253,7 @@ def _fault_of(conf: Path) -> str:
                     if home.setdefault(name, path.stem) != path.stem:
                         return f"its families {home[name]} and {path.stem} both offer model={name}"
             if not isinstance(node, Mapping | None):
-                return f"{path} holds no keys, but {type(node).__name__}"
+                return f"{path} contains a {type(node).__name__} instead of keys"
         if (path := conf / "parameters.csv").is_file():
             counts(path)
         if (path := conf / table.FILE).is_file():
@@ -259,26 +270,49 @@ def _fault_of(conf: Path) -> str:
 
 
 def _fault_of_family(node: Any) -> str:
+    """Return what is wrong with the content of a family's file; an empty text if nothing is."""
     variants = node.get("variants") if isinstance(node, Mapping) else None
     if not isinstance(variants, Mapping) or not variants:
         return "has no table of variants, as in variants: {my_net: {}}"
     for name, arguments in variants.items():
         if not isinstance(name, str) or not isinstance(arguments, Mapping | None):
-            return f"has a variant {name!r} that is no name with arguments, as in my_net: {{width: 8}}"
+            return f"has a variant {name!r} that is not a name with arguments, as in my_net: {{width: 8}}"
     return ""
 
 
+def _clash(conf: Path, offered: Mapping[str, str]) -> str:
+    """Return which option another package has too; an empty text if there is none.
+
+    The second package is left out as a whole. Hydra takes an option from the first folder that has it, also where an
+    option of the second package inherits from it, and would then silently build the wrong one.
+    """
+    shared = sorted(_options_of(conf) & {*offered})
+    if not shared:
+        return ""
+    group, _, option = shared[0].partition("/")
+    single = option and "/" not in option and group not in ("family", "hydra")
+    what = f"{group}={option}" if single else f"{shared[0]}.yaml"
+    return f"package {offered[shared[0]]} offers {what} too"
+
+
+def _options_of(conf: Path) -> set[str]:
+    """Return ``group/option`` for each file of a ``conf/`` without faults and each model of its families."""
+    files = {path.relative_to(conf).with_suffix("").as_posix() for path in conf.rglob("*.yaml")}
+    families = [safe_yaml.load(path) for path in conf.glob("family/*.yaml")]
+    return files | {f"model/{name}" for node in families for name in node["variants"]}
+
+
 def counts(path: Path) -> dict[str, int]:
-    """The published number of parameters of each model, as ``conf/parameters.csv`` has them."""
+    """Return the number of parameters of each model in a ``parameters.csv``."""
     with path.open(newline="", encoding="utf-8") as file:
         return {row["model"]: int(row["parameters"]) for row in csv.DictReader(file)}
 
 
-# What their source defines
+# Find what their source defines
 
 
 def _modules(folder: Path, parts: Sequence[str]) -> Iterator[tuple[Path, Sequence[str]]]:
-    """The files that a dotted name may lead to, each with what is left of the name."""
+    """Yield the files that may define a dotted name, each with the rest of the name after that module."""
     yield folder / "__init__.py", parts
     for number, part in enumerate(parts):
         yield folder / f"{part}.py", parts[number + 1 :]
@@ -287,7 +321,8 @@ def _modules(folder: Path, parts: Sequence[str]) -> Iterator[tuple[Path, Sequenc
 
 
 def _defined(plugin: Plugin, parts: Sequence[str], seen: set[Any]) -> bool:
-    """Whether one of the package's files defines a name, or imports it from another of them."""
+    """Whether one of the package's files defines a name, or imports it from another one of them."""
+    # ``seen`` stops at modules that import each other in a circle.
     if not parts or tuple(parts) in seen:
         return False
     seen.add(tuple(parts))
@@ -301,7 +336,7 @@ def _defined(plugin: Plugin, parts: Sequence[str], seen: set[Any]) -> bool:
                     return True
             if isinstance(node, ast.ImportFrom) and (source := _source(plugin, path, node)) is not None:
                 for alias in node.names:
-                    # A class, perhaps with its method: a module's name is not looked for through a star.
+                    # At most two parts, a class and its method: a star imports no submodules.
                     if alias.name == "*" and len(rest) <= 2 and _defined(plugin, (*source, *rest), seen):
                         return True
                     if (alias.asname or alias.name) == rest[0] and _defined(
@@ -313,7 +348,7 @@ def _defined(plugin: Plugin, parts: Sequence[str], seen: set[Any]) -> bool:
 
 @cache
 def _statements(path: Path) -> tuple[ast.stmt, ...]:
-    """The statements of a module, those below if and try among them."""
+    """Return the statements of a module, including those inside ``if`` and ``try``."""
     try:
         waiting = list(ast.parse(path.read_bytes()).body)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
@@ -329,11 +364,12 @@ def _statements(path: Path) -> tuple[ast.stmt, ...]:
 
 
 def _source(plugin: Plugin, path: Path, node: ast.ImportFrom) -> tuple[str, ...] | None:
-    """The module that is imported from, by its name inside of the package; None of another package's."""
+    """Return the module of an import, as parts of its name inside the package; None if it is another package's."""
     named = tuple((node.module or "").split(".")) if node.module else ()
     if not node.level:
         package = tuple(plugin.package.split("."))
         return named[len(package) :] if named[: len(package)] == package else None
+    # Relative: one dot is the folder of the file, each further dot the folder above.
     here = path.parent.relative_to(plugin.folder).parts
     above = node.level - 1
     return (*here[: len(here) - above], *named) if above <= len(here) else None

@@ -220,11 +220,32 @@ def test_a_name_of_ours_is_refused_and_not_shadowed(install: Install, capsys, fi
     assert catalog.variants()["resnet50"]["_target_"] != "acme.net.Net"
 
 
-def test_two_packages_may_not_offer_one_name(install: Install, capsys) -> None:
-    for name in ("acme", "bravo"):
-        install(name, {"conf/data/shared.yaml": "a: 1\n"})
-    code, _, err = said_by(capsys, "list")
-    assert code == 2 and "packages acme and bravo both offer data=shared;" in err
+@pytest.mark.parametrize(
+    ("files", "option"),
+    [
+        ({"conf/data/shared.yaml": "a: 1\n"}, "data=shared"),
+        ({"conf/family/shared.yaml": "variants: {x: {}}\n"}, "family/shared.yaml"),
+        ({"conf/hydra/launcher/shared.yaml": "a: 1\n"}, "hydra/launcher/shared.yaml"),
+    ],
+    ids=str,
+)
+def test_the_second_of_two_packages_with_one_option_is_left_out(install: Install, capsys, files, option: str) -> None:
+    for name in ("bravo", "acme", "charlie"):
+        install(name, {**(files if name != "charlie" else {}), f"conf/model/{name}_net.yaml": NODE.format(name=name)})
+    code, out, err = said_by(capsys, "list", "models")
+    assert code == 0 and "acme_net" in out and "charlie_net" in out and "bravo_net" not in out
+    assert err == (
+        f"warning: package bravo is left out: package acme offers {option} too; everything else works without it;"
+        " fix it, or pip uninstall bravo.\n"
+    )
+    schema.check(*compose(["model=acme_net"]))
+
+
+def test_two_packages_may_not_have_models_of_one_name(install: Install) -> None:
+    install("acme", {"conf/family/acme.yaml": FAMILY})
+    install("bravo", {"conf/model/acme_net.yaml": NODE.format(name="bravo")})
+    assert [fault.reason for fault in plugins.faults()] == ["package acme offers model=acme_net too"]
+    assert compose(["model=acme_net"])[0].model._target_ == "acme.net.Net"
 
 
 # What is broken
@@ -233,7 +254,7 @@ BROKEN: dict[str, tuple[dict[str, str | bytes] | None, str | None, str]] = {
     "no conf": ({"net.py": NET}, None, "there is no folder"),
     "not YAML": ({"conf/model/x.yaml": "a: [1\n"}, None, "is not YAML at line 2"),
     "tabs": ({"conf/model/x.yaml": "a:\n\tb: 1\n"}, None, "is not YAML at line 2"),
-    "a list": ({"conf/data/x.yaml": "- 1\n"}, None, "holds no keys, but list"),
+    "a list": ({"conf/data/x.yaml": "- 1\n"}, None, "contains a list instead of keys"),
     "latin": ({"conf/data/x.yaml": "a: \xe9".encode("latin-1")}, None, "x.yaml cannot be read"),
     "a bomb": (
         {"conf/data/x.yaml": "a: &a [" + "1," * 300 + "]\nb: &b [" + "*a," * 300 + "]\n"},
@@ -259,9 +280,9 @@ BROKEN: dict[str, tuple[dict[str, str | bytes] | None, str | None, str]] = {
     "items of text": ({"conf/constraints.json": '{"acme.N": {"a": {"items": "x"}}}'}, None, "acme.N.a is not a"),
     "no such package": (None, "acme = acme_elsewhere", "finds no package acme_elsewhere"),
     "no such inner package": (None, "acme = acme.inner", "there is no package acme.inner"),
-    "an object": (None, "acme = acme.net:Net", "is the name of a package"),
-    "no value": (None, "acme", "is the name of a package"),
-    "a script": (None, "acme = rm -rf /", "is the name of a package"),
+    "an object": (None, "acme = acme.net:Net", "must be the name of a package"),
+    "no value": (None, "acme", "must be the name of a package"),
+    "a script": (None, "acme = rm -rf /", "must be the name of a package"),
     "a module": (None, "acme = yaml_module", "is a single module"),
 }
 

@@ -74,7 +74,7 @@ def _families(found: tuple[Source, ...]) -> dict[str, dict[str, Any]]:
     nodes: dict[str, dict[str, Any]] = {}
     for source in found:
         for path in sorted((source.folder / "family").glob("*.yaml")):
-            # Of two with one name the first is kept; require_distinct refuses them before anything is composed.
+            # Of two with one name the first is kept; ``require_distinct`` refuses them before anything is composed.
             if path.stem not in nodes:
                 nodes[path.stem] = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     return nodes
@@ -101,10 +101,12 @@ def _variants(found: tuple[Source, ...]) -> dict[str, dict[str, Any]]:
 
 
 def require_distinct() -> None:
-    """Refuse two packages that offer one option, for each would get the other's.
+    """Refuse an installed package that has an option of netyard's: Hydra would silently take one of the two.
+
+    Of two installed packages with one option, ``netyard.plugins`` leaves out the second.
 
     Raises:
-        ConfigError: netyard and an installed package, or two such packages, have an option or a file of one name.
+        ConfigError: netyard and an installed package have an option or a file of one name.
     """
     if clash := _clash(sources()):
         raise clash

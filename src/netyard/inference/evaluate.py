@@ -49,7 +49,7 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> t
 
 def _prepare(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> RunContext:
     """As ``fit.prepare``, with the trained network of a checkpoint."""
-    began = time.perf_counter()
+    started = time.perf_counter()
     require_device(cfg.trainer)
     process_state.run_settings(cfg.seed)
     datamodule = build(cfg.data)
@@ -69,7 +69,7 @@ def _prepare(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> R
         task=task,
         performance=chosen,
         parameters=count_parameters(task.net),
-        began=began,
+        started=started,
     )
 
 

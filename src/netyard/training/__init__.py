@@ -1,1 +1,1 @@
-"""From a config to a finished run: devices, trainer, checkpoints, results."""
+"""From a config to a finished run: devices, Trainer, checkpoints, results. Start reading at ``fit.py``."""

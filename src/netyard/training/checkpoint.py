@@ -1,8 +1,8 @@
-"""The checkpoint protocol: how a file is written so that it is whole, what it holds, and how it is read back.
+"""Checkpoints: write them atomically, read them safely, and rebuild the trained task from one.
 
 A checkpoint is Lightning's (weights, optimizers, schedulers, loops, callbacks) with one more key, ``netyard``: the
 resolved config and the choices as plain types, so that the file alone is enough to rebuild its network. Every load is
-``weights_only=True``.
+``weights_only=True``: an unpickled object could run code, and checkpoints are passed around.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ from netyard.run_directories.directory import RunDir
 from netyard.run_directories.manifest import Hashing
 from netyard.tasks.interfaces import class_names
 
-SCHEMA = 1
+SCHEMA = 1  # of the entry ``netyard``; a file with a higher number is refused
 
 
 class WholeFileIO(TorchCheckpointIO):
-    """Writes beside the destination, syncs, and renames: a kill leaves the old file or the new one, never half of one.
+    """Writes checkpoints atomically: after a kill the old file or the new one is there, never a part of one.
 
-    Lightning stages in ``$TMPDIR`` and moves; on another file system the move is a copy, and a kill leaves it torn.
-    ``saved`` has the size and the SHA-256 of what was written last.
+    Lightning writes to ``$TMPDIR`` and moves the file; on another file system the move is a copy, which a kill cuts
+    short. Here the temporary file is in the destination folder, synced and renamed. ``saved`` is the size and the
+    SHA-256 of the last file written.
 
     Args:
-        found: a path and what ``find`` read there, handed out instead of being read once more.
+        found: a path and the content that ``find`` read there; the first load of this path returns it.
     """
 
     def __init__(self, found: tuple[Path, dict[str, Any]] | None = None) -> None:
@@ -49,7 +50,7 @@ class WholeFileIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         with open_atomically(path, "wb") as file:
-            hashing = Hashing(file)
+            hashing = Hashing(file)  # the manifest needs the hash; computed while writing, not by reading again
             try:
                 torch.save(checkpoint, hashing)
             except RuntimeError as error:
@@ -61,18 +62,18 @@ class WholeFileIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        # Handed out once: a reference kept here would hold the whole state in memory during training.
+        # Returned once: a reference kept here would hold the whole state in memory during training.
         found, self._found = self._found, None
         return found[1] if found and found[0] == Path(path) else read(Path(path))
 
 
 def describe(config: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``netyard`` entry of a checkpoint: schema version, config without secrets, and choices."""
+    """Return the ``netyard`` entry of a checkpoint: schema version, config without secrets, and choices."""
     return {"schema": SCHEMA, "config": redact.tree(config), "choices": dict(choices)}
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Load a checkpoint to the CPU, tensors and plain types only; ``last.ckpt`` is the newest whole one of its run.
+    """Load a checkpoint to the CPU, tensors and plain types only; ``last.ckpt`` means the newest intact one of its run.
 
     Raises:
         CheckpointError: see ``find``.
@@ -81,13 +82,14 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def find(path: Path) -> tuple[Path, dict[str, Any]]:
-    """The file that a name stands for, and what is in it.
+    """Return the file that ``path`` means (see ``manifest.find_verified``) and its content.
 
     Raises:
-        CheckpointError: no such file, a broken one, one with other objects in it, or one of a later netyard.
+        CheckpointError: there is no such file, or it is broken, contains other objects than tensors and plain types,
+            or was written by a later version of netyard.
     """
-    asked, verified = path, manifest.find_verified(path)
-    path = verified or asked
+    requested, verified = path, manifest.find_verified(path)
+    path = verified or requested
     if not path.is_file():
         raise CheckpointError(
             f"there is no checkpoint at {path};",
@@ -95,15 +97,17 @@ def find(path: Path) -> tuple[Path, dict[str, Any]]:
             "check the run directory.",
         )
     try:
-        # A file with a manifest has just been compared with its SHA-256; any other is checked by its own CRCs.
+        # A file with a manifest has just been compared with its SHA-256; any other has only the CRCs of its zip.
         if verified is None:
             require_intact(path)
         checkpoint = safe_load.load(path)
         if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("netyard", {}), dict):
+            # Inside the try: a valid torch.save file of something else gets the same message as a broken one.
             raise ValueError(f"it holds a {type(checkpoint).__name__}, not a run's state")
     except safe_load.UNREADABLE as error:
+        # torch's messages have many lines of advice (such as weights_only=False); only the first is the reason.
         raise CheckpointError(
-            f"{asked} cannot be read as a checkpoint: {(str(error) or type(error).__name__).splitlines()[0]};",
+            f"{requested} cannot be read as a checkpoint: {(str(error) or type(error).__name__).splitlines()[0]};",
             "a checkpoint is a file that torch.save wrote, of tensors and plain types only;",
             "if it was cut short, take the other one of best.ckpt and last.ckpt.",
         ) from error
@@ -117,13 +121,13 @@ def find(path: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def require_intact(path: Path) -> None:
-    """Check the CRCs and the directory of a zip file, which ``torch.load`` does not.
+    """Check the CRCs and the central directory of a zip file, which ``torch.load`` does not.
 
     Raises:
         ValueError: a record or the directory is damaged.
     """
     try:
-        if not zipfile.is_zipfile(path):
+        if not zipfile.is_zipfile(path):  # torch.save before 1.6, or no checkpoint: the loader decides
             return
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -132,13 +136,14 @@ def require_intact(path: Path) -> None:
         raise ValueError(str(error)) from error
     if damaged:
         raise ValueError(f"{damaged} in it is damaged")
-    # torch.save stores every record alike. A record whose attributes mark it as a folder would be loaded as empty.
+    # torch.save writes every record with the same attributes. A flipped bit that marks a record as a folder would
+    # make torch load it as empty, and no CRC covers these bits.
     if attributes != {(0, 0, zipfile.ZIP_STORED)}:
         raise ValueError("the list of what is in it is damaged")
 
 
 def load(run_dir: str | Path, which: str = "best") -> LightningModule:
-    """The trained task of a run, in evaluation mode on the CPU, rebuilt from nothing but its directory.
+    """Return the trained task of a run, in evaluation mode on the CPU, rebuilt from the run directory alone.
 
     Args:
         run_dir: a run's directory.
@@ -152,7 +157,7 @@ def load(run_dir: str | Path, which: str = "best") -> LightningModule:
 
 
 def read_best(run_dir: RunDir) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The best checkpoint of a run, with the config and the choices in it.
+    """Return the best checkpoint of a run, with the config and the choices in it.
 
     Raises:
         CheckpointError: the run does not exist or has saved nothing, or the file is another run's or is broken.
@@ -173,13 +178,13 @@ def read_best(run_dir: RunDir) -> tuple[dict[str, Any], dict[str, Any], dict[str
 
 
 def _require_own(run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
-    """Refuse a checkpoint that was put into the directory of a run that did not write it."""
+    """Refuse a checkpoint that was copied into the directory of another run."""
     written, chosen = run_dir.composed()
     pairs = [(group, choices.get(group), chosen.get(group)) for group in ("model", "data", "task") if chosen]
-    # Interpolations of the composed config are left out: only the checkpoint has them resolved.
+    # The recorded config has interpolations as text, the checkpoint their values: those keys cannot be compared.
     own, found = (dict(leaves(each.get("model") or {})) for each in (written, config))
     keys = [(f"model.{key}", found.get(key), value) for key, value in own.items() if "${" not in str(value)]
-    # Choices first: another model differs in dozens of keys, and its name says all of them.
+    # Choices first: another model differs in dozens of keys, and its name alone is the better message.
     for differing in ([each for each in some if each[1] != each[2]] for some in (pairs, keys)):
         if differing:
             differences = [f"{key} is {has} in it, and {value} in the run" for key, has, value in differing[:3]]
@@ -191,7 +196,7 @@ def _require_own(run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[st
 
 
 def config_and_choices(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The config and the choices of the run that wrote a checkpoint, which was read from ``path``.
+    """Return the config and the choices of the run that wrote a checkpoint; ``path`` is only used in messages.
 
     Raises:
         CheckpointError: it contains no config, or the config names a target that is not allowed; see ``allowlist``.
@@ -203,24 +208,25 @@ def config_and_choices(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[
             "netyard writes the config into each of its checkpoints;",
             "check that a run of netyard wrote it.",
         )
+    # A config names the classes to build; one in a file from elsewhere could name any function.
     allowlist.require(described["config"], f"in {path}, config", CheckpointError)
     return renamed.config(described["config"]), dict(described["choices"])
 
 
 def rebuild(checkpoint: Mapping[str, Any], path: Path, settings: Mapping[str, Any] | None = None) -> LightningModule:
-    """The task of a checkpoint read from ``path``, with its weights, in evaluation mode on the CPU.
+    """Return the task of a checkpoint, with its weights, in evaluation mode on the CPU.
 
     Args:
         checkpoint: see ``read``.
-        path: where it was read, for messages.
-        settings: of the task, to be taken instead of the run's own.
+        path: the file it was read from, for messages.
+        settings: values for keys of the ``task`` config, which replace the run's own.
 
     Raises:
         CheckpointError: it contains no netyard config; see ``config_and_choices``.
-        ConfigError: with these settings the task has other weights.
+        ConfigError: with these settings the task has weights of other names or shapes.
     """
     config, _ = config_and_choices(checkpoint, path)
-    # Only settings that differ can be the reason for weights that do not fit.
+    # Only settings that differ can be the reason if the weights do not fit; otherwise the file itself is.
     changed = [key for key, value in (settings or {}).items() if value != config["task"].get(key)]
     task = build(without_pretrained({**config, "task": {**config["task"], **(settings or {})}})["task"])
     try:
@@ -237,7 +243,7 @@ def rebuild(checkpoint: Mapping[str, Any], path: Path, settings: Mapping[str, An
 
 
 def restore(task: LightningModule, checkpoint: Mapping[str, Any]) -> None:
-    """Put a checkpoint's weights into a task.
+    """Load the weights of a checkpoint into a task.
 
     Raises:
         CheckpointError: the weights do not fit the network.
@@ -251,41 +257,43 @@ def restore(task: LightningModule, checkpoint: Mapping[str, Any]) -> None:
         raise CheckpointError(
             f"the checkpoint does not fit the network: {reason};",
             f"it holds model={made.get('model')} trained on data={made.get('data')};",
-            "evaluate with the model the run was made of.",
+            "evaluate with the model that the run trained.",
         ) from error
 
 
 def restore_data(data: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
-    """Load the state that the run's data module learned from its training part, a vocabulary for instance."""
+    """Load the state that the run's data module computed from its training split, such as a vocabulary."""
     if state := _data_state(checkpoint):
         data.load_state_dict(state)
 
 
 def build_data(checkpoint: Mapping[str, Any], config: Mapping[str, Any]) -> LightningDataModule:
-    """The data module of a run, with what it learned from its training part; ``read_best`` returns both arguments."""
+    """Build the data module of a run, with its saved state; both arguments are returned by ``read_best``."""
+    # Without it, a vocabulary or a mean would be computed anew, and differ if the files have changed.
     data = build(config["data"])
     restore_data(data, checkpoint)
     return data
 
 
 def require_classes(data: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
-    """Refuse data whose classes are not those of the run: a network knows them by their numbers alone.
+    """Refuse data whose classes are not those of the run: the network only outputs their indices.
 
     Raises:
-        DataError: another name, or another order.
+        DataError: a class has another name, or the order differs.
     """
-    known = _data_state(checkpoint).get("class_names") or []
-    if not known:
+    trained = _data_state(checkpoint).get("class_names") or []
+    if not trained:
         return
     data.prepare_data()
     data.setup("test")
-    found = class_names(data) or known
-    # MNIST's own name of a class is "0 - zero", where others call it "0".
-    pairs = zip_longest(*([name.partition(" - ")[0] for name in names] for names in (found, known)))
+    found = class_names(data) or trained
+    # torchvision's MNIST names its classes "0 - zero"; a copy of it as folders has "0". They are the same.
+    # zip_longest: a class more or less is a difference too.
+    pairs = zip_longest(*([name.partition(" - ")[0] for name in names] for names in (found, trained)))
     number = next((number for number, (one, other) in enumerate(pairs) if one != other), None)
     if number is None:
         return
-    of_data, of_run = (", ".join(names[:20]) + ", ..." * (len(names) > 20) for names in (found, known))
+    of_data, of_run = (", ".join(names[:20]) + ", ..." * (len(names) > 20) for names in (found, trained))
     raise DataError(
         f"the classes of the data are {of_data};",
         f"those that the run was trained on are {of_run}, and from number {number} on they differ;",
@@ -294,11 +302,11 @@ def require_classes(data: LightningDataModule, checkpoint: Mapping[str, Any]) ->
 
 
 def _data_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """The state of the run's data module, which Lightning keeps under the name of its class."""
+    """Return the state of the run's data module; Lightning stores it under the name of the class."""
     return checkpoint.get(checkpoint["netyard"]["config"]["data"]["_target_"].rpartition(".")[2]) or {}
 
 
 def without_pretrained(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a run with nothing to download: a checkpoint brings every weight itself."""
+    """Return the config of a run with ``pretrained`` off: the checkpoint has every weight, so nothing is downloaded."""
     model = {key: (False if key == "pretrained" else value) for key, value in config["model"].items()}
     return {**config, "model": model, "task": {**config["task"], "net": model}}

@@ -1,4 +1,4 @@
-"""A prepared run as one frozen object, passed to every stage and every callback."""
+"""A prepared run as one frozen object, which every stage of ``training.fit`` and every callback reads."""
 
 from __future__ import annotations
 
@@ -21,37 +21,41 @@ from netyard.training.performance import Choice
 
 @dataclass(frozen=True)
 class RunContext:
-    """A prepared run; ``callbacks.attach.RunFacts`` is the part of it that callbacks may use."""
+    """A prepared run; callbacks see the subset of it that ``callbacks.attach.RunFacts`` declares."""
 
     config: Mapping[str, Any]
-    """The resolved config as plain types, with the facts of the data in it."""
+    """The resolved config as plain types, with the values that only the data has (``num_classes``, ...)."""
     choices: Mapping[str, Any]
+    """The chosen option of each config group."""
     run_dir: RunDir
     datamodule: L.LightningDataModule
     task: L.LightningModule
     performance: Choice
-    """Threads, precision, layout and compilation."""
+    """Threads, precision, memory layout and compilation."""
     parameters: int
-    began: float
-    """``time.perf_counter()`` when the preparation began."""
+    """The number of parameters of the network."""
+    started: float
+    """``time.perf_counter()`` when the preparation started."""
     resumed_from: Path | None = None
-    """The file of the state that training continues from."""
+    """The checkpoint that training continues from."""
     resumed_step: int | None = None
-    """Its optimizer step; 0 of a run that is resumed and had saved nothing, None of a new one."""
+    """The optimizer step of that checkpoint; 0 if the resumed run had saved none; None for a new run."""
     checkpoint_io: WholeFileIO = field(default_factory=WholeFileIO)
-    """Writes and reads checkpoints. It hands the resumed state out once, so that Lightning can free it."""
+    """Writes and reads checkpoints. It returns the resumed state only once, so that Lightning can free it."""
 
     @cached_property
     def checkpoint_contents(self) -> dict[str, Any]:
-        """What each checkpoint holds besides Lightning's own: config and choices, without secrets."""
+        """What each checkpoint contains besides Lightning's own entries: config and choices, without secrets."""
         return checkpoint.describe(self.config, self.choices)
 
     @cached_property
     def unchecked_metrics(self) -> dict[str, str]:
-        """Monitored metrics other than the default monitor of the task, each with the config key that names it.
+        """Monitored metrics that only the user has named, each with the config key that names it.
 
-        One batch of validation before training checks that they are logged.
+        The default monitor of a task is known to be logged. Any other name may be misspelled, so one validation batch
+        before training checks that these are logged.
         """
+        # Reversed: if several keys name one metric, the first of them is reported.
         watched = {value: key for key, value in reversed([*schema.leaves(self.config)]) if key.endswith(".monitor")}
         own: dict[str, Any] = {}
         task = str(self.choices["task"])
@@ -68,12 +72,13 @@ class RunContext:
 
 
 def resolve(cfg: DictConfig, datamodule: L.LightningDataModule, choices: Mapping[str, Any]) -> dict[str, Any]:
-    """The resolved config, with facts that only the data module has (the number of classes in a folder of images)."""
+    """Return the resolved config, with the values that only the data module has, as the classes found in a folder."""
+    # Before resolving: the model's config refers to these values, as num_classes: ${data.num_classes}.
     with open_dict(cfg):
         cfg.data.update(datamodule.facts())
     return schema.resolve(cfg, choices)
 
 
 def count_parameters(net: nn.Module) -> int:
-    """The number of parameters of a network: frozen ones included, shared ones counted once."""
-    return sum(parameter.numel() for parameter in net.parameters())
+    """Count the parameters of a network: frozen ones included, shared ones once."""
+    return sum(parameter.numel() for parameter in net.parameters())  # parameters() yields a shared tensor once

@@ -1,8 +1,15 @@
-"""One experiment from config to results, in five stages: prepare, assemble, train, test, record.
+"""Run one experiment from config to results, in five stages: prepare, assemble, train, test, record.
 
-``prepare`` turns the config into one frozen ``RunContext``: data, task, how the network is run, and the state that a
-resumed run continues from. ``assemble`` gives that context to the callbacks and the logger and builds Lightning's
-Trainer with them. ``train`` and ``test`` are one call of the Trainer each. ``record`` writes the results.
+``fit`` at the top is the whole story; each stage is one function below it:
+
+1. ``prepare``: seed, build data and task (the LightningModule with the network), find the checkpoint to resume from.
+2. ``assemble``: build logger, callbacks and Lightning's ``Trainer``.
+3. ``train``: one call of ``Trainer.fit``.
+4. ``test``: one call of ``Trainer.test``, with the weights of the best epoch.
+5. ``record``: write ``results.json`` and print the table of metrics.
+
+``prepare`` returns a frozen ``RunContext`` (config, data, task, run directory) that every later stage reads;
+``assemble`` returns an ``Assembly`` (the Trainer and what belongs to it).
 """
 
 from __future__ import annotations
@@ -43,7 +50,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Assembly:
-    """Everything of a run that acts: what ``assemble`` builds from a context."""
+    """The Trainer of a run, with its logger, its checkpoint callback and its other processes."""
 
     trainer: L.Trainer
     logger: Logger | None
@@ -52,53 +59,61 @@ class Assembly:
     ranks: contextlib.AbstractContextManager[Any]
     """Watches the other processes of a distributed run; a null context for any other run."""
     device: str
+    """The name of the device, for the log and ``results.json``."""
 
 
 def fit(
     cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir, rank_command: RankCommand | None = None
 ) -> FinishedRun:
-    """Train, test on the best checkpoint, write the results. The process is afterwards as it was before.
+    """Train, test the best checkpoint and write the results; process-wide settings are restored at the end.
 
     Args:
-        cfg: a checked config; the facts of the data are added to it.
-        choices: the option of each group.
-        run_dir: where the run writes; claimed by the caller.
+        cfg: a checked config. Values that are only known once the data is read (``num_classes``, ...) are added to it.
+        choices: the chosen option of each config group, ``{"model": "resnet18", "data": "cifar10", ...}``.
+        run_dir: the run directory, locked by the caller.
         rank_command: starts the other processes of a distributed run. Without it Lightning starts the running
             program once more for each.
 
     Raises:
-        Interrupted: a signal stopped the run, which can be resumed.
-        Pruned: the sweep's pruner ended it.
-        NetyardError: a fault that a user can fix; see ``netyard.errors`` for the kinds.
+        Interrupted: a signal stopped the run; it can be resumed.
+        Pruned: the pruner of the sweep stopped the run early.
+        NetyardError: an error that the user can fix; see ``netyard.errors`` for the kinds.
     """
+    # Threads, deterministic mode and environment variables are restored: a notebook may train several times.
     with process_state.restore_on_exit():
         context = prepare(cfg, choices, run_dir)
         assembly = assemble(context, rank_command)
-        with assembly.ranks, _endings(context, assembly):
-            fitted = train(context, assembly)
-            tested = test(context, assembly)
-        seconds = {"setup": fitted.began - context.began, "fit": fitted.seconds, "test": tested.seconds}
+        with assembly.ranks, _report_early_stop(context, assembly):
+            fit_time = train(context, assembly)
+            test_time = test(context, assembly)
+        seconds = {"setup": fit_time.start - context.started, "fit": fit_time.seconds, "test": test_time.seconds}
         return record(context, assembly, seconds)
 
 
-def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> RunContext:
-    """Seed, build data and task, choose how the network is run, and find the state that a resumed run continues from.
+# Stage 1
 
-    The order is part of a run's results: weights are drawn right after the seed is set and the data built.
+
+def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> RunContext:
+    """Seed, build data and task, choose threads and precision, and read the checkpoint of a resumed run.
+
+    The order of these steps is part of a run's results: the initial weights are drawn from the random number generator
+    right after it is seeded and the data is built.
     """
-    began = time.perf_counter()
+    started = time.perf_counter()
     run_dir.set_state("running")
-    # First of all: a missing GPU must be found before data are read.
+    # First of all: a missing GPU must be reported before minutes are spent on reading data.
     require_device(cfg.trainer)
     process_state.run_settings(cfg.seed)
     datamodule = build(cfg.data)
+    # A new mapping of plain types: no interpolations, and with the facts of the data (number of classes, input shape).
     config = resolve(cfg, datamodule, choices)
-    schema.require_outputs(config, choices)
+    schema.require_outputs(config, choices)  # does this task fit the kind of target that the data turned out to have?
     task = build(config["task"])  # draws the initial weights; nothing may draw between the seed and this
     chosen = performance.choose(config, task)
     performance.prepare(chosen, task)
-    found = _state_to_resume(run_dir, config, choices) if config["resume"] else None
-    step = found[1]["global_step"] if found else 0
+    # Read before the Trainer is built: a broken checkpoint or a changed config is refused before anything is written.
+    found = _find_checkpoint(run_dir, config, choices) if config["resume"] else None
+    path, state = found or (None, {})
     return RunContext(
         config=config,
         choices=choices,
@@ -107,18 +122,46 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
         task=task,
         performance=chosen,
         parameters=count_parameters(task.net),
-        began=began,
-        resumed_from=found[0] if found else None,
-        resumed_step=step if config["resume"] else None,
+        started=started,
+        resumed_from=path,
+        resumed_step=state.get("global_step", 0) if config["resume"] else None,
+        # Lightning reads the file again in Trainer.fit; this hands out what was read already.
         checkpoint_io=checkpoint.WholeFileIO(found),
     )
 
 
+def _find_checkpoint(
+    run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[str, Any]
+) -> tuple[Path, dict[str, Any]] | None:
+    """Return path and content of a run's newest intact checkpoint; None if the run ended before its first save.
+
+    Raises:
+        CheckpointError: no checkpoint is intact.
+        ConfigError: the config differs from the recorded one in a key that a resume must not change.
+    """
+    if not run_dir.has_checkpoint:
+        log.info("%s has saved no checkpoint; it starts from the beginning", short_path(run_dir.path))
+        return None
+    path, state = checkpoint.find(run_dir.last)
+    recorded_config, recorded_choices = checkpoint.config_and_choices(state, path)
+    recorded = {"config": recorded_config, "choices": recorded_choices}
+    changes = resume.require_same(recorded, config, choices, run_dir)
+    log.info("resuming after step %d%s", state["global_step"], f", with {', '.join(changes)}" if changes else "")
+    return path, state
+
+
+# Stage 2
+
+
 def assemble(context: RunContext, rank_command: RankCommand | None = None) -> Assembly:
-    """Build logger, callbacks and Trainer, and attach to the context those that have ``attach``."""
+    """Build logger, callbacks and Trainer. Those that have a method ``attach`` get the context through it.
+
+    Raises:
+        ConfigError: the config has no checkpoint callback.
+    """
     node = context.config["logger"]
     logger = build(node, save_dir=str(context.run_dir.path)) if node else None
-    callbacks = [*build_all(context.config["callbacks"]), *_pruning(context.run_dir)]
+    callbacks = [*build_all(context.config["callbacks"]), *_pruning_callbacks(context.run_dir)]
     best = next((each for each in callbacks if isinstance(each, BestAndLast)), None)
     if best is None:
         raise ConfigError(
@@ -127,64 +170,102 @@ def assemble(context: RunContext, rank_command: RankCommand | None = None) -> As
             "try callbacks=[default], and leave callbacks.checkpoint in.",
         )
     attach(context, [*callbacks, logger])
-    environment = rank_processes.cluster_environment(rank_command)
+    environment = rank_processes.cluster_environment(rank_command)  # None for a run of one process
+    settings = dict(context.config["trainer"])
+    if context.unchecked_metrics:
+        # One validation batch before training: a misspelled monitor is found now, not after the first epoch.
+        settings["num_sanity_val_steps"] = 1
     trainer = performance.trainer(
         context.performance,
-        # One batch of validation before training shows whether a metric exists that only the user has named.
-        {**context.config["trainer"], **({"num_sanity_val_steps": 1} if context.unchecked_metrics else {})},
+        settings,
         callbacks=callbacks,
-        logger=logger or False,
+        logger=logger or False,  # None would make Lightning create a logger of its own
         plugins=[context.checkpoint_io, *([environment] if environment else [])],
         default_root_dir=str(context.run_dir.path),
     )
     lean_loop.install(trainer)
+    # The Trainer has switched torch to deterministic algorithms, which fill each new buffer unless this is off.
     process_state.disable_memory_filling()
     device = device_name(trainer)
     results.log_start(context, device)
     return Assembly(trainer, logger, best, environment or contextlib.nullcontext(), device)
 
 
+def _pruning_callbacks(run_dir: RunDir) -> list[L.Callback]:
+    """Return the pruning callback for a job of a sweep with a pruner; otherwise no callback."""
+    study = run_dir.job().get("study")
+    if not study:
+        return []
+    try:
+        return [Pruning(**{**study, "storage": trusted_url(study["storage"], run_dir.path)})]
+    except PlatformError as error:
+        # The database of the Optuna study cannot be reached. The job trains without it, only never stops early.
+        log.warning("the run is not pruned: %s", error)
+        return []
+
+
+# Stages 3 and 4
+
+
 @dataclass(frozen=True)
 class Timing:
-    """When a stage began, by ``time.perf_counter()``, and how long it took."""
+    """When a stage started, by ``time.perf_counter()``, and how many seconds it took."""
 
-    began: float
+    start: float
     seconds: float
 
 
 def train(context: RunContext, assembly: Assembly) -> Timing:
-    """Train to the end, from the state that the run is resumed from if there is one."""
-    began = time.perf_counter()
+    """Train until ``trainer.max_epochs`` (or until a callback stops), from the checkpoint of a resumed run if any."""
+    start = time.perf_counter()
     path = str(context.resumed_from) if context.resumed_from else None
     assembly.trainer.fit(context.task, datamodule=context.datamodule, ckpt_path=path)
-    context.run_dir.confirm_resume()  # a resumed run with nothing left to train has run no callback that does this
-    return Timing(began, time.perf_counter() - began)
+    # The checkpoint callback does this on_train_start, which Lightning skips if nothing is left to train.
+    context.run_dir.confirm_resume()
+    return Timing(start, time.perf_counter() - start)
 
 
 def test(context: RunContext, assembly: Assembly) -> Timing:
     """Test the weights of the best epoch."""
-    began = time.perf_counter()
+    start = time.perf_counter()
     trainer = assembly.trainer
-    trainer.strategy.barrier()  # the first process has written the checkpoint that all of them read
-    # A run that is killed during its test repeats it after a resume: its points must lie behind the saved step.
+    # Only rank 0 writes best.ckpt, and every rank reads it below: wait until it is written.
+    trainer.strategy.barrier()
+    # A run killed during its test repeats the test after a resume. TensorBoard then hides what lies after the
+    # last saved step, so the test must be logged one step later, or its points would appear twice.
     advance_log_step(trainer)
-    trainer.test(_with_best_weights(context, trainer), datamodule=context.datamodule, verbose=False)
-    return Timing(began, time.perf_counter() - began)
+    trainer.test(_task_with_best_weights(context, trainer), datamodule=context.datamodule, verbose=False)
+    return Timing(start, time.perf_counter() - start)
+
+
+def _task_with_best_weights(context: RunContext, trainer: L.Trainer) -> L.LightningModule:
+    """Return the task with the weights of its best epoch; under FSDP this is a new task."""
+    recorded = checkpoint.read(context.run_dir.best)
+    # FSDP has split each parameter among the processes, and a full state dict does not load into the pieces.
+    if isinstance(trainer.strategy, FSDPStrategy):
+        return checkpoint.rebuild(recorded, context.run_dir.best)
+    checkpoint.restore(context.task, recorded)
+    return context.task
+
+
+# Stage 5
 
 
 def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]) -> FinishedRun:
-    """Write ``results.json``, the HPARAMS row and the state of the run, and print the table."""
-    found = results.collect(context, assembly.trainer, assembly.best, seconds, assembly.device)
+    """Write ``results.json``, the row of TensorBoard's HPARAMS tab and the run's state, and print the table."""
+    # On every rank: collecting reads metrics only, and each rank returns the same results to its caller.
+    content = results.collect(context, assembly.trainer, assembly.best, seconds, assembly.device)
     if assembly.trainer.is_global_zero:
-        log_hyperparameters(assembly.logger, context.config, context.choices, found, context.run_dir.path)
-        context.run_dir.write_results(found)
+        log_hyperparameters(assembly.logger, context.config, context.choices, content, context.run_dir.path)
+        # The state comes after the results: a run that says "completed" always has a results.json.
+        context.run_dir.write_results(content)
         context.run_dir.set_state("completed")
-        results.log_finish(context, found)
-    return FinishedRun(context, found)
+        results.log_finish(context, content)
+    return FinishedRun(context, content)
 
 
 @contextlib.contextmanager
-def _endings(context: RunContext, assembly: Assembly) -> Iterator[None]:
+def _report_early_stop(context: RunContext, assembly: Assembly) -> Iterator[None]:
     """Log the command that resumes a run stopped by a signal; write the HPARAMS row of a pruned run."""
     try:
         yield
@@ -192,48 +273,7 @@ def _endings(context: RunContext, assembly: Assembly) -> Iterator[None]:
         results.log_stopped(context.run_dir)
         raise
     except Pruned:
+        # Pruned jobs appear in the HPARAMS tab too: it shows which values were given up early.
         so_far = results.collect_pruned(context, assembly.trainer, assembly.best)
         log_hyperparameters(assembly.logger, context.config, context.choices, so_far, context.run_dir.path)
         raise
-
-
-def _state_to_resume(
-    run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[str, Any]
-) -> tuple[Path, dict[str, Any]] | None:
-    """Path and content of a run's newest intact checkpoint; None if the run ended before its first.
-
-    Raises:
-        CheckpointError: none is intact.
-        ConfigError: the config differs from the recorded one in more than a resume may change.
-    """
-    if not run_dir.has_checkpoint:
-        log.info("%s has saved no checkpoint; it starts from the beginning", short_path(run_dir.path))
-        return None
-    path, state = checkpoint.find(run_dir.last)
-    recorded = dict(zip(("config", "choices"), checkpoint.config_and_choices(state, path), strict=True))
-    changes = resume.require_same(recorded, config, choices, run_dir)
-    log.info("resuming after step %d%s", state["global_step"], f", with {', '.join(changes)}" if changes else "")
-    return path, state
-
-
-def _pruning(run_dir: RunDir) -> list[L.Callback]:
-    """The pruning callback of a job whose sweep prunes; else none."""
-    study = run_dir.job().get("study")
-    if not study:
-        return []
-    try:
-        return [Pruning(**{**study, "storage": trusted_url(study["storage"], run_dir.path)})]
-    except PlatformError as error:
-        # The study's database cannot be reached. A job can train without it, and only loses the early end.
-        log.warning("the run is not pruned: %s", error)
-        return []
-
-
-def _with_best_weights(context: RunContext, trainer: L.Trainer) -> L.LightningModule:
-    """The task with the weights of its best epoch; a new task under FSDP."""
-    recorded = checkpoint.read(context.run_dir.best)
-    # FSDP has sharded the parameters of the trained task, and a full state dict does not load into shards.
-    if isinstance(trainer.strategy, FSDPStrategy):
-        return checkpoint.rebuild(recorded, context.run_dir.best)
-    checkpoint.restore(context.task, recorded)
-    return context.task

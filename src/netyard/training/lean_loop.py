@@ -1,8 +1,8 @@
-"""Lightning's training loop without the unused work of a step: hooks that nothing overrides, unused profiling.
+"""Lightning's training loop without the overhead of a step: hooks that nothing overrides, unused profiling.
 
-Lightning asks every callback a dozen times a batch, looks up anew what cannot have changed, and wraps each call twice:
-of a small network's step that is about half. Here it is looked up once an epoch. Counters, arithmetic and the order of
-hooks are Lightning's, so a run is the same to the last bit; validation, resuming and checkpoints are its own code.
+Lightning calls a dozen hooks of every callback in each batch, looks up again what cannot have changed, and wraps each
+call twice: about half of the time of a small network's step. Here it is looked up once an epoch. Counters, arithmetic
+and the order of hooks are Lightning's, so a run is bit-identical; validation, resuming and checkpoints are its code.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from torch.optim import Optimizer
 
 from netyard.training import lightning_internals as internals
 
-HOOKS = (
+HOOKS = (  # of a training batch, which callbacks and the task may override
     "on_train_batch_start",
     "on_train_batch_end",
     "on_before_zero_grad",
@@ -38,24 +38,25 @@ HOOKS = (
 
 
 def install(trainer: L.Trainer) -> None:
-    """Install the lean loop in a new Trainer; if Lightning's internals have changed, its own loop stays."""
+    """Install the lean loop in a new Trainer; if Lightning's internals have changed, keep its own loop and warn."""
     for sentence in internals.missing(trainer):
-        internals.warn_once(f"training takes the loop of Lightning, which is slower: {sentence}")
+        internals.warn_once(f"training uses the loop of Lightning, which is slower: {sentence}")
         return
+    # Replaced before the first fit, so the counters of the new loop start at zero as those of the old one did.
     stock = trainer.fit_loop.epoch_loop
     trainer.fit_loop.epoch_loop = LeanEpochLoop(trainer, min_steps=stock.min_steps, max_steps=stock.max_steps)
 
 
 class LeanEpochLoop(internals.EpochLoop):
-    """A batch in Lightning's order. What it does not know is left to Lightning.
+    """Runs a batch in Lightning's order of hooks; what it does not support is run by Lightning's own code.
 
-    A whole batch: under several devices, manual optimization, ``debug=profile`` and other data fetchers, and the first
-    after a resume. The optimizer's step: accumulated gradients, other precisions than float32 and bfloat16, and tasks
-    that have their own ``optimizer_step``, ``optimizer_zero_grad`` or ``backward``.
+    Lightning runs the whole batch with several devices, manual optimization, ``debug=profile`` or another data fetcher,
+    and for the first batch after a resume. It runs the optimizer step with accumulated gradients, with other precisions
+    than float32 and bfloat16, and if the task overrides ``optimizer_step``, ``optimizer_zero_grad`` or ``backward``.
     """
 
     _lookup: _Lookup | None = None
-    _resumed_step: int | None = None  # where the curves of the run that is resumed ended, until its first batch
+    _resumed_step: int | None = None  # x-axis of the last point before the resume; None after the first batch
 
     def on_load_checkpoint(self, state_dict: dict[str, Any]) -> None:
         super().on_load_checkpoint(state_dict)
@@ -63,41 +64,44 @@ class LeanEpochLoop(internals.EpochLoop):
 
     def on_run_start(self, data_fetcher: Any) -> None:
         super().on_run_start(data_fetcher)
+        # Once an epoch: between epochs a callback may unfreeze layers, change the optimizer or switch off validation.
         self._lookup = None
-        if _knows(self.trainer, data_fetcher):
+        if _supports(self.trainer, data_fetcher):
             self._lookup = _Lookup(self.trainer)
             internals.stop_profiling(data_fetcher)
 
     def teardown(self) -> None:
-        self._lookup = None
+        self._lookup = None  # holds bound methods of task and callbacks, and would keep them in memory
         super().teardown()
 
     def advance(self, data_fetcher: Any) -> None:
         if self._resumed_step is not None:
             self._advance_resumed(self._resumed_step, data_fetcher)
-        elif self._lookup is None or self.restarting:
+        elif self._lookup is None or self.restarting:  # restarting: Lightning may have to validate first
             super().advance(data_fetcher)
         else:
             self._advance_lean(self._lookup, data_fetcher)
 
     def _advance_resumed(self, step: int, data_fetcher: Any) -> None:
-        """The first batch after a resume: Lightning takes one step more for granted, and would draw a step late."""
+        """Run the first batch after a resume: Lightning counts one step too many, and would log a step late."""
         self._resumed_step, self.curve_step = None, step
         started = self.batch_progress.total.started
         self.advance(data_fetcher)
-        if self.batch_progress.total.started == started:  # it has only found out that the epoch was over
+        if self.batch_progress.total.started == started:
+            # No batch was run: the epoch was over already. The correction is for the first batch of the next one.
             self._resumed_step = step
 
     def _advance_lean(self, lookup: _Lookup, data_fetcher: Any) -> None:
         progress, connector = self.batch_progress, self.connector
+        # The order of these lines is that of Lightning's _TrainingEpochLoop.advance: callbacks read the counters.
         batch, _, _ = next(data_fetcher)
         batch_idx = self.batch_idx + 1
-        progress.is_last_batch = data_fetcher.done
-        batch = lookup.transferred(batch)
+        progress.is_last_batch = data_fetcher.done  # the fetcher reads one batch ahead, so it knows
+        batch = lookup.to_device(batch)
         progress.increment_ready()
         connector.on_batch_start(batch)
 
-        skip = lookup.call("on_train_batch_start", batch, batch_idx) == -1
+        skip = lookup.call("on_train_batch_start", batch, batch_idx) == -1  # -1 skips the rest of the epoch
         result: dict[str, Any] | None = None
         if skip:
             progress.increment_by(0, is_last_batch=True)
@@ -106,23 +110,23 @@ class LeanEpochLoop(internals.EpochLoop):
             if lookup.lean_step:
                 result = self._optimize(lookup, batch, batch_idx)
             else:
-                given = lookup.given(batch, batch_idx)
-                result = self.automatic_optimization.run(lookup.optimizer, batch_idx, given)
+                arguments = lookup.step_arguments(batch, batch_idx)
+                result = self.automatic_optimization.run(lookup.optimizer, batch_idx, arguments)
         progress.increment_processed()
         if lookup.schedules and not (lookup.accumulates and self.accumulates()):
             self._schedule(lookup)
         if self.at_last_batch():
             self.update_lr_schedulers("epoch", update_plateau_schedulers=False)
         if skip:
-            raise StopIteration
+            raise StopIteration  # ends the epoch; the loop that calls advance catches it
 
         lookup.call("on_train_batch_end", result, batch, batch_idx)
-        found = self.logged
-        logged = any(not each.has_reset for each in found.values())  # what an earlier epoch logged is reset
+        collected = self.logged
+        logged = any(not each.has_reset for each in collected.values())  # values of an earlier epoch are reset
         if logged:
             connector.on_batch_end()
         else:
-            found.batch = found.batch_size = None
+            collected.batch = collected.batch_size = None  # what on_batch_end does if nothing was logged
         progress.increment_completed()
         if logged:
             connector.update_train_step_metrics()
@@ -130,32 +134,36 @@ class LeanEpochLoop(internals.EpochLoop):
     def on_advance_end(self, data_fetcher: Any) -> None:
         trainer, lookup, progress = self.trainer, self._lookup, self.batch_progress
         ends = progress.is_last_batch or trainer.should_stop or trainer.received_sigterm
-        if ends or lookup is None or not lookup.ends_plainly or progress.current.ready >= lookup.num_batches:
+        # Lightning decides about validation, checkpoints and plateau schedulers; between two batches there are none.
+        if ends or lookup is None or not lookup.nothing_between or progress.current.ready >= lookup.num_batches:
             super().on_advance_end(data_fetcher)
         elif not (lookup.accumulates and self.accumulates()):
             self.curve_step += 1
 
     def _optimize(self, lookup: _Lookup, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """A step of the optimizer: what ``training_step`` returned, its loss without a graph."""
+        """Run one optimizer step; returns the output of ``training_step`` with the loss detached."""
         counts = self.automatic_optimization.optim_progress.optimizer
         trainer, optimizer = self.trainer, lookup.optimizer
         result: dict[str, Any] = {}
 
+        # A closure, not plain calls: L-BFGS evaluates the loss several times in a step, and Lightning's precision
+        # plugins call it the same way, so forward and backward are run inside optimizer.step.
         def closure() -> Tensor | None:
             loss = output = lookup.step(batch, batch_idx)
             if isinstance(output, Tensor):
-                result["loss"] = output.detach()
+                result["loss"] = output.detach()  # callbacks may keep it; with its graph it would keep activations
             else:
                 found = ClosureResult.from_training_step_output(output)
                 loss = found.closure_loss
                 if loss is None:
-                    Closure.warning_cache.warn("`training_step` returned `None`, and the step is left out.")
+                    Closure.warning_cache.warn("`training_step` returned `None`, and the step is skipped.")
                 else:
                     result.update(found.asdict())
 
             counts.zero_grad.increment_ready()
             lookup.call("on_before_zero_grad", optimizer)
             counts.zero_grad.increment_started()
+            # What Optimizer.zero_grad(set_to_none=True) does, without its profiler record.
             for group in optimizer.param_groups:
                 for parameter in group["params"]:
                     parameter.grad = None
@@ -182,10 +190,11 @@ class LeanEpochLoop(internals.EpochLoop):
                 self.scheduler_progress.increment_completed()
 
 
-def _knows(trainer: L.Trainer, data_fetcher: Any) -> bool:
-    """Whether a batch may go the lean way."""
+def _supports(trainer: L.Trainer, data_fetcher: Any) -> bool:
+    """Whether the lean loop supports this Trainer."""
     return (
         internals.is_prefetching(data_fetcher)
+        # Exactly these types: a subclass may do more in the methods that are skipped here.
         and type(trainer.strategy) is SingleDeviceStrategy
         and type(trainer.profiler) is PassThroughProfiler
         and trainer.lightning_module.automatic_optimization
@@ -193,17 +202,17 @@ def _knows(trainer: L.Trainer, data_fetcher: Any) -> bool:
 
 
 def _own_hook(owner: Any, name: str) -> Any:
-    """A hook for batches; None where it is the one that every task and data module has."""
+    """Return a hook for batches; None if it is the default of ``DataHooks``, which is not overridden."""
     return None if getattr(type(owner), name) is getattr(DataHooks, name) else getattr(owner, name)
 
 
 class _Lookup:
-    """The hooks and settings of a step, looked up once an epoch: they do not change within it."""
+    """Hooks and settings of a step, looked up once an epoch, within which they do not change."""
 
     def __init__(self, trainer: L.Trainer) -> None:
         module = trainer.lightning_module
         self.trainer, self.module = trainer, module
-        self._state = module.__dict__  # nn.Module.__setattr__ takes longer than a hook
+        self._state = module.__dict__  # written directly: nn.Module.__setattr__ takes longer than a hook
         self._hooks = {
             name: (
                 [getattr(each, name) for each in trainer.callbacks if is_overridden(name, each)],
@@ -213,12 +222,13 @@ class _Lookup:
         }
         self._training_step = module.training_step
         self._takes_index = is_param_in_hook_signature(module.training_step, "batch_idx", min_args=2)
-        self.optimizer: Optimizer = trainer.optimizers[0]
+        self.optimizer: Optimizer = trainer.optimizers[0]  # the only one: several need manual optimization
         self.schedules = [
             each for each in trainer.lr_scheduler_configs if each.interval == "step" and not each.reduce_on_plateau
         ]
         self.num_batches = trainer.num_training_batches
-        self.ends_plainly = (  # between two batches of an epoch there is neither validation nor a plateau
+        # Between two batches of an epoch there is neither validation nor a step of ReduceLROnPlateau.
+        self.nothing_between = (
             not internals.validates_by_the_clock(trainer)
             and trainer.val_check_batch == trainer.num_training_batches
             and trainer.check_val_every_n_epoch is not None
@@ -229,11 +239,12 @@ class _Lookup:
         self._precision: Callable[[], AbstractContextManager[Any]] = (
             nullcontext if type(precision) is Precision else precision.train_step_context
         )
-        own = any(is_overridden(name, module) for name in ("optimizer_step", "optimizer_zero_grad", "backward"))
-        own |= type(self.optimizer).zero_grad is not Optimizer.zero_grad
-        known = type(precision) is Precision or (type(precision) is MixedPrecision and precision.scaler is None)
+        overrides = any(is_overridden(name, module) for name in ("optimizer_step", "optimizer_zero_grad", "backward"))
+        overrides |= type(self.optimizer).zero_grad is not Optimizer.zero_grad
+        # float16 needs a gradient scaler, which skips steps with infinite gradients: Lightning's code does that.
+        supported = type(precision) is Precision or (type(precision) is MixedPrecision and precision.scaler is None)
         self.accumulates = trainer.accumulate_grad_batches > 1
-        self.lean_step = not self.accumulates and known and not own
+        self.lean_step = not self.accumulates and supported and not overrides
         self.device = trainer.strategy.root_device
         self._before, self._move, self._after = (
             _own_hook(internals.data_hook_owner(trainer, name), name)
@@ -241,35 +252,39 @@ class _Lookup:
         )
 
     def call(self, name: str, *arguments: Any) -> Any:
-        """A hook of the callbacks that have it, then the module's; returns what that one does."""
+        """Call a hook of the callbacks that override it, then the module's; returns what the module's returns."""
         callbacks, own = self._hooks[name]
         if not callbacks and own is None:
             return None
-        before, self._state[internals.CURRENT_HOOK] = self._state[internals.CURRENT_HOOK], name  # what ``log`` asks for
+        # self.log reads the name of the hook it is called from: it decides between on_step and on_epoch.
+        before, self._state[internals.CURRENT_HOOK] = self._state[internals.CURRENT_HOOK], name
         for hook in callbacks:
             hook(self.trainer, self.module, *arguments)
-        answer = own(*arguments) if own is not None else None
+        returned = own(*arguments) if own is not None else None
         self._state[internals.CURRENT_HOOK] = before
-        return answer
+        return returned
 
     def step(self, batch: Any, batch_idx: int) -> Any:
-        """What ``training_step`` returns, in the precision of the run."""
+        """Run ``training_step`` in the precision of the run."""
         before, self._state[internals.CURRENT_HOOK] = self._state[internals.CURRENT_HOOK], "training_step"
+        # enable_grad, as in Lightning's Closure: an optimizer may call its closure under no_grad.
         with torch.enable_grad(), self._precision():
-            output = self._training_step(*self.given(batch, batch_idx).values())
+            output = self._training_step(*self.step_arguments(batch, batch_idx).values())
         self._state[internals.CURRENT_HOOK] = before
         return output
 
-    def given(self, batch: Any, batch_idx: int) -> OrderedDict[str, Any]:
-        """What ``training_step`` takes."""
+    def step_arguments(self, batch: Any, batch_idx: int) -> OrderedDict[str, Any]:
+        """Return the arguments of ``training_step``."""
         return OrderedDict(batch=batch, batch_idx=batch_idx) if self._takes_index else OrderedDict(batch=batch)
 
-    def transferred(self, batch: Any) -> Any:
+    def to_device(self, batch: Any) -> Any:
+        """Return the batch on the device, after the hooks for batches."""
         batch = self.trainer.precision_plugin.convert_input(batch)
         if self._before is not None:
             batch = self._before(batch, 0)
         if self._move is not None:
             batch = self._move(batch, self.device, 0)
+        # A tuple of tensors that are on the device already is the usual case; nothing has to be walked through then.
         elif any(not isinstance(each, Tensor) or each.device != self.device for each in batch):
             batch = move_data_to_device(batch, self.device)
         return batch if self._after is None else self._after(batch, 0)

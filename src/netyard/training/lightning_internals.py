@@ -1,8 +1,8 @@
-"""Every private name of Lightning and torch that netyard leans on, and nothing else; read in lightning 2.6, torch 2.15.
+"""Every private name of Lightning and torch that netyard uses, in one file; checked with lightning 2.6, torch 2.15.
 
-There is no public way to any of these. ``INTERNALS`` says of each why it is needed and how it is found. A new version
-may move one: ``tests/unit/training/test_lightning_internals.py`` fails with a sentence that names it, and a run goes on
-with what the library does by itself, after one warning.
+No public API replaces any of these. ``INTERNALS`` gives for each the reason and a check that it still exists. If a new
+version moves one, ``tests/unit/training/test_lightning_internals.py`` fails with its name, and a run continues with the
+library's own behaviour after one warning.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from torch.utils.tensorboard import FileWriter, SummaryWriter
 try:
     from lightning.pytorch.loops.fetchers import _PrefetchDataFetcher
     from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
-except ImportError:  # ``missing`` says so
+except ImportError:  # this file must stay importable; ``missing`` reports it, as ``object`` has none of the methods
     _PrefetchDataFetcher = _TrainingEpochLoop = object
 
 log = logging.getLogger(__name__)
 
-CURRENT_HOOK = "_current_fx_name"  # of a LightningModule: which hook runs, as ``self.log`` asks
+CURRENT_HOOK = "_current_fx_name"  # attribute of a LightningModule: the running hook, which ``self.log`` reads
 _warned: set[str] = set()
 
 
 @dataclass(frozen=True)
 class Internal:
-    """A private name, why it is needed, and how to see whether it is still there."""
+    """A private name, the reason it is used, and a check that it still exists."""
 
     name: str
     reason: str
     find: Callable[[L.Trainer], Any]
-    """Raises AttributeError where the name is gone."""
+    """Raises AttributeError or TypeError if the name is gone."""
 
 
 INTERNALS = (
     Internal(
         "lightning.pytorch.loops.training_epoch_loop._TrainingEpochLoop",
-        "Lightning 2 has no public loop to replace; the lean loop is one",
+        "Lightning 2 has no public loop to replace; the lean loop replaces this one",
         lambda trainer: _named(_TrainingEpochLoop, "advance", "on_advance_end", "on_run_start", "reset", "teardown"),
     ),
     Internal(
@@ -52,12 +52,12 @@ INTERNALS = (
     ),
     Internal(
         "_TrainingEpochLoop._batches_that_stepped",
-        "the x-axis of every curve that Lightning draws; it counts batches, also where a batch is many steps",
+        "the x-axis of every curve that Lightning logs; it counts batches, even if a batch has several optimizer steps",
         lambda trainer: trainer.fit_loop.epoch_loop._batches_that_stepped,
     ),
     Internal(
         "_TrainingEpochLoop._results",
-        "what was logged in a step; the loop resets it itself after a batch that has logged nothing",
+        "what was logged in a step; the lean loop resets it after a batch that has logged nothing",
         lambda trainer: _named(trainer.fit_loop.epoch_loop._results, "batch", "batch_size", "values"),
     ),
     Internal(
@@ -67,74 +67,76 @@ INTERNALS = (
     ),
     Internal(
         "Trainer._logger_connector",
-        "it writes down what a step has logged",
+        "it sends what a step has logged to the loggers",
         lambda trainer: _named(
             trainer._logger_connector, "on_batch_start", "on_batch_end", "update_train_step_metrics"
         ),
     ),
     Internal(
         "Trainer._data_connector._datahook_selector",
-        "whose hook moves a batch to the device: the task's or the data module's",
+        "whether the task's or the data module's hook moves a batch to the device",
         lambda trainer: trainer._data_connector._datahook_selector,
     ),
     Internal(
         "Trainer._val_check_time_interval",
-        "whether validation is due by the clock",
+        "whether validation is due at a time instead of a number of batches",
         lambda trainer: trainer._val_check_time_interval,
     ),
     Internal(
         f"LightningModule.{CURRENT_HOOK}",
-        "self.log asks which hook it is called from",
+        "self.log reads the hook it is called from",
         lambda trainer: getattr(L.LightningModule(), CURRENT_HOOK),
     ),
     Internal(
         "Precision._clip_gradients",
-        "it calls configure_gradient_clipping as a hook, in which a task may log",
+        "it calls configure_gradient_clipping as a hook, so that a task may log in it",
         lambda trainer: Precision._clip_gradients,
     ),
     Internal(
         "torch.utils.tensorboard.SummaryWriter._get_file_writer",
-        "a SummaryWriter opens its file by itself, and cannot be given one that a full disk does not fail",
+        "a SummaryWriter opens its own file, and cannot be given a writer that survives a full disk",
         lambda trainer: SummaryWriter._get_file_writer,
     ),
 )
 
 
 def _named(owner: Any, *names: str) -> None:
+    """Raise AttributeError if the object lacks one of these attributes."""
     for name in names:
         getattr(owner, name)
 
 
 def missing(trainer: L.Trainer) -> Iterator[str]:
-    """A sentence on each private name that this version of its library does not have."""
+    """Yield a sentence for each private name that the installed version does not have."""
     for each in INTERNALS:
         try:
             each.find(trainer)
         except (AttributeError, TypeError):
             version = f"lightning {L.__version__}"
-            yield f"{version} has no {each.name} any more, or not as it was; it was needed because: {each.reason}"
+            yield f"{version} has no {each.name}, or a changed one; netyard uses it because: {each.reason}"
 
 
 def warn_once(sentence: str) -> None:
-    """Log a warning, the first time only."""
+    """Log a warning, once in a process: a sweep in one process would repeat it for every job."""
     if sentence not in _warned:
         _warned.add(sentence)
         log.warning("%s", sentence)
 
 
 def advance_log_step(trainer: L.Trainer) -> None:
-    """Move what Lightning logs from now on to the next step: a test, drawn at the last one, would be drawn twice."""
+    """Add 1 to the step that Lightning logs at: a test repeated after a resume would be drawn twice at the last one."""
     loop = trainer.fit_loop.epoch_loop
+    # Without the attribute in a later version the point is drawn twice, which is no reason to fail a finished run.
     if hasattr(loop, "_batches_that_stepped"):
         loop._batches_that_stepped += 1
 
 
 class EpochLoop(_TrainingEpochLoop):
-    """Lightning's loop over the batches of an epoch, with public names for what a loop of our own needs of it."""
+    """Lightning's loop over the batches of an epoch, with public names for the attributes that a subclass needs."""
 
     @property
     def curve_step(self) -> int:
-        """The x-axis of what Lightning logs next; may be set."""
+        """The x-axis value of what Lightning logs next; can be set."""
         return self._batches_that_stepped
 
     @curve_step.setter
@@ -143,56 +145,58 @@ class EpochLoop(_TrainingEpochLoop):
 
     @property
     def logged(self) -> Any:
-        """What ``self.log`` has collected in this epoch."""
+        """The result collection of ``self.log`` in this epoch."""
         return self._results
 
     @property
     def connector(self) -> Any:
-        """What brings logged values to the loggers."""
+        """The object that sends logged values to the loggers."""
         return self.trainer._logger_connector
 
     def accumulates(self) -> bool:
-        """Whether the optimizer has not stepped after the batch at hand."""
+        """Whether gradients of the current batch are only accumulated, without an optimizer step."""
         return self._should_accumulate()
 
     def at_last_batch(self) -> bool:
-        """Whether the batch at hand is the last of its epoch."""
+        """Whether the current batch is the last of its epoch."""
         return self._num_ready_batches_reached()
 
 
 def is_prefetching(data_fetcher: Any) -> bool:
-    """Whether it is the fetcher of an ordinary loader."""
+    """Whether it is the fetcher that Lightning uses for an ordinary DataLoader."""
+    # Not isinstance: a subclass may fetch in its own way.
     return type(data_fetcher) is _PrefetchDataFetcher
 
 
 def stop_profiling(data_fetcher: Any) -> None:
-    """Have a fetcher ask no profiler around each batch."""
+    """Make a fetcher skip its profiler calls around each batch, which take time even if the profiler does nothing."""
     data_fetcher._start_profiler = data_fetcher._stop_profiler = lambda: None
 
 
 def validates_by_the_clock(trainer: L.Trainer) -> bool:
-    """Whether ``val_check_interval`` is a time."""
+    """Whether ``val_check_interval`` is a time instead of a number of batches."""
     return trainer._val_check_time_interval is not None
 
 
 def data_hook_owner(trainer: L.Trainer, hook: str) -> Any:
-    """The task or the data module, whichever of them has the hook for batches."""
+    """Return the task or the data module, whichever overrides this hook for batches."""
     return trainer._data_connector._datahook_selector.get_instance(hook)
 
 
 def clip_gradients(trainer: L.Trainer, optimizer: Any) -> None:
-    """Clip gradients by the Trainer's settings, through the task's hook."""
+    """Clip gradients by the Trainer's settings, through the task's ``configure_gradient_clipping``."""
     trainer.precision_plugin._clip_gradients(
         trainer.lightning_module, optimizer, trainer.gradient_clip_val, trainer.gradient_clip_algorithm
     )
 
 
 class OwningSummaryWriter(SummaryWriter):
-    """torch's SummaryWriter, on a file writer that it is given.
+    """torch's SummaryWriter, writing to a file writer that is passed in.
 
     Args:
-        make_file: makes the file writer, also anew after ``close``. Where torch does not ask for it, torch's is used.
-        log_dir, purge_step: as of torch's; points at ``purge_step`` and after it, of an earlier file, are hidden.
+        make_file: makes the file writer, and another one if it is written to after ``close``.
+        log_dir: as in ``SummaryWriter``.
+        purge_step: as in ``SummaryWriter``: TensorBoard hides points of earlier files from this step on.
     """
 
     file_writer: FileWriter | None
@@ -202,12 +206,12 @@ class OwningSummaryWriter(SummaryWriter):
     def __init__(self, make_file: Callable[[], FileWriter], log_dir: str, purge_step: int | None) -> None:
         self._make_file = make_file
         self._made = False
-        super().__init__(log_dir=log_dir, purge_step=purge_step)
+        super().__init__(log_dir=log_dir, purge_step=purge_step)  # calls _get_file_writer below
         if not self._made:
-            warn_once("this version of torch opens TensorBoard's file by itself: a full disk may end the run")
+            warn_once("this version of torch opens TensorBoard's file by itself; a full disk may stop the run")
 
     def open(self) -> FileWriter:
-        """The file writer, made if there is none or the last one was closed."""
+        """Return the file writer; makes one if there is none or the last one was closed."""
         return self._get_file_writer()
 
     def _get_file_writer(self) -> FileWriter:
@@ -215,8 +219,10 @@ class OwningSummaryWriter(SummaryWriter):
             self._made = True
             self.file_writer = file = self._make_file()
             self.all_writers = {file.get_logdir(): file}
-            if self.purge_step is not None:  # TensorBoard purges later points at these two events
+            # At a SessionLog.START TensorBoard drops later points of earlier files, if the file says version 2.
+            # The same two events as torch writes.
+            if self.purge_step is not None:
                 file.add_event(Event(step=self.purge_step, file_version="brain.Event:2"))
                 file.add_event(Event(step=self.purge_step, session_log=SessionLog(status=SessionLog.START)))
-                self.purge_step = None
+                self.purge_step = None  # once: a file opened after ``close`` must not hide the one before it
         return self.file_writer

@@ -1,8 +1,8 @@
-"""One place decides how a network is run: threads, precision, layout, compilation, from the device and the work.
+"""Choose how a network is run: threads, precision, memory layout and compilation, by device and amount of computation.
 
-``trainer.performance`` says how far it may go. ``safe`` changes nothing: a run is the same to the last bit on the same
-machine. ``auto`` may also round otherwise, within the precision of the run. ``max`` may choose a lower precision, and
-take a while to begin. What was chosen is in the first lines of the log; why, in docs/decisions/0050.
+``trainer.performance`` sets the limits. ``safe`` changes nothing: a run is bit-identical on the same machine. ``auto``
+may also change the rounding, within the precision of the run. ``max`` may choose a lower precision and compile, which
+takes a while at the start. The choice is in the first lines of the log; its reasons are in docs/decisions/0050.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from netyard.config.instantiate import build
 from netyard.errors import ConfigError
 from netyard.tasks.interfaces import SaysHowItLearns
 
-# Below this many multiply-adds a batch, a second thread waits longer than it works; measured in docs/log.md.
+# Multiply-adds of a batch, below which a second thread costs more than it saves; measured in docs/log.md.
 WORK_FOR_TWO_THREADS = 100e6
 LEVELS = ("auto", "safe", "max")
-WIDEST = 64  # input channels of a convolution: beyond, the CPU's kernels for channels last are the slower ones
-WORK_FOR_GRAPHS = 1e10  # multiply-adds a batch: above, a GPU computes longer than it waits for the next kernel
-LBFGS = "torch.optim.LBFGS"  # views each gradient as a vector, which one with channels last refuses
+MAX_CHANNELS = 64  # input channels of a convolution; above, channels last is slower on a CPU
+WORK_FOR_GRAPHS = 1e10  # multiply-adds of a batch; above, kernel launches are no longer what a GPU waits for
+LBFGS = "torch.optim.LBFGS"  # calls .view(-1) on each gradient, which fails for channels last
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,10 @@ class Choice:
     compile: str | None = None
     """The mode of ``torch.compile``; ``reduce-overhead`` records CUDA graphs."""
     fast_kernels: bool = True
-    """Of a GPU: torch's own choice; otherwise those that round as float32 does."""
+    """On a GPU: whether torch may use TF32 kernels; if not, every product is rounded as float32."""
 
     def __str__(self) -> str:
+        # Only what differs from the default is named: the line is read by people, at the start of every run.
         words = [f"{self.threads} thread{'s' * (self.threads != 1)}"]
         words += [self.precision] * (self.precision != "32-true")
         words += ["channels last"] * self.channels_last
@@ -52,13 +53,13 @@ class Choice:
 
 
 def choose(config: Mapping[str, Any], task: L.LightningModule) -> Choice:
-    """What ``trainer.performance`` of a resolved config means for a task; sets torch's threads already.
+    """Choose by ``trainer.performance`` of a resolved config for this task; also sets the number of torch's threads.
 
     Raises:
         ConfigError: there is no such level.
     """
     trainer, data = config["trainer"], config["data"]
-    level = trainer.get("performance", "auto")  # a run of before has none
+    level = trainer.get("performance", "auto")  # configs recorded by earlier versions have no such key
     if level not in LEVELS:
         raise ConfigError(
             f"trainer.performance is {level!r};",
@@ -69,59 +70,65 @@ def choose(config: Mapping[str, Any], task: L.LightningModule) -> Choice:
     if level == "safe":
         return Choice(threads, precision, fast_kernels=False)
     on_gpu = trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    shared_out = trainer["strategy"] not in ("auto", "ddp")  # FSDP lays weights out itself
-    as_built = shared_out or config["optimizer"].get("_target_") == LBFGS
-    channels_last = not as_built and (_convolves(task.net) if on_gpu else _convolves_narrowly(task.net))
-    if level == "auto" or not on_gpu:  # on a CPU compiled networks were no faster
+    sharded = trainer["strategy"] not in ("auto", "ddp")  # FSDP flattens weights, so they have no layout to change
+    keep_layout = sharded or config["optimizer"].get("_target_") == LBFGS
+    channels_last = not keep_layout and (
+        _has_convolutions(task.net) if on_gpu else _channels_last_pays_on_cpu(task.net)
+    )
+    if level == "auto" or not on_gpu:  # compilation was measured to gain nothing on a CPU
         return Choice(threads, precision, channels_last)
+    # Only the default is lowered: a precision that the user has set stays.
     if precision == "32-true" and torch.cuda.is_bf16_supported():
         precision = "bf16-mixed"
     mode = None
     compilable = isinstance(task, SaysHowItLearns) and task.compilable
-    if compilable and not shared_out and shutil.which("gcc"):  # what Triton builds with
+    if compilable and not sharded and shutil.which("gcc"):  # Triton needs a C compiler at run time
+        # CUDA graphs replay all kernels of a step with one launch; in a large network launches hardly count.
         small = multiply_adds(task, data) * data["batch_size"] < WORK_FOR_GRAPHS
         mode = "reduce-overhead" if small else "default"
     return Choice(threads, precision, channels_last, mode)
 
 
 def prepare(choice: Choice, task: L.LightningModule) -> None:
-    """Lay out and compile the network in place, so that the keys of its weights stay as they are."""
+    """Change layout and compile in place: ``torch.compile(net)`` would prefix the keys of its state dict."""
     if choice.channels_last:
         task.net.to(memory_format=torch.channels_last)
     if choice.compile is not None:
         task.net.compile(mode=choice.compile)
+    # TF32 keeps 10 of 23 mantissa bits, so results would depend on the GPU model.
     if not choice.fast_kernels:
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def trainer(choice: Choice, node: Mapping[str, Any], **arguments: Any) -> L.Trainer:
-    """Lightning's Trainer from the config's node, with what was chosen."""
-    own = {key: value for key, value in node.items() if key != "performance"}
-    return build({**own, "precision": choice.precision}, **arguments)
+    """Build Lightning's Trainer from the ``trainer`` config, with the chosen precision."""
+    settings = {key: value for key, value in node.items() if key != "performance"}  # the one key that is netyard's
+    return build({**settings, "precision": choice.precision}, **arguments)
 
 
-def _convolves(net: nn.Module) -> bool:
+def _has_convolutions(net: nn.Module) -> bool:
     return any(isinstance(each, nn.Conv2d | nn.ConvTranspose2d) for each in net.modules())
 
 
-def _convolves_narrowly(net: nn.Module) -> bool:
-    """Whether channels last are faster on a CPU: each convolution mixes few channels, or looks at one pixel."""
+def _channels_last_pays_on_cpu(net: nn.Module) -> bool:
+    """Whether channels last is faster on a CPU: every convolution has few input channels or a 1 x 1 kernel."""
     layers = [each for each in net.modules() if isinstance(each, nn.Conv2d)]
-    wide = any(each.in_channels // each.groups > WIDEST and max(each.kernel_size) > 1 for each in layers)
+    # A grouped convolution mixes only the channels of a group; a depthwise one has a single channel in each.
+    wide = any(each.in_channels // each.groups > MAX_CHANNELS and max(each.kernel_size) > 1 for each in layers)
     return bool(layers) and not wide and not any(isinstance(each, nn.ConvTranspose2d) for each in net.modules())
 
 
 @cache
-def available() -> int:
-    """How many torch had when a run first asked; later runs in the process have changed that number."""
+def default_threads() -> int:
+    """Return torch's number of threads before the first run of this process; cached, because runs change it."""
     return torch.get_num_threads()
 
 
 def set_threads(threads: int | str, task: L.LightningModule, data: Mapping[str, Any]) -> int:
-    """Give torch the threads asked for; ``auto`` gives a small network one, any other all it may have."""
+    """Set torch's number of threads; ``auto`` is 1 for a small network and torch's default for any other."""
     if threads == "auto":
-        most = available()
+        most = default_threads()
         small = multiply_adds(task, data) * data["batch_size"] < WORK_FOR_TWO_THREADS
         threads = 1 if small else most
     torch.set_num_threads(int(threads))
@@ -129,30 +136,33 @@ def set_threads(threads: int | str, task: L.LightningModule, data: Mapping[str, 
 
 
 def multiply_adds(task: L.LightningModule, data: Mapping[str, Any]) -> float:
-    """Of one sample's way through the net; infinite where the data does not say what a sample looks like.
+    """Count the multiply-adds of one forward pass of one sample; infinite if the shape of a sample is unknown.
 
-    A recurrent net does its work step after step, and each must be worth sharing: only one step counts.
+    For a recurrent network only one time step is counted: the steps run one after the other, so threads can only share
+    the work within a step.
     """
     example = example_input(data)
     if example is None:
         return float("inf")
     training = task.training
     formulas = {torch.ops.aten.mkldnn_rnn_layer: _lstm_flops}
-    # With gradients: without, a transformer in evaluation is one kernel, which the counter does not know.
+    # With gradients: under no_grad a transformer in eval mode runs as one fused kernel, which the counter counts as 0.
+    # In eval mode, so that batch norm statistics and the random numbers of dropout are not touched.
     with FlopCounterMode(display=False, custom_mapping=formulas) as counter:
         task.eval()(example)
     task.train(training)
     recurrent = any(isinstance(module, nn.RNNBase) for module in task.modules())
+    # The counter counts a multiply-add as two operations.
     return counter.get_total_flops() / 2 / (data["sequence_length"] if recurrent else 1)
 
 
 def _lstm_flops(x: Sequence[int], weight: Sequence[int], recurrent_weight: Sequence[int], *_: Any, **__: Any) -> int:
-    """Of an LSTM layer on the CPU, which torch's counter does not know: x (T, B, F), weights (4H, F) and (4H, H)."""
+    """Count the operations of an LSTM layer on a CPU, for torch's counter: x (T, B, F), weights (4H, F) and (4H, H)."""
     return 2 * x[0] * x[1] * (math.prod(weight) + math.prod(recurrent_weight))
 
 
 def example_input(data: Mapping[str, Any]) -> Tensor | None:
-    """One input as the data has them, numbers or tokens; None where the data does not say."""
+    """Return an input of batch size 1 by the ``data`` config: float (1, ...) or tokens (1, T); None if unknown."""
     if data.get("input_shape"):
         return torch.zeros(1, *data["input_shape"])
     if data.get("vocab_size"):

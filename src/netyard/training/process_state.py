@@ -1,4 +1,4 @@
-"""Process-wide settings that a run changes, and how they are restored: a notebook trains twice in one process."""
+"""Process-wide settings that a run changes, and their restoration: a notebook may train twice in one process."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ import torch
 
 from netyard.io import run_log
 
-# Lightning's seed_everything and ``run_settings`` leave these behind.
+# Set by Lightning and by ``run_settings``; nothing else unsets them.
 _VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "PYTORCH_NVML_BASED_CUDA_CHECK", "CUBLAS_WORKSPACE_CONFIG")
 
 
 @contextlib.contextmanager
 def restore_on_exit() -> Iterator[None]:
-    """Afterwards torch's threads and flags, environment variables and the loggers of Lightning are as before.
+    """Restore torch's threads and flags, environment variables and Lightning's loggers when the block ends.
 
-    The random number generators are not: a run leaves them where it ended, as any code that draws does.
+    Random number generators are not restored: code that draws random numbers advances them, and a run is such code.
     """
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    # Read before anything of a run: all of it is process-wide, so a second run would start with the first one's.
     fill = torch.utils.deterministic.fill_uninitialized_memory
     flags = _flags()
     variables = {name: os.environ.get(name) for name in _VARIABLES}
-    grad = torch.is_grad_enabled()
+    grad = torch.is_grad_enabled()  # Lightning's fit loop enables gradients, which the caller may have disabled
     try:
         with run_log.redirect_loggers("lightning"):
             yield
@@ -39,6 +40,7 @@ def restore_on_exit() -> Iterator[None]:
             setattr(owner, flag, setting)
         torch.set_grad_enabled(grad)
         for name, value in variables.items():
+            # A variable that was not set must be removed: Lightning reads an empty seed as an invalid number.
             if value is None:
                 os.environ.pop(name, None)
             else:
@@ -46,7 +48,7 @@ def restore_on_exit() -> Iterator[None]:
 
 
 def _flags() -> dict[tuple[Any, str], bool]:
-    """Flags of torch's backends, as (owner, name) -> value."""
+    """Return flags of torch's backends, as (owner, name) -> value."""
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     found = {(cudnn, name): getattr(cudnn, name) for name in ("benchmark", "deterministic")}
     with contextlib.suppress(RuntimeError):  # torch raises where fp32_precision was set instead of these flags
@@ -56,16 +58,15 @@ def _flags() -> dict[tuple[Any, str], bool]:
 
 def run_settings(seed: int) -> None:
     """Seed all random number generators, and set the environment variables that a run needs."""
+    # workers=True: Lightning seeds NumPy and random in each data loader worker, where they would all be equal.
     L.seed_everything(seed, workers=True, verbose=False)
     if not torch.cuda.is_available():
-        # Lightning makes torch query NVML for a GPU, and an optimizer queries at every step: without a GPU
-        # that takes as long as the step of a small network.
+        # Lightning sets this to 1, so that torch queries NVML for a GPU. An optimizer asks at every step whether
+        # there is one: without a GPU this takes as long as the step of a small network.
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 
 def disable_memory_filling() -> None:
-    """Deterministic algorithms without filling every fresh buffer, a third of a small ResNet's time.
-
-    To be called after the Trainer is built, which asks torch for deterministic algorithms.
-    """
+    """Keep deterministic algorithms, but do not fill each new buffer: that is a third of a small ResNet's time."""
+    # Filling with NaN only serves to make reads of uninitialised memory visible; no layer here does such a read.
     torch.utils.deterministic.fill_uninitialized_memory = False

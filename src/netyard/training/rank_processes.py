@@ -1,7 +1,7 @@
-"""Starts the processes of a run that trains on several devices of this machine, and ends all of them when one dies.
+"""Start the processes of a run that trains on several devices of this machine; end all of them when one dies.
 
-Lightning starts ``sys.argv`` once more: right for ``train.py``, but wrong for ``netyard train``, a job of a sweep or a
-notebook. It consults its cluster environment first, which is replaced here.
+Lightning runs ``sys.argv`` again for each device: right for ``train.py``, but wrong for ``netyard train``, a job of a
+sweep or a notebook. It consults its cluster environment first, so an environment of our own starts them instead.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ from netyard.errors import lost_peer
 from netyard.training.distributed import RankCommand
 
 _PERIOD = 5.0  # seconds between two checks of the other processes
-_HANGS = 8.0  # seconds after which a process that waits for a dead one is taken to hang in a collective
+_HANGS = 8.0  # seconds after a rank died; this process, if it has not failed by then, is blocked in a collective
+# These start the processes themselves; Lightning detects them by their environment variables.
 _EXTERNAL = (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment, MPIEnvironment)
 
 
 class RankProcesses(LightningEnvironment):
-    """Lightning's environment of one machine, whose other ranks are ``python -m netyard.cli.rank ...``.
+    """Lightning's environment of one machine, whose other ranks run ``python -m netyard.cli.rank ...``.
 
-    As a context manager around training: a run that ends well leaves the process as it found it; one that is
-    interrupted takes the other ranks along.
+    It is a context manager around training: at a normal end it waits for the other ranks and restores environment
+    variables and process group; after an interrupt it kills the other ranks.
     """
 
     def __init__(self, command: RankCommand) -> None:
@@ -59,11 +60,13 @@ class RankProcesses(LightningEnvironment):
     ) -> None:
         if kind is None:
             self._end()
-        elif not issubclass(kind, Exception):  # Ctrl-C, which Lightning turns into SystemExit
+        # Not Exception: Ctrl-C, which Lightning turns into SystemExit. After an ordinary error the other ranks fail by
+        # themselves in their next collective, with a message of their own; ``_watch`` ends those that do not.
+        elif not issubclass(kind, Exception):
             self.kill()
 
     def kill(self) -> None:
-        """End the other ranks at once."""
+        """Kill the other ranks."""
         for each in self.processes:
             each.kill()
 
@@ -75,6 +78,7 @@ class RankProcesses(LightningEnvironment):
             "LOCAL_RANK": str(self.local_rank()),
             "WORLD_SIZE": str(num_devices * num_nodes),
         }
+        # What torch.distributed reads to form the process group.
         self._before = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
         for rank in range(1, num_devices):
@@ -86,10 +90,11 @@ class RankProcesses(LightningEnvironment):
             threading.Thread(target=self._watch, daemon=True, name="netyard-ranks").start()
 
     def _watch(self) -> None:
-        """After a rank has died, end this process with a message, and the others with it, if it hangs in a collective.
+        """After a rank has died, end this process and the others with a message, if it is blocked in a collective.
 
-        Most collectives fail by themselves and raise an error with more detail; hence the wait.
+        Most collectives fail by themselves and raise an error with more detail; hence the wait before this one.
         """
+        # A return code of 0 is a rank that has finished; None one that runs; any other one that has died.
         while not any(codes := [each.poll() for each in self.processes]):
             if self._ended.wait(_PERIOD) or all(code == 0 for code in codes):
                 return
@@ -97,12 +102,12 @@ class RankProcesses(LightningEnvironment):
             return
         lost = lost_peer("it has died")
         print(f"error: {lost}", file=sys.stderr, flush=True)
-        self.kill()
+        self.kill()  # they are blocked in the same collective
         os._exit(lost.exit_code)  # the main thread is inside a collective, where no exception reaches it
 
     def _end(self) -> None:
         self._ended.set()
-        # A process group that stays would make the next fit of a notebook take itself for this one.
+        # If the process group stayed, the next fit in a notebook would reuse it, with ranks that are gone.
         if self._before and torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         for name, value in self._before.items():
@@ -111,6 +116,7 @@ class RankProcesses(LightningEnvironment):
             else:
                 os.environ[name] = value
         self._before = {}
+        # One deadline for all: they end at the same time, and each would otherwise get the full wait.
         deadline = time.monotonic() + _HANGS
         for each in self.processes:
             try:
@@ -120,8 +126,8 @@ class RankProcesses(LightningEnvironment):
 
 
 def cluster_environment(command: RankCommand | None) -> RankProcesses | None:
-    """``RankProcesses``; None under torchrun or a cluster, which start processes themselves, or without a command."""
-    known: tuple[type[ClusterEnvironment], ...] = _EXTERNAL
-    if command is None or any(each.detect() for each in known):
+    """Return ``RankProcesses``; None without a command, or under torchrun or a cluster, which start the processes."""
+    external: tuple[type[ClusterEnvironment], ...] = _EXTERNAL
+    if command is None or any(each.detect() for each in external):
         return None
     return RankProcesses(command)

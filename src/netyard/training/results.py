@@ -1,4 +1,4 @@
-"""The results of a finished run: ``results.json``, the table on the console, and the environment of the run."""
+"""The results of a finished run: ``results.json``, the table on the console, and the versions it was made with."""
 
 from __future__ import annotations
 
@@ -31,23 +31,24 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What ``fit`` returns."""
+    """The return value of ``fit``."""
 
     context: RunContext
-    """Config, choices, directory, data module and task; the task has the weights of its best epoch."""
+    """Config, choices, run directory, data module and task; the task has the weights of its best epoch."""
     results: Mapping[str, Any]
-    """As in ``results.json``."""
+    """The content of ``results.json``."""
 
     @property
     def objective(self) -> float | None:
-        """The best validation of the run."""
+        """The monitored metric at its best epoch; None if no validation was run."""
         return self.results["objective"]["value"]
 
 
 def collect(
     context: RunContext, trainer: L.Trainer, best: BestAndLast, seconds: Mapping[str, float], device: str
 ) -> dict[str, Any]:
-    """The content of ``results.json``; the metrics are those of the best validation, and of the test just made."""
+    """Return the content of ``results.json``: the metrics of the best epoch's validation and of the test just run."""
+    # The callback that measures throughput; a config may leave it out.
     curves = next((each for each in trainer.callbacks if isinstance(each, Curves)), None)
     return {
         **{group: context.choices[group] for group in ("model", "data", "task", "optimizer")},
@@ -56,17 +57,19 @@ def collect(
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
         "objective": {"name": best.monitor, "mode": best.mode, "value": best.best_value, "epoch": best.best_epoch},
-        # The trainer's metrics are the test's now: each stage clears those of the stage before.
+        # The Trainer now has the test's metrics only: each stage clears those of the stage before. The validation
+        # metrics come from the best epoch, not the last one.
         "metrics": {**best.best_metrics, **metrics_of(trainer)},
         "throughput": {"train_samples_per_second": round(curves.samples_per_second, 1) if curves else None},
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        # Relative: a run directory may be moved or copied to another machine.
         "best_checkpoint": str(context.run_dir.best.relative_to(context.run_dir.path)),
         "environment": environment(device),
     }
 
 
 def collect_pruned(context: RunContext, trainer: L.Trainer, best: BestAndLast) -> dict[str, Any]:
-    """The part of ``collect`` that a pruned run has: there was no test, and no file is written."""
+    """Return what ``collect`` returns, as far as a pruned run has it: it was not tested. No file is written from it."""
     return {
         "parameters": context.parameters,
         "steps": trainer.global_step,
@@ -76,12 +79,12 @@ def collect_pruned(context: RunContext, trainer: L.Trainer, best: BestAndLast) -
 
 
 def metrics_of(trainer: L.Trainer) -> dict[str, float]:
-    """What the last validation or test logged, as numbers."""
+    """Return the metrics that the last validation or test logged, as Python numbers."""
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
 def environment(device: str) -> dict[str, str]:
-    """What the results depend on besides the config."""
+    """Return what the results depend on besides the config: versions, device and commit."""
     return {
         "netyard": __version__,
         "python": platform.python_version(),
@@ -94,7 +97,7 @@ def environment(device: str) -> dict[str, str]:
 
 
 def log_start(context: RunContext, device: str) -> None:
-    """The first lines of the log: what is trained on what, where, and how it is run."""
+    """Log the first lines of a run: network, data, optimizer, device, performance settings and directory."""
     choices = context.choices
     count = f"{context.parameters:,}"
     log.info("%s, %s parameters, on %s with %s", choices["model"], count, choices["data"], choices["optimizer"])
@@ -102,7 +105,7 @@ def log_start(context: RunContext, device: str) -> None:
 
 
 def log_finish(context: RunContext, results: Mapping[str, Any]) -> None:
-    """The table of metrics, and the commands a user may want next."""
+    """Log the table of metrics, and the commands for the dashboard and for another test."""
     path = context.run_dir.path
     log_table(f"{context.choices['model']} on {context.choices['data']}", results)
     log.info("results     %s", short_path(path / "results.json"))
@@ -111,20 +114,21 @@ def log_finish(context: RunContext, results: Mapping[str, Any]) -> None:
 
 
 def log_stopped(run_dir: RunDir) -> None:
-    """The command that resumes a run stopped by a signal."""
+    """Log the command that resumes a run stopped by a signal."""
     log.info(
         "stopped; continue with: %s train.py %s", _command("python"), _arguments(f"resume={short_path(run_dir.path)}")
     )
 
 
 def log_table(title: str, results: Mapping[str, Any]) -> None:
-    """One row a metric, and the best epoch where there is one."""
+    """Log a table with one row for each metric, and the best epoch if there is one."""
     table = Table("metric", title=title, title_justify="left")
     table.add_column("value", justify="right")
     for name, value in sorted(results["metrics"].items()):
         table.add_row(name, f"{value:.4f}")
     if "objective" in results:
         table.add_row("best epoch", str(results["objective"]["epoch"]))
+    # Rendered to text first: the log goes to the console and to train.log, and both must get the same lines.
     console = Console(width=60)
     with console.capture() as text:
         console.print(table)
@@ -132,21 +136,22 @@ def log_table(title: str, results: Mapping[str, Any]) -> None:
 
 
 def _arguments(first: str) -> str:
-    """Arguments of a suggested command. ``--allow`` flags of this process are repeated: that one needs them too."""
+    """Return the arguments of a suggested command. ``--allow`` flags are repeated: that command needs them too."""
     return " ".join([first, *allowlist.flags()])
 
 
 def _command(program: str) -> str:
-    """How to call a program of this environment: by name, or by path if the environment is not activated."""
+    """Return how to call a program of this environment: its name, or its path if the environment is not activated."""
     installed = Path(sys.executable).parent / program
+    # On PATH may be another environment's program of the same name; only ours is called by its bare name.
     return program if shutil.which(program) == str(installed) or not installed.exists() else short_path(installed)
 
 
 def _git_revision() -> str:
-    """The commit of the code, with ``-dirty`` if it was changed; ``unknown`` for an installed package."""
+    """Return the commit of the code, with ``-dirty`` if it was changed; ``unknown`` for an installed package."""
     try:
-        # --exclude=* leaves tags out, so that the answer is always a commit; 10 s, for a file system may hang.
-        answer = subprocess.run(
+        # --exclude=* ignores tags, so that the output is always a commit. 10 s: a network file system may hang.
+        completed = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"],
             cwd=Path(__file__).parent,
             capture_output=True,
@@ -156,4 +161,4 @@ def _git_revision() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return answer.stdout.strip()
+    return completed.stdout.strip()

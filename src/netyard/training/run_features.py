@@ -1,4 +1,4 @@
-"""A run's classifier as feature extractor for another run's samples: ``callbacks.scores.features=RUN_DIR``."""
+"""A classifier of another run as feature extractor for this run's samples: ``callbacks.scores.features=RUN_DIR``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from netyard.training import checkpoint
 
 
 def feature_extractor(path: str, data: Mapping[str, Any]) -> nn.Module:
-    """Images (B, C, H, W) in [0, 1] -> features (B, D), by the best network of a run of image classification.
+    """Return a module, images (B, C, H, W) in [0, 1] -> features (B, D), from the best network of a classification run.
 
     Args:
-        path: the run's directory.
-        data: the config of the data whose images are to be scored.
+        path: the directory of that run.
+        data: the ``data`` config of the run whose images are scored.
 
     Raises:
-        CheckpointError: there is no such run, or it is no image classification.
+        CheckpointError: there is no such run, or it is not an image classification run.
         ConfigError: it was trained on images of another size or number of channels.
     """
     run_dir = RunDir(path)
@@ -34,12 +34,14 @@ def feature_extractor(path: str, data: Mapping[str, Any]) -> nn.Module:
     recorded, config, choices = checkpoint.read_best(run_dir)
     trained = config["data"]
     shape = [trained.get("channels"), trained.get("image_size")]
+    # as_sequence: the network read each image as a sequence of rows, so it does not accept (B, C, H, W).
     if choices["task"] != "classification" or None in shape or trained.get("as_sequence"):
         raise CheckpointError(
             f"{path} is a run of task={choices['task']} on data={choices['data']};",
             "samples are scored in the features of an image classifier;",
             "try a run of model=cnn on the same data, or callbacks.scores.features=auto.",
         )
+    # Resizing the samples instead would change the statistics that a Frechet distance compares.
     if shape != [data.get("channels"), data.get("image_size")]:
         raise ConfigError(
             f"{path} was trained on images of {shape[0]} x {shape[1]} x {shape[1]}, and these have "
@@ -47,5 +49,5 @@ def feature_extractor(path: str, data: Mapping[str, Any]) -> nn.Module:
             "the features must come from a network for images of this size;",
             "try a run on the same data, or callbacks.scores.features=auto.",
         )
-    # Samples come in [0, 1]; the extractor normalises them by the statistics that its own run trained with.
+    # Samples are in [0, 1]; the extractor normalises them with the mean and std that its own run was trained with.
     return HeadInput(checkpoint.rebuild(recorded, run_dir.best).net, trained["mean"], trained["std"]).eval()

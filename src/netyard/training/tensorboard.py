@@ -1,4 +1,4 @@
-"""Curves for TensorBoard: a logger whose file a full disk cannot fail, and the columns of the HPARAMS tab."""
+"""TensorBoard: a logger that a full disk does not stop, and the columns of the HPARAMS tab."""
 
 from __future__ import annotations
 
@@ -27,23 +27,25 @@ from netyard.training.lightning_internals import OwningSummaryWriter
 
 CHOSEN = ("model", "data", "task", "loss", "optimizer", "scheduler", "augmentation")
 MISSING = "-"
-FLUSHED_AFTER = 120.0  # seconds, as TensorBoard's own writer does
-_NUMBERS = itertools.count()  # of the event files of this process
+FLUSHED_AFTER = 120.0  # seconds, the default of torch's SummaryWriter
+_NUMBERS = itertools.count()  # makes names of event files unique that one process opens in one second
 
 
 class BufferedTensorBoardLogger(TensorBoardLogger):
-    """Lightning's logger with a file of its own: a write that fails is done later, and does not end the run.
+    """Lightning's TensorBoard logger whose writes are repeated later if they fail, so that the run continues.
 
-    A run that is resumed hides what it had drawn after the state it continues from: that is about to be drawn again.
+    After a resume, TensorBoard hides the points after the checkpoint, because they are logged again.
     """
 
     _writer: OwningSummaryWriter | None = None
     _purge_step: int | None = None
 
     def attach(self, run: RunFacts) -> None:
+        # 0: the run had no checkpoint and starts from the beginning, so all of its points are hidden.
         if run.resumed_step is not None:
             self._purge_step = run.resumed_step + 1 if run.resumed_step else 0
 
+    # Overrides Lightning's property, which would make a plain SummaryWriter. Other ranks get a dummy by the decorator.
     @property
     @rank_zero_experiment
     def experiment(self) -> OwningSummaryWriter:
@@ -53,7 +55,7 @@ class BufferedTensorBoardLogger(TensorBoardLogger):
 
     @rank_zero_only
     def add_summary(self, summary: Summary, step: int) -> None:
-        """What SummaryWriter has no function for, as pictures that are encoded already."""
+        """Write a summary that SummaryWriter has no method for, such as images that are already encoded as PNG."""
         self.experiment.open().add_summary(summary, step)
 
     @rank_zero_only
@@ -61,22 +63,25 @@ class BufferedTensorBoardLogger(TensorBoardLogger):
         if self._writer is not None:
             self._writer.flush()
             self._writer.close()
+        # As in Lightning's own finalize: ``save`` writes hparams.yaml.
         if status == "success":
             self.save()
 
 
 class EventFile(FileWriter):
-    """An event file as TensorBoard reads it, written without a thread: the buffer takes what the disk does not."""
+    """A TensorBoard event file, written without a thread; what the disk refuses stays in the buffer."""
 
+    # Without super().__init__, which opens a file and starts a thread that dies at the first failed write.
     def __init__(self, log_dir: str) -> None:
         self.event_writer = _EventWriter(Path(log_dir))
 
 
 class _EventWriter:
-    """What ``FileWriter`` writes to: records of a length, its checksum, an event and its checksum."""
+    """The writer inside ``FileWriter``. Its records are TFRecords: length, CRC of it, serialized event, CRC of it."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard finds files by "tfevents" and sorts them by name: the time comes first, in ten digits.
         name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS)}"
         self._folder = folder
         self._records = RecordWriter(BufferedWriter(folder / name))
@@ -89,7 +94,7 @@ class _EventWriter:
         return str(self._folder)
 
     def add_event(self, event: Event) -> None:
-        self._records.write(event.SerializeToString())
+        self._records.write(event.SerializeToString())  # to the buffer
         if time.monotonic() - self._flushed_at >= FLUSHED_AFTER:
             self.flush()
 
@@ -104,10 +109,10 @@ class _EventWriter:
 def log_hyperparameters(
     logger: Logger | None, config: Mapping[str, Any], choices: Mapping[str, Any], results: Mapping[str, Any], path: Path
 ) -> None:
-    """One row of the tab: what was chosen, with the objective and the test's metrics.
+    """Write the run's row of the HPARAMS tab: the choices and hyperparameters, the objective and the test metrics.
 
-    The metrics have tags of their own: written under a curve's tag they would cut the curve. They are a step behind the
-    last one, so that a run killed after this draws them anew and not twice.
+    The metrics get tags of their own (``hp/...``): under the tag of a curve they would be points of it. They are logged
+    one step after the last one, so that a resumed run, which logs them again, hides these.
     """
     if not isinstance(logger, TensorBoardLogger):
         return
@@ -120,31 +125,32 @@ def log_hyperparameters(
 def run_columns(
     config: Mapping[str, Any], choices: Mapping[str, Any], results: Mapping[str, Any]
 ) -> dict[str, str | float]:
-    """Those that every run has."""
+    """Return the columns that every run has."""
     return {group: str(choices.get(group)) for group in CHOSEN} | {
         "lr": float(config["optimizer"]["lr"]),
         "weight_decay": float(config["optimizer"].get("weight_decay") or 0.0),
         "batch_size": int(config["data"]["batch_size"]),
-        "max_epochs": int(config["trainer"]["max_epochs"] or -1),
+        "max_epochs": int(config["trainer"]["max_epochs"] or -1),  # -1: without limit, as in Lightning
         "seed": int(config["seed"]),
         "parameters": int(results["parameters"]),
     }
 
 
 def sweep_columns(config: Mapping[str, Any], choices: Mapping[str, Any], path: Path) -> dict[str, str | float]:
-    """The keys that the sweep varies, which ``job.json`` in the run's directory names; none of a run by itself.
+    """Return the keys that the sweep varies, from ``job.json`` in the run directory; empty if the run is no job.
 
-    TensorBoard takes the columns from whichever run it finds first and shows no others, so every job has all of them:
-    ``-`` for a key that this job's choices do not have.
+    TensorBoard shows only the columns of the first run that it finds, so every job gets all of them, with the value
+    ``-`` for a key that its config does not have.
     """
     axes = RunDir(path).job().get("axes", [])
     return {axis: _value(config, choices, axis) for axis in axes if axis not in (*CHOSEN, "seed")}
 
 
 def _value(config: Mapping[str, Any], choices: Mapping[str, Any], key: str) -> str | float:
+    # A key is a config group (the option counts, not its content) or a dotted key of the config.
     node: Any = choices if key in choices else config
     for name in (key,) if key in choices else key.split("."):
         node = node[name] if isinstance(node, Mapping) and name in node else MISSING
     if isinstance(node, int | float) and not isinstance(node, bool):
         return node
-    return node if isinstance(node, str) else json.dumps(node)
+    return node if isinstance(node, str) else json.dumps(node)  # the tab takes numbers and text: no lists, no null

@@ -229,7 +229,7 @@ class Stranger(Callback):
 
 def test_a_notebook_trains_twice_and_has_everything_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stranger = Stranger()
-    monkeypatch.setattr(fit, "_pruning", lambda run_dir: [stranger])
+    monkeypatch.setattr(fit, "_pruning_callbacks", lambda run_dir: [stranger])
     threads, warn_only = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     found = []
     for name in ("one", "other"):

@@ -35,11 +35,11 @@ def twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         plain = OmegaConf.to_yaml(cfg)
         stock, lean, counted = tmp_path / "stock", tmp_path / "lean", []
         with monkeypatch.context() as patch:
-            patch.setattr(lean_loop, "_knows", lambda trainer, data_fetcher: False)
+            patch.setattr(lean_loop, "_supports", lambda trainer, data_fetcher: False)
             fit.fit(OmegaConf.create(plain), dict(choices), RunDir(stock))
-        own = lean_loop._Lookup.transferred
+        own = lean_loop._Lookup.to_device
         with monkeypatch.context() as patch:
-            patch.setattr(lean_loop._Lookup, "transferred", lambda self, batch: counted.append(1) or own(self, batch))
+            patch.setattr(lean_loop._Lookup, "to_device", lambda self, batch: counted.append(1) or own(self, batch))
             fit.fit(OmegaConf.create(plain), dict(choices), RunDir(lean))
         return stock, lean, len(counted)
 
