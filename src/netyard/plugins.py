@@ -214,7 +214,7 @@ def _metadata(distribution: metadata.Distribution, key: str) -> str | None:
 
 
 def _folder(value: str) -> Path:
-    """Return the folder of a package. ``find_spec`` gets only the top level of the name: for more it imports parents."""
+    """Return the folder of a package. ``find_spec`` gets only the first part of its name: it imports parents."""
     top, *inner = value.split(".")
     if not all(part.isidentifier() for part in (top, *inner)):
         raise _Broken(
