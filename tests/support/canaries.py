@@ -105,7 +105,7 @@ def check_study(train: Callable[..., Ran], canaries: dict[str, str], tmp_path: P
     trials = optuna.load_study(study_name=study.study_name, storage=f"sqlite:///{tmp_path / 'study.db'}").trials
     assert all(trial.intermediate_values for trial in trials), "each job reported to it"
     refused = train("-m", f"resume={folder}", "sweep.num_trials=3")
-    assert refused.code == 2 and "hydra.sweeper.storage was a secret" in refused.err
+    assert refused.code == 2 and "hydra.sweeper.storage is a secret" in refused.err
     ran = train("-m", f"resume={folder}", "sweep.num_trials=3", f"sweep.storage='{storage}'")
     assert ran.code == 0, ran.err
     assert not leaks(canaries, folder, ran.out, ran.err)

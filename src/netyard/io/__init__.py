@@ -1,1 +1,1 @@
-"""Files: written whole or not at all, read without running what is in them, with secrets masked."""
+"""Files: written atomically, read without running code in them, with secrets masked."""

@@ -1,4 +1,4 @@
-"""Tables in Markdown, which a terminal shows well too."""
+"""Tables in Markdown that are readable in a terminal too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def grid(columns: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Columns, each with its head, as a table in Markdown whose cells stand below each other."""
+    """Return a Markdown table of columns (head, cells), padded so that the cells are aligned in plain text."""
     texts = [[_escaped(cell) for cell in (head, *cells)] for head, cells in columns]
     widths = [max(len(cell) for cell in cells) for cells in texts]
     lines = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in zip(*texts, strict=True)]
@@ -15,4 +15,5 @@ def grid(columns: Sequence[tuple[str, Sequence[str]]]) -> str:
 
 
 def _escaped(text: str) -> str:
+    # Either of these would end the cell.
     return text.replace("|", "\\|").replace("\n", " ")

@@ -1,4 +1,4 @@
-"""What kind of process this is. Imports no torch."""
+"""The role of this process: its rank, and its parent. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import sys
 
 
 def is_main_process() -> bool:
-    """Whether this process speaks and writes for the run: rank 0 of a distributed one, or the only one.
-
-    torchrun says the rank; it counts nodes in an order of its own, whatever SLURM calls them.
-    """
+    """Whether this process logs and writes for the run: rank 0 of a distributed run, or the only process."""
+    # torchrun sets RANK, and numbers the nodes in its own order, so that SLURM_PROCID would name another process.
+    # Without RANK, each of the others that is set must be 0: a launcher may set any of them.
     names = ("RANK",) if "RANK" in os.environ else ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
     return all(os.environ.get(name, "0") == "0" for name in names)
 
 
 def end_with_parent() -> None:
-    """On Linux: should the process that started this one be killed, this one is killed too."""
+    """On Linux: have this process killed when the process that started it dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -1,4 +1,4 @@
-"""Paths and sizes as people read them."""
+"""Paths and sizes as text for people."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ _BYTES = ("B", "kB", "MB", "GB", "TB")
 
 
 def format_bytes(count: float) -> str:
-    """As "4.2 MB"."""
+    """Return a number of bytes as text: "4.2 MB"."""
     power = min(int(math.log10(max(count, 1)) / 3), len(_BYTES) - 1)
     number = count / 1000**power
+    # One decimal below 100 of a unit; bytes have none.
     return f"{number:.1f} {_BYTES[power]}" if power and number < 100 else f"{number:.0f} {_BYTES[power]}"
 
 
 def short_path(path: Path) -> str:
-    """The path as one would type it from here."""
+    """Return the path relative to the working directory if it is below it, else unchanged."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

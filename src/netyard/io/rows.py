@@ -1,4 +1,4 @@
-"""Rows of a table as Python objects: what a notebook shows, and pandas takes."""
+"""Rows of a table as Python objects, which a notebook displays and pandas accepts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ SHOWN = 60  # rows that are displayed; the others are counted
 
 
 class Rows(Sequence[Mapping[str, Any]]):
-    """Rows in order, each a mapping of column to value; every row has every column, None where it has no value.
+    """Rows in order, each a mapping of column to value; every row has every column, with None for a missing value.
 
     ``rows[3]["val/loss"]``, ``rows.column("val/loss")``, ``rows.to_pandas()``.
     """
 
     def __init__(self, rows: Iterable[Mapping[str, Any]] = ()) -> None:
         given = list(rows)
+        # A dict keeps the order in which columns first appear, which a set would lose.
         self.columns = list(dict.fromkeys(key for row in given for key in row))
         self._rows = [{key: row.get(key) for key in self.columns} for row in given]
 
@@ -37,7 +38,7 @@ class Rows(Sequence[Mapping[str, Any]]):
         return iter(self._rows)
 
     def column(self, name: str) -> list[Any]:
-        """The values of one column.
+        """Return the values of one column.
 
         Raises:
             KeyError: there is no such column.
@@ -47,7 +48,7 @@ class Rows(Sequence[Mapping[str, Any]]):
         return [row[name] for row in self._rows]
 
     def to_pandas(self) -> Any:
-        """The same as a ``pandas.DataFrame``.
+        """Return the rows as a ``pandas.DataFrame``.
 
         Raises:
             PlatformError: pandas is not installed.
@@ -63,13 +64,14 @@ class Rows(Sequence[Mapping[str, Any]]):
         return pandas.DataFrame(self._rows, columns=self.columns)
 
     def __repr__(self) -> str:
-        if not self._rows:
+        if not self._rows:  # a table of no columns would be an empty text
             return "no rows"
         shown = self._rows[:SHOWN]
         table = grid([(name, [_text(row[name]) for row in shown]) for name in self.columns])
         return f"{table}\n{self._rest()}".rstrip()
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str:  # called by Jupyter
+        # Escaped: cells are texts of users and data sets.
         head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
         lines = (
             "".join(f"<td>{html.escape(_text(row[name]))}</td>" for name in self.columns) for row in self._rows[:SHOWN]
@@ -78,11 +80,13 @@ class Rows(Sequence[Mapping[str, Any]]):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{self._rest()}"
 
     def _rest(self) -> str:
+        """Return the number of rows that are not displayed, as a sentence."""
         more = len(self._rows) - SHOWN
         return f"... and {more:,} more rows" if more > 0 else ""
 
 
 def _text(value: Any) -> str:
+    """Return a value as the text of a cell."""
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

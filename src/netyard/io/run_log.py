@@ -18,18 +18,19 @@ from netyard.io import redact
 from netyard.io.buffered_writer import BufferedWriter
 from netyard.io.process import is_main_process
 
-_OURS = "netyard"
-_REPLACED: list[logging.Handler] = []  # handlers of others, restored by ``stop``
+_OURS = "netyard"  # name of the handlers that ``start`` adds, by which ``stop`` finds them
+_REPLACED: list[logging.Handler] = []  # handlers of other packages, restored by ``stop``
 
 log = logging.getLogger("netyard")
 
 
 class _Console(logging.Handler):
-    """Writes to whatever ``sys.stdout`` is at that moment, so that a live progress bar can redirect it."""
+    """Writes to the current ``sys.stdout``, not the one of its creation: a progress bar or notebook replaces it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stdout if record.levelno < logging.WARNING else sys.stderr
         try:
+            # flush: into a pipe, Python would keep lines back for kilobytes.
             print(redact.text(record.getMessage()), file=stream, flush=True)
         except OSError:  # the reader of a pipe has ended (``| head``), or the disk of a redirection is full
             silence(stream)
@@ -39,7 +40,7 @@ class _File(logging.StreamHandler):
     """Writes through ``buffered_writer``, so that a full disk raises no error."""
 
     def close(self) -> None:
-        self.stream.close()
+        self.stream.close()  # StreamHandler only flushes it
         super().close()
 
 
@@ -59,15 +60,17 @@ def silence(stream: TextIO) -> None:
 
 
 def start(path: Path | None) -> None:
-    """Send the messages of this process to the console and, where a run directory is given, to its ``train.log``."""
+    """Send the log messages of this process to the console and, if a run directory is given, to its ``train.log``."""
     stop()
     root = logging.getLogger()
-    _REPLACED[:] = root.handlers  # in a sweep Hydra has set its own
+    # In a sweep Hydra has added its own handlers, which would print every line twice.
+    _REPLACED[:] = root.handlers
     root.handlers = []
     root.setLevel(logging.INFO)
     log.setLevel(logging.DEBUG)
     if is_main_process():
         console = _Console(logging.INFO)
+        # Messages of libraries go to the file only.
         console.addFilter(lambda record: record.name.startswith("netyard"))
         _add(console)
         if path is not None:
@@ -75,16 +78,18 @@ def start(path: Path | None) -> None:
             file.setFormatter(redact.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
             _add(file)
     else:
+        # Ranks other than 0. Without any handler, logging prints warnings to stderr by itself.
         _add(logging.NullHandler())
     logging.captureWarnings(True)
 
 
 @contextlib.contextmanager
 def redirect_loggers(*libraries: str) -> Iterator[None]:
-    """Inside, libraries that print for themselves write to the run's log instead."""
+    """Inside the block, send the messages of libraries with their own handlers to the run's log instead."""
     loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.split(".")[0] in libraries]
     before = [(each, list(each.handlers), each.propagate) for each in loggers]
     for each in loggers:
+        # With propagate, records reach the root logger, which has the run's handlers.
         each.handlers.clear()
         each.propagate = True
     try:
@@ -95,7 +100,7 @@ def redirect_loggers(*libraries: str) -> Iterator[None]:
 
 
 def stop() -> None:
-    """Undo ``start``: jobs of a sweep share a process, and each has its own file."""
+    """Undo ``start``. Jobs of a sweep may share a process, and each has its own file."""
     root = logging.getLogger()
     for handler in [each for each in root.handlers if each.name == _OURS]:
         root.removeHandler(handler)

@@ -1,4 +1,4 @@
-"""The only reader of ``torch.save`` files: loads tensors and plain types, and never runs code of a pickle."""
+"""The only place that reads ``torch.save`` files: tensors and plain types, never code of a pickle."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from typing import Any
 import torch
 
 UNREADABLE = (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, LookupError, TypeError)
-"""What reading a broken or foreign file raises."""
+"""What reading a broken file, or one of another kind, raises."""
 
+# With this variable set, torch.load ignores weights_only=True.
 _UNSAFE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
 def load(path: Path) -> Any:
-    """What a file holds, on the CPU; anything but tensors and plain types raises one of ``UNREADABLE``.
+    """Return the content of a file, on the CPU; anything but tensors and plain types raises one of ``UNREADABLE``.
 
-    A ``.safetensors`` file is read as such. A tar archive, as torch wrote before it had a version 1, is refused:
-    torch would unpack it to a folder first.
+    A ``.safetensors`` file is read as such. A tar archive, the format of torch before version 1, is refused: torch
+    would unpack it to a folder first.
     """
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
-            return load_file(path)
+            return load_file(path)  # the format holds tensors only
         except SafetensorError as error:
             raise ValueError(f"it is not a valid .safetensors file: {error}") from error
     if os.environ.get(_UNSAFE, "0").lower() not in ("", "0", "false", "n", "no"):

@@ -1,4 +1,4 @@
-"""Rows as a file: CSV, JSON lines or Parquet, by the suffix of its name; batch by batch. Imports no torch."""
+"""Write a table batch by batch as CSV, JSON lines or Parquet, by the suffix of the file. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from netyard.io.atomic import open_atomically, require_file
 from netyard.io.finite_json import finite
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
-_ROW_GROUP = 4096  # rows of Parquet that are held until they are written
+_ROW_GROUP = 4096  # rows that are collected for a row group of Parquet; a group has overhead
 
 Add = Callable[[Mapping[str, Sequence[Any]]], None]
-"""Takes a batch of rows by column, every time the same columns."""
+"""A function that adds a batch of rows, given by column; all batches have the same columns."""
 
 
 def require_writable(output: Path) -> None:
-    """Refuse a file that rows cannot be written to, before there are any.
+    """Refuse an output file that a table cannot be written to, before the rows are computed.
 
     Raises:
         ConfigError, PlatformError: see ``require_file``; or pyarrow is not installed.
@@ -31,15 +31,15 @@ def require_writable(output: Path) -> None:
     if output.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise PlatformError(
             f"output={output} needs pyarrow, which is not installed;",
-            "what writes Parquet is an extra;",
+            "the package that writes Parquet is an extra;",
             f"type pip install 'netyard[parquet]', or try output={output.with_suffix('.csv')}.",
         )
 
 
 def open_table(output: Path) -> contextlib.AbstractContextManager[Add]:
-    """What adds rows to a file, which is there when the block ends well.
+    """Open a table; yields the function that adds rows. The file appears when the block succeeds.
 
-    The name of a file may hold bytes that are no text: CSV keeps them, the others have them as ``\\udcff``.
+    File names among the cells may contain bytes that are not UTF-8: CSV keeps them, the other formats have ``\\udcff``.
     """
     return {".csv": _csv, ".jsonl": _json_lines, ".parquet": _parquet}[output.suffix.lower()](output)
 
@@ -50,7 +50,7 @@ def _csv(output: Path) -> Iterator[Add]:
         writer = csv.writer(file, lineterminator="\n")
 
         def add(columns: Mapping[str, Sequence[Any]]) -> None:
-            if not file.tell():
+            if not file.tell():  # the first batch: only now are the columns known
                 writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
 
@@ -59,7 +59,7 @@ def _csv(output: Path) -> Iterator[Add]:
 
 @contextlib.contextmanager
 def _json_lines(output: Path) -> Iterator[Add]:
-    """An object a line; a number that is none is null."""
+    """Write one JSON object in each line, with null for NaN and infinity."""
     with open_atomically(output, errors="backslashreplace") as file:
 
         def add(columns: Mapping[str, Sequence[Any]]) -> None:
@@ -75,7 +75,7 @@ def _parquet(output: Path) -> Iterator[Add]:
     import pyarrow
     from pyarrow import parquet
 
-    waiting: list[Any] = []
+    waiting: list[Any] = []  # batches that are not written yet
     with open_atomically(output, "wb") as file, contextlib.ExitStack() as stack:
         writers: list[Any] = []
 
@@ -85,15 +85,16 @@ def _parquet(output: Path) -> Iterator[Add]:
                 flush()
 
         def flush() -> None:
-            if waiting and not writers:
+            if waiting and not writers:  # the schema (types of the columns) is that of the first batches
                 writers.append(stack.enter_context(parquet.ParquetWriter(file, waiting[0].schema)))
             if waiting:
                 writers[0].write_table(pyarrow.concat_tables(waiting))
                 waiting.clear()
 
         yield add
-        flush()
+        flush()  # the last row group, before the writer adds the footer
 
 
 def _text(cell: Any) -> Any:
+    """Return a cell that Arrow can encode: a text with bytes that are not UTF-8 gets them as escapes."""
     return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell

@@ -1,3 +1,3 @@
-"""The version of netyard; below everything that says it, so that nothing imports the package's own root for it."""
+"""The version of netyard. In its own file, so that no module has to import the package root for it."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""A run's directory: which process may write into it, and the small files that record its state. Imports no torch."""
+"""The directory of a run: its lock, and the small files that record its state. Imports no torch."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from netyard.run_directories import lock, manifest
 
 
 def outputs() -> Path:
-    """The folder that runs are written below, as ``conf/train.yaml`` has it."""
+    """Return the folder below which runs are written; the same default as in ``conf/train.yaml``."""
     return Path(os.environ.get("NETYARD_OUTPUTS", "outputs"))
 
 
 # For each run that this process resumes: files to write once the checks have passed (path -> text). Module level,
-# because Hydra's callbacks and the training code each make a RunDir of the same directory.
+# because the command and the training code each create a RunDir for the same directory.
 _DEFERRED: dict[Path, dict[Path, str]] = {}
 
 
@@ -39,9 +39,10 @@ class RunDir:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        # Hydra writes .hydra/ before the job begins, and the lock is taken before that.
         self._unwritten: list[Mapping[str, Any]] = []  # rows of metrics.csv that could not be written yet
-        self._found = {each for each in self.path.glob("*") if each.name not in (".hydra", lock.NAME)}
+        # What was here before this run, which ``discard`` keeps. The lock and .hydra/ are excluded: in a sweep they are
+        # written before the RunDir of the job is created.
+        self._existing = {each for each in self.path.glob("*") if each.name not in (".hydra", lock.NAME)}
 
     @property
     def checkpoints(self) -> Path:
@@ -57,7 +58,7 @@ class RunDir:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether a checkpoint was saved, so that the directory must not be deleted after an error."""
+        """Whether a checkpoint was saved; then the directory must not be deleted after an error."""
         return self.last.exists() or bool(manifest.read_all(self.checkpoints))
 
     @property
@@ -69,19 +70,22 @@ class RunDir:
         """Lock the directory for this process, and check that it is writable, before anything is written into it.
 
         Raises:
-            PlatformError: another process runs here, or nothing can be written.
-            CheckpointError: it holds another run, which this one does not resume.
+            PlatformError: another process uses this directory, or it cannot be written to.
+            CheckpointError: it contains another run, which this one does not resume.
         """
+        # The lock of rank 0 is for all ranks of the run; the others would find it taken.
         if not is_main_process():
             return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if lock.acquire(self.path):
+                # On a full disk or a read-only mount a file can often be created, but not written, synced or renamed.
                 write_atomically(self.path / ".probe", "")
                 (self.path / ".probe").unlink()
         except OSError as error:
-            self.release()
+            self.release()  # without it, a later run of this process would take the directory for its own
             raise unwritable(self.path, error) from error
+        # A resumed run has a status.json, of the run that it continues.
         if not resumed:
             self.refuse_if_taken()
 
@@ -102,14 +106,15 @@ class RunDir:
     def confirm_resume(self) -> None:
         """Accept a resume: write the deferred files and set the state to running. Does nothing for a new run."""
         if self.resume_pending:
+            # Without sync: the state of the run is safe in its checkpoint, and these say only how it was continued.
             for path, text in _DEFERRED.pop(self.path.resolve()).items():
                 write_atomically(path, text, sync=False)
             self.set_state("running")
 
     def refuse_if_taken(self) -> None:
         """Raises:
-        PlatformError: another process runs here.
-        CheckpointError: it holds a run already.
+        PlatformError: another process uses this directory.
+        CheckpointError: it already contains a run.
         """
         lock.refuse_if_held(self.path)
         if (self.path / "status.json").exists():
@@ -122,7 +127,7 @@ class RunDir:
     def discard(self) -> None:
         """Delete the files of a run that never started; files older than this object stay."""
         if is_main_process() and self.path.is_dir():
-            for path in set(self.path.iterdir()) - self._found:
+            for path in set(self.path.iterdir()) - self._existing:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             remove_if_empty(self.path)
 
@@ -140,6 +145,7 @@ class RunDir:
 
     def set_state(self, state: str, error: str | None = None) -> None:
         """Write ``status.json``. States: running, completed, failed, interrupted, pruned."""
+        # While a resume may still be refused, the state of the old run (completed, say) must stay.
         if not is_main_process() or self.resume_pending:
             return
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -149,6 +155,7 @@ class RunDir:
                 "state": state,
                 "started": now if state == "running" else self.status().get("started", now),
                 "ended": None if state == "running" else now,
+                # With these two, readers find out that a "running" run was killed and could not say so.
                 "pid": os.getpid(),
                 "host": socket.gethostname(),
                 "error": error,
@@ -164,6 +171,7 @@ class RunDir:
         Rows that cannot be written now (disk full) are written with a later row. Nothing is written if the directory
         has been deleted.
         """
+        # The whole file is written again: rows must go, and a new metric adds a column. An epoch takes much longer.
         path = self.path / "metrics.csv"
         self._unwritten.append(row)
         rows: list[Mapping[str, Any]] = []
@@ -173,31 +181,34 @@ class RunDir:
                 with path.open(newline="", encoding="utf-8") as file:
                     rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < first]
             rows += self._unwritten
-            columns = list(dict.fromkeys(key for each in rows for key in each))
+            columns = list(dict.fromkeys(key for each in rows for key in each))  # in order of appearance
             if self.path.is_dir():
                 write_atomically(path, _csv(columns, rows))
         except OSError as error:
-            warn(path, error)
+            warn(path, error)  # a table is no reason to stop the training
         else:
             self._unwritten = []
 
     def overrides(self) -> list[str]:
-        """The overrides that the run was started with, without ``resume=``; raises as ``require``."""
+        """Return the overrides that the run was started with, without ``resume=``; raises like ``require``."""
         self.require()
         path = self.path / ".hydra" / "overrides.yaml"
+        # safe_yaml: a run directory may come from somebody else.
         typed = safe_yaml.load(path, CheckpointError) or []
         return [text for text in typed if not text.startswith("resume=")]
 
     def composed(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The unresolved config, and the option of each group; empty where the run recorded none."""
+        """Return the unresolved config and the option of each group; empty if the run has recorded none."""
         paths = [self.path / ".hydra" / name for name in ("config.yaml", "hydra.yaml")]
         config, node = ((safe_yaml.load(path, CheckpointError) if path.is_file() else None) or {} for path in paths)
+        # Keys and classes of earlier versions get their present names.
         return renamed.config(config), node.get("hydra", {}).get("runtime", {}).get("choices", {})
 
     def require(self) -> None:
         """Raises:
         CheckpointError: this is not a run directory.
         """
+        # .hydra/ is the first that a run writes; checkpoints and results may be missing.
         if not (self.path / ".hydra" / "overrides.yaml").is_file():
             reason = "it contains no .hydra/" if self.path.exists() else "it does not exist"
             raise CheckpointError(
@@ -211,6 +222,7 @@ class RunDir:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
+        # Atomically: other processes (a sweep, the list of runs) read these files while the run is writing.
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / name, json.dumps(redact.tree(finite(content)), indent=2, allow_nan=False) + "\n")
 

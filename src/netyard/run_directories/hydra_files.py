@@ -1,4 +1,4 @@
-"""``.hydra/`` of a run: config.yaml, hydra.yaml and overrides.yaml as Hydra writes them, without secrets."""
+"""Write ``.hydra/`` of a run: config.yaml, hydra.yaml and overrides.yaml as Hydra does, but without secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netyard.run_directories.directory import RunDir
 
 
 def write(run_dir: RunDir, cfg: DictConfig) -> None:
-    """Write the config of the run that ``HydraConfig`` describes; for a resumed run only once the resume is accepted.
+    """Write the three files of the current ``HydraConfig``; for a resumed run only when the resume is accepted.
 
     Nothing is written under ``hydra.output_subdir=null``.
 
@@ -27,6 +27,7 @@ def write(run_dir: RunDir, cfg: DictConfig) -> None:
     folder = hydra_guard.restore_output_subdir(node.hydra)
     if folder is None:
         return
+    # In a sweep (mode MULTIRUN) a job directory has a status.json too if the job was started before.
     resumed = node.hydra.mode.name == "RUN" and bool(run_dir.status())
     for name, part in (("config", cfg), ("hydra", node), ("overrides", node.hydra.overrides.task)):
         path, text = run_dir.path / Path(folder) / f"{name}.yaml", redact.yaml_of(part)

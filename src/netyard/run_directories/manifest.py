@@ -1,7 +1,7 @@
 """Which checkpoints of a run are complete: each has a manifest with its size and hash. Imports no torch.
 
-``save-00005-step-230.ckpt`` is valid when ``save-00005-step-230.json`` exists and names its size and hash. The manifest
-is written last, and older checkpoints are deleted only after it: a kill at any time leaves a valid checkpoint.
+``save-00005-step-230.ckpt`` is valid if ``save-00005-step-230.json`` exists and contains its size and SHA-256. The
+manifest is written last, and older checkpoints are deleted only after it: a kill at any time leaves a valid checkpoint.
 ``last.ckpt`` and ``best.ckpt`` are hard links to two of them, for people and other programs; the manifests decide
 which two.
 """
@@ -22,15 +22,15 @@ from typing import IO, Any
 from netyard.errors import CheckpointError
 from netyard.io.atomic import open_atomically, sync_folder, temporary_path
 
-SCHEMA = 1
-CHUNK = 1 << 20
+SCHEMA = 1  # of the manifest files
+CHUNK = 1 << 20  # bytes hashed at a time
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Describes one checkpoint: step and epoch, size in bytes, SHA-256, and which checkpoint was the best by then."""
+    """One checkpoint: step and epoch, size in bytes, SHA-256, and which checkpoint was the best at that time."""
 
     step: int
     number: int  # counts saves; two saves may have the same step
@@ -44,9 +44,10 @@ class Manifest:
         return name_of(self.step, self.number)
 
     def fault(self, path: Path) -> str:
-        """What is wrong with the file at ``path``; an empty text if it matches this manifest."""
+        """Return what is wrong with the file at ``path``; an empty text if it matches this manifest."""
         if not path.is_file():
             return "it is missing"
+        # The size first: it costs nothing, and finds every file that was cut short.
         if (size := path.stat().st_size) != self.size:
             return f"it has {size:,} bytes, and {self.size:,} were written"
         found = sha256(path)
@@ -54,50 +55,53 @@ class Manifest:
 
 
 class Hashing:
-    """Wraps a file being written, and computes size and SHA-256 of what arrived there.
+    """Wraps a file that is being written, and computes its size and SHA-256.
 
-    A thread reads the file back from the page cache while the writer goes on; hashing copies of each buffer instead
-    would cost as much memory traffic again.
+    A thread reads the file back from the page cache while writing continues; hashing in ``write`` would make the save
+    as long as writing and hashing together, and copying each buffer for a thread would double the memory traffic.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._digest, self.size = file, hashlib.sha256(), 0
-        self._read, self._asked = 0, 0
+        self._read, self._requested = 0, 0  # bytes hashed, and bytes written at the last request to hash
         self._buffer = bytearray(CHUNK)
-        self._behind = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
-        self._thread = ThreadPoolExecutor(1)
+        # A second descriptor: its reads do not move the position that is written at.
+        self._reader = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
+        self._thread = ThreadPoolExecutor(1)  # one: the hash must take the chunks in order
 
     def write(self, data: Any) -> int:
         self.size += len(data)
         written = self._file.write(data)
-        if self.size - self._asked >= CHUNK:
-            self._asked = self.size
-            self._thread.submit(self._catch_up)
+        # torch.save writes many small pieces; a task for each would cost more than the hashing.
+        if self.size - self._requested >= CHUNK:
+            self._requested = self.size
+            self._thread.submit(self._hash_new_bytes)
         return written
 
     def flush(self) -> None:
         self._file.flush()
 
     def close(self) -> str:
-        """Sync to disk while the rest is hashed; returns the SHA-256. The file itself stays open."""
+        """Sync the file to disk while the rest is hashed; returns the SHA-256. The file itself stays open."""
         self._file.flush()
-        rest = self._thread.submit(self._catch_up)
+        rest = self._thread.submit(self._hash_new_bytes)
         try:
             os.fsync(self._file.fileno())
             rest.result()
         finally:
             self._thread.shutdown()
-            os.close(self._behind)
+            os.close(self._reader)
         return self._digest.hexdigest()
 
-    def _catch_up(self) -> None:
-        while count := os.preadv(self._behind, [self._buffer], self._read):
+    def _hash_new_bytes(self) -> None:
+        # preadv into one buffer: nothing is allocated, and both it and sha256.update release the GIL.
+        while count := os.preadv(self._reader, [self._buffer], self._read):
             self._digest.update(memoryview(self._buffer)[:count])
             self._read += count
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, 64 hexadecimal digits."""
+    """Return the SHA-256 of a file, 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -106,12 +110,13 @@ def sha256(path: Path) -> str:
 
 
 def name_of(step: int, number: int) -> str:
-    """The file name of a save, without suffix."""
+    """Return the file name of a save, without suffix."""
+    # Zeros in front, so that ``ls`` lists the saves in order.
     return f"save-{number:05d}-step-{step}"
 
 
 def read_all(folder: Path) -> list[Manifest]:
-    """The manifests of a folder, newest first (by step, not by time); unreadable ones are skipped with a warning."""
+    """Return the manifests of a folder, newest first (by step, not by time); skip unreadable ones with a warning."""
     found = []
     for path in folder.glob("save-*.json"):
         try:
@@ -131,27 +136,27 @@ def record(folder: Path, manifest: Manifest, keep: int) -> None:
         manifest: describes the new checkpoint.
         keep: how many of the newest stay, besides those that their manifests call best.
     """
+    # From here on the checkpoint counts; its own file was synced before.
     with open_atomically(folder / f"{manifest.name}.json") as file:
         json.dump({"schema": SCHEMA, **asdict(manifest)}, file, indent=1)
-    sync_folder(folder)
+    sync_folder(folder)  # or after a power cut the deletions below could be on the disk and the new names not
     link(folder / f"{manifest.name}.ckpt", folder / "last.ckpt")
     if manifest.best == manifest.name:
         link(folder / f"{manifest.name}.ckpt", folder / "best.ckpt")
     newest = read_all(folder)[:keep]
+    # If the newest save is found broken later, the one before must still have its best checkpoint, too.
     stay = {each.name for each in newest} | {each.best for each in newest}
-    for path in [
-        *folder.glob("save-*.json"),
-        *folder.glob("save-*.ckpt"),
-    ]:  # manifests first: a checkpoint must never be missing while its manifest exists
+    # Manifests first: a checkpoint must never be missing while its manifest exists.
+    for path in [*folder.glob("save-*.json"), *folder.glob("save-*.ckpt")]:
         if path.stem not in stay:
             path.unlink(missing_ok=True)
 
 
 def find_verified(path: Path) -> Path | None:
-    """The checkpoint file that a name stands for, after comparing its hash with its manifest.
+    """Return the checkpoint file that ``path`` means, after comparing its hash with its manifest.
 
     ``last.ckpt`` means the newest intact one; broken ones are skipped with a warning. Any other name means one file,
-    which is returned or refused. None where no manifest exists, as for a checkpoint that was copied elsewhere.
+    which is returned or refused. Returns None if no manifest exists, as for a checkpoint that was copied elsewhere.
 
     Raises:
         CheckpointError: the file differs from what was written, or no intact one is left.
@@ -160,39 +165,41 @@ def find_verified(path: Path) -> Path | None:
     if not manifests:
         return None
     if path.name == "last.ckpt":
-        return _newest_whole(path, manifests)
+        return _newest_intact(path, manifests)
     names = {each.name: each for each in manifests}
+    # The newest manifest decides which save is the best.
     meant = names.get((manifests[0].best if path.name == "best.ckpt" else path.stem) or "")
     if meant is None:
         return None
     found = path.with_name(f"{meant.name}.ckpt")
     if path.name == "best.ckpt" and path.exists() and not (found.exists() and path.samefile(found)):
         # A kill may have left best.ckpt linked to the previous best. Any other content was put there by the user.
-        before = {each.sha256 for each in manifests} - {meant.sha256}
-        found = found if sha256(path) in before else path
+        others = {each.sha256 for each in manifests} - {meant.sha256}
+        found = found if sha256(path) in others else path
     if fault := meant.fault(found):
         raise _broken(path, fault)
     return found
 
 
 def delete_temporaries(folder: Path) -> None:
-    """Delete temporary files of a killed run."""
-    for draft in folder.glob(".*.tmp"):
-        draft.unlink(missing_ok=True)
+    """Delete temporary files of a killed run; only called while the run directory is locked."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def link(source: Path, target: Path) -> None:
     """Atomically make target a hard link to source; a copy where the file system has no hard links."""
-    draft = temporary_path(target)
-    draft.unlink(missing_ok=True)
+    # os.link cannot replace a file: link under a temporary name, then rename over the target.
+    temporary = temporary_path(target)
+    temporary.unlink(missing_ok=True)
     try:
-        os.link(source, draft)
+        os.link(source, temporary)
     except OSError:
-        shutil.copyfile(source, draft)
-    draft.replace(target)
+        shutil.copyfile(source, temporary)
+    temporary.replace(target)
 
 
-def _newest_whole(path: Path, manifests: Iterable[Manifest]) -> Path:
+def _newest_intact(path: Path, manifests: Iterable[Manifest]) -> Path:
     faults = []
     for each in manifests:
         candidate = path.with_name(f"{each.name}.ckpt")

@@ -1,4 +1,4 @@
-"""Resume a run: find the one that is meant, and refuse changes that make it another experiment. Imports no torch."""
+"""Resume a run: find it, and refuse changes that would make it another experiment. Imports no torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from netyard.run_directories.directory import RunDir, outputs
 
 PLACES = ("data.root", "data.path", "data.cache")
 FREE = ("tags", "threads", "resume", "logger", "callbacks", "trainer", *PLACES, "data.num_workers")
-"""Keys and whole groups that may change on a resume ..."""
+"""Keys and whole groups that may change on a resume, except ``BOUND``: they do not change what is computed."""
 BOUND = tuple(
     f"trainer.{key}"
     for key in (
@@ -36,11 +36,11 @@ BOUND = tuple(
         "overfit_batches",
     )
 )
-"""... except these: they change what an optimizer step computes, or which epoch is the best."""
+"""Keys below ``FREE`` that may not change: they decide what an optimizer step computes, or which epoch is the best."""
 
 
 def expand_resume(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[list[str], Path | None]:
-    """Replace ``resume=`` by the overrides of that run. Returns no overrides, and the run, if it has already finished.
+    """Replace ``resume=RUN`` by the overrides of that run, and return no overrides and the run if it has finished.
 
     Raises:
         CheckpointError: ``resume=`` names no run, or a sweep.
@@ -50,27 +50,31 @@ def expand_resume(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple
         return list(overrides), None
     if wanted == "auto":
         overrides = [text for text in overrides if not text.startswith("resume=")]
+        # Only an identical config is the same experiment, so it must be composed to be compared.
         run_overrides = [text for text in overrides if not text.startswith("hydra.")]
         found = find_auto(overrides, compose(run_overrides, sources)[0])
         if found is None:
             print("resume=auto: no run of this configuration has a checkpoint; starting a new one.")
             return overrides, None
+        # The run's own overrides replace those of this command, which make the same config.
         print(f"resume=auto: {short_path(found)}")
         wanted, overrides = str(found), [text for text in overrides if text.startswith("hydra.")]
-    left = continuation_overrides(RunDir(wanted), overrides)
-    return left, None if left else Path(wanted)
+    remaining = continuation_overrides(RunDir(wanted), overrides)
+    return remaining, None if remaining else Path(wanted)
 
 
 def find_newest(cfg: DictConfig, folder: Path) -> Path | None:
-    """The newest run below a folder with this config (composed, not resolved) and a checkpoint, finished or not.
+    """Return the newest run below a folder with this config (composed, not resolved) and a checkpoint, finished or not.
 
     Jobs of sweeps are not searched: a sweep is resumed by its own ledger.
     """
+    # Compared as text, as the files were written: parsing the YAML of a thousand runs would take seconds.
     wanted = _without_resume(redact.yaml_of(cfg))
     places = (path.parent.parent for depth in ("*", "*/*") for path in folder.glob(f"{depth}/.hydra/config.yaml"))
     runs = [
         RunDir(path) for path in places if _without_resume(_text_or_empty(path / ".hydra" / "config.yaml")) == wanted
     ]
+    # ISO times compare as text; runs that started in the same second are told apart by their paths.
     began = {
         str(run.status().get("started", "")): run
         for run in sorted(runs, key=lambda run: run.path)
@@ -80,27 +84,28 @@ def find_newest(cfg: DictConfig, folder: Path) -> Path | None:
 
 
 def continuation_overrides(run_dir: RunDir, overrides: Sequence[str]) -> list[str]:
-    """The overrides that continue a run in its own directory; none if it has finished and no override is new.
+    """Return the overrides that continue a run in its own directory; none if it has finished and no override is new.
 
     Raises:
-        CheckpointError: there is no run, or a sweep.
+        CheckpointError: the directory contains no run, or a sweep.
     """
     refuse_single(run_dir.path)
     saved = run_dir.overrides()
-    require_packages(run_dir)
+    require_packages(run_dir)  # composing would fail on a missing class with a longer message
     new = [text for text in overrides if not text.startswith(("resume=", "hydra.run.dir="))]
+    # A finished run with new overrides, such as more epochs, is continued.
     if run_dir.status().get("state") == "completed" and not new:
         return []
+    # Hydra takes the last of several overrides of one key, so the new ones come after the saved ones.
     return [*saved, *new, override("resume", run_dir.path), override("hydra.run.dir", run_dir.path)]
 
 
 def find_auto(overrides: Sequence[str], cfg: DictConfig) -> Path | None:
-    """The run that ``resume=auto`` means: in ``hydra.run.dir`` if that is given, else the newest run of the outputs."""
+    """Return the run for ``resume=auto``: in ``hydra.run.dir`` if that is given, else the newest below the outputs."""
     place = value_of(overrides, "hydra.run.dir")
     if place is not None:
-        with contextlib.suppress(
-            OmegaConfBaseException
-        ):  # an interpolation that only Hydra can resolve cannot name an old run
+        # An interpolation that only Hydra can resolve, as ${now:...}, cannot name an old run.
+        with contextlib.suppress(OmegaConfBaseException):
             place = str(OmegaConf.create([place])[0])  # outputs/${oc.env:SLURM_JOB_ID}
         return Path(place) if (Path(place) / "status.json").is_file() else None
     return find_newest(cfg, outputs())
@@ -109,22 +114,25 @@ def find_auto(overrides: Sequence[str], cfg: DictConfig) -> Path | None:
 def require_same(
     recorded: Mapping[str, Any], config: Mapping[str, Any], choices: Mapping[str, Any], run_dir: RunDir
 ) -> list[str]:
-    """Refuse to continue as another experiment; returns the allowed changes, a text each.
+    """Refuse to continue as another experiment; return the changes that are allowed, as texts.
 
     Args:
         recorded: ``config`` and ``choices`` as stored in the checkpoint.
         config: the resolved config of this command.
         choices: the option of each group in this command.
-        run_dir: of the run, for messages.
+        run_dir: the run directory, for messages.
 
     Raises:
         ConfigError: a change that would alter training steps, samples or scores.
     """
     old, new = (dict(leaves(each)) for each in (recorded["config"], redact.tree(config)))
+    # Secrets are masked in both, or every secret would count as a change.
     old.setdefault("trainer.performance", "safe")  # checkpoints from before this key existed
+    # Groups that are free, such as the logger, may be chosen anew.
     groups = [group for group in recorded["choices"] if group in choices and group not in FREE and group in config]
     pairs = [(group, recorded["choices"][group], choices[group]) for group in groups]
-    # The task node repeats the model, loss and optimizer; report a change under the key that the user typed.
+    # The task config repeats model, loss and optimizer: sort its keys last, so that a change is reported under the key
+    # that the user typed.
     keys = sorted(dict.fromkeys([*old, *new]), key=lambda key: key.startswith("task."))
     pairs += [(key, old.get(key), new.get(key)) for key in keys]
     changed = [(key, was, now) for key, was, now in pairs if was != now]
@@ -140,12 +148,13 @@ def require_same(
 
 
 def _must_stay(key: str, was: Any, now: Any) -> bool:
-    return key in BOUND or (
-        key in PLACES and None in (was, now)
-    )  # another folder is fine; a folder given or taken away is not
+    """Whether a change below ``FREE`` is refused: a bound key, or a data folder that is added or removed."""
+    # Another path may hold the same files, moved; with or without a path the data comes from different places.
+    return key in BOUND or (key in PLACES and None in (was, now))
 
 
 def _free(key: str) -> bool:
+    """Whether a key is in ``FREE`` or below a group of it."""
     return any(key == free or key.startswith(f"{free}.") for free in FREE)
 
 
@@ -161,7 +170,7 @@ def _text_or_empty(path: Path) -> str:
 
 
 def _without_resume(config: str) -> str:
-    """A config as text with ``resume`` cleared, so that configs compare equal whichever run they continued."""
+    """Return a config's text with ``resume: null``, so that configs compare equal whichever run they continued."""
     return re.sub(r"(?m)^resume: .*$", "resume: null", renamed.text(config))
 
 
@@ -178,7 +187,7 @@ def refuse_single(path: Path) -> None:
     """
     if (path / "sweep.json").is_file():
         raise CheckpointError(
-            f"{path} holds a sweep, not a run;",
-            "a sweep is continued with -m;",
+            f"{path} contains a sweep, not a run;",
+            "a sweep is resumed with -m;",
             f"try python train.py -m resume={path}.",
         )

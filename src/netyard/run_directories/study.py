@@ -32,18 +32,20 @@ PRUNERS = {
     "hyperband": "HyperbandPruner",
     "percentile": "PercentilePruner",
 }
+# percentile has no default in Optuna; unscrambled quasi-random points are the same for every seed.
 DEFAULTS: dict[str, dict[str, Any]] = {"percentile": {"percentile": 50.0}, "qmc": {"scramble": True}}
-NEEDS = {
+NEEDS = {  # packages that a sampler needs and Optuna does not install
     "cmaes": ("cmaes",),
     "gp": ("scipy", "torch"),
     "qmc": ("scipy",),
-}  # packages that Optuna itself does not install
-STORAGE = "NETYARD_STUDY_STORAGE"  # environment variable: the study's URL, from a sweep to its jobs
+}
+# Environment variable with the study's URL, from a sweep to its jobs: job.json has the URL without its password.
+STORAGE = "NETYARD_STUDY_STORAGE"
 WAIT = 60.0  # seconds to wait while another process writes to the SQLite file
 
 
 def optuna() -> Any:
-    """The package, with its log messages and warnings turned off.
+    """Import and return the package, with its log messages and warnings turned off.
 
     Raises:
         PlatformError: it is not installed.
@@ -56,13 +58,14 @@ def optuna() -> Any:
             "it is an extra of netyard, and hydra/sweeper=random needs none;",
             "pip install 'netyard[optuna]'.",
         ) from error
+    # The driver prints a line for each job itself.
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     return optuna
 
 
 def storage(url: str, ready: bool = False) -> Any:
-    """The storage at a database URL; ``ready`` skips creating the tables and checking their version.
+    """Return the storage at a database URL; ``ready`` skips creating the tables and checking their version.
 
     Raises:
         PlatformError: the database does not exist, or its driver is not installed.
@@ -70,6 +73,7 @@ def storage(url: str, ready: bool = False) -> Any:
     optuna_ = optuna()
     import sqlalchemy
 
+    # SQLite allows one writer: without a timeout, jobs that report at the same time fail with "database is locked".
     waits = {"connect_args": {"timeout": WAIT}} if url.startswith("sqlite") else {}
     try:
         return optuna_.storages.RDBStorage(
@@ -84,14 +88,15 @@ def storage(url: str, ready: bool = False) -> Any:
 
 
 def trusted_url(url: str, run: Path) -> str:
-    """The URL in a run's ``job.json``, with its password, if the sweep passed the same or it is a file of the sweep.
+    """Return the URL in a run's ``job.json``, with its password, if the sweep passed it too or it is the sweep's file.
 
-    Any other URL is refused: ``job.json`` may come from somebody else, and name any machine.
+    Any other URL is refused: ``job.json`` may come from somebody else, and its URL may be on any machine.
 
     Raises:
         PlatformError: the URL is not confirmed by the environment variable.
     """
     given = os.environ.get(STORAGE, "")
+    # The file has the URL with the password masked, so the one of the environment is masked to compare them.
     if given and redact.text(given) == url:
         return given
     if url.startswith("sqlite:///") and Path(url.removeprefix("sqlite:///")).parent in run.resolve().parents:
@@ -104,7 +109,7 @@ def trusted_url(url: str, run: Path) -> str:
 
 
 def sampler(name: str, options: Mapping[str, Any], **defaults: Any) -> Any:
-    """An Optuna sampler; ``defaults`` apply to parameters that it has and ``options`` do not set."""
+    """Build an Optuna sampler; ``defaults`` apply to parameters that it has and ``options`` do not set."""
     if missing := [package for package in NEEDS.get(name, ()) if find_spec(package) is None]:
         raise PlatformError(
             f"sampler {name} needs {' and '.join(missing)}, which is not installed;",
@@ -115,7 +120,7 @@ def sampler(name: str, options: Mapping[str, Any], **defaults: Any) -> Any:
 
 
 def pruner(name: str, options: Mapping[str, Any]) -> Any:
-    """An Optuna pruner; see ``sampler``."""
+    """Build an Optuna pruner; see ``sampler``."""
     return _build("pruner", PRUNERS, optuna().pruners, name, options, {})
 
 
@@ -128,6 +133,7 @@ def _build(
             did_you_mean(str(name), names) or f"{kind}s are {', '.join(names)};",
             f"try hydra.sweeper.{kind}={next(iter(names))}.",
         )
+    # Options are checked before the call: a TypeError of Python names no alternatives.
     factory = getattr(module, names[name])
     known = [key for key in inspect.signature(factory).parameters if key != "self"]
     for key in options:

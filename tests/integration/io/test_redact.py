@@ -21,7 +21,7 @@ def test_no_byte_of_a_run_holds_a_secret(tally, train, canaries: dict[str, str],
     # It goes on once what was typed is typed again; the variables are asked for anew.
     again = (f"resume={tmp_path / 'run'}", ALLOW, "trainer.max_epochs=2")
     ran = train(*again)
-    assert ran.code == 2 and "callbacks.leaky.password was a secret" in ran.err
+    assert ran.code == 2 and "callbacks.leaky.password is a secret" in ran.err
     typed = [word.lstrip("+") for word in given(canaries) if ".password=" in word or ".url=" in word]
     ran = train(*again, *typed)
     assert ran.code == 0, ran.err

@@ -14,7 +14,7 @@ from netyard.run_directories.directory import RunDir
 
 
 def test_what_does_not_fit_is_kept_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buffered_writer, "MOST", 10)
+    monkeypatch.setattr(buffered_writer, "MAX_BYTES", 10)
     file = buffered_writer.BufferedWriter(tmp_path / "away" / "log")
     for word in ("one, ", "two, ", "three"):
         file.write(word)

@@ -62,7 +62,7 @@ def test_overrides_stay_such_as_can_be_repeated(monkeypatch: pytest.MonkeyPatch)
     ]
     assert redact.overrides(given) == masked
     assert redact.overrides(masked) == masked
-    with pytest.raises(ConfigError, match=r"data\.token was a secret.* add data\.token=\.\.\. to"):
+    with pytest.raises(ConfigError, match=r"data\.token is a secret.* add data\.token=\.\.\. to"):
         redact.drop_masked(masked[:3])
     assert redact.drop_masked([*masked[:3], "data.token=new"]) == [masked[0], "+data.token=new", masked[2]]
 

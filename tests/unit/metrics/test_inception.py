@@ -51,7 +51,7 @@ def test_they_are_downloaded_once_and_their_hash_is_checked(tmp_path: Path, monk
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/weights.pth"
     try:
-        with pytest.raises(DataError, match="is not the file that was expected"):
+        with pytest.raises(DataError, match="is not the expected file"):
             find_weights(url, tmp_path / "ours")
         assert not list((tmp_path / "ours").iterdir()), "a wrong file is not kept"
         monkeypatch.setattr(inception, "DIGEST", f"sha256:{hashlib.sha256(content).hexdigest()[:8]}")

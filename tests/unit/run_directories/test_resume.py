@@ -78,7 +78,7 @@ def test_a_run_goes_on_with_what_was_typed_then_and_now(tmp_path: Path) -> None:
     assert resume.continuation_overrides(RunDir(tmp_path / "finished"), ["resume=x"]) == []
     assert "seed=4" in resume.continuation_overrides(RunDir(tmp_path / "finished"), ["resume=x", "seed=4"])
     (path / "sweep.json").touch()
-    with pytest.raises(CheckpointError, match="holds a sweep, not a run"):
+    with pytest.raises(CheckpointError, match="contains a sweep, not a run"):
         resume.continuation_overrides(run, [])
 
 

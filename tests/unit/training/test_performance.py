@@ -139,12 +139,12 @@ def test_tokens_are_counted_too() -> None:
 
 
 def test_threads_are_chosen_by_the_work_or_taken_at_their_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(performance, "available", lambda: 4)
+    monkeypatch.setattr(performance, "default_threads", lambda: 4)
     task, data = made("model=mlp_tiny")
     assert performance.set_threads(2, task, data) == 2
     assert performance.set_threads("auto", task, data) == 1
     assert performance.set_threads("auto", task, {**data, "batch_size": 10**6}) == 4
     unknown = {key: value for key, value in data.items() if key != "input_shape"}
     assert performance.set_threads("auto", task, unknown) == 4, "taken for large"
-    monkeypatch.setattr(performance, "available", lambda: 3)
+    monkeypatch.setattr(performance, "default_threads", lambda: 3)
     assert performance.set_threads("auto", task, unknown) == 3, "the share of a job beside others"
