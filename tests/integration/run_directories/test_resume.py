@@ -89,7 +89,7 @@ def test_other_samples_are_refused(train, tmp_path: Path, what: str) -> None:
     table.write_text("\n".join(["one,two,kind", *lines]) + "\n")
     again = train(f"resume={ran.path}", "trainer.max_epochs=2", path=ran.path)
     assert again.code == 3, again.err
-    assert "begun with" in again.err or "the run learned" in again.err
+    assert "started with" in again.err or "the run learned" in again.err
 
 
 def test_pictures_may_move_and_not_change(train, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_pictures_may_move_and_not_change(train, tmp_path: Path) -> None:
     killed(ran.path)
     (tmp_path / "there" / "a" / "0.png").unlink()
     changed = train(f"resume={ran.path}", "trainer.max_epochs=3", path=ran.path)
-    assert changed.code == 3 and "the samples are not those that the run was begun with" in changed.err
+    assert changed.code == 3 and "the samples are not those that the run was started with" in changed.err
     without = train(f"resume={ran.path}", "data.cache=null", "trainer.max_epochs=3", path=ran.path)
     assert without.code == 2 and f"data.cache changed from {tmp_path / 'another'} to null" in without.err
 
