@@ -16,7 +16,7 @@ from netyard.ranges.signature import check
 
 # Only functions of one number each: a module that mixes features, as softmax does, would depend on the axis.
 ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "identity": nn.Identity,  # a linear layer, e.g. for a linear autoencoder, which learns what PCA finds
+    "identity": nn.Identity,  # e.g. for a linear autoencoder, which learns the subspace of a PCA
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
     "relu": nn.ReLU,  # Nair & Hinton 2010

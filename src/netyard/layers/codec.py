@@ -1,4 +1,4 @@
-"""Encoders to a flat code and decoders back from one, dense and convolutional, each the other's mirror."""
+"""Dense and convolutional encoders to a latent vector (the code), and decoders with the same layers in reverse."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Size = tuple[int, int]
 
 
 class DenseEncoder(nn.Module):
-    """Hidden layers of linear, batch norm, activation and dropout, then a linear code.
+    """Hidden layers of linear, batch norm, activation and dropout, then a linear layer to the code.
 
     (B, *input_shape) -> (B, latent_size).
 
@@ -44,19 +44,19 @@ class DenseEncoder(nn.Module):
         self.hidden = nn.Sequential(nn.Flatten(), *dense_layers(sizes, activation, batch_norm, dropout))
         self.head = nn.Linear(sizes[-1], latent_size)
         initialize_weights(self.hidden, weight_init, activation)
-        initialize_weights(self.head, weight_init, "identity")
+        initialize_weights(self.head, weight_init, "identity")  # no activation follows: a gain of 1
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.hidden(x))
 
 
 class DenseDecoder(nn.Module):
-    """Hidden layers, from the code outwards, then a linear output that nothing squashes.
+    """Hidden layers, in the order from the code to the output, then a linear output without an activation.
 
     (B, latent_size) -> (B, *output_shape).
 
     Raises:
-        ArgumentError: as ``DenseEncoder``.
+        ArgumentError: as in ``DenseEncoder``.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class DenseDecoder(nn.Module):
         check(DenseDecoder, locals(), "model")
         sizes = [latent_size, *hidden_sizes]
         self.hidden = nn.Sequential(*dense_layers(sizes, activation, batch_norm, dropout))
+        # Linear, since inputs are normalised: they are not in [0, 1], where a sigmoid would put the output.
         self.head = nn.Linear(sizes[-1], math.prod(output_shape))
         self.shape = nn.Unflatten(1, tuple(output_shape))
         initialize_weights(self.hidden, weight_init, activation)
@@ -83,12 +84,12 @@ class DenseDecoder(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """Convolutions of stride 2, each halving the picture while 2 x 2 is left of it, then a linear code.
+    """Convolutions of stride 2, each of which halves the map while it is 4 x 4 or larger, then a linear layer.
 
-    (B, C, H, W) -> (B, latent_size); ``input_shape`` is (C, H, W). Of an odd side the larger half is kept.
+    (B, C, H, W) -> (B, latent_size); ``input_shape`` is (C, H, W). The half of an odd side is rounded up.
 
     Raises:
-        ArgumentError: no picture, a size below 1, no channels, an even kernel, an unknown activation or weight_init.
+        ArgumentError: not an image, a size below 1, no channels, an even kernel, an unknown activation or weight_init.
     """
 
     def __init__(
@@ -104,10 +105,11 @@ class ConvEncoder(nn.Module):
         super().__init__()
         check(ConvEncoder, locals(), "model")
         _check_image(input_shape)
-        sizes = map_sizes(input_shape[1:], len(channels))
+        sizes = map_sizes(input_shape[1:], len(channels))  # one more than there are blocks
         blocks: list[nn.Module] = []
         width = input_shape[0]
         for out_channels, (before, after) in zip(channels, pairwise(sizes), strict=True):
+            # A stride in place of a pool: the layer learns how to shrink. Springenberg et al. 2014, arXiv:1412.6806.
             stride = 1 if after == before else 2
             blocks.append(_block(width, out_channels, kernel_size, stride, activation, batch_norm))
             width = out_channels
@@ -117,18 +119,18 @@ class ConvEncoder(nn.Module):
         initialize_weights(self.head, weight_init, "identity")
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.blocks(x).flatten(1))
+        return self.head(self.blocks(x).flatten(1))  # (B, channels[-1] * h * w) -> (B, latent_size)
 
 
 class ConvDecoder(nn.Module):
-    """A linear map of the code to a small picture, then enlarging and convolution back through the encoder's sizes.
+    """A linear layer from the code to a small map, then upsampling and convolution through the encoder's sizes.
 
-    (B, latent_size) -> (B, C, H, W); ``output_shape`` is (C, H, W), and ``channels`` count from the code outwards.
-    Enlarging before a convolution leaves no checkerboard, as a transposed one does, and hits every size exactly. Odena,
-    Dumoulin & Olah 2016, "Deconvolution and Checkerboard Artifacts".
+    (B, latent_size) -> (B, C, H, W); ``output_shape`` is (C, H, W), and ``channels`` start at the code. Upsampling
+    before a convolution leaves no checkerboard pattern, as a transposed convolution does, and reaches every size
+    exactly. Odena, Dumoulin & Olah 2016, "Deconvolution and Checkerboard Artifacts".
 
     Raises:
-        ArgumentError: as ``ConvEncoder``.
+        ArgumentError: as in ``ConvEncoder``.
     """
 
     def __init__(
@@ -144,15 +146,16 @@ class ConvDecoder(nn.Module):
         super().__init__()
         check(ConvDecoder, locals(), "model")
         _check_image(output_shape)
-        sizes = map_sizes(output_shape[1:], len(channels))[::-1]
+        sizes = map_sizes(output_shape[1:], len(channels))[::-1]  # smallest first
         self.first = nn.Linear(latent_size, channels[0] * math.prod(sizes[0]))
         self.shape = nn.Unflatten(1, (channels[0], *sizes[0]))
         self.activation = activation_layer(activation)
         blocks: list[nn.Module] = []
+        # One block fewer than in the encoder: the last convolution, to the image's channels, is the head.
         for (width, out_channels), (before, after) in zip(pairwise(channels), pairwise(sizes[:-1]), strict=True):
-            blocks += _enlarged(before, after)
+            blocks += _upsample(before, after)
             blocks.append(_block(width, out_channels, kernel_size, 1, activation, batch_norm))
-        self.blocks = nn.Sequential(*blocks, *_enlarged(sizes[-2], sizes[-1]))
+        self.blocks = nn.Sequential(*blocks, *_upsample(sizes[-2], sizes[-1]))
         self.head = nn.Conv2d(channels[-1], output_shape[0], kernel_size, padding=kernel_size // 2)
         initialize_weights(self.first, weight_init, activation)
         initialize_weights(self.blocks, weight_init, activation)
@@ -163,10 +166,11 @@ class ConvDecoder(nn.Module):
 
 
 def map_sizes(size: Sequence[int], num_blocks: int) -> list[Size]:
-    """The picture's (H, W) and the map's after each block: halved, rounded up, while both sides are at least 4."""
+    """Return (H, W) of the image and of the map after each block: halved, rounded up, while both are at least 4."""
     sizes = [(size[0], size[1])]
     for _ in range(num_blocks):
         height, width = sizes[-1]
+        # Below 4 a halving would leave at most 2 pixels a side, where a 3x3 kernel reads mostly padding.
         sizes.append(((height + 1) // 2, (width + 1) // 2) if min(height, width) >= 4 else (height, width))
     return sizes
 
@@ -174,6 +178,8 @@ def map_sizes(size: Sequence[int], num_blocks: int) -> list[Size]:
 def _block(
     width: int, out_channels: int, kernel_size: int, stride: int, activation: str, batch_norm: bool
 ) -> nn.Sequential:
+    # With half of an odd kernel as padding a stride of 1 keeps the size, and a stride of 2 halves it, rounded up.
+    # Batch norm subtracts the mean, and with it any bias, and adds its own.
     layers: list[nn.Module] = [
         nn.Conv2d(width, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=not batch_norm)
     ]
@@ -182,7 +188,8 @@ def _block(
     return nn.Sequential(*layers, activation_layer(activation))
 
 
-def _enlarged(before: Size, after: Size) -> list[nn.Module]:
+def _upsample(before: Size, after: Size) -> list[nn.Module]:
+    # The size, not a factor of 2: 7 pixels became 4, and have to become 7 again.
     return [] if before == after else [nn.Upsample(size=after)]
 
 

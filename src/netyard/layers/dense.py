@@ -19,10 +19,10 @@ def dense_layers(
     dropout: Probability = 0.0,
     gated: bool = False,
 ) -> list[nn.Module]:
-    """Linear, batch norm, activation and dropout from each size to the next.
+    """Return linear, batch norm, activation and dropout layers from each size to the next.
 
-    ``gated`` ones have a second linear map in place of the activation, whose sigmoid says how much of the first passes.
-    Dauphin et al. 2017, arXiv:1612.08083.
+    ``gated`` layers have no activation: the output of a first linear layer is multiplied by the sigmoid of a second
+    one (a gated linear unit). Dauphin et al. 2017, arXiv:1612.08083.
 
     Raises:
         ArgumentError: a size below 1, an unknown activation, a dropout outside [0, 1).
@@ -30,8 +30,8 @@ def dense_layers(
     check(dense_layers, locals(), "model")
     layers: list[nn.Module] = []
     for size, hidden_size in pairwise(sizes):
-        width = 2 * hidden_size if gated else hidden_size
-        layers.append(nn.Linear(size, width, bias=not batch_norm))  # batch norm brings its own shift
+        width = 2 * hidden_size if gated else hidden_size  # both linear layers of a gate as one matrix product
+        layers.append(nn.Linear(size, width, bias=not batch_norm))  # batch norm has a bias of its own
         if batch_norm:
             layers.append(nn.BatchNorm1d(width))
         layers.append(nn.GLU(dim=1) if gated else activation_layer(activation))

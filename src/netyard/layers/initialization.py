@@ -1,4 +1,4 @@
-"""Schemes that set the first weights of linear and convolutional layers, by name."""
+"""Initialisation of the weights of linear and convolutional layers, by the name of a scheme."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from netyard.layers.activations import Activation
 from netyard.ranges.bounds import OneOf
 from netyard.ranges.signature import check
 
-# calculate_gain knows the saturating and the rectifying kinds; the smooth rectifiers are treated as the relu
-# they resemble.
+# calculate_gain has values for sigmoid, tanh, relu, leaky_relu and selu; the smooth versions of relu get its gain.
 _GAIN_OF = {"gelu": "relu", "silu": "relu", "elu": "relu", "softplus": "relu", "identity": "linear"}
 
 
 def _schemes(activation: str) -> dict[str, Callable[[Tensor], Tensor]]:
     gain_name = _GAIN_OF.get(activation, activation)
     gain = init.calculate_gain(gain_name)
+    # He's derivation is for rectifiers, which lose half of the variance; others get the gain of a linear layer.
     kaiming = "relu" if gain_name in ("relu", "leaky_relu") else "linear"
     return {
         "xavier_uniform": partial(init.xavier_uniform_, gain=gain),  # Glorot & Bengio 2010
@@ -29,7 +29,7 @@ def _schemes(activation: str) -> dict[str, Callable[[Tensor], Tensor]]:
         "kaiming_normal": partial(init.kaiming_normal_, nonlinearity=kaiming),
         "orthogonal": partial(init.orthogonal_, gain=gain),  # Saxe et al. 2013, arXiv:1312.6120
         "normal": partial(init.normal_, std=0.01),  # Krizhevsky et al. 2012
-        "zeros": init.zeros_,  # a demonstration: equal units stay equal for ever
+        "zeros": init.zeros_,  # for demonstration: equal units get equal gradients, and so stay equal
     }
 
 
@@ -38,9 +38,9 @@ WeightInit: TypeAlias = Annotated[str, OneOf(WEIGHT_INITS)]
 
 
 def initialize_weights(module: nn.Module, weight_init: WeightInit, activation: Activation = "relu") -> None:
-    """Set the weights of every linear and convolutional layer inside, and their biases to zero.
+    """Initialise the weights of all linear and convolutional layers of a module, and set their biases to zero.
 
-    ``default`` leaves everything as torch made it. The gain is that of the activation that follows.
+    ``default`` keeps torch's own initialisation. ``activation`` is the one after each layer, which sets the gain.
 
     Raises:
         ArgumentError: no scheme or activation has that name.

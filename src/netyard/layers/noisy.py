@@ -1,4 +1,4 @@
-"""Linear layers with noise that is learned: exploration by the network itself."""
+"""Linear layers with noise of a learned size, for exploration in reinforcement learning."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 
 class NoisyLinear(nn.Module):
-    """``y = (W + S * e) x + b + s * f``, noise e, f drawn by ``draw``, its size S, s learned; (B, in) -> (B, out).
+    """``y = (W + S * e) x + b + s * f``: S and s are learned, the noise e and f is drawn by ``draw``.
 
-    The noise is factorised: e is the outer product of one vector for each side. In evaluation there is none.
-    Fortunato et al. 2018, arXiv:1706.10295, with their initialisation.
+    (B, in_features) -> (B, out_features). The noise is factorised: e is the outer product of an output and an input
+    vector. Without noise in evaluation mode. Fortunato et al. 2018, arXiv:1706.10295, section 3, option (b).
     """
 
     noise_in: Tensor
@@ -26,12 +26,13 @@ class NoisyLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(out_features))
         self.weight_sigma = nn.Parameter(torch.empty(out_features, in_features))
         self.bias_sigma = nn.Parameter(torch.empty(out_features))
-        # Part of the state: a resumed run acts on with the noise it had.
+        # Buffers, so that they are in the checkpoint: a resumed run continues with the same noise.
         self.register_buffer("noise_in", torch.zeros(in_features))
         self.register_buffer("noise_out", torch.zeros(out_features))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        # Section 3.2 of the paper: mu ~ U(-1/sqrt(p), 1/sqrt(p)) and sigma = sigma_0 / sqrt(p) for p inputs.
         bound = 1 / math.sqrt(self.in_features)
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.bias, -bound, bound)
@@ -40,16 +41,18 @@ class NoisyLinear(nn.Module):
 
     @torch.no_grad()
     def draw(self, generator: torch.Generator | None = None) -> None:
-        """New noise."""
+        """Draw new noise from the generator."""
         for noise in (self.noise_in, self.noise_out):
             normal = torch.randn(noise.shape, generator=generator, device=noise.device)
+            # f(x) = sgn(x) sqrt(|x|), after eq. 11: the product of two of these has a smaller variance than of two x.
             noise.copy_(normal.sign() * normal.abs().sqrt())
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.linear(x, self.weight, self.bias)
         if not self.training:
             return y
-        # The outer product is never made: (S * (f e^T)) x = f * (S (e * x)).
+        # Eq. 9 without the (out, in) noise matrix: with e = f g^T, (S * e) x = f * (S (g * x)); f is noise_out, and
+        # serves the bias as well (eq. 11).
         return y + self.noise_out * (F.linear(x * self.noise_in, self.weight_sigma) + self.bias_sigma)
 
     def extra_repr(self) -> str:

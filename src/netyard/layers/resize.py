@@ -1,4 +1,4 @@
-"""Bring a batch of images to the size a network can take, on the device the batch is on."""
+"""Resize a batch of images to the size that a network needs, on the device of the batch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Resize(nn.Module):
-    """(B, C, H, W) -> (B, C, size, size), bilinear; a batch of that size passes untouched."""
+    """(B, C, H, W) -> (B, C, size, size), bilinear; a batch of that size is returned unchanged."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -16,7 +16,8 @@ class Resize(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-2:] == (self.size, self.size):
             return x
-        # Shrinking needs the low-pass filter; for growing it changes nothing and costs time.
+        # Downsampling needs a low-pass filter against aliasing; when upsampling it changes nothing and costs time.
+        # align_corners=False: pixels are areas, as in Pillow and OpenCV, so that the image is not shifted.
         shrinks = x.shape[-1] > self.size
         return F.interpolate(x, (self.size, self.size), mode="bilinear", align_corners=False, antialias=shrinks)
 
@@ -25,10 +26,9 @@ class Resize(nn.Module):
 
 
 class PadOrResize(Resize):
-    """(B, C, H, W) -> (B, C, size, size): a margin of zeros when the image nearly fits, else bilinear.
+    """(B, C, H, W) -> (B, C, size, size): padded with zeros if the image is slightly smaller, else bilinear.
 
-    LeNet-5 reads 28x28 digits on a 32x32 field, so that strokes can reach the centre of every receptive
-    field.
+    LeNet-5 pads 28x28 digits to 32x32, so that strokes can be at the centre of every receptive field.
     """
 
     def __init__(self, size: int, largest_margin: int = 4) -> None:
@@ -39,5 +39,6 @@ class PadOrResize(Resize):
         height, width = x.shape[-2:]
         bottom, right = self.size - height, self.size - width
         if min(bottom, right) >= 0 and max(bottom, right) <= self.largest_margin:
+            # F.pad counts from the last axis: left, right, top, bottom. An odd pixel goes to the right and bottom.
             return F.pad(x, (right // 2, right - right // 2, bottom // 2, bottom - bottom // 2))
         return super().forward(x)

@@ -1,7 +1,7 @@
-"""What the networks that read sequences share: lengths, the embedding of tokens, and pooling over time.
+"""Parts of all sequence networks: lengths of padded batches, token embedding, and pooling over time.
 
-A sequence is numbers (B, T, input_size), or tokens (B, T) in which 0 is padding and stands only behind the last real
-one. Either has at least one step.
+A batch of sequences is numbers (B, T, input_size) or tokens (B, T). Token 0 is padding, and occurs only after the last
+real token. T is at least 1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PADDING = 0
 
 
 def check_steps(input_size: int | None, vocab_size: int | None) -> None:
-    """Raise ArgumentError unless the steps are either numbers or tokens."""
+    """Raise ArgumentError unless exactly one of the two is given: steps are either numbers or tokens."""
     if (input_size is None) == (vocab_size is None):
         given = "are both null" if input_size is None else f"are {input_size} and {vocab_size}"
         raise ArgumentError(
@@ -33,60 +33,65 @@ def check_steps(input_size: int | None, vocab_size: int | None) -> None:
 
 
 def trim(tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut a batch (B, T) after its longest sequence; returns it with the lengths (B,).
+    """Cut a batch (B, T) to its longest sequence; return it with the lengths (B,).
 
-    A sequence without any token counts as one step of padding, for a cell cannot read nothing.
+    A sequence without tokens counts as one step of padding, since torch cannot pack a sequence of length 0.
     """
     lengths = (tokens != PADDING).sum(dim=1).clamp(min=1)
-    if torch.compiler.is_exporting():  # a graph's shapes may not depend on numbers
+    if torch.compiler.is_exporting():  # shapes in an exported graph must not depend on the values of tensors
         return tokens, lengths
+    # A batch is padded to the longest text of the data set; without the cut most steps would be computed in vain.
     return tokens[:, : int(lengths.max())], lengths
 
 
 def real_steps(steps: Tensor, lengths: Tensor | None) -> Tensor:
-    """Which of the steps (B, T, size) are not padding: (B, T), true where real; all of them without lengths (B,)."""
-    places = torch.arange(steps.shape[1], device=steps.device).expand(steps.shape[:2])
-    return places < (steps.shape[1] if lengths is None else lengths.unsqueeze(1))
+    """Return a mask (B, T) of steps (B, T, size), true for real steps and false for padding after ``lengths`` (B,)."""
+    positions = torch.arange(steps.shape[1], device=steps.device).expand(steps.shape[:2])
+    return positions < (steps.shape[1] if lengths is None else lengths.unsqueeze(1))
 
 
 class TokenEmbedding(nn.Embedding):
-    """A vector for each token, of unit variance; padding is the zero vector. (B, T) -> (B, T, embedding_size).
+    """A vector of unit variance for each token, and zeros for padding. (B, T) -> (B, T, embedding_size).
 
-    The table holds values of variance 1 / embedding_size, and what is looked up is scaled back: so the same table also
-    serves as the weight of an output layer (``tie``). Vaswani et al. 2017, arXiv:1706.03762, section 3.4.
+    The weights have the variance 1 / embedding_size and are multiplied by sqrt(embedding_size) in the forward pass, so
+    that the same matrix can be the weight of an output layer (``tie``). Vaswani et al. 2017, arXiv:1706.03762, section
+    3.4.
     """
 
     def __init__(self, vocab_size: int, embedding_size: int) -> None:
         super().__init__(vocab_size, embedding_size, padding_idx=PADDING)
 
     def reset_parameters(self) -> None:
+        # As an output layer needs it: the logit h.e of an h of unit variance then has unit variance as well.
         init.normal_(self.weight, std=self.embedding_dim**-0.5)
         with torch.no_grad():
             self.weight[PADDING].zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        # The table is scaled, which is most often smaller than what is looked up.
+        # Scale the (V, E) table rather than the (B, T, E) result, which usually is larger.
         return F.embedding(x, self.weight * math.sqrt(self.embedding_dim), self.padding_idx)
 
 
 def tie(head: nn.Linear, embedding: nn.Module | None) -> None:
-    """Let an output layer score each token by its embedding. Press & Wolf 2017, arXiv:1608.05859.
+    """Share the weight of an embedding with an output layer. Press & Wolf 2017, arXiv:1608.05859.
 
     Raises:
-        ArgumentError: there are no embeddings, or the outputs are not the tokens that are read.
+        ArgumentError: there is no embedding, or the number of outputs is not the number of tokens.
     """
     if not isinstance(embedding, TokenEmbedding):
         raise ArgumentError(
             "tied_embeddings is true and vocab_size is null;",
-            "the head can share the embeddings of tokens, and these sequences are of numbers;",
+            "the output layer can share an embedding of tokens only, and these sequences consist of numbers;",
             "try model.tied_embeddings=false.",
         )
     if head.out_features != embedding.num_embeddings:
         raise ArgumentError(
             f"tied_embeddings is true, with {head.out_features} outputs for {embedding.num_embeddings} tokens;",
-            "the head can share the embeddings where its outputs are the tokens;",
+            "the output layer can share the embedding only if it has one output for each token;",
             "try model.tied_embeddings=false.",
         )
+    # One parameter under two names: torch counts and updates it once, with the sum of both gradients. As an output the
+    # row of padding has a gradient too and does not stay zero, which is harmless: no step reads padding.
     head.weight = embedding.weight
 
 
@@ -97,7 +102,7 @@ class LastStep(nn.Module):
         super().__init__()
 
     def forward(self, steps: Tensor, real: Tensor) -> Tensor:
-        last = real.sum(dim=1) - 1
+        last = real.sum(dim=1) - 1  # (B,)
         return steps[torch.arange(steps.shape[0], device=steps.device), last]
 
 
@@ -108,14 +113,15 @@ class MeanStep(nn.Module):
         super().__init__()
 
     def forward(self, steps: Tensor, real: Tensor) -> Tensor:
-        return steps.masked_fill(~real.unsqueeze(2), 0.0).sum(dim=1) / real.sum(dim=1, keepdim=True)
+        # Masked before the sum, not weighted by 0: a NaN or infinity in the padding would become NaN.
+        return steps.masked_fill(~real.unsqueeze(2), 0.0).sum(dim=1) / real.sum(dim=1, keepdim=True)  # (B, size)
 
 
 class AttentionPooling(nn.Module):
-    """The mean of the real steps, weighted by the softmax of v·tanh(W h + b): what to look at is learned.
+    """The mean of the real steps, weighted by the softmax of v·tanh(W h + b), with learned W, b and v.
 
-    The additive score of Bahdanau et al. 2014, arXiv:1409.0473, with v for a query: Yang et al. 2016, "Hierarchical
-    attention networks for document classification", section 2.2.
+    The additive score of Bahdanau et al. 2014, arXiv:1409.0473, with a learned v in place of a query: Yang et al. 2016,
+    "Hierarchical attention networks for document classification", equations 5 to 7.
     """
 
     def __init__(self, size: int) -> None:
@@ -124,9 +130,9 @@ class AttentionPooling(nn.Module):
         self.score = nn.Linear(size, 1, bias=False)
 
     def forward(self, steps: Tensor, real: Tensor) -> Tensor:
-        scores = self.score(self.hidden(steps).tanh()).squeeze(2)
-        weights = scores.masked_fill(~real, -torch.inf).softmax(dim=1)  # (B, T)
-        return (weights.unsqueeze(1) @ steps).squeeze(1)
+        scores = self.score(self.hidden(steps).tanh()).squeeze(2)  # (B, T)
+        weights = scores.masked_fill(~real, -torch.inf).softmax(dim=1)  # exactly 0 for padding
+        return (weights.unsqueeze(1) @ steps).squeeze(1)  # (B, 1, T) @ (B, T, size) -> (B, size)
 
 
 POOLINGS: dict[str, type[nn.Module]] = {"last": LastStep, "mean": MeanStep, "attention": AttentionPooling}
@@ -134,7 +140,7 @@ Pooling: TypeAlias = Annotated[str, OneOf(POOLINGS)]
 
 
 def pooling_layer(pooling: Pooling, size: int) -> nn.Module:
-    """A module of steps (B, T, size) and which of them are real (B, T), to one vector a sequence (B, size).
+    """Return a module that maps steps (B, T, size) and a mask of real ones (B, T) to one vector each, (B, size).
 
     Raises:
         ArgumentError: no pooling has that name.

@@ -1,9 +1,8 @@
-"""Fit a network made for 224x224 photographs to small images, keeping what its weights know.
+"""Adapt a network made for 224x224 images to small images, and keep its trained weights.
 
-An ImageNet network halves its input five times; an 8x8 digit would be one pixel after three. Two things help:
-the early layers that halve are made to keep the size (``keep_early_size``), and a linear layer that would
-read the same pixel many times is made to read it once (``fold_repeated_pool``). Neither knows any
-architecture: the paths of the layers are given.
+An ImageNet network halves its input five times; an 8x8 digit would be one pixel after three. There are two changes:
+early layers with a stride of 2 get a stride of 1 (``keep_early_size``), and a linear layer that would read the same
+pixel many times reads it once (``fold_repeated_pool``). Both work for any architecture, by the paths of its layers.
 """
 
 from __future__ import annotations
@@ -22,22 +21,23 @@ SMALLEST_MAP = 4  # pixels a side that the last map keeps, as CIFAR networks do 
 
 
 def num_kept(image_size: int, num_early: int) -> int:
-    """How many early halvings to undo, so that the last map has ``SMALLEST_MAP`` pixels a side, or all.
+    """Return how many early halvings to remove so that the last map has ``SMALLEST_MAP`` pixels a side, or all.
 
-    224 -> 0, 64 -> 1, 32 and 28 -> 2: at 32 a ResNet then is the CIFAR one, a 3x3 stem of stride 1 without
-    pool.
+    224 -> 0, 64 -> 1, 32 and 28 -> 2: at 32 a ResNet is then that of He et al. for CIFAR, with a 3x3 stem of stride 1
+    and without a pool.
     """
     kept = 0
+    # -(-a // b) is the division rounded up: strided convolutions with padding round up.
     while kept < num_early and -(-image_size * 2**kept // TOTAL_STRIDE) < SMALLEST_MAP:
         kept += 1
     return kept
 
 
 def keep_early_size(network: nn.Module, paths: Sequence[str], shrink_weights: bool = False) -> None:
-    """Make each layer, given by its path, keep the size of its input.
+    """Change each of the layers so that its output has the size of its input.
 
-    A pool becomes the identity; a convolution gets stride 1, and a kernel wider than 5 becomes 3x3. Its new
-    weights are drawn afresh, or, with ``shrink_weights``, are the old kernel scaled down as the image is.
+    A pool becomes the identity; a convolution gets stride 1, and a kernel larger than 5 becomes 3x3. Its weights are
+    initialised again, or with ``shrink_weights`` are the old kernel, resized as an image.
     """
     for path in paths:
         layer = network.get_submodule(path)
@@ -45,7 +45,7 @@ def keep_early_size(network: nn.Module, paths: Sequence[str], shrink_weights: bo
             network.set_submodule(path, nn.Identity())
         elif layer.kernel_size[0] <= 5:
             layer.stride = (1, 1)
-        else:
+        else:  # the 7x7 of a ResNet: it would see most of an 8x8 image at once
             network.set_submodule(path, _three_by_three(layer, shrink_weights))
 
 
@@ -55,7 +55,8 @@ def _three_by_three(layer: nn.Conv2d, shrink_weights: bool) -> nn.Conv2d:
     nn.init.kaiming_normal_(small.weight, mode="fan_out", nonlinearity="relu")
     if shrink_weights:
         with torch.no_grad():
-            # The sum of a kernel is its answer to a flat area; it must not change with the number of taps.
+            # A constant area gives the sum of the kernel, which must stay the same with fewer elements. Interpolation
+            # keeps their mean, hence the factor.
             taps = layer.weight.shape[-1] ** 2 / 9
             shrunk = F.interpolate(layer.weight, (3, 3), mode="bilinear", align_corners=False, antialias=True)
             small.weight.copy_(shrunk * taps)
@@ -65,11 +66,11 @@ def _three_by_three(layer: nn.Conv2d, shrink_weights: bool) -> nn.Conv2d:
 
 
 def fold_repeated_pool(network: nn.Module, pool_path: str, linear_path: str, in_channels: int, image_size: int) -> None:
-    """Fold a pool that enlarges its map into the linear layer behind it. The function stays the same.
+    """Merge a pool that enlarges its input with the linear layer after it; the network computes the same function.
 
-    VGG and AlexNet pool to 7x7 and 6x6, whatever comes. A map smaller than that is only repeated: VGG's first
-    linear layer would read one pixel 49 times through 103 million weights. Its weights, summed over the
-    repeats, do the same.
+    VGG and AlexNet pool any map to 7x7 and 6x6. The pixels of a smaller map are only repeated: VGG's first linear
+    layer would read one pixel 49 times, with 103 million weights. The sum of the weights of all copies of a pixel gives
+    the same output.
     """
     pool = cast(nn.AdaptiveAvgPool2d, network.get_submodule(pool_path))
     linear = cast(nn.Linear, network.get_submodule(linear_path))
@@ -78,22 +79,23 @@ def fold_repeated_pool(network: nn.Module, pool_path: str, linear_path: str, in_
     if side >= height:
         return
     with torch.no_grad():
-        # Row i of `spread` is where pixel i of the small map goes in the large one.
+        # The pool is linear. Applied to unit images it gives its matrix: row i holds the share of pixel i in each
+        # pixel of the large map.
         pixels = torch.eye(side * side).view(side * side, 1, side, side)
-        spread = F.adaptive_avg_pool2d(pixels, (height, width)).flatten(1).to(linear.weight.device)
-        weight = linear.weight.unflatten(1, (-1, height * width)) @ spread.T
+        matrix = F.adaptive_avg_pool2d(pixels, (height, width)).flatten(1).to(linear.weight.device)  # (s * s, H * W)
+        weight = linear.weight.unflatten(1, (-1, height * width)) @ matrix.T  # (outputs, channels, s * s)
         linear.weight = nn.Parameter(weight.flatten(1))
     linear.in_features = linear.weight.shape[1]
     network.set_submodule(pool_path, nn.AdaptiveAvgPool2d((side, side)))
 
 
 def _input_side(network: nn.Module, layer: nn.Module, in_channels: int, image_size: int) -> int:
-    """The side of the map that reaches a layer."""
+    """Return the side of the map that is the input of a layer."""
     sides: list[int] = []
     hook = layer.register_forward_pre_hook(partial(_record_side, sides))
-    # On the meta device shapes are worked out without arithmetic: VGG's features would take seconds.
+    # The meta device computes shapes only; VGG's convolutions would take seconds on the CPU.
     shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in network.state_dict().items()}
-    image = torch.empty(2, in_channels, image_size, image_size, device="meta")
+    image = torch.empty(2, in_channels, image_size, image_size, device="meta")  # batch norm in training needs two
     functional_call(network, shapes, (image,))
     hook.remove()
     return sides[0]

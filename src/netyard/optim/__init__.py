@@ -1,4 +1,4 @@
-"""What torch.optim does not have: who is regularised, schedules as fractions of a run, whole-net Muon."""
+"""Additions to torch.optim: which parameters decay, schedules as fractions of a run, and Muon for whole networks."""
 
 from netyard.optim.configure import configure_optimizer
 

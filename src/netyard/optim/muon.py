@@ -1,4 +1,4 @@
-"""Muon for the hidden matrices and AdamW for the rest, as one optimizer.
+"""Muon for hidden weight matrices and AdamW for all other parameters, as one optimizer.
 
 Jordan et al. 2024, https://kellerjordan.github.io/posts/muon; Liu et al. 2025, arXiv:2502.16982.
 """
@@ -17,15 +17,15 @@ from netyard.ranges.bounds import Count, NotNegative, Positive, Probability
 
 
 class MuonAdamW(Optimizer):
-    """One ``step`` orthogonalises the momentum of the ``use_muon`` groups and does an AdamW step on the rest.
+    """Each ``step`` updates groups with ``use_muon`` by their orthogonalised momentum, and all others by AdamW.
 
-    One lr serves both: Muon's update is scaled to the size of AdamW's (Liu et al. 2025, section 2.2).
+    Both use the same lr: Muon's update is scaled to the root mean square of AdamW's (Liu et al. 2025, section 2.2).
 
     Raises:
-        ArgumentError: a group without ``use_muon``, or one that gives Muon something that is not a matrix.
+        ArgumentError: a group without ``use_muon``, or a ``use_muon`` group with a parameter that is not a matrix.
     """
 
-    # Used by ``configure_optimizer``: which parameters are Muon's depends on the net's modules, not on shapes alone.
+    # Called by ``configure_optimizer``: which parameters Muon updates depends on the modules, not on shapes alone.
     parameter_groups = staticmethod(muon_groups)
 
     def __init__(
@@ -39,8 +39,8 @@ class MuonAdamW(Optimizer):
         betas: tuple[Probability, Probability] = (0.9, 0.95),
         eps: Positive = 1e-8,
     ) -> None:
-        # The halves do the arithmetic and hold nothing: groups and state are lent to them for each step, so
-        # that schedulers, checkpoints and clipping see a single optimizer.
+        # The two optimizers compute the updates but own no parameters: they get groups and state in each step, so that
+        # schedulers, checkpoints and gradient clipping work with a single optimizer.
         self.muon = Muon(
             [{"params": []}],
             lr=lr,
@@ -48,7 +48,7 @@ class MuonAdamW(Optimizer):
             momentum=momentum,
             nesterov=nesterov,
             ns_steps=ns_steps,
-            adjust_lr_fn="match_rms_adamw",
+            adjust_lr_fn="match_rms_adamw",  # 0.2 * sqrt(max(rows, columns)), eq. 4 of Liu et al. 2025
         )
         self.adamw = AdamW([{"params": []}], lr=lr, weight_decay=weight_decay, betas=tuple(betas), eps=eps)
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
@@ -56,11 +56,12 @@ class MuonAdamW(Optimizer):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         if "use_muon" not in param_group:
             raise ArgumentError(
-                "a parameter group does not say who learns it;",
-                "each needs use_muon, true or false;",
+                "a parameter group has no use_muon;",
+                "each group needs it, true for Muon and false for AdamW;",
                 "try MuonAdamW(MuonAdamW.parameter_groups(net, weight_decay)).",
             )
         half = self.muon if param_group["use_muon"] else self.adamw
+        # The defaults of the right half; those of this class would give a Muon group betas and the other a momentum.
         super().add_param_group({**half.defaults, **param_group})
         added = self.param_groups[-1]
         for parameter in added["params"]:
@@ -74,15 +75,15 @@ class MuonAdamW(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
-        if closure is not None:
+        if closure is not None:  # evaluated once for both halves, with gradients, as Optimizer.step requires
             with torch.enable_grad():
                 loss = closure()
         for half in (self.muon, self.adamw):
             half.param_groups = [group for group in self.param_groups if group["use_muon"] == (half is self.muon)]
-            half.state = self.state
+            half.state = self.state  # the same dict: a parameter is in one half only, so that entries cannot clash
             half.step()
         return loss
 
     def __getstate__(self) -> dict[str, Any]:
-        # Optimizer pickles and copies only what it knows of.
+        # Optimizer.__getstate__ returns defaults, state and groups only; a copy would have no halves.
         return {**super().__getstate__(), "muon": self.muon, "adamw": self.adamw}

@@ -1,4 +1,4 @@
-"""Which parameters are regularised, and the parameter groups that follow from it."""
+"""Which parameters are regularised, and the parameter groups of the optimizers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 from torch import nn
 
-# The two whose gain may have several axes; every other normalisation's is a vector, exempt by its shape.
+# Their weights may have several axes; those of all other normalisations are vectors, which never decay.
 NORMALISATIONS = (nn.LayerNorm, nn.RMSNorm)
 
 
 def regularised_parameters(module: nn.Module) -> list[nn.Parameter]:
-    """The weight matrices and kernels: what weight decay and the L1 penalty pull towards zero.
+    """Return the weight matrices and kernels, which weight decay and the L1 penalty pull towards zero.
 
-    Biases and the gains of normalisations set the place and scale of a layer rather than what it computes,
-    and are too few to overfit (He et al. 2018, arXiv:1812.01187, section 3.1).
+    Biases and the weights of normalisations only shift and scale, and are too few to overfit (He et al. 2018,
+    arXiv:1812.01187, section 3.1).
     """
     exempt = {
         parameter for layer in module.modules() if isinstance(layer, NORMALISATIONS) for parameter in layer.parameters()
@@ -23,9 +23,9 @@ def regularised_parameters(module: nn.Module) -> list[nn.Parameter]:
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Every parameter once: those that decay, then those that do not; one plain group if none does."""
+    """Return two groups, of parameters with and without weight decay; one group if ``weight_decay`` is 0."""
     parameters = list(module.parameters())
-    if weight_decay == 0:
+    if weight_decay == 0:  # fewer groups are faster: an update runs once for each of them
         return [{"params": parameters}]
     decayed = regularised_parameters(module)
     return _without_empty(
@@ -35,7 +35,7 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
 
 
 def muon_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Every parameter once: the hidden matrices for Muon, then what AdamW decays, then what it does not."""
+    """Return three groups: hidden matrices for Muon, and for AdamW parameters with and without weight decay."""
     hidden = hidden_matrices(module)
     decayed = _rest(regularised_parameters(module), hidden)
     undecayed = _rest(list(module.parameters()), hidden + decayed)
@@ -47,21 +47,25 @@ def muon_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def hidden_matrices(module: nn.Module) -> list[nn.Parameter]:
-    """The matrices that map one hidden representation to the next: neither an embedding nor the output layer.
+    """Return the matrices between hidden layers, without embeddings and the output layer.
 
-    The output layer is known by its place: the last matrix or kernel in the order of registration.
+    The output layer is taken to be the last matrix or kernel in the order of registration.
     """
+    # Jordan et al. 2024: embeddings and output layers do better with AdamW. Their rows are tokens or classes, which
+    # orthogonalisation would all change by the same amount, however rare they are.
     weights = regularised_parameters(module)
     with_repeats = [parameter for _, parameter in module.named_parameters(remove_duplicate=False)]
-    output = [parameter for parameter in with_repeats if parameter in set(weights)][-1:]  # may be a tied embedding
+    # With duplicates: a tied output layer is registered first as the embedding, and last under its own name.
+    output = [parameter for parameter in with_repeats if parameter in set(weights)][-1:]
     tables = [layer.weight for layer in module.modules() if isinstance(layer, nn.Embedding | nn.EmbeddingBag)]
     return [weight for weight in _rest(weights, output + tables) if weight.ndim == 2]
 
 
 def _rest(parameters: list[nn.Parameter], taken: list[nn.Parameter]) -> list[nn.Parameter]:
-    seen = set(taken)  # tensors hash by identity, so this never compares values
+    seen = set(taken)  # tensors hash by identity; `in` of a list would compare their values
     return [parameter for parameter in parameters if parameter not in seen]
 
 
 def _without_empty(*groups: dict[str, Any]) -> list[dict[str, Any]]:
+    # A fused optimizer fails on an empty group, and the lr monitor would log a curve for it.
     return [group for group in groups if group["params"]]
