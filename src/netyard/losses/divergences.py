@@ -1,4 +1,4 @@
-"""How far a variational posterior is from its prior."""
+"""Divergences between a variational posterior and its prior."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ def kl_from_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
 
     Kingma & Welling 2013, arXiv:1312.6114, appendix B.
     """
+    # expm1(v) = exp(v) - 1, exact also for a small v, where exp(v) - 1 would lose its digits.
     return 0.5 * (mean.square() + log_variance.expm1() - log_variance)
 
 
 def free_bits(kl: Tensor, minimum: float) -> Tensor:
-    """The batch's KL ``(B, D)`` as a scalar in nats, of which each dimension has ``minimum`` nats for free.
+    """KL ``(B, D)``  ->  scalar, in nats, where the mean KL of each dimension counts as ``minimum`` nats or more.
 
-    A dimension whose mean over the batch is below the minimum counts the minimum, and gets no gradient: nothing is won
-    by emptying it. Kingma et al. 2016, arXiv:1606.04934, equation 15. A minimum of 0 is the plain mean of the sums.
+    A dimension below the minimum gets no gradient, so that there is no incentive to make it equal to the prior
+    (posterior collapse). Kingma et al. 2016, arXiv:1606.04934, equation 15. A minimum of 0 gives the mean KL of a code.
     """
+    # Mean before the clamp: the paper's minimum is for the average of a minibatch, not for each sample.
     return kl.mean(dim=0).clamp(min=minimum).sum()

@@ -1,4 +1,4 @@
-"""Focal loss: cross-entropy that looks away from what is already known. Lin et al. 2017, arXiv:1708.02002."""
+"""Focal loss: cross-entropy with less weight on samples that are already classified well. Lin et al. 2017."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from netyard.ranges.signature import check
 def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0, alpha: Tensor | None = None) -> Tensor:
     """Logits ``(B, C)``, class indices ``(B,)`` or soft targets ``(B, C)``  ->  scalar, in nats.
 
-    The mean over samples of the paper's ``-alpha_t (1 - p_t)^gamma log p_t`` (equation 5), with the softmax
-    in place of the sigmoid; a soft target weighs the terms of its classes. ``gamma`` 0 is cross-entropy.
-    ``alpha`` is one weight a class, ``(C,)``.
+    The mean over samples of ``-alpha_t (1 - p_t)^gamma log p_t`` (Lin et al. 2017, arXiv:1708.02002, equation 5), with
+    a softmax in place of the sigmoid; a soft target weights the terms of its classes. ``gamma`` 0 is cross-entropy.
+    ``alpha`` is one weight for each class, ``(C,)``.
     """
-    log_p = F.log_softmax(logits, dim=1)
-    # Below gamma 1 the power's slope at p = 1 is infinite; a smallest number keeps it from meeting a zero.
-    away = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
-    terms = -(away**gamma) * log_p * as_probabilities(target, log_p)
+    log_p = F.log_softmax(logits, dim=1)  # (B, C)
+    # -expm1(log p) = 1 - p, with all its digits for p near 1. For gamma < 1 the derivative of the power is infinite at
+    # 0, and infinity times a zero would be NaN, hence the clamp to the smallest normal number.
+    one_minus_p = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
+    terms = -(one_minus_p**gamma) * log_p * as_probabilities(target, log_p)
+    # A mean over samples with alpha too: torch's weighted cross-entropy would divide by the sum of the weights.
     return (terms if alpha is None else terms * alpha).sum(dim=1).mean()
 
 
@@ -32,7 +34,7 @@ class FocalLoss(nn.Module):
     """``focal_loss`` as a module.
 
     Raises:
-        ArgumentError: ``gamma`` below 0; at the first batch, weights of another number than the classes.
+        ArgumentError: ``gamma`` or a weight below 0; at the first batch, not one weight for each class.
     """
 
     alpha: Tensor | None
@@ -41,7 +43,7 @@ class FocalLoss(nn.Module):
         super().__init__()
         check(FocalLoss, locals(), "loss")
         self.gamma = gamma
-        # Not part of the checkpoint: it is a setting, and the configuration holds it.
+        # A buffer, to move with the module to its device, but not in the checkpoint: it is part of the config.
         self.register_buffer("alpha", None if alpha is None else torch.tensor(alpha), persistent=False)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Likelihoods of decoders: the log-probability of pixels in [0, 1], for each sample in nats.
+"""Likelihoods of decoders: the log-probability of pixels in [0, 1] of each sample, in nats.
 
-A likelihood has ``num_parameters`` numbers for each pixel, which come as the channels of a map: all the first ones,
-then all the second ones. Tables, which have columns instead of pixels, go the same way.
+A likelihood has ``num_parameters`` parameters for each pixel. They are the channels of the decoder's output: first
+those of the first parameter, then those of the second one. Tables have columns in place of pixels.
 """
 
 from __future__ import annotations
@@ -20,18 +20,20 @@ BINARIZATIONS = (False, "threshold", "sample")
 
 
 def bernoulli_log_prob(logits: Tensor, pixels: Tensor) -> Tensor:
-    """Logits ``(B, C, H, W)``, pixels alike in [0, 1]  ->  ``(B,)``.
+    """Logits ``(B, C, H, W)`` and pixels in [0, 1] of the same shape  ->  ``(B,)``.
 
-    Of pixels that are 0 or 1 it is a log-probability. A grey pixel is taken for the probability of a 1: the result is
-    then the expectation over pictures drawn with these probabilities, as most of the literature reports it. It is no
-    log-density of the grey picture itself, and cannot be compared with one.
+    For pixels that are 0 or 1 it is a log-probability. A grey pixel counts as the probability of a 1: the result is
+    then the expectation over images drawn with these probabilities, as most papers report it. It is not a log-density
+    of the grey image, and cannot be compared with one.
     """
+    # (B, C, H, W) -> (B, C * H * W) -> (B,): pixels are independent given the code, so log-probabilities add up.
     return -F.binary_cross_entropy_with_logits(logits, pixels, reduction="none").flatten(1).sum(dim=1)
 
 
 def gaussian_log_prob(mean: Tensor, std: Tensor | float, pixels: Tensor) -> Tensor:
-    """Mean ``(B, ...)``, standard deviation alike or one for all, pixels ``(B, ...)``  ->  ``(B,)``, a log-density."""
+    """Mean and pixels ``(B, ...)``, standard deviation of that shape or one number  ->  ``(B,)``, a log-density."""
     std = torch.as_tensor(std, dtype=mean.dtype, device=mean.device)
+    # log N(x; m, s) = -((x - m)^2 / s^2 + 2 log s + log 2 pi) / 2. With a fixed s it is a squared error and a constant.
     terms = ((pixels - mean) / std).square() + 2 * std.log() + math.log(2 * math.pi)
     return -0.5 * terms.flatten(1).sum(dim=1)
 
@@ -39,15 +41,19 @@ def gaussian_log_prob(mean: Tensor, std: Tensor | float, pixels: Tensor) -> Tens
 def discretized_logistic_log_prob(mean: Tensor, log_scale: Tensor, pixels: Tensor, max_value: int) -> Tensor:
     """Mean, logarithm of the scale and pixels, all ``(B, C, H, W)``  ->  ``(B,)``.
 
-    A pixel is one of the levels 0, 1/max_value, ..., 1, and has the probability that a logistic variable falls nearer
-    to it than to another; the lowest and the highest level have the tails. Salimans et al. 2017, arXiv:1701.05517.
+    A pixel is one of the levels 0, 1/max_value, ..., 1. Its probability is that of a logistic variable in the interval
+    of half a level around it; the lowest and the highest level include the tails. Salimans et al. 2017,
+    arXiv:1701.05517, equation 2.
     """
     scale = log_scale.exp()
+    # The two edges of the interval, standardised; the probability is sigmoid(above) - sigmoid(below).
     above = (pixels - mean + 0.5 / max_value) / scale
     below = (pixels - mean - 0.5 / max_value) / scale
-    # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)): nothing in it cancels, however far the tail.
+    # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)): a product, whose logarithm is exact in the
+    # tails too, where the difference of two sigmoids would be 0. b - a is -1 / (max_value * scale).
     inside = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(-1 / (max_value * scale)))
     lowest, highest = pixels < 0.5 / max_value, pixels > 1 - 0.5 / max_value
+    # Both branches are finite for any log-scale below 80; an infinity in the other one would give NaN gradients.
     log_prob = torch.where(lowest, F.logsigmoid(above), torch.where(highest, F.logsigmoid(-below), inside))
     return log_prob.flatten(1).sum(dim=1)
 
@@ -56,31 +62,31 @@ class Likelihood(nn.Module):
     """``likelihood(parameters (B, num_parameters * C, ...), pixels (B, C, ...)) -> (B,)`` log-probabilities in nats."""
 
     bounded = True
-    """Whether it needs pixels in [0, 1]."""
+    """Whether pixels must be in [0, 1]."""
     discrete = False
-    """Whether it is a probability, which can be reported in bits, and not a density."""
+    """Whether it is a probability, which can be reported in bits per pixel, instead of a density."""
 
     def __init__(self, num_parameters: int) -> None:
         super().__init__()
         self.num_parameters = num_parameters
 
     def prepare(self, pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Pixels as the likelihood needs them; random numbers, if any, come from the generator."""
+        """Return pixels as the likelihood needs them; random numbers are drawn from the generator."""
         return pixels
 
     def mean(self, parameters: Tensor) -> Tensor:
-        """The mean of each pixel: ``(B, num_parameters * C, ...) -> (B, C, ...)``."""
+        """Return the mean of each pixel: ``(B, num_parameters * C, ...) -> (B, C, ...)``."""
         raise NotImplementedError
 
 
 class Bernoulli(Likelihood):
     """``bernoulli_log_prob``: one logit for each pixel.
 
-    ``binarize`` makes the pixels 0 or 1 first: ``threshold`` at 1/2, or ``sample``, drawn anew each time with the
-    pixel's value as the probability (Burda et al. 2016, arXiv:1509.00519). False: see ``bernoulli_log_prob``.
+    ``binarize`` sets pixels to 0 or 1 first: ``threshold`` at 1/2, or ``sample``, drawn each time with the value of the
+    pixel as the probability (Burda et al. 2016, arXiv:1509.00519). False: see ``bernoulli_log_prob``.
 
     Raises:
-        ArgumentError: more parameters than one, or an unknown way to binarize.
+        ArgumentError: more than one parameter, or an unknown ``binarize``.
     """
 
     def __init__(
@@ -89,13 +95,16 @@ class Bernoulli(Likelihood):
         super().__init__(num_parameters)
         check(Bernoulli, locals(), "loss")
         self.binarize = binarize
-        self.discrete = bool(binarize)
+        self.discrete = bool(binarize)  # grey pixels have no probability
 
     def forward(self, parameters: Tensor, pixels: Tensor) -> Tensor:
+        # In float32 under mixed precision: a sum of thousands of terms in float16 has 3 digits, or overflows.
         return bernoulli_log_prob(parameters.float(), pixels)
 
     def prepare(self, pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        pixels = pixels.clamp(0, 1)  # normalising and back leaves a rounding error
+        pixels = pixels.clamp(
+            0, 1
+        )  # normalisation and its inverse leave rounding errors, which torch.bernoulli refuses
         if self.binarize == "threshold":
             return (pixels > 0.5).to(pixels.dtype)
         return torch.bernoulli(pixels, generator=generator) if self.binarize else pixels
@@ -105,13 +114,13 @@ class Bernoulli(Likelihood):
 
 
 class Gaussian(Likelihood):
-    """``gaussian_log_prob``: the mean alone, all with the standard deviation ``std``; or two, mean and deviation.
+    """``gaussian_log_prob`` with one parameter, the mean, and a fixed ``std``; or with two, mean and deviation.
 
-    A learned deviation never falls below ``min_std``: a background that is the same in every picture would otherwise
-    have a density without bound.
+    A learned standard deviation is at least ``min_std``: otherwise the density of pixels that are equal in all images,
+    as those of a background, could grow without bound.
 
     Raises:
-        ArgumentError: parameters other than one or two, a std or min_std not above 0.
+        ArgumentError: not one or two parameters, a std or min_std not above 0.
     """
 
     bounded = False
@@ -131,17 +140,19 @@ class Gaussian(Likelihood):
     def _mean_and_std(self, parameters: Tensor) -> tuple[Tensor, Tensor | float]:
         if self.num_parameters == 1:
             return parameters, self.std
-        mean, raw = parameters.chunk(2, dim=1)
+        mean, raw = parameters.chunk(2, dim=1)  # (B, 2 * C, ...) -> twice (B, C, ...)
+        # softplus keeps it positive, and unlike exp grows no faster than its input.
         return mean, self.min_std + F.softplus(raw)
 
 
 class DiscretizedLogistic(Likelihood):
-    """``discretized_logistic_log_prob``: mean and log-scale for each pixel, of ``max_value + 1`` levels.
+    """``discretized_logistic_log_prob``: mean and log-scale of each pixel, which has ``max_value + 1`` levels.
 
     Raises:
-        ArgumentError: parameters other than two, or a max_value that is no whole number of at least 1.
+        ArgumentError: not two parameters, or a max_value that is not a whole number of at least 1.
     """
 
+    # As in the code of Salimans et al.; with 256 levels this scale is a quarter of one, which gets nearly all.
     MIN_LOG_SCALE = -7.0
     discrete = True
 
@@ -156,7 +167,9 @@ class DiscretizedLogistic(Likelihood):
         return discretized_logistic_log_prob(mean, log_scale, pixels, self.max_value)
 
     def prepare(self, pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return (pixels.clamp(0, 1) * self.max_value).round() / self.max_value  # augmented pixels lie between levels
+        # Resized or rotated pixels are between the levels.
+        return (pixels.clamp(0, 1) * self.max_value).round() / self.max_value
 
     def mean(self, parameters: Tensor) -> Tensor:
+        # Of the logistic itself, cut to the range of pixels; the exact mean of the levels would need a sum over them.
         return parameters.chunk(2, dim=1)[0].clamp(0, 1)

@@ -1,4 +1,4 @@
-"""Checks whether a loss fits the task, by evaluating it on examples, so that any loss can be used."""
+"""Check whether a loss fits a task by evaluating it on examples, so that losses of other packages can be used."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def check_classification_loss(loss: Loss, num_classes: int, soft_targets: bool = False) -> None:
-    """Refuse a loss that does not learn from logits ``(B, C)`` and class indices ``(B,)``.
+    """Raise ArgumentError unless a loss can be minimised from logits ``(B, C)`` and class indices ``(B,)``.
 
-    With ``soft_targets`` it must also take ``(B, C)`` probabilities, as mixup and cutmix make them.
+    With ``soft_targets`` it must also take ``(B, C)`` probabilities, which mixup and cutmix produce.
 
     Raises:
-        ArgumentError: it takes no labels, is not finite, or does not fall as the true class's logit rises.
+        ArgumentError: it takes no labels, is not finite, or does not decrease with the logit of the true class.
     """
     name = _name(loss)
     if num_classes < 2:
@@ -30,7 +30,7 @@ def check_classification_loss(loss: Loss, num_classes: int, soft_targets: bool =
             "a classification needs 2 or more;",
             "try task=regression.",
         )
-    # B = C + 1: nothing fits by broadcasting.
+    # B = C + 1 samples: with B = C a loss of the wrong kind could broadcast (B,) against (B, C) without an error.
     labels = torch.arange(num_classes + 1, device="cpu") % num_classes
     truth = F.one_hot(labels, num_classes).float()
 
@@ -41,28 +41,29 @@ def check_classification_loss(loss: Loss, num_classes: int, soft_targets: bool =
             "try loss=cross_entropy.",
         ) from cause
 
+    # Equal logits for all classes first, then a larger one for the true class, which must decrease the loss.
     try:
-        level, wiser = (_value(loss, height * truth, labels) for height in (0.0, 1.0))
-    except _REFUSALS as error:
+        uniform, better = (_value(loss, logit * truth, labels) for logit in (0.0, 1.0))
+    except _UNSUITABLE as error:
         refuse("does not take class labels", error)
-    if not wiser < level:
-        refuse("does not fall when the true class becomes likelier")
+    if not better < uniform:
+        refuse("does not decrease when the true class becomes more probable")
     if soft_targets:
         try:
             _value(loss, truth, truth)
-        except _REFUSALS as error:
+        except _UNSUITABLE as error:
             raise ArgumentError(
                 f"loss {name} does not take soft targets;",
-                "mixup and cutmix make labels of several classes;",
+                "mixup and cutmix produce targets of several classes;",
                 "try loss=cross_entropy, or augmentation=standard.",
             ) from error
 
 
 def check_regression_loss(loss: Loss, num_targets: int) -> None:
-    """Refuse a loss that does not pull predictions ``(B, T)`` to targets ``(B, T)`` from both sides.
+    """Raise ArgumentError unless a loss has its minimum where predictions ``(B, T)`` equal targets ``(B, T)``.
 
     Raises:
-        ArgumentError: it takes no numbers, is not finite, or its slope points away from a target.
+        ArgumentError: it takes no numbers, is not finite, or its gradient has the wrong sign beside a target.
     """
     name = _name(loss)
 
@@ -73,22 +74,22 @@ def check_regression_loss(loss: Loss, num_targets: int) -> None:
             "try loss=mse.",
         ) from cause
 
-    # Targets on both sides of [0, 1]: a loss made for probabilities has its minimum elsewhere for most.
+    # Targets inside and outside of [0, 1]: a loss of probabilities has its minimum elsewhere for most of them.
     target = torch.linspace(-2.0, 3.0, 4 * num_targets, device="cpu").reshape(4, num_targets)
     for offset in (-0.5, 0.5):
         prediction = (target + offset).requires_grad_()
         try:
-            with torch.enable_grad():
+            with torch.enable_grad():  # a task may be built under no_grad, as for prediction
                 value = _value(loss, prediction, target)
                 (slope,) = torch.autograd.grad(value, prediction)
-        except _REFUSALS as error:
+        except _UNSUITABLE as error:
             refuse("does not take numbers as targets", error)
-        if not (slope * offset > 0).all():
-            refuse("does not pull a prediction to its target")
+        if not (slope * offset > 0).all():  # positive above the target, negative below it
+            refuse("does not decrease towards the target")
 
 
-# What torch raises for arguments of the wrong shape or kind; a warning (broadcasting) counts as a refusal.
-_REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, Warning)
+# What torch raises for arguments of the wrong shape or type. A warning counts too: torch only warns of broadcasting.
+_UNSUITABLE = (RuntimeError, TypeError, ValueError, IndexError, Warning)
 
 
 def _value(loss: Loss, prediction: Tensor, target: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Losses for networks that predict returns, as values or as distributions, and the expected values of their outputs.
+"""Losses of networks that predict returns, as expected values or as distributions.
 
-Outputs are (..., num_atoms) for an action. A target is the distribution of ``reward + discount * Z``, Z being the
-network's prediction for the next observation.
+Outputs for an action are (..., num_atoms). The target is the distribution of ``reward + discount * Z``, where Z is the
+prediction for the next observation.
 """
 
 from __future__ import annotations
@@ -19,44 +19,51 @@ from netyard.ranges.signature import check
 
 
 def project(probabilities: Tensor, reward: Tensor, discount: Tensor, atoms: Tensor) -> Tensor:
-    """The distribution of ``reward + discount * Z`` on evenly spaced atoms (N,), Z having ``probabilities`` (B, N).
+    """Project the distribution of ``reward + discount * Z`` onto evenly spaced atoms (N,).
 
-    The probability of each shifted atom is split between its two neighbours; values outside the range go to the ends.
-    Returns (B, N). Bellemare, Dabney & Munos 2017, arXiv:1707.06887, algorithm 1.
+    Z has the ``probabilities`` (B, N); returns (B, N). The probability of each shifted atom is split between its two
+    neighbours; values outside of the range count as its ends. Bellemare, Dabney & Munos 2017, arXiv:1707.06887,
+    algorithm 1.
     """
     low, high = atoms[0], atoms[-1]
-    shifted = (reward[:, None] + discount[:, None] * atoms).clamp(low, high)
-    position = (shifted - low) / (high - low) * (len(atoms) - 1)
+    shifted = (reward[:, None] + discount[:, None] * atoms).clamp(low, high)  # (B, N)
+    position = (shifted - low) / (high - low) * (len(atoms) - 1)  # b_j of the paper: 0 to N - 1, fractional
+    # At most N - 2, so that the neighbour above exists. For a position of exactly N - 1 it gets all the probability;
+    # with floor and ceil, as in the paper, both would be the same atom, and the probability would be lost.
     below = position.floor().clamp(max=len(atoms) - 2)
     share = (position - below) * probabilities  # of the neighbour above
     index = below.long()
+    # scatter_add_ as several atoms may have the same neighbour.
     shared = torch.zeros_like(probabilities).scatter_add_(1, index, probabilities - share)
     return shared.scatter_add_(1, index + 1, share)
 
 
 def quantile_huber(quantiles: Tensor, targets: Tensor, kappa: float = 1.0) -> Tensor:
-    """Quantiles (B, N), of the midpoints' levels, towards samples (B, M) of the target; (B,).
+    """Return the quantile Huber loss (B,) of predicted quantiles (B, N) and samples (B, M) of the target.
 
-    Asymmetric Huber loss, summed over quantiles and averaged over samples; ``kappa`` 0 is the absolute loss.
-    Dabney et al. 2018, arXiv:1710.10044, equation 10.
+    Summed over quantiles and averaged over samples; ``kappa`` 0 is the absolute loss. Dabney et al. 2018,
+    arXiv:1710.10044, equation 10.
     """
     count = quantiles.shape[1]
+    # Midpoints of N equal intervals of [0, 1]: the quantiles that minimise the Wasserstein distance (lemma 2).
     levels = (torch.arange(count, device=quantiles.device) + 0.5) / count
     error = targets[:, None, :] - quantiles[:, :, None]  # (B, N, M)
     size = error.abs()
     if kappa > 0:
+        # Divided by kappa, so that the loss tends to the absolute one as kappa tends to 0.
         size = torch.where(size <= kappa, 0.5 * error * error / kappa, size - 0.5 * kappa)
+    # |tau - 1{error < 0}|: for a high quantile, samples above it cost more. Detached, as it is a step function.
     weight = (levels[:, None] - (error.detach() < 0).to(error.dtype)).abs()
     return (weight * size).mean(dim=2).sum(dim=1)
 
 
 class CategoricalReturn(nn.Module):
-    """Probabilities of ``num_atoms`` returns from ``v_min`` to ``v_max``: outputs are logits, learned by cross-entropy.
+    """Probabilities of ``num_atoms`` returns from ``v_min`` to ``v_max``, as logits, learned by cross-entropy.
 
-    Bellemare, Dabney & Munos 2017 (C51). Returns outside the range count as its ends.
+    Bellemare, Dabney & Munos 2017 (C51). Returns outside of the range count as its ends.
 
     Raises:
-        ArgumentError: fewer than two atoms, or an empty range.
+        ArgumentError: fewer than two atoms, or a v_min that is not below v_max.
     """
 
     atoms: Tensor
@@ -71,15 +78,17 @@ class CategoricalReturn(nn.Module):
                 "try loss.v_min=-100 loss.v_max=100.",
             )
         self.num_atoms = num_atoms
+        # Not persistent: it follows from the config, and a checkpoint need not hold it.
         self.register_buffer("atoms", torch.linspace(v_min, v_max, num_atoms), persistent=False)
 
     def values(self, outputs: Tensor) -> Tensor:
-        """Expected returns: (..., N) -> (...)."""
+        """Return the expected returns: (..., N) -> (...)."""
         return outputs.softmax(dim=-1) @ self.atoms
 
     def forward(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
         """The loss of outputs (B, N) against the bootstrapped target, (B,)."""
         target = project(next_outputs.softmax(dim=1), reward, discount, self.atoms)
+        # The KL divergence up to the entropy of the target, which has no gradient.
         return -(target * outputs.log_softmax(dim=1)).sum(dim=1)
 
 
@@ -87,7 +96,7 @@ class QuantileReturn(nn.Module):
     """``num_atoms`` quantiles of the return, learned by quantile regression. Dabney et al. 2018 (QR-DQN).
 
     Raises:
-        ArgumentError: no quantile, or a negative kappa.
+        ArgumentError: fewer than one quantile, or a negative kappa.
     """
 
     def __init__(self, num_atoms: Count = 51, kappa: NotNegative = 1.0) -> None:
@@ -96,16 +105,17 @@ class QuantileReturn(nn.Module):
         self.num_atoms, self.kappa = num_atoms, kappa
 
     def values(self, outputs: Tensor) -> Tensor:
-        """Expected returns: (..., N) -> (...)."""
-        return outputs.mean(dim=-1)
+        """Return the expected returns: (..., N) -> (...)."""
+        return outputs.mean(dim=-1)  # each quantile stands for 1 / N of the probability
 
     def forward(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
         """The loss of outputs (B, N) against the bootstrapped target, (B,)."""
+        # No projection: quantiles can be at any place, so those of the target are shifted and scaled themselves.
         return quantile_huber(outputs, reward[:, None] + discount[:, None] * next_outputs, self.kappa)
 
 
 class ScalarReturn(nn.Module):
-    """A loss of torch, of predictions and targets, with the interface of the losses of distributions.
+    """A loss of predictions and targets, as those of torch, with the interface of the losses of distributions.
 
     Raises:
         ArgumentError: its minimum is not at the target, or it has no ``reduction``.
@@ -117,9 +127,10 @@ class ScalarReturn(nn.Module):
         if not hasattr(loss, "reduction"):
             raise ArgumentError(
                 f"loss {type(loss).__name__} has no reduction;",
-                "task q_learning weighs each transition;",
+                "task q_learning weights each transition;",
                 "try loss=huber.",
             )
+        # A copy, as the loss belongs to the caller. One value for each transition: prioritised replay weights them.
         self.elementwise = copy.deepcopy(loss)
         self.elementwise.reduction = "none"
 
@@ -127,19 +138,21 @@ class ScalarReturn(nn.Module):
         return outputs
 
     def forward(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
-        """Values (B,) towards ``reward + discount * next_outputs``, (B,)."""
+        """The loss (B,) of values (B,) against ``reward + discount * next_outputs``."""
+        # addcmul computes a + b * c in one kernel; in small networks the number of kernels is what takes the time.
         return self.elementwise(outputs, torch.addcmul(reward, discount, next_outputs))
 
     def error(self, outputs: Tensor, reward: Tensor, discount: Tensor, next_outputs: Tensor) -> Tensor:
-        """The temporal-difference error of the values, (B,)."""
+        """Return the temporal-difference error of the values, (B,)."""
         return outputs - torch.addcmul(reward, discount, next_outputs)
 
     def at(self, error: Tensor) -> Tensor:
-        """The loss at an error, of its shape; for losses with a ``slope``."""
+        """Return the loss of an error, in its shape; for losses with a ``slope``."""
         return self.elementwise(error, torch.zeros_like(error))
 
     def slope(self, error: Tensor) -> Tensor | None:
-        """The derivative of a loss at an error, (B,); None if it must be left to autograd."""
+        """Return the derivative of the loss at an error, (B,); None for losses that need autograd."""
+        # The exact type: a subclass may compute something else.
         if type(self.elementwise) is nn.HuberLoss:
             return error.clamp(-self.elementwise.delta, self.elementwise.delta)
         return 2 * error if type(self.elementwise) is nn.MSELoss else None

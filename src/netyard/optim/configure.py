@@ -48,7 +48,7 @@ def configure_optimizer(
 def _build(module: nn.Module, optimizer: partial[Optimizer]) -> Optimizer:
     settings = inspect.signature(optimizer.func).parameters
     lr = optimizer.keywords.get("lr", 0.0)
-    # Torch accepts NaN and infinity. 0 is allowed for tests of what does not depend on learning.
+    # Torch's own check is `lr < 0`, which NaN and infinity pass.
     if not (isinstance(lr, int | float) and math.isfinite(lr) and lr >= 0):
         raise ArgumentError(
             f"lr is {lr};",

@@ -61,7 +61,7 @@ class MuonAdamW(Optimizer):
                 "try MuonAdamW(MuonAdamW.parameter_groups(net, weight_decay)).",
             )
         half = self.muon if param_group["use_muon"] else self.adamw
-        # The defaults of the right half; those of this class would give a Muon group betas and the other a momentum.
+        # Each of the two reads its own settings, as momentum or betas, from the group.
         super().add_param_group({**half.defaults, **param_group})
         added = self.param_groups[-1]
         for parameter in added["params"]:

@@ -51,13 +51,13 @@ def hidden_matrices(module: nn.Module) -> list[nn.Parameter]:
 
     The output layer is taken to be the last matrix or kernel in the order of registration.
     """
-    # Jordan et al. 2024: embeddings and output layers do better with AdamW. Their rows are tokens or classes, which
-    # orthogonalisation would all change by the same amount, however rare they are.
+    # Jordan et al. 2024: embeddings and the output layer should be updated by AdamW.
     weights = regularised_parameters(module)
     with_repeats = [parameter for _, parameter in module.named_parameters(remove_duplicate=False)]
     # With duplicates: a tied output layer is registered first as the embedding, and last under its own name.
     output = [parameter for parameter in with_repeats if parameter in set(weights)][-1:]
     tables = [layer.weight for layer in module.modules() if isinstance(layer, nn.Embedding | nn.EmbeddingBag)]
+    # Kernels have 4 axes and go to AdamW: torch's Muon takes matrices only, and does not flatten them.
     return [weight for weight in _rest(weights, output + tables) if weight.ndim == 2]
 
 
@@ -67,5 +67,4 @@ def _rest(parameters: list[nn.Parameter], taken: list[nn.Parameter]) -> list[nn.
 
 
 def _without_empty(*groups: dict[str, Any]) -> list[dict[str, Any]]:
-    # A fused optimizer fails on an empty group, and the lr monitor would log a curve for it.
     return [group for group in groups if group["params"]]

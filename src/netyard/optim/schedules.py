@@ -49,7 +49,7 @@ def exponential(
     """Multiply the lr by the same number in every step, down to ``final_ratio`` of the initial lr."""
     _check(exponential, locals())
     # Given by its end, not by the factor of a step as torch's ExponentialLR, which depends on the length of the run.
-    return _scaled(optimizer, total_steps, lambda t: final_ratio**t)
+    return _scaled(optimizer, total_steps, lambda t: final_ratio**t)  # lr_0 * exp(t * ln(final_ratio))
 
 
 def polynomial(optimizer: Optimizer, total_steps: float, power: Positive = 1.0) -> LRScheduler:
@@ -59,7 +59,7 @@ def polynomial(optimizer: Optimizer, total_steps: float, power: Positive = 1.0) 
 
 
 def cosine(optimizer: Optimizer, total_steps: float, final_ratio: Unit = 0.0) -> LRScheduler:
-    """Decrease the lr to ``final_ratio`` of it along half a cosine. Loshchilov & Hutter 2016, arXiv:1608.03983, eq. 5."""
+    """Decrease the lr along half a cosine to ``final_ratio`` of it. Loshchilov & Hutter 2016, arXiv:1608.03983."""
     return warmup_cosine(optimizer, total_steps, warmup=0.0, final_ratio=final_ratio)
 
 
@@ -124,7 +124,7 @@ ROUNDING = 1e-9  # 3 * 0.1 is slightly above 0.3, and a milestone must not be re
 
 
 class _Constant(LRScheduler):
-    """Counts steps only. A ``LambdaLR`` that sets every lr to its old value takes 1 % of the time of a small network."""
+    """Count steps only: a ``LambdaLR`` with a factor of 1 would take 1 % of the time of training a small network."""
 
     def step(self, epoch: int | None = None) -> None:
         # The counters of LRScheduler.step: Lightning reads the last lr, and a checkpoint holds them.
@@ -158,7 +158,7 @@ class _MomentumCycle(LambdaLR):
 
 def _scaled(optimizer: Optimizer, total_steps: float, factor: Callable[[float], float]) -> LambdaLR:
     steps = _known(total_steps)
-    # Clamped, since total_steps is an estimate: a last epoch may have a few steps more.
+    # t stays 1 after total_steps, which is an estimate: the factors are not defined beyond the end.
     return LambdaLR(optimizer, lambda at: factor(min(at / steps, 1.0)))
 
 

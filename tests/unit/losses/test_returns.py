@@ -184,7 +184,7 @@ def test_a_loss_without_reduction_is_refused_by_name() -> None:
         def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
             return (prediction - target).square().mean()
 
-    with pytest.raises(ValueError, match=r"^loss Own has no reduction; task q_learning weighs each transition; try"):
+    with pytest.raises(ValueError, match=r"^loss Own has no reduction; task q_learning weights each transition; try"):
         ScalarReturn(Own())
     with pytest.raises(ValueError, match=r"^loss CrossEntropyLoss does not"):
         ScalarReturn(nn.CrossEntropyLoss())

@@ -63,7 +63,7 @@ def test_an_impossible_lr_is_refused(lr):
 )
 def test_a_setting_torch_refuses_is_explained(settings):
     with pytest.raises(
-        ValueError, match=r"^Adam refuses lr=0.1, .*; it takes lr, betas, .*; try the values of its file"
+        ValueError, match=r"^Adam does not accept lr=0.1, .*; it takes lr, betas, .*; try the values of its file"
     ):
         configure(partial(torch.optim.Adam, lr=0.1, **settings))
 
