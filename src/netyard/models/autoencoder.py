@@ -1,4 +1,4 @@
-"""Autoencoders: a picture or a row through a narrow code and back."""
+"""Autoencoders: networks that compress an image or a table row to a short code and reconstruct it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ KINDS = ("dense", "convolutional")
 
 
 class Autoencoder(nn.Module):
-    """An encoder to ``latent_size`` numbers, and a decoder that is its mirror.
+    """An encoder to ``latent_size`` numbers, and a decoder with the same layers in reverse.
 
-    (B, *input_shape) -> (B, *input_shape), in the normalised space of the input: the output is not squashed. Hinton &
-    Salakhutdinov 2006. What makes it a denoising, a sparse or a contractive one is how it is learned: the task.
+    (B, *input_shape) -> (B, *input_shape), in the units of the normalised input: the output has no activation. Hinton &
+    Salakhutdinov 2006. Denoising, sparse and contractive autoencoders are the same network with another task.
 
     Args:
-        kind: ``dense`` has ``hidden_sizes`` and ``dropout``; ``convolutional`` has ``channels`` and ``kernel_size``.
-        code_activation: of the code; ``sigmoid`` for the codes between 0 and 1 that KL sparsity needs.
+        kind: ``dense`` uses ``hidden_sizes`` and ``dropout``; ``convolutional`` uses ``channels`` and ``kernel_size``.
+        code_activation: after the encoder; ``sigmoid`` for codes between 0 and 1, which KL sparsity needs.
 
     Raises:
         ArgumentError: an unknown kind, activation, code_activation or weight_init, a size below 1, a dropout outside
-            [0, 1), a convolutional one of data that are no pictures.
+            [0, 1), a convolutional autoencoder of data other than images.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Autoencoder(nn.Module):
     ) -> None:
         super().__init__()
         check(Autoencoder, locals(), "model")
-        self.input_shape, self.latent_size = tuple(input_shape), latent_size
+        self.input_shape, self.latent_size = tuple(input_shape), latent_size  # read by the task
         rest: dict[str, Any] = {"activation": activation, "batch_norm": batch_norm, "weight_init": weight_init}
         self.encoder: nn.Module
         self.decoder: nn.Module
@@ -57,14 +57,16 @@ class Autoencoder(nn.Module):
             self.encoder = DenseEncoder(input_shape, latent_size, hidden_sizes, **rest)
             self.decoder = DenseDecoder(latent_size, input_shape, hidden_sizes[::-1], **rest)
         else:
+            # Refused instead of ignored: a run whose config says dropout must have some.
             if dropout:
                 raise ArgumentError(
                     f"dropout is {dropout};",
-                    "a convolutional autoencoder has none;",
+                    "a convolutional autoencoder has no dropout;",
                     "try model.dropout=0, or model.kind=dense.",
                 )
             self.encoder = ConvEncoder(input_shape, latent_size, channels, kernel_size, **rest)
             self.decoder = ConvDecoder(latent_size, input_shape, channels[::-1], kernel_size, **rest)
+        # Linear by default: a code need not be bounded, and PCA's is not either.
         self.code_activation = activation_layer(code_activation)
 
     def encode(self, x: Tensor) -> Tensor:

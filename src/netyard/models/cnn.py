@@ -1,4 +1,4 @@
-"""A simple convolutional network: the one to read first, and the one to change."""
+"""A simple convolutional network, as a first example to read and to change."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from netyard.ranges.signature import check
 
 
 class CNN(nn.Module):
-    """Blocks of convolution, batch norm, activation and 2x2 max pool; then the mean of the map, and linear.
+    """Blocks of convolution, batch norm, activation and 2x2 max pool; then the mean of the map, and a linear layer.
 
-    (B, in_channels, H, W) -> (B, num_outputs) logits. The mean makes the output independent of H and W.
-    Blocks stop pooling where the map would fall below 2x2, so ``image_size`` decides how many of them pool.
+    (B, in_channels, H, W) -> (B, num_outputs) logits. The mean makes the number of weights independent of H and W.
+    A block has no pool if its map would become smaller than 2x2, so the number of pools depends on ``image_size``.
 
     Raises:
         ArgumentError: a size below 1, an even kernel, a dropout outside [0, 1), an unknown activation or scheme.
@@ -40,6 +40,7 @@ class CNN(nn.Module):
         blocks: list[nn.Module] = []
         width, side = in_channels, image_size
         for out_channels in channels:
+            # Half of an odd kernel as padding keeps H and W. Batch norm subtracts the mean, and any bias with it.
             layers: list[nn.Module] = [
                 nn.Conv2d(width, out_channels, kernel_size, padding=kernel_size // 2, bias=not batch_norm)
             ]
@@ -56,8 +57,9 @@ class CNN(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, num_outputs)
         initialize_weights(self.blocks, weight_init, activation)
-        initialize_weights(self.head, weight_init, "identity")
+        initialize_weights(self.head, weight_init, "identity")  # no activation follows: a gain of 1
 
     def forward(self, x: Tensor) -> Tensor:
+        # (B, C, H, W) -> (B, channels[-1], h, w) -> (B, channels[-1], 1, 1)
         x = self.pool(self.blocks(x)).flatten(1)  # (B, channels[-1])
         return self.head(self.dropout(x))

@@ -1,4 +1,4 @@
-"""Convolutional generative adversarial networks: DCGAN, and what later papers changed in its discriminator."""
+"""Convolutional generative adversarial networks: DCGAN, and discriminators of later papers."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ class DCGAN(nn.Module):
     """``generator(z[, y]) -> (B, C, H, W)`` in [-1, 1]; ``discriminator(x[, y]) -> (B,)`` logits of being real.
 
     z: (B, latent_size). Radford et al. 2015, arXiv:1511.06434: strided convolutions in place of pooling, batch norm,
-    weights drawn from N(0, 0.02). The picture is halved down to less than 8 pixels a side, twice at least.
+    weights drawn from N(0, 0.02). The image is halved until it has less than 8 pixels a side, at least twice.
 
     Args:
-        channels: widths from the picture inwards, one a halving; a larger picture repeats the last.
-        discriminator_norm: ``batch``; ``layer`` or ``none`` if a penalty needs single gradients (Gulrajani et
-            al. 2017, arXiv:1704.00028); ``spectral`` (Miyato et al. 2018, arXiv:1802.05957).
+        channels: numbers of channels after each halving, starting at the image; the last one is repeated for a larger
+            image.
+        discriminator_norm: ``batch``; ``layer`` or ``none`` for a gradient penalty, which needs the gradient of each
+            sample alone (Gulrajani et al. 2017, arXiv:1704.00028); ``spectral`` (Miyato et al. 2018,
+            arXiv:1802.05957).
         labels: ``none``; ``input``, both networks take them (Mirza & Osindero 2014, arXiv:1411.1784); ``auxiliary``,
             the discriminator classifies them, ``discriminator(x) -> (B,), (B, num_classes)`` (Odena et al. 2017,
             arXiv:1610.09585).
 
     Raises:
-        ArgumentError: a picture that cannot be halved so, a size below 1, an unknown norm or use of labels.
+        ArgumentError: an image size that cannot be halved like this, a size below 1, an unknown norm or use of labels.
     """
 
     def __init__(
@@ -53,50 +55,57 @@ class DCGAN(nn.Module):
         self.conditional = labels != "none"
         self.latent_size, self.input_shape = latent_size, (in_channels, image_size, image_size)
         halvings, side = halve(image_size)
+        # A smaller image uses the first widths only, a larger one repeats the last.
         widths = [in_channels, *channels[:halvings], *[channels[-1]] * (halvings - len(channels))]
-        seen = num_classes if labels == "input" else 0
+        # The generator of an ACGAN needs the label as an input too; its discriminator predicts it instead.
+        num_inputs = num_classes if labels == "input" else 0
+        num_auxiliary = num_classes if labels == "auxiliary" else 0
         self.generator = Generator(latent_size, num_classes if self.conditional else 0, widths[::-1], side)
-        self.discriminator = Discriminator(
-            widths, side, discriminator_norm, seen, num_classes if labels == "auxiliary" else 0
-        )
+        self.discriminator = Discriminator(widths, side, discriminator_norm, num_inputs, num_auxiliary)
         self.apply(_initialize)
 
 
 class Generator(nn.Module):
-    """(B, latent_size), labels (B,) where there are any -> (B, C, H, W) in [-1, 1], doubled again and again."""
+    """(B, latent_size) and labels (B,) if conditional -> (B, C, H, W) in [-1, 1], by transposed convolutions."""
 
     def __init__(self, latent_size: int, num_classes: int, widths: Sequence[int], side: int) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.first = nn.Linear(latent_size + num_classes, widths[0] * side * side, bias=False)
+        self.first = nn.Linear(latent_size + num_classes, widths[0] * side * side, bias=False)  # batch norm follows
         self.shape = (widths[0], side, side)
         blocks: list[nn.Module] = []
+        # Kernel 4, stride 2, padding 1 doubles a side exactly: (n - 1) * 2 - 2 + 4 = 2 n. A kernel size that is a
+        # multiple of the stride covers all pixels equally often, which weakens checkerboard patterns.
         for width, next_width in pairwise(widths[:-1]):
             blocks += [*_norm_relu(width), nn.ConvTranspose2d(width, next_width, 4, 2, 1, bias=False)]
         self.blocks = nn.Sequential(*blocks, *_norm_relu(widths[-2]))
+        # No batch norm on the output, which would fix its mean and scale; section 3 of Radford et al.
         self.last = nn.ConvTranspose2d(widths[-2], widths[-1], 4, 2, 1)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         if self.num_classes and y is not None:
-            z = torch.cat([z, F.one_hot(y, self.num_classes).to(z.dtype)], dim=1)
+            z = torch.cat([z, F.one_hot(y, self.num_classes).to(z.dtype)], dim=1)  # (B, latent_size + num_classes)
+        # (B, widths[0], side, side) -> (B, C, H, W); tanh, as real images are scaled to [-1, 1].
         return self.last(self.blocks(self.first(z).unflatten(1, self.shape))).tanh()
 
 
 class Discriminator(nn.Module):
-    """(B, C, H, W), labels (B,) where it sees any -> (B,) logits; with an auxiliary head, class logits (B, K) too."""
+    """(B, C, H, W) and labels (B,) if conditional -> (B,) logits; with an auxiliary head also (B, num_classes)."""
 
     def __init__(self, widths: Sequence[int], side: int, norm: str, num_classes: int, num_auxiliary: int) -> None:
         super().__init__()
         self.num_classes = num_classes
         blocks: list[nn.Module] = []
-        width = widths[0] + num_classes  # a map for each class: one for the label, zeros for the others
+        width = widths[0] + num_classes  # one channel for each class: ones for the label, zeros for the others
         for number, next_width in enumerate(widths[1:]):
-            normed = norm in ("batch", "layer") and number > 0  # not the picture itself
+            # No norm in the first layer: it would remove brightness and contrast of the image; section 3 of the paper.
+            normed = norm in ("batch", "layer") and number > 0
             bias = not (normed and norm == "batch")
             blocks.append(_spectral(nn.Conv2d(width, next_width, 4, 2, 1, bias=bias), norm))
             if normed:
+                # One group is a layer norm over channels, height and width of a sample.
                 blocks.append(nn.BatchNorm2d(next_width) if norm == "batch" else nn.GroupNorm(1, next_width))
-            blocks.append(nn.LeakyReLU(0.2))
+            blocks.append(nn.LeakyReLU(0.2))  # the slope of Radford et al., section 4
             width = next_width
         self.blocks = nn.Sequential(*blocks, nn.Flatten())
         self.head = _spectral(nn.Linear(width * side * side, 1), norm)
@@ -104,20 +113,20 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         if self.num_classes and y is not None:
-            maps = F.one_hot(y, self.num_classes).to(x.dtype)[:, :, None, None]
-            x = torch.cat([x, maps.expand(-1, -1, *x.shape[2:])], dim=1)
-        features = self.blocks(x)
+            maps = F.one_hot(y, self.num_classes).to(x.dtype)[:, :, None, None]  # (B, num_classes, 1, 1)
+            x = torch.cat([x, maps.expand(-1, -1, *x.shape[2:])], dim=1)  # (B, C + num_classes, H, W)
+        features = self.blocks(x)  # (B, width * side * side)
         logits = self.head(features)[:, 0]
         return logits if self.auxiliary is None else (logits, self.auxiliary(features))
 
 
 def halve(image_size: int) -> tuple[int, int]:
-    """How often a side is halved, and what is left: twice at least, then until it is below 8.
+    """Return how often a side is halved, and the side after it: at least twice, and until it is below 8.
 
     Raises:
-        ArgumentError: that is no whole number of at least 2.
+        ArgumentError: the result is not a whole number of at least 2.
     """
-    halvings = 2
+    halvings = 2  # with a single one an 8x8 image would be made from 4x4 by one layer
     while image_size >> halvings >= 8:
         halvings += 1
     side = image_size >> halvings
@@ -125,9 +134,9 @@ def halve(image_size: int) -> tuple[int, int]:
         nearest = max(2, round(image_size / 2**halvings)) << halvings
         raise ArgumentError(
             f"image_size is {image_size};",
-            "a picture is made from one of 2 to 7 pixels a side that is doubled twice or more often"
+            "an image is made from a map of 2 to 7 pixels a side that is doubled at least twice"
             " (8, 12, 16, 28, 32, 64);",
-            f"try data whose pictures have {nearest}, or model=gan.",
+            f"try data whose images have {nearest}, or model=gan.",
         )
     return halvings, side
 
@@ -142,10 +151,10 @@ def _spectral(layer: nn.Module, norm: str) -> nn.Module:
 
 def _initialize(layer: nn.Module) -> None:
     if is_parametrized(layer):
-        return  # the spectral norm takes the scale out anyway
+        return  # the spectral norm divides the weight by its largest singular value, so that its scale has no effect
     if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(layer.weight, std=0.02)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
-    elif isinstance(layer, nn.BatchNorm2d):
+    elif isinstance(layer, nn.BatchNorm2d):  # as in the authors' code; the paper does not mention it
         nn.init.normal_(layer.weight, mean=1.0, std=0.02)

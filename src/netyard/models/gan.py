@@ -1,4 +1,4 @@
-"""The first generative adversarial network: two multilayer perceptrons, a generator and a discriminator."""
+"""The original generative adversarial network: a generator and a discriminator, both multilayer perceptrons."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from netyard.ranges.signature import check
 class GAN(nn.Module):
     """``generator(z[, y]) -> (B, C, H, W)`` in [-1, 1]; ``discriminator(x[, y]) -> (B,)`` logits of being real.
 
-    z: (B, latent_size). Goodfellow et al. 2014, arXiv:1406.2661; with ``conditional`` both also see the label, one-hot
-    beside their input: Mirza & Osindero 2014, arXiv:1411.1784.
+    z: (B, latent_size). Goodfellow et al. 2014, arXiv:1406.2661; with ``conditional`` the input of both also has the
+    one-hot label: Mirza & Osindero 2014, arXiv:1411.1784.
 
     Raises:
-        ArgumentError: data other than pictures, a size below 1, a dropout outside [0, 1), an unknown activation.
+        ArgumentError: data other than images, a size below 1, a dropout outside [0, 1), an unknown activation.
     """
 
     def __init__(
@@ -47,12 +47,14 @@ class GAN(nn.Module):
             )
         self.latent_size, self.input_shape, self.conditional = latent_size, tuple(input_shape), conditional
         labels = num_classes if conditional else 0
+        # Batch norm for the generator only: in the discriminator a sample's logit would depend on the other samples,
+        # and batches of real and of generated images would have different statistics.
         self.generator = Generator(input_shape, labels, latent_size, hidden_sizes, activation, batch_norm)
         self.discriminator = Discriminator(input_shape, labels, hidden_sizes[::-1], activation, dropout)
 
 
 class Generator(nn.Module):
-    """(B, latent_size), labels (B,) where there are any -> (B, C, H, W) in [-1, 1]."""
+    """(B, latent_size) and labels (B,) if conditional -> (B, C, H, W) in [-1, 1]."""
 
     def __init__(
         self,
@@ -70,11 +72,12 @@ class Generator(nn.Module):
         self.shape = tuple(input_shape)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return self.layers(beside(z, y, self.num_classes)).tanh().unflatten(1, self.shape)
+        # tanh, as real images are scaled to [-1, 1]: (B, C * H * W) -> (B, C, H, W).
+        return self.layers(append_label(z, y, self.num_classes)).tanh().unflatten(1, self.shape)
 
 
 class Discriminator(nn.Module):
-    """(B, C, H, W), labels (B,) where there are any -> (B,) logits."""
+    """(B, C, H, W) and labels (B,) if conditional -> (B,) logits."""
 
     def __init__(
         self,
@@ -89,15 +92,16 @@ class Discriminator(nn.Module):
         self.layers = _perceptron([math.prod(input_shape) + num_classes, *hidden_sizes, 1], activation, dropout=dropout)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return self.layers(beside(x.flatten(1), y, self.num_classes))[:, 0]
+        return self.layers(append_label(x.flatten(1), y, self.num_classes))[:, 0]  # (B, 1) -> (B,)
 
 
-def beside(x: Tensor, y: Tensor | None, num_classes: int) -> Tensor:
-    """(B, F) with the labels (B,) one-hot beside it: (B, F + num_classes); as it is where there are no classes."""
-    if not num_classes or y is None:
+def append_label(x: Tensor, y: Tensor | None, num_classes: int) -> Tensor:
+    """Append one-hot labels (B,) to x: (B, F) -> (B, F + num_classes); return x unchanged without classes."""
+    if not num_classes or y is None:  # a net that is not conditional ignores labels
         return x
     return torch.cat([x, F.one_hot(y, num_classes).to(x.dtype)], dim=1)
 
 
 def _perceptron(sizes: Sequence[int], activation: str, batch_norm: bool = False, dropout: float = 0.0) -> nn.Sequential:
+    # The last layer is linear, without norm and dropout: its outputs are logits, or go through tanh.
     return nn.Sequential(*dense_layers(sizes[:-1], activation, batch_norm, dropout), nn.Linear(sizes[-2], sizes[-1]))

@@ -1,4 +1,4 @@
-"""LeNet-5, the network that read the digits on cheques."""
+"""LeNet-5, a convolutional network for handwritten digits."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from netyard.ranges.signature import check
 
 
 class LeNet5(nn.Module):
-    """Two convolutions with 2x2 mean pools, a third that sees the whole map, and two linear layers.
+    """Two convolutions with 2x2 mean pools, a third one over the whole map, and two linear layers.
 
-    (B, in_channels, H, W) -> (B, num_outputs) logits; images of any size are brought to 32x32, MNIST's 28x28
-    by a margin of two zeros. LeCun, Bottou, Bengio & Haffner 1998, figure 2. As is usual since, the pools
-    have no weights, every map of C3 sees all of S2, and the outputs are linear instead of radial basis
+    (B, in_channels, H, W) -> (B, num_outputs) logits; images of any size are resized to 32x32, those of 28x28 (MNIST)
+    padded with two zeros on each side. LeCun, Bottou, Bengio & Haffner 1998, figure 2. As in most implementations,
+    pools have no weights, every map of C3 is connected to all of S2, and the outputs are linear instead of radial basis
     functions: 61,706 parameters for ten classes of grey images.
 
     Raises:

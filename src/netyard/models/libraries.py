@@ -1,7 +1,7 @@
-"""Build a network from the library that defines it.
+"""Build networks of timm, torchvision and netyard by library and name.
 
-The network is the library's own, with ``num_outputs`` outputs and ``in_channels`` inputs; at 1000 and 3 it is
-untouched, so that state dicts pass between it and the library in both directions.
+The network is that of the library, with ``num_outputs`` outputs and ``in_channels`` inputs. With 1000 and 3 it is not
+changed at all, so that a state dict of either can be loaded into the other.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from netyard.ranges.signature import check
 LIBRARIES = ("timm", "torchvision", "netyard")
 Library: TypeAlias = Annotated[str, OneOf(LIBRARIES)]
 _OWN = {"bn_inception": BNInception}
-# What constructors of timm and torchvision raise for arguments that they do not accept.
+# What constructors of timm and torchvision raise for arguments that they do not accept; neither has one class for it.
 _REFUSALS = (TypeError, ValueError, AssertionError, LookupError, ArithmeticError, AttributeError)
 _SIZE_STEP = 32  # pixels between the image sizes that are tried on a network
 
 
 def create(library: str, architecture: str, num_outputs: int, in_channels: int, **arguments: Any) -> nn.Module:
-    """A network of a library; random weights, or timm's published ones with ``pretrained=True``.
+    """Return a network of a library, with random weights, or with timm's published ones for ``pretrained=True``.
 
     Raises:
-        ArgumentError: the library has no such architecture, or the architecture takes no such argument.
+        ArgumentError: the library does not have the architecture, or the architecture does not accept an argument.
     """
     check_name(library, architecture)
     try:
@@ -46,11 +46,11 @@ def create(library: str, architecture: str, num_outputs: int, in_channels: int, 
             raise
         given = ", ".join(f"{key}={value}" for key, value in arguments.items()) or "nothing"
         raise ArgumentError(
-            f"{architecture} was given {given}, and {library} answered: {error};",
-            "an architecture takes only its own arguments;",
+            f"{architecture} was given {given}, and {library} raised: {error};",
+            "an architecture accepts only its own arguments;",
             "try it without model.arguments, model.auxiliary and model.dropout.",
         ) from error
-    if in_channels != 3:
+    if in_channels != 3:  # timm has a parameter for it, torchvision has not
         _replace_first_convolution(network, in_channels)
     return network
 
@@ -59,7 +59,7 @@ def check_name(library: Library, architecture: str) -> None:
     """Raise ArgumentError with the most similar names if the library does not have the architecture."""
     check(check_name, locals(), "model")
     if library == "timm":
-        if ":" in architecture or timm.is_model(architecture):  # hf-hub:owner/name and local-dir:path are timm's too
+        if ":" in architecture or timm.is_model(architecture):  # timm also accepts hf-hub:owner/name, local-dir:path
             return
         names = timm.list_models()
     else:
@@ -77,31 +77,32 @@ def check_name(library: Library, architecture: str) -> None:
 def find_size(
     architecture: str, num_outputs: int, in_channels: int, smallest: int, **arguments: Any
 ) -> tuple[int, dict[str, int]]:
-    """The smallest image size from ``smallest`` up at which a timm network trains, and how to ask for it.
+    """Return the smallest image size of at least ``smallest`` at which a timm network trains, and arguments for it.
 
-    Transformers are made for one size (``img_size``); most others take any that survives their halvings. The
-    attempts run on the meta device: they cost neither memory nor arithmetic.
+    Transformers are built for one size (``img_size``); most other networks accept any size that can be halved often
+    enough. The attempts run on the meta device, which allocates no memory and computes shapes only.
 
     Raises:
-        ArgumentError: no such architecture, or it gives no logits at any size tried.
+        ArgumentError: the architecture is unknown, or does not return logits at any of the sizes.
     """
     check_name("timm", architecture)
     shape = {"num_classes": num_outputs, "in_chans": in_channels}
     refusal: Exception | None = None
     for size in _sizes(architecture, smallest):
-        for made_for in ({"img_size": size}, {}):
+        for made_for in ({"img_size": size}, {}):  # with the argument first: without it a ViT would be built for 224
             try:
                 with torch.device("meta"):
                     network = timm.create_model(architecture, **shape, **arguments, **made_for)
+                    # In training mode, where batch norm of a 1x1 map fails for a batch of one; hence two images.
                     output = network.train()(torch.empty(2, in_channels, size, size))
-            except Exception as error:  # a size that does not fit shows as any of half a dozen kinds
+            except Exception as error:  # a size that does not fit raises one of many types
                 refusal = error
             else:
                 if isinstance(output, Tensor) and output.shape == (2, num_outputs):
                     return size, made_for
                 refusal = TypeError(f"in training it returns {type(output).__name__}, not one tensor of logits")
     raise ArgumentError(
-        f"{architecture} was tried with images of {smallest} pixels and more, and timm answered: {refusal};",
+        f"{architecture} was tried with images of {smallest} pixels and more, and timm raised: {refusal};",
         "a network must map images to logits;",
         "try model.architecture=resnet18.",
     )
@@ -111,19 +112,21 @@ def _sizes(architecture: str, smallest: int) -> Iterator[int]:
     config = None if ":" in architecture else timm.get_pretrained_cfg(architecture)
     native = max(config.input_size[1:]) if config else 224
     yield smallest
+    # Multiples of 32, the total stride of most networks, up to the size that the architecture was published with.
     yield from range(smallest - smallest % _SIZE_STEP + _SIZE_STEP, native, _SIZE_STEP)
     yield native
 
 
 def library_heads(network: nn.Module) -> tuple[str, ...]:
-    """The paths of a timm network's output layers."""
+    """Return the paths of the output layers of a timm network."""
+    # One string, or several for networks with a distillation head (DeiT).
     config = cast("dict[str, Any]", network.pretrained_cfg)
     paths = config.get("classifier") or ()
     return (paths,) if isinstance(paths, str) else tuple(paths)
 
 
 def first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d] | None:
-    """The path and the layer that read the channels of the image; None in a network without convolutions."""
+    """Return the first convolution, which reads the channels of the image, and its path; None if there is none."""
     return next(((path, layer) for path, layer in network.named_modules() if isinstance(layer, nn.Conv2d)), None)
 
 
@@ -131,5 +134,6 @@ def _replace_first_convolution(network: nn.Module, in_channels: int) -> None:
     path, old = cast("tuple[str, nn.Conv2d]", first_convolution(network))
     settings: dict[str, Any] = {"stride": old.stride, "padding": old.padding, "bias": old.bias is not None}
     new = nn.Conv2d(in_channels, old.out_channels, cast("tuple[int, int]", old.kernel_size), **settings)
+    # As torchvision initialises the convolutions of its ResNet: fan_out keeps the variance of gradients.
     nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
     network.set_submodule(path, new)

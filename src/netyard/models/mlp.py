@@ -1,4 +1,4 @@
-"""The multilayer perceptron: linear layers with an activation between them."""
+"""The multilayer perceptron: linear layers with activations between them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class MLP(nn.Module):
 
     (B, *input_shape) -> (B, num_outputs) logits. Rumelhart, Hinton & Williams 1986.
 
-    There is no softmax here: during training it is inside the loss, afterwards inside prediction. With no
-    hidden layers the model is softmax regression, or linear regression.
+    There is no softmax: during training it is part of the loss, afterwards of the prediction. Without hidden layers the
+    model is softmax regression, or linear regression.
 
     Raises:
         ArgumentError: a size below 1, a dropout outside [0, 1), an unknown activation or weight_init.
@@ -39,10 +39,11 @@ class MLP(nn.Module):
         super().__init__()
         check(MLP, locals(), "model")
         sizes = [math.prod(input_shape), *hidden_sizes]
+        # (B, C, H, W) -> (B, C * H * W): which pixels are neighbours is lost.
         self.hidden = nn.Sequential(nn.Flatten(), *dense_layers(sizes, activation, batch_norm, dropout))
         self.head = nn.Linear(sizes[-1], num_outputs)
         initialize_weights(self.hidden, weight_init, activation)
-        initialize_weights(self.head, weight_init, "identity")
+        initialize_weights(self.head, weight_init, "identity")  # no activation follows: a gain of 1
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.hidden(x))
+        return self.head(self.hidden(x))  # (B, sizes[-1]) -> (B, num_outputs)

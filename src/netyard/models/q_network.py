@@ -1,4 +1,4 @@
-"""Networks that value actions: an encoder for what is seen, and one stream or two for what it is worth."""
+"""Q-networks, which estimate the value of each action: an encoder of the observation, and one or two output streams."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from netyard.ranges.bounds import Count, OneOf
 from netyard.ranges.signature import check
 
 ENCODERS = ("auto", "mlp", "nature", "impala", "small")
-_SMALLEST_NATURE = 36  # pixels a side that the Nature CNN's three convolutions leave something of
+_SMALLEST_NATURE = 36  # pixels a side, of which the three convolutions of the Nature CNN leave one: 36 -> 8 -> 3 -> 1
 
 
 class QNetwork(nn.Module):
-    """(B, *input_shape) -> (B, num_actions) values, or (B, num_actions, num_atoms) where returns are distributions.
+    """(B, *input_shape) -> (B, num_actions) values, or (B, num_actions, num_atoms) if returns are distributions.
 
-    Pictures in uint8 are scaled to [0, 1]. Mnih et al. 2015; the two streams of a dueling network, Wang et al. 2016,
-    arXiv:1511.06581; learned noise in all that follows the encoder, Fortunato et al. 2018, arXiv:1706.10295.
+    Images in uint8 are scaled to [0, 1]. Mnih et al. 2015; dueling networks: Wang et al. 2016, arXiv:1511.06581;
+    learned noise in all layers after the encoder: Fortunato et al. 2018, arXiv:1706.10295.
 
     Args:
         input_shape: of an observation, (F,) or (C, H, W).
-        num_actions: how many there are.
-        encoder: mlp; nature (Mnih et al. 2015) or impala (Espeholt et al. 2018, arXiv:1802.01561) for pictures, small
-            for the few pixels of MinAtar (Young & Tian 2019, arXiv:1903.03176); auto takes mlp, nature or small.
-        hidden_sizes: of the linear layers; None: 128 twice after no picture, else as the encoder's paper has it.
-        dueling: whether value and advantage have a last hidden layer each.
+        num_actions: the number of actions.
+        encoder: mlp; nature (Mnih et al. 2015) or impala (Espeholt et al. 2018, arXiv:1802.01561) for images, small for
+            the 10x10 images of MinAtar (Young & Tian 2019, arXiv:1903.03176); auto chooses mlp, nature or small.
+        hidden_sizes: of the linear layers; None: 128 twice for vectors, for images as in the paper of the encoder.
+        dueling: whether value and advantage have separate last hidden layers.
         noisy: whether the linear layers have learned noise.
-        num_atoms: outputs for an action.
+        num_atoms: the number of outputs for each action.
         activation: between linear layers.
 
     Raises:
@@ -54,14 +54,14 @@ class QNetwork(nn.Module):
         super().__init__()
         check(QNetwork, locals(), "model")
         if encoder == "auto":
-            encoder = _fitting(input_shape)
+            encoder = _default_encoder(input_shape)
         self.encoder, default = _encoder(encoder, input_shape)
         hidden_sizes = list(default if hidden_sizes is None else hidden_sizes)
         self.num_actions, self.num_atoms = num_actions, num_atoms
-        with torch.no_grad():
+        with torch.no_grad():  # the number of features of an image depends on its size; one forward pass gives it
             features = self.encoder(torch.zeros(1, *input_shape)).shape[1]
         linear: Callable[[int, int], nn.Module] = NoisyLinear if noisy else nn.Linear
-        # With two streams they part before the last hidden layer.
+        # The two streams of a dueling network separate before the last hidden layer; figure 1 of Wang et al.
         shared = hidden_sizes[:-1] if dueling else hidden_sizes
         own = hidden_sizes[len(shared) :]
         sizes = [features, *shared]
@@ -74,24 +74,28 @@ class QNetwork(nn.Module):
             hidden = (layer for pair in pairwise(sizes_) for layer in (linear(*pair), activation_layer(activation)))
             return nn.Sequential(*hidden, linear(sizes_[-1], outputs))
 
-        self.advantage = stream(num_actions * num_atoms)
+        self.advantage = stream(num_actions * num_atoms)  # without dueling these are the values themselves
         self.value = stream(num_atoms) if dueling else None
+        # A plain list: registered a second time, the layers would be in the state dict twice.
         self.noisy = [module for module in self.modules() if isinstance(module, NoisyLinear)]
 
     def forward(self, x: Tensor) -> Tensor:
+        # Replay memories hold images as uint8, a quarter of the memory of float32; other inputs (bool in MinAtar) get
+        # the dtype of the weights.
         x = x.float() / 255 if x.dtype == torch.uint8 else x.to(self._dtype())
         hidden = self.hidden(self.encoder(x))
         outputs = self.advantage(hidden)
         if self.num_atoms > 1:
-            outputs = outputs.unflatten(1, (self.num_actions, self.num_atoms))
+            outputs = outputs.unflatten(1, (self.num_actions, self.num_atoms))  # (B, num_actions, num_atoms)
         if self.value is None:
             return outputs
-        value = self.value(hidden)
-        # An advantage is one over the average action; without that the two streams could drift apart.
+        value = self.value(hidden)  # (B, num_atoms)
+        # Eq. 9 of Wang et al.: without the mean a constant could move from one stream to the other, and neither would
+        # be determined. The mean rather than the maximum (eq. 8), as it changes more slowly.
         return (value[:, None] if self.num_atoms > 1 else value) + outputs - outputs.mean(dim=1, keepdim=True)
 
     def draw_noise(self, generator: torch.Generator | None = None) -> None:
-        """New noise in every layer that has some."""
+        """Draw new noise in all layers that have noise."""
         for layer in self.noisy:
             layer.draw(generator)
 
@@ -99,27 +103,28 @@ class QNetwork(nn.Module):
         return self.advantage[-1].weight.dtype
 
 
-def _fitting(shape: Sequence[int]) -> str:
+def _default_encoder(shape: Sequence[int]) -> str:
     if len(shape) != 3:
         return "mlp"
     return "nature" if min(shape[1:]) >= _SMALLEST_NATURE else "small"
 
 
 def _encoder(name: str, shape: Sequence[int]) -> tuple[nn.Module, Sequence[int]]:
-    """An encoder to (B, features), and the hidden sizes that its paper gives it."""
+    """Return an encoder to (B, features), and the hidden sizes of its paper."""
     if name == "mlp":
         return nn.Flatten(), (128, 128)
     smallest = {"nature": _SMALLEST_NATURE, "impala": 8, "small": 3}[name]
     if len(shape) != 3 or min(shape[1:]) < smallest:
         raise ArgumentError(
             f"encoder is {name!r} and an observation has shape {tuple(shape)};",
-            f"{name} wants pictures (C, H, W) of {smallest} pixels a side at least;",
+            f"{name} needs images (C, H, W) of at least {smallest} pixels a side;",
             "try model.encoder=auto.",
         )
     return {"nature": _nature, "impala": _impala, "small": _small}[name](shape[0])
 
 
 def _nature(channels: int) -> tuple[nn.Module, Sequence[int]]:
+    # Mnih et al. 2015, methods; for 84x84 images (B, 32, 20, 20), (B, 64, 9, 9), (B, 64, 7, 7).
     layers = [
         *(nn.Conv2d(channels, 32, 8, stride=4), nn.ReLU()),
         *(nn.Conv2d(32, 64, 4, stride=2), nn.ReLU()),
@@ -129,20 +134,21 @@ def _nature(channels: int) -> tuple[nn.Module, Sequence[int]]:
 
 
 def _small(channels: int) -> tuple[nn.Module, Sequence[int]]:
+    # The DQN of Young & Tian 2019: one layer without padding, 10x10 -> (B, 16, 8, 8).
     return nn.Sequential(nn.Conv2d(channels, 16, 3), nn.ReLU(), nn.Flatten()), (128,)
 
 
 def _impala(channels: int) -> tuple[nn.Module, Sequence[int]]:
     layers: list[nn.Module] = []
-    for wide in (16, 32, 32):
-        layers += [nn.Conv2d(channels, wide, 3, padding=1), nn.MaxPool2d(3, stride=2, padding=1)]
-        layers += [_Residual(wide), _Residual(wide)]
-        channels = wide
+    for width in (16, 32, 32):  # figure 3 of Espeholt et al., the deeper network; each section halves the map
+        layers += [nn.Conv2d(channels, width, 3, padding=1), nn.MaxPool2d(3, stride=2, padding=1)]
+        layers += [_Residual(width), _Residual(width)]
+        channels = width
     return nn.Sequential(*layers, nn.ReLU(), nn.Flatten()), (256,)
 
 
 class _Residual(nn.Module):
-    """Two convolutions and a way around them."""
+    """Two convolutions with a skip connection: (B, channels, H, W) -> (B, channels, H, W)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -150,4 +156,5 @@ class _Residual(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        # ReLU first (pre-activation): the skip connection then is the identity from block to block.
         return x + self.second(self.first(x.relu()).relu())

@@ -1,4 +1,4 @@
-"""Recurrent networks: RNN, LSTM and GRU over sequences of numbers or of tokens."""
+"""Recurrent networks: RNN, LSTM and GRU for sequences of numbers or of tokens."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from netyard.ranges.signature import check
 
 
 class Recurrent(nn.Module):
-    """Tokens are embedded, cells read the steps, and a linear head reads the cells.
+    """A token embedding, recurrent layers, and a linear output layer.
 
-    Called, (B, T, input_size) numbers or (B, T) tokens -> (B, num_outputs): one output for a sequence, from its last
-    state (of both ends, if ``bidirectional``), the mean of its steps, or attention over them. ``unroll`` gives one for
-    each step instead. Elman 1990; Hochreiter & Schmidhuber 1997; Cho et al. 2014, arXiv:1406.1078.
+    ``forward``: (B, T, input_size) numbers or (B, T) tokens -> (B, num_outputs), one output for each sequence, from its
+    final state (of both directions, if ``bidirectional``), the mean of its steps, or attention over them. ``unroll``
+    returns an output for each step. Elman 1990; Hochreiter & Schmidhuber 1997; Cho et al. 2014, arXiv:1406.1078.
 
     Args:
-        input_size: numbers in a step, or null.
-        vocab_size: tokens there are, padding included, or null. One of the two is given.
+        input_size: number of values in each step, or null.
+        vocab_size: number of tokens, padding included, or null. Exactly one of the two is given.
         cell: ``rnn_tanh``, ``rnn_relu``, ``lstm`` or ``gru``.
-        embedding_size: of a token's vector; numbers go into the cells as they are.
-        dropout: between layers, and before the head.
-        embedding_dropout: on the tokens' vectors.
-        layer_norm: of each layer's outputs.
-        tied_embeddings: let the head share the embeddings' weight, behind a projection to their size if need be.
+        embedding_size: of the vector of a token; numbers are not embedded.
+        dropout: between layers, and before the output layer.
+        embedding_dropout: of the vectors of tokens.
+        layer_norm: of the outputs of each layer.
+        tied_embeddings: share the weight of the embedding with the output layer, after a projection if sizes differ.
         pooling: ``last``, ``mean`` or ``attention``.
 
     Raises:
         ArgumentError: a size below 1, a dropout outside [0, 1), an unknown cell or pooling, both or neither of
-            input_size and vocab_size, token settings for numbers, tied embeddings where the outputs are no tokens.
+            input_size and vocab_size, token settings for numbers, tied embeddings if the outputs are not the tokens.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Recurrent(nn.Module):
         self.pool = pooling_layer(pooling, size)
         self.dropout = nn.Dropout(dropout)
         self.projection: nn.Module = nn.Identity()
+        # The shared weight is (vocab_size, embedding_size), so that the output layer reads vectors of that size.
         if tied_embeddings and size != embedding_size:
             self.projection, size = nn.Linear(size, embedding_size), embedding_size
         self.head = nn.Linear(size, num_outputs)
@@ -74,31 +75,32 @@ class Recurrent(nn.Module):
         lengths = None
         if self.embedding is not None:
             x, lengths = trim(x)
-        outputs, state = self.layers(self._vectors(x), lengths)
-        if self.pooling == "last":  # not the last output: what is read backwards ends at the first step
-            return self._answers(self.layers.summary(state))
-        return self._answers(self.pool(outputs, real_steps(outputs, lengths)))
+        outputs, state = self.layers(self._embed(x), lengths)  # (B, T, size)
+        if self.pooling == "last":  # not the last output: the reverse direction has read one step only there
+            return self._output(self.layers.summary(state))
+        return self._output(self.pool(outputs, real_steps(outputs, lengths)))
 
     def unroll(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """An output after each step, (B, T, num_outputs), and the state from which the next call goes on.
+        """Return an output for each step, (B, T, num_outputs), and the state to pass to the next call.
 
         Raises:
-            ArgumentError: the net reads backwards too.
+            ArgumentError: the network is bidirectional.
         """
         if self.layers.bidirectional:
             raise ArgumentError(
                 "bidirectional is true;",
-                "an output after each step may depend on the steps before it only, and reading backwards begins with"
-                " the last;",
+                "the output of a step must depend on earlier steps only, and the reverse direction starts at the last"
+                " one;",
                 "try model.bidirectional=false.",
             )
-        outputs, state = self.layers(self._vectors(x), state=state)
-        return self._answers(outputs), state
+        # Without lengths: texts to learn from, and those being generated, have no padding.
+        outputs, state = self.layers(self._embed(x), state=state)
+        return self._output(outputs), state
 
-    def _vectors(self, x: Tensor) -> Tensor:
-        return x if self.embedding is None else self.embedding_dropout(self.embedding(x))
+    def _embed(self, x: Tensor) -> Tensor:
+        return x if self.embedding is None else self.embedding_dropout(self.embedding(x))  # (B, T, embedding_size)
 
-    def _answers(self, x: Tensor) -> Tensor:
+    def _output(self, x: Tensor) -> Tensor:
         return self.head(self.projection(self.dropout(x)))
 
 
@@ -106,6 +108,6 @@ def _check_embedding_dropout(embedding_dropout: float, vocab_size: int | None) -
     if embedding_dropout and vocab_size is None:
         raise ArgumentError(
             f"embedding_dropout is {embedding_dropout} and vocab_size is null;",
-            "only tokens have embeddings, and these sequences are of numbers;",
+            "only tokens have embeddings, and these sequences consist of numbers;",
             "try model.embedding_dropout=0.",
         )

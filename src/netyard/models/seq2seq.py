@@ -1,4 +1,4 @@
-"""Sequence to sequence: an encoder reads the source, a decoder writes the target and looks back by attention."""
+"""Sequence to sequence: an encoder of the source, and a decoder of the target with attention to the source."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from netyard.ranges.signature import check
 
 
 class Attention(nn.Module):
-    """Global attention with the general score: tanh(W_c [c; h]), c the mean of the memory weighted by softmax(h·W_a m).
+    """Global attention with the general score: tanh(W_c [c; h]), where c is the mean of m weighted by softmax(h·W_a m).
 
-    (B, T, size) decoder outputs, (B, S, size) memory -> (B, T, size). Luong, Pham & Manning 2015, arXiv:1508.04025,
-    section 3.1. All target steps at once: what it returns is not fed into the next step (their section 3.3).
+    (B, T, size) decoder outputs h, (B, S, size) memory m -> (B, T, size). Luong, Pham & Manning 2015, arXiv:1508.04025,
+    section 3.1. All target steps are computed at once, without their input feeding (section 3.3).
     """
 
     def __init__(self, size: int) -> None:
@@ -25,29 +25,30 @@ class Attention(nn.Module):
         self.combine = nn.Linear(2 * size, size, bias=False)  # W_c
 
     def forward(self, h: Tensor, memory: Tensor, real: Tensor) -> Tensor:
-        scores = self.query(h) @ memory.mT  # (B, T, S)
+        scores = self.query(h) @ memory.mT  # (B, T, S), eq. 8
+        # exp(-inf) is 0: padding gets no weight. Each source has one step at least, so that no row is all -inf.
         weights = scores.masked_fill(~real.unsqueeze(1), -torch.inf).softmax(dim=2)
-        return self.combine(torch.cat([weights @ memory, h], dim=2)).tanh()
+        return self.combine(torch.cat([weights @ memory, h], dim=2)).tanh()  # eq. 5: (B, T, 2 * size) -> (B, T, size)
 
 
 class Seq2Seq(nn.Module):
-    """A bidirectional encoder, and a decoder that begins in the encoder's last state and attends to its outputs.
+    """A bidirectional encoder, and a decoder that starts from the encoder's final state and attends to its outputs.
 
-    (B, S) source tokens and (B, T) target tokens, each target behind the start token -> (B, T, num_outputs) logits of
-    the token that comes next. Sutskever, Vinyals & Le 2014, arXiv:1409.3215; Luong, Pham & Manning 2015.
+    (B, S) source tokens and (B, T) target tokens, after a start token -> (B, T, num_outputs) logits of the next token.
+    Sutskever, Vinyals & Le 2014, arXiv:1409.3215; Luong, Pham & Manning 2015.
 
-    Each direction of the encoder has half of ``hidden_size``, so that both together are what the decoder begins with.
+    Each direction of the encoder has half of ``hidden_size``; both together are the initial state of the decoder.
 
     Args:
-        num_outputs: the target's tokens, padding included.
-        vocab_size: the source's.
+        num_outputs: number of tokens of the target language, padding included.
+        vocab_size: number of tokens of the source language.
         cell: ``rnn_tanh``, ``rnn_relu``, ``lstm`` or ``gru``, of encoder and decoder.
-        embedding_size: of a token's vector, on either side.
-        dropout: on the embeddings, between layers, and before the head.
+        embedding_size: of the vector of a token, in both languages.
+        dropout: of the embeddings, between layers, and before the output layer.
 
     Raises:
-        ArgumentError: a source that is no tokens, a size below 1, an odd hidden_size, a dropout outside [0, 1), an
-            unknown cell.
+        ArgumentError: a source that does not consist of tokens, a size below 1, an odd hidden_size, a dropout outside
+            [0, 1), an unknown cell.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Seq2Seq(nn.Module):
         if vocab_size is None:
             raise ArgumentError(
                 "vocab_size is null;",
-                "a source and its target are tokens, and these sequences are of numbers;",
+                "source and target must be tokens, and these sequences consist of numbers;",
                 "try data=number_words.",
             )
         if hidden_size % 2:
@@ -85,20 +86,23 @@ class Seq2Seq(nn.Module):
         self.head = nn.Linear(hidden_size, num_outputs)
 
     def forward(self, source: Tensor, tokens: Tensor) -> Tensor:
-        """Logits (B, T, num_outputs) of what follows each of the target's tokens (B, T), all of them given."""
+        """Return logits (B, T, num_outputs) of the token after each of the given target tokens (B, T)."""
+        # Teacher forcing: the inputs are the true tokens, so that all steps can be computed in one call.
         return self.decode(self.encode(source), tokens)[0]
 
     def encode(self, source: Tensor) -> tuple[Tensor, ...]:
-        """The memory of a source (B, S): the encoder's outputs, their lengths, and the decoder's first state."""
+        """Encode a source (B, S): return the encoder's outputs, their lengths, and the decoder's initial state."""
         source, lengths = trim(source)
         outputs, state = self.encoder(self.dropout(self.source_embedding(source)), lengths)
-        # Of each layer the two directions, side by side: (B, num_layers * 2, size / 2) -> (B, num_layers, size).
+        # Concatenate the two directions of each layer: (B, num_layers * 2, size / 2) -> (B, num_layers, size).
         first = (part.unflatten(1, (-1, 2)).flatten(2) for part in state)
         return outputs, lengths, *first
 
     def decode(self, memory: tuple[Tensor, ...], tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Logits (B, T, num_outputs) of what follows each token, and the state from which the next call goes on."""
-        source, lengths, *first = memory
+        """Return logits (B, T, num_outputs) of the token after each one, and the state to pass to the next call."""
+        source, lengths, *first = (
+            memory  # a flat tuple of tensors, all batch first, so that beam search can repeat rows
+        )
         steps = self.dropout(self.target_embedding(tokens))
         outputs, state = self.decoder(steps, state=tuple(first) if state is None else state)
         attended = self.attention(outputs, source, real_steps(source, lengths))

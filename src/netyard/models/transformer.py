@@ -1,4 +1,4 @@
-"""A small causal transformer over sequences of numbers or of tokens, to compare recurrent networks with."""
+"""A small causal transformer for sequences of numbers or of tokens, for comparison with recurrent networks."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from netyard.ranges.signature import check
 
 
 class LearnedPositions(nn.Embedding):
-    """Adds a learned vector to each place of a sequence: (B, T, size) -> (B, T, size)."""
+    """Adds a learned vector for each position of a sequence: (B, T, size) -> (B, T, size)."""
 
     def reset_parameters(self) -> None:
-        init.normal_(self.weight, std=0.5**0.5)  # the variance of the sinusoids
+        init.normal_(self.weight, std=0.5**0.5)  # the mean square of a sine, so that both kinds start alike
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.weight[: x.shape[1]]
 
 
 class SinusoidalPositions(nn.Module):
-    """Adds sines and cosines, from a wavelength of 2π steps to one of 20,000π: (B, T, size) -> (B, T, size).
+    """Adds sines and cosines with wavelengths from 2π to 20,000π steps: (B, T, size) -> (B, T, size).
 
     Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
     """
@@ -35,9 +35,11 @@ class SinusoidalPositions(nn.Module):
 
     def __init__(self, max_length: int, size: int) -> None:
         super().__init__()
-        place = torch.arange(max_length).unsqueeze(1)
-        frequency = torch.exp(torch.arange(0, size, 2) * (-math.log(10_000.0) / size))
-        waves = torch.stack([(place * frequency).sin(), (place * frequency).cos()], dim=2)  # (max_length, size / 2, 2)
+        position = torch.arange(max_length).unsqueeze(1)
+        frequency = torch.exp(torch.arange(0, size, 2) * (-math.log(10_000.0) / size))  # 10000^(-2i / size)
+        angle = position * frequency  # (max_length, ceil(size / 2))
+        waves = torch.stack([angle.sin(), angle.cos()], dim=2)
+        # Sine and cosine alternate; an odd size drops the last cosine. Not in checkpoints: it has no learned values.
         self.register_buffer("table", waves.flatten(1)[:, :size], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,29 +50,29 @@ POSITIONS: dict[str, type[nn.Module]] = {"learned": LearnedPositions, "sinusoida
 
 
 class Transformer(nn.Module):
-    """Vectors of the steps and of their places, pre-norm blocks of causal attention and GELU, a norm, a linear head.
+    """Embedding and positions, pre-norm blocks of causal attention and GELU, layer norm, and a linear output layer.
 
-    Called, (B, T, input_size) numbers or (B, T) tokens -> (B, num_outputs): one output for a sequence, from its last
-    step, the mean of its steps, or attention over them. ``unroll`` gives one for each step instead. Vaswani et al.
-    2017, arXiv:1706.03762; the norm before each block as in Xiong et al. 2020, arXiv:2002.04745.
+    ``forward``: (B, T, input_size) numbers or (B, T) tokens -> (B, num_outputs), one output for each sequence, from its
+    last step, the mean of its steps, or attention over them. ``unroll`` returns an output for each step. Vaswani et al.
+    2017, arXiv:1706.03762; layer norm at the start of each block as in Xiong et al. 2020, arXiv:2002.04745.
 
-    A step attends to itself and the steps before it. Padding stands behind every real step, so none attends to it.
+    A step attends to itself and to earlier steps. Padding is after all real steps, so that these never attend to it.
 
     Args:
-        input_size: numbers in a step, or null.
-        vocab_size: tokens there are, padding included, or null. One of the two is given.
-        max_length: the most steps it can look at.
-        hidden_size: of a step's vector; four times as many inside a block.
-        num_heads: of the attention; divides hidden_size.
-        dropout: on the steps' vectors, and inside the blocks.
-        tied_embeddings: let the head share the embeddings' weight.
+        input_size: number of values in each step, or null.
+        vocab_size: number of tokens, padding included, or null. Exactly one of the two is given.
+        max_length: the largest number of steps it can attend to.
+        hidden_size: of the vector of a step; the feed-forward layers have four times as many units.
+        num_heads: of the attention; must divide hidden_size.
+        dropout: of the vectors of steps, and inside the blocks.
+        tied_embeddings: share the weight of the embedding with the output layer.
         positions: ``learned`` or ``sinusoidal``.
         pooling: ``last``, ``mean`` or ``attention``.
 
     Raises:
-        ArgumentError: a size below 1, a dropout outside [0, 1), heads that do not divide hidden_size, an unknown
-            pooling or positions, both or neither of input_size and vocab_size, tied embeddings where the outputs are
-            no tokens.
+        ArgumentError: a size below 1, a dropout outside [0, 1), a hidden_size that num_heads does not divide, an
+            unknown pooling or positions, both or neither of input_size and vocab_size, tied embeddings if the outputs
+            are not the tokens.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class Transformer(nn.Module):
         if hidden_size % num_heads:
             raise ArgumentError(
                 f"hidden_size is {hidden_size} and num_heads {num_heads};",
-                "the heads share the hidden size evenly;",
+                "num_heads must divide hidden_size, as each head gets an equal share;",
                 f"try model.hidden_size={-(-hidden_size // num_heads) * num_heads}.",
             )
         self.max_length = max_length
@@ -106,6 +108,7 @@ class Transformer(nn.Module):
             )
             for _ in range(num_layers)
         )
+        # With the norm at the start of each block the sum of all blocks is not normalised; this one does it.
         self.norm = nn.LayerNorm(hidden_size)
         self.pool = pooling_layer(pooling, hidden_size)
         self.head = nn.Linear(hidden_size, num_outputs)
@@ -119,29 +122,32 @@ class Transformer(nn.Module):
         if x.shape[1] > self.max_length:
             raise ArgumentError(
                 f"the sequence has {x.shape[1]} steps;",
-                f"the transformer can look at max_length={self.max_length} of them;",
+                f"the transformer can attend to max_length={self.max_length} of them;",
                 f"try model.max_length={x.shape[1]}.",
             )
-        steps = self._steps(x)
+        steps = self._encode(x)  # (B, T, hidden_size)
         return self.head(self.pool(steps, real_steps(steps, lengths)))
 
     def unroll(self, x: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """An output after each step, (B, T, num_outputs), and the state from which the next call goes on.
+        """Return an output for each step, (B, T, num_outputs), and the state to pass to the next call.
 
-        The state is what was read, as far back as ``max_length`` steps. A chunk as long as that leaves no room for what
-        came before it; a longer one is read in several.
+        The state is the last ``max_length`` steps of the input. With a chunk of that length nothing earlier is attended
+        to; a longer one is processed in several chunks.
         """
         read = x[:, :0] if state is None else state[0]
         outputs = []
-        # Not split where there is nothing to split: an exported graph has one piece for texts of any length that fits.
+        # Without a split if x is short enough: a split would fix the number of chunks, and the length, in an exported
+        # graph.
         for chunk in x.split(self.max_length, dim=1) if x.shape[1] > self.max_length else (x,):
+            # Earlier steps are computed again, as there is no cache of keys and values: simple, and short here.
             read = torch.cat([read, chunk], dim=1)[:, -self.max_length :]
-            outputs.append(self.head(self._steps(read)[:, -chunk.shape[1] :]))
+            outputs.append(self.head(self._encode(read)[:, -chunk.shape[1] :]))
         return torch.cat(outputs, dim=1), (read,)
 
-    def _steps(self, x: Tensor) -> Tensor:
-        """(B, T, input_size) or (B, T) -> (B, T, hidden_size), of which each step knows those before it."""
+    def _encode(self, x: Tensor) -> Tensor:
+        """(B, T, input_size) or (B, T) -> (B, T, hidden_size), where each step depends on itself and earlier ones."""
         steps = self.dropout(self.positions(self.embedding(x)))
+        # (T, T), -inf above the diagonal; is_causal alone is only a hint to torch, which needs the mask as well.
         later = nn.Transformer.generate_square_subsequent_mask(x.shape[1], device=steps.device, dtype=steps.dtype)
         for block in self.blocks:
             steps = block(steps, src_mask=later, is_causal=True)

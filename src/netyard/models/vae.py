@@ -1,4 +1,4 @@
-"""The variational autoencoder: a dense or convolutional encoder and decoder, conditional on the class or not."""
+"""The variational autoencoder, dense or convolutional, optionally conditional on the class."""
 
 from __future__ import annotations
 
@@ -20,26 +20,28 @@ KINDS = ("dense", "convolutional")
 
 
 class VAE(nn.Module):
-    """(B, *input_shape) -> mean and log-variance of the code (B, latent_size); and a code -> each pixel's parameters.
+    """``encode``: (B, *input_shape) -> mean and log-variance of the code; ``decode``: code -> parameters of pixels.
 
-    Kingma & Welling 2013, arXiv:1312.6114. With ``num_classes`` both parts are conditioned on the label: Sohn et al.
-    2015, "Learning structured output representation using deep conditional generative models".
+    Kingma & Welling 2013, arXiv:1312.6114. With ``num_classes`` encoder and decoder are conditional on the label: Sohn
+    et al. 2015, "Learning structured output representation using deep conditional generative models".
 
     Args:
-        input_shape: (C, H, W); dense nets also take the (F,) of a table.
-        latent_size: the numbers of a code.
-        num_outputs_per_pixel: the parameters of the likelihood; all the first ones come before the second ones.
+        input_shape: (C, H, W), or (F,) of a table for dense networks.
+        latent_size: the length of a code.
+        num_outputs_per_pixel: number of parameters of the likelihood. The outputs are first those of the first
+            parameter, then those of the second one.
         kind: ``dense`` or ``convolutional``.
-        hidden_sizes: of a dense encoder; its decoder has them in reverse.
-        channels: of a convolutional encoder, which halves the picture with each; its decoder has them in reverse.
-        num_classes: None for a net that is not conditional.
-        gated: dense layers have gates in place of the activation, as Tomczak & Welling 2018, arXiv:1705.07120.
-        log_variance_range: the least and the greatest log-variance of a code; None: unbounded. Theirs
-            is (-6, 2). Without bounds, an image unlike the training data may get a variance of e^15.
+        hidden_sizes: of a dense encoder; the decoder has them in reverse.
+        channels: of a convolutional encoder, each layer of which halves the map; the decoder has them in reverse.
+        num_classes: None for a network that is not conditional.
+        gated: gated linear units in place of activations in dense layers, as in Tomczak & Welling 2018,
+            arXiv:1705.07120.
+        log_variance_range: lower and upper bound of the log-variance; None: no bounds. Tomczak & Welling use (-6, 2).
+            Without bounds, an image unlike the training data may get a variance of e^15.
 
     Raises:
-        ArgumentError: a size below 1, an unknown kind or activation, a convolution without images or with
-            gates, an empty range.
+        ArgumentError: a size below 1, an unknown kind or activation, a convolutional network without images or with
+            gates, a lower bound that is not below the upper one.
     """
 
     def __init__(
@@ -58,23 +60,25 @@ class VAE(nn.Module):
         super().__init__()
         check(VAE, locals(), "model")
         self.input_shape, self.latent_size, self.num_classes = tuple(input_shape), latent_size, num_classes
-        self.output_shape = (num_outputs_per_pixel * input_shape[0], *input_shape[1:])
+        self.output_shape = (num_outputs_per_pixel * input_shape[0], *input_shape[1:])  # parameters are channels
         self.flat = kind == "dense"
         self.log_variance_range = None if log_variance_range is None else check_range(log_variance_range)
         if gated and not self.flat:
             raise ArgumentError(
                 "gated is true and kind convolutional;",
-                "dense layers have gates;",
+                "only dense layers can have gates;",
                 "try model.kind=dense.",
             )
         label_size = num_classes or 0
         if self.flat:
+            # 2 * latent_size: mean and log-variance come from one layer, and are split in `encode`.
             sizes = [math.prod(input_shape) + label_size, *hidden_sizes]
             self.encoder = dense(sizes, 2 * latent_size, activation, gated)
             reverse = [latent_size + label_size, *reversed(hidden_sizes)]
             self.decoder = dense(reverse, math.prod(self.output_shape), activation, gated)
         else:
             check_image(self.input_shape)
+            # (C, H, W) -> (channels[-1], h, w) -> features -> code, and the same sizes back.
             sides = halved(input_shape[1:], len(channels))
             features = channels[-1] * math.prod(sides[-1])
             down = downwards(input_shape[0] + label_size, channels, activation)
@@ -85,24 +89,28 @@ class VAE(nn.Module):
             self.decoder = nn.Sequential(lift, activation_layer(activation), unfold, *up)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """The parameters (B, num_outputs_per_pixel * C, H, W) of the reconstruction of the posterior's mean."""
+        """Return parameters (B, num_outputs_per_pixel * C, H, W) of pixels, decoded from the mean of the posterior."""
+        # The task samples z = mean + std * eps itself, between encode and decode (the reparameterisation trick).
         return self.decode(self.encode(x, y)[0], y)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(B, *input_shape) and, of a conditional net, labels (B,) or shares (B, num_classes) -> two (B, latent_size).
+        """Return mean and log-variance, both (B, latent_size), of inputs (B, *input_shape).
+
+        A conditional network also takes labels (B,) or class probabilities (B, num_classes).
 
         Raises:
-            ArgumentError: a conditional net is called without labels.
+            ArgumentError: a conditional network is called without labels.
         """
+        # The log-variance rather than the variance: any real number is allowed, and the std exp(lv / 2) is positive.
         mean, log_variance = self.encoder(self._with_label(x.flatten(1) if self.flat else x, y)).chunk(2, dim=1)
         return mean, log_variance if self.log_variance_range is None else log_variance.clamp(*self.log_variance_range)
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """(B, latent_size) and labels as in ``encode`` -> (B, num_outputs_per_pixel * C, H, W)."""
+        """Return parameters (B, num_outputs_per_pixel * C, H, W) of codes (B, latent_size) and labels as in encode."""
         return self.decoder(self._with_label(z, y)).reshape(-1, *self.output_shape)
 
     def _with_label(self, x: Tensor, y: Tensor | None) -> Tensor:
-        """x with the label beside it: a number for each class, or a map where x has maps."""
+        """Append the one-hot label to the features of x, or as constant channels to its maps."""
         if self.num_classes is None:
             return x
         if y is None:
@@ -111,18 +119,20 @@ class VAE(nn.Module):
                 f"it is conditional, on {self.num_classes} classes;",
                 "give it y, or try model=vae.",
             )
-        shares = (y if y.is_floating_point() else F.one_hot(y, self.num_classes)).to(x.dtype)
-        return torch.cat([x, shares.reshape(*shares.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], dim=1)
+        # Floats are soft labels, as mixup makes them. (B, K) -> (B, K, 1, 1) -> (B, K, H, W) beside an image.
+        labels = (y if y.is_floating_point() else F.one_hot(y, self.num_classes)).to(x.dtype)
+        return torch.cat([x, labels.reshape(*labels.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], dim=1)
 
 
 def dense(sizes: Sequence[int], num_outputs: int, activation: str, gated: bool) -> nn.Sequential:
-    """Hidden layers from size to size, and a linear output."""
+    """Return hidden layers of the given sizes, and a linear output layer."""
     return nn.Sequential(*dense_layers(sizes, activation, gated=gated), nn.Linear(sizes[-1], num_outputs))
 
 
 def downwards(in_channels: int, channels: Sequence[int], activation: str) -> list[nn.Module]:
-    """Convolutions that halve the side, rounding up, with an activation after each."""
+    """Return convolutions that each halve the side, rounded up, with activations."""
     layers: list[nn.Module] = []
+    # strict=False: the first list is one longer, as it starts with the channels of the input.
     for width, next_width in zip([in_channels, *channels], channels, strict=False):
         layers += [nn.Conv2d(width, next_width, 3, stride=2, padding=1), activation_layer(activation)]
     return layers
@@ -131,21 +141,24 @@ def downwards(in_channels: int, channels: Sequence[int], activation: str) -> lis
 def upwards(
     channels: Sequence[int], out_channels: int, sides: Sequence[tuple[int, ...]], activation: str
 ) -> list[nn.Module]:
-    """Back through the sides that ``downwards`` made, with an activation between, to ``out_channels`` maps.
+    """Return the reverse of ``downwards``: upsampling and convolutions through its sides, to ``out_channels`` maps.
 
-    Enlarged, then convolved: a transposed convolution leaves a checkerboard. Odena et al. 2016.
+    Upsampling and convolution instead of a transposed convolution, which leaves a checkerboard pattern. Odena et al.
+    2016.
     """
     widths = [*reversed(channels), out_channels]
     layers: list[nn.Module] = []
     for width, next_width, side in zip(widths, widths[1:], reversed(sides[:-1]), strict=False):
+        # Upsampling to the size, not by 2: a side of 7 was halved to 4, and must become 7 again.
         layers += [nn.Upsample(side), nn.Conv2d(width, next_width, 3, padding=1), activation_layer(activation)]
-    return layers[:-1]  # the output is linear
+    return layers[:-1]  # without the last activation: the likelihood needs any real numbers
 
 
 def halved(side: Sequence[int], times: int) -> list[tuple[int, ...]]:
-    """Height and width before and after each of so many halvings, rounded up."""
+    """Return height and width before and after each halving, rounded up; ``times + 1`` pairs."""
     sides = [tuple(side)]
     for _ in range(times):
+        # As a convolution with kernel 3, stride 2 and padding 1: floor((n - 1) / 2) + 1 = ceil(n / 2).
         sides.append(tuple((each + 1) // 2 for each in sides[-1]))
     return sides
 

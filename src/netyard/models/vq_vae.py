@@ -1,4 +1,4 @@
-"""The VQ-VAE: an autoencoder whose code is a small map of entries of a codebook."""
+"""The VQ-VAE: an autoencoder whose code is a small map of indices into a codebook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netyard.ranges.signature import check
 
 
 class Described(NamedTuple):
-    """A reconstruction, and what the quantizer has to say of it."""
+    """A reconstruction and the output of the quantizer."""
 
     output: Tensor  # (B, C, H, W)
     quantized: Quantized
@@ -26,11 +26,11 @@ class VQVAE(nn.Module):
 
     Args:
         input_shape: (C, H, W).
-        channels: of the encoder, which halves the picture with each; the decoder has them in reverse.
+        channels: of the encoder, each layer of which halves the map; the decoder has them in reverse.
         codebook_size, embedding_size, ema, decay: see ``Quantizer``.
 
     Raises:
-        ArgumentError: a size below 1, an unknown activation, what is no picture, a decay outside (0, 1).
+        ArgumentError: a size below 1, an unknown activation, data other than images, a decay outside (0, 1).
     """
 
     def __init__(
@@ -48,21 +48,22 @@ class VQVAE(nn.Module):
         check_image(input_shape)
         self.input_shape = tuple(input_shape)
         sides = halved(input_shape[1:], len(channels))
-        self.codebook_size, self.code_shape = codebook_size, sides[-1]
+        self.codebook_size, self.code_shape = codebook_size, sides[-1]  # a code is (h, w) indices
         self.quantizer = Quantizer(codebook_size, embedding_size, ema, decay)
         down = downwards(input_shape[0], channels, activation)
-        # The norm keeps the encoder from moving away from its codebook entries; Lancucki et al. 2020,
-        # arXiv:2005.08520.
+        # Batch norm before the quantizer: without it the outputs of the encoder can grow faster than the codes follow,
+        # and most codes are never used. Lancucki et al. 2020, arXiv:2005.08520. Not affine, for the same reason.
         norm = nn.BatchNorm2d(embedding_size, affine=False)
         self.encoder = nn.Sequential(*down, nn.Conv2d(channels[-1], embedding_size, 1), norm)
         up = upwards(channels, input_shape[0], sides, activation)
+        # Codes are short (D = 16), the maps of the decoder are not; 1x1 and 3x3 convolutions convert between them.
         lift = nn.Conv2d(embedding_size, channels[-1], 3, padding=1)
         self.decoder = nn.Sequential(lift, activation_layer(activation), *up)
 
     def forward(self, x: Tensor) -> Described:
-        quantized = self.quantizer(self.encoder(x))
+        quantized = self.quantizer(self.encoder(x))  # of maps (B, embedding_size, h, w)
         return Described(self.decoder(quantized.output), quantized)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes (B, *code_shape), int64 -> (B, *input_shape)."""
+        """Return images (B, *input_shape) of codes (B, *code_shape), int64."""
         return self.decoder(self.quantizer.look_up(codes))

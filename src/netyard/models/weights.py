@@ -1,4 +1,4 @@
-"""Weights that were trained before: from a library's publication, or from a file."""
+"""Pretrained weights: published by a library, or from a file."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ StateDict = dict[str, Tensor]
 
 
 def timm_published(architecture: str, num_outputs: int, in_channels: int, **arguments: Any) -> nn.Module:
-    """A timm network with its published weights, fitted by timm to the outputs, channels and image size.
+    """Return a timm network with its published weights, adapted by timm to outputs, channels and image size.
 
     Raises:
-        ArgumentError: timm publishes none for it.
-        OSError: they cannot be downloaded.
+        ArgumentError: timm has no weights for the architecture.
+        OSError: the weights cannot be downloaded.
     """
     try:
         return create("timm", architecture, num_outputs, in_channels, pretrained=True, **arguments)
     except OSError as error:
         raise _no_download(architecture, error) from error
-    except RuntimeError as error:
+    except RuntimeError as error:  # what timm raises for an architecture without weights, or weights that do not fit
         raise _not_published(architecture, str(error)) from error
 
 
 def torchvision_published(architecture: str, network: nn.Module) -> StateDict:
-    """torchvision's newest weights of an architecture, fitted to the channels the network takes.
+    """Return torchvision's newest weights of an architecture, adapted to the number of channels of the network.
 
     Raises:
-        ArgumentError: torchvision publishes none for it.
-        OSError: they cannot be downloaded.
+        ArgumentError: torchvision has no weights for the architecture.
+        OSError: the weights cannot be downloaded.
     """
     try:
         weights = torchvision.models.get_model_weights(architecture).DEFAULT
@@ -49,8 +49,9 @@ def torchvision_published(architecture: str, network: nn.Module) -> StateDict:
         raise _not_published(architecture, str(error)) from error
     try:
         state: StateDict = dict(weights.get_state_dict(progress=False, check_hash=True))
-    except (OSError, RuntimeError) as error:  # RuntimeError: a file came, with the wrong hash
+    except (OSError, RuntimeError) as error:  # RuntimeError: the downloaded file has a wrong hash
         raise _no_download(architecture, error) from error
+    # timm's adaptation for other channels: one is the sum over RGB, others repeat them at the same total scale.
     path, layer = cast("tuple[str, nn.Conv2d]", first_convolution(network))
     if hasattr(network, "transform_input"):
         _absorb_input_scale(state, path)
@@ -59,15 +60,18 @@ def torchvision_published(architecture: str, network: nn.Module) -> StateDict:
 
 
 def _absorb_input_scale(state: StateDict, path: str) -> None:
-    """Let weights that expect pixels in [-1, 1] take pixels normalised as for every other network.
+    """Convert weights for pixels in [-1, 1] to weights for pixels normalised by the ImageNet mean and std.
 
-    GoogLeNet's and Inception v3's come from TensorFlow; torchvision rescales in the forward pass
-    (``transform_input``). In the first convolution and the batch norm behind it the same scale costs nothing
-    and survives an export.
+    The weights of GoogLeNet and Inception v3 are those of TensorFlow; torchvision rescales pixels in the forward pass
+    (``transform_input``). Here the scale is part of the first convolution and of the batch norm after it, which costs
+    no time and is exported with the weights.
     """
+    # With x = (p - mean) / std, a pixel 2 p - 1 is x * std / 0.5 + (mean - 0.5) / 0.5: a scale and a shift per channel.
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     weight = state[f"{path}.weight"]
     shift = ((mean - 0.5) / 0.5).view(1, 3, 1, 1)
+    # The convolution has no bias; batch norm subtracts its running mean, which takes the shift with the sign reversed.
+    # Exact but for GoogLeNet's padding, whose zeros now mean an average pixel instead of a grey one.
     norm = f"{path.removesuffix('.conv')}.bn.running_mean"
     state[norm] = state[norm] - (weight * shift).sum(dim=(1, 2, 3))
     state[f"{path}.weight"] = weight * (std / 0.5).view(1, 3, 1, 1)
@@ -76,7 +80,7 @@ def _absorb_input_scale(state: StateDict, path: str) -> None:
 def _no_download(architecture: str, error: Exception) -> OSError:
     return OSError(
         f"the published weights of {architecture} could not be downloaded ({error}); model.pretrained=true "
-        "needs the internet, or the library's cache filled before; "
+        "needs the internet, or weights that are already in the library's cache; "
         "try model.pretrained=FILE with weights you have, or false."
     )
 
@@ -84,28 +88,29 @@ def _no_download(architecture: str, error: Exception) -> OSError:
 def _not_published(architecture: str, why: str) -> ArgumentError:
     return ArgumentError(
         f"model.pretrained is true, but {architecture} has no published weights that fit ({why});",
-        "it must be false or a file here;",
+        "for this architecture it must be false or a file;",
         "try model.pretrained=false.",
     )
 
 
 def read(path: str) -> StateDict:
-    """The state dict in a ``.pt``, ``.pth``, ``.ckpt`` or ``.safetensors`` file.
+    """Return the state dict in a ``.pt``, ``.pth``, ``.ckpt`` or ``.safetensors`` file.
 
-    Of a netyard checkpoint it is the network's part, of a wrapped network the library's.
+    From a netyard checkpoint only the state of the network is returned, from that of a ZooNet only the library's.
 
     Raises:
-        ArgumentError: the file is missing, damaged, or holds no state dict, or anything but tensors and plain types.
+        ArgumentError: the file is missing or damaged, or contains no state dict, or other than tensors and plain types.
     """
     file = Path(path).expanduser()
     if not file.is_file():
         raise _unreadable(path, "is not there")
     try:
         content = safe_load.load(file)
-    except Exception as error:  # a damaged file shows as any of nine kinds
+    except Exception as error:  # a damaged file raises one of many types
         raise _unreadable(path, f"cannot be read ({str(error).splitlines()[0]})") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
-    for prefix in ("net.", "network."):  # of the task's net in a checkpoint, of the library's network in ours
+    # A task names its network `net`, ZooNet that of the library `network`; the keys are net.network.conv1.weight.
+    for prefix in ("net.", "network."):
         inside = {key.removeprefix(prefix): value for key, value in state.items() if str(key).startswith(prefix)}
         state = inside or state
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
@@ -122,7 +127,7 @@ def _unreadable(path: str, why: str) -> ArgumentError:
 
 
 def misfits(network: nn.Module, state: StateDict, heads: Sequence[str]) -> list[str]:
-    """What keeps a state dict from being loaded, a line each; the output layers may differ or be absent."""
+    """Return one line for each key that keeps a state dict from being loaded; output layers may differ or be absent."""
     own = network.state_dict()
     lines = []
     for key in sorted(own.keys() | state.keys()):
@@ -132,17 +137,17 @@ def misfits(network: nn.Module, state: StateDict, heads: Sequence[str]) -> list[
         if key not in state:
             lines.append(f"{key} is missing")
         elif key not in own:
-            lines.append(f"{key} is not known")
+            lines.append(f"{key} is unknown")
         elif own[key].shape != state[key].shape:
             lines.append(f"{key} is {list(state[key].shape)}, not {list(own[key].shape)}")
     return lines
 
 
 def load(network: nn.Module, state: StateDict, heads: Sequence[str], source: str) -> None:
-    """Load a state dict; output layers of another size and absent auxiliary heads are skipped, and logged.
+    """Load a state dict; output layers of another size and absent auxiliary heads are skipped and logged.
 
     Raises:
-        ArgumentError: anything else does not fit.
+        ArgumentError: any other key does not fit.
     """
     lines = misfits(network, state, heads)
     if lines:
@@ -151,7 +156,8 @@ def load(network: nn.Module, state: StateDict, heads: Sequence[str], source: str
     fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
     skipped = sorted(key for key in own.keys() - fitting.keys() if not key.endswith("num_batches_tracked"))
     if skipped:
-        logger.info("%s: these stay at their first values, the file's do not fit: %s", source, ", ".join(skipped))
+        logger.info("%s does not fit these weights, which keep their initial values: %s", source, ", ".join(skipped))
+    # strict=False for the skipped ones alone: `misfits` has looked at all others.
     network.load_state_dict(fitting, strict=False)
 
 
@@ -170,7 +176,7 @@ def _refuse(network: nn.Module, state: StateDict, source: str, lines: Sequence[s
             raise ArgumentError(
                 f"{source} was trained on images of {weight.shape[1]} channels and the data has"
                 f" {layer.weight.shape[1]};",
-                "the first layer must fit the data;",
+                "the numbers of channels must be equal;",
                 f"try data with {weight.shape[1]} channels, or other weights.",
             )
     shown = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")

@@ -1,4 +1,4 @@
-"""Every architecture of timm and torchvision, at every image size."""
+"""All architectures of timm and torchvision, for any image size."""
 
 from __future__ import annotations
 
@@ -18,40 +18,38 @@ from netyard.models.weights import StateDict, load, misfits, read, timm_publishe
 from netyard.ranges.bounds import Count, Index, NotNegative, Probability, Unit
 from netyard.ranges.signature import check
 
-# What each library calls the dropout before its output layer.
+# The name of the parameter for the dropout before the output layer, for each library.
 _DROPOUT_ARGUMENT = {"timm": "drop_rate", "torchvision": "dropout", "netyard": "dropout"}
 
 
 class ZooNet(nn.Module):
-    """A library's network, fitted to the data's channels, image size and number of outputs.
+    """A network of a library, adapted to channels, image size and number of outputs of the data.
 
-    (B, in_channels, image_size, image_size) -> (B, num_outputs) logits; while training, a network with
-    auxiliary heads returns a tuple, the logits first, and ``auxiliary_weight`` is what the loss of each
-    further one counts. ``network`` is the library's module: at three channels and the native size its state
-    dict is the library's own.
+    (B, in_channels, image_size, image_size) -> (B, num_outputs) logits. In training a network with auxiliary heads
+    returns a tuple, the logits first, and ``auxiliary_weight`` is the weight of each further loss. ``network`` is the
+    module of the library: with three channels and the native size its state dict is that of the library.
 
-    A small image means, as the family file says:
+    Small images are handled as the file in ``conf/family`` says:
 
-    * ``early_strides``: the layers that halve the image first are made to keep its size, as many as needed;
-      below ``tiny_size`` only the first, where more would cost time and gain nothing;
-    * ``minimum_size``: below it the batch is enlarged on the device; with ``probe_size`` timm determines
-      the size;
-    * ``fold``: a pool that would only repeat a small map is folded into the linear layer behind it.
+    * ``early_strides``: these layers, which halve the image first, get a stride of 1, as many of them as needed; for
+      images below ``tiny_size`` only the first one, since more would cost time and not improve the accuracy;
+    * ``minimum_size``: smaller images are enlarged on the device; with ``probe_size`` the size is found by trying;
+    * ``fold``: a pool that would only repeat the pixels of a small map is merged with the linear layer after it.
 
-    None of it depends on ``pretrained``, so that a checkpoint fits the network built without the published
-    weights.
+    None of this depends on ``pretrained``, so that a checkpoint can be loaded into a network that was built without the
+    published weights.
 
     Args:
-        library: ``timm``, ``torchvision`` or ``netyard`` (our own, where neither has it).
-        architecture: its name there.
-        pretrained: the library's published weights, or a file (see ``weights.read``).
-        freeze: ``backbone`` trains the output layers only; ``unfreeze()`` ends it.
-        dropout: before the output layer; None is what the library publishes.
-        auxiliary: build the auxiliary heads; None for an architecture that has none.
-        auxiliary_map_size: maps below it are enlarged before they enter an auxiliary head.
-        batch_norm_momentum: None is the library's; with 0.01 the first hundreds of steps validate at chance.
-        heads: paths of the output layers, the main one first; timm knows its own.
-        arguments: further arguments of the library's constructor.
+        library: ``timm``, ``torchvision`` or ``netyard`` (for architectures that neither of them has).
+        architecture: its name in the library.
+        pretrained: true for the published weights of the library, or a file (see ``weights.read``).
+        freeze: ``backbone``: train the output layers only, until ``unfreeze()`` is called.
+        dropout: before the output layer; None: the default of the library.
+        auxiliary: whether to build auxiliary heads; None for an architecture without any.
+        auxiliary_map_size: smaller maps are enlarged before an auxiliary head.
+        batch_norm_momentum: None: that of the library. With 0.01 validation is at chance for hundreds of steps.
+        heads: paths of the output layers, the main one first; not needed for timm.
+        arguments: further arguments of the constructor of the library.
 
     Raises:
         ArgumentError: an unknown name, a size below 1, a dropout outside [0, 1), a file that does not fit.
@@ -87,16 +85,16 @@ class ZooNet(nn.Module):
             arguments[_DROPOUT_ARGUMENT.get(library, "dropout")] = dropout
         if auxiliary is not None:
             arguments["aux_logits"] = auxiliary
-        size = max(image_size, minimum_size)
+        size = max(image_size, minimum_size)  # the side at which the network itself runs
         if probe_size:
             size, made_for_size = find_size(architecture, num_outputs, in_channels, size, **arguments)
             arguments |= made_for_size
-        if library == "timm" and pretrained is True:
+        if library == "timm" and pretrained is True:  # timm adapts and loads its weights in one call
             network = timm_published(architecture, num_outputs, in_channels, **arguments)
         else:
             network = create(library, architecture, num_outputs, in_channels, **arguments)
 
-        self._made_by = (library, architecture, num_outputs, in_channels, arguments)
+        self._made_by = (library, architecture, num_outputs, in_channels, arguments)  # for `loaded_by`
         self.resize = Resize(size) if size != image_size else nn.Identity()
         self.network = network
         heads = tuple(heads) or library_heads(network)
@@ -107,13 +105,15 @@ class ZooNet(nn.Module):
             state = read(pretrained)
         elif pretrained and library != "timm":
             state = torchvision_published(architecture, network)
-        # A file may hold the published form or the small-image form of the same architecture.
+        # A file may hold weights of the published architecture or of its version for small images. The former are
+        # loaded before the change, so that kernels are resized with their weights, the latter after it.
         is_native = state is not None and not misfits(network, state, heads)
         if state is not None and is_native:
             load(network, state, heads, source=f"model.pretrained={pretrained}")
         early = early_strides[: 1 if size < tiny_size else num_kept(size, len(early_strides))]
+        # Random kernels are not resized but drawn again: the interpolation of noise would have another variance.
         keep_early_size(network, early, shrink_weights=is_native or pretrained is True)
-        if fold:
+        if fold:  # after the strides, which decide how large the map before the pool is
             pool, linear = fold
             fold_repeated_pool(network, pool, linear, in_channels, size)
         if state is not None and not is_native:
@@ -124,6 +124,7 @@ class ZooNet(nn.Module):
                 if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                     module.momentum = batch_norm_momentum
         for path in self.heads[1:]:
+            # The head with its own pool and convolutions, of which the path names the last layer (aux1.fc2).
             auxiliary_head = network.get_submodule(path.split(".")[0])
             auxiliary_head.register_forward_pre_hook(partial(_enlarge_map, auxiliary_map_size))
         self._frozen: tuple[str, ...] = ()
@@ -134,8 +135,9 @@ class ZooNet(nn.Module):
         return self.network(self.resize(x))
 
     def train(self, mode: bool = True) -> ZooNet:
-        """Training mode, but for the batch norm of a frozen backbone: its statistics are frozen too."""
+        """Set training mode, but keep batch norm of a frozen backbone in evaluation mode."""
         super().train(mode)
+        # Otherwise its running statistics would change with the data, although its weights are frozen.
         if self._frozen:
             for module in self.network.modules():
                 if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
@@ -144,34 +146,35 @@ class ZooNet(nn.Module):
 
     def unfreeze(self) -> None:
         """Make all frozen parameters trainable again."""
-        for name in self._frozen:
+        for name in self._frozen:  # these only: the library may have parameters that are never trained
             self.network.get_parameter(name).requires_grad_(True)
         self._frozen = ()
-        self.train(self.training)
+        self.train(self.training)  # puts batch norm back into training mode
 
     def loaded_by(self) -> str:
-        """Which network of the library takes this one's state dict, or what keeps the library's own from it."""
+        """Return a sentence that says which call of the library builds a network for this state dict, or why none."""
         library, architecture, num_outputs, in_channels, arguments = self._made_by
         channels = {"in_chans": in_channels} if library == "timm" else {}
-        with torch.device("meta"):
+        with torch.device("meta"):  # shapes are enough to compare
             native = create(library, architecture, num_outputs, in_channels if channels else 3, **arguments)
         if lines := misfits(native, self.network.state_dict(), ()):
-            return f"{library}'s own {architecture} does not take them, for they are fitted to the data: {lines[0]}"
+            return f"{library}'s own {architecture} cannot load them, as they are adapted to the data: {lines[0]}"
         given = {"num_classes": num_outputs, **channels, **arguments}
         call = {"timm": "timm.create_model", "torchvision": "torchvision.models.get_model"}.get(library)
         if call is None:
-            return f"netyard's own {architecture} takes them"
+            return f"netyard's own {architecture} can load them"
         call_arguments = ", ".join([repr(architecture), *(f"{name}={value!r}" for name, value in given.items())])
-        return f"{call}({call_arguments}) takes them"
+        return f"{call}({call_arguments}) can load them"
 
     def _freeze_backbone(self) -> None:
         """Exclude all parameters but those of the output layers from training."""
         if not self.heads:
             raise ArgumentError(
-                "freeze is backbone, but this network does not say which layer is its output;",
-                "freezing needs one;",
+                "freeze is backbone, but the output layer of this network is unknown;",
+                "it is needed, as all other layers are frozen;",
                 "try model.freeze=null.",
             )
+        # With a dot at the end, so that fc does not match fc2.
         trainable = tuple(f"{head}." for head in self.heads)
         frozen = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
         frozen = [(name, p) for name, p in frozen if not name.startswith(trainable)]
@@ -182,7 +185,7 @@ class ZooNet(nn.Module):
 
 
 def _has(network: nn.Module, path: str) -> bool:
-    """Whether a path leads to a layer with weights; auxiliary heads that were not built are None."""
+    """Return whether there is a layer with weights at a path; auxiliary heads that were not built are None."""
     try:
         return any(True for _ in network.get_submodule(path).parameters())
     except AttributeError:
@@ -190,6 +193,8 @@ def _has(network: nn.Module, path: str) -> bool:
 
 
 def _enlarge_map(smallest: int, _: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-    """Repeat the pixels of the map that enters an auxiliary head until it is ``smallest`` wide."""
+    """Enlarge the map before an auxiliary head to ``smallest`` pixels a side, if it is smaller."""
     x = inputs[0]
+    # The heads have convolutions without padding, which a smaller map would not survive. An adaptive pool to a larger
+    # size repeats pixels.
     return (F.adaptive_avg_pool2d(x, smallest),) if x.shape[-1] < smallest else inputs

@@ -52,7 +52,7 @@ def test_timm_takes_the_weights_of_a_resnet_and_netyard_does(tmp_path: Path, for
 def test_the_network_that_takes_the_weights_is_named(name: str, library: str) -> None:
     with torch.device("meta"):
         net = untrained(f"model={name}", "data=fake", "data.image_size=224")[0].net
-        assert net.loaded_by() == f"{library} takes them"
+        assert net.loaded_by() == f"{library} can load them"
         eval(library, {"timm": timm, "torchvision": torchvision}).load_state_dict(net.network.state_dict(), assign=True)
     assert list(net.network.state_dict()) == list(weights.state_of(net.to_empty(device="cpu")))
 
@@ -60,7 +60,7 @@ def test_the_network_that_takes_the_weights_is_named(name: str, library: str) ->
 def test_it_says_when_the_library_cannot_take_them(tmp_path: Path) -> None:
     task, data, of_run = untrained("model=resnet_tiny")
     said = export.write(Request(RunDir(tmp_path), "state_dict", tmp_path / "weights.pt"), task, data, of_run)
-    assert "timm's own resnet18 does not take them" in said
+    assert "timm's own resnet18 cannot load them" in said
     assert "conv1.weight is [64, 1, 3, 3], not [64, 1, 7, 7]" in said
 
 

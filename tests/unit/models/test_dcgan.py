@@ -49,7 +49,7 @@ def test_a_picture_is_halved_until_it_is_small(side: int, wanted: tuple[int, int
 
 @pytest.mark.parametrize(("side", "near"), [(1, 8), (4, 8), (9, 8), (30, 32), (50, 48), (100, 96)])
 def test_a_size_that_cannot_be_doubled_to_is_refused(side: int, near: int) -> None:
-    with pytest.raises(ValueError, match=rf"image_size is {side}; .*try data whose pictures have {near}, or model=gan"):
+    with pytest.raises(ValueError, match=rf"image_size is {side}; .*try data whose images have {near}, or model=gan"):
         build("dcgan", 1, side)
     halve(near)
 

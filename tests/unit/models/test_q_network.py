@@ -71,7 +71,7 @@ def test_two_streams_add_up_to_values_whose_advantages_average_to_nothing() -> N
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"encoder": "nature", "input_shape": (4,)}, r"nature wants pictures .* 36 pixels.*try model\.encoder=auto"),
+        ({"encoder": "nature", "input_shape": (4,)}, r"nature needs images .* 36 pixels.*try model\.encoder=auto"),
         ({"encoder": "natur"}, r"try model\.encoder=nature"),
         ({"hidden_sizes": [0]}, r"hidden_sizes"),
         ({"activation": "rulu"}, r"relu"),

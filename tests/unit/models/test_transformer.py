@@ -169,7 +169,7 @@ def test_it_learns_what_only_the_first_step_tells() -> None:
     ("arguments", "message"),
     [
         ({"input_size": None}, "input_size and vocab_size are both null; .*; try data=digits_rows"),
-        ({"hidden_size": 9}, "hidden_size is 9 and num_heads 2; .* evenly; try model.hidden_size=10"),
+        ({"hidden_size": 9}, "hidden_size is 9 and num_heads 2; .* equal share; try model.hidden_size=10"),
         ({"max_length": 0}, "max_length is 0; .* at least 1; try"),
         ({"num_heads": 0}, "num_heads is 0; .* at least 1; try"),
         ({"dropout": 1.5}, "dropout is 1.5; .*; try model.dropout=0.1"),

@@ -142,7 +142,7 @@ def test_it_can_be_pickled_and_copied(build: Build) -> None:
         (
             "vgg11",
             {"auxiliary": True},
-            "vgg11 was given aux_logits=True, and torchvision answered: .*; try it without",
+            "vgg11 was given aux_logits=True, and torchvision raised: .*; try it without",
         ),
         ("timm_tiny", {"arguments": {"depht": 3}}, "test_vit was .*depht.*; .*; try model.architecture="),
         (
