@@ -160,7 +160,7 @@ def test_a_refusal_names_the_loss_and_its_cause():
     with pytest.raises(ValueError, match=r"^loss unknown does not take numbers as targets;") as refused:
         check_regression_loss(unknown, 1)
     assert str(refused.value.__cause__) == "what is this?"
-    with pytest.raises(ValueError, match=r"^loss <lambda> does not decrease when the true class becomes more probable;"):
+    with pytest.raises(ValueError, match=r"^loss <lambda> does not decrease when the true class becomes"):
         check_classification_loss(lambda logits, labels: logits.sum() * 0, 3)
     with pytest.raises(ValueError, match="does not take class labels") as refused:
         check_classification_loss(nn.CrossEntropyLoss(reduction="none"), 3)
