@@ -74,7 +74,7 @@ def constant(optimizer: torch.optim.Optimizer, total: float) -> Any:
 
 
 def check_penalty_holds_slope(lr: float, repeats: int) -> None:
-    """Between real and generated pictures the slope is one where a gradient penalty is asked for, and steeper else."""
+    """With a gradient penalty the slope between real and generated images is 1; without one it is steeper."""
     slopes, data = [], Pictures(6)
     fixed = data.batches
     for weight in (0.0, 10.0):
@@ -90,7 +90,7 @@ def check_penalty_holds_slope(lr: float, repeats: int) -> None:
 
 
 def check_trains(train: Callable[..., Ran], model: str, *small: str) -> None:
-    """Six steps by the command: finite scores of the test, and pictures of what was saved."""
+    """Train six steps by the command line: test scores are finite, and images of the checkpoint are written."""
     short = ("trainer.max_epochs=1", "trainer.limit_train_batches=6", "logger=none")
     done = train(f"model={model}", *small, *short)
     assert done.code == 0, done.err

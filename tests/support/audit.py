@@ -1,4 +1,4 @@
-"""What the interpreter's own audit hears: imports, files opened, processes started, code that is run."""
+"""Records audit events of the interpreter: imports, opened files, started processes, executed code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _seen: list[tuple[str, Any]] | None = None
 
 @contextlib.contextmanager
 def watched() -> Iterator[list[tuple[str, Any]]]:
-    """What happens inside that running code would bring about."""
+    """Record the audit events inside the context that show that code was run."""
     global _seen
     _listen()
     _seen = seen = []
@@ -27,7 +27,7 @@ def watched() -> Iterator[list[tuple[str, Any]]]:
 
 
 def refused(attempt: Any, *kinds: type[BaseException], reads: Path | None = None) -> bool:
-    """Whether an attempt ends in one of these errors, and nothing happened but that a file was read."""
+    """Return whether a call raises one of these errors and does nothing but read a file."""
     with watched() as seen:
         try:
             attempt()

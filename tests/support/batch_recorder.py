@@ -1,4 +1,4 @@
-"""A module that remembers the batches of its training, and saves when it is told to."""
+"""A LightningModule that records its training batches and saves checkpoints at given steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.trainers import trainer_of
 
 
 class Recorder(L.LightningModule):
-    """Remembers every training batch as ``noted`` puts it, and saves after the steps it is told to."""
+    """Records every training batch in the form of ``noted``, and saves a checkpoint after the given steps."""
 
     def __init__(self, save_after: dict[int, Path] | None = None) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Recorder(L.LightningModule):
 
 
 def fit(data: L.LightningDataModule, module: Recorder, resume: Path | None = None, **options: Any) -> list[Any]:
-    """What ``module`` has seen after three epochs, or after what a checkpoint left of them."""
+    """Train three epochs, or those that remain after a checkpoint, and return the batches that ``module`` recorded."""
     trainer = trainer_of(**{"epochs": 3, **options})
     trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
     return module.seen

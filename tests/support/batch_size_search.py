@@ -1,4 +1,4 @@
-"""A batch size that `debug=batch_size` suggests, and the rates that it was chosen by."""
+"""Checks the batch size that `debug=batch_size` suggests, and the measured rates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.event_files import has_image
 
 
 def check_suggested_size(train: Callable[..., Ran], overrides: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every power of two is timed, and one that is about the fastest is suggested and drawn."""
+    """All powers of two are timed, and a size with about the best rate is suggested and plotted."""
     monkeypatch.setattr(batch_size_finder, "MIN_SECONDS", 0.01)
     ran = train(*overrides, "debug=batch_size", "callbacks.batch_size.max_size=32")
     assert ran.code == 0, ran.err

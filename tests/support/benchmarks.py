@@ -21,7 +21,7 @@ def script(name: str) -> ModuleType:
 
 
 def keep_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put back at the end of the test what a benchmark of training changes of the process."""
+    """Restore at the end of the test what a training benchmark changes in the process."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     for name in ("FORCE_COLOR", "TERM"):
         monkeypatch.setenv(name, "")

@@ -1,4 +1,4 @@
-"""The Chromium of this machine: found, or installed on a Debian; opened, and closed with all its processes."""
+"""Finds or installs Chromium (on Debian), opens it, and closes it with all its processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find() -> str | None:
 
 
 def install() -> str:
-    """Have apt-get install a browser, where that is allowed; what came of it, in words."""
+    """Install a browser by apt-get, if that is allowed; return what happened as text."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return f"try apt-get install {PACKAGES[0]}"
     end = time.monotonic() + INSTALL_SECONDS
@@ -51,7 +51,7 @@ def install() -> str:
 
 
 class WatchedPage(NamedTuple):
-    """A page, what went wrong in it, and the address of everything that it asked for."""
+    """A page with its errors and the addresses of all its requests."""
 
     page: Page
     complaints: list[str]
@@ -60,7 +60,7 @@ class WatchedPage(NamedTuple):
 
 @contextmanager
 def opened(program: str, folder: Path, width: int = 1280, height: int = 900) -> Iterator[WatchedPage]:
-    """A page of a browser that writes into a folder only; at the end no process of it is left."""
+    """Open a page in a browser that writes only to a folder; close all its processes at the end."""
     from playwright.sync_api import sync_playwright
 
     with (

@@ -25,7 +25,7 @@ SECONDS_BETWEEN_LINES = 30
 
 
 def fingerprint(root: Path, paths: Iterable[Path]) -> str:
-    """A hash of some files, and of all below some folders, by name and content."""
+    """Return a hash of files and folders, by name and content."""
     sha = hashlib.sha256()
     for path in paths:
         for file in sorted(each for each in [path, *path.rglob("*")] if each.is_file()):
@@ -35,13 +35,13 @@ def fingerprint(root: Path, paths: Iterable[Path]) -> str:
 
 
 def of_all(root: Path) -> str:
-    """A hash of what every test depends on: the source, and all of ``tests`` that is no test."""
+    """Return a hash of what every test depends on: the source, and the files in ``tests`` that are not tests."""
     shared = [path for path in sorted((root / "tests").rglob("*.py")) if not path.name.startswith("test_")]
     return fingerprint(root, [*(root / name for name in SHARED), *shared])
 
 
 def of_file(root: Path, name: str) -> str:
-    """A hash of what the tests of a file depend on besides: that file, and ``docs`` for ``tests/system/docs/...``."""
+    """Return a hash of the test file itself, and of ``docs`` for ``tests/system/docs/...``."""
     mirrored = Path(name).parts[2:-1][:1]
     return fingerprint(root, [root / name, *(root / each for each in mirrored)])
 
@@ -144,7 +144,7 @@ def write_table(page: Path, table: dict[str, tuple[int, int]], about: str) -> No
 
 
 class Campaign:
-    """The plugin where no tests are run by others: it keeps the ledger, and hears how each test ended."""
+    """The plugin of the main process: writes the outcome of each test into the ledger."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -238,7 +238,7 @@ class Campaign:
 
 
 class Rest:
-    """The plugin where tests are run: it leaves out what has passed before."""
+    """The plugin of a worker process: skips tests that have passed before."""
 
     def __init__(self, passed: set[str]) -> None:
         self._passed = passed

@@ -1,4 +1,4 @@
-"""Canaries: secrets that a run or a sweep is given in every way, and every byte that it leaves or says."""
+"""Gives secrets (canaries) to a run or a sweep in every possible way, and searches all files and output for them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Leaky(Callback):
 
 @pytest.fixture
 def canaries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The secrets, by the way in which they are given."""
+    """The secrets, by the way in which they are passed."""
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "leaky.py").write_text(LEAKY)
     monkeypatch.syspath_prepend(str(tmp_path / "own"))
@@ -49,7 +49,7 @@ def canaries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def given(canaries: dict[str, str], **more: str) -> list[str]:
-    """The words of a command that hold the secrets."""
+    """The command-line arguments that contain the secrets."""
     leaky = {
         "hub_token": "${oc.env:HUB_TOKEN}",
         "note": f"'of the shell: {canaries['shell']}'",
@@ -67,7 +67,7 @@ def given(canaries: dict[str, str], **more: str) -> list[str]:
 
 
 def leaks(canaries: dict[str, str], folder: Path, *said: str) -> list[str]:
-    """Where a secret was found: every byte of every file, of the members of zip files too, and what was said."""
+    """Return the places where a secret was found: in files, in members of zip files, and in the output."""
     texts = {f"said {number}": text.encode() for number, text in enumerate(said)}
     for path in folder.rglob("*"):
         if path.is_file():
@@ -81,7 +81,7 @@ def leaks(canaries: dict[str, str], folder: Path, *said: str) -> list[str]:
 
 
 def check_sweep(train: Callable[..., Ran], canaries: dict[str, str], folder: Path, launcher: str) -> int:
-    """A sweep of two jobs leaves no secret anywhere; how many secrets it was given."""
+    """Check that a sweep of two jobs leaves no secret anywhere; return the number of secrets that it was given."""
     ran = train("-m", *RUN, *given(canaries), "seed=1,2", f"launcher={launcher}", f"hydra.sweep.dir={folder}")
     assert ran.code == 0, ran.err
     assert not leaks(canaries, folder, ran.out, ran.err)
@@ -89,7 +89,7 @@ def check_sweep(train: Callable[..., Ran], canaries: dict[str, str], folder: Pat
 
 
 def check_study(train: Callable[..., Ran], canaries: dict[str, str], tmp_path: Path, launcher: str) -> None:
-    """The jobs of a study reach a storage with a password, which is written nowhere."""
+    """The jobs of a study connect to a storage with a password, and the password is written nowhere."""
     optuna = pytest.importorskip("optuna", reason="the extra optuna is not installed")
     folder = tmp_path / "sweep"
     # SQLite passes over what it does not know of a URI.

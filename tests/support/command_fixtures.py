@@ -1,4 +1,4 @@
-"""A command line in a process of its own, as a user would type it."""
+"""Runs a command line in its own process, as a user would."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.processes import Processes
 
 @pytest.fixture
 def processes() -> Iterator[Processes]:
-    """Processes in the background, which end with the test."""
+    """Background processes that are ended with the test."""
     made = Processes()
     yield made
     made.end()
@@ -21,7 +21,7 @@ def processes() -> Iterator[Processes]:
 
 @pytest.fixture
 def command(tmp_path: Path, processes: Processes) -> Callable[..., Ran]:
-    """``command("train.py", "model=mlp")``: what it left behind, once it has ended."""
+    """``command("train.py", "model=mlp")`` runs the command and returns its result."""
 
     def run(*words: str, path: Path | None = None, **environment: str) -> Ran:
         done = processes.run(*words, **{"NETYARD_OUTPUTS": str(tmp_path / "outputs"), **environment})

@@ -1,4 +1,4 @@
-"""What a command left behind: its exit code, its words and its directory."""
+"""The result of a command: exit code, output and directory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 
 class Ran(NamedTuple):
-    """The end of a command, in this process or in one of its own."""
+    """The result of a command, run in this process or in its own."""
 
     code: int
     out: str

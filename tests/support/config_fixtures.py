@@ -1,4 +1,4 @@
-"""Networks and the choices of conf/, built as a run would."""
+"""Builds networks and other options of conf/ as a run does."""
 
 from __future__ import annotations
 

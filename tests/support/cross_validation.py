@@ -1,4 +1,4 @@
-"""A fold of every kind of labelled data, as the words of a command."""
+"""Overrides for a fold of every kind of labelled data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KINDS = {
 
 
 def check_fold(train: Callable[..., Ran], kind: str, folder: Path) -> None:
-    """A fold of data in ``folder`` is trained on, and the checkpoint knows which it was."""
+    """Train on a fold of the data in ``folder``; the checkpoint records the fold."""
     given = [text.replace("ROOT", str(folder)) for text in KINDS[kind]]
     ran = train(*given, "data.num_folds=3", "data.fold=2", "debug=smoke", "logger=none")
     assert ran.code == 0, ran.err

@@ -1,4 +1,4 @@
-"""The charts of TensorBoard that the curves of a run stand in."""
+"""Checks the TensorBoard charts of the curves of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def layout_of(path: Path) -> dict[str, dict[str, list[str]]]:
 
 
 def check_charts(path: Path) -> None:
-    """Training and validation of each metric stand in one chart, and no curve in none."""
+    """Training and validation of each metric share a chart, and every curve is in a chart."""
     shown = layout_of(path)
     tags = events(path).Tags()["scalars"]
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 @pytest.fixture
 def picture_folder(tmp_path: Path) -> Path:
-    """Three classes of twelve pictures, PNG and JPEG, of various sizes; the class can be read off the red."""
+    """Three classes of twelve images, PNG and JPEG, of various sizes; the red channel shows the class."""
     for label, name in enumerate(["ape", "bee", "cat"]):
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for number in range(12):

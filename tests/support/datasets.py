@@ -17,7 +17,7 @@ CONF = Path(__file__).parents[2] / "conf"
 
 
 def build(name: str, augmentation: str = "none", **changes: Any) -> DataModule:
-    """What ``data=<name> augmentation=<augmentation>`` makes, without composing a whole run."""
+    """Build ``data=<name> augmentation=<augmentation>`` without composing a whole run config."""
     from hydra.utils import instantiate
 
     data = OmegaConf.load(CONF / "data" / f"{name}.yaml")
@@ -42,7 +42,7 @@ def write_mnist(folder: Path, suffix: str = "", train: int = 60, test: int = 20,
 
 
 def write_cifar(root: Path, num_classes: int) -> None:
-    """CIFAR-10's or CIFAR-100's folder of pickles, with ten pictures in each file."""
+    """Write the pickle files of CIFAR-10 or CIFAR-100, with ten images in each file."""
     hundred = num_classes == 100
     folder = root / ("cifar-100-python" if hundred else "cifar-10-batches-py")
     folder.mkdir(parents=True)
@@ -58,5 +58,5 @@ def write_cifar(root: Path, num_classes: int) -> None:
 
 
 def learned(data: Any) -> dict[str, Any]:
-    """What data have learned from their training part, without what tells all parts from others'."""
+    """Return the statistics fitted on the training split, without the fingerprint of the data."""
     return {name: each for name, each in data.state_dict().items() if name != "fingerprint"}

@@ -1,4 +1,4 @@
-"""The commands of the README, the documentation and the heads of the configuration files."""
+"""Collects the commands in the README, the documentation and the headers of the config files."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ _TYPED = re.compile(r"(?:^(?:\$ )?|`)netyard ((?:runs|doctor|\w+ )[^#`\n]*)", re
 
 
 def train_commands(pages: list[Path]) -> list[str]:
-    """What follows each ``python train.py``, once, but for the commands that a page shows to be mistakes."""
+    """Return the arguments of each ``python train.py`` once, without the commands that are shown as errors."""
     texts = (_REFUSED.sub("", page.read_text(encoding="utf-8")) for page in pages)
     return list(dict.fromkeys(found.group(1).strip() for text in texts for found in _TRAIN.finditer(text)))
 
 
 def netyard_commands(pages: list[Path]) -> list[str]:
-    """What follows each ``netyard`` that is typed, once."""
+    """Return the arguments of each ``netyard`` command once."""
     texts = (page.read_text(encoding="utf-8") for page in pages)
     return list(dict.fromkeys(found.strip() for text in texts for found in _TYPED.findall(text)))
 
 
 def runs_here(words: str) -> bool:
-    """Whether a command asks for no file of the user's and no download."""
+    """Return whether a command needs neither a file of the user nor a download."""
     chosen = re.search(r"\bdata=(\w+)", words)
     downloaded = chosen and "root" in catalog.option_file("data", chosen[1]) and "data.root=" not in words
     return not downloaded and not re.search(r"=(FILE|DIR|RUN_DIR|SWEEP_DIR)\b|pretrained=true", words)
 
 
 def train_a_batch(train: Callable[..., Ran], words: str, place: Path) -> Ran:
-    """A ``python train.py`` command, for a batch or two and below another folder."""
+    """Run a ``python train.py`` command for one or two batches, with outputs below another folder."""
     where = f"hydra.sweep.dir={place / 'sweep'}" if "-m" in words else f"hydra.run.dir={place / 'run'}"
     return train(*shlex.split(words), "debug=smoke", "data.batch_size=4", "data.eval_batch_size=4", where)

@@ -1,4 +1,4 @@
-"""Environments made by hand, in which everything is known."""
+"""Simple environments whose returns are known exactly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 
 class Counting(gym.Env[Any, Any]):
-    """Shows the number of steps of the episode and its seed; the reward is ten times the step, plus the action.
+    """The observation is the step of the episode and its seed; the reward is ten times the step, plus the action.
 
     Terminates after ``length`` steps; ``fault`` says what is wrong with it at step 3.
     """

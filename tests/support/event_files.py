@@ -1,4 +1,4 @@
-"""What a run has written for TensorBoard, read back."""
+"""Reads the TensorBoard event files of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export a run into a file, ask the file, and what it is compared with: tests of ``netyard export`` in each tier."""
+"""Exports runs, runs the exported files, and compares them with the networks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHORTER = {f"densenet{depth}": ["+model.arguments={block_config:[2,2,2,2]}"] for
 
 
 def export(run: Path, folder: Path, *options: str) -> tuple[str, Path]:
-    """Export a run into an empty folder; what was said, and the file."""
+    """Export a run into an empty folder; return the output and the file."""
     output = folder / "file"
     with contextlib.redirect_stdout(io.StringIO()) as said:
         assert main.main(["export", f"run={run}", *options, f"output={output}"]) == 0
@@ -40,7 +40,7 @@ def export(run: Path, folder: Path, *options: str) -> tuple[str, Path]:
 
 
 def served_by(path: Path) -> tuple[Any, Any]:
-    """What a run's task is outside of netyard, and its data."""
+    """Return the export signature of a run's task, and its data."""
     recorded = checkpoint.read(path / "checkpoints" / "best.ckpt")
     data = build(recorded["netyard"]["config"]["data"])
     checkpoint.restore_data(data, recorded)
@@ -48,7 +48,7 @@ def served_by(path: Path) -> tuple[Any, Any]:
 
 
 def untrained(*words: str) -> tuple[Any, Any, dict[str, Any]]:
-    """A task with first weights, its data, and what a file says of them."""
+    """Return an untrained task, its data, and the metadata of an export."""
     cfg, choices = compose.compose(list(words))
     data = build(cfg.data)
     cfg.data.update(data.facts())
@@ -104,7 +104,7 @@ def check_program(run: Path, folder: Path) -> None:
 
 
 def check_score(run: Path, folder: Path) -> None:
-    """An export to integers tells the task's score before it, that of the run where all of the test part counts."""
+    """An export to 8-bit integers prints the score of the task before it, as in the run if that used the whole test split."""
     how = "static" if run.name == "vector_quantized" else "dynamic"
     said, _ = export(run, folder, "format=onnx", f"quantize={how}")
     score, before = re.search(r"8-bit integers (\w+) goes from ([\d.]+) to", said).groups()
@@ -117,7 +117,7 @@ def check_score(run: Path, folder: Path) -> None:
 
 
 def check_network(name: str, folder: Path) -> None:
-    """A network with first weights becomes an ONNX file that computes the same."""
+    """An untrained network is exported to an ONNX file that computes the same."""
     task, data, of_run = untrained(f"model={name}", *SHORTER.get(name, []))
     leave_out_repeats(task.net)
     settle(task, data)
@@ -127,7 +127,7 @@ def check_network(name: str, folder: Path) -> None:
 
 
 def leave_out_repeats(net: nn.Module) -> None:
-    """Of blocks in a row that are alike one stays: the graph of a deep network, in a fraction of its time."""
+    """Keep only one of consecutive equal blocks: the graph of a deep network in a fraction of the time."""
     for module in net.modules():
         if isinstance(module, nn.Sequential):
             kinds = [(type(each), [weight.shape for weight in each.parameters()]) for each in module]
@@ -138,7 +138,7 @@ def leave_out_repeats(net: nn.Module) -> None:
 
 @torch.no_grad()
 def settle(task: Any, data: Any) -> None:
-    """Let batch norms measure a batch: with first statistics what goes through a deep network dies away."""
+    """Let batch norms measure a batch: with initial statistics the activations of a deep network vanish."""
     norms = [module for module in task.net.modules() if isinstance(module, _BatchNorm)]
     for norm in norms:
         norm.reset_running_stats()
@@ -151,7 +151,7 @@ def settle(task: Any, data: Any) -> None:
 
 
 class Turncoat(nn.Module):
-    """A network that is another in a graph."""
+    """A network that computes something else when it is traced."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Ways for a job to end before its time: a callback of a user's, and the override that puts it in."""
+"""Makes jobs fail in various ways: a user's callback, and the override that adds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packages that extend netyard, written into a folder as pip would leave them there."""
+"""Writes packages that extend netyard into a folder, as pip installs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What writes a run's small files and a sweep's ledger, each as a small example. Knows no torch, and so forks fast."""
+"""Examples of code that writes the small files of a run and the ledger of a sweep. Without torch, so it forks fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CUTS = 20
 
 
 def small_file(name: str, *writes: Callable[[RunDir], object]) -> Writer:
-    """A file of a run's directory, of which each write replaces the one before; without the times in it."""
+    """A file of a run directory that each write replaces; read without its times."""
 
     def seen(folder: Path) -> object:
         if name == "metrics.csv":
@@ -40,7 +40,7 @@ def results(value: float) -> Callable[[RunDir], object]:
 
 
 def ledger(*changes: Callable[[Ledger], object]) -> Writer:
-    """A sweep of ten jobs whose book is changed, each time by what the driver has read of it."""
+    """A sweep of ten jobs whose ledger is changed several times, each time by what the driver has read from it."""
 
     def change(folder: Path, wanted: Callable[[Ledger], object]) -> None:
         wanted(Ledger.read(folder))

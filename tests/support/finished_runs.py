@@ -1,4 +1,4 @@
-"""One finished, tiny run for each task and kind of data, trained when first wanted and shared by the whole session."""
+"""One finished tiny run for each task and kind of data, trained at its first use and shared by all tests."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 
 
 class FinishedRuns:
-    """The directories of the runs above, below one folder that several processes may share."""
+    """The directories of the runs above, in one folder that several processes may share."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -133,7 +133,7 @@ class FinishedRuns:
 
 
 def _listed(path: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of change of each file."""
+    """Return size and modification time of each file."""
     return {str(each): (each.lstat().st_size, each.lstat().st_mtime_ns) for each in path.rglob("*")}
 
 

@@ -1,4 +1,4 @@
-"""Sweeps from the command line, run to their end, and all that they have to leave behind."""
+"""Runs sweeps from the command line and checks all files and messages of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Train = Callable[..., Ran]
 
 
 def check_grid(train: Train, folder: Path, *words: str) -> Ledger:
-    """Two optimizers on two seeds run in order, are one row each, and are neither begun anew nor changed afterwards."""
+    """Two optimizers with two seeds run in order, are one row each, and are not run again or changed by a resume."""
     command = ("-m", *QUICK, *words, "optimizer=sgd,adam", "seed=1,2", f"hydra.sweep.dir={folder}")
     ran = train(*command)
     assert ran.code == 0, ran.err
@@ -47,7 +47,7 @@ def check_grid(train: Train, folder: Path, *words: str) -> Ledger:
 
 
 def check_deaths(folder: Path, ran: Ran, dead: Sequence[Job], reasons: Mapping[str, str]) -> None:
-    """Jobs that died, each in another way, are failed in the ledger, in their directories, and in what was said."""
+    """Jobs that died in different ways are failed in the ledger, in their directories, and in the output."""
     for job, (kind, reason) in zip(dead, reasons.items(), strict=True):
         assert job.state == "failed", job
         assert reason in str(job.reason), kind
@@ -57,7 +57,7 @@ def check_deaths(folder: Path, ran: Ran, dead: Sequence[Job], reasons: Mapping[s
 
 
 def check_pruned_study(train: Train, folder: Path, *words: str, length: int, trials: int) -> None:
-    """Of jobs of ``length`` epochs the hopeless ones end early, and a resume goes on from four to so many trials."""
+    """Bad jobs of ``length`` epochs are pruned, and a resume continues from four to so many trials."""
     pytest.importorskip("optuna")
     optuna = ("hydra/sweeper=optuna", "sweep.num_trials=4", "sweep.pruner=median")
     size = ("model=mlp_tiny", f"trainer.max_epochs={length}", "sweep.pruner_options={n_startup_trials:1}")
@@ -86,7 +86,7 @@ def check_pruned_study(train: Train, folder: Path, *words: str, length: int, tri
 
 
 def check_sweep_file(train: Train, folder: Path, *words: str) -> None:
-    """A sweep file chooses a sweeper and is told how many trials."""
+    """A sweep file selects a sweeper; the number of trials is an override."""
     few = ("sweep=mlp_search", "data=iris", "sweep.num_trials=2")
     ran = train("-m", *QUICK, *few, *words, f"hydra.sweep.dir={folder}")
     assert ran.code == 0, ran.err

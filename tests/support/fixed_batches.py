@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 
 class FixedBatches(L.LightningDataModule):
-    """Fixed batches to train on, and other ones to validate and test."""
+    """Fixed batches for training, and others for validation and test."""
 
     def __init__(self, trained: list[tuple[Tensor, Tensor]], evaluated: list[tuple[Tensor, Tensor]]) -> None:
         super().__init__()

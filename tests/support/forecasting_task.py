@@ -14,7 +14,7 @@ WINDOW, HORIZON, SEASON = 6, 3, 4
 
 
 class Linear(nn.Module):
-    """The least that reads (B, W, 1)."""
+    """The smallest network that accepts (B, W, 1)."""
 
     def __init__(self) -> None:
         super().__init__()

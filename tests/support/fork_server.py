@@ -1,4 +1,4 @@
-"""A program that imports once and forks for each order, so that no process of the tests' own is ever forked.
+"""A program that imports modules once and forks for each request, so that the test process is never forked.
 
 An order is a line of JSON; the answer says how the forked process ended, and what it said before that.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 
 class ForkServer:
-    """The module of a program that calls ``serve``, as a process."""
+    """Runs a module that calls ``serve`` in its own process."""
 
     def __init__(self, module: str, *words: str) -> None:
         self._process = subprocess.Popen(
@@ -45,7 +45,7 @@ class ForkServer:
 
 
 def serve(obey: Callable[..., object]) -> None:
-    """In the program: call ``obey`` with each order in a process of its own, until nothing more is asked."""
+    """In that program: call ``obey`` with each request in a forked process, until there are no more requests."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what is printed is no answer
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""A virtual environment in which netyard and a package of a stranger are installed from wheels, and no checkout is."""
+"""A virtual environment with netyard and a third-party package installed from wheels, without a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A disk that is full from one point of a save on, and whether all is well after it."""
+"""Simulates a disk that becomes full at a given point of a save, and checks the files afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METHODS = [(Path, name) for name in ("open", "replace", "mkdir")]
 
 
 class Full:
-    """Counts the calls by which a save changes the disk; from the one of number ``at`` on, each raises."""
+    """Counts the calls of a save that change the disk; from number ``at`` on, each raises an error."""
 
     def __init__(self, patch: pytest.MonkeyPatch, at: int) -> None:
         self.count, self.at = 0, at
@@ -48,7 +48,7 @@ def last_and_best(folder: Path) -> tuple[int, int]:
 
 
 def withstood(folder: Path, history: tuple[int, tuple[bool, ...]], point: int) -> bool | None:
-    """Whether a run stays whole, says so and can go on if the disk is full from a point on; None if it has no such."""
+    """Return whether a run is valid and resumable after the disk became full at a point; None beyond the last point."""
     keep, bests = history
     newest, saver = len(bests), Saver(folder, keep)
     for number, best in enumerate(bests[:-1], start=1):

@@ -47,7 +47,7 @@ OVERRIDES = [[*flags, each] for each in _ONE for flags in ([], ["-m"])[: 1 + eac
 
 
 def followed_nowhere(train: Callable[..., Ran], words: list[str], canary: Path, place: Path) -> bool:
-    """Whether nothing came of these words but a refusal; ``canary`` is a file that would be made in this folder."""
+    """Return whether overrides were refused without any effect; ``canary`` is a file that they would create."""
     (Path.cwd() / "canary.pickle").write_bytes(next(pickles("os.mkdir", [str(canary)])))
     *flags, text = words
     company = ("data=gym", "model=dqn", "threads=1") if text.startswith("data.id") else RUN

@@ -212,7 +212,7 @@ def with_canary(value: Any, canary: str) -> Any:
 
 
 def nodes(name: str, arguments: list[Any]) -> Iterator[Any]:
-    """A call as a config may write it: plain, partial, in lists, in arguments of what is offered, under another key."""
+    """Yield a call in all forms of a config: plain, partial, in lists, in arguments of allowed classes, in keys."""
     call = {"_target_": name, "_args_": arguments}
     offered = {"_target_": "torch.optim.SGD", "lr": 0.1}
     yield call
@@ -223,7 +223,7 @@ def nodes(name: str, arguments: list[Any]) -> Iterator[Any]:
 
 
 def pickles(name: str, arguments: list[Any]) -> Iterator[bytes]:
-    """Streams of opcodes that call a callable in different words."""
+    """Yield pickle streams that call a callable by different opcodes."""
     module, _, attribute = name.rpartition(".")
     given = pickle.dumps(tuple(arguments), protocol=2)[2:-1]  # without PROTO and STOP
     glob = f"c{module}\n{attribute}\n".encode()
@@ -238,7 +238,7 @@ def pickles(name: str, arguments: list[Any]) -> Iterator[bytes]:
 
 
 def container(kind: int, stream: bytes, honest: bytes) -> bytes:
-    """A file that holds a stream: bare, in the zip of an honest file of torch's, in the tar that torch once wrote."""
+    """Yield files with a stream: bare, in the zip format of torch, in the old tar format of torch."""
     made = io.BytesIO()
     if kind == 0:
         return stream

@@ -1,4 +1,4 @@
-"""Networks that look at images: what they answer, and whether they can be trained."""
+"""Checks image networks: their outputs, and whether they can be trained."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ DEEP = [
 
 
 def outputs_of(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-    """What a network answers; those of auxiliary heads come after its own."""
+    """Return the outputs of a network; those of auxiliary heads come last."""
     output = net(x)
     return output if isinstance(output, tuple) else (output,)
 
 
 def require_gradients(net: nn.Module, outputs: tuple[Tensor, ...]) -> None:
-    """Go backward, and find a gradient at every parameter that learns by one."""
+    """Run backward and check that every trainable parameter has a gradient."""
     sum(output.sum() for output in outputs).backward()
     assert [path for path, each in net.named_parameters() if each.requires_grad and each.grad is None] == []
 
 
 def check_gradients(build: Callable[..., nn.Module], name: str, shape: tuple[int, int]) -> None:
-    """Ten answers to each image of this many channels and this side, and a gradient at every parameter."""
+    """Check that images of this shape give ten outputs, and every parameter a gradient."""
     channels, side = shape
     with torch.device("meta"):
         net = build(name, channels, side).train()
@@ -44,7 +44,7 @@ def check_gradients(build: Callable[..., nn.Module], name: str, shape: tuple[int
 
 
 def check_two_digits(net: nn.Module) -> None:
-    """Two digits of 8 pixels train it without a nan, and are answered without one."""
+    """Train and evaluate with two digits of 8 pixels; no output is NaN."""
     net.train()
     x, y = torch.randn(2, 1, 8, 8), torch.tensor([1, 2])
     sum(F.cross_entropy(output, y) for output in outputs_of(net, x)).backward()

@@ -9,7 +9,7 @@ import torch
 
 
 def write_weights(folder: Path) -> Path:
-    """Random weights in the form, and under the name, that torch-fidelity publishes its own in."""
+    """Write random weights with the format and file name of torch-fidelity's weights."""
     fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
     torch.manual_seed(0)
     bare = fidelity.FeatureExtractorInceptionV3.__new__(fidelity.FeatureExtractorInceptionV3)

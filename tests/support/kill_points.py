@@ -1,4 +1,4 @@
-"""Processes that are killed at any instant of a write, one for each instant.
+"""Kills processes at every instant of a write, one process for each instant.
 
 Run as a program, a server of ``fork_server`` with the writers of a module. The forked process writes, and dies at the
 point that the order names, or goes through unharmed and tells which points there are.
@@ -26,18 +26,18 @@ KILLED = (-signal.SIGKILL, -signal.SIGXFSZ)
 
 @dataclass(frozen=True)
 class Writer:
-    """What is there before, the writing, and what a reader then sees; ``again`` is what the next process writes."""
+    """The initial files, the write, and what a reader then gets; ``again`` is the write of the next process."""
 
     before: Callable[[Path], object]
     write: Callable[[Path], object]
     seen: Callable[[Path], object]
     again: Callable[[Path], object] | None = None
     cuts: int = 4
-    """In so many places a file is cut short, besides its first and its last byte."""
+    """Number of positions at which a file is truncated, besides its first and its last byte."""
 
 
 class Dying:
-    """Counts the calls of this process that change what is below a folder, and ends it at a point; see ``Point``."""
+    """Counts the calls of this process that change files in a folder, and kills it at a point; see ``Point``."""
 
     def __init__(self, folder: Path, point: Point | None, cuts: int) -> None:
         self.points: list[Point] = []
@@ -75,7 +75,7 @@ class Dying:
 
 
 def obey(writer: Writer, before: Path, folder: Path, point: Point | None) -> list[Point]:
-    """Write beside what was there before, and tell the points on the way."""
+    """Write next to the initial files, and return the points that were passed."""
     shutil.copytree(before, folder, copy_function=os.link)
     dying = Dying(folder, point, writer.cuts)
     writer.write(folder)
@@ -91,7 +91,7 @@ def deaths(
     place: Path,
     choose: Callable[[list[Point]], list[Point]] = list,
 ) -> Iterator[tuple[Point, str]]:
-    """Points of a write, all of them if none are chosen, and what was wrong after a death there."""
+    """Yield points of a write, by default all, and what was wrong after a kill there."""
     writer.before(place / "before")
     before = writer.seen(place / "before")
     server.order(kind, name, place / "before", place / "whole", None)
@@ -109,14 +109,14 @@ def deaths(
 
 
 def _again(writer: Writer, folder: Path) -> tuple[object, set[str]]:
-    """What is there once another process has written."""
+    """Return the files after another process has written."""
     (writer.again or writer.write)(folder)
     left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     return writer.seen(folder), left
 
 
 def _fault(writer: Writer, folder: Path, ending: tuple[int, Any], states: tuple[object, object], end: object) -> str:
-    """What is wrong with what a process has left that was killed, in words; nothing if it is one of two states."""
+    """Describe what is wrong with the files of a killed process; empty if they are one of the two valid states."""
     code, said = ending
     if code not in KILLED:
         return f"it was not killed: {code} {said}"
@@ -129,7 +129,7 @@ def _fault(writer: Writer, folder: Path, ending: tuple[int, Any], states: tuple[
 
 
 def server_of(module: str) -> ForkServer:
-    """The program below, with the writers of a module."""
+    """Start the program below with the writers of a module."""
     return ForkServer("support.kill_points", module)
 
 

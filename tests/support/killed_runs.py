@@ -1,4 +1,4 @@
-"""Runs that are killed at random instants, which are counted in calls of functions, so that no speed matters.
+"""Kills runs at random instants, counted in function calls, so that the speed of the machine does not matter.
 
 Run as a program, a server of ``fork_server`` that has imported what a run needs. A forked process does what
 ``python train.py`` does. Python calls a function of ours whenever its main thread enters or leaves a function; at a
@@ -31,25 +31,25 @@ KILLED = (-signal.SIGALRM, -signal.SIGKILL)
 
 @dataclass(frozen=True)
 class Instant:
-    """So many calls after the first step of an epoch, or after the start of the process if it is -1; then seconds."""
+    """An instant: a number of calls after the first step of an epoch (-1: after the process start), then seconds."""
 
     epoch: int
     calls: int
     seconds: float
     last: int | None = None
-    """An epoch whose first step the process does not live to see."""
+    """An epoch that the process never reaches."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """The exit code of a run, and how many calls came before its first epoch and in each; the last goes to the end."""
+    """The exit code of a run, and the number of calls before its first epoch and in each epoch."""
 
     code: int
     calls: list[int]
 
 
 class Runs:
-    """Runs of processes of their own; each is begun, or gone on with, and killed at an instant if one is given."""
+    """Starts or resumes runs in their own processes, and kills them at an instant if one is given."""
 
     def __init__(self) -> None:
         self._server = ForkServer("support.killed_runs")
@@ -78,7 +78,7 @@ class Runs:
 
 
 def faults(ending: Ending, folder: Path, alone: Path) -> list[str]:
-    """What is not as it would be had the run been left alone."""
+    """Return the differences from a run that was not killed."""
     run_dir = RunDir(folder)
     if ending.code != 0 or run_dir.status().get("state") != "completed":
         return [f"it ended with code {ending.code}", (folder / "console.log").read_text()[-5000:]]
@@ -129,7 +129,7 @@ def _soon(draw: random.Random) -> float:
 
 
 class Dying:
-    """Counts the calls of this process from an instant's epoch on, and ends it then; or all of them."""
+    """Counts the calls of this process from the epoch of an instant on, and kills it then; or counts all."""
 
     def __init__(self, instant: Instant | None) -> None:
         self._instant = instant

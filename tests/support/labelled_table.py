@@ -1,4 +1,4 @@
-"""A table with numbers, texts and labels, and the samples of its parts."""
+"""A table with numbers, texts and labels, and the samples of its splits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netyard.data.core.module import DataModule
 
 
 def samples(data: DataModule, part: str) -> Counter[tuple[bytes, bytes]]:
-    """The samples of a part, each with how often it is there."""
+    """Count the samples of a split."""
     split = data.split(part)
     return Counter((x.numpy().tobytes(), y.numpy().tobytes()) for x, y in zip(split.x, split.y, strict=True))
 

@@ -38,7 +38,7 @@ class Recurrent(nn.Module):
 
 
 class Uniform(nn.Module):
-    """Expects every token alike."""
+    """Predicts the same probability for every token."""
 
     def __init__(self, vocab_size: int = V) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Uniform(nn.Module):
 
 
 class Stream:
-    """Batches (x, y) that continue each other, from where the loop's own counter stands."""
+    """Consecutive batches (x, y) of a text, starting at the batch counter of the training loop."""
 
     def __init__(self, batches: list[tuple[Tensor, Tensor]], trainer: L.Trainer | None = None) -> None:
         self.batches, self.trainer = batches, trainer
@@ -69,7 +69,7 @@ class Stream:
 
 
 class Letters(L.LightningDataModule):
-    """A text of random letters in a few rows, and the alphabet of the tokens from 4 on."""
+    """A text of random letters in a few rows; the tokens of the alphabet begin at 4."""
 
     alphabet = "abcd "
 
@@ -115,6 +115,6 @@ def task_of(net: nn.Module, lr: float = 0.0, loss: nn.Module | None = None, **se
 
 
 def nll(net: Any, x: Tensor, y: Tensor) -> float:
-    """Of the whole stream at once."""
+    """Return the negative log-likelihood of the whole sequence at once."""
     with torch.no_grad():
         return F.cross_entropy(net.unroll(x)[0].flatten(0, 1), y.flatten()).item()

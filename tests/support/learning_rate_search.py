@@ -1,4 +1,4 @@
-"""A learning rate that `debug=lr_finder` suggests, and what a run learns with it."""
+"""Checks the learning rate that `debug=lr_finder` suggests, and trains with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.event_files import has_image
 
 
 def check_found_rate(train: Callable[..., Ran], overrides: list[str], tmp_path: Path) -> None:
-    """A rate is suggested and drawn; with it the training loss falls, and lower than with a tiny one."""
+    """A rate is suggested and plotted; with it the training loss falls, and further than with a tiny rate."""
     ran = train("model=mlp_tiny", *overrides, "debug=lr_finder", path=tmp_path / "find")
     assert ran.code == 0, ran.err
     (found,) = [line for line in ran.out.splitlines() if "try optimizer.lr=" in line]

@@ -1,4 +1,4 @@
-"""A process that holds the lock of a run's directory."""
+"""A process that holds the lock of a run directory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ time.sleep(600)
 
 @contextlib.contextmanager
 def holder(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that has the folder; or, with ``fork``, the child of one that had it and was killed."""
+    """Start a process that holds the lock; with ``fork`` the child of a holder that was killed."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(folder), *words], stdout=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -1,4 +1,4 @@
-"""Checkpoints broken in a thousand ways, and whether one was ever mistaken for a good one."""
+"""Mutates checkpoints, and checks that no mutation is accepted as valid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netyard.training import checkpoint
 
 
 def mutated(content: bytes, draw: random.Random) -> bytes:
-    """The content with a bit flipped, bytes overwritten, zeroed, cut off, taken out or put in."""
+    """Return the content with a bit flipped, or bytes overwritten, zeroed, cut off, removed or inserted."""
     made, at = bytearray(content), draw.randrange(len(content))
     length = draw.choice([1, 4, 64, 1000])
     match draw.randrange(6):
@@ -44,7 +44,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def seen_through(path: Path, times: int, draw: random.Random) -> int:
-    """How many mutations of a checkpoint that lies beside its manifest are refused, by its name."""
+    """Return how many mutations of a checkpoint with a manifest are refused."""
     whole, count = path.read_bytes(), 0
     for _ in range(times):
         broken = mutated(whole, draw)
@@ -61,7 +61,7 @@ def seen_through(path: Path, times: int, draw: random.Random) -> int:
 
 
 def never_wrong(path: Path, times: int, draw: random.Random) -> tuple[int, int]:
-    """How many mutations of a checkpoint without a manifest are refused, and how many others are read as it was."""
+    """Return how many mutations of a checkpoint without a manifest are refused, and how many are read unchanged."""
     whole, wanted, refused, as_it_was = path.read_bytes(), checkpoint.read(path), 0, 0
     for _ in range(times):
         path.write_bytes(mutated(whole, draw))

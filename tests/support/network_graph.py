@@ -24,7 +24,7 @@ LAYERS = {
 
 
 def check_layers(train: Callable[..., Ran], model: str, *small: str) -> None:
-    """A run of one batch shows the layers of its network, and what they put out."""
+    """The graph of a run of one batch has the layers of its network and their outputs."""
     ran = train(f"model={model}", "callbacks=[default,graph]", *ONE_BATCH, *small)
     assert ran.code == 0, ran.err
     names = [node.name for node in events(ran.path).Graph().node]

@@ -1,4 +1,4 @@
-"""Searches by Optuna whose jobs are only told how they ended, with no disk to wait for."""
+"""Optuna searches with simulated job results, without waiting for the disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from netyard.sweeps.search.space import Space
 
 @contextmanager
 def unsynced() -> Iterator[None]:
-    """SQLite waits for the disk at every write; a test need not survive a power cut."""
+    """Turn off SQLite's synchronous writes, which a test does not need."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
@@ -50,7 +50,7 @@ def values(job: list[str]) -> dict[str, str]:
 
 
 def run(search: OptunaSearch, count: int, first: int = 0) -> list[Job]:
-    """Jobs whose objective is least at x=0.3, y=7."""
+    """Run jobs whose objective has its minimum at x=0.3, y=7."""
     jobs = []
     for number in range(first, first + count):
         job = search.ask(number)

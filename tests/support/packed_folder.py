@@ -1,4 +1,4 @@
-"""A folder of pictures as data, packed or not, and what its loaders give."""
+"""A folder of images as data, with or without a cache, and the batches of its loaders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.datasets import build
 
 
 def write_photos(folder: Path) -> Path:
-    """Three classes of eight JPEGs, smooth, upright and wide, larger than what is wanted of them."""
+    """Write three classes of eight JPEGs, in portrait and landscape format, larger than the image size."""
     rng = np.random.default_rng(0)
     for name in ("ape", "bee", "cat"):
         (folder / name).mkdir(parents=True)
@@ -39,7 +39,7 @@ def fitting(*args: Any, **changes: Any) -> DataModule:
 
 
 def batches(data: DataModule, passes: int = 2) -> list[tuple[Tensor, ...]]:
-    """What training and evaluation read."""
+    """Return the batches of training and evaluation."""
     loader = data.train_dataloader()
     found = [batch for _ in range(passes) for batch in loader]
     for part in ("val", "test"):

@@ -1,4 +1,4 @@
-"""Processes that a test starts, none of which outlives it, nor any that those have started."""
+"""Starts processes for a test; they and their children end with the test at the latest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MARK = "NETYARD_STARTED_BY"
 
 
 def _heard() -> None:
-    """Ctrl-C is heard, which what is started in the background would ignore, and so is the end of the terminal."""
+    """Reset SIGINT and SIGHUP, which processes started in the background ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
@@ -28,7 +28,7 @@ def _deaf_to_hangup() -> None:
 
 
 class Processes:
-    """Starts Python in the background; what it starts inherits a mark in its environment, by which it is found."""
+    """Starts Python in the background; its children inherit an environment variable by which they are found."""
 
     def __init__(self) -> None:
         self.mark = uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""A study with six good jobs behind it, and the run of a seventh."""
+"""A study with six finished jobs, and the run of a seventh job."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOPELESS, FINE = "optimizer.lr=1e-9", "optimizer.lr=0.03"
 
 
 def study_of(folder: Path, pruner: str = "median", **options: Any) -> OptunaSearch:
-    """The search of a sweep in this folder, which has asked for its seventh job."""
+    """Return the search of a sweep in this folder that has suggested its seventh job."""
     optuna = pytest.importorskip("optuna")
     space = Space.parse(OverridesParser.create(), {}, {}, [], ["optimizer.lr=interval(0,1)"])
     search = OptunaSearch(space, ["min"], 7, 0, pruner=pruner, pruner_options=options, folder=folder)
@@ -39,19 +39,19 @@ def study_of(folder: Path, pruner: str = "median", **options: Any) -> OptunaSear
 
 
 def begin(search: OptunaSearch, path: Path) -> Path:
-    """The directory of the seventh job's run, which knows its study."""
+    """Return the directory of the seventh job, with the settings of its study."""
     path.mkdir(parents=True)
     (path / "job.json").write_text(json.dumps({"study": search.study(6)}))
     return path
 
 
 def losses(path: Path) -> dict[int, Any]:
-    """The loss of a run's every epoch, as exact as its table."""
+    """Return the loss of every epoch as in metrics.csv."""
     return {int(row["epoch"]): pytest.approx(float(row["val/loss"]), rel=1e-5) for row in rows(path)}
 
 
 def check_given_up(train: Callable[..., Ran], search: OptunaSearch, path: Path, epochs: int) -> None:
-    """A hopeless seventh job ends after so many of its eight epochs, and says so to its reader and to its study."""
+    """A bad seventh job is pruned after so many of its eight epochs, in its output and in its study."""
     ran = train(*RUN, HOPELESS, path=begin(search, path))
     assert ran.code == 0, ran.err
     status = ran.json("status.json")

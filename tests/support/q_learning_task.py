@@ -29,7 +29,7 @@ def task_of(net: nn.Module | None = None, loss: nn.Module | None = None, lr: flo
 
 
 def check_finds_way(train: Callable[..., Ran], model: str) -> None:
-    """An agent learns the corridor by the command."""
+    """An agent learns the corridor from the command line."""
     small = ("data=gym", f"data.id={CORRIDOR}", "model.hidden_sizes=[16]", "data.steps_per_batch=200")
     budget = ("data.steps_per_epoch=1000", "trainer.max_epochs=2", "optimizer.lr=0.01", "task.discount=0.8")
     more = ("task.warmup_steps=100", "task.target_every=50", "data.val_episodes=10", "data.test_episodes=20")
@@ -41,7 +41,7 @@ def check_finds_way(train: Callable[..., Ran], model: str) -> None:
 
 
 def check_learns_from_pixels(train: Callable[..., Ran], model: str) -> None:
-    """An agent plays Atari by the command: it runs, no more; a score takes millions of frames."""
+    """An agent trains on Atari from the command line, without a score, which would take millions of frames."""
     pytest.importorskip("ale_py")
     size = ("data.steps_per_batch=20", "data.steps_per_epoch=40", "data.replay_size=500", "data.batch_size=4")
     short = ("data.max_episode_steps=30", "data.val_episodes=1", "data.test_episodes=1", "task.warmup_steps=20")

@@ -1,4 +1,4 @@
-"""A run of two processes that trains until it is ended."""
+"""A run with two processes that trains until it is ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=10", "trainer=ddp_cpu", "
 
 @pytest.fixture
 def two(tmp_path: Path, processes: Processes) -> tuple[subprocess.Popen[str], int]:
-    """A run of two processes that has trained an epoch, and the identifier of the second."""
+    """Start a run with two processes; return it after one epoch, with the process ID of the second."""
     words = (*RUN, "trainer.max_epochs=100000", f"hydra.run.dir={tmp_path / 'run'}")
     process = processes.start(str(Path(__file__).resolve().parents[2] / "train.py"), *words, cwd=tmp_path)
     wait_for(tmp_path / "run" / "checkpoints" / "last.ckpt", process)

@@ -1,4 +1,4 @@
-"""Runs of two processes, and what a user may add to them to see what each is shown."""
+"""Runs with two processes, and a callback that records the samples of each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def assert_same_scores(one: Path, two: Path) -> None:
 
 
 def assert_every_sample_once(alone: Path, shared: Path) -> None:
-    """What two processes have noted below one folder is what one process has noted below the other, halved."""
+    """The samples recorded by two processes are those of one process, split in halves."""
     for stage in ("val", "test"):
         whole, *_ = seen(alone, stage)
         shares = seen(shared, stage)

@@ -36,7 +36,7 @@ class Pictures(FixedBatches):
 
 
 class Coder(nn.Module):
-    """The least that codes."""
+    """The smallest autoencoder."""
 
     def __init__(self, shape: tuple[int, ...] = SHAPE, latent_size: int = 4, shares: bool = False) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A command that a person gives what it cannot use: one line of three parts, the code of its kind, and nothing left."""
+"""Checks refused commands: one line of three parts, the exit code, and no files left."""
 
 from __future__ import annotations
 

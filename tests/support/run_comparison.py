@@ -1,4 +1,4 @@
-"""Whether two runs ended alike: every bit of their states, every row, score and point of a curve."""
+"""Compares two runs bit by bit: checkpoints, rows, scores and points of curves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netyard.training import checkpoint
 
 
 def differences(one: Any, other: Any, where: str = "") -> list[str]:
-    """Where two states differ, in any bit; NaN is like NaN."""
+    """Return where two checkpoints differ in any bit; NaN equals NaN."""
     if isinstance(one, dict) and isinstance(other, dict):
         found = [f"{where}.{key} is in one of them" for key in one.keys() ^ other.keys()]
         pairs = [(one[key], other[key], f"{where}.{key}") for key in one.keys() & other.keys()]

@@ -1,4 +1,4 @@
-"""Run and sweep directories as a run leaves them, with the numbers a test wants."""
+"""Writes run and sweep directories with given results, as a run leaves them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def made_run(
 
 
 def made_seeds(folder: Path) -> Path:
-    """Two rates on three seeds, and one run that failed."""
+    """Write runs with two learning rates and three seeds, and one failed run."""
     for number in range(6):
         lr, seed = (0.1, 0.01)[number // 3], number % 3
         tested = {"test/accuracy": number / 10, "test/auroc": number / 10, "val/loss": 0.5}

@@ -1,4 +1,4 @@
-"""A run's page, taken apart."""
+"""Parses the report page of a run."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Page(HTMLParser):
 
 
 def page_of(path: Path, capsys: pytest.CaptureFixture[str]) -> Page:
-    """What `netyard report` makes of a run, in the folder ``out``."""
+    """Return the page that `netyard report` writes for a run, in the folder ``out``."""
     assert main.main(["report", str(path), "output=out"]) == 0
     assert "wrote out/report.html" in capsys.readouterr().out
     return Page(Path("out/report.html").read_text(encoding="utf-8"))

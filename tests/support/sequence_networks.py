@@ -1,4 +1,4 @@
-"""What every network of sequences must do, and the count of its parameters."""
+"""Checks of sequence networks, and the number of their parameters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_padding_changes_nothing(net: nn.Module, padded: Tensor) -> Tensor:
 
 
 def check_learns_first_step(build: Callable[[], nn.Module], lr: float) -> None:
-    """A network of tokens 4 to 8 with two outputs learns to tell sequences by their first step alone."""
+    """A network of tokens 4 to 8 with two outputs learns to classify sequences by their first step."""
     torch.manual_seed(0)
     x = torch.randint(4, 9, (64, 8))
     x[:, 0] = torch.arange(64) % 2 + 4

@@ -1,4 +1,4 @@
-"""A run with slow steps in a process of its own."""
+"""A run with slow steps in its own process."""
 
 from __future__ import annotations
 

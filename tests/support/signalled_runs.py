@@ -1,4 +1,4 @@
-"""Runs with slow steps that a test signals, and a callback that signals the process it is in."""
+"""Runs with slow steps for tests of signals, and a callback that sends a signal to its own process."""
 
 from __future__ import annotations
 

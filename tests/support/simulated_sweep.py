@@ -44,7 +44,7 @@ run_dir.set_state("completed")
 
 
 class Place:
-    """Room for two jobs, each a process that inherits the lock."""
+    """A launcher of two jobs at a time, each a process that inherits the lock."""
 
     def __init__(self, shared: int) -> None:
         self.shared = shared

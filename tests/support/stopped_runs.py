@@ -1,4 +1,4 @@
-"""Runs of each task that are stopped at each of their steps and gone on with, beside the run that is left alone."""
+"""Stops runs of each task at each step and resumes them, to compare them with an uninterrupted run."""
 
 from __future__ import annotations
 

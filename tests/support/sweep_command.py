@@ -1,4 +1,4 @@
-"""A sweep as a command in the background, and what its ledger and its jobs say."""
+"""Runs a sweep as a background command, and reads its ledger and its jobs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def states(folder: Path) -> list[str]:
 
 
 def epochs(job: Path) -> list[int]:
-    """The epochs that a job has written down."""
+    """Return the epochs in the metrics of a job."""
     rows = (job / "metrics.csv").read_text().splitlines()[1:]
     return [int(row.partition(",")[0]) for row in rows]
 
 
 def validations(job: Path) -> list[tuple[str, ...]]:
-    """The rows of a job's metrics without what was measured while it trained."""
+    """Return the rows of a job's metrics without training metrics."""
     with (job / "metrics.csv").open(newline="") as file:
         return [tuple(row[name] for name in sorted(row) if "train/" not in name) for row in csv.DictReader(file)]
 

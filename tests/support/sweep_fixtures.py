@@ -1,4 +1,4 @@
-"""What tests of sweeps share."""
+"""Fixtures for tests of sweeps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.sweep_command import QUICK
 
 
 def write_happening(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """Put a callback of a user's into a folder, where jobs find it."""
+    """Write a user's callback into a folder from which jobs import it."""
     (folder / "happening.py").write_text(HAPPENING)
     patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
 

@@ -1,4 +1,4 @@
-"""Three short runs of one sweep, and what the HPARAMS tab has to show of them."""
+"""Three short runs of one sweep, and the expected content of the HPARAMS tab."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SWEPT = {
 
 
 def run_jobs(train: Callable[..., Ran], folder: Path) -> Path:
-    """Three short runs that are told to be jobs of one sweep, in this folder."""
+    """Run three short jobs of one sweep in this folder."""
     for number, overrides in enumerate(JOBS):
         path = folder / str(number)
         path.mkdir(parents=True)

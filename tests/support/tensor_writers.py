@@ -1,4 +1,4 @@
-"""What writes checkpoints, features, exported weights and data sets, each as a small example."""
+"""Examples of code that writes checkpoints, features, exported weights and data sets."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Saver:
 
 
 def number_of(folder: Path, name: str) -> int:
-    """The number of a state, once all of it is seen to be of one number; 0 if there is none."""
+    """Return the number of a checkpoint, after checking that all its values have this number; 0 if there is none."""
     try:
         found = checkpoint.read(folder / f"{name}.ckpt")
     except CheckpointError as error:

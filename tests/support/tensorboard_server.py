@@ -17,7 +17,7 @@ PATIENCE = 120  # seconds
 
 @contextmanager
 def tensorboard(folder: Path, log: Path) -> Iterator[str]:
-    """The address of one that has read all runs below a folder, of which each has ended."""
+    """Yield the address of a TensorBoard that has loaded all finished runs in a folder."""
     words = ["-W", "ignore", "-m", "tensorboard.main", "--logdir", str(folder), "--host", "127.0.0.1", "--port", "0"]
     with log.open("wb") as said:
         server = subprocess.Popen([sys.executable, *words], stdout=said, stderr=said)
@@ -39,7 +39,7 @@ def tensorboard(folder: Path, log: Path) -> Iterator[str]:
 
 
 def _read(address: str) -> int:
-    """How many runs it has read to their end."""
+    """Return the number of runs that it has loaded."""
     try:
         with urllib.request.urlopen(f"{address}data/plugin/scalars/tags", timeout=60) as answer:
             return sum("hp/objective" in tags for tags in json.load(answer).values())

@@ -1,4 +1,4 @@
-"""The Trainer of a test of a task: on the CPU, without a word or a file."""
+"""A Trainer for tests of tasks: on the CPU, without output and files."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def task_of(net: nn.Module, loss: nn.Module | None = None, **settings: Any) -> T
 
 
 class Phrasebook(nn.Module):
-    """Knows for each source, by its first token, one translation by heart, whatever it is made to read."""
+    """Returns a fixed translation for the first token of the source, whatever the decoder's input is."""
 
     def __init__(self, translations: dict[int, list[int]], sure: float = 20.0) -> None:
         super().__init__()

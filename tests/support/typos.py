@@ -1,4 +1,4 @@
-"""Mistyped keys, options and values, made by the hundred, and whether each is answered by one message."""
+"""Generates hundreds of mistyped keys, options and values, and checks that each gives one message."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def mistyped_keys(draw: random.Random, keys: list[str]) -> Iterator[tuple[str, s
 
 
 def numbers(cfg: DictConfig) -> dict[str, Constraint]:
-    """What each key may be that holds a number and nothing else."""
+    """Return the constraint of each key that accepts only numbers."""
     found = {}
     for group, node in cfg.items():
         for name, constraint in constraints.of(str(node.get("_target_"))).items() if OmegaConf.is_dict(node) else ():
@@ -85,7 +85,7 @@ GRAMMAR = [
 
 
 def mistakes(kind: str, draw: random.Random) -> Iterator[tuple[str, str]]:
-    """What is typed, and which part of it the message must name, without an end."""
+    """Yield mistakes forever: the override, and the part that the message must name."""
     cfg, _ = compose.compose(["model=mlp"])
     # What the task repeats of the model, loss and optimizer is named where it is typed.
     names = [
@@ -100,14 +100,14 @@ def mistakes(kind: str, draw: random.Random) -> Iterator[tuple[str, str]]:
 
 
 def fault(train: Callable[..., Ran], text: str, named: str) -> str:
-    """What is wrong with the answer to a mistake; nothing if it is one message that names it, code 2."""
+    """Describe what is wrong with the message for a mistake; empty if it is one message that names it, with code 2."""
     ran = train(text)
     well = ran.code == 2 and ran.err.count("error: ") == 1 == len(ran.err.splitlines()) and named in ran.err
     return "" if well and not ran.path.exists() else f"{text}: code {ran.code}, {ran.err[-300:]}"
 
 
 def quickened(patch: pytest.MonkeyPatch) -> None:
-    """What a process does once for its one command is done once for all of them here: files read, keys listed."""
+    """Cache what a process does once for its command (reading files, listing keys) over all commands."""
     keys = cache(lambda groups: explain_keys(list(groups)))
     explain_keys = suggest.all_keys
     patch.setattr(

@@ -1,4 +1,4 @@
-"""Files as users have them: photographs in folders, a table, texts with labels, a series, a text."""
+"""Example files of users: photographs in folders, a table, labelled texts, a series, a text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write_user_files(folder: Path) -> None:
 
 
 def write_photos(folder: Path, num_each: int = 10, classes: tuple[str, ...] = ("red", "blue")) -> None:
-    """A folder a class, of small PNG files in its colour."""
+    """Write a folder of small PNG files for each class, in the colour of the class."""
     colours = {"red": (200, 30, 30), "blue": (30, 30, 200)}
     for label in classes:
         (folder / label).mkdir(parents=True)

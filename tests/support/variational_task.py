@@ -38,7 +38,7 @@ def task_of(
 
 
 def check_trained(done: Ran, words: list[str], name: str) -> Variational:
-    """A finished run of ``words`` has finite metrics, and is loaded again with what it knows of its pictures."""
+    """A finished run has finite metrics, and its network is loaded again with the properties of its images."""
     assert done.code == 0, done.err
     results = done.json("results.json")
     assert (results["task"], results["objective"]["name"], results["objective"]["mode"]) == (name, "val/elbo", "max")

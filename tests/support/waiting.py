@@ -1,4 +1,4 @@
-"""Waiting for what another process does: a deadline that a busy machine keeps, and words for what did not come."""
+"""Waits for another process, with a deadline that holds on a busy machine and a message if it is missed."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def wait_for(path: Path, process: subprocess.Popen[str] | None = None) -> None:
 
 
 def wait_until_gone(*pids: int | str) -> None:
-    """Wait until processes have ended; those that nobody has waited for have."""
+    """Wait until processes have ended; zombies count as ended."""
     wait_until(lambda: not any(runs(pid) for pid in pids), f"the end of the processes {pids}")
 
 
 def runs(pid: int | str) -> bool:
-    """Whether a process runs, and is not one that has ended and that nobody has waited for."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.drawn_samples import check_drawn
+from support.sample_images import check_drawn
 
 
 @pytest.fixture(autouse=True)

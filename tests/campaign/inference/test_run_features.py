@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.judged_by_two import FEW, check_two_processes
+from support.two_process_scores import FEW, check_two_processes
 
 # Trained for the few seconds a test has, each against itself with one step behind it.
 LEARNING = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.striped_pictures import check_learns, check_same_weights
+from support.striped_images import check_learns, check_same_weights
 
 
 def test_it_learns_to_tell_the_classes() -> None:

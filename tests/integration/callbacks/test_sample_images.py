@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.drawn_samples import check_drawn
 from support.finished_runs import RUNS
+from support.sample_images import check_drawn
 
 
 @pytest.fixture(autouse=True)

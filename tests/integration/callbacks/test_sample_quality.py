@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from support.painted_samples import Painter, fakes, real, scored
+from support.sample_scores import Painter, fakes, real, scored
 
 SCORES = {"frechet_distance", "diversity", "kernel_distance", "precision", "recall", "density", "coverage"}
 

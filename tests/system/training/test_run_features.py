@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.judged_by_two import check_two_processes
+from support.two_process_scores import check_two_processes
 
 
 def test_two_processes_score_what_one_would(command, tmp_path: Path, capsys) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from netyard.callbacks.sample_quality import SampleScores
 from netyard.data.images.fake import FakeImages
-from support.painted_samples import Painter, fakes, real, scored, trainer_of
+from support.sample_scores import Painter, fakes, real, scored, trainer_of
 
 
 @pytest.fixture(autouse=True)

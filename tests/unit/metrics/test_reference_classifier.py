@@ -7,7 +7,7 @@ import torch
 
 from netyard.metrics import reference_classifier
 from netyard.metrics.reference_classifier import SmallClassifier, num_steps
-from support.striped_pictures import check_learns, check_same_weights
+from support.striped_images import check_learns, check_same_weights
 
 
 @pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 28), (3, 64)])

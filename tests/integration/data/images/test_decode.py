@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netyard.cli import main
-from support.hostile_pictures import png
+from support.hostile_images import png
 
 
 def test_folders_and_predictions_go_the_same_way(

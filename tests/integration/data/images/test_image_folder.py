@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netyard.errors import DataError
-from support.picture_folders import folder
+from support.image_folders import folder
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])

@@ -15,8 +15,8 @@ from netyard.data.core.module import DataModule
 from netyard.data.core.splits import _quota, check_fold, holdout, one_fold
 from netyard.errors import ConfigError, DataError
 from support.datasets import build, write_mnist
+from support.image_folders import copy_part, folder, names
 from support.labelled_table import samples, table
-from support.picture_folders import copy_part, folder, names
 
 TABLES = ["iris", "wine", "breast_cancer", "diabetes"]
 OFFLINE = ["digits", "digits_rows", "fake", *TABLES]

@@ -17,7 +17,7 @@ from netyard.data.images.augment import ImageAugmentation
 from netyard.data.images.decode import FORMATS, MAX_PIXELS, CentreBox, read_square
 from netyard.data.images.fake import FakeImages
 from netyard.errors import ConfigError, DataError
-from support.hostile_pictures import SIZES, bombs, other
+from support.hostile_images import SIZES, bombs, other
 
 FACTS = {"num_classes": 3, "channels": 2, "image_size": 4, "size": 60, "mean": [0.5, 0.25], "std": [0.5, 0.25]}
 

@@ -14,7 +14,7 @@ from PIL import Image
 from netyard.data.images.decode import CentreBox, RandomBox, read_square
 from netyard.errors import ConfigError, DataError
 from support.datasets import build
-from support.picture_folders import copy_part, folder, names
+from support.image_folders import copy_part, folder, names
 
 
 def test_one_folder_is_cut_into_three_parts(picture_folder: Path) -> None:

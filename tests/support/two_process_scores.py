@@ -1,4 +1,4 @@
-"""A run of two ranks whose samples are scored."""
+"""Checks the sample scores of a run with two processes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FEW = ("callbacks.scores.num_val_samples=128", "callbacks.scores.num_test_sample
 def check_two_processes(
     command: Callable[..., Ran], tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str
 ) -> None:
-    """The scores of samples of a run of two ranks are those of an evaluation by one."""
+    """The sample scores of a run with two processes equal those of an evaluation with one."""
     words = (f"model={model}", "trainer.max_epochs=2", "task.ema_decay=0.9" if "gan" in model else "task.beta=1", *FEW)
     ran = command("train.py", *words, "trainer=ddp_cpu", f"hydra.run.dir={tmp_path / 'two'}", path=tmp_path / "two")
     assert ran.code == 0, ran.err
-    assert ran.out.count("teaching a small classifier") <= 1 and ran.out.count("epoch   1") == 1
+    assert ran.out.count("training a small classifier") <= 1 and ran.out.count("epoch   1") == 1
     recorded = ran.json("results.json")
     assert recorded["steps"] == 40
     assert main.main(["evaluate", f"run={ran.path}", "trainer=cpu"]) == 0

@@ -1,4 +1,4 @@
-"""A task that draws given pictures, and the scores of its samples."""
+"""A task that generates given images, and the scores of its samples."""
 
 from __future__ import annotations
 

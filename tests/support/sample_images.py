@@ -1,4 +1,4 @@
-"""The pictures that a run draws of what its variational autoencoder makes."""
+"""Checks the images that a run of a variational autoencoder writes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.event_files import events
 
 
 def check_drawn(seen: Path, unseen: Path) -> None:
-    """The one of two runs that draws has every picture, and has learned just what the other has."""
+    """Of two runs only one writes images; it has all of them, and both have the same metrics."""
     assert (seen / "metrics.csv").read_bytes() == (unseen / "metrics.csv").read_bytes()
     metrics = (json.loads((path / "results.json").read_text())["metrics"] for path in (seen, unseen))
     assert next(metrics) == next(metrics)

@@ -1,4 +1,4 @@
-"""Two classes of striped pictures, and a small classifier that is taught to tell them."""
+"""Two classes of striped images, and a small classifier that is trained on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LABELS = torch.arange(256) % 2
 
 
 def stripes(channels: int = 1, side: int = 8) -> Tensor:
-    """Pictures (256, C, side, side) in [0, 1]: even ones striped across, odd ones down, under noise."""
+    """Return images (256, C, side, side) in [0, 1] with noise: even ones have horizontal, odd ones vertical stripes."""
     stripe = (torch.arange(side) % 2).float()
     pictures = torch.where((LABELS == 0)[:, None, None], stripe[:, None].expand(side, side), stripe.expand(side, side))
     noise = torch.rand(256, channels, side, side, generator=torch.Generator().manual_seed(0))
@@ -29,7 +29,7 @@ def batches_of(pictures: Tensor) -> Callable[[int], Iterator[tuple[Tensor, Tenso
 
 
 def check_learns() -> None:
-    """What was taught tells every picture, and what was not does not."""
+    """A trained classifier is right on every image, an untrained one is not."""
     pictures = stripes()
     torch.manual_seed(0)
     net = SmallClassifier(1, 2)
@@ -40,7 +40,7 @@ def check_learns() -> None:
 
 
 def check_same_weights() -> None:
-    """The same pictures teach the same weights whatever the run's random state, which stays, and its mode."""
+    """The same images give the same weights for any random state and mode, and the random state is restored."""
     states = []
     for seed in (1, 2):
         torch.manual_seed(0)

@@ -22,7 +22,7 @@ def png(width: int, height: int, chunk: tuple[bytes, bytes] = (b"", b"")) -> byt
 
 
 def bombs(width: int, height: int) -> Iterator[tuple[str, bytes]]:
-    """A small file of each format that says it is so large."""
+    """Yield a small file of each format whose header claims this size."""
     yield "x.png", png(width, height)
     yield (
         "x.gif",
@@ -64,7 +64,7 @@ def bombs(width: int, height: int) -> Iterator[tuple[str, bytes]]:
 
 
 def other() -> Iterator[tuple[str, bytes]]:
-    """Text and profiles in a picture that unpack to much more, and formats that are not read."""
+    """Yield images with text and profiles that decompress to a huge size, and formats that are not supported."""
     yield "text.png", png(8, 8, (b"zTXt", b"k\0\0" + zlib.compress(bytes(100_000_000), 9)))
     yield "itxt.png", png(8, 8, (b"iTXt", b"k\0\1\0\0\0" + zlib.compress(bytes(100_000_000), 9)))
     yield from {
