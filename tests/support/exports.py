@@ -104,7 +104,7 @@ def check_program(run: Path, folder: Path) -> None:
 
 
 def check_score(run: Path, folder: Path) -> None:
-    """An export to 8-bit integers prints the score of the task before it, as in the run if that used the whole test split."""
+    """A quantized export prints the score of the task before it, as in the run if that used the whole test split."""
     how = "static" if run.name == "vector_quantized" else "dynamic"
     said, _ = export(run, folder, "format=onnx", f"quantize={how}")
     score, before = re.search(r"8-bit integers (\w+) goes from ([\d.]+) to", said).groups()

@@ -212,7 +212,7 @@ def with_canary(value: Any, canary: str) -> Any:
 
 
 def nodes(name: str, arguments: list[Any]) -> Iterator[Any]:
-    """Yield a call in all forms of a config: plain, partial, in lists, in arguments of allowed classes, in keys."""
+    """Yield a call in all forms of a config: plain, partial, in lists, in arguments of allowed classes, nested."""
     call = {"_target_": name, "_args_": arguments}
     offered = {"_target_": "torch.optim.SGD", "lr": 0.1}
     yield call
