@@ -114,7 +114,7 @@ class Forecasting(Learner):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         loss, _, metrics = self._forecast_and_errors(batch)
-        self.means.add(len(batch[0]), loss=loss, **metrics)
+        self.means.add(len(batch[0]), loss=loss, **metrics)  # the naive forecasts do not train, so they are left out
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -172,6 +172,7 @@ class Forecasting(Learner):
         output = self._standard_forecast(x)
         loss = self.loss(output, (y - self.series_mean) / self.series_std)
         predicted = output.detach() * self.series_std + self.series_mean  # no graph: metrics are only logged
+        # MASE: the same scale for every batch and every method, so it can be averaged and compared between series.
         mae, mse = (predicted - y).abs().mean(), (predicted - y).square().mean()
         return loss, predicted, {"mae": mae, "mse": mse, "mase": mae / self.mase_scale}
 
@@ -179,7 +180,7 @@ class Forecasting(Learner):
         """Return the forecast (B, num_outputs), after logging its errors and those of the naive forecasts."""
         x, y = batch
         loss, predicted, metrics = self._forecast_and_errors(batch)
-        past = x[..., 0]
+        past = x[..., 0]  # (B, W), in own units, where the naive forecasts need no normalisation
         seasonal = seasonal_naive(past, y.shape[1], self.season)
         metrics["mase_naive"] = (naive(past, y.shape[1]) - y).abs().mean() / self.mase_scale
         metrics["mase_seasonal_naive"] = (seasonal - y).abs().mean() / self.mase_scale

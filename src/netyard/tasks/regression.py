@@ -94,6 +94,7 @@ class Regression(Learner):
         self._tested = []
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        # All of them are kept: plots and confidence intervals need each pair of prediction and target.
         _, predicted = self._step(batch)
         self._tested.append((predicted, batch[1]))
 

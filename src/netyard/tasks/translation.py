@@ -176,7 +176,7 @@ class Translation(Learner):
         inputs = torch.cat([torch.full_like(y[:, :1], self.start_token), y[:, :-1]], dim=1)
         logits, _ = self.net.decode(self.net.encode(x), inputs)  # (B, T, V), all steps at once
         loss, _, count = token_loss(self.loss, logits, y.masked_fill(y == PADDING, IGNORED))
-        right = (logits.argmax(dim=2) == y) & (y != PADDING)
+        right = (logits.argmax(dim=2) == y) & (y != PADDING)  # (B, T)
         self.means.add(count, loss=loss, token_accuracy=right.sum() / count)
         return loss
 
@@ -192,7 +192,7 @@ class Translation(Learner):
             logits[..., PADDING] = logits[..., self.start_token] = -math.inf
             return logits, state
 
-        if beam_size == 1:
+        if beam_size == 1:  # the same result as a beam of one, but without sorting
             return greedy(step, start, self.end_token, self.max_length)
         # ``step`` reads the variable when it is called, so it gets one row for each beam.
         memory = repeat_rows(memory, beam_size)

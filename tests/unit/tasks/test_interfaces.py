@@ -66,7 +66,7 @@ def test_submodules_count_as_members() -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "knows"),
+    ("task", "expected"),
     [
         (SimpleNamespace(num_outputs=3), True),
         (SimpleNamespace(), False),
@@ -74,5 +74,5 @@ def test_submodules_count_as_members() -> None:
         (SimpleNamespace(num_outputs=3, conditional=True, pictures=print), True),
     ],
 )
-def test_who_knows_classes(task: Any, knows: bool) -> None:
-    assert can.depends_on_classes(task) is knows
+def test_which_tasks_depend_on_the_classes(task: Any, expected: bool) -> None:
+    assert can.depends_on_classes(task) is expected

@@ -63,6 +63,7 @@ def check_coder(net: nn.Module, input_shape: Sequence[int], unit_interval: bool 
         ArgumentError: no encode or decode, codes or reconstructions of another shape, codes outside [0, 1].
     """
     name = type(net).__name__
+    # Tried before training, so that a mistake is reported at once and in terms of the config, not by a failing loss.
     if lacks(net, "encode", "decode"):
         raise ArgumentError(
             f"{name} has no encode and decode;",

@@ -26,6 +26,7 @@ def take_over_clipping(trainer: L.Trainer) -> float | None:
             "task q_learning does not accumulate gradients;",
             "try a larger data.batch_size.",
         )
+    # ``Bootstrap`` clips instead, before each of its own optimizer steps.
     clip = trainer.gradient_clip_val
     trainer.gradient_clip_val = None
     return None if clip is None else float(clip)
@@ -57,6 +58,7 @@ def check_loop(trainer: L.Trainer, training: bool) -> None:
 def check_optimizer(optimizer: partial[torch.optim.Optimizer]) -> None:
     """Raise ArgumentError if the optimizer's step needs a closure that evaluates the loss, as that of L-BFGS."""
     kind: Any = optimizer.func
+    # Optimizers that only accept a closure have a default of None; L-BFGS has no default.
     closure = inspect.signature(kind.step).parameters.get("closure")
     if closure is not None and closure.default is closure.empty:
         raise ArgumentError(
