@@ -125,7 +125,7 @@ def test_a_damaged_picture_is_named_and_left_out(finished, predict, capsys, tmp_
     rows = predict("photos", tmp_path / "mixed")
     said = capsys.readouterr()
     assert len(rows) == 10 and "10 row(s) in" in said.out and "1 left out" in said.out
-    assert said.err.count("\n") == 1 and "broken.png is no picture" in said.err
+    assert said.err.count("\n") == 1 and "broken.png cannot be read as an image" in said.err
 
 
 def test_when_all_are_damaged_nothing_is_written(finished, capsys, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_terminal_sees_how_far_it_is(finished, predict, capsys, monkeypatch, t
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     predict("photos", tmp_path / "mixed")
     said = capsys.readouterr()
-    assert "11/11" in said.err and "broken.png is no picture" in said.err
+    assert "11/11" in said.err and "broken.png cannot be read as an image" in said.err
     assert said.out.startswith("10 row(s) in ")
 
 

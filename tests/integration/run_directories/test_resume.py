@@ -104,7 +104,7 @@ def test_pictures_may_move_and_not_change(train, tmp_path: Path) -> None:
     cache = f"data.cache={tmp_path / 'cache'}"
     ran = train(*words, cache, f"data.root={tmp_path / 'here'}", "trainer.max_epochs=1", "trainer=cpu")
     assert ran.code == 0, ran.err
-    assert "making 40 pictures small once" in ran.out and "pictures from cache/10-" in ran.out
+    assert "writing a cache of 40 images" in ran.out and "images from cache/10-" in ran.out
     killed(ran.path)
     (tmp_path / "here").rename(tmp_path / "there")
     places = (f"data.root={tmp_path / 'there'}", f"data.cache={tmp_path / 'another'}")

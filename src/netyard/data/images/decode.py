@@ -1,4 +1,4 @@
-"""Image files: checked when opened, decoded no larger than needed, cropped to a square of bytes."""
+"""Image files: checked when opened, decoded no larger than needed, cropped to a square of uint8 pixels."""
 
 from __future__ import annotations
 
@@ -13,58 +13,61 @@ from PIL import Image, ImageOps
 
 from netyard.errors import DataError
 
+# Few formats, of well-tested decoders: files may come from anywhere, and each decoder is a way to attack a process.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"))
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 50_000_000  # a small file can hold a huge image (a decompression bomb) and exhaust the memory
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 swap width and height
 
 Box = tuple[float, float, float, float]
-"""Left, upper, right, lower, as fractions of the width and height of the picture as it is looked at."""
+"""Left, upper, right and lower edge, as fractions of the width and height of the upright image."""
 
 CROP_ATTEMPTS = 10
 NUM_DRAWS = 4 * CROP_ATTEMPTS + 1
+"""Random numbers for one sample: the mirror image, then area, shape and position of each attempt."""
 
 
 def read_square(path: Path, size: int, choose_box: BoxChooser, side: int | None = None) -> np.ndarray:
-    """One picture as uint8 (size, size, 3): the box chosen by ``choose_box(width, height)``, resized.
+    """Read the box ``choose_box(width, height)`` of an image file, resized: uint8 (size, size, 3).
 
     Args:
-        side: it is cut from what ``read_small`` makes of the file, as if that were the picture.
+        side: crop from the result of ``read_small``, as with a cache of images; None: from the whole image.
 
     Raises:
-        DataError: it is damaged, of a format not in FORMATS, or larger than MAX_PIXELS.
+        DataError: the file is damaged, of a format not in FORMATS, or has more than MAX_PIXELS.
     """
     if side is not None:
         return square(read_small(path, side), size, choose_box)
     with _opened(path) as (file, width, height):
         box = left, upper, right, lower = choose_box(width, height)
-        picture = _decoded(file, max(size / ((right - left) * width), size / ((lower - upper) * height)))
-        return _resized(picture, size, box)
+        # The scale at which the box, not the whole image, has the wanted size.
+        image = _decoded(file, max(size / ((right - left) * width), size / ((lower - upper) * height)))
+        return _resized(image, size, box)
 
 
 def read_small(path: Path, side: int) -> Image.Image:
-    """One picture, RGB, upright, with its shorter side made ``side`` where it is longer than that.
+    """Read an image file upright and as RGB, scaled down until its shorter side is at most ``side``.
 
     Raises:
         DataError: see ``read_square``.
     """
     with _opened(path) as (file, width, height):
-        picture = _decoded(file, side / min(width, height))
+        image = _decoded(file, side / min(width, height))
         shape = small_shape(width, height, side)
-        if picture.size == shape:
-            return picture
-        # A bilinear filter before the one that resizes the box would blur.
-        return picture.resize(shape, Image.Resampling.BICUBIC, reducing_gap=3.0)
+        if image.size == shape:
+            return image
+        # Bicubic: the crop is resized once more by a bilinear filter, and two of these would blur.
+        return image.resize(shape, Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
 def small_shape(width: int, height: int, side: int) -> tuple[int, int]:
-    """Width and height of what ``read_small`` makes of a picture."""
-    scale = min(side / min(width, height), 1)
+    """Width and height of the result of ``read_small``."""
+    scale = min(side / min(width, height), 1)  # never enlarged: that adds bytes but no information
     return round(width * scale), round(height * scale)
 
 
 def shape_of(path: Path) -> tuple[int, int]:
-    """Width and height of a picture as it is looked at, by its header.
+    """Width and height of an upright image, from its header alone.
 
     Raises:
         DataError: see ``read_square``.
@@ -73,17 +76,17 @@ def shape_of(path: Path) -> tuple[int, int]:
         return width, height
 
 
-def square(picture: Image.Image, size: int, choose_box: BoxChooser) -> np.ndarray:
-    """The box of a picture in memory that is wanted, as ``read_square`` cuts it from a file."""
-    return _resized(picture, size, choose_box(picture.width, picture.height))
+def square(image: Image.Image, size: int, choose_box: BoxChooser) -> np.ndarray:
+    """Crop and resize an image in memory as ``read_square`` does a file."""
+    return _resized(image, size, choose_box(image.width, image.height))
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Image.Image, int, int]]:
-    """A file whose header was read, with the width and height that it is looked at with.
+    """Open a file and read its header: the file, width and height of the upright image.
 
     Raises:
-        DataError: of whatever goes wrong until it is closed again.
+        DataError: for any error until the file is closed again.
     """
     try:
         with warnings.catch_warnings():
@@ -102,46 +105,48 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, int, int]]:
         raise
     except Exception as error:  # a decoder fed with damaged bytes may raise anything
         raise DataError(
-            f"{path} is no picture that can be read ({error});",
+            f"{path} cannot be read as an image ({error});",
             f"formats are {', '.join(FORMATS)};",
             "repair or delete that file.",
         ) from error
 
 
-def _decoded(file: Image.Image, enlarge: float) -> Image.Image:
-    """Upright and RGB; smaller than it is, if it will be enlarged by less than 1."""
-    # A JPEG decoder can leave out up to seven eighths of each side for nothing.
-    if enlarge < 1:
-        file.draft(None, (math.ceil(file.width * enlarge), math.ceil(file.height * enlarge)))
-    ImageOps.exif_transpose(file, in_place=True)  # without a copy, as in to_rgb
+def _decoded(file: Image.Image, scale: float) -> Image.Image:
+    """Decode upright and as RGB; at a lower resolution if the image will be scaled by less than 1."""
+    # A JPEG decoder can skip high frequencies: it decodes at 1/2, 1/4 or 1/8 of each side in a fraction of the time.
+    if scale < 1:
+        file.draft(None, (math.ceil(file.width * scale), math.ceil(file.height * scale)))
+    ImageOps.exif_transpose(file, in_place=True)  # in place: no copy of a large image
     return to_rgb(file)
 
 
-def _resized(picture: Image.Image, size: int, box: Box) -> np.ndarray:
+def _resized(image: Image.Image, size: int, box: Box) -> np.ndarray:
     left, upper, right, lower = box
-    right, lower = min(right, 1.0), min(lower, 1.0)  # rounding
+    right, lower = min(right, 1.0), min(lower, 1.0)  # rounding of a box at the border
     pixels = (
-        max(left, 0.0) * picture.width,
-        max(upper, 0.0) * picture.height,
-        right * picture.width,
-        lower * picture.height,
+        max(left, 0.0) * image.width,
+        max(upper, 0.0) * image.height,
+        right * image.width,
+        lower * image.height,
     )
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=pixels, reducing_gap=3.0))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=pixels, reducing_gap=3.0))
 
 
-def to_rgb(picture: Image.Image) -> Image.Image:
-    """Any mode to RGB: 16 bits keep their upper eight, what is transparent lies on white."""
-    if picture.mode.startswith("I"):
-        wide = np.asarray(picture).astype(np.int64)
-        picture = Image.fromarray((wide >> 8 if wide.max(initial=0) > 255 else wide).clip(0, 255).astype(np.uint8))
-    if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert any mode to RGB: 16 bits per pixel to the upper eight, transparent pixels over white."""
+    if image.mode.startswith("I"):
+        # Pillow would clip values above 255 to white. A 16-bit file may also contain 8-bit values, which are kept.
+        wide = np.asarray(image).astype(np.int64)
+        image = Image.fromarray((wide >> 8 if wide.max(initial=0) > 255 else wide).clip(0, 255).astype(np.uint8))
+    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        # convert("RGB") would drop the alpha channel and show the arbitrary colours of invisible pixels.
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 class CentreBox:
-    """The central square whose side is ``ratio`` of the shorter side."""
+    """The central square; its side is ``ratio`` times the shorter side of the image."""
 
     def __init__(self, ratio: float) -> None:
         self.ratio = ratio
@@ -152,11 +157,11 @@ class CentreBox:
 
 
 class RandomBox:
-    """A box of random area and shape from given uniform draws (Szegedy et al. 2014, arXiv:1409.4842).
+    """A box of random area, shape and position (Szegedy et al. 2014, arXiv:1409.4842).
 
     Args:
-        scale: smallest and largest area, as a fraction of the picture's.
-        draws: NUM_DRAWS - 1 numbers in [0, 1).
+        scale: smallest and largest area, as a fraction of the image's.
+        draws: NUM_DRAWS - 1 random numbers in [0, 1).
     """
 
     def __init__(self, scale: tuple[float, float], draws: list[float]) -> None:
@@ -166,11 +171,13 @@ class RandomBox:
         for attempt in range(CROP_ATTEMPTS):
             area, shape, x, y = self.draws[4 * attempt : 4 * attempt + 4]
             pixels = width * height * (self.scale[0] + area * (self.scale[1] - self.scale[0]))
+            # Log-uniform between 3/4 and 4/3, so that tall and wide boxes are equally likely.
             ratio = math.exp((2 * shape - 1) * math.log(4 / 3))
             part_x, part_y = math.sqrt(pixels * ratio) / width, math.sqrt(pixels / ratio) / height
             if part_x <= 1 and part_y <= 1:
                 left, upper = x * (1 - part_x), y * (1 - part_y)
                 return left, upper, left + part_x, upper + part_y
+        # No attempt fits into a very long image: its central square, as torchvision's RandomResizedCrop does.
         return CentreBox(1.0)(width, height)
 
 

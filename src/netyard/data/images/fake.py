@@ -1,4 +1,4 @@
-"""Pictures made up on the spot, of any size and number of classes: for speed and tests, not for scores."""
+"""Synthetic images of any size and number of classes: for speed measurements and tests, not for scores."""
 
 from __future__ import annotations
 
@@ -18,35 +18,36 @@ _NOISE_OFFSETS = 2**16
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class FakeImages(DataModule):
-    """A class is a coarse random pattern, a sample that pattern under noise: it can be learned.
+    """Each class is a coarse random pattern, each sample its class's pattern plus noise, which a network can learn.
 
-    Picture and label are functions of the index alone, whatever ``size`` and the seeds are.
+    Image and label depend on the index alone, not on ``size`` or a seed.
 
     Raises:
-        ConfigError: ``size`` or a fact is below what makes sense.
+        ConfigError: the number of classes or channels or the image size is missing.
     """
 
     size: Annotated[int, Ge(3)] = 1024
-    """Pictures in all, before test and validation are cut."""
+    """Number of images, before the test and validation splits are cut."""
 
     def read(self) -> dict[str, Split]:
         classes, channels, side = self.num_classes or 0, self.channels or 0, self.image_size or 0
-        if min(classes, channels, side) < 1 or self.size < 3:
+        if min(classes, channels, side) < 1:
             raise ConfigError(
-                f"there are {classes} classes, {channels} channels, side {side}, {self.size} pictures;",
-                "all must be at least 1, and the pictures 3;",
-                "try data.num_classes=10 data.channels=3 data.image_size=32 data.size=1024.",
+                f"there are {classes} classes, {channels} channels and images of side {side};",
+                "each must be at least 1;",
+                "try data.num_classes=10 data.channels=3 data.image_size=32.",
             )
         index = torch.arange(self.size)
         y = integers(sample_keys(0, 0, index, CONTENT), 0, classes)
 
         cells = torch.arange(channels * 16)
+        # 4 x 4 fields, dark or light: coarse enough to survive any image size, and different for (nearly) all classes.
         pattern = uniform(sample_keys(1, 0, torch.arange(classes), CONTENT)[:, None], cells)
-        pattern = (pattern > 0.5).to(torch.uint8).mul_(127).view(classes, channels, 4, 4)  # dark and light fields
-        field = torch.arange(side) * 4 // side
+        pattern = (pattern > 0.5).to(torch.uint8).mul_(127).view(classes, channels, 4, 4)
+        field = torch.arange(side) * 4 // side  # the field of each pixel row or column
 
-        # Each sample's noise is a window of one long stream at an offset of its own: a copy, not a hash of
-        # each pixel.
+        # Each sample's noise is a window of one long random stream at an offset of its own: hashing every pixel would
+        # take most of the time. Noise (0 to 128) plus pattern (0 or 127) fits into a byte.
         pixels = channels * side * side
         stream = integers(sample_keys(2, 0, torch.arange(pixels + _NOISE_OFFSETS), CONTENT), 0, 129).to(torch.uint8)
         noise = stream.unfold(0, pixels, 1)[integers(sample_keys(0, 0, index, CONTENT), 1, _NOISE_OFFSETS)]

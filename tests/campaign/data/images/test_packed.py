@@ -32,4 +32,4 @@ def test_several_processes_of_a_run_make_it_once(command, photos: Path, tmp_path
     sizes = ("data.image_size=32", "data.batch_size=4", "data.num_workers=0", "trainer.max_epochs=1", "logger=none")
     ran = command("train.py", *words, *sizes, "trainer=ddp_cpu", f"hydra.run.dir={tmp_path / 'run'}")
     assert ran.code == 0, ran.err
-    assert len(files(tmp_path / "cache")) == 1 and ran.out.count("pictures from") == 1
+    assert len(files(tmp_path / "cache")) == 1 and ran.out.count("images from") == 1

@@ -16,7 +16,7 @@ def test_damaged_picture_is_named(picture_folder: Path, num_workers: int) -> Non
     victim.write_bytes(victim.read_bytes()[:60])
     data = folder(picture_folder, num_workers=num_workers)
     with pytest.raises(
-        DataError, match=r"^\S*/bee/03.png is no picture that can be read \(.*repair or delete that file\.$"
+        DataError, match=r"^\S*/bee/03.png cannot be read as an image \(.*repair or delete that file\.$"
     ):
         for part in ("train", "val", "test"):
             list(getattr(data, f"{part}_dataloader")())

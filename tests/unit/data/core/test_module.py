@@ -177,7 +177,7 @@ def test_fake_data_take_any_shape() -> None:
     assert x.shape == (4, 1, 7, 7) and y.max() < 1000
     with pytest.raises(Exception, match="num_classes is 0; it must be a whole number at least 2"):
         build("fake", num_classes=0)
-    with pytest.raises(ConfigError, match="try data.num_classes=10"):
+    with pytest.raises(ConfigError, match=r"try data\.num_classes=10"):
         FakeImages().setup()
 
 

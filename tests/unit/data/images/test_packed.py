@@ -91,7 +91,7 @@ def test_two_at_once_make_it_once(photos: Path, tmp_path: Path, decoded: list[Pa
     with ThreadPoolExecutor(2) as both:
         one, other = both.map(lambda _: fitting(photos, tmp_path / "cache"), range(2))
     assert len(decoded) == 24 and equal(one, other) and len(files(tmp_path / "cache")) == 1
-    assert caplog.text.count("making 24 pictures small once") == caplog.text.count("waiting for it") == 1
+    assert caplog.text.count("writing a cache of 24 images") == caplog.text.count("waiting for it") == 1
 
 
 def overwrite(path: Path, how: str) -> None:
@@ -113,7 +113,7 @@ def test_other_files_have_another_cache(photos: Path, tmp_path: Path, how: str, 
     overwrite(photos / "bee" / "3.jpg", how)
     data = fitting(photos, tmp_path / "cache")
     assert len(files(tmp_path / "cache")) == 2 and equal(data, folder(photos, tmp_path / "nowhere"))
-    assert "; 1 other(s) beside it, " in caplog.text
+    assert "; 1 other cache(s) in this folder, " in caplog.text
     assert data.split("train").content["side"] == 37
 
 
@@ -143,7 +143,7 @@ def test_a_broken_file_is_made_anew(photos: Path, tmp_path: Path, at: str, caplo
     else:
         path.write_bytes(whole[:-100] if at == "cut" else whole[:100] + whole)
     assert equal(folder(photos, tmp_path / "cache"), folder(photos, tmp_path / "nowhere"))
-    assert "is no whole cache of pictures" in caplog.text
+    assert "is not a valid cache of images" in caplog.text
     fitting(photos, tmp_path / "cache")
     assert path.read_bytes() == whole and files(tmp_path / "cache") == [path.name]
 
@@ -151,7 +151,7 @@ def test_a_broken_file_is_made_anew(photos: Path, tmp_path: Path, at: str, caplo
 def test_a_damaged_picture_is_named_and_leaves_nothing(photos: Path, tmp_path: Path) -> None:
     victim = photos / "cat" / "7.jpg"
     victim.write_bytes(victim.read_bytes()[:900])
-    with pytest.raises(DataError, match=r"/cat/7\.jpg is no picture that can be read"):
+    with pytest.raises(DataError, match=r"/cat/7\.jpg cannot be read as an image"):
         fitting(photos, tmp_path / "cache")
     assert not files(tmp_path / "cache")
 
@@ -159,7 +159,7 @@ def test_a_damaged_picture_is_named_and_leaves_nothing(photos: Path, tmp_path: P
 def test_no_room_is_one_message(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = SimpleNamespace(free=100_000)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
-    refused = r"takes about 0\.14 MB, and 0\.10 MB are free in \S*/cache;.* try data\.cache=FOLDER elsewhere"
+    refused = r"takes about 0\.14 MB, and 0\.10 MB are free in \S*/cache;.* try data\.cache=FOLDER on another disk"
     with pytest.raises(PlatformError, match=refused):
         fitting(photos, tmp_path / "cache")
     usage.free = 10**9
@@ -184,7 +184,7 @@ def test_a_disk_that_fills_leaves_nothing(
 def test_a_place_that_takes_no_folder_is_named(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(PlatformError, match=r"no cache of pictures can be written to \S*file.*data\.cache=null"):
+        with pytest.raises(PlatformError, match=r"no cache of images can be written to \S*file.*data\.cache=null"):
             fitting(photos, place)
 
 

@@ -190,14 +190,14 @@ def test_damaged_idx_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:
     damaged += [whole + b"0", b"\x00\x00\x0d" + whole[3:], packed[:20] + b"\xff" + packed[21:]]
     for content in damaged:
         path.write_bytes(content)
-        with pytest.raises(DataError, match="delete it and fetch it again"):
+        with pytest.raises(DataError, match="delete it and download it again"):
             read_idx(path)
 
 
 def test_labels_and_pictures_must_belong_together(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     write_idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(59))
-    with pytest.raises(DataError, match="one label to each picture"):
+    with pytest.raises(DataError, match="one label for each image"):
         build("mnist", root=str(tmp_path)).setup()
     write_idx(tmp_path / "train-labels-idx1-ubyte", np.full(60, 11))
     with pytest.raises(DataError, match="label 11 of train sample 0 is out of range"):
