@@ -25,6 +25,7 @@ from netyard.errors import ConfigError, NetyardError
 
 FLAG = "--allow-target"
 DEEPEST = 40  # levels of nesting; netyard's configs have seven
+# ASCII only: two names that look the same to a reader must be the same.
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[\w./-]+)?", re.ASCII)  # a class, or an environment MODULE:ID
 
 _ALLOWED: list[str] = []  # of this process; other processes of the command get it as flags
@@ -103,6 +104,7 @@ def require(node: Any, key: str = "", kind: type[NetyardError] = ConfigError, kn
         node = OmegaConf.to_container(node, resolve=False)
     allowed_names = {*netyard_targets(), *package_targets(), *known, *_ALLOWED}
     for place, name in _names(node, key, kind):
+        # A name of an earlier version is allowed if its present one is.
         if isinstance(name, str) and (
             renamed.target(name) in allowed_names or (_NAME.fullmatch(name) and plugins.defines(name))
         ):

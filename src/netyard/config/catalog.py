@@ -1,8 +1,8 @@
-"""The catalogue: what can be chosen, and from which file each choice comes. Knows no torch.
+"""The options of each group, and the file that each comes from. Imports no torch.
 
-A family file (``conf/family/resnet.yaml``) holds the arguments its members share and a table of variants, as the paper
-prints it; each row becomes an ordinary Hydra option, ``model=resnet50``. Single files in ``conf/model/`` (a user's own,
-through ``--config-dir``) stand beside them.
+A family file (``conf/family/resnet.yaml``) has the arguments that its variants share, and a table of variants, as in
+the paper; each row becomes an ordinary Hydra option, ``model=resnet50``. Models may also have single files in
+``conf/model/``, as a user's own in ``--config-dir`` do.
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ GROUPS = (
 
 
 def conf_dir() -> Path:
-    """The configuration tree: ``netyard/conf`` in an installed wheel, ``conf/`` at the root of a checkout."""
+    """The folder of netyard's configs: ``netyard/conf`` in an installed wheel, ``conf/`` at the root of a checkout."""
+    # A wheel has conf/ inside of the package; a checkout, also an editable install, has it beside src/.
     package = Path(__file__).resolve().parents[1]
     return next(path for path in (package / "conf", package.parents[1] / "conf") if path.is_dir())
 
 
 class Source(NamedTuple):
-    """A folder of configuration, and the name of the package that it is of."""
+    """A folder of configs, and the name of the package that it belongs to."""
 
     name: str
     folder: Path
@@ -54,8 +55,9 @@ def sources() -> tuple[Source, ...]:
     return (Source("netyard", conf_dir()), *(Source(each.name, each.conf) for each in plugins.usable()))
 
 
+# Cached by the sources below, not by name alone: another sys.path has other packages.
 def families() -> dict[str, dict[str, Any]]:
-    """Every family file, by name."""
+    """The content of every family file, by name."""
     return _families(sources())
 
 
@@ -83,11 +85,12 @@ def _families(found: tuple[Source, ...]) -> dict[str, dict[str, Any]]:
 @cache
 def _variants(found: tuple[Source, ...]) -> dict[str, dict[str, Any]]:
     nodes: dict[str, dict[str, Any]] = {}
-    home: dict[str, str] = {}
+    home: dict[str, str] = {}  # variant -> its family
     own = _families(found[:1])
     for family, node in _families(found).items():
         shared = {key: value for key, value in node.items() if key != "variants"}
         for name, arguments in node["variants"].items():
+            # Only for netyard's own files: a fault of another package is reported by `plugins`.
             if name in home and family in own:
                 raise ArgumentError(
                     f"families {home[name]} and {family} both offer model={name};",
@@ -96,7 +99,7 @@ def _variants(found: tuple[Source, ...]) -> dict[str, dict[str, Any]]:
                 )
             if name not in home:
                 home[name] = family
-                nodes[name] = {**shared, **(arguments or {})}
+                nodes[name] = {**shared, **(arguments or {})}  # the row of a variant may be empty: model: {}
     return nodes
 
 
@@ -114,14 +117,16 @@ def require_distinct() -> None:
 
 @cache
 def _clash(found: tuple[Source, ...]) -> ConfigError | None:
-    offered: dict[str, Source] = {}
-    for source in found if len(found) > 1 else ():
+    offered: dict[str, Source] = {}  # option or file -> the package that has it first
+    for source in found if len(found) > 1 else ():  # without other packages no file has to be listed
         files = {path.relative_to(source.folder).with_suffix("").as_posix() for path in source.folder.rglob("*.yaml")}
         models = {f"model/{name}" for name in _variants((Source(source.name, source.folder),))}
         for place in sorted(files | models):
+            # "model/mlp" stands for a variant as well as for a file of that name.
             if (first := offered.setdefault(place, source)) is source:
                 continue
             group, _, name = place.partition("/")
+            # As it is typed, if it is an option of a group; otherwise as a file.
             what = f"{group}={name}" if group in GROUPS and "/" not in name else f"{place}.yaml"
             pip = next(each.distribution for each in plugins.usable() if each.name == source.name)
             return ConfigError(
@@ -133,12 +138,12 @@ def _clash(found: tuple[Source, ...]) -> ConfigError | None:
 
 
 def family_of(model: str) -> str | None:
-    """The family that offers a model name, or None for a single file's."""
+    """The family of a model, or None if it has a single file."""
     return next((family for family, node in families().items() if model in node["variants"]), None)
 
 
 def options(group: str, pattern: str = "*") -> list[str]:
-    """The names a group offers that match a glob: its files, and for ``model`` the families' variants."""
+    """The options of a group that match a glob: its files, and for ``model`` the families' variants too."""
     names = {path.stem for source in sources() for path in (source.folder / group).glob("*.yaml")}
     if group == "model":
         names |= set(variants())
@@ -146,57 +151,59 @@ def options(group: str, pattern: str = "*") -> list[str]:
 
 
 def owner(group: str, name: str) -> str:
-    """The package that offers an option: ``netyard``, or one that is installed beside it."""
+    """The package that has an option: ``netyard``, or one that extends it."""
     path = _file(group, name)
     return next((source.name for source in sources() if path and path.is_relative_to(source.folder)), "netyard")
 
 
 def option_file(group: str, name: str) -> dict[str, Any]:
-    """The node a group's option holds, as written: interpolations and defaults are not followed."""
-    if group == "model" and name in variants():
+    """The content of an option's file, as written: without resolved interpolations and without its defaults."""
+    if group == "model" and name in variants():  # a variant has no file of its own
         return variants()[name]
     path = _file(group, name)
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path else {}
 
 
 def headline(group: str, name: str) -> str:
-    """The comment that opens the file of an option."""
+    """The first comment in the file of an option, which describes it in lists."""
     path = _file(group, name)
     lines = path.read_text(encoding="utf-8").splitlines() if path else []
+    # "# @package _global_" is an instruction to Hydra.
     comments = (line.removeprefix("#").strip() for line in lines if line.startswith("#"))
     return next((comment for comment in comments if not comment.startswith("@package")), "")
 
 
 def _file(group: str, name: str) -> Path | None:
-    """The file that an option comes from, of a variant its family's; None where there is no such option."""
+    """The file of an option, or of the family of a variant; None if there is no such option."""
     family = family_of(name) if group == "model" else None
     inside = Path("family" if family else group, f"{family or name}.yaml")
     return next((path for source in sources() if (path := source.folder / inside).is_file()), None)
 
 
 def parameters() -> dict[str, int]:
-    """How many parameters a model has at 1000 classes of 3x224x224 images, auxiliary classifiers included.
+    """The number of parameters of each model with 1000 classes of 3x224x224 images, including auxiliary classifiers.
 
-    The published numbers, and those of the tests, which count them again.
+    Published numbers where there are any; tests count all of them.
     """
     return _parameters(sources())
 
 
 @cache
 def _parameters(found: tuple[Source, ...]) -> dict[str, int]:
+    # Reversed, so that netyard's own numbers win over those of another package.
     files = (path for source in reversed(found) if (path := source.folder / "parameters.csv").is_file())
     return {model: count for path in files for model, count in plugins.counts(path).items()}
 
 
 def register() -> None:
-    """Put every variant into Hydra's ConfigStore, so that ``model=`` composes, completes and globs like a file.
+    """Add every variant to Hydra's ConfigStore, so that ``model=`` works, is completed and matches globs like a file.
 
     Raises:
         ConfigError: see ``require_distinct``.
     """
     require_distinct()
     group = ConfigStore.instance().repo.setdefault("model", {})
-    # The packages may be others than at the last call: what a package offered that is gone is taken out.
+    # The installed packages may have changed since the last call: options of a removed package are deleted.
     wanted = {f"{name}.yaml": _Variant(name, node) for name, node in variants().items()}
     for name in [name for name, each in group.items() if isinstance(each, _Variant) and name not in wanted]:
         del group[name]
@@ -204,15 +211,15 @@ def register() -> None:
 
 
 class _Variant(ConfigNode):
-    """A variant in Hydra's store, made into a config when it is chosen: a hundred would be an eighth of a second."""
+    """A variant in Hydra's store. It becomes a DictConfig only when it is chosen: a hundred of them take 1/8 second."""
 
     def __init__(self, name: str, arguments: dict[str, Any]) -> None:
         self.name, self.group, self.package, self.provider = f"{name}.yaml", "model", None, "netyard"
         self.arguments = arguments
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Variant:
-        # Hydra 1.3 copies the whole store once for each group that --hydra-help prints: two seconds, were the nodes
-        # copied with it.
+        # Hydra 1.3 copies the whole store for each group that --hydra-help prints; with the nodes that takes two
+        # seconds.
         return _Variant(self.name.removesuffix(".yaml"), self.arguments)
 
     @cached_property

@@ -44,6 +44,7 @@ _LR = (Positive, 0.001)
 _EPS = (Positive, 1e-8)
 _DECAY = (NotNegative, 0.0001)
 _BETAS = (tuple[Probability, Probability], [0.9, 0.999])
+# Lightning reads 1.0 as "all batches", and 1 as "one batch": a share up to 1, or a whole number.
 _LIMIT = (Annotated[float, Gt(0), ShareOrCount()] | None, 10)
 # The moments are averages with these factors; at 1 they would stay at zero, and eps keeps the division finite.
 _ADAM = {"lr": _LR, "betas": _BETAS, "eps": _EPS, "weight_decay": _DECAY, "fused": bool | None}
@@ -59,10 +60,12 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
     "lightning.Trainer": {
         "accelerator": str,
         "strategy": str,
+        # -1: all devices; a string such as "auto" or "0,2"; or a list of indices.
         "devices": (Count | Literal[-1] | str | list[Index], 1),
         "num_nodes": Count,
         "precision": _PRECISIONS,
         "performance": Literal["auto", "safe", "max"],  # a key of netyard, which is not passed to the Trainer
+        # -1: no limit.
         "max_epochs": (Count | Literal[-1] | None, 10),
         "max_steps": (Count | Literal[-1] | None, 1000),
         "min_epochs": (Count | None, 1),
@@ -78,6 +81,7 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "log_every_n_steps": (Count | None, 50),
         # -1: all validation batches.
         "num_sanity_val_steps": (Annotated[int, Ge(-1)], 0),
+        # "warn": nondeterministic CUDA operations only warn instead of raising.
         "deterministic": bool | Literal["warn"] | None,
         "profiler": Literal["simple", "advanced", "pytorch", "xla"] | None,
         "benchmark": bool | None,
@@ -102,6 +106,7 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "default_hp_metric": bool,
         "log_graph": bool,
     },
+    # Below 1: at 1 the targets would be uniform, whatever the label is.
     "torch.nn.CrossEntropyLoss": {"label_smoothing": (Probability, 0.1)},
     "torch.nn.HuberLoss": {"delta": (Positive, 1.0)},
     "torch.nn.MultiMarginLoss": {"p": Literal[1, 2], "margin": (Positive, 1.0)},

@@ -28,7 +28,7 @@ def keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
     """Every dotted key of an OmegaConf config, including those of inner nodes; interpolations are not followed."""
     for name in map(str, config):
         key = f"{prefix}.{name}" if prefix else name
-        yield key
+        yield key  # the node itself can be overridden, too
         # Access would raise for ??? and for an interpolation that cannot be resolved yet.
         if OmegaConf.is_missing(config, name) or OmegaConf.is_interpolation(config, name):
             continue

@@ -1,8 +1,8 @@
-"""What Hydra itself would unpickle, import or build before a run begins, looked at before it does. Imports no torch.
+"""Check what Hydra itself would unpickle, import or build before a run starts. Imports no torch.
 
-Hydra builds its launcher, sweeper, callbacks and logging from the same config that overrides and files change, and
-sets environment variables from it; ``allowlist`` says what a config is to netyard. Every config is composed by a
-``Guarded`` loader, which launchers take along into their own processes.
+Hydra builds its launcher, sweeper, callbacks and logging, and sets environment variables, from the same config that
+overrides and files can change; ``allowlist`` explains why such a config is not trusted. Every config is composed by a
+``Guarded`` loader, which launchers pickle for their own processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from netyard.config import allowlist
 from netyard.config.hydra_internals import parse_flags, require_folders
 from netyard.errors import CheckpointError, ConfigError
 
-LOGGING = (  # what Hydra's own files of hydra/job_logging and hydra/hydra_logging name, and ours
+LOGGING = (  # the classes in the files of hydra/job_logging and hydra/hydra_logging, of Hydra and of netyard
     "netyard.io.redact.Formatter",
     "logging.StreamHandler",
     "logging.FileHandler",
@@ -35,66 +35,74 @@ _OUTPUT_SUBDIR = "output_subdir_of_netyard"  # the key under hydra that keeps th
 
 
 def require_arguments(flags: Sequence[str], overrides: Sequence[str]) -> None:
-    """Refuse the words by which Hydra would unpickle a file or import a package, whoever wrote them.
+    """Refuse flags and overrides with which Hydra would unpickle a file or import a package.
 
     Raises:
         ConfigError: there is one among the flags or overrides.
-        CheckpointError: a flag among the overrides that a run has recorded.
+        CheckpointError: there is a flag among the overrides that a run or sweep has recorded.
     """
+    # Overrides of a resumed run come from its files, where anybody may have written a flag.
     if hidden := next((text for text in overrides if text.startswith("-")), None):
         raise CheckpointError(
-            f"an override that was recorded is {hidden};",
-            "what a run was started with are overrides, key=value, and no flags;",
-            "take it out of .hydra/overrides.yaml, and look who wrote it there.",
+            f"a recorded override is {hidden};",
+            "the overrides of a run are key=value, and not flags;",
+            "remove it from .hydra/overrides.yaml, and find out who wrote it.",
         )
+    # Command.__call__ has removed this flag from what the user typed, so that one here is from a file.
     if granted := next((text for text in flags if text.startswith(allowlist.FLAG)), None):
         raise CheckpointError(
             f"sweep.json holds {granted};",
-            f"{allowlist.FLAG} is typed by you and taken from no file;",
+            f"{allowlist.FLAG} counts only on the command line, not in a file;",
             "add it to the command if you trust that code.",
         )
-    known = parse_flags(flags)
+    known = parse_flags(flags)  # by Hydra's own parser: it also accepts abbreviations such as --config-d
     if known.experimental_rerun is not None:
         raise ConfigError(
-            "--experimental-rerun unpickles a file, which may run anything;",
-            "a run is continued from its own directory;",
+            "--experimental-rerun unpickles a file, which may execute any code;",
+            "a run is resumed from its own directory;",
             "try resume=RUN_DIR.",
         )
+    # hydra.searchpath=[pkg://...] imports a package while Hydra composes.
     typed = [text for text in overrides if "searchpath" in text]
     require_folders([text for text in (*typed, known.config_dir, known.config_path) if text])
 
 
 def require_hydra(hydra: DictConfig, allowed: Sequence[str] = ()) -> None:
-    """Refuse a config of Hydra's own that has something built or set which no installed package offers.
+    """Refuse a node ``hydra`` with a class that is not allowed, or with environment variables.
 
     Args:
-        allowed: names that the user allows, besides those that this process knows of.
+        allowed: names that the user has allowed in the process that started this one.
 
     Raises:
-        ConfigError: what, and where it stands.
+        ConfigError: with the key and the name.
     """
     node: Any = OmegaConf.to_container(hydra, resolve=False)
+    # Texts about the run, in which Hydra builds nothing.
     about = {key: value for key, value in node.items() if key not in ("overrides", "runtime", "help", "hydra_help")}
+    # Plugins register their options in the store; what is installed is trusted.
     offered = _of_plugins(ConfigStore.instance().repo["hydra"])
     allowlist.require(about, "hydra", known=(*allowlist.hydra_targets(), *offered, *allowed))
+    # These two go to logging.config.dictConfig, which imports names under other keys than _target_.
     for name in ("job_logging", "hydra_logging"):
         _require_logging(about.get(name), f"hydra.{name}")
+    # LD_PRELOAD or PYTHONPATH would execute code of whoever wrote the config.
     if environment := (about.get("job") or {}).get("env_set"):
         raise ConfigError(
             f"hydra.job.env_set sets {', '.join(map(str, environment))};",
-            "variables of the environment decide which programs and modules are run, so no config sets them;",
-            f"type them in front of the command: {next(iter(environment))}=... python train.py.",
+            "environment variables decide which programs and modules are run, so a config may not set them;",
+            f"type them before the command: {next(iter(environment))}=... python train.py.",
         )
 
 
 class Guarded(ConfigLoader):
-    """A loader whose configs are checked before anything of them is built; it is pickled for launchers' processes.
+    """A config loader that checks every config before it returns it; launchers pickle it for their processes.
 
     Args:
-        inner: what composes.
+        inner: Hydra's loader, which composes.
     """
 
     def __init__(self, inner: ConfigLoader) -> None:
+        # A copy of what the user has allowed: module state is not pickled with the loader.
         self.inner, self.allowed = inner, allowlist.allowed()
 
     def load_configuration(
@@ -111,8 +119,9 @@ class Guarded(ConfigLoader):
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         config = self.inner.load_sweep_config(master_config, sweep_overrides)
+        # Overrides of a single job may change the node hydra again.
         require_hydra(config.hydra, self.allowed)
-        defer_hydra_files(config)
+        defer_hydra_files(config)  # a job of a sweep: cli.train does it for a single run
         return config
 
     def get_search_path(self) -> ConfigSearchPath:
@@ -152,16 +161,19 @@ def restore_output_subdir(hydra: DictConfig) -> str | None:
 
 
 def _of_plugins(store: Mapping[str, Any]) -> Iterator[str]:
-    """What the installed plugins of Hydra have built by their own options."""
+    """Every ``_target_`` in the options of Hydra's installed plugins."""
     for entry in store.values():
-        if isinstance(entry, Mapping):
+        if isinstance(entry, Mapping):  # a group; otherwise an option
             yield from _of_plugins(entry)
         elif isinstance(entry.node, DictConfig) and isinstance(name := entry.node.get("_target_"), str):
             yield name
 
 
 def _require_logging(node: Any, key: str) -> None:
-    """``logging.config`` calls what it finds under ``()`` and ``class``, and imports what follows ``ext://``."""
+    """Raise ConfigError for a class that is not in ``LOGGING``.
+
+    ``logging.config`` calls the values of ``()`` and ``class``, and imports the name after ``ext://``.
+    """
     if isinstance(node, Mapping):
         for name, value in node.items():
             named = name in ("()", "class", "factory")
@@ -179,6 +191,6 @@ def _require_logging(node: Any, key: str) -> None:
 def _no_logging(key: str, value: Any) -> ConfigError:
     return ConfigError(
         f"{key} is {str(value)[:200]};",
-        f"Hydra's logging is made of {', '.join(LOGGING)} alone;",
-        "take it out; a run writes train.log by itself.",
+        f"Hydra's logging may only use {', '.join(LOGGING)};",
+        "remove it; a run writes train.log by itself.",
     )

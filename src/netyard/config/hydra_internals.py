@@ -85,6 +85,7 @@ class FileConfigSource(file_config_source.FileConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         path = Path(self.path, self._normalize_file_name(config_path))
+        # Trusted, and two dozen files for each run.
         if Path(self.path) == conf_dir() or not path.is_file():
             return super().load_config(config_path)
         text = safe_yaml.require(path)
@@ -100,6 +101,7 @@ def require_folders(places: Sequence[Any] | str) -> None:
     """Raises:
     ConfigError: a search path is a package, which Hydra would import and so execute.
     """
+    # A single text, or a list; Hydra accepts both.
     for text in [places] if isinstance(places, str) else places:
         if "pkg://" in str(text) and not str(text).startswith(OUR_PACKAGES):
             raise ConfigError(
@@ -113,7 +115,7 @@ def require_folders(places: Sequence[Any] | str) -> None:
 def measured_files() -> Iterator[None]:
     """Inside, the size of every file that Hydra reads is checked first."""
     types = SourcesRegistry.instance().types
-    before = types.get("file")
+    before = types.get("file")  # None if Hydra has not been used yet in this process
     types["file"] = FileConfigSource
     try:
         yield

@@ -25,7 +25,7 @@ def build(node: Mapping[str, Any], **arguments: Any) -> Any:
         # _convert_="all": constructors get lists and dicts, never OmegaConf objects, which pickle poorly.
         return instantiate(_checked(node), _convert_="all", **arguments)
     except InstantiationException as error:
-        if isinstance(error.__cause__, NetyardError):
+        if isinstance(error.__cause__, NetyardError):  # already a message for the user
             raise error.__cause__ from None
         raise
 
@@ -54,7 +54,7 @@ def _require_resolved(node: Any) -> None:
     elif isinstance(node, list | tuple):
         for value in node:
             _require_resolved(value)
-    elif isinstance(node, str) and "${" in node:
+    elif isinstance(node, str) and "${" in node:  # it was escaped, \${, or came from another interpolation
         raise ConfigError(
             f"a value is {node[:200]!r};",
             "interpolations are resolved once, before anything is built;",

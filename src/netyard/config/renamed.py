@@ -48,7 +48,7 @@ def target(name: str) -> str:
     """The present dotted name of a class: ``netyard.data.csv_file.CsvFile`` -> ``netyard.data.tables...``."""
     if name in CLASSES:
         return CLASSES[name]
-    module, _, last = name.rpartition(".")
+    module, _, last = name.rpartition(".")  # classes kept their names when modules moved
     return f"{MODULES[module]}.{last}" if module in MODULES else name
 
 

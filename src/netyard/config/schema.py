@@ -1,7 +1,7 @@
 """Check a config before anything is built: unknown keys, missing values, types and ranges.
 
-The allowed values come from the constructor parameter that a key sets, see ``constraints``. Imports no torch, so a
-mistake is reported before seconds of imports.
+The allowed values come from the constructor parameter that a key sets, see ``constraints``. Imports no torch, so that
+a mistake is reported without waiting seconds for imports.
 """
 
 from __future__ import annotations
@@ -21,22 +21,25 @@ from netyard.errors import ConfigError
 from netyard.ranges.constraint import Constraint
 from netyard.ranges.signature import refused
 
-GLOBALS = ("seed", "threads", "tags", "resume")
+GLOBALS = ("seed", "threads", "tags", "resume")  # keys of conf/train.yaml outside of all groups
 
 
 def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
-    """Refuse a composed config that cannot make a run.
+    """Check a composed config.
 
     Raises:
-        ConfigError: an unknown or missing key, an interpolation that leads nowhere, a value of the wrong type or range,
-            a ``_target_`` that nobody offers.
+        ConfigError: an unknown or missing key, an interpolation of a key that does not exist, a value of the wrong type
+            or range, a ``_target_`` that is not allowed.
     """
     known = (*GROUPS, *GLOBALS)
     for key in map(str, cfg):
         if key not in known:
             raise ConfigError(
-                f"there is no key '{key}';", f"a run knows {', '.join(known)};", f"take {key} out of the command."
+                f"there is no key '{key}';",
+                f"the keys of a run are {', '.join(known)};",
+                f"remove {key} from the command.",
             )
+    # Before resolving, which would run resolvers, and again after, because an interpolation may insert a name.
     allowlist.require(cfg)
     _check_missing(cfg, choices)
     resolved = resolve(cfg, choices)
@@ -49,7 +52,7 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class _Value:
-    """A value of a config: its dotted key, what it may be, if that is known, and the key it repeats, if any."""
+    """A value of a config, with its dotted key, its constraint if known, and the key that it interpolates, if any."""
 
     key: str
     value: Any
@@ -58,25 +61,28 @@ class _Value:
 
 
 def _values(node: Mapping[str, Any], raw: Any, prefix: str = "", source: str | None = None) -> Iterator[_Value]:
-    """Every value under a resolved node; ``raw`` is the node as it was written."""
+    """Every value under a resolved node; ``raw`` is the same node before interpolations were resolved."""
     target = node.get("_target_")
+    # At the top level there is no class: those keys have constraints of their own.
     known = constraints.of_run_keys() if not prefix else constraints.of(target) if isinstance(target, str) else {}
     for name, value in node.items():
         key, written = f"{prefix}{name}", raw.get(name) if isinstance(raw, Mapping) else None
         repeated = f"{source}.{name}" if source else _repeats(written)
+        # A mapping is entered, unless the constructor takes it as it is (model.arguments).
         if isinstance(value, Mapping) and (name not in known or "_target_" in value):
             yield from _values(value, written, f"{key}.", repeated)
-        # What only the data can tell is null until they are read, and so is what repeats it.
+        # Facts such as num_classes may be null until the data are read; so are values that interpolate them.
         elif not (repeated is not None and (value is None or (isinstance(value, list) and None in value))):
             yield _Value(key, value, known.get(name), repeated)
 
 
 def _repeats(written: Any) -> str | None:
-    """The key that an interpolation names, or an empty word for one that is more than a key."""
+    """The key of an interpolation ``${key}``; an empty text if it is more than one key; None without interpolation."""
     if isinstance(written, list):
         return next((found for found in map(_repeats, written) if found is not None), None)
     if not isinstance(written, str) or "${" not in written:
         return None
+    # ${resolver:...}, ${a}/${b} and nested interpolations name no single key.
     key = written[2:-1]
     return key if written.startswith("${") and written.endswith("}") and not {*"${:"} & {*key} else ""
 
@@ -94,28 +100,31 @@ def _check_value(each: _Value, choices: Mapping[str, Any]) -> None:
                 raise ConfigError(f"{key} is {item};", "numbers are finite;", f"take {key} out of the command.")
 
 
+# Facts about a table's target -> the options of a task that fits it.
 _ANSWERED = {"num_classes": "task=classification loss=cross_entropy", "num_targets": "task=regression loss=mse"}
 
 
 def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
-    """The config as plain dicts and lists, every interpolation followed.
+    """The config as plain dicts and lists, with all interpolations resolved.
 
     Raises:
-        ConfigError: an interpolation leads nowhere: a model asks for what the data does not have.
+        ConfigError: an interpolation of a key that does not exist: a model needs a fact that the data set lacks.
     """
     try:
         return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
     except (InterpolationKeyError, InterpolationResolutionError) as error:
+        # Which option has the missing key? Its file is searched in the group that the interpolation names.
         asked, wanted = str(error.full_key), _interpolation_key(str(error))
         group, _, fact = wanted.partition(".")
         files = {name: option_file(group, name) for name in options(group)} if group in GROUPS else {}
         giving = [name for name, node in files.items() if fact in node]
-        # A data set with a root may have to be downloaded first.
+        # For the example: data sets without required keys, and those that need no download (no root) first.
         complete = sorted(
             (name for name in giving if "???" not in files[name].values()), key=lambda name: "root" in files[name]
         )
         asked_by_model = f"${{{wanted}}}" in option_file("model", str(choices.get("model"))).values()
         models = _fitting_models(choices) if asked_by_model and group == "data" else []
+        # One model and one data set: either may be what the user wants to keep.
         attempts = [*(f"model={name}" for name in models[:1]), *(f"{group}={name}" for name in complete[:1])]
         raise ConfigError(
             f"{_chosen(asked, choices)} does not fit {group}={choices.get(group)}, which has no {fact} for {asked};",
@@ -126,30 +135,31 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def require_outputs(config: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
-    """Of a resolved config whose data has been read.
+    """Check a resolved config after the data was read.
 
     Raises:
-        ConfigError: a table's target is of another kind than the task's answers.
+        ConfigError: the target of a table does not fit the task, as numbers do not fit a classification.
     """
+    # num_outputs interpolates num_classes or num_targets of the data, whichever the task needs.
     if config["task"].get("num_outputs", 0) is None:
         fact = str(option_file("task", str(choices["task"])).get("num_outputs"))[7:-1]
         found = [each for each in _ANSWERED if config["data"].get(each) is not None]
         raise ConfigError(
-            f"task={choices['task']} does not fit data={choices['data']}, which has no {fact}, now that it is read;",
+            f"task={choices['task']} does not fit data={choices['data']}, which has no {fact} after it was read;",
             f"it has {' and '.join(found) or 'no target'};",
             f"try {' or '.join(_ANSWERED[each] for each in found) or 'model=autoencoder'}.",
         )
 
 
 def _fitting_models(choices: Mapping[str, Any]) -> list[str]:
-    """The models that ask nothing of the data but what the chosen data set has."""
+    """The models whose interpolations of data facts can all be resolved with the chosen data set."""
     facts = option_file("data", str(choices.get("data")))
     asked = {
         name: {str(value)[7:-1] for value in node.values() if str(value).startswith("${data.")}
         for name, node in variants().items()
     }
     fitting = [name for name, keys in asked.items() if keys <= set(facts)]
-    # Those that bring no task of their own first.
+    # Models for the current task first: others choose a task of their own in their defaults.
     return sorted(fitting, key=lambda name: "/task@" in str(variants()[name].get("defaults")))
 
 
@@ -159,13 +169,13 @@ def _check_missing(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
         group = missing[0].partition(".")[0]
         raise ConfigError(
             f"{group}={choices.get(group)} needs {' and '.join(missing)};",
-            "it has no default, for only you can know it;",
+            "it has no default, because it depends on your data or machine;",
             f"type {' '.join(f'{key}=...' for key in missing)}.",
         )
 
 
 def _missing(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    """The keys that hold ``???``. ``OmegaConf.missing_keys`` follows interpolations too, and trips over broken ones."""
+    """The keys with the value ``???``. ``OmegaConf.missing_keys`` resolves interpolations, and fails on broken ones."""
     for name in map(str, node):
         if OmegaConf.is_missing(node, name):
             yield f"{prefix}{name}"
@@ -179,5 +189,5 @@ def _chosen(key: str, choices: Mapping[str, Any]) -> str:
 
 
 def _interpolation_key(message: str) -> str:
-    """OmegaConf names the missing key in its message only: ``Interpolation key 'data.channels' not found``."""
+    """The missing key, which OmegaConf has only in its message: ``Interpolation key 'data.channels' not found``."""
     return message.partition("'")[2].partition("'")[0]

@@ -70,6 +70,7 @@ def _options_with(key: str) -> list[str]:
 
 def all_keys(overrides: Sequence[str]) -> list[str]:
     """Every dotted key of the config that the choices of options among the overrides compose."""
+    # Only choices of options: other overrides may be the mistake, and do not add keys.
     groups = [text for text in overrides if text.partition("=")[0] in catalog.GROUPS]
     for attempt in (groups, []):  # a choice may itself be the mistake
         try:

@@ -35,7 +35,7 @@ def test_a_folder_without_a_picture(answer, finished, tmp_path: Path) -> None:
     code, said = answer("predict", f"run={finished('classification')}", "input=photos", "output=answers.csv")
     assert code == 3 and "the folder photos contains no image" in said
     code, said = answer("train", "data=image_folder", "data.root=photos", f"hydra.run.dir={tmp_path / 'new'}")
-    assert code == 3 and "contains no image" in said
+    assert code == 3 and "photos/blue" in said and "delete it" in said
 
 
 def test_an_export_that_the_format_cannot_hold(answer, finished) -> None:

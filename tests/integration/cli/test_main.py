@@ -75,7 +75,7 @@ def places(tmp_path: Path) -> dict[str, Path]:
         (["optimizer.betas=[0.9,1.5]"], 2, ["optimizer.betas is 1.5", "below 1", "try optimizer.betas=[0.9,0.999]"]),
         (["model=timm", "model.architecture=resnt50"], 2, ["resnt50", "resnet50"]),
         (["data=csv"], 2, ["data=csv needs data.path and data.target"]),
-        (["data=iris", "augmentation=standard"], 2, ["augmentation", "pictures"]),
+        (["data=iris", "augmentation=standard"], 2, ["augmentation", "images"]),
         (["callbacks.checkpoint=null"], 2, ["callbacks has no checkpoint"]),
         (["task.monitor=val/f1", "debug=smoke"], 2, ["task.monitor is val/f1", "val/accuracy"]),
         (["model=nowhere", "--config-dir=CONF"], 2, ["nowhere", "_target_"]),

@@ -77,7 +77,9 @@ def test_what_only_the_data_can_tell_is_not_judged_before_they_are_read() -> Non
 def test_a_key_that_no_run_knows_is_refused():
     cfg, choices = compose.compose([])
     cfg.lr = 0.1
-    with pytest.raises(ConfigError, match=r"there is no key 'lr'; a run knows .*optimizer.*seed.*take lr out"):
+    with pytest.raises(
+        ConfigError, match=r"there is no key 'lr'; the keys of a run are .*optimizer.*seed.*remove lr from"
+    ):
         schema.check(cfg, choices)
 
 
