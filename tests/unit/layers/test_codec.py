@@ -19,7 +19,7 @@ def count(net: nn.Module) -> int:
 
 @pytest.mark.parametrize("shape", [*SHAPES, (5,), (8, 3)], ids=str)
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_dense_to_a_code_and_back(shape: tuple[int, ...], batch_norm: bool) -> None:
+def test_shapes_of_dense_codes_and_outputs(shape: tuple[int, ...], batch_norm: bool) -> None:
     settings = {"activation": "tanh", "batch_norm": batch_norm, "dropout": 0.1, "weight_init": "xavier_uniform"}
     encoder, decoder = DenseEncoder(shape, 3, [7, 4], **settings), DenseDecoder(3, shape, [4, 7], **settings)
     z = encoder(torch.randn(2, *shape))
@@ -33,7 +33,9 @@ def test_dense_to_a_code_and_back(shape: tuple[int, ...], batch_norm: bool) -> N
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("channels", [[4], [4, 6], [4, 6, 8, 10]], ids=str)
 @pytest.mark.parametrize("kernel_size", [3, 5])
-def test_convolutional_to_a_code_and_back(shape: tuple[int, ...], channels: list[int], kernel_size: int) -> None:
+def test_shapes_of_convolutional_codes_and_outputs(
+    shape: tuple[int, ...], channels: list[int], kernel_size: int
+) -> None:
     encoder = ConvEncoder(shape, 3, channels, kernel_size)
     decoder = ConvDecoder(3, shape, channels[::-1], kernel_size)
     z = encoder(torch.randn(2, *shape))
@@ -53,7 +55,7 @@ def test_convolutional_to_a_code_and_back(shape: tuple[int, ...], channels: list
         ((3, 3), [(3, 3)] * 4),
     ],
 )
-def test_maps_are_halved_while_they_can_be(size: tuple[int, int], wanted: list[tuple[int, int]]) -> None:
+def test_maps_are_halved_while_they_are_large_enough(size: tuple[int, int], wanted: list[tuple[int, int]]) -> None:
     assert map_sizes(size, 3) == wanted
     encoder = ConvEncoder((1, *size), 2, [3, 3, 3])
     x, seen = torch.zeros(1, 1, *size), []
@@ -78,7 +80,7 @@ def test_convolutional_counts_by_hand() -> None:
     assert count(ConvEncoder((1, 8, 8), 3, [4], batch_norm=True)) == 36 + 8 + (64 * 3 + 3)
 
 
-def test_outputs_are_not_squashed() -> None:
+def test_outputs_have_no_activation() -> None:
     torch.manual_seed(0)
     for decoder in (DenseDecoder(3, (1, 8, 8)), ConvDecoder(3, (1, 8, 8))):
         x = decoder(50 * torch.randn(20, 3))
@@ -107,7 +109,7 @@ PICTURE: dict[str, Any] = {"input_shape": (1, 8, 8), "latent_size": 2}
         (ConvEncoder, {"activation": "softmax"}, r"softmax is in the loss"),
     ],
 )
-def test_a_refusal_has_three_parts(kind: type[nn.Module], settings: dict[str, Any], message: str) -> None:
+def test_an_error_message_has_three_parts(kind: type[nn.Module], settings: dict[str, Any], message: str) -> None:
     given = {**PICTURE, **settings}
     with pytest.raises(ValueError, match=message):
         kind(**given)

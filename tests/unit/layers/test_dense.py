@@ -26,7 +26,7 @@ def test_an_unknown_activation_is_refused_even_where_there_is_no_layer(sizes: li
         dense_layers(sizes, "rlu")
 
 
-def test_a_gate_says_how_much_passes() -> None:
+def test_a_gate_multiplies_by_a_sigmoid() -> None:
     linear, gate = dense_layers([6, 4], "relu", gated=True)
     x = torch.randn(5, 6)
     kept, share = linear(x).chunk(2, dim=1)

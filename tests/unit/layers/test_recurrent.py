@@ -1,4 +1,4 @@
-"""Recurrent layers, embeddings and pooling: what every sequence network stands on."""
+"""Recurrent layers, embeddings and pooling of sequence networks."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_state_has_the_batch_first_and_can_be_reordered(cell: str, shape: dict
         ({"dropout": 1.0}, "dropout is 1.0; .*; try"),
     ],
 )
-def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:
+def test_an_error_message_has_three_parts(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RecurrentLayers(**{"cell": "gru", "input_size": 3, "hidden_size": 4, **arguments})
 

@@ -1,4 +1,4 @@
-"""Recurrent layers, embeddings and pooling: what every sequence network stands on."""
+"""Recurrent layers, embeddings and pooling of sequence networks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_tied_head_is_the_embedding() -> None:
     assert head.weight is embedding.weight
 
 
-def test_trimming_keeps_every_token_and_one_step_of_nothing() -> None:
+def test_trimming_keeps_every_token_and_at_least_one_step() -> None:
     tokens, lengths = trim(torch.tensor([[4, 5, 0, 0, 0], [4, 5, 6, 0, 0], [0, 0, 0, 0, 0]]))
     assert tokens.tolist() == [[4, 5, 0], [4, 5, 6], [0, 0, 0]] and lengths.tolist() == [2, 3, 1]
 
@@ -36,7 +36,7 @@ def test_real_steps_are_those_before_the_length() -> None:
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_pooling_never_sees_what_is_behind_the_end(pooling: str) -> None:
+def test_pooling_does_not_depend_on_padding(pooling: str) -> None:
     pool, steps = pooling_layer(pooling, 4), torch.randn(2, 5, 4)
     real = real_steps(steps, torch.tensor([2, 5]))
     changed = steps.masked_fill(~real.unsqueeze(2), 1e4)

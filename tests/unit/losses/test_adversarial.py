@@ -1,4 +1,4 @@
-"""The losses of two players by hand, and the penalties where the slope is known."""
+"""Adversarial losses computed by hand, and penalties for critics with a known gradient."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_losses_by_hand(objective: str, discriminator: float, generator: float) 
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_the_players_pull_in_opposite_directions(objective: str) -> None:
+def test_generator_and_discriminator_have_opposite_gradients(objective: str) -> None:
     loss = AdversarialLoss(objective)
     real, generated = (torch.full((3,), loss.boundary, requires_grad=True) for _ in range(2))
     up, down = torch.autograd.grad(loss.discriminator(real, generated), (real, generated))

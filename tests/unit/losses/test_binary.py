@@ -27,7 +27,7 @@ def test_soft_targets_by_hand():
     assert binary_cross_entropy(LOGITS, torch.tensor([[1.0, 0.5, 0.0]])).item() == pytest.approx(expected)
 
 
-def test_a_mixed_image_may_be_two_classes_in_full():
+def test_a_mixed_image_can_have_two_classes():
     both = torch.tensor([[20.0, 20.0, -20.0]])
     assert binary_cross_entropy(both, torch.tensor([[1.0, 1.0, 0.0]])).item() == pytest.approx(0.0, abs=1e-6)
 

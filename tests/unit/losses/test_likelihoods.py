@@ -75,7 +75,7 @@ def test_a_level_has_what_the_logistic_puts_between_its_neighbours() -> None:
         assert got.item() == pytest.approx((high - low).log().item(), rel=1e-4)
 
 
-def test_a_far_tail_has_a_finite_probability_and_a_gradient_that_leads_back() -> None:
+def test_a_far_tail_has_a_finite_probability_and_gradient() -> None:
     mean = torch.full((1, 1), -50.0, requires_grad=True)
     log_prob = discretized_logistic_log_prob(mean, torch.full((1, 1), -3.0), torch.full((1, 1), 0.5), 16)
     (slope,) = torch.autograd.grad(log_prob.sum(), mean)
@@ -101,7 +101,7 @@ def test_the_parameters_of_a_pixel_are_channels_the_first_ones_first(
 
 
 @pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(), Gaussian(2), DiscretizedLogistic(max_value=16)])
-def test_what_is_likeliest_for_a_sample_is_the_sample(likelihood: Likelihood) -> None:
+def test_the_likelihood_is_largest_at_the_sample(likelihood: Likelihood) -> None:
     """Gradient ascent from anywhere ends where the mean is the picture."""
     torch.manual_seed(0)
     pixels = likelihood.prepare(torch.rand(1, 1, 3, 3) * 0.8 + 0.1)
@@ -150,7 +150,7 @@ def test_pixels_are_put_back_on_their_levels() -> None:
         (lambda: DiscretizedLogistic(max_value=0), r"max_value is 0; .* whole number .*; try loss\.max_value=255"),
     ],
 )
-def test_a_refusal_has_three_parts(make: Any, message: str) -> None:
+def test_an_error_message_has_three_parts(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
 

@@ -1,4 +1,4 @@
-"""Each listed loss is admitted where it belongs and refused where it does not."""
+"""Each loss of conf/ is accepted for its task and refused for others."""
 
 import pytest
 import torch
@@ -101,7 +101,7 @@ def test_the_median_is_not_the_only_quantile():
     ],
     ids=["unreduced", "bce_logits", "gaussian_nll", "cosine", "upside_down", "nan", "constant"],
 )
-def test_what_is_no_classification_loss(loss):
+def test_losses_that_are_refused_for_classification(loss):
     with pytest.raises(ValueError, match=r"does not .*; classification needs a loss of logits and labels; try"):
         check_classification_loss(loss, 3)
 
@@ -132,7 +132,7 @@ def test_what_is_no_classification_loss(loss):
         "detached",
     ],
 )
-def test_what_is_no_regression_loss(loss, num_targets):
+def test_losses_that_are_refused_for_regression(loss, num_targets):
     with pytest.raises(ValueError, match=r"does not .*; regression needs a loss of predictions and targets.*; try"):
         check_regression_loss(loss, num_targets)
 

@@ -119,7 +119,7 @@ def test_a_categorical_value_is_the_mean() -> None:
         lambda: ScalarReturn(nn.CrossEntropyLoss()),
     ],
 )
-def test_what_makes_no_sense_is_refused(make) -> None:
+def test_wrong_settings_are_refused(make) -> None:
     with pytest.raises(ValueError, match="try loss"):
         make()
 
@@ -159,7 +159,7 @@ def test_a_quantile_at_its_target_has_no_loss() -> None:
     assert quantile_huber(torch.ones(1, 2), torch.ones(1, 2)).item() == 0
 
 
-def test_a_loss_of_torch_is_taken_apart_and_left_as_it_was() -> None:
+def test_a_loss_of_torch_is_copied_and_not_changed() -> None:
     given = nn.HuberLoss(delta=0.5)
     loss = ScalarReturn(given)
     assert given.reduction == "mean" and loss.elementwise is not given

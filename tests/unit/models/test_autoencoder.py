@@ -1,4 +1,4 @@
-"""Autoencoders: a code and back at every size, whatever the variant."""
+"""Autoencoders: shapes of codes and outputs for every variant and size."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def test_every_variant_at_every_size(name: str, shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_count_is_the_one_by_hand(name: str) -> None:
+def test_parameter_counts_are_those_computed_by_hand(name: str) -> None:
     assert sum(parameter.numel() for parameter in build(name).parameters()) == COUNTS[name]
 
 
-def test_a_table_is_coded_too() -> None:
+def test_tables_can_be_encoded() -> None:
     assert Autoencoder([5], 2)(torch.randn(3, 5)).shape == (3, 5)
 
 
-def test_the_decoder_is_the_encoders_mirror() -> None:
+def test_the_decoder_has_the_layers_of_the_encoder_in_reverse() -> None:
     net = Autoencoder([6], 2, hidden_sizes=[5, 4, 3])
     sizes = [(each.in_features, each.out_features) for each in net.modules() if isinstance(each, nn.Linear)]
     assert sizes == [(6, 5), (5, 4), (4, 3), (3, 2), (2, 3), (3, 4), (4, 5), (5, 6)]
@@ -83,6 +83,6 @@ def test_a_sigmoid_puts_codes_between_zero_and_one() -> None:
         ({"kind": "convolutional", "input_shape": [4]}, "convolutions need images"),
     ],
 )
-def test_a_refusal_has_three_parts(settings: dict[str, Any], message: str) -> None:
+def test_an_error_message_has_three_parts(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Autoencoder(**{"input_shape": [1, 8, 8], **settings})

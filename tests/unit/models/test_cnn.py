@@ -34,7 +34,7 @@ def test_each_block_has_its_channels_and_pools_while_it_can() -> None:
         ({"activation": "swish"}, "activation is 'swish'"),
     ],
 )
-def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:
+def test_an_error_message_has_three_parts(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         CNN(**{"num_outputs": 10, "in_channels": 1, "image_size": 8, **arguments})
 
@@ -46,5 +46,5 @@ def test_lenet5_has_the_published_count_for_ten_classes(in_channels: int, parame
 
 
 @pytest.mark.parametrize("side", [8, 28, 32, 50])
-def test_lenet5_takes_any_image(side: int) -> None:
+def test_lenet5_accepts_images_of_any_size(side: int) -> None:
     assert LeNet5(10, 1)(torch.zeros(2, 1, side, side)).shape == (2, 10)

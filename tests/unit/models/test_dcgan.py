@@ -1,4 +1,4 @@
-"""The convolutional players: shapes at every size, labels, norms, first weights, and sizes that are refused."""
+"""Convolutional GANs: shapes at every size, labels, norms, initial weights, and sizes that are refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def logits_of(output: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
 
 @pytest.mark.parametrize(("channels", "side"), SIZES)
 @pytest.mark.parametrize("name", NAMES)
-def test_pictures_and_logits_at_every_size(name: str, channels: int, side: int) -> None:
+def test_shapes_of_images_and_logits_at_every_size(name: str, channels: int, side: int) -> None:
     net = build(name, channels, side, latent_size=8, channels=[4, 8])
     y = (torch.tensor([0, 9]),) if net.conditional else ()
     pictures = net.generator(torch.randn(2, 8), *y)
@@ -43,25 +43,25 @@ def test_pictures_and_logits_at_every_size(name: str, channels: int, side: int) 
 @pytest.mark.parametrize(
     ("side", "wanted"), [(8, (2, 2)), (12, (2, 3)), (28, (2, 7)), (32, (3, 4)), (64, (4, 4)), (224, (5, 7))]
 )
-def test_a_picture_is_halved_until_it_is_small(side: int, wanted: tuple[int, int]) -> None:
+def test_an_image_is_halved_until_it_is_small(side: int, wanted: tuple[int, int]) -> None:
     assert halve(side) == wanted
 
 
 @pytest.mark.parametrize(("side", "near"), [(1, 8), (4, 8), (9, 8), (30, 32), (50, 48), (100, 96)])
-def test_a_size_that_cannot_be_doubled_to_is_refused(side: int, near: int) -> None:
+def test_an_image_size_that_cannot_be_halved_is_refused(side: int, near: int) -> None:
     with pytest.raises(ValueError, match=rf"image_size is {side}; .*try data whose images have {near}, or model=gan"):
         build("dcgan", 1, side)
     halve(near)
 
 
 @pytest.mark.parametrize("name", ["conditional_gan", "acgan"])
-def test_the_generator_paints_what_the_label_says(name: str) -> None:
+def test_the_output_of_the_generator_depends_on_the_label(name: str) -> None:
     net = build(name).eval()
     one, other = net.generator(torch.ones(2, net.latent_size), torch.tensor([3, 4]))
     assert not torch.allclose(one, other)
 
 
-def test_only_the_conditional_discriminator_sees_the_label() -> None:
+def test_only_the_discriminator_of_the_conditional_gan_uses_the_label() -> None:
     x = torch.randn(1, 1, 8, 8).expand(2, -1, -1, -1)
     for name, differs in (("conditional_gan", True), ("acgan", False)):
         net = build(name).eval()
@@ -69,7 +69,7 @@ def test_only_the_conditional_discriminator_sees_the_label() -> None:
         assert torch.isclose(one, other, atol=1e-6).item() != differs
 
 
-def test_norms_are_where_they_belong() -> None:
+def test_each_discriminator_has_the_norm_of_its_paper() -> None:
     kinds = {
         name: {type(layer) for layer in build(name).discriminator.modules()}
         for name in ("dcgan", "wgan_gp", "hinge_gan")
@@ -79,7 +79,7 @@ def test_norms_are_where_they_belong() -> None:
     assert not kinds["hinge_gan"] & {nn.BatchNorm2d, nn.GroupNorm}
 
 
-def test_a_spectral_norm_bounds_every_layer_by_one() -> None:
+def test_spectral_norm_gives_every_layer_a_norm_of_one() -> None:
     discriminator = build("hinge_gan", channels=[8, 16]).discriminator
     for _ in range(50):  # of power iteration
         discriminator(torch.randn(1, 1, 8, 8))
@@ -89,7 +89,7 @@ def test_a_spectral_norm_bounds_every_layer_by_one() -> None:
     assert len(layers) == 3
 
 
-def test_first_weights_are_those_of_the_paper() -> None:
+def test_initial_weights_are_those_of_the_paper() -> None:
     net = build("dcgan")
     kernels = [each.weight for each in net.modules() if isinstance(each, nn.Conv2d | nn.ConvTranspose2d)]
     for weight in kernels:

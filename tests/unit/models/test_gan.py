@@ -1,4 +1,4 @@
-"""The dense players: shapes, labels, and what is refused."""
+"""Dense GANs: shapes, labels, and errors."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def build(name: str, channels: int = 1, side: int = 8, **keys: Any) -> GAN:
 
 @pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 8), (1, 28), (3, 28), (1, 32), (3, 32), (1, 64), (3, 64)])
 @pytest.mark.parametrize("name", ["gan", "gan_tiny"])
-def test_pictures_and_logits_at_every_size(name: str, channels: int, side: int) -> None:
+def test_shapes_of_images_and_logits_at_every_size(name: str, channels: int, side: int) -> None:
     net = build(name, channels, side)
     pictures = net.generator(torch.randn(3, net.latent_size))
     assert pictures.shape == (3, channels, side, side) and pictures.abs().max() <= 1
     assert net.discriminator(pictures).shape == (3,)
 
 
-def test_the_count_by_hand() -> None:
+def test_the_parameter_count_is_that_computed_by_hand() -> None:
     net = build("gan_tiny")
     generator = 8 * 32 + 2 * 32 + 32 * 64 + 64  # batch norm in place of a bias
     discriminator = 64 * 32 + 32 + 32 + 1
@@ -37,7 +37,7 @@ def test_the_count_by_hand() -> None:
     ]
 
 
-def test_both_see_the_label_where_they_are_conditional() -> None:
+def test_both_networks_use_the_label_if_conditional() -> None:
     net = build("gan_tiny", conditional=True, batch_norm=False)
     z, y = torch.randn(1, net.latent_size).expand(2, -1), torch.tensor([1, 2])
     one, other = net.generator(z, y)
@@ -46,6 +46,6 @@ def test_both_see_the_label_where_they_are_conditional() -> None:
     assert net.discriminator(same, y).unique().numel() == 2
 
 
-def test_tables_are_no_pictures() -> None:
+def test_tables_are_refused() -> None:
     with pytest.raises(ValueError, match=r"input_shape is \[10\]; .*images.*try data=digits"):
         build("gan", input_shape=[10])

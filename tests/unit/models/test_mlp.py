@@ -24,7 +24,7 @@ def test_no_hidden_layers_is_softmax_regression() -> None:
     assert [tuple(p.shape) for p in net.parameters()] == [(3, 4), (3,)]
 
 
-def test_batch_norm_and_dropout_are_where_they_were_asked_for() -> None:
+def test_batch_norm_and_dropout_are_in_the_documented_order() -> None:
     kinds = [type(layer) for layer in MLP([4], 3, [8], "tanh", batch_norm=True, dropout=0.5).hidden]
     assert kinds == [nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.Tanh, nn.Dropout]
 
@@ -50,6 +50,6 @@ def test_every_activation_gives_finite_logits(activation: str) -> None:
         ({"weight_init": "xavier"}, "weight_init is 'xavier'; .*; try model.weight_init=xavier_"),
     ],
 )
-def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:
+def test_an_error_message_has_three_parts(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MLP(**{"input_shape": [4], "num_outputs": 3, **arguments})

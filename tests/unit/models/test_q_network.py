@@ -1,4 +1,4 @@
-"""Networks that value actions: every variant, every encoder."""
+"""Q-networks: every variant and every encoder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def build(name: str, shape: tuple[int, ...] = (4,), **keys: object) -> QNetwork:
 
 @pytest.mark.parametrize("shape", [(4,), (2, 10, 10), (4, 84, 84)], ids=str)
 @pytest.mark.parametrize("name", NAMES)
-def test_every_variant_values_every_action(name: str, shape: tuple[int, ...]) -> None:
+def test_every_variant_returns_a_value_for_every_action(name: str, shape: tuple[int, ...]) -> None:
     net = build(name, shape)
     outputs = net(torch.rand(2, *shape))
     assert outputs.shape == ((2, 3) if net.num_atoms == 1 else (2, 3, 5))
@@ -39,7 +39,7 @@ def test_every_variant_values_every_action(name: str, shape: tuple[int, ...]) ->
         ("small", (4, 10, 10), 4 * 16 * 9 + 16 + 16 * 64 * 128 + 128 + 128 * 18 + 18),
     ],
 )
-def test_the_count_is_the_known_one(encoder: str, shape: tuple[int, ...], parameters: int) -> None:
+def test_parameter_counts_are_the_expected_ones(encoder: str, shape: tuple[int, ...], parameters: int) -> None:
     net = QNetwork(shape, 2 if len(shape) == 1 else 18, encoder=encoder)
     assert sum(each.numel() for each in net.parameters()) == parameters
 
@@ -51,7 +51,7 @@ def test_impala_has_three_stages_of_two_residual_blocks() -> None:
     assert net.hidden[0].in_features == 32 * 11 * 11 and net(torch.rand(1, 4, 84, 84)).shape == (1, 6)
 
 
-def test_pictures_in_bytes_are_scaled_and_planes_of_bits_are_not() -> None:
+def test_uint8_images_are_scaled_and_boolean_ones_are_not() -> None:
     net = QNetwork((2, 10, 10), 3)
     x = torch.randint(0, 256, (2, 2, 10, 10), dtype=torch.uint8)
     torch.testing.assert_close(net(x), net(x.float() / 255))
@@ -59,7 +59,7 @@ def test_pictures_in_bytes_are_scaled_and_planes_of_bits_are_not() -> None:
     torch.testing.assert_close(net(bits), net(bits.float()))
 
 
-def test_two_streams_add_up_to_values_whose_advantages_average_to_nothing() -> None:
+def test_values_of_a_dueling_network_have_advantages_with_a_mean_of_zero() -> None:
     net = QNetwork((4,), 3, dueling=True)
     x = torch.rand(5, 4)
     hidden = net.hidden(net.encoder(x))
@@ -78,6 +78,6 @@ def test_two_streams_add_up_to_values_whose_advantages_average_to_nothing() -> N
         ({"num_actions": 0}, r"num_actions"),
     ],
 )
-def test_what_does_not_fit_is_refused(keys: dict, said: str) -> None:
+def test_wrong_arguments_are_refused(keys: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         QNetwork(**{"input_shape": (4,), "num_actions": 2, **keys})

@@ -41,7 +41,7 @@ def test_padding_changes_nothing(cell: str, pooling: str, stack: dict[str, Any])
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_a_sequence_of_nothing_has_an_answer(pooling: str) -> None:
+def test_a_sequence_of_padding_only_has_a_finite_output(pooling: str) -> None:
     net = of_tokens(pooling=pooling, bidirectional=True)
     outputs = net(torch.tensor([[0, 0, 0], [4, 5, 0]]))
     outputs.sum().backward()
@@ -64,7 +64,7 @@ def test_gradient_reaches_every_parameter(cell: str, pooling: str, stack: dict[s
 
 @pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_unrolling_in_chunks_is_unrolling_at_once(cell: str, layer_norm: bool) -> None:
+def test_unroll_in_chunks_equals_unroll_at_once(cell: str, layer_norm: bool) -> None:
     for net, x in (
         (of_tokens(cell=cell, layer_norm=layer_norm), torch.randint(4, 9, (2, 7))),
         (of_numbers(cell=cell, layer_norm=layer_norm), torch.randn(2, 7, 4)),
@@ -82,20 +82,20 @@ def test_unrolling_in_chunks_is_unrolling_at_once(cell: str, layer_norm: bool) -
         torch.testing.assert_close(at_once[:, -1], net(x))  # the answer to the whole is that of the last step
 
 
-def test_an_answer_knows_nothing_of_later_steps() -> None:
+def test_an_output_does_not_depend_on_later_steps() -> None:
     net, x = of_tokens(), torch.tensor([[4, 5, 6, 7, 8]])
     before, after = net.unroll(x)[0], net.unroll(torch.tensor([[4, 5, 6, 4, 8]]))[0]
     torch.testing.assert_close(after[:, :3], before[:, :3])
     assert not torch.allclose(after[:, 3], before[:, 3])
 
 
-def test_both_directions_cannot_be_unrolled() -> None:
+def test_a_bidirectional_network_cannot_be_unrolled() -> None:
     with pytest.raises(ValueError, match=r"bidirectional is true; .*; try model.bidirectional=false"):
         of_tokens(bidirectional=True).unroll(torch.tensor([[4]]))
 
 
 @pytest.mark.parametrize("hidden_size", [5, 6])  # as the embeddings, and with a projection
-def test_tied_weights_are_one_and_counted_once(hidden_size: int) -> None:
+def test_tied_weights_are_one_parameter(hidden_size: int) -> None:
     net = of_tokens(num_outputs=9, hidden_size=hidden_size, tied_embeddings=True)
     untied = of_tokens(num_outputs=9, hidden_size=hidden_size)
     projection = 0 if hidden_size == 5 else 6 * 5 + 5
@@ -123,7 +123,7 @@ def test_tied_weights_are_one_and_counted_once(hidden_size: int) -> None:
         ),
     ],
 )
-def test_the_count_is_that_of_the_formula(arguments: dict[str, Any], expected: int) -> None:
+def test_the_parameter_count_is_that_of_the_formula(arguments: dict[str, Any], expected: int) -> None:
     with torch.device("meta"):
         net = Recurrent(**{"num_outputs": 10, "input_size": 8, "vocab_size": None, **arguments})
     assert count(net) == expected
@@ -138,14 +138,14 @@ def test_dropout_is_before_the_head_and_on_the_embeddings() -> None:
 
 
 @pytest.mark.parametrize("arguments", [{}, {"layer_norm": True, "num_outputs": 9, "tied_embeddings": True}], ids=str)
-def test_a_saved_net_is_the_same_net(arguments: dict[str, Any]) -> None:
+def test_a_network_with_a_restored_state_dict_gives_the_same_outputs(arguments: dict[str, Any]) -> None:
     net, again = of_tokens(**arguments), of_tokens(**arguments)
     again.load_state_dict(net.state_dict())
     x = torch.randint(4, 9, (2, 3))
     assert torch.equal(net(x), again(x))
 
 
-def test_it_learns_what_only_the_first_step_tells() -> None:
+def test_it_learns_a_label_that_depends_on_the_first_step_only() -> None:
     check_learns_first_step(lambda: of_tokens(num_outputs=2, hidden_size=16, num_layers=1), lr=0.02)
 
 
@@ -165,22 +165,22 @@ def test_it_learns_what_only_the_first_step_tells() -> None:
         ({"tied_embeddings": True}, "tied_embeddings is true and vocab_size is null; .*; try model.tied_embeddings="),
     ],
 )
-def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:
+def test_an_error_message_has_three_parts(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         of_numbers(**arguments)
 
 
-def test_what_is_not_the_vocabulary_cannot_be_tied() -> None:
+def test_outputs_other_than_the_vocabulary_cannot_be_tied() -> None:
     with pytest.raises(ValueError, match=r"3 outputs for 9 tokens; .*; try model.tied_embeddings=false"):
         of_tokens(tied_embeddings=True)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_variant_reads_rows_of_digits(name: str) -> None:
+def test_every_variant_runs_on_rows_of_digits(name: str) -> None:
     assert reading_digits(name).layers.num_layers == 1
 
 
-def test_the_keys_of_the_contract_reach_the_cells() -> None:
+def test_config_keys_reach_the_cells() -> None:
     cfg, _ = compose(["model=gru", "model.hidden_size=12", "model.num_layers=2", "model.bidirectional=true"])
     (cells,) = instantiate(cfg.model, _convert_="all").layers.groups
     assert (type(cells), cells.hidden_size, cells.num_layers, cells.bidirectional) == (nn.GRU, 12, 2, True)

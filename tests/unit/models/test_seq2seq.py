@@ -42,7 +42,7 @@ def test_padding_of_the_source_changes_nothing(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_writing_step_by_step_is_writing_at_once(cell: str) -> None:
+def test_decoding_step_by_step_equals_decoding_at_once(cell: str) -> None:
     net, tokens = small(cell=cell), torch.tensor([[2, 4, 5, 6], [2, 6, 6, 4]])
     memory = net.encode(torch.tensor([[4, 7, 5, 0], [8, 8, 8, 8]]))
     at_once, at_the_end = net.decode(memory, tokens)
@@ -56,7 +56,7 @@ def test_writing_step_by_step_is_writing_at_once(cell: str) -> None:
         torch.testing.assert_close(ours, theirs)
 
 
-def test_a_logit_knows_nothing_of_later_tokens() -> None:
+def test_a_logit_does_not_depend_on_later_tokens() -> None:
     net, source = small(), torch.tensor([[4, 7, 5]])
     before, after = net(source, torch.tensor([[2, 4, 5, 6]])), net(source, torch.tensor([[2, 4, 6, 6]]))
     torch.testing.assert_close(after[:, :2], before[:, :2])
@@ -64,7 +64,7 @@ def test_a_logit_knows_nothing_of_later_tokens() -> None:
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_rows_of_memory_and_state_can_be_chosen_as_a_beam_does(cell: str) -> None:
+def test_rows_of_memory_and_state_can_be_selected_as_in_beam_search(cell: str) -> None:
     net = small(cell=cell)
     source, tokens = torch.tensor([[4, 7, 5, 0], [8, 6, 8, 8], [5, 0, 0, 0]]), torch.tensor([[2, 4], [2, 5], [2, 6]])
     memory = net.encode(source)
@@ -79,7 +79,7 @@ def test_rows_of_memory_and_state_can_be_chosen_as_a_beam_does(cell: str) -> Non
     torch.testing.assert_close(logits, net(source, tokens)[rows, 1:])
 
 
-def test_the_decoder_begins_with_both_ends_of_the_encoder() -> None:
+def test_the_decoder_starts_from_the_final_states_of_both_directions() -> None:
     net, source = small(cell="lstm", num_layers=2), torch.tensor([[4, 7, 5]])
     outputs, lengths, hidden, cells = net.encode(source)
     assert lengths.tolist() == [3] and hidden.shape == cells.shape == (1, 2, 6)
@@ -116,7 +116,7 @@ def test_dropout_acts_in_training_only() -> None:
 
 
 @pytest.mark.parametrize(("cell", "gates"), [("gru", 3), ("lstm", 4)])
-def test_the_count_is_that_of_the_formula(cell: str, gates: int) -> None:
+def test_the_parameter_count_is_that_of_the_formula(cell: str, gates: int) -> None:
     with torch.device("meta"):
         net = Seq2Seq(num_outputs=40, vocab_size=16, cell=cell)
     embeddings = (16 + 40) * 64
@@ -127,7 +127,7 @@ def test_the_count_is_that_of_the_formula(cell: str, gates: int) -> None:
     assert sum(parameter.numel() for parameter in net.parameters()) == expected
 
 
-def test_a_saved_net_is_the_same_net() -> None:
+def test_a_network_with_a_restored_state_dict_gives_the_same_outputs() -> None:
     net, again = small(), small()
     again.load_state_dict(net.state_dict())
     source, tokens = torch.tensor([[4, 7, 5]]), torch.tensor([[2, 4, 5]])
@@ -159,7 +159,7 @@ def test_it_learns_to_reverse() -> None:
         ({"dropout": -0.1}, "dropout is -0.1; .*; try model.dropout=0.1"),
     ],
 )
-def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:
+def test_an_error_message_has_three_parts(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         small(**arguments)
 

@@ -1,4 +1,4 @@
-"""The small transformer: causality, padding, a state that slides, tied embeddings, counts, and its variants."""
+"""The small transformer: causality, padding, the state of unroll, tied embeddings, counts, and its variants."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_padding_changes_nothing(pooling: str, positions: str) -> None:
 
 @pytest.mark.parametrize("grad", [True, False])
 @pytest.mark.parametrize("training", [True, False])
-def test_an_answer_knows_nothing_of_later_steps(training: bool, grad: bool) -> None:
+def test_an_output_does_not_depend_on_later_steps(training: bool, grad: bool) -> None:
     x = torch.randn(2, 6, 4)
     changed = torch.cat([x[:, :4], x[:, 4:] + 1], dim=1)
     net = of_numbers().train(training)
@@ -52,7 +52,7 @@ def test_an_answer_knows_nothing_of_later_steps(training: bool, grad: bool) -> N
 
 
 @pytest.mark.parametrize("kind", ["tokens", "numbers"])
-def test_unrolling_in_chunks_is_unrolling_at_once(kind: str) -> None:
+def test_unroll_in_chunks_equals_unroll_at_once(kind: str) -> None:
     net = of_tokens() if kind == "tokens" else of_numbers()
     x = torch.randint(4, 9, (2, 8)) if kind == "tokens" else torch.randn(2, 8, 4)
     at_once, _ = net.unroll(x)
@@ -67,7 +67,7 @@ def test_unrolling_in_chunks_is_unrolling_at_once(kind: str) -> None:
     torch.testing.assert_close(at_once[:, -1], net(x))
 
 
-def test_what_was_read_drops_out_as_the_context_fills() -> None:
+def test_the_oldest_steps_leave_the_state_when_the_context_is_full() -> None:
     net, x = of_tokens(), torch.randint(4, 9, (2, 13))
     _, state = net.unroll(x[:, :8])
     slid, state = net.unroll(x[:, 8:10], state)
@@ -77,7 +77,7 @@ def test_what_was_read_drops_out_as_the_context_fills() -> None:
     torch.testing.assert_close(fresh, net.unroll(x[:, 5:])[0])
 
 
-def test_a_chunk_longer_than_it_can_look_is_read_in_several() -> None:
+def test_a_chunk_longer_than_the_context_is_split() -> None:
     net, x = of_tokens(), torch.randint(4, 9, (2, 19))
     outputs, state = net.unroll(x)
     first, carried = net.unroll(x[:, :8])
@@ -116,7 +116,7 @@ def test_sinusoids_by_hand() -> None:
             assert table[place, 2 * pair + 1].item() == pytest.approx(math.cos(angle), abs=1e-6)
 
 
-def test_tied_weights_are_one_and_counted_once() -> None:
+def test_tied_weights_are_one_parameter() -> None:
     net, untied = of_tokens(num_outputs=9, tied_embeddings=True), of_tokens(num_outputs=9)
     assert net.head.weight is net.embedding.weight
     assert count(untied) - count(net) == 8 * 9
@@ -131,7 +131,7 @@ def test_tied_weights_are_one_and_counted_once() -> None:
         ({"input_size": None, "vocab_size": 50, "pooling": "attention"}, 50 * 64 + 10 * 64 + 64 * 64 + 64 + 64),
     ],
 )
-def test_the_count_is_that_of_the_formula(arguments: dict[str, Any], reading: int) -> None:
+def test_the_parameter_count_is_that_of_the_formula(arguments: dict[str, Any], reading: int) -> None:
     with torch.device("meta"):
         net = Transformer(num_outputs=5, max_length=10, hidden_size=64, num_layers=3, **arguments)
     attention = 4 * (64 * 64 + 64)
@@ -140,7 +140,7 @@ def test_the_count_is_that_of_the_formula(arguments: dict[str, Any], reading: in
     assert count(net) == reading + 3 * (attention + feedforward + norms) + 2 * 64 + 64 * 5 + 5
 
 
-def test_blocks_begin_with_weights_of_their_own() -> None:
+def test_blocks_have_different_initial_weights() -> None:
     first, second = of_tokens().blocks
     assert not torch.equal(first.linear1.weight, second.linear1.weight)
 
@@ -153,7 +153,7 @@ def test_dropout_acts_in_training_only() -> None:
 
 
 @pytest.mark.parametrize("positions", POSITIONS)
-def test_a_saved_net_is_the_same_net(positions: str) -> None:
+def test_a_network_with_a_restored_state_dict_gives_the_same_outputs(positions: str) -> None:
     arguments = {"positions": positions, "num_outputs": 9, "tied_embeddings": True}
     net, again = of_tokens(**arguments), of_tokens(**arguments)
     again.load_state_dict(net.state_dict())
@@ -161,7 +161,7 @@ def test_a_saved_net_is_the_same_net(positions: str) -> None:
     assert torch.equal(net(x), again(x))
 
 
-def test_it_learns_what_only_the_first_step_tells() -> None:
+def test_it_learns_a_label_that_depends_on_the_first_step_only() -> None:
     check_learns_first_step(lambda: of_tokens(num_outputs=2, hidden_size=16), lr=0.01)
 
 
@@ -178,12 +178,12 @@ def test_it_learns_what_only_the_first_step_tells() -> None:
         ({"tied_embeddings": True}, "tied_embeddings is true and vocab_size is null; .*; try model.tied_embeddings="),
     ],
 )
-def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:
+def test_an_error_message_has_three_parts(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         of_numbers(**arguments)
 
 
-def test_a_sequence_longer_than_it_can_look_is_refused() -> None:
+def test_a_sequence_longer_than_the_context_is_refused() -> None:
     with pytest.raises(ValueError, match=r"the sequence has 9 steps; .* max_length=8 .*; try model.max_length=9"):
         of_numbers()(torch.zeros(1, 9, 4))
     padded = torch.cat([torch.full((1, 8), 4), torch.zeros(1, 5, dtype=torch.int64)], dim=1)
@@ -191,5 +191,5 @@ def test_a_sequence_longer_than_it_can_look_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_variant_reads_rows_of_digits(name: str) -> None:
+def test_every_variant_runs_on_rows_of_digits(name: str) -> None:
     assert reading_digits(name).max_length == 8

@@ -20,7 +20,7 @@ def vae(**arguments: Any) -> VAE:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("num_classes", [None, 3])
-def test_a_code_for_a_picture_and_a_picture_for_a_code(kind: str, shape: Any, num_classes: int | None) -> None:
+def test_shapes_of_codes_and_images(kind: str, shape: Any, num_classes: int | None) -> None:
     net = vae(kind=kind, input_shape=shape, num_outputs_per_pixel=2, num_classes=num_classes)
     x, y = torch.randn(2, *shape), None if num_classes is None else torch.tensor([0, 2])
     mean, log_variance = net.encode(x, y)
@@ -32,7 +32,7 @@ def test_a_code_for_a_picture_and_a_picture_for_a_code(kind: str, shape: Any, nu
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_conditional_net_listens_to_its_label(kind: str) -> None:
+def test_outputs_of_a_conditional_network_depend_on_the_label(kind: str) -> None:
     net = vae(kind=kind, num_classes=3)
     x, y = torch.randn(1, 1, 8, 8).expand(3, -1, -1, -1), torch.arange(3)
     codes, pictures = net.encode(x, y)[0], net.decode(torch.zeros(3, 4), y)
@@ -45,17 +45,17 @@ def test_a_conditional_net_listens_to_its_label(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_net_that_is_not_conditional_knows_no_label(kind: str) -> None:
+def test_a_network_that_is_not_conditional_ignores_the_label(kind: str) -> None:
     net, x = vae(kind=kind), torch.randn(2, 1, 8, 8)
     assert torch.equal(net(x), net(x, torch.tensor([0, 1])))
 
 
-def test_a_table_has_columns_for_pixels() -> None:
+def test_tables_have_columns_in_place_of_pixels() -> None:
     net = vae(input_shape=[5], num_outputs_per_pixel=2)
     assert net(torch.randn(3, 5)).shape == (3, 10)
 
 
-def test_sides_are_halved_upwards() -> None:
+def test_halves_of_sides_are_rounded_up() -> None:
     assert halved((28, 5), 4) == [(28, 5), (14, 3), (7, 2), (4, 1), (2, 1)]
 
 
@@ -66,7 +66,7 @@ def test_the_dense_net_has_the_sizes_of_the_paper() -> None:
     assert sum(each.numel() for each in net.parameters()) == wanted
 
 
-def test_a_gated_net_has_two_maps_a_layer() -> None:
+def test_a_gated_layer_has_two_linear_maps() -> None:
     net = VAE((1, 28, 28), latent_size=40, num_outputs_per_pixel=1, hidden_sizes=[300, 300], gated=True)
     encoder = (784 * 600 + 600) + (300 * 600 + 600) + (300 * 80 + 80)
     decoder = (40 * 600 + 600) + (300 * 600 + 600) + (300 * 784 + 784)
@@ -74,7 +74,7 @@ def test_a_gated_net_has_two_maps_a_layer() -> None:
     assert net(torch.randn(2, 1, 28, 28)).shape == (2, 1, 28, 28)
 
 
-def test_a_log_variance_stays_in_its_range_and_a_mean_anywhere() -> None:
+def test_log_variances_are_clamped_and_means_are_not() -> None:
     torch.manual_seed(0)
     free, bounded = vae(), vae(log_variance_range=[-6, 2])
     bounded.load_state_dict(free.state_dict())
@@ -104,6 +104,6 @@ def test_a_log_variance_stays_in_its_range_and_a_mean_anywhere() -> None:
         ({"kind": "convolutional", "channels": []}, r"channels is \[\]; .*; try model\.channels=\[32,64\]"),
     ],
 )
-def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:
+def test_an_error_message_has_three_parts(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         vae(**arguments)

@@ -1,4 +1,4 @@
-"""The VQ-VAE and its quantizer: nearest codes, straight-through, moving averages, revival."""
+"""The VQ-VAE and its quantizer: nearest codes, straight-through gradient, moving averages, unused codes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def maps(*values: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("ema", [True, False])
-def test_each_vector_becomes_the_nearest_code_and_keeps_its_gradient(ema: bool) -> None:
+def test_each_vector_is_replaced_by_the_nearest_code_and_keeps_its_gradient(ema: bool) -> None:
     layer, z = quantizer(-1.0, 0.5, 2.0, ema=ema).eval(), maps(0.6, -3.0, 1.2).requires_grad_()
     output, codes, commitment, codebook = layer(z)
     torch.testing.assert_close(output, maps(0.5, -1.0, 0.5))
@@ -41,7 +41,7 @@ def test_each_vector_becomes_the_nearest_code_and_keeps_its_gradient(ema: bool) 
     assert z.grad is not None and z.grad.flatten().tolist() == [1, 10, 100]
 
 
-def test_commitment_pulls_the_vectors_and_codebook_the_codes() -> None:
+def test_commitment_moves_vectors_and_codebook_loss_moves_codes() -> None:
     layer, z = quantizer(0.0, 4.0, ema=False).eval(), maps(1.0).requires_grad_()
     made = layer(z)
     made.commitment.backward(retain_graph=True)
@@ -62,7 +62,7 @@ def test_a_moving_average_by_hand() -> None:
     assert torch.equal(layer.codes, before)
 
 
-def test_codes_go_to_the_means_of_what_they_stand_for() -> None:
+def test_codes_converge_to_the_means_of_their_vectors() -> None:
     layer, z = quantizer(0.0, 4.0).train(), maps(1.0, 2.0, 5.0, 7.0)
     for _ in range(300):
         layer(z)
@@ -70,7 +70,7 @@ def test_codes_go_to_the_means_of_what_they_stand_for() -> None:
 
 
 @pytest.mark.parametrize("ema", [True, False])
-def test_a_dead_code_is_moved_onto_the_batch_and_a_living_one_is_not(ema: bool) -> None:
+def test_an_unused_code_is_replaced_and_a_used_one_is_not(ema: bool) -> None:
     layer, z = quantizer(-100.0, 3.0, ema=ema, decay=0.5).train(), maps(1.0, 1.5, 5.0, 5.0)
     for _ in range(8):
         layer(z)
@@ -78,7 +78,7 @@ def test_a_dead_code_is_moved_onto_the_batch_and_a_living_one_is_not(ema: bool) 
     assert -1 < layer.codes.min() < 2
 
 
-def test_at_first_every_code_is_a_vector_of_the_batch() -> None:
+def test_in_the_first_step_every_code_becomes_a_vector_of_the_batch() -> None:
     layer = Quantizer(4, 3, ema=False).train()
     z = torch.randn(2, 3, 2, 2)
     layer(z)
@@ -86,7 +86,7 @@ def test_at_first_every_code_is_a_vector_of_the_batch() -> None:
     assert (torch.cdist(layer.codes, vectors).min(dim=1).values == 0).all()
 
 
-def test_revival_draws_no_random_numbers() -> None:
+def test_replacing_codes_uses_no_random_numbers() -> None:
     torch.manual_seed(1)
     layer, z, state = Quantizer(4, 3).train(), torch.randn(2, 3, 2, 2), torch.get_rng_state()
     layer(z)
@@ -95,7 +95,7 @@ def test_revival_draws_no_random_numbers() -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("ema", [True, False])
-def test_a_picture_for_a_picture_and_a_gradient_for_every_parameter(shape: Any, ema: bool) -> None:
+def test_shapes_and_gradients_of_every_parameter(shape: Any, ema: bool) -> None:
     net = VQVAE(shape, channels=[4, 8], codebook_size=6, embedding_size=3, ema=ema).train()
     x = torch.randn(3, *shape)
     output, quantized = net(x)
@@ -117,6 +117,6 @@ def test_a_picture_for_a_picture_and_a_gradient_for_every_parameter(shape: Any, 
         ({"input_shape": [4]}, r"input_shape is \[4\]; .* images .*; try"),
     ],
 )
-def test_a_refusal_has_three_parts(arguments: dict[str, Any], message: str) -> None:
+def test_an_error_message_has_three_parts(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         VQVAE(**{"input_shape": (1, 8, 8), **arguments})

@@ -27,14 +27,14 @@ def donor() -> nn.Module:
     return timm.create_model("resnet18", num_classes=5, **TINY)
 
 
-def test_a_state_dict_of_the_library_gives_the_librarys_answers(build: Build, donor: nn.Module, tmp_path: Path) -> None:
+def test_a_state_dict_of_the_library_gives_the_same_outputs(build: Build, donor: nn.Module, tmp_path: Path) -> None:
     torch.save(donor.state_dict(), tmp_path / "donor.pt")
     net = build("resnet_tiny", 3, 224, 5, pretrained=str(tmp_path / "donor.pt")).eval()
     x = torch.randn(2, 3, 224, 224)
     assert torch.equal(net(x), donor.eval()(x))
 
 
-def test_another_head_is_skipped_and_said(
+def test_another_output_layer_is_skipped_and_logged(
     build: Build, donor: nn.Module, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "donor.safetensors"

@@ -1,4 +1,4 @@
-"""What the zoo adds to the libraries' networks: small images, auxiliary heads, freezing, refusals."""
+"""Networks of libraries: small images, auxiliary heads, freezing, errors."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_densenet_at_64_pixels_keeps_its_pool(build: Build) -> None:
 
 
 @pytest.mark.parametrize(("name", "size"), [("alexnet", 64), ("vgg11", 32), ("inception_v3", 75), ("timm", 32)])
-def test_where_the_architecture_cannot_shrink_the_batch_grows(build: Build, name: str, size: int) -> None:
+def test_small_images_are_enlarged_to_the_minimum_size(build: Build, name: str, size: int) -> None:
     with torch.device("meta"):
         assert build(name).resize.size == size
         assert isinstance(build(name, 3, 224).resize, nn.Identity)
@@ -152,7 +152,7 @@ def test_it_can_be_pickled_and_copied(build: Build) -> None:
         ),
     ],
 )
-def test_a_refusal_has_three_parts(build: Build, name: str, keys: dict[str, Any], message: str) -> None:
+def test_an_error_message_has_three_parts(build: Build, name: str, keys: dict[str, Any], message: str) -> None:
     with torch.device("meta"), pytest.raises(Exception, match=message) as caught:
         build(name, **keys)
     assert isinstance(caught.value.__cause__ or caught.value, ValueError)

@@ -39,7 +39,7 @@ def equal(one: nn.Module, other: nn.Module) -> bool:
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_both_halves_are_torchs_own(weight_decay):
+def test_updates_of_both_halves_are_those_of_torch(weight_decay):
     ours, theirs = net(), net()
     optimizer = MuonAdamW(muon_groups(ours, weight_decay), lr=0.01, weight_decay=weight_decay, betas=(0.8, 0.9))
     groups = [
@@ -73,7 +73,7 @@ def test_a_schedule_moves_the_lr_of_both_halves():
     assert equal(module, before)
 
 
-def test_a_restored_run_goes_on_bit_for_bit(tmp_path):
+def test_a_restored_run_continues_bit_for_bit(tmp_path):
     whole = net()
     optimizer = MuonAdamW(muon_groups(whole, 0.1), lr=0.02)
     scheduler = cosine(optimizer, 8)
@@ -119,7 +119,7 @@ def test_the_closure_is_called_once_with_gradients_on():
     assert len(calls) == 1
 
 
-def test_a_net_without_hidden_matrices_is_adamws():
+def test_a_network_without_hidden_matrices_is_updated_by_adamw():
     module = nn.Linear(4, 2)
     optimizer = MuonAdamW(muon_groups(module, 0.0), lr=0.02)
     module(torch.ones(1, 4)).sum().backward()
@@ -129,7 +129,7 @@ def test_a_net_without_hidden_matrices_is_adamws():
     )
 
 
-def test_groups_must_say_whose_they_are():
+def test_groups_need_use_muon():
     with pytest.raises(ValueError, match=r"a parameter group has no use_muon; .*; try MuonAdamW\("):
         MuonAdamW(net().parameters(), lr=0.02)
     with pytest.raises(ValueError, match=r"shape \(6,\); it takes matrices only; try use_muon=False"):

@@ -1,4 +1,4 @@
-"""Who decays: matrices and kernels; every parameter in one group and in one only."""
+"""Weight decay of matrices and kernels only; every parameter is in exactly one group."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Schedules in fractions of a run: what is promised for the end holds exactly, for any number of steps."""
+"""Schedules in fractions of a run: the values at the end are exact for any number of steps."""
 
 import math
 from itertools import pairwise
@@ -152,7 +152,7 @@ def test_one_cycle_moves_the_first_beta_of_adam():
 
 
 @pytest.mark.parametrize(("mode", "scores"), [("min", [1.0, 2.0, 2.0]), ("max", [1.0, 0.5, 0.5])])
-def test_plateau_bears_its_patience_and_then_halves(mode, scores):
+def test_plateau_halves_the_lr_after_its_patience(mode, scores):
     optimizer = sgd(1.0)
     schedule = schedules.plateau(optimizer, math.inf, mode=mode, factor=0.5, patience=1)
     lrs = []
@@ -201,7 +201,7 @@ def test_a_setting_out_of_range_is_refused(schedule, settings):
         getattr(schedules, schedule)(sgd(), 10, **settings)
 
 
-def test_the_constant_schedule_counts_and_says_as_torch_s_would():
+def test_the_constant_schedule_has_the_counters_of_torch():
     ours, theirs = sgd(0.5, 0.02), sgd(0.5, 0.02)
     constant, factor = schedules.constant(ours, 10), torch.optim.lr_scheduler.LambdaLR(theirs, lambda step: 1.0)
     assert run(ours, constant, 7) == run(theirs, factor, 7)
@@ -304,7 +304,7 @@ def test_curves_by_hand():
         assert {at: schedule(at) for at in expected} == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_cycle_of_momentum_turns_where_that_of_the_lr_does_and_stays_at_the_end():
+def test_the_momentum_of_one_cycle_turns_with_the_lr_and_stays_at_the_end():
     optimizer = sgd(1.0, momentum=0.5)
     schedule = schedules.one_cycle(optimizer, 10, pct_start=0.5, base_momentum=0.2, max_momentum=0.8)
     momentum = [optimizer.param_groups[0]["momentum"]]
