@@ -5,7 +5,7 @@
     run = netyard.fit("model=resnet18", "data=cifar10", "trainer.max_epochs=20")
     run.metrics["test/accuracy"]
 
-What is named here is imported when it is first used: ``import netyard`` alone loads neither torch nor Hydra.
+The names below are imported at their first use: ``import netyard`` alone imports neither torch nor Hydra.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _PUBLIC = {  # name -> module, and its name there
 __all__ = ["__version__", *_PUBLIC]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # PEP 562: called for names that the module does not have
     if name not in _PUBLIC:
         raise AttributeError(f"module 'netyard' has no attribute {name!r}")
     from importlib import import_module

@@ -1,10 +1,11 @@
-"""netyard from Python: what ``python train.py`` and the commands do, with the same checks, messages and files.
+"""The Python API: what ``python train.py`` and the commands do, with the same checks, messages and files.
 
-Every function raises ``netyard.NetyardError`` where a command would print a message and end; its ``exit_code`` is the
-command's. Nothing of the process is left changed: no logging handler, no working directory, no ``sys.argv``, no number
-of threads; so a notebook trains as often as it likes.
+A function raises ``netyard.NetyardError`` where a command would print a message and exit; its ``exit_code`` is the
+command's. Process-wide settings (logging handlers, working directory, ``sys.argv``, threads) are restored, so a
+notebook can train repeatedly.
 
-Torch is imported by what needs it: not by ``compose``, ``list`` and ``runs``, nor by the numbers of a ``Run``.
+Torch is imported only where it is needed: not by ``compose``, ``list`` and ``runs``, nor for the metrics of a ``Run``.
+Therefore imports are inside the functions.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 
     from netyard.inference.generate import Episode, Images
 
-PICTURES = 6  # of a run that a notebook shows
+PICTURES = 6  # images of a run that a notebook displays
 
 
 class Run:
-    """A run directory: what was asked, what came of it, and the trained network.
+    """A run directory: its config, its results and the trained network.
 
-    Everything is read when it is first asked for, and then kept; a run that still trains is read anew by ``load``.
+    Files are read at the first access and cached; to see the progress of a running run, ``load`` it again.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -46,18 +47,18 @@ class Run:
         self._directory = RunDir(self.path)
         self._directory.require()
 
-    # What was asked, and what came of it
+    # Config and results
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The config, with interpolations followed where that is possible without the data."""
+        """The config, with interpolations resolved if that is possible without the data."""
         from omegaconf import OmegaConf
         from omegaconf.errors import OmegaConfBaseException
 
         config, _ = self._composed
         try:
             return OmegaConf.to_container(OmegaConf.create(config), resolve=True)  # type: ignore[return-value]
-        except OmegaConfBaseException:  # a fact that only the data know
+        except OmegaConfBaseException:  # an interpolation of a value that only the data has, such as num_classes
             return config
 
     @cached_property
@@ -74,29 +75,30 @@ class Run:
 
     @cached_property
     def results(self) -> dict[str, Any]:
-        """``results.json``; empty of a run that has not finished."""
+        """The content of ``results.json``; empty if the run has not finished."""
         return self._directory.results()
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The metrics of the best epoch and of the test, ``{"val/accuracy": 0.97, "test/accuracy": 0.96}``."""
+        """Validation metrics of the best epoch and test metrics: ``{"val/accuracy": 0.97, "test/accuracy": 0.96}``."""
         return dict(self.results.get("metrics", {}))
 
     @property
     def state(self) -> str:
         """``completed``, ``running``, ``failed``, ``interrupted`` or ``pruned``."""
+        # Not cached: a run that is still training changes it.
         return str(self._directory.status().get("state", "pending"))
 
     @cached_property
     def history(self) -> Rows:
-        """A row an epoch, as in ``metrics.csv``: ``run.history.column("val/loss")``, ``run.history.to_pandas()``."""
+        """One row for each epoch of ``metrics.csv``: ``run.history.column("val/loss")``, ``run.history.to_pandas()``."""
         path = self.path / "metrics.csv"
         if not path.is_file():
             return Rows()
         with path.open(newline="", encoding="utf-8") as file:
             return Rows({key: _number(text) for key, text in row.items()} for row in csv.DictReader(file))
 
-    # The trained network, in evaluation mode and on the CPU
+    # The trained network, in evaluation mode on the CPU
 
     @property
     def net(self) -> nn.Module:
@@ -105,12 +107,12 @@ class Run:
 
     @property
     def task(self) -> LightningModule:
-        """The LightningModule around it, which knows the loss, the units of its targets, its export."""
+        """The LightningModule with the network, the loss and the metrics."""
         return self._loaded[0]
 
     @property
     def datamodule(self) -> LightningDataModule:
-        """The data it was trained on, with everything that training learned of them."""
+        """The data module of the run, with its saved state, such as a vocabulary."""
         return self._loaded[1]
 
     @cached_property
@@ -118,22 +120,23 @@ class Run:
         _import_torch()
         from netyard.training import checkpoint
 
+        # Task and data from one read of the checkpoint, which may be large.
         recorded, config, _ = checkpoint.read_best(self._directory)
         task = checkpoint.rebuild(recorded, self._directory.best)
         return task.eval().cpu(), checkpoint.build_data(recorded, config)
 
-    # What can be asked of it
+    # What can be done with it
 
     def predict(self, given: Any = None) -> Rows:
-        """The prediction for each input, one row each, as ``netyard predict`` writes it.
+        """Return the predictions, one row for each input, as ``netyard predict`` writes them.
 
         Args:
             given: a path, an array (B, ...) in the data's own units, a data frame, a list of texts; see
-                ``netyard.inference.given.inputs_of``. None: the test part, with what is true of it.
+                ``netyard.inference.given.inputs_of``. None: the test split, with its labels.
 
         Raises:
-            ConfigError: the task predicts nothing.
-            DataError: it cannot be read, or has another shape.
+            ConfigError: the task makes no predictions.
+            DataError: the input cannot be read, or has another shape than the training data.
         """
         _import_torch()
         from netyard.inference.predict import Predictor
@@ -147,10 +150,11 @@ class Run:
         )
 
     def evaluate(self, *overrides: str, output: str | Path | None = None) -> dict[str, float]:
-        """Test it again, as ``netyard evaluate``: ``run.evaluate("data=cifar10", "data.batch_size=512")``.
+        """Test the run again, as ``netyard evaluate``: ``run.evaluate("data=cifar10", "data.batch_size=512")``.
 
         Args:
-            output: a folder for ``evaluation.json`` and pictures.
+            overrides: changes of the config, for another data set or batch size.
+            output: a folder for ``evaluation.json`` and images.
 
         Returns:
             The metrics, ``{"test/accuracy": 0.93, ...}``.
@@ -163,11 +167,11 @@ class Run:
             return evaluate.evaluated(self._directory, overrides, Path(output) if output else None)
 
     def generate(self, **options: Any) -> str | Images | list[Episode]:
-        """What the network makes, as ``netyard generate``: ``run.generate(count=16)``, ``run.generate(prompt="def ")``.
+        """Generate samples, as ``netyard generate``: ``run.generate(count=16)``, ``run.generate(prompt="def ")``.
 
         Returns:
-            A text; images (count, C, H, W) in [0, 1], as ``.pictures``, which ``.save(path)`` writes; or episodes.
-            A notebook shows them.
+            A text; or images, (count, C, H, W) in [0, 1] in ``.pictures``, with ``.save(path)``; or episodes of an
+            agent. A notebook displays them.
         """
         _import_torch()
         from netyard.inference.generate import generated
@@ -176,16 +180,16 @@ class Run:
             return generated(self._directory, options)
 
     def export(self, format: str, output: str | Path | None = None, **options: Any) -> Path:
-        """Write it as a file for other programs, as ``netyard export``; returns the file.
+        """Export the network to a file, as ``netyard export``; returns the path of the file.
 
         Args:
             format: ``onnx``, ``pt2``, ``state_dict`` or ``safetensors``.
-            output: the file; ``exports/model.*`` in the run directory unless told otherwise.
-            options: ``normalize=True``, ``quantize="dynamic"``.
+            output: the file; ``exports/model.*`` in the run directory by default.
+            options: options of the command: ``normalize=True``, ``quantize="dynamic"``.
         """
         from netyard.export import request
 
-        # As the command line has them: true and false in small letters.
+        # Through the parser of the command line, for the same checks; it has true and false in small letters.
         texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
         words = [f"run={self.path}", f"format={format}", *([f"output={output}"] if output else [])]
         wanted = request.parse([*words, *(f"{name}={value}" for name, value in texts.items())])
@@ -197,15 +201,17 @@ class Run:
         return wanted.output
 
     def __repr__(self) -> str:
+        # One line: model, data, state and objective.
         chosen = " ".join(f"{group}={self.choices[group]}" for group in ("model", "data") if group in self.choices)
         objective = self.results.get("objective")
         scored = f" {objective['name']}={objective['value']:.4g}" if objective else ""
         return f"<Run {self.path}: {chosen}, {self.state}{scored}>"
 
     def _repr_html_(self) -> str:
-        """For a notebook: what it is, its metrics and its pictures."""
+        """Return HTML for a notebook: the run, its metrics and some of its images."""
         table = Rows({"metric": name, "value": value} for name, value in sorted(self.metrics.items()))
         pictures = sorted((self.path / "pictures").glob("*.png"))[:PICTURES]
+        # As data URLs: the notebook shows them after the run directory was moved, too.
         shown = "".join(
             f'<figure style="display:inline-block;margin:4px"><img style="max-width:320px" '
             f'alt="{html.escape(each.stem)}" src="data:image/png;base64,{b64encode(each.read_bytes()).decode()}">'
@@ -216,7 +222,7 @@ class Run:
 
 
 class RunList(Sequence[Run]):
-    """Runs, newest first. ``runs[0]``, ``len(runs)``, ``runs.table``, ``runs.to_pandas()``."""
+    """A list of runs, newest first: ``runs[0]``, ``len(runs)``, ``runs.table``, ``runs.to_pandas()``."""
 
     def __init__(self, found: Sequence[Any]) -> None:
         self._found = list(found)
@@ -232,7 +238,7 @@ class RunList(Sequence[Run]):
 
     @property
     def table(self) -> Rows:
-        """A row a run: its path, state, choices, seed and scores."""
+        """One row for each run: path, state, choices, seed and scores."""
         return Rows(
             {
                 "path": str(each.path),
@@ -272,16 +278,17 @@ class Sweep:
     def _jobs(self) -> list[Any]:
         from netyard.run_directories import records
 
-        return records.gather([self.path])[0]
+        return records.gather([self.path])[0]  # [1]: notes on unreadable files, which netyard doctor prints
 
     @property
     def runs(self) -> RunList:
-        """Every job that has begun, in the order of their numbers."""
+        """Every job that was started, ordered by number."""
+        # A job that is still pending has an empty directory, or none.
         return RunList([each for each in self._jobs if (each.path / ".hydra").is_dir()])
 
     @cached_property
     def leaderboard(self) -> Rows:
-        """A row a configuration, best first: the keys that differ, mean and deviation over seeds, its best run."""
+        """One row for each configuration, best first: keys that differ, mean and deviation over seeds, best run."""
         from netyard.reports.configurations import tabulate
 
         tables = tabulate(self._jobs)
@@ -297,7 +304,7 @@ class Sweep:
         if not self.leaderboard:
             raise CheckpointError(
                 f"no job of {self.path} has completed;",
-                "the best run is one that was tested;",
+                "the best run is one of the completed jobs;",
                 f"continue it with netyard.sweep('resume={self.path}').",
             )
         return Run(self.leaderboard[0]["best run"])
@@ -313,16 +320,16 @@ def fit(*overrides: str) -> Run:
     """Train and test a network, as ``python train.py OVERRIDES``; returns the finished run.
 
     ``netyard.fit("model=resnet18", "data=cifar10", "trainer.max_epochs=20")``; ``netyard.fit("resume=RUN_DIR")``
-    continues one.
+    resumes a run.
 
     Raises:
-        NetyardError: what the command would say; after Ctrl-C, or an interrupted cell, the run is saved and can be
-            resumed.
+        NetyardError: with the message of the command; after Ctrl-C, or an interrupted cell, the run is saved and can
+            be resumed.
     """
     from netyard import plugins
     from netyard.cli import train
 
-    plugins.warn()
+    plugins.warn()  # the commands do this at their start
     return Run(train.run_one(_checked(overrides)).path)
 
 
@@ -330,14 +337,14 @@ def sweep(*overrides: str) -> Sweep:
     """Train every combination, as ``python train.py -m OVERRIDES``: ``netyard.sweep("model=mlp,cnn", "seed=0,1,2")``.
 
     Raises:
-        NetyardError: what the command would say; a SweepError where some jobs have failed, whose files are there.
+        NetyardError: with the message of the command; a SweepError if jobs have failed; all files are written then.
     """
     from netyard import plugins
     from netyard.cli import train
 
     plugins.warn()
     folder = train.sweep_all(train.Request(["-m"], _checked(overrides)))
-    if folder is None:
+    if folder is None:  # a sweeper of another package, chosen by hydra/sweeper=...
         raise ConfigError(
             "the sweeper is not one of netyard's;",
             "netyard.sweep reads the sweep.json that netyard's sweepers write;",
@@ -378,26 +385,27 @@ def load(where: str | Path | None = None, **filters: Any) -> Run:
 
 
 def runs(where: str | Path | None = None, **filters: Any) -> RunList:
-    """The runs below a folder, newest first, jobs of sweeps among them: ``netyard.runs("outputs", model="resnet*")``.
+    """Return the runs below a folder, newest first, with jobs of sweeps: ``netyard.runs("outputs", model="resnet*")``.
 
     Args:
-        where: a folder; None is ``outputs/``, or what ``NETYARD_OUTPUTS`` names.
-        filters: of choices, ``state`` and keys of the config; a dot of a key is two underscores:
+        where: a folder; None means ``outputs/``, or the folder in ``NETYARD_OUTPUTS``.
+        filters: values or patterns for choices, ``state`` and config keys, where ``__`` stands for the dot of a key:
             ``optimizer__lr=0.1``.
     """
     from netyard.reports.run_list import matches
     from netyard.run_directories import records
 
+    # As on the command line: keyword arguments cannot contain a dot, and None is written null.
     texts = {name.replace("__", "."): "null" if value is None else str(value) for name, value in filters.items()}
     found, _ = records.gather([_folder(where)])
     return RunList(sorted((each for each in found if matches(each, texts)), key=lambda each: -each.started))
 
 
 def compose(*overrides: str) -> DictConfig:
-    """The config that these overrides make, as ``python train.py OVERRIDES --cfg job`` prints it; checked.
+    """Return the checked config for these overrides, as ``python train.py OVERRIDES --cfg job`` prints it.
 
     Raises:
-        ConfigError: it cannot make a run.
+        ConfigError: the config is not valid.
     """
     from netyard.cli.error_messages import explained
     from netyard.config import compose as composing
@@ -411,7 +419,7 @@ def compose(*overrides: str) -> DictConfig:
 
 
 def list_options(group: str, pattern: str = "*") -> list[str]:
-    """The options of a group: ``netyard.list("models", "resnet*")``.
+    """Return the options of a group: ``netyard.list("models", "resnet*")``.
 
     Raises:
         ConfigError: there is no such group.
@@ -430,7 +438,7 @@ def _folder(where: str | Path | None) -> Path:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Inside, torch's settings may be changed, and libraries' remarks about their own future are not shown."""
+    """Restore torch's settings at the end of the block, and hide warnings of libraries inside it."""
     from netyard.training import process_state
 
     with process_state.restore_on_exit(), warnings.catch_warnings():
@@ -439,6 +447,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _checked(overrides: Sequence[str]) -> list[str]:
+    """Refuse an argument that is not an override, such as a dict or a flag of the command line."""
     for each in overrides:
         if not isinstance(each, str) or ("=" not in each and not each.startswith("~")):
             raise ConfigError(
@@ -450,6 +459,7 @@ def _checked(overrides: Sequence[str]) -> list[str]:
 
 
 def _line(table: Any, rank: int, row: Any) -> dict[str, Any]:
+    """Return one row of the leaderboard."""
     from netyard.metrics.intervals import deviation, mean
 
     values = row.values(table.ranked.name)
@@ -458,6 +468,7 @@ def _line(table: Any, rank: int, row: Any) -> dict[str, Any]:
 
 
 def _number(text: str | None) -> float | int | str | None:
+    """Return a cell of ``metrics.csv`` as a number; None for an empty one, a metric not logged in that epoch."""
     if text is None or text == "":
         return None
     try:
@@ -467,6 +478,7 @@ def _number(text: str | None) -> float | int | str | None:
 
 
 def _import_torch() -> None:
+    # With the settings that the commands import it with: the first import in a process decides them.
     from netyard.cli import torch_import
 
     with torch_import.torch():

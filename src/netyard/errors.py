@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code each kind ends the process with.
+"""The errors of netyard, each kind with its exit code.
 
 A message has three parts: what was given, what is allowed, what to type. It is printed as one line, without a
 traceback; the traceback is in the run's ``train.log``.
@@ -7,18 +7,23 @@ traceback; the traceback is in the run's ``train.log``.
 from __future__ import annotations
 
 
+# The exit codes are part of the interface: scripts and the sweep driver decide by them. 1 is a bug, 2 to 7 are below,
+# and codes of 128 and more are signals.
+
+
 class NetyardError(Exception):
-    """Something the user can act on. Subclasses fix the exit code; a plain ``Exception`` is a bug in us (code 1)."""
+    """An error that the user can fix; subclasses set the exit code. Any other exception is a bug (code 1)."""
 
     exit_code = 1
-    shows_traceback = False  # above the message
+    shows_traceback = False  # whether the command prints the traceback above the message
 
     def __init__(self, given: str, allowed: str = "", type_this: str = "") -> None:
+        # Kept apart: callers reuse ``given`` in messages of their own.
         self.given, self.allowed, self.type_this = given, allowed, type_this
         super().__init__(" ".join(part for part in (given, allowed, type_this) if part))
 
     def _render_traceback_(self) -> list[str]:
-        """What a notebook shows, by IPython's protocol: the message, as the command line prints it."""
+        """Return what a notebook shows (a protocol of IPython): the message alone, as the command line prints it."""
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -31,15 +36,15 @@ class ConfigError(NetyardError, ValueError):
 class ArgumentError(ConfigError):
     """An argument of a constructor or a function is wrong; in a run its value comes from the configuration.
 
-    It is a ``ValueError`` too, which users of the library may catch. A bare ``ValueError`` is a bug in us.
+    It is a ``ValueError`` too, which users of the library may catch. A plain ``ValueError`` is a bug of netyard.
     """
 
 
 class ForeignCodeError(NetyardError):
-    """Code that is neither netyard's nor a library's failed: of a class that the user brought along."""
+    """An exception in code of the user or of another package, such as a class named by ``--allow-target``."""
 
     exit_code = 2
-    shows_traceback = True  # only its author can mend it
+    shows_traceback = True  # its author needs it
 
 
 class DataError(NetyardError, ValueError):
@@ -55,7 +60,7 @@ class CheckpointError(NetyardError):
 
 
 class PlatformError(NetyardError):
-    """The machine cannot do it: device, memory, disk, permission, port, a missing extra."""
+    """The machine cannot do what was requested: device, memory, disk, permission, port, a missing package."""
 
     exit_code = 5
 
@@ -77,26 +82,26 @@ class SweepError(NetyardError):
 
 
 class Interrupted(NetyardError):  # noqa: N818  (an event, not an error)
-    """A signal ended the run after its checkpoint was written."""
+    """A signal stopped the run after its checkpoint was written."""
 
     def __init__(self, signal_number: int) -> None:
-        self.exit_code = 128 + signal_number
+        self.exit_code = 128 + signal_number  # the convention of shells: 130 for Ctrl-C, 143 for SIGTERM
         super().__init__(f"interrupted by signal {signal_number}.")
 
 
 class Pruned(NetyardError):  # noqa: N818  (an event, not an error)
-    """A sweep gave up a job that did worse than others had at its age; its checkpoints are written."""
+    """The pruner of a sweep stopped a job whose metric was worse than other jobs' at that epoch."""
 
-    exit_code = 0
+    exit_code = 0  # not a failure: its checkpoints and metrics are written
 
     def __init__(self, epoch: int, monitor: str, value: float) -> None:
         super().__init__(f"pruned after epoch {epoch}: {monitor} {value:.4g} is behind the sweep's other jobs.")
 
 
 def lost_peer(sign: str) -> LostPeer:
-    """The error when another process of the run has ended; ``sign`` is how that was noticed."""
+    """Return the error for a run in which another process has ended; ``sign`` says how that was noticed."""
     return LostPeer(
         f"another process of this run is gone ({sign});",
-        "processes that train together end together;",
-        "look for its own message above, or for the system having killed it, and continue with resume=RUN_DIR.",
+        "a distributed run stops when one of its processes ends;",
+        "see its own message above, or whether the system has killed it, and continue with resume=RUN_DIR.",
     )

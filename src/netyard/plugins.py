@@ -94,7 +94,7 @@ def versions() -> str:
     return ", ".join(map(str, installed()))
 
 
-_WARNED: set[Fault] = set()
+_WARNED: set[Fault] = set()  # each of many commands of a notebook would repeat them
 
 
 def warn() -> None:
@@ -120,6 +120,7 @@ def defines(name: str) -> bool:
     plugin = owner(name.partition(":")[0])
     if plugin is None:
         return False
+    # ``inside`` is the name within the package; a colon separates the module from an environment's id.
     inside, colon, _ = name.removeprefix(plugin.package).removeprefix(".").partition(":")
     parts = tuple(inside.split(".")) if inside else ()
     if colon:
@@ -130,6 +131,7 @@ def defines(name: str) -> bool:
 def is_missing(name: str) -> bool:
     """Whether the package of a dotted name is not installed. Nothing is imported."""
     top, _, inner = name.partition(":")[0].partition(".")
+    # find_spec raises for some modules that are imported already, such as __main__.
     if top in sys.modules:
         return False
     try:
@@ -162,6 +164,7 @@ def _found(path: tuple[str, ...]) -> tuple[tuple[Plugin, ...], tuple[Fault, ...]
         except _Broken as broken:
             faults.append(Fault(name, called, str(broken)))
             continue
+        # Not a clash: old and new name of a package, for instance.
         if any(each.package == value for each in plugins.values()):
             continue  # the same package under a second name
         if name in plugins:
@@ -197,6 +200,7 @@ def _entries() -> Iterator[tuple[metadata.Distribution, str, str]]:
         if called in seen:  # the first on sys.path is the one that is imported
             continue
         seen.add(called)
+        # Read by hand: configparser raises at a line that is not key = value, and would lose the others.
         section = ""
         for line in map(str.strip, text.splitlines()):
             if line.startswith("["):
@@ -224,6 +228,7 @@ def _folder(value: str) -> Path:
         raise _Broken(f"its entry point is {value!r}, which is not a package of its own")
     try:
         spec = find_spec(top)
+    # A finder of another package may raise anything of this.
     except (ImportError, ValueError, AttributeError) as error:
         raise _Broken(f"Python cannot look for {top}: {error}") from error
     if spec is None:
@@ -247,11 +252,13 @@ def _fault_of(conf: Path) -> str:
         for path in sorted(conf.rglob("*.yaml")):
             node = safe_yaml.load(path)
             if path.parent == conf / "family":
+                # Checked here, because a broken family would otherwise fail every command that lists models.
                 if fault := _fault_of_family(node):
                     return f"{path} {fault}"
                 for name in node["variants"]:
                     if home.setdefault(name, path.stem) != path.stem:
                         return f"its families {home[name]} and {path.stem} both offer model={name}"
+            # An empty file is valid: an option without keys, such as callbacks=none.
             if not isinstance(node, Mapping | None):
                 return f"{path} contains a {type(node).__name__} instead of keys"
         if (path := conf / "parameters.csv").is_file():
@@ -350,6 +357,7 @@ def _defined(plugin: Plugin, parts: Sequence[str], seen: set[Any]) -> bool:
 def _statements(path: Path) -> tuple[ast.stmt, ...]:
     """Return the statements of a module, including those inside ``if`` and ``try``."""
     try:
+        # Parsed, not imported: nothing of a package runs before a config names it.
         waiting = list(ast.parse(path.read_bytes()).body)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return ()

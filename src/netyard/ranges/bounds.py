@@ -1,4 +1,4 @@
-"""Bounds for annotations of parameters: ``dropout: Annotated[float, Ge(0), Lt(1)] = 0.0``.
+"""Bounds for the annotations of parameters: ``dropout: Annotated[float, Ge(0), Lt(1)] = 0.0``.
 
 The names are those of the package ``annotated_types``, of which only these are needed.
 """
@@ -12,45 +12,45 @@ from typing import Annotated, TypeAlias
 
 @dataclass(frozen=True)
 class Ge:
-    """At least."""
+    """Greater than or equal to."""
 
     value: float
 
 
 @dataclass(frozen=True)
 class Gt:
-    """Above."""
+    """Greater than."""
 
     value: float
 
 
 @dataclass(frozen=True)
 class Le:
-    """At most."""
+    """Less than or equal to."""
 
     value: float
 
 
 @dataclass(frozen=True)
 class Lt:
-    """Below."""
+    """Less than."""
 
     value: float
 
 
 @dataclass(frozen=True)
 class Odd:
-    """An odd whole number, as a kernel size."""
+    """An odd integer, such as a kernel size with equal padding on both sides."""
 
 
 @dataclass(frozen=True)
 class ShareOrCount:
-    """A share of something, at most 1, or a whole number of it, as Lightning's limits."""
+    """A fraction up to 1, or an integer count, as Lightning's ``limit_train_batches``."""
 
 
 @dataclass(frozen=True)
 class Length:
-    """The number of items of a list."""
+    """The smallest and the largest number of items of a list."""
 
     least: int
     most: int | None = None
@@ -62,18 +62,19 @@ class OneOf:
     ``reasons`` are added to the error message: for a value that users often try, why it is not allowed.
     """
 
+    # Not a dataclass: it accepts any iterable, and keeps a tuple.
     def __init__(self, words: Iterable[str | bool], reasons: Mapping[str, str] | None = None) -> None:
         self.words = tuple(words)
         self.reasons = reasons
 
 
-# Shared by many parameters.
+# Types of many parameters. A float type admits integers too: YAML reads 1 as an int.
 Count: TypeAlias = Annotated[int, Ge(1)]
 Index: TypeAlias = Annotated[int, Ge(0)]
-Classes: TypeAlias = Annotated[int, Ge(2)]
+Classes: TypeAlias = Annotated[int, Ge(2)]  # a single class leaves nothing to decide
 Seed: TypeAlias = Annotated[int, Ge(0), Le(2**32 - 1)]  # NumPy's legacy generator takes no more than 32 bits
 Positive: TypeAlias = Annotated[float, Gt(0)]
 NotNegative: TypeAlias = Annotated[float, Ge(0)]
 Unit: TypeAlias = Annotated[float, Ge(0), Le(1)]
 Probability: TypeAlias = Annotated[float, Ge(0), Lt(1)]  # below 1: a dropout of 1 would remove everything
-Part: TypeAlias = Annotated[float, Gt(0), Lt(1)]  # a proper fraction: both parts are non-empty
+Part: TypeAlias = Annotated[float, Gt(0), Lt(1)]  # the fraction of a split: neither side may be empty

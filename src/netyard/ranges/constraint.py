@@ -1,4 +1,4 @@
-"""The constraint of one parameter: which values it admits, its text for messages, and its form in JSON."""
+"""The constraint of one parameter: the values it admits, its text for messages, and its form in JSON."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from netyard.ranges.bounds import Ge, Gt, Le, Length, Lt, Odd, OneOf, ShareOrCount
 
 _PLAIN = {int: "int", float: "float", bool: "bool", str: "str"}
-_CANDIDATES = (0.1, 0.5, 1, 2, 3, 10, 0, -1)  # for an example, where no default is one
+_CANDIDATES = (0.1, 0.5, 1, 2, 3, 10, 0, -1)  # the first that is admitted is the example, if no default is
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """The values of one parameter. Without any ``kinds`` and ``words`` every value is admitted."""
+    """The values that one parameter admits; every value if both ``kinds`` and ``words`` are empty."""
 
     kinds: tuple[str, ...] = ()
-    """Of int, float, bool, str, list and mapping."""
+    """Admitted types, out of: int, float, bool, str, list, mapping."""
     ge: float | None = None
     gt: float | None = None
     le: float | None = None
     lt: float | None = None
     odd: bool = False
     whole_above_one: bool = False
-    """A share of something, at most 1, or a whole number of it."""
+    """Above 1 only integers are admitted; see ``bounds.ShareOrCount``."""
     words: tuple[Any, ...] = ()
-    """Values admitted besides the kinds: words, and numbers with a special meaning, as -1. In JSON under this name."""
+    """Single values admitted besides the kinds: words, and numbers with a special meaning, such as -1."""
     reasons: Mapping[str, str] | None = None
     """Value -> why it is not allowed, for values that users often try."""
-    null: bool = False
+    null: bool = False  # whether null (None) is admitted
     items: Constraint | None = None
     least_items: int = 0
     most_items: int | None = None
     default: Any = None
-    """Of the parameter: what to type instead of a wrong value."""
+    """The default of the parameter, suggested instead of a wrong value."""
 
     def admits(self, value: Any) -> bool:
-        """Whether a value, as YAML or Python has it, is allowed."""
+        """Whether a value, from YAML or Python, is allowed."""
         if value is None:
             return self.null or not (self.kinds or self.words)
-        if any(
-            type(value) is type(word) and value == word for word in self.words
-        ):  # the type is compared, too, for True == 1
+        # The type is compared too, because True == 1 in Python.
+        if any(type(value) is type(word) and value == word for word in self.words):
             return True
+        # Before numbers: bool is a subclass of int, and dropout=true must not count as 1.
         if isinstance(value, bool):
             return "bool" in self.kinds or not (self.kinds or self.words)
         # Not ``int | float``: an ``np.int64``, as Gymnasium's ``Discrete.n`` is, would be refused.
@@ -62,7 +62,8 @@ class Constraint:
         return "list" in self.kinds and isinstance(value, Sequence) and self._admits_items(value)
 
     def wrong_item(self, value: Any) -> tuple[Any] | None:
-        """The first item that is not admitted of a list of the right length; None where there is none."""
+        """Return the first item that is not admitted, of a list with an admitted length; None if there is none."""
+        # In a tuple, because the item itself may be None.
         if "list" not in self.kinds or self.items is None or not isinstance(value, list | tuple):
             return None
         if not self._has_length(value):
@@ -70,10 +71,11 @@ class Constraint:
         return next(((item,) for item in value if not self.items.admits(item)), None)
 
     def _admits_number(self, value: Any) -> bool:
-        if not math.isfinite(value):
+        if not math.isfinite(value):  # NaN passes no comparison, and infinity every lower bound
             return False
-        if not {"int", "float"} & {*self.kinds}:  # text that YAML has read as a number: a column called 3
+        if not {"int", "float"} & {*self.kinds}:  # a text that YAML reads as a number, as a column called 3
             return "str" in self.kinds or not (self.kinds or self.words)
+        # An int is admitted for a float; a float for an int is not, not even 2.0, which range() would refuse later.
         if not isinstance(value, numbers.Integral) and (
             "float" not in self.kinds or (self.whole_above_one and value > 1)
         ):
@@ -93,6 +95,7 @@ class Constraint:
         return self.least_items <= len(value) <= (math.inf if self.most_items is None else self.most_items)
 
     def __str__(self) -> str:
+        # The allowed values, to follow "it must be".
         ways = []
         if {"int", "float"} & {*self.kinds}:
             ways.append(self._number_as_text())
@@ -121,9 +124,10 @@ class Constraint:
         return kind + both + ", whole if above 1" * self.whole_above_one
 
     def example(self, given: Any = None) -> str:
-        """A value that is admitted, as it is typed: the word nearest to the given one, the default, or a simple one."""
+        """Return an admitted value as it is typed: the word most similar to ``given``, the default or a simple one."""
         if self.words and isinstance(given, str) and "str" not in self.kinds and given not in (self.reasons or {}):
             words = [str(word).lower() if isinstance(word, bool) else str(word) for word in self.words]
+            # cutoff=0.0 always finds a word. If numbers are admitted too, a word is only suggested for a misspelling.
             if not {"int", "float"} & {*self.kinds} or get_close_matches(given, words, n=1):
                 return get_close_matches(given, words, n=1, cutoff=0.0)[0]
         return written(self._example())
@@ -132,6 +136,7 @@ class Constraint:
         if self.default and self.admits(self.default):  # not a default of 0, which switches the feature off
             return self.default
         if {"int", "float"} & {*self.kinds}:
+            # The bounds themselves come last: they are valid, but extreme.
             bounds = [bound for bound in (self.ge, self.le) if bound is not None]
             return next((each for each in (*_CANDIDATES, *bounds) if self.admits(each)), 1)
         if "list" in self.kinds:
@@ -141,7 +146,8 @@ class Constraint:
         return next((example for kind, example in _EXAMPLES.items() if kind in self.kinds), None)
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON, without fields that have their default."""
+        """Return the constraint for JSON, without fields that have their default."""
+        # Fields at their defaults would make the table of all parameters several times as long.
         plain: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -164,7 +170,7 @@ _EXAMPLES = {"bool": True, "str": "TEXT", "mapping": {"key": 1}}
 
 
 def written(value: Any) -> str:
-    """A value as typed on the command line."""
+    """Return a value as it is typed on the command line."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, Mapping):
@@ -175,10 +181,11 @@ def written(value: Any) -> str:
 
 
 def from_annotation(annotation: Any, default: Any = None) -> Constraint | None:
-    """The constraint that an annotation stands for; None if no config can hold it: a network, a function."""
+    """Return the constraint of an annotation; None for a type that a config cannot contain: a network, a function."""
     found = _read(annotation)
     if found is None or not (found.get("kinds") or found.get("words")):
         return None
+    # JSON and YAML have lists only, and a default must survive the way through the file.
     if isinstance(default, tuple):
         default = list(default)
     if not isinstance(default, bool | int | float | str | list):
@@ -187,6 +194,7 @@ def from_annotation(annotation: Any, default: Any = None) -> Constraint | None:
 
 
 def _read(annotation: Any) -> dict[str, Any] | None:
+    """Return the fields of a constraint for an annotation; None if a config cannot contain such a value."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation in _PLAIN:
         return {"kinds": (_PLAIN[annotation],)}
@@ -202,6 +210,7 @@ def _read(annotation: Any) -> dict[str, Any] | None:
         return _union([_read(each) for each in arguments])
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {"kinds": ("mapping",)}
+    # tuple[int, int]: a list of exactly two. tuple[int, ...] is a sequence, below.
     if origin is tuple and Ellipsis not in arguments:
         return {"kinds": ("list",), "items": _items(arguments[0])} | _bounds([Length(len(arguments), len(arguments))])
     if isinstance(origin, type) and issubclass(origin, Sequence):
@@ -215,7 +224,7 @@ def _items(annotation: Any) -> Constraint | None:
 
 
 def _union(members: list[dict[str, Any] | None]) -> dict[str, Any] | None:
-    """Merge the members of a union; those that no config can hold (a function) are left out."""
+    """Merge the members of a union; those that a config cannot contain (a function) are ignored."""
     merged: dict[str, Any] = {}
     for member in members:
         for name, value in (member or {}).items():
@@ -224,6 +233,7 @@ def _union(members: list[dict[str, Any] | None]) -> dict[str, Any] | None:
 
 
 def _bounds(marks: Sequence[Any]) -> dict[str, Any]:
+    """Return the fields of a constraint for the marks of an ``Annotated`` type; unknown marks are ignored."""
     found: dict[str, Any] = {}
     for mark in marks:
         match mark:
@@ -236,6 +246,7 @@ def _bounds(marks: Sequence[Any]) -> dict[str, Any]:
             case Length():
                 found |= {"least_items": mark.least, "most_items": mark.most}
             case OneOf():
+                # Annotated[str, OneOf(...)]: the words replace the kind, which would admit any text.
                 found |= {"kinds": (), "words": mark.words}
                 if mark.reasons is not None:
                     found["reasons"] = dict(mark.reasons)

@@ -1,4 +1,4 @@
-"""The constraints of a constructor's parameters, from their annotations; a constructor checks its arguments by them."""
+"""Read the constraints of parameters from their annotations, and check the arguments of a constructor by them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from netyard.ranges.constraint import Constraint, from_annotation, written
 
 @cache
 def constraints(target: Callable[..., Any]) -> dict[str, Constraint]:
-    """Of each parameter of a class or function that a config can write; other parameters, as networks, are left out."""
+    """Return the constraint of each parameter that a config can set; others, such as networks, have none."""
+    # Cached: evaluating annotations takes longer than building a small layer, of which a network has hundreds.
     hints = _hints(target)
     found: dict[str, Constraint] = {}
     for name, parameter in inspect.signature(target).parameters.items():
@@ -25,15 +26,15 @@ def constraints(target: Callable[..., Any]) -> dict[str, Constraint]:
 
 
 def check(target: Callable[..., Any], arguments: Mapping[str, Any], group: str = "") -> None:
-    """Refuse what is outside of the range that its parameter's annotation names.
+    """Refuse an argument that the annotation of its parameter does not admit.
 
     Args:
-        target: the class or function whose parameters they are.
-        arguments: by name; other names are ignored, so that ``locals()`` can be passed.
+        target: the class or function with the annotated parameters.
+        arguments: values by parameter name; other names are ignored, so that ``locals()`` can be passed.
         group: the config group that the message says to type, as in ``model.dropout=0.1``; by default no group.
 
     Raises:
-        ArgumentError: the first of them that is not admitted.
+        ArgumentError: for the first argument that is not admitted.
     """
     for name, constraint in constraints(target).items():
         if name in arguments and not constraint.admits(arguments[name]):
@@ -41,21 +42,25 @@ def check(target: Callable[..., Any], arguments: Mapping[str, Any], group: str =
 
 
 def refused(name: str, value: Any, constraint: Constraint, key: str) -> ArgumentError:
-    """The error for a value that a constraint does not admit; ``key`` is the config key to type."""
+    """Return the error for a value that a constraint does not admit; ``key`` is the config key to type."""
+    # Of a list of the right length, only the wrong item is shown.
     allowed = constraint
     if (wrong := constraint.wrong_item(value)) is not None and constraint.items is not None:
         value, allowed = wrong[0], constraint.items
     shown = written(value) if value is None or isinstance(value, bool | tuple) else repr(value)
-    reason = f"{value} {allowed.reasons[value]}; " if allowed.reasons and value in allowed.reasons else ""
+    reasons = allowed.reasons or {}
+    # Only texts are looked up: a list cannot be hashed.
+    reason = f"{value} {reasons[value]}; " if isinstance(value, str) and value in reasons else ""
     given, admitted = f"{name} is {shown};", f"it must be {allowed};"
     return ArgumentError(given, admitted, f"{reason}try {key}={constraint.example(value)}.")
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
-    """Evaluated annotations; names that are imported for type checkers only become ``Any``."""
-    # The fields of a dataclass are of its bases too, each in the names of its own module.
+    """Return evaluated annotations; names that are only imported for type checkers become ``Any``."""
+    # The annotations of a dataclass include those of its base classes, each evaluated in the names of its own module.
     source = target if not inspect.isclass(target) or is_dataclass(target) else target.__init__
     unknown: dict[str, Any] = {}
+    # NameError names one unknown name at a time: try again with that name as Any until none is left.
     while True:
         try:
             return get_type_hints(source, localns=dict(unknown), include_extras=True)

@@ -9,13 +9,15 @@ from typing import Any
 
 from netyard.ranges.constraint import Constraint
 
-FILE = "constraints.json"
+FILE = (
+    "constraints.json"  # beside the groups of a conf/; generated, so that a config is checked before torch is imported
+)
 
 _KINDS = {"int", "float", "bool", "str", "list", "mapping"}
 
 
 def load(path: Path) -> dict[str, dict[str, Any]]:
-    """The table of a file: dotted name -> parameter -> what ``Constraint.from_plain`` takes; empty without a file."""
+    """Return the table in a file: class -> parameter -> plain form of its ``Constraint``; empty without a file."""
     if not path.is_file():
         return {}
     loaded: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
@@ -23,10 +25,10 @@ def load(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def require(path: Path) -> None:
-    """Check a table that another package has written.
+    """Check the table of another package.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
         ValueError: it is not JSON, or an entry is not a constraint.
     """
     table: Any = load(path)
@@ -44,7 +46,8 @@ def require(path: Path) -> None:
 
 
 def as_text(table: Mapping[str, Mapping[str, Any]]) -> str:
-    """The table as its file has it: a line for each parameter, so that a change is one line of a diff."""
+    """Return the table as JSON with one line for each parameter, so that a change is one line of a diff."""
+    # json.dumps(indent=2) would put every bound of a parameter on a line of its own.
     targets = []
     for target, parameters in table.items():
         lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(plain)}" for name, plain in parameters.items())
@@ -53,6 +56,8 @@ def as_text(table: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _is_sound(constraint: Constraint) -> bool:
+    """Whether the fields of a constraint have the types that ``Constraint.admits`` needs."""
+    # from_plain is a dataclass constructor, which checks names of fields but no types.
     bounds = (constraint.ge, constraint.gt, constraint.le, constraint.lt, constraint.least_items, constraint.most_items)
     return (
         {*constraint.kinds} <= _KINDS

@@ -99,3 +99,8 @@ def test_a_reason_is_given_for_a_value_that_many_try() -> None:
         layer("softmax")
     with pytest.raises(ArgumentError, match=r"softplus; try model\.activation=softplus\.$"):
         layer("softplu")
+
+
+def test_a_list_for_a_parameter_with_reasons_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"activation is \['relu'\]; it must be one of relu, softplus; try "):
+        layer(["relu"])  # type: ignore[arg-type]
