@@ -91,9 +91,9 @@ class Run:
 
     @cached_property
     def history(self) -> Rows:
-        """One row for each epoch of ``metrics.csv``: ``run.history.column("val/loss")``, ``run.history.to_pandas()``."""
+        """One row for each epoch: ``run.history.column("val/loss")``, ``run.history.to_pandas()``."""
         path = self.path / "metrics.csv"
-        if not path.is_file():
+        if not path.is_file():  # no epoch has ended yet
             return Rows()
         with path.open(newline="", encoding="utf-8") as file:
             return Rows({key: _number(text) for key, text in row.items()} for row in csv.DictReader(file))
@@ -141,6 +141,7 @@ class Run:
         _import_torch()
         from netyard.inference.predict import Predictor
 
+        # By batches of columns, as they are written to files; transposed to rows below.
         with _undisturbed():
             batches = [columns for columns, _ in Predictor.of(self._directory).columns(given) if columns]
         return Rows(
@@ -163,6 +164,7 @@ class Run:
         from netyard.cli import evaluate
         from netyard.cli.error_messages import explained
 
+        # explained: the errors of Hydra and Lightning get the messages of the command line.
         with explained(overrides), _undisturbed():
             return evaluate.evaluated(self._directory, overrides, Path(output) if output else None)
 
@@ -221,6 +223,7 @@ class Run:
         return f"<p>{html.escape(repr(self))}</p>{table._repr_html_() if table else ''}{shown}"
 
 
+# Not a list: a Run reads its directory when it is created, and a folder may have thousands of them.
 class RunList(Sequence[Run]):
     """A list of runs, newest first: ``runs[0]``, ``len(runs)``, ``runs.table``, ``runs.to_pandas()``."""
 
@@ -228,6 +231,7 @@ class RunList(Sequence[Run]):
         self._found = list(found)
 
     def __getitem__(self, place: Any) -> Any:
+        # A slice is a RunList again, so that runs[:10].table works.
         return RunList(self._found[place]) if isinstance(place, slice) else Run(self._found[place].path)
 
     def __len__(self) -> int:
@@ -412,6 +416,7 @@ def compose(*overrides: str) -> DictConfig:
     from netyard.config import schema
 
     texts = _checked(overrides)
+    # Only what can be checked without the data: its number of classes may not be known yet.
     with explained(texts):
         config, choices = composing.compose(texts)
         schema.check(config, choices)
@@ -441,6 +446,7 @@ def _undisturbed() -> Iterator[None]:
     """Restore torch's settings at the end of the block, and hide warnings of libraries inside it."""
     from netyard.training import process_state
 
+    # Warnings are about the libraries' own later versions; in a notebook each would fill a cell.
     with process_state.restore_on_exit(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -471,6 +477,7 @@ def _number(text: str | None) -> float | int | str | None:
     """Return a cell of ``metrics.csv`` as a number; None for an empty one, a metric not logged in that epoch."""
     if text is None or text == "":
         return None
+    # Epochs and steps as int: 3 and not 3.0. "nan" and "inf" are floats.
     try:
         return int(text) if text.lstrip("-").isdigit() else float(text)
     except ValueError:
@@ -478,7 +485,7 @@ def _number(text: str | None) -> float | int | str | None:
 
 
 def _import_torch() -> None:
-    # With the settings that the commands import it with: the first import in a process decides them.
+    # torch_import pauses garbage collection, which is a seventh of the time of the import.
     from netyard.cli import torch_import
 
     with torch_import.torch():

@@ -6,7 +6,6 @@ traceback; the traceback is in the run's ``train.log``.
 
 from __future__ import annotations
 
-
 # The exit codes are part of the interface: scripts and the sweep driver decide by them. 1 is a bug, 2 to 7 are below,
 # and codes of 128 and more are signals.
 
