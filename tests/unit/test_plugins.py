@@ -53,7 +53,7 @@ def test_a_family_offers_its_variants(install: Install) -> None:
     assert schema.variants()["acme_net"]["_target_"] == "acme.net.Net"
 
 
-def test_a_package_that_is_gone_leaves_nothing(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uninstalled_package_has_no_options(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install("acme", {"net.py": NET, "conf/family/acme.yaml": FAMILY})
     compose(["model=acme_net"])
     monkeypatch.setattr(sys, "path", [each for each in sys.path if "site_acme" not in each])
@@ -90,7 +90,7 @@ def test_every_group_may_be_extended(install: Install, capsys, group: str) -> No
     assert f"{group}=acme_own" in said_by(capsys, "completion", "query", f"netyard train {group}=acme")[1].splitlines()
 
 
-def test_it_is_in_every_overview(install: Install, capsys) -> None:
+def test_options_of_a_package_are_in_every_list(install: Install, capsys) -> None:
     install("acme", {"net.py": NET, "conf/model/acme_alone.yaml": NODE.format(name="acme")})
     assert "acme_alone" in said_by(capsys, "list")[1]
     assert main.train(["--help"]) == 0 and "acme_alone" in capsys.readouterr().out
@@ -156,7 +156,7 @@ def test_an_instance_is_built(install: Install) -> None:
 
 
 @pytest.mark.parametrize("value", ["os", "netyard", "netyard.models", "hydra"])
-def test_what_is_not_a_package_of_its_own_is_not_trusted(install: Install, value: str) -> None:
+def test_reserved_entry_point_is_not_trusted(install: Install, value: str) -> None:
     install("acme", entry=f"acme = {value}")
     assert plugins.installed() == () and "not a package of its own" in plugins.faults()[0].reason
     with pytest.raises(ConfigError, match="does not offer"):
@@ -189,7 +189,7 @@ def test_without_its_package_a_checkpoint_is_refused_and_says_what_to_install(tm
         assert "install package acme_gone" in refused.value.type_this
 
 
-def test_of_another_version_it_says_which_is_installed(install: Install) -> None:
+def test_missing_class_names_the_installed_version(install: Install) -> None:
     install("acme")
     with pytest.raises(ConfigError, match=r"package acme 1.2 does not define"):
         allowlist.require({"_target_": "acme.net.Gone"})
@@ -210,7 +210,7 @@ def test_of_another_version_it_says_which_is_installed(install: Install) -> None
     ],
     ids=str,
 )
-def test_a_name_of_ours_is_refused_and_not_shadowed(install: Install, capsys, files, option: str) -> None:
+def test_option_name_of_netyard_is_refused(install: Install, capsys, files, option: str) -> None:
     install("acme", {"net.py": NET, **files})
     for words in (["list"], ["list", "data"], ["train", "model=mlp"]):
         code, out, err = said_by(capsys, *words)
@@ -303,7 +303,7 @@ def test_a_broken_package_is_left_out_with_one_line(install: Install, capsys, tm
     assert main.train(["model=mlp", "--cfg", "job"]) == 0
 
 
-def test_an_unreadable_record_of_another_package_is_passed_over(install: Install) -> None:
+def test_unreadable_metadata_of_another_package_is_skipped(install: Install) -> None:
     site = install("acme").parent
     other = site / "other-1.0.dist-info"
     other.mkdir()
@@ -326,7 +326,7 @@ def test_an_unreadable_record_of_another_package_is_passed_over(install: Install
     ],
     ids=["import", "missing", "syntax", "constructor", "value", "torch"],
 )
-def test_what_a_package_raises_is_not_our_bug(install: Install, module: str, words: str) -> None:
+def test_error_in_a_package_is_not_a_bug_of_netyard(install: Install, module: str, words: str) -> None:
     """Each has a name of its own, for a module that was imported stays."""
     name = f"acme_{abs(hash(module))}"
     install(name, {"net.py": module, f"conf/model/{name}.yaml": f"_target_: {name}.net.Net\n"})

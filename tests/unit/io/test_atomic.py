@@ -12,7 +12,7 @@ import pytest
 from support import full_disk, tensor_writers
 
 
-def test_what_a_save_replaces_goes_once_the_new_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_file_is_replaced_only_after_the_new_one_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A power cut keeps what was synced, files and names, and may lose anything else."""
     saver = tensor_writers.Saver(tmp_path, keep=1)
     saver.save(1, best=True)
@@ -47,6 +47,6 @@ def test_what_a_save_replaces_goes_once_the_new_is_on_the_disk(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("history", full_disk.HISTORIES, ids=str)
-def test_a_full_disk_leaves_what_was_there(rng: random.Random, tmp_path: Path, history) -> None:
+def test_full_disk_keeps_the_old_file(rng: random.Random, tmp_path: Path, history) -> None:
     points = rng.sample(range(1, 31), 4)
     assert all(full_disk.withstood(tmp_path / str(point), history, point) for point in points), points

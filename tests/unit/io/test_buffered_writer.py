@@ -13,7 +13,7 @@ from netyard.run_directories import directory
 from netyard.run_directories.directory import RunDir
 
 
-def test_what_does_not_fit_is_kept_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritten_data_is_buffered_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buffered_writer, "MAX_BYTES", 10)
     file = buffered_writer.BufferedWriter(tmp_path / "away" / "log")
     for word in ("one, ", "two, ", "three"):
@@ -25,7 +25,7 @@ def test_what_does_not_fit_is_kept_up_to_a_bound(tmp_path: Path, monkeypatch: py
     assert file.closed and (tmp_path / "away" / "log").read_text() == "one, two, "
 
 
-def test_rows_of_the_table_wait_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_cannot_be_written_are_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = RunDir(tmp_path)
     run.append_metrics({"epoch": 0, "loss": "a"})
 

@@ -83,19 +83,19 @@ def there(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_a_file_comes_whole_and_nothing_is_left_beside_it(site: Site, tmp_path: Path) -> None:
+def test_download_is_complete_and_leaves_no_part_file(site: Site, tmp_path: Path) -> None:
     download([site.url], tmp_path / "new" / "file", DIGEST)
     assert there(tmp_path / "new") == {"file": CONTENT} and site.asked == [""]
     download([site.url], tmp_path / "old", f"md5:{hashlib.md5(CONTENT).hexdigest()}")
 
 
-def test_what_was_cut_off_is_gone_on_with(site: Site, tmp_path: Path) -> None:
+def test_interrupted_download_is_continued(site: Site, tmp_path: Path) -> None:
     site.answer = cut(100_000, ranges=True)
     download([site.url], tmp_path / "file", DIGEST)
     assert there(tmp_path) == {"file": CONTENT} and site.asked == ["", "bytes=100000-", "bytes=200000-"]
 
 
-def test_the_next_process_goes_on_too(site: Site, tmp_path: Path) -> None:
+def test_part_file_is_continued_by_another_process(site: Site, tmp_path: Path) -> None:
     site.answer = cut(50_000, ranges=True)
     with pytest.raises(OSError, match=r"was cut off after 150,000 of 256,000 bytes"):
         download([site.url], tmp_path / "file", DIGEST)
@@ -108,14 +108,14 @@ def test_the_next_process_goes_on_too(site: Site, tmp_path: Path) -> None:
     ]
 
 
-def test_a_server_without_ranges_is_asked_for_all_of_it_again(site: Site, tmp_path: Path) -> None:
+def test_server_without_ranges_sends_the_whole_file_again(site: Site, tmp_path: Path) -> None:
     (tmp_path / ".file.part").write_bytes(b"another beginning")
     download([site.url], tmp_path / "file", DIGEST)
     assert there(tmp_path) == {"file": CONTENT}
 
 
 @pytest.mark.parametrize("length", [10, len(CONTENT) + 1])
-def test_what_is_left_of_another_version_is_forgotten(site: Site, tmp_path: Path, length: int) -> None:
+def test_part_of_another_version_is_discarded(site: Site, tmp_path: Path, length: int) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         start = int(handler.headers.get("Range", "bytes=0-")[6:-1])
         rest = CONTENT[start:]
@@ -128,14 +128,14 @@ def test_what_is_left_of_another_version_is_forgotten(site: Site, tmp_path: Path
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", CONTENT[:-1], CONTENT + b"0"])
-def test_another_content_is_not_kept(site: Site, tmp_path: Path, content: bytes) -> None:
+def test_content_with_a_wrong_hash_is_deleted(site: Site, tmp_path: Path, content: bytes) -> None:
     site.answer = lambda handler: send(handler, content, len(content))
     with pytest.raises(OSError, match=r"is not the expected file, whose hash is sha256:"):
         download([site.url], tmp_path / "file", DIGEST)
     assert there(tmp_path) == {} and site.asked == [""]
 
 
-def test_a_short_content_of_unknown_size_is_known_by_its_hash(site: Site, tmp_path: Path) -> None:
+def test_truncated_content_of_unknown_size_is_found_by_its_hash(site: Site, tmp_path: Path) -> None:
     site.answer = cut(100_000, ranges=False, told=False)
     with pytest.raises(OSError, match=r"is not the expected file"):
         download([site.url], tmp_path / "file", DIGEST)
@@ -143,14 +143,14 @@ def test_a_short_content_of_unknown_size_is_known_by_its_hash(site: Site, tmp_pa
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_a_flood_is_not_swallowed(site: Site, tmp_path: Path, told: bool) -> None:
+def test_content_larger_than_the_limit_is_refused(site: Site, tmp_path: Path, told: bool) -> None:
     site.answer = lambda handler: send(handler, CONTENT * 8, len(CONTENT) * 8 if told else None)
     with pytest.raises(OSError, match=r"has 2,048,000 bytes; 300,000 are" if told else r"sends more than the 300,000"):
         download([site.url], tmp_path / "file", DIGEST, max_bytes=300_000)
     assert there(tmp_path) == {} and site.asked == [""]
 
 
-def test_a_drip_is_not_waited_for(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_download_is_ended(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def drip(handler: BaseHTTPRequestHandler) -> None:
         send(handler, b"", len(CONTENT))
         for byte in CONTENT[:3000]:  # for a minute
@@ -169,7 +169,7 @@ def test_a_drip_is_not_waited_for(site: Site, tmp_path: Path, monkeypatch: pytes
     assert 0 < len(received) < 3000 and received == CONTENT[: len(received)], "given up while it still dripped"
 
 
-def test_silence_is_not_waited_for(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_sends_nothing_is_ended(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given_up = Event()
 
     def silence(handler: BaseHTTPRequestHandler) -> None:
@@ -184,14 +184,14 @@ def test_silence_is_not_waited_for(site: Site, tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("target", ["ftp://127.0.0.1/file", "file:///etc/hostname", "gopher://127.0.0.1/file"])
-def test_it_is_not_redirected_to_another_kind_of_place(site: Site, tmp_path: Path, target: str) -> None:
+def test_redirect_to_another_protocol_is_refused(site: Site, tmp_path: Path, target: str) -> None:
     site.answer = lambda handler: send(handler, b"", 0, 302, Location=target)
     with pytest.raises(OSError, match=r"(?i)redirect"):
         download([site.url], tmp_path / "file", DIGEST)
     assert there(tmp_path) == {} and site.asked == [""]
 
 
-def test_https_is_not_given_up_for_http() -> None:
+def test_redirect_from_https_to_http_is_refused() -> None:
     follow = downloads._SafeRedirects().redirect_request
     rest = (io.BytesIO(), 302, "Found", {})
     with pytest.raises(OSError, match="is redirected to http://b/, which is less safe"):
@@ -201,7 +201,7 @@ def test_https_is_not_given_up_for_http() -> None:
         assert found is not None and found.full_url == after
 
 
-def test_a_redirect_that_is_as_safe_is_followed_with_its_range(site: Site, tmp_path: Path) -> None:
+def test_safe_redirect_keeps_the_range(site: Site, tmp_path: Path) -> None:
     (tmp_path / ".file.part").write_bytes(CONTENT[:1000])
     answers = iter([lambda handler: send(handler, b"", 0, 302, Location=site.url), cut(len(CONTENT), ranges=True)])
     site.answer = lambda handler: next(answers)(handler)
@@ -209,7 +209,7 @@ def test_a_redirect_that_is_as_safe_is_followed_with_its_range(site: Site, tmp_p
     assert there(tmp_path) == {"file": CONTENT} and site.asked == ["bytes=1000-"] * 2
 
 
-def test_the_first_place_that_fails_is_named_where_all_do(site: Site, tmp_path: Path) -> None:
+def test_error_of_the_first_address_is_raised_if_all_fail(site: Site, tmp_path: Path) -> None:
     site.answer = lambda handler: send(handler, b"", 0, 404)
     with pytest.raises(OSError, match="404"):
         download([site.url, "http://127.0.0.1:9/file"], tmp_path / "file", DIGEST)

@@ -8,7 +8,7 @@ import torch
 from netyard.io.fingerprint import fingerprint
 
 
-def test_equal_facts_have_one_fingerprint():
+def test_equal_values_have_equal_fingerprints():
     weights = {"b": torch.ones(2), "a": torch.zeros(2, 3)}
     turned = {"a": torch.zeros(3, 2).T, "b": torch.ones(2)}
     one = fingerprint(data="digits", weights=weights, size=[8, 8], flip=None)
@@ -16,12 +16,12 @@ def test_equal_facts_have_one_fingerprint():
     assert len(one) == 32 and int(one, 16)
 
 
-def test_the_fingerprint_outlives_the_process():
+def test_fingerprint_is_stable_across_processes():
     """Written down: a change of it would leave every file of every user unread."""
     assert fingerprint(data="digits", seed=0, weights={"w": torch.arange(4.0)}) == "0f98c5c4c0d89e8578156f88bb970b82"
 
 
-def test_different_facts_have_different_fingerprints():
+def test_different_values_have_different_fingerprints():
     facts: list[object] = [
         None, 0, 1, True, 1.0, "1", b"1", "", [], {}, [1], [[1]], [1, 1], ["ab", "c"], ["a", "bc"], {"a": 1}, ["a", 1],
         torch.zeros(2), torch.zeros(2, dtype=torch.float64), torch.zeros(2, 1), torch.zeros(1), torch.zeros(()),
@@ -30,6 +30,6 @@ def test_different_facts_have_different_fingerprints():
     assert len({fingerprint(fact=fact) for fact in facts} | {fingerprint(other=1)}) == len(facts) + 1
 
 
-def test_what_has_no_fingerprint_is_refused():
+def test_unsupported_type_has_no_fingerprint():
     with pytest.raises(ValueError, match=r"a set has no fingerprint; facts are .*; try"):
         fingerprint(names={"a", "b"})

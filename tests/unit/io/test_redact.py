@@ -34,7 +34,7 @@ def test_numbers_interpolations_and_nulls_stay() -> None:
     assert redact.tree({"password": 1234}) == {"password": "***"}
 
 
-def test_the_value_of_a_variable_is_masked_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_value_of_a_secret_variable_is_masked_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_TOKEN", 'a"b/c\u00e9d')
     monkeypatch.setenv("SHORT_KEY", "abc")
     monkeypatch.setenv("KEY_FILE", "/home/me")
@@ -50,7 +50,7 @@ def test_urls_lose_their_passwords_only() -> None:
         assert redact.text(url) == url
 
 
-def test_overrides_stay_such_as_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_masked_overrides_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_TOKEN", "sk-12345678")
     given = ["data.url=http://x/sk-12345678", "+data.token=abc", "lr=0.1", "data={token:abc,n:1}", "a.password='x y'"]
     masked = [

@@ -20,7 +20,7 @@ def test_every_row_has_every_column() -> None:
         ROWS.column("d")
 
 
-def test_what_is_shown_is_escaped_and_short() -> None:
+def test_displayed_cells_are_escaped_and_shortened() -> None:
     assert "0.1235" in repr(ROWS) and "| - " in repr(ROWS)
     assert "&lt;b&gt;" in ROWS._repr_html_() and "<b>" not in ROWS._repr_html_()
     many = Rows({"n": number} for number in range(SHOWN + 7))
@@ -28,7 +28,7 @@ def test_what_is_shown_is_escaped_and_short() -> None:
     assert repr(Rows()) == "no rows"
 
 
-def test_pandas_is_asked_for_when_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pandas_is_imported_only_by_to_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     pandas = pytest.importorskip("pandas")
     assert ROWS.to_pandas().equals(pandas.DataFrame([dict(row) for row in ROWS], columns=ROWS.columns))
     monkeypatch.setitem(sys.modules, "pandas", None)

@@ -22,7 +22,7 @@ def written(path: Path) -> str:
     return (path / "train.log").read_text(encoding="utf-8")
 
 
-def test_the_console_gets_our_lines_as_they_are_and_the_file_gets_all(tmp_path: Path, capsys):
+def test_console_gets_own_messages_and_the_file_all_messages(tmp_path: Path, capsys):
     run_log.start(tmp_path)
     logging.getLogger("netyard.training.fit").info("epoch %d", 3)
     logging.getLogger("netyard.training.fit").warning("a narrow place")
@@ -56,7 +56,7 @@ def test_a_traceback_goes_to_the_file_only(tmp_path: Path, capsys):
     assert "Traceback (most recent call last)" in written(tmp_path) and "RuntimeError: inside" in written(tmp_path)
 
 
-def test_libraries_that_print_for_themselves_are_taken_over(tmp_path: Path, capsys):
+def test_loggers_of_libraries_are_redirected(tmp_path: Path, capsys):
     library = logging.getLogger("loud_library.part")
     library.addHandler(logging.StreamHandler())
     library.propagate = False
@@ -70,7 +70,7 @@ def test_libraries_that_print_for_themselves_are_taken_over(tmp_path: Path, caps
     assert "look at me" in written(tmp_path)
 
 
-def test_handlers_and_warnings_are_put_back(tmp_path: Path):
+def test_handlers_and_warnings_are_restored(tmp_path: Path):
     root, mine = logging.getLogger(), logging.NullHandler()
     root.addHandler(mine)
     try:
@@ -85,7 +85,7 @@ def test_handlers_and_warnings_are_put_back(tmp_path: Path):
         root.removeHandler(mine)
 
 
-def test_each_job_of_a_sweep_has_a_file_of_its_own(tmp_path: Path):
+def test_each_job_of_a_sweep_has_its_own_log_file(tmp_path: Path):
     before = list(logging.getLogger().handlers)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -97,7 +97,7 @@ def test_each_job_of_a_sweep_has_a_file_of_its_own(tmp_path: Path):
     assert "job b" in written(tmp_path / "b") and "job a" not in written(tmp_path / "b")
 
 
-def test_without_a_directory_there_is_the_console_alone(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+def test_without_a_directory_only_the_console_is_used(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     run_log.start(None)
     run_log.log.info("testing")

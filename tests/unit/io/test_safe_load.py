@@ -24,7 +24,7 @@ def test_tensors_are_read(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.pt", "x.safetensors", "nowhere.pt", "nowhere.safetensors"])
-def test_anything_else_is_one_kind_of_error(tmp_path: Path, name: str) -> None:
+def test_other_objects_raise_an_unreadable_error(tmp_path: Path, name: str) -> None:
     if name.startswith("x"):
         (tmp_path / name).write_bytes(b"\xff" * 100)
     with pytest.raises(safe_load.UNREADABLE):

@@ -30,7 +30,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused(name: str, tmp_path: Path) -> None:
+def test_yaml_bomb_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.yaml"
     path.write_text(BOMBS[name], encoding="utf-8")
     for kind in (ConfigError, CheckpointError):
@@ -39,7 +39,7 @@ def test_a_bomb_is_refused(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["a: &x [1, 2]\nb: *x\n", "a: {b: [1, {c: d}]}\n", "", "- 'a=[1,2]'\n- b=c\n"])
-def test_what_people_write_is_read(text: str, tmp_path: Path) -> None:
+def test_ordinary_yaml_is_read(text: str, tmp_path: Path) -> None:
     import yaml
 
     path = tmp_path / "fine.yaml"
@@ -47,7 +47,7 @@ def test_what_people_write_is_read(text: str, tmp_path: Path) -> None:
     assert safe_yaml.load(path) == yaml.safe_load(text)
 
 
-def test_every_file_of_the_house_is_read(tmp_path: Path) -> None:
+def test_every_yaml_file_of_conf_is_read(tmp_path: Path) -> None:
     from netyard.config.catalog import conf_dir
 
     assert all(safe_yaml.require(path) for path in conf_dir().rglob("*.yaml"))

@@ -45,7 +45,7 @@ CASES: list[tuple[Any, list[Any], list[Any], str]] = [
 
 
 @pytest.mark.parametrize(("annotation", "admitted", "refused", "words"), CASES, ids=lambda value: str(value)[:40])
-def test_an_annotation_says_what_is_admitted(annotation: Any, admitted: list, refused: list, words: str) -> None:
+def test_constraint_of_an_annotation(annotation: Any, admitted: list, refused: list, words: str) -> None:
     constraint = from_annotation(annotation)
     assert constraint is not None
     assert [value for value in admitted if not constraint.admits(value)] == []
@@ -55,14 +55,14 @@ def test_an_annotation_says_what_is_admitted(annotation: Any, admitted: list, re
 
 
 @pytest.mark.parametrize("annotation", [case[0] for case in CASES], ids=lambda value: str(value)[:40])
-def test_a_constraint_comes_back_from_json(annotation: Any) -> None:
+def test_constraint_survives_json(annotation: Any) -> None:
     constraint = from_annotation(annotation)
     assert constraint is not None
     assert Constraint.from_plain(json.loads(json.dumps(constraint.to_plain()))) == constraint
 
 
 @pytest.mark.parametrize("annotation", [Any, object, Callable[..., Any], Callable[..., Any] | None, type(None)])
-def test_what_no_config_can_write_has_no_constraint(annotation: Any) -> None:
+def test_type_outside_of_configs_has_no_constraint(annotation: Any) -> None:
     assert from_annotation(annotation) is None
 
 
@@ -82,6 +82,6 @@ def test_what_no_config_can_write_has_no_constraint(annotation: Any) -> None:
         (Mapping[str, Any], None, 1, "{key:1}"),
     ],
 )
-def test_what_to_type_is_near_to_what_was_meant(annotation: Any, default: Any, given: Any, example: str) -> None:
+def test_example_is_similar_to_the_given_value(annotation: Any, default: Any, given: Any, example: str) -> None:
     constraint = from_annotation(annotation, default)
     assert constraint is not None and constraint.example(given) == example

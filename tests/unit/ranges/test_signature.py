@@ -82,7 +82,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
         Net([64], None, np.float32("nan"))
 
 
-def test_what_is_admitted_passes() -> None:
+def test_admitted_arguments_pass() -> None:
     Net([64, 32], None, 0.5, anything=3)
     function(None)
 
@@ -91,7 +91,7 @@ def layer(activation: Annotated[str, OneOf(["relu", "softplus"], {"softmax": "is
     signature.check(layer, locals(), "model")
 
 
-def test_a_reason_is_given_for_a_value_that_many_try() -> None:
+def test_reason_is_given_for_a_common_wrong_value() -> None:
     wanted = (
         "activation is 'softmax'; it must be one of relu, softplus; softmax is in the loss; try model.activation=relu."
     )

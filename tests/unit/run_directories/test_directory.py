@@ -30,18 +30,18 @@ def test_a_directory_of_any_name_can_be_run_in_and_resumed(name: str, tmp_path: 
     assert cfg.resume == str(tmp_path / name)
 
 
-def test_threads_get_directories_of_their_own(tmp_path: Path):
+def test_threads_get_different_directories(tmp_path: Path):
     claim = create_unused.__wrapped__
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: claim(str(tmp_path / "run")), range(64)))
     assert len(set(answers)) == 64
 
 
-def test_one_process_asking_twice_is_given_one_name(tmp_path: Path):
+def test_directory_is_cached_within_a_process(tmp_path: Path):
     assert create_unused(str(tmp_path / "run")) == create_unused(str(tmp_path / "run")) == str(tmp_path / "run")
 
 
-def test_other_ranks_claim_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_other_ranks_create_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert not is_main_process()
     assert create_unused(str(tmp_path / "run")) == str(tmp_path / "run")
@@ -49,7 +49,7 @@ def test_other_ranks_claim_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not (tmp_path / "run").exists()
 
 
-def test_a_place_where_nothing_can_be_made_is_refused_in_three_parts(tmp_path: Path):
+def test_unwritable_place_is_refused_in_three_parts(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PlatformError, match=r"nothing can be written to .*NETYARD_OUTPUTS.*try hydra\.run\.dir=DIR"):
         create_unused(str(tmp_path / "file" / "run"))
@@ -74,7 +74,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path):
         writing.result()
 
 
-def test_status_keeps_when_a_run_started_and_says_how_it_ended(tmp_path: Path):
+def test_status_has_start_time_and_end_state(tmp_path: Path):
     run_dir = RunDir(tmp_path / "run")
     assert run_dir.status() == run_dir.results() == {}
     run_dir.set_state("running")
@@ -105,7 +105,7 @@ def test_a_resumed_run_replaces_its_rows_instead_of_repeating_them(tmp_path: Pat
     ]
 
 
-def test_a_metric_that_comes_later_gets_a_column_and_blanks_before(tmp_path: Path):
+def test_later_metric_gets_a_column_with_blanks_before(tmp_path: Path):
     run_dir = RunDir(tmp_path)
     run_dir.append_metrics({"epoch": 0, "train/loss": "1"})
     run_dir.append_metrics({"epoch": 1, "train/loss": "0.5", "val/loss": "0.7"})
@@ -121,7 +121,7 @@ def test_a_directory_with_a_run_in_it_is_refused(tmp_path: Path):
     assert refused.value.exit_code == 4
 
 
-def test_discard_removes_the_run_and_keeps_what_was_there(tmp_path: Path):
+def test_discard_keeps_older_files(tmp_path: Path):
     (tmp_path / "notes.txt").write_text("mine")
     run_dir = RunDir(tmp_path)
     run_dir.set_state("running")
@@ -132,14 +132,14 @@ def test_discard_removes_the_run_and_keeps_what_was_there(tmp_path: Path):
     assert [each.name for each in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_discard_removes_a_directory_that_is_empty_after_it(tmp_path: Path):
+def test_discard_removes_an_empty_directory(tmp_path: Path):
     run_dir = RunDir(tmp_path / "run")
     run_dir.set_state("failed")
     run_dir.discard()
     assert not run_dir.path.exists()
 
 
-def test_what_is_no_number_becomes_null_in_the_results(tmp_path: Path):
+def test_nan_becomes_null_in_the_results(tmp_path: Path):
     run_dir = RunDir(tmp_path)
     run_dir.write_results({"metrics": {"test/loss": math.nan, "test/accuracy": 0.5}, "list": [math.inf, -math.inf, 3]})
 
@@ -156,14 +156,14 @@ def test_everything_else_stays_as_it_is(value: object):
     assert finite({"a": [value]}) == {"a": [value]}
 
 
-def test_the_overrides_of_a_run_leave_out_where_it_was_resumed(tmp_path: Path):
+def test_overrides_of_a_run_exclude_resume(tmp_path: Path):
     (tmp_path / ".hydra").mkdir()
     (tmp_path / ".hydra" / "overrides.yaml").write_text("- model=mlp\n- resume=outputs/a\n- seed=3\n")
     assert RunDir(tmp_path).overrides() == ["model=mlp", "seed=3"]
 
 
 @pytest.mark.parametrize(("name", "said"), [("there", "it contains no .hydra/"), ("missing", "it does not exist")])
-def test_a_directory_that_is_no_run_is_refused(tmp_path: Path, name: str, said: str):
+def test_directory_without_a_run_is_refused(tmp_path: Path, name: str, said: str):
     (tmp_path / "there").mkdir()
     with pytest.raises(CheckpointError, match=f"is not a run directory: {said};.*outputs/"):
         RunDir(tmp_path / name).overrides()

@@ -11,7 +11,7 @@ import pytest
 from netyard.run_directories import lock as locks
 
 
-def test_what_a_killed_process_was_starting_is_waited_for(tmp_path: Path) -> None:
+def test_lock_of_a_starting_child_is_waited_for(tmp_path: Path) -> None:
     """A fork has the locks of its parent until it is another program."""
     locks.acquire(tmp_path)
     lock = os.dup(locks._HELD[tmp_path.resolve()])
@@ -22,7 +22,7 @@ def test_what_a_killed_process_was_starting_is_waited_for(tmp_path: Path) -> Non
     locks.release(tmp_path)
 
 
-def test_a_lock_whose_file_was_just_removed_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_on_a_deleted_file_is_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = locks.open_file
 
     def removed(path: Path) -> int:
@@ -37,7 +37,7 @@ def test_a_lock_whose_file_was_just_removed_is_none(tmp_path: Path, monkeypatch:
     locks.release(tmp_path)
 
 
-def test_a_file_system_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_system_without_locks_is_supported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 

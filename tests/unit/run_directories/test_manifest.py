@@ -38,7 +38,7 @@ def refused(path: Path) -> str:
     return str(error.value)
 
 
-def test_last_is_the_newest_by_step_whatever_the_clock_says(tmp_path: Path):
+def test_last_is_the_newest_by_step_not_by_time(tmp_path: Path):
     paths = [save(tmp_path, number, best=1) for number in (1, 2, 3)]
     os.utime(paths[1], (2e9, 2e9))
     os.utime(paths[2], (0, 0))
@@ -48,7 +48,7 @@ def test_last_is_the_newest_by_step_whatever_the_clock_says(tmp_path: Path):
     assert find_verified(tmp_path / "last.ckpt") == paths[2]
 
 
-def test_two_saves_of_one_step_are_told_apart(tmp_path: Path):
+def test_two_saves_of_one_step_have_different_names(tmp_path: Path):
     save(tmp_path, 1, best=1)
     second = save(tmp_path, 2, best=1, step=10)
     assert find_verified(tmp_path / "last.ckpt") == second
@@ -67,7 +67,7 @@ def test_a_broken_newest_one_is_skipped_with_a_warning(tmp_path: Path, caplog: p
     assert "it has 70 bytes, and 100 were written" in told and second.name in told
 
 
-def test_what_is_asked_for_by_name_is_read_or_refused(tmp_path: Path):
+def test_checkpoint_named_explicitly_is_read_or_refused(tmp_path: Path):
     best, last = save(tmp_path, 1, best=1), save(tmp_path, 2, best=1)
     expected = manifests.sha256(best)
     best.write_bytes(content(7))
@@ -79,14 +79,14 @@ def test_what_is_asked_for_by_name_is_read_or_refused(tmp_path: Path):
     assert "it is missing" in refused(tmp_path / "best.ckpt")
 
 
-def test_another_file_in_the_place_of_the_best_is_refused(tmp_path: Path):
+def test_foreign_file_as_best_is_refused(tmp_path: Path):
     save(tmp_path, 1, best=1)
     (tmp_path / "best.ckpt").unlink()
     (tmp_path / "best.ckpt").write_bytes(content(7))
     assert "best.ckpt is broken" in refused(tmp_path / "best.ckpt")
 
 
-def test_a_copy_of_the_best_is_as_good(tmp_path: Path):
+def test_copy_of_the_best_is_accepted(tmp_path: Path):
     first = save(tmp_path, 1, best=1)
     (tmp_path / "best.ckpt").unlink()
     shutil.copy(first, tmp_path / "best.ckpt")
@@ -95,7 +95,7 @@ def test_a_copy_of_the_best_is_as_good(tmp_path: Path):
     assert find_verified(tmp_path / "best.ckpt") == tmp_path / "best.ckpt"
 
 
-def test_a_name_that_a_kill_left_on_the_one_before_is_seen_through(tmp_path: Path):
+def test_best_link_left_on_the_previous_save_is_corrected(tmp_path: Path):
     save(tmp_path, 1, best=1)
     link(tmp_path / "best.ckpt", tmp_path / "kept")
     second = save(tmp_path, 2, best=2)
@@ -103,13 +103,13 @@ def test_a_name_that_a_kill_left_on_the_one_before_is_seen_through(tmp_path: Pat
     assert find_verified(tmp_path / "best.ckpt") == second
 
 
-def test_a_checkpoint_that_was_copied_elsewhere_alone_is_taken_as_it_is(tmp_path: Path):
+def test_copied_checkpoint_without_manifest_is_accepted(tmp_path: Path):
     first = save(tmp_path / "run", 1, best=1)
     shutil.copy(first, tmp_path / "best.ckpt")
     assert find_verified(tmp_path / "best.ckpt") is None
 
 
-def test_a_checkpoint_without_its_manifest_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_checkpoint_without_manifest_is_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     first, second = save(tmp_path, 1, best=1), save(tmp_path, 2, best=1)
     second.with_suffix(".json").write_text(second.with_suffix(".json").read_text()[:20])
     assert find_verified(tmp_path / "last.ckpt") == first
@@ -118,7 +118,7 @@ def test_a_checkpoint_without_its_manifest_is_none(tmp_path: Path, caplog: pytes
     assert find_verified(tmp_path / "last.ckpt") == first
 
 
-def test_a_best_one_stays_as_long_as_a_kept_one_names_it(tmp_path: Path):
+def test_best_save_is_kept_while_a_manifest_refers_to_it(tmp_path: Path):
     for number, best in [(1, 1), (2, 1), (3, 3), (4, 3), (5, 3)]:
         save(tmp_path, number, best)
         kept = sorted(int(path.stem.split("-")[1]) for path in tmp_path.glob("save-*.ckpt"))
@@ -127,14 +127,14 @@ def test_a_best_one_stays_as_long_as_a_kept_one_names_it(tmp_path: Path):
         assert kept == sorted(int(path.stem.split("-")[1]) for path in tmp_path.glob("save-*.json"))
 
 
-def test_drafts_of_a_killed_run_are_tidied_up(tmp_path: Path):
+def test_temporary_files_of_a_killed_run_are_deleted(tmp_path: Path):
     first = save(tmp_path, 1, best=1)
     (tmp_path / ".save-00002-step-20.ckpt.77.tmp").write_bytes(b"half")
     manifests.delete_temporaries(tmp_path)
     assert not list(tmp_path.glob(".*")) and first.exists()
 
 
-def test_the_link_is_a_copy_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_link_falls_back_to_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     last, best = tmp_path / "last.ckpt", tmp_path / "best.ckpt"
     best.write_text("old")
     last.write_text("new")
@@ -152,7 +152,7 @@ def test_the_link_is_a_copy_where_there_are_no_hard_links(tmp_path: Path, monkey
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_what_is_written_in_pieces_is_hashed_as_a_whole(tmp_path: Path):
+def test_hash_of_a_file_written_in_pieces(tmp_path: Path):
     """Behind the writer, a thread takes up what has become a chunk; the rest is taken at the end."""
     pieces = [
         random.Random(number).randbytes(size) for number, size in enumerate((manifests.CHUNK, 7, 900_000, 200_000))
@@ -167,7 +167,7 @@ def test_what_is_written_in_pieces_is_hashed_as_a_whole(tmp_path: Path):
     assert manifests.sha256(tmp_path / "file") == hashlib.sha256(b"".join(pieces)).hexdigest()
 
 
-def test_the_thread_reads_whenever_another_chunk_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_hashing_thread_reads_after_each_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(manifests, "CHUNK", 10)
     with (tmp_path / "file").open("wb") as file:
         hashing = manifests.Hashing(file)
@@ -196,7 +196,7 @@ def test_a_manifest_is_readable_json_in_lines(tmp_path: Path):
     assert manifest.fault(path) == "" and manifest.fault(tmp_path / "none") == "it is missing"
 
 
-def test_what_is_left_aside_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_skipped_checkpoint_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     save(tmp_path, 1, best=1)
     (tmp_path / "save-00002-step-20.json").write_text("[]")
     later = (tmp_path / "save-00001-step-10.json").read_text().replace('"schema": 1', '"schema": 2')
@@ -208,7 +208,7 @@ def test_what_is_left_aside_is_named(tmp_path: Path, caplog: pytest.LogCaptureFi
     ]
 
 
-def test_where_no_file_is_whole_each_is_told(tmp_path: Path):
+def test_every_fault_is_listed_if_no_checkpoint_is_intact(tmp_path: Path):
     paths = [save(tmp_path, number, best=1) for number in (1, 2)]
     for path in paths:
         path.write_bytes(b"short")
@@ -218,7 +218,7 @@ def test_where_no_file_is_whole_each_is_told(tmp_path: Path):
     )
 
 
-def test_what_another_process_has_deleted_already_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_file_deleted_by_another_process_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / ".save-00002-step-20.ckpt.77.tmp").touch()
     found = [tmp_path / ".save-00002-step-20.ckpt.77.tmp", tmp_path / ".save-00003-step-30.ckpt.77.tmp"]
     monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(found))

@@ -31,7 +31,7 @@ def test_runs_are_found_at_any_depth_and_each_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ['{"objective": {"na', "[]", "", "null", '{"objective": 3, "metrics": [1]}'])
-def test_broken_results_are_told_and_skipped(tmp_path: Path, text: str) -> None:
+def test_broken_results_are_noted_and_skipped(tmp_path: Path, text: str) -> None:
     made_run(tmp_path / "good")
     (made_run(tmp_path / "bad") / "results.json").write_text(text, encoding="utf-8")
     runs, notes = gather([tmp_path])
@@ -39,12 +39,12 @@ def test_broken_results_are_told_and_skipped(tmp_path: Path, text: str) -> None:
     assert len(notes) == 1 and "bad" in notes[0] and "results.json" in notes[0]
 
 
-def test_a_completed_run_without_results_is_no_success(tmp_path: Path) -> None:
+def test_completed_run_without_results_is_unreadable(tmp_path: Path) -> None:
     made_run(tmp_path / "a", None)
     assert states(gather([tmp_path])[0]) == {"a": ("unreadable", "results.json is missing")}
 
 
-def test_a_value_that_is_no_number_ranks_nowhere(tmp_path: Path) -> None:
+def test_nan_is_not_ranked(tmp_path: Path) -> None:
     run = made_run(tmp_path / "a")
     results = json.loads((run / "results.json").read_text())
     results["objective"]["value"] = results["metrics"]["val/accuracy"] = None  # NaN, as a run writes it
@@ -58,7 +58,7 @@ def test_a_failed_run_has_the_first_line_of_its_reason(tmp_path: Path) -> None:
     assert states(gather([tmp_path])[0]) == {"a": ("failed", "the loss is nan;")}
 
 
-def test_the_ledger_tells_what_a_job_could_not(tmp_path: Path) -> None:
+def test_ledger_overrides_the_state_of_a_killed_job(tmp_path: Path) -> None:
     made_run(tmp_path / "0")
     made_run(tmp_path / "1", None, state="running")
     made_run(tmp_path / "2", None, state="pruned")
@@ -87,7 +87,7 @@ def test_the_ledger_tells_what_a_job_could_not(tmp_path: Path) -> None:
     }
 
 
-def test_a_job_without_a_number_is_told(tmp_path: Path) -> None:
+def test_job_without_a_number_is_noted(tmp_path: Path) -> None:
     made_run(made_ledger(tmp_path, ["seed"], [{}, {"number": None}]) / "0")
     ledger = json.loads((tmp_path / "sweep.json").read_text())
     del ledger["jobs"][1]["number"]
@@ -105,7 +105,7 @@ def test_a_truncated_ledger_leaves_the_runs(tmp_path: Path) -> None:
     assert "sweep.json cannot be read" in notes[0]
 
 
-def test_a_run_whose_process_is_gone_does_not_run(tmp_path: Path) -> None:
+def test_run_of_a_dead_process_is_interrupted(tmp_path: Path) -> None:
     child = 2**22 + 1  # a number that no process has: the largest of Linux is less
     for name, pid in {"dead": child, "alive": os.getpid()}.items():
         status = {"state": "running", "ended": None, "pid": pid, "host": socket.gethostname(), "error": None}

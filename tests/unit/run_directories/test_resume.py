@@ -47,7 +47,7 @@ def run_of(path: Path, config: DictConfig, started: str, state: str = "interrupt
 CONFIG = OmegaConf.create({"seed": 3, "resume": "auto", "model": {"size": "${seed}"}})
 
 
-def test_the_newest_run_of_the_same_config_is_the_one_that_goes_on(tmp_path: Path) -> None:
+def test_newest_run_of_the_same_config_is_resumed(tmp_path: Path) -> None:
     assert resume.find_newest(CONFIG, tmp_path) is None
     first = run_of(tmp_path / "day" / "one", CONFIG, "2026-01-02")
     assert resume.find_newest(CONFIG, tmp_path) == first
@@ -63,7 +63,7 @@ def test_the_newest_run_of_the_same_config_is_the_one_that_goes_on(tmp_path: Pat
     assert resume.find_newest(CONFIG, tmp_path) == first, "a run that does not say when it began comes last"
 
 
-def test_a_run_goes_on_with_what_was_typed_then_and_now(tmp_path: Path) -> None:
+def test_resumed_run_has_saved_and_new_overrides(tmp_path: Path) -> None:
     path = run_of(tmp_path / "run", CONFIG, "2026-01-02")
     run = RunDir(path)
     begun = ["model=mlp", "seed=3"]
@@ -134,11 +134,11 @@ def required(config: dict[str, Any], tmp_path: Path, **options: str) -> list[str
         ("callbacks", "none", "null"),
     ],
 )
-def test_what_may_change_is_told(tmp_path: Path, key: str, value: object, was: str) -> None:
+def test_allowed_changes_are_returned(tmp_path: Path, key: str, value: object, was: str) -> None:
     assert required(changed(key, value), tmp_path) == [f"{key}={value} instead of {was}"]
 
 
-def test_nothing_changed_is_nothing_told(tmp_path: Path) -> None:
+def test_no_change_returns_an_empty_list(tmp_path: Path) -> None:
     assert required(NOW, tmp_path) == []
     assert required(changed("resume", "run"), tmp_path) == []
     assert required(NOW, tmp_path, trainer="gpu") == []
@@ -162,13 +162,13 @@ def test_nothing_changed_is_nothing_told(tmp_path: Path) -> None:
         *((key, 1, "null") for key in resume.BOUND if key not in ("trainer.precision", "trainer.performance")),
     ],
 )
-def test_what_makes_another_experiment_is_refused(tmp_path: Path, key: str, value: object, was: str) -> None:
+def test_change_of_the_experiment_is_refused(tmp_path: Path, key: str, value: object, was: str) -> None:
     now = "null" if value is None else value
     with pytest.raises(ConfigError, match=rf"cannot resume .*run: {key} changed from {was} to {now};"):
         required(changed(key, value), tmp_path)
 
 
-def test_a_change_is_named_where_it_was_typed_and_three_at_most(tmp_path: Path) -> None:
+def test_at_most_three_changes_are_reported_by_the_typed_key(tmp_path: Path) -> None:
     config = changed("model.size", 6)
     config["task"] = {"net": {"size": 6}}
     message = r": model changed from mlp to cnn, model\.size changed from 5 to 6, task\.net\.size changed from 5 to 6;"
@@ -180,7 +180,7 @@ def test_a_change_is_named_where_it_was_typed_and_three_at_most(tmp_path: Path) 
         required(config, tmp_path, model="cnn")
 
 
-def test_what_is_bound_and_what_is_free() -> None:
+def test_bound_and_free_keys() -> None:
     """The groups and keys of the documentation of a resumed run; another list is another promise."""
     assert {key.removeprefix("trainer.") for key in resume.BOUND} == {
         *("precision", "performance", "accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm"),

@@ -61,7 +61,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, share: float):
     [b"not a checkpoint", b"epoch,step\n0,1\n", b"<html></html>", b"\x80\x02.", b"PK\x03\x04", bytes(1000)],
     ids=["text", "table", "page", "empty pickle", "zip", "zeros"],
 )
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes):
+def test_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes):
     (tmp_path / "best.ckpt").write_bytes(content)
     assert "cannot be read as a checkpoint" in refusal(tmp_path / "best.ckpt")
 
@@ -72,7 +72,7 @@ def test_a_file_of_torch_that_no_run_wrote_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize("write", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content))])
-def test_foreign_objects_are_refused_before_they_are_made(tmp_path: Path, write):
+def test_foreign_objects_are_refused_before_unpickling(tmp_path: Path, write):
     path, mark = tmp_path / "best.ckpt", tmp_path / "executed"
     write({"state_dict": {}, "extra": Foreign(mark)}, path)
     assert "tensors and plain types only" in refusal(path)
@@ -94,7 +94,7 @@ def test_a_checkpoint_without_its_config_cannot_rebuild_a_network(tmp_path: Path
         checkpoint.load(tmp_path)
 
 
-def test_saving_leaves_one_whole_file(tmp_path: Path):
+def test_saving_leaves_one_complete_file(tmp_path: Path):
     path = tmp_path / "new" / "last.ckpt"
     for value in (1, 2):
         checkpoint.WholeFileIO().save_checkpoint({"value": value}, path)
@@ -111,7 +111,7 @@ def test_saving_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path):
     assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_classes_are_known_by_the_numbers_and_told_by_their_names():
+def test_classes_must_have_the_same_names_and_order():
     learned = {"class_names": ["0 - zero", "1 - one"]}
     recorded = {"netyard": {"config": {"data": {"_target_": "netyard.data.images.torchvision_sets.IdxImages"}}}}
     data = L.LightningDataModule()
@@ -136,7 +136,7 @@ def test_rebuilding_downloads_nothing():
     assert config["model"]["pretrained"] is True
 
 
-def test_the_draft_is_named_by_its_process_so_that_two_runs_do_not_share_one(tmp_path: Path, monkeypatch):
+def test_temporary_name_contains_the_process(tmp_path: Path, monkeypatch):
     seen: list[str] = []
 
     def spy(content: object, file: object) -> None:
@@ -148,7 +148,7 @@ def test_the_draft_is_named_by_its_process_so_that_two_runs_do_not_share_one(tmp
     assert seen == [f".last.ckpt.{socket.gethostname()}.{os.getpid()}.tmp"]
 
 
-def test_what_was_saved_is_known_by_its_size_and_hash(tmp_path: Path):
+def test_size_and_hash_of_a_save_are_recorded(tmp_path: Path):
     io = checkpoint.WholeFileIO()
     assert io.saved == (0, "")
     io.save_checkpoint({"value": 1}, tmp_path / "last.ckpt")
@@ -156,7 +156,7 @@ def test_what_was_saved_is_known_by_its_size_and_hash(tmp_path: Path):
     assert io.saved == (len(content), hashlib.sha256(content).hexdigest())
 
 
-def test_what_was_found_is_handed_out_once_and_only_as_its_own_file(tmp_path: Path):
+def test_content_read_before_is_returned_once(tmp_path: Path):
     path, other = saved(tmp_path / "last.ckpt", value=1), saved(tmp_path / "best.ckpt", value=2)
     io = checkpoint.WholeFileIO((path, {"value": "found"}))
     assert io.load_checkpoint(str(path)) == {"value": "found"}
@@ -164,7 +164,7 @@ def test_what_was_found_is_handed_out_once_and_only_as_its_own_file(tmp_path: Pa
     assert checkpoint.WholeFileIO((path, {"value": "found"})).load_checkpoint(other)["value"] == 2
 
 
-def test_a_disk_that_fails_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_disk_error_keeps_its_errno(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def fail(content: object, file: object) -> None:
         try:
             raise OSError(28, "No space left on device")
@@ -208,7 +208,7 @@ def test_a_record_that_is_marked_as_a_folder_is_found(tmp_path: Path):
     assert ": the list of what is in it is damaged;" in refusal(path)
 
 
-def test_a_file_that_a_manifest_vouches_for_is_not_looked_through_again(tmp_path: Path, monkeypatch):
+def test_file_with_a_manifest_is_not_checked_twice(tmp_path: Path, monkeypatch):
     path = saved(tmp_path / "save-00001-step-10.ckpt", value=1)
     size, digest = path.stat().st_size, manifest.sha256(path)
     manifest.record(tmp_path, manifest.Manifest(10, 1, 1, size, digest, None), 1)
@@ -256,7 +256,7 @@ def test_a_network_is_rebuilt_from_its_directory_alone(tmp_path: Path):
     assert checkpoint.load(str(tmp_path), "last").net(torch.zeros(1, 2)).shape == (1, 3)
 
 
-def test_a_task_is_tested_in_another_way_and_not_made_another(tmp_path: Path):
+def test_rebuild_accepts_settings_but_not_other_weights(tmp_path: Path):
     path = tmp_path / "best.ckpt"
     content = written(path, config_of())
     assert checkpoint.rebuild(content, path, {"l1": 0.5}).l1 == 0.5
@@ -280,7 +280,7 @@ def test_the_weights_of_another_network_are_refused_with_the_first_reason(tmp_pa
         checkpoint.restore(build(config_of(4)["task"]), {"state_dict": {}})
 
 
-def test_a_config_that_names_what_nobody_offered_is_refused(tmp_path: Path):
+def test_config_with_a_forbidden_target_is_refused(tmp_path: Path):
     config = config_of()
     config["task"] = {**config["task"], "loss": {"_target_": "os.system"}}
     for content in ({"netyard": checkpoint.describe(config, CHOICES)},):
@@ -294,7 +294,7 @@ def test_a_config_that_names_what_nobody_offered_is_refused(tmp_path: Path):
     )
 
 
-def test_the_best_of_a_run_is_its_own(tmp_path: Path):
+def test_best_checkpoint_belongs_to_its_run(tmp_path: Path):
     run = RunDir(made_run(tmp_path / "run", None))
     with pytest.raises(CheckpointError, match=r"no checkpoint at .*best\.ckpt: the run is completed;.* resume=.*run\."):
         checkpoint.read_best(run)
@@ -324,7 +324,9 @@ def test_the_best_of_a_run_is_its_own(tmp_path: Path):
         ),
     ],
 )
-def test_the_best_of_another_run_is_refused(tmp_path: Path, choices: dict[str, str], model: dict[str, Any], message):
+def test_best_checkpoint_of_another_run_is_refused(
+    tmp_path: Path, choices: dict[str, str], model: dict[str, Any], message
+):
     run, config = RunDir(made_run(tmp_path / "run", None)), config_of()
     config["model"] = {**config["model"], **model}
     written(run.best, config, {**CHOICES, **choices})
@@ -349,14 +351,14 @@ class Recorder(L.LightningDataModule):
         self.asked.append(state_dict)
 
 
-def test_data_get_back_what_they_had_learned():
+def test_state_of_the_data_module_is_restored():
     data, content = Recorder(), {"netyard": {"config": {"data": {"_target_": "netyard.data.text.text_file.Text"}}}}
     checkpoint.restore_data(data, content)
     checkpoint.restore_data(data, {**content, "Text": {"vocabulary": ["a"]}})
     assert data.asked == [{"vocabulary": ["a"]}]
 
 
-def test_classes_are_asked_of_the_test_part_and_named_up_to_twenty():
+def test_classes_of_the_test_split_are_compared():
     content = {"netyard": {"config": {"data": {"_target_": "a.Data"}}}}
     known = [f"c{number}" for number in range(21)]
     data = Recorder()

@@ -26,7 +26,7 @@ def context_of(path: Path, *overrides: str) -> RunContext:
     return RunContext(config, choices, RunDir(path), data, task, Choice(1, "32-true"), count, 0.0)
 
 
-def test_it_is_what_callbacks_rely_on_and_cannot_be_changed(tmp_path: Path) -> None:
+def test_context_implements_run_facts_and_is_frozen(tmp_path: Path) -> None:
     context = context_of(tmp_path)
     names = [name for name in vars(RunFacts) if not name.startswith("_")]
     assert len(names) > 8 and all(hasattr(context, name) for name in names)
@@ -45,7 +45,7 @@ def test_it_is_what_callbacks_rely_on_and_cannot_be_changed(tmp_path: Path) -> N
         (["task.monitor=val/f1"], {"val/f1": True}),
     ],
 )
-def test_a_metric_that_only_the_user_names_is_unproven(tmp_path: Path, overrides: list[str], unproven: Any) -> None:
+def test_metric_named_by_the_user_is_unchecked(tmp_path: Path, overrides: list[str], unproven: Any) -> None:
     found = context_of(tmp_path, *overrides).unchecked_metrics
     assert found.keys() == unproven.keys()
     assert all(key.endswith(".monitor") for key in found.values())

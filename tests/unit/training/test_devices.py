@@ -17,7 +17,7 @@ class Devices(dict[str, Any]):
 
 
 @pytest.mark.parametrize(("devices", "fine"), [(1, True), (2, True), (-1, True), (3, False), ("auto", True)])
-def test_more_devices_than_there_are(monkeypatch: pytest.MonkeyPatch, devices: Any, fine: bool) -> None:
+def test_too_many_devices_are_refused(monkeypatch: pytest.MonkeyPatch, devices: Any, fine: bool) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     trainer: Any = Devices(accelerator="gpu", devices=devices)

@@ -43,7 +43,7 @@ class Words:
         return all(key in self.said for key in keys)
 
 
-def test_the_first_rank_says_what_another_has_died_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rank_0_reports_the_error_of_another_rank(monkeypatch: pytest.MonkeyPatch) -> None:
     words, lost = Words(), RuntimeError("Connection closed by peer [127.0.0.1]")
     monkeypatch.setattr(distributed, "_store", lambda: words)
     monkeypatch.setattr(distributed, "_PATIENCE", 0.1)
@@ -61,7 +61,7 @@ def test_the_first_rank_says_what_another_has_died_of(monkeypatch: pytest.Monkey
     assert distributed.original_error(lost, explain) is lost
 
 
-def test_torchrun_knows_the_rank_better_than_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rank_of_torchrun_takes_precedence_over_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_PROCID", "1")
     assert not is_main_process()
     monkeypatch.setenv("RANK", "0")

@@ -11,12 +11,12 @@ from netyard.cli import main
 from netyard.io.claim import create_unused
 
 
-def test_evaluate_refuses_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_refuses_a_directory_without_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["evaluate", f"run={tmp_path}"]) == 4
     assert "is not a run directory" in capsys.readouterr().err
 
 
-def test_runs_of_one_instant_get_directories_of_their_own(tmp_path: Path) -> None:
+def test_simultaneous_runs_get_different_directories(tmp_path: Path) -> None:
     wanted, got = str(tmp_path / "2026-01-01" / "12-00-00-mlp-digits"), []
     starts = [threading.Thread(target=lambda: got.append(create_unused.__wrapped__(wanted))) for _ in range(16)]
     for start in starts:

@@ -21,7 +21,7 @@ def trainer() -> L.Trainer:
 
 
 @pytest.mark.parametrize("internal", INTERNALS, ids=lambda internal: internal.name)
-def test_a_private_name_is_still_there(trainer: L.Trainer, internal: Internal) -> None:
+def test_private_name_still_exists(trainer: L.Trainer, internal: Internal) -> None:
     try:
         internal.find(trainer)
     except (AttributeError, TypeError) as error:
@@ -32,7 +32,7 @@ def test_a_private_name_is_still_there(trainer: L.Trainer, internal: Internal) -
         )
 
 
-def test_what_is_gone_is_named_and_the_stock_loop_stays(
+def test_missing_private_name_keeps_lightnings_loop(
     trainer: L.Trainer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     gone = Internal("Trainer._gone", "nothing else tells it", lambda trainer: trainer._gone)
@@ -46,7 +46,7 @@ def test_what_is_gone_is_named_and_the_stock_loop_stays(
     assert caplog.text.count("no Trainer._gone, or a changed one") == 1 and "nothing else tells it" in caplog.text
 
 
-def test_the_lean_loop_is_installed_where_nothing_is_missing(trainer: L.Trainer) -> None:
+def test_lean_loop_is_installed_if_nothing_is_missing(trainer: L.Trainer) -> None:
     lean_loop.install(trainer)
     assert isinstance(trainer.fit_loop.epoch_loop, lean_loop.LeanEpochLoop)
     trainer.fit_loop.epoch_loop.curve_step = 7
@@ -54,7 +54,7 @@ def test_the_lean_loop_is_installed_where_nothing_is_missing(trainer: L.Trainer)
     assert trainer.fit_loop.epoch_loop.curve_step == 8
 
 
-def test_a_writer_opens_the_file_it_is_given_also_anew(tmp_path: Path) -> None:
+def test_summary_writer_uses_the_given_file_also_after_close(tmp_path: Path) -> None:
     made: list[FileWriter] = []
 
     def make() -> FileWriter:
@@ -72,7 +72,7 @@ def test_a_writer_opens_the_file_it_is_given_also_anew(tmp_path: Path) -> None:
     assert [(each.step, each.value) for each in board.Scalars("a")] == [(3, 1.0), (4, 2.0)]
 
 
-def test_a_torch_that_opens_its_own_file_is_warned_of(
+def test_warning_if_torch_opens_its_own_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def opens_itself(self: Any, log_dir: str, purge_step: int | None) -> None:

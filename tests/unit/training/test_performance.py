@@ -30,7 +30,7 @@ def chosen(*overrides: str) -> Choice:
     ("model", "last"),
     [("mlp", False), ("cnn", True), ("lenet5", True), ("mobilenet_v3_small", True), ("resnet18", False)],
 )
-def test_channels_last_where_the_cpu_is_faster_with_them(model: str, last: bool) -> None:
+def test_channels_last_is_used_where_it_is_faster_on_a_cpu(model: str, last: bool) -> None:
     config, task = composed("data=fake", "data.image_size=32", f"model={model}", "trainer=cpu")
     choices = {}
     for level in performance.LEVELS:
@@ -42,7 +42,7 @@ def test_channels_last_where_the_cpu_is_faster_with_them(model: str, last: bool)
 
 
 @pytest.mark.parametrize("words", ["model=dcgan", "model=cnn trainer.strategy=fsdp", "model=cnn optimizer=lbfgs"])
-def test_transposed_convolutions_sharded_weights_and_those_of_lbfgs_stay_as_they_are(words: str) -> None:
+def test_no_channels_last_for_transposed_convolutions_fsdp_and_lbfgs(words: str) -> None:
     assert not chosen(*words.split(), "trainer=cpu").channels_last
 
 
@@ -66,19 +66,19 @@ def test_transposed_convolutions_sharded_weights_and_those_of_lbfgs_stay_as_they
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_a_gpu_would_be_told(monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...], expected: Any) -> None:
+def test_choices_for_a_gpu(monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...], expected: Any) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     monkeypatch.setattr(performance.shutil, "which", lambda name: f"/bin/{name}")
     assert chosen(*overrides) == expected
 
 
-def test_another_level_is_refused() -> None:
+def test_unknown_level_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"trainer\.performance is 'fast'; it is one of auto, safe, max"):
         chosen("trainer.performance=fast")
 
 
-def test_it_is_said_in_words() -> None:
+def test_choice_as_text() -> None:
     assert str(Choice(1, "32-true")) == "1 thread"
     full = Choice(2, "bf16-mixed", channels_last=True, compile="reduce-overhead")
     assert str(full) == "2 threads, bf16-mixed, channels last, compiled into CUDA graphs"
@@ -122,7 +122,7 @@ def made(*overrides: str, **facts: int) -> tuple[Any, dict[str, Any]]:
     ],
     ids=str,
 )
-def test_the_work_of_one_sample(overrides: list[str], wanted: float) -> None:
+def test_multiply_adds_of_one_sample(overrides: list[str], wanted: float) -> None:
     task, data = made(*overrides)
     task.train()
     # Torch before 2.15 does not count the scores of attention on the CPU, four hundredths of that net's work.
@@ -138,7 +138,7 @@ def test_tokens_are_counted_too() -> None:
     assert performance.multiply_adds(task, data) == pytest.approx(4 * H * (16 + H) + H * 3 / 5)
 
 
-def test_threads_are_chosen_by_the_work_or_taken_at_their_word(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_chosen_by_the_work_or_as_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(performance, "default_threads", lambda: 4)
     task, data = made("model=mlp_tiny")
     assert performance.set_threads(2, task, data) == 2

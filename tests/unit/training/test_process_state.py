@@ -11,7 +11,7 @@ import torch
 from netyard.training import process_state
 
 
-def test_everything_is_put_back_also_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_restored_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PL_GLOBAL_SEED", "5")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     library = logging.getLogger("lightning.pytorch")
@@ -43,7 +43,7 @@ def test_everything_is_put_back_also_after_a_failure(monkeypatch: pytest.MonkeyP
     assert state() == before
 
 
-def test_the_seed_is_set_for_all_that_draw() -> None:
+def test_seed_is_set_for_all_generators() -> None:
     with process_state.restore_on_exit():
         process_state.run_settings(11)
         first = torch.rand(3)

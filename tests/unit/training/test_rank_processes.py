@@ -41,7 +41,7 @@ def ranks(monkeypatch: pytest.MonkeyPatch) -> RankProcesses:
     return RankProcesses(COMMAND)
 
 
-def test_a_rank_is_started_with_the_words_of_the_run(ranks: RankProcesses) -> None:
+def test_rank_is_started_with_the_arguments_of_the_run(ranks: RankProcesses) -> None:
     before = dict(os.environ)
     with ranks:
         assert not ranks.creates_processes_externally
@@ -58,7 +58,7 @@ def test_a_rank_is_started_with_the_words_of_the_run(ranks: RankProcesses) -> No
     assert dict(os.environ) == before, "a second run starts its own"
 
 
-def test_what_is_interrupted_takes_the_others_along_and_an_error_leaves_them_to_speak(ranks: RankProcesses) -> None:
+def test_interrupt_kills_other_ranks_and_an_error_does_not(ranks: RankProcesses) -> None:
     for error, killed in ((KeyboardInterrupt(), True), (ValueError(), False)):
         with pytest.raises(type(error)), ranks:
             ranks.validate_settings(num_devices=2, num_nodes=1)
@@ -68,13 +68,13 @@ def test_what_is_interrupted_takes_the_others_along_and_an_error_leaves_them_to_
         ranks.processes.clear()
 
 
-def test_a_rank_starts_no_others(ranks: RankProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_ranks_start_no_processes(ranks: RankProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     ranks.validate_settings(num_devices=2, num_nodes=1)
     assert ranks.processes == []
 
 
-def test_torchrun_has_started_them_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_processes_are_started_under_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(cluster_environment(COMMAND), RankProcesses)
     assert cluster_environment(None) is None, "then Lightning starts the running program again"
     for name in ("TORCHELASTIC_RUN_ID", "RANK", "GROUP_RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):

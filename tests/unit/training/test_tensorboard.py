@@ -30,9 +30,7 @@ def logger_in(folder: Path, resumed_step: int | None = None) -> BufferedTensorBo
 
 
 @pytest.mark.parametrize(("resumed_step", "left"), [(2, [0, 1, 2]), (0, []), (None, [0, 1, 2, 3, 4])])
-def test_points_after_the_state_that_is_resumed_are_drawn_anew(
-    tmp_path: Path, resumed_step: int | None, left: list[int]
-) -> None:
+def test_points_after_the_resumed_step_are_hidden(tmp_path: Path, resumed_step: int | None, left: list[int]) -> None:
     first = logger_in(tmp_path)
     for step in range(5):
         first.log_metrics({"loss": 1.0}, step)
@@ -43,7 +41,7 @@ def test_points_after_the_state_that_is_resumed_are_drawn_anew(
     assert drawn(tmp_path, "loss") == [*((step, 1.0) for step in left), (5, 2.0)]
 
 
-def test_a_disk_that_is_full_for_a_while_loses_no_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporarily_full_disk_loses_no_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logger = logger_in(tmp_path)
     logger.log_metrics({"loss": 1.0}, 0)
     logger.save()
@@ -61,9 +59,7 @@ def test_a_disk_that_is_full_for_a_while_loses_no_point(tmp_path: Path, monkeypa
     assert drawn(tmp_path, "loss") == [(0, 1.0), (1, 2.0), (2, 3.0)]
 
 
-def test_points_reach_the_file_after_a_while_without_being_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_points_are_flushed_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = EventFile(str(tmp_path))
     path = next(tmp_path.glob("events.out.tfevents.*"))
     size = path.stat().st_size
@@ -75,7 +71,7 @@ def test_points_reach_the_file_after_a_while_without_being_asked_for(
     file.close()
 
 
-def test_a_picture_that_is_encoded_is_logged(tmp_path: Path) -> None:
+def test_encoded_image_is_logged(tmp_path: Path) -> None:
     logger = logger_in(tmp_path)
     picture = Summary.Image(height=1, width=1, colorspace=3, encoded_image_string=b"GIF89a")
     logger.add_summary(Summary(value=[Summary.Value(tag="episode", image=picture)]), 4)
@@ -84,7 +80,7 @@ def test_a_picture_that_is_encoded_is_logged(tmp_path: Path) -> None:
     assert [(each.step, each.encoded_image_string) for each in found] == [(4, b"GIF89a")]
 
 
-def test_a_value_of_any_kind_has_a_column(tmp_path: Path) -> None:
+def test_value_of_any_type_has_a_column(tmp_path: Path) -> None:
     config = {"model": {"norm": True, "sizes": [1, 2], "rate": None}, "trainer": {"devices": 1}}
     axes = ["model.norm", "model.sizes", "model.rate", "trainer", "model.rate.deeper", "experiment", "seed", "model"]
     (tmp_path / "job.json").write_text(json.dumps({"axes": axes}), encoding="utf-8")
