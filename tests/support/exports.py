@@ -107,7 +107,7 @@ def check_score(run: Path, folder: Path) -> None:
     """A quantized export prints the score of the task before it, as in the run if that used the whole test split."""
     how = "static" if run.name == "vector_quantized" else "dynamic"
     said, _ = export(run, folder, "format=onnx", f"quantize={how}")
-    score, before = re.search(r"8-bit integers (\w+) goes from ([\d.]+) to", said).groups()
+    score, before = re.search(r"8-bit integers (\w+) changes from ([\d.]+) to", said).groups()
     metrics = json.loads((run / "results.json").read_text())["metrics"]
     if run.name in ("windowed", "regression"):  # what the run itself calls so; smoke's results are of two batches
         assert score == "mae"

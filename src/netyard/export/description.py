@@ -1,4 +1,4 @@
-"""The metadata of an exported file, in plain types: inputs, outputs, and the meaning of their numbers."""
+"""The metadata of an exported file, in plain types: its inputs and outputs, and facts of the run and its data."""
 
 from __future__ import annotations
 
@@ -15,32 +15,35 @@ _MOST_TEXT = 2**18  # characters of JSON; a larger vocabulary would bloat the fi
 
 
 def of_graph(signature: Any, inputs: tuple[Tensor, ...], data: Any, normalized: bool) -> dict[str, Any]:
-    """Inputs and outputs by name, and how a sample becomes an input."""
+    """Describe inputs and outputs by name, and the normalisation of the inputs."""
     described = {
         spec.name: {
             "dtype": str(each.dtype).removeprefix("torch."),
-            "shape": [*spec.axes, *each.shape[len(spec.axes) :]],
+            "shape": [*spec.axes, *each.shape[len(spec.axes) :]],  # names of free axes, then fixed sizes
             "meaning": spec.meaning,
         }
         for spec, each in zip(signature.inputs, inputs, strict=True)
     }
     units = data.own_units if isinstance(data, NormalizedData) else None
-    if units and signature.reads_data:
+    if units and signature.reads_data:  # the input of a GAN is noise, without units
         described[signature.inputs[0].name]["meaning"] = units if normalized else f"({units} - mean) / std"
     return {"inputs": described, "outputs": {spec.name: spec.meaning for spec in signature.outputs}}
 
 
 def of_run(version: str, choices: Mapping[str, Any], config: Mapping[str, Any], data: Any) -> dict[str, Any]:
-    """Version, model, data and task of the run, and the facts of its data."""
+    """Describe the run: version, model, data and task, and the facts of its data."""
+    # Mean and std that the config leaves open are measured on the training split.
     if isinstance(data, NormalizedImages) and data.image_size is not None and data.mean is None:
         data.mean, data.std = (each.flatten().tolist() for each in data.pixel_statistics())
     facts = {name: getattr(data, name, None) for name in _FACTS}
     labels = data.labels() if isinstance(data, DescribesData) else []
-    learned = data.state_dict() if isinstance(data, DescribesData) else {}  # of an environment, it is the replay memory
+    # Two keys of the state only: that of an environment contains the replay memory.
+    learned = data.state_dict() if isinstance(data, DescribesData) else {}
     learned = {name: value for name, value in learned.items() if name in ("columns", "vocabularies")}
     return {
         "netyard": version,
         **{name: choices[name] for name in ("model", "data", "task")},
+        # ``pretrained`` may be a path of this machine, and the weights have been replaced by training.
         "network": {name: value for name, value in config["model"].items() if name != "pretrained"},
         "facts": {name: value for name, value in facts.items() if value is not None},
         **({"class_names": labels} if labels else {}),
@@ -49,7 +52,7 @@ def of_run(version: str, choices: Mapping[str, Any], config: Mapping[str, Any], 
 
 
 def as_text(description: Mapping[str, Any]) -> dict[str, str]:
-    """Metadata as text: strings as they are, anything else as JSON."""
+    """Metadata as strings, which is all that ONNX and safetensors files can hold: other types become JSON."""
     return {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for key, value in description.items()

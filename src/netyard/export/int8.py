@@ -1,4 +1,4 @@
-"""ONNX graphs in 8-bit integers, by ONNX Runtime, and their score."""
+"""Quantise ONNX graphs to 8-bit integers by ONNX Runtime, and measure their score."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CALIBRATION_BATCHES = 8  # enough for stable ranges; ONNX Runtime keeps the act
 
 
 class _TrainingSamples(CalibrationDataReader):
-    """Batches of the training part, as the graph takes them."""
+    """Batches of the training split in the units of the graph's input; the interface is that of ONNX Runtime."""
 
     def __init__(self, signature: Any, data: Any) -> None:
         self.name = signature.inputs[0].name
@@ -36,43 +36,47 @@ def quantized(graph: bytes, how: str, signature: Any, data: Any) -> bytes:
     """The graph with weights and activations in 8-bit integers.
 
     Args:
-        how: ``dynamic``, activations by the range of each batch; ``static``, by ranges over training samples.
+        how: ``dynamic``, activations are scaled by the range of each batch; ``static``, by ranges measured on training
+            samples.
 
     Raises:
-        ConfigError: it has no layer that can be quantised this way.
+        ConfigError: the graph has no layer that can be quantised this way.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:  # ONNX Runtime quantises files only
         plain, ready, small = (Path(folder) / name for name in ("plain.onnx", "ready.onnx", "small.onnx"))
         plain.write_bytes(graph)
+        # Optimises the graph (such as batch norm fused into convolutions) and infers shapes, which quantisation needs.
+        # Symbolic inference is only for shapes that the inference of ONNX does not find.
         quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
         if how == "dynamic":
             quantize_dynamic(ready, small)
         else:
             quantize_static(ready, small, _TrainingSamples(signature, data))
-        made = onnx.load(small)
-    if not any("Integer" in node.op_type or "Quantize" in node.op_type for node in made.graph.node):
+        model = onnx.load(small)
+    # ONNX Runtime copies a graph without layers that it can quantise, and says nothing.
+    if not any("Integer" in node.op_type or "Quantize" in node.op_type for node in model.graph.node):
         raise ConfigError(
             f"quantize={how} finds no layer to quantise in this network;",
             "dynamic is for linear layers and LSTMs, static for linear layers and convolutions;",
             f"try quantize={'static' if how == 'dynamic' else 'dynamic'}.",
         )
-    return made.SerializeToString()
+    return model.SerializeToString()
 
 
 def score(run: Run, signature: Any, data: Any) -> tuple[float, int]:
-    """The mean score of outputs on the run's test part, and the number of samples."""
+    """The mean score of the outputs on the run's test split, and the number of samples."""
     total, count = 0.0, 0
     names = [spec.name for spec in signature.outputs]
-    for given, x, y in _batches(signature, data, data.test_dataloader()):
-        made = dict(zip(names, run(given), strict=True))
-        total += float(signature.score.compute(made, x, y).double().sum())
+    for graph_input, x, y in _batches(signature, data, data.test_dataloader()):
+        outputs = dict(zip(names, run(graph_input), strict=True))
+        total += float(signature.score.compute(outputs, x, y).double().sum())
         count += len(x)
     return total / count, count
 
 
 def _batches(signature: Any, data: Any, loader: Any) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """(input of the graph, input of the network, true values) of each batch."""
+    """Input of the graph, input of the network (normalised) and targets of each batch."""
     with torch.no_grad():
-        for stored, truth, _ in loader:
-            x, y = data.prepare(stored, truth)
+        for stored, target, _ in loader:
+            x, y = data.prepare(stored, target)  # without keys, hence without augmentation
             yield data.denormalize(x) if isinstance(signature, Normalized) else x, x, y

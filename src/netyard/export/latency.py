@@ -13,35 +13,36 @@ from torch import Tensor
 from netyard.export.graph import Run
 
 BATCH_SIZES = (1, 32)
-_SECONDS, _ROUNDS = 1.0, (5, 200)  # time budget and least and most rounds, for each batch size and way
+_SECONDS = 1.0  # time limit for each batch size and variant
+_MIN_ROUNDS, _MAX_ROUNDS = 5, 200
 
 
 def table(signature: Any, data: Any, files: Mapping[str, Run]) -> str:
-    """Median milliseconds of a batch, a row for each way. The ways take turns, so that other load affects all alike."""
-    ways: dict[str, Run] = {"network": torch.inference_mode()(signature), "compiled": _compiled(signature), **files}
-    columns: dict[str, list[str]] = {name: [] for name in ways}
+    """A table of median milliseconds for a batch: a row for the network, compiled network and each exported file."""
+    variants: dict[str, Run] = {"network": torch.inference_mode()(signature), "compiled": _compile(signature), **files}
+    cells: dict[str, list[str]] = {name: [] for name in variants}
     for count in BATCH_SIZES:
         inputs = signature.examples(data, count)
-        able = {}
-        for name, run in ways.items():
-            reason = _warm(run, inputs)
+        working = {}
+        for name, run in variants.items():
+            reason = _warm_up(run, inputs)
             if reason:
-                columns[name].append(reason)
+                cells[name].append(reason)
             else:
-                able[name] = run
-        for name, median in _medians(able, inputs).items():
-            columns[name].append(f"{1e3 * median:.3f}")
+                working[name] = run
+        for name, median in _medians(working, inputs).items():
+            cells[name].append(f"{1e3 * median:.3f}")
     head = f"{'median ms':12}" + "".join(f"{f'batch {count}':>12}" for count in BATCH_SIZES)
-    return "\n".join([head, *(f"{name:12}" + "".join(f"{cell:>12}" for cell in row) for name, row in columns.items())])
+    return "\n".join([head, *(f"{name:12}" + "".join(f"{cell:>12}" for cell in row) for name, row in cells.items())])
 
 
-def _compiled(signature: Any) -> Run:
+def _compile(signature: Any) -> Run:
     compiled = torch.compile(signature)
     return torch.no_grad()(compiled)
 
 
-def _warm(run: Run, inputs: tuple[Tensor, ...]) -> str:
-    """Why it cannot be timed; empty where it can."""
+def _warm_up(run: Run, inputs: tuple[Tensor, ...]) -> str:
+    """Run three times, in which torch.compile compiles and caches are filled; returns the error as text, or ""."""
     try:
         for _ in range(3):
             run(*inputs)
@@ -50,15 +51,16 @@ def _warm(run: Run, inputs: tuple[Tensor, ...]) -> str:
     return ""
 
 
-def _medians(ways: Mapping[str, Callable[..., Any]], inputs: tuple[Tensor, ...]) -> dict[str, float]:
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    least, most = _ROUNDS
-    ends = time.perf_counter() + _SECONDS * len(ways)
-    for number in range(most):
-        if number >= least and time.perf_counter() > ends:
+def _medians(variants: Mapping[str, Callable[..., Any]], inputs: tuple[Tensor, ...]) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    ends = time.perf_counter() + _SECONDS * len(variants)
+    for number in range(_MAX_ROUNDS):
+        if number >= _MIN_ROUNDS and time.perf_counter() > ends:
             break
-        for name, run in ways.items():
+        # One run of each in turn, so that other load of the machine affects all variants alike.
+        for name, run in variants.items():
             began = time.perf_counter()
             run(*inputs)
             times[name].append(time.perf_counter() - began)
+    # Not the mean: a single run that is interrupted may take a hundred times as long.
     return {name: statistics.median(each) for name, each in times.items()}

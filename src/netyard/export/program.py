@@ -1,4 +1,4 @@
-"""Files of torch.export: a program that torch runs without the Python code of the network."""
+"""``.pt2`` files of torch.export: a program that torch runs without the Python code of the network."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ from netyard.export.graph import Run, no_graph
 
 
 def to_bytes(signature: Any, inputs: tuple[Tensor, ...], description: Mapping[str, Any]) -> bytes:
-    """The export signature as a .pt2 file, with its description as ``netyard.json`` in it.
+    """The export signature as a .pt2 file, which contains its description as ``netyard.json``.
 
     Raises:
         ConfigError: torch cannot trace it.
     """
+    # Refused here, because the exported program would raise an error for every other sequence length.
     steps_are_free = any(len(spec.axes) > 1 for spec in signature.inputs)
     if steps_are_free and any(isinstance(module, nn.RNNBase) for module in signature.modules()):
         raise no_graph(ValueError("torch.export fixes the number of steps of recurrent layers"), "onnx")
+    # The leading axes (batch, steps) of each input may have any size; torch infers their relations.
     free = tuple(dict.fromkeys(range(len(spec.axes)), Dim.DYNAMIC) for spec in signature.inputs)
-    logging.getLogger("torch._guards").setLevel(logging.CRITICAL)  # it prints what is caught here
+    logging.getLogger("torch._guards").setLevel(logging.CRITICAL)  # it prints the errors that are caught below
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations inside torch's own layers
@@ -43,7 +45,7 @@ def to_bytes(signature: Any, inputs: tuple[Tensor, ...], description: Mapping[st
 
 
 def opened(path: Path) -> Run:
-    """A file as a function, on the CPU."""
+    """Load a file as a function that runs on the CPU."""
     with path.open("rb") as file:
         module = torch.export.load(file).module()
     return torch.no_grad()(module)

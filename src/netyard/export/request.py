@@ -1,4 +1,4 @@
-"""Parses and checks the arguments of ``netyard export``. Imports no torch."""
+"""Parse and check the arguments of ``netyard export``, without importing torch."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from netyard.io.atomic import require_file
 from netyard.run_directories.directory import RunDir
 
 SUFFIXES = {"onnx": ".onnx", "pt2": ".pt2", "state_dict": ".pt", "safetensors": ".safetensors"}
-"""Of each format, the suffix of a file that is not named."""
+"""The suffix of the default file name of each format."""
 GRAPHS = ("onnx", "pt2")
-"""Formats that hold the computation, not the weights alone."""
+"""Formats that contain the computation, not only the weights."""
 QUANTIZATIONS = ("dynamic", "static")
 OPTIONS = ("run", "format", "output", "normalize", "benchmark", "quantize")
-_EXTRA = ("onnx", "onnxruntime", "onnxscript")
+_EXTRA = ("onnx", "onnxruntime", "onnxscript")  # packages of the optional dependency ``export``
 
 
 @dataclass
 class Request:
-    """One export."""
+    """The checked arguments of an export."""
 
     run_dir: RunDir
     format: str
     output: Path
     normalize: bool = False
-    """The graph takes pixels in [0, 1], or a table's own units, and normalises them itself."""
+    """Whether the graph takes pixels in [0, 1], or a table's own units, and includes the normalisation."""
     benchmark: bool = False
     quantize: str | None = None
-    """dynamic or static: to 8-bit integers."""
+    """``dynamic`` or ``static``: to 8-bit integers."""
 
 
 def parse(arguments: Sequence[str]) -> Request:
-    """``key=value`` arguments as a request.
+    """Parse ``key=value`` arguments into a request.
 
     Raises:
         ConfigError: an unknown option, a missing one, or one that the format does not support.
-        CheckpointError: no such run.
-        PlatformError: a package that the format needs is not installed; the output may not be written.
+        CheckpointError: there is no such run.
+        PlatformError: a package that the format needs is not installed; the output is not writable.
     """
-    options = dict(text.partition("=")[::2] for text in arguments)
+    options = dict(text.partition("=")[::2] for text in arguments)  # partition() keeps a "=" within a path
     for name in options:
         if name not in OPTIONS:
             raise no_such_option(name, OPTIONS, "export")
@@ -51,7 +51,7 @@ def parse(arguments: Sequence[str]) -> Request:
         if not options.get(name):
             raise ConfigError(
                 f"{name} was not given;",
-                f"an export wants a run and a format, {', '.join(SUFFIXES)};",
+                f"an export needs a run and a format, {', '.join(SUFFIXES)};",
                 f"type {name}={example}.",
             )
     run_dir, wanted = RunDir(options["run"]), options["format"]
@@ -65,11 +65,11 @@ def parse(arguments: Sequence[str]) -> Request:
     if quantize is not None and quantize not in QUANTIZATIONS:
         raise ConfigError(
             f"quantize is {quantize};",
-            "weights become 8-bit integers, and activations by ranges that are measured as it runs (dynamic) or on "
-            "training samples before (static);",
+            "weights and activations become 8-bit integers, with ranges of activations measured at inference (dynamic) "
+            "or before, on training samples (static);",
             "try quantize=dynamic.",
         )
-    normalize, benchmark = (_switch(options, name) for name in ("normalize", "benchmark"))
+    normalize, benchmark = (_boolean(options, name) for name in ("normalize", "benchmark"))
     _require_graph(wanted, normalize=normalize, benchmark=benchmark)
     if quantize is not None and wanted != "onnx":
         raise ConfigError(
@@ -77,6 +77,7 @@ def parse(arguments: Sequence[str]) -> Request:
             "quantisation is done by ONNX Runtime;",
             "try format=onnx.",
         )
+    # After the options, which take no time to check, and before torch is imported, which takes seconds.
     run_dir.require()
     name = f"{'model' if quantize is None else f'model.{quantize}'}{SUFFIXES[wanted]}"
     if options.get("output"):
@@ -89,15 +90,15 @@ def parse(arguments: Sequence[str]) -> Request:
     return Request(run_dir, wanted, output, normalize, benchmark, quantize)
 
 
-def _switch(options: dict[str, str], name: str) -> bool:
+def _boolean(options: dict[str, str], name: str) -> bool:
     text = options.get(name, "false").lower()
     if text not in ("true", "false"):
         raise ConfigError(f"{name} is {text};", "it is true or false;", f"try {name}=true.")
     return text == "true"
 
 
-def _require_graph(wanted: str, **switches: bool) -> None:
-    for name, on in switches.items():
+def _require_graph(wanted: str, **flags: bool) -> None:
+    for name, on in flags.items():
         if on and wanted not in GRAPHS:
             raise ConfigError(
                 f"{name}=true was given with format={wanted};",
@@ -107,6 +108,7 @@ def _require_graph(wanted: str, **switches: bool) -> None:
 
 
 def _require_packages() -> None:
+    # find_spec() only looks for them: importing them is slow.
     missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise PlatformError(

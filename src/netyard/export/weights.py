@@ -17,30 +17,32 @@ from netyard.io import safe_load
 
 
 def state_of(net: nn.Module) -> dict[str, Tensor]:
-    """Weights by name; of a wrapped network of timm or torchvision, by the library's own names."""
+    """Weights by name; for a wrapped network of timm or torchvision, by the names of that library."""
     state = getattr(net, "network", net).state_dict()
+    # clone(): safetensors refuses tensors that share memory, as tied embeddings do.
     return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
 
 
 def to_bytes(state: Mapping[str, Tensor], format: str, description: Mapping[str, Any]) -> bytes:
-    """The weights as a file for ``torch.load``, or of safetensors, which holds their description too."""
+    """The weights as a file of ``torch.save``, or of safetensors, which contains the description, too."""
     if format == "safetensors":
         return safetensors.torch.save(dict(state), as_text(description))
+    # Nothing but the state dict, so that ``net.load_state_dict(torch.load(FILE))`` works.
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     return buffer.getvalue()
 
 
 def verify(path: Path, state: Mapping[str, Tensor], format: str) -> None:
-    """Read a file again.
+    """Read the file and compare it with the weights.
 
     Raises:
-        PlatformError: it does not hold the weights.
+        PlatformError: they differ.
     """
     read = safetensors.torch.load(path.read_bytes()) if format == "safetensors" else safe_load.load(path)
     if read.keys() != state.keys() or not all(torch.equal(state[name], tensor) for name, tensor in read.items()):
         raise PlatformError(
-            f"{path.parent} does not give back what was written there;",
-            "a file is kept if it holds every weight as it was;",
+            f"the file read from {path.parent} differs from what was written;",
+            "a file is kept if it contains every weight unchanged;",
             "try another disk with output=FILE.",
         )

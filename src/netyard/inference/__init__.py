@@ -1,1 +1,1 @@
-"""What a finished run is asked for afterwards: predictions, samples, another test."""
+"""Uses of a finished run: predictions, generated samples, another test."""

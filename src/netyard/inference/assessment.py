@@ -1,6 +1,6 @@
-"""What ``netyard evaluate`` reports besides metrics: classes, confusion, calibration, errors, confidence intervals.
+"""The report of ``netyard evaluate``: scores per class, confusion, calibration, errors and confidence intervals.
 
-Computed from the test results that a task has kept; a task that keeps none has its metrics alone.
+It is computed from the test results that a task stores; for a task that stores none, it contains the metrics only.
 """
 
 from __future__ import annotations
@@ -30,30 +30,32 @@ from netyard.tasks.interfaces import (
     class_names,
 )
 
-MOST_CLASSES = 20  # up to these the whole confusion matrix is printed
-MOST_PAIRS = 10
-RESAMPLED = 1000  # values; up to these a mean's interval is bootstrapped, beyond it is the normal one
+MAX_CLASSES = 20  # with up to so many classes, the whole confusion matrix is printed
+MAX_PAIRS = 10  # of classes that are confused most
+MAX_BOOTSTRAP = 1000  # with more values, a mean's interval is the normal one: a bootstrap would take 10,000 x n numbers
 
 
 def assess(task: Any, data: Any, metrics: Mapping[str, float]) -> dict[str, Any]:
-    """The report on the test that a task has just run, as plain types.
+    """Return the report of the test that a task has just run, in plain types.
 
-    The keys: ``metrics``; ``intervals``, of metrics by name; of a classification ``classes``, ``confusion`` and
-    ``calibration``; of a regression or a forecast ``errors``, one of each target or step.
+    Its keys are ``metrics``; ``intervals`` of metrics, by name; for a classification ``classes``, ``confusion`` and
+    ``calibration``; for a regression or a forecast ``errors``, one entry for each target or step.
     """
     report: dict[str, Any] = {"metrics": dict(metrics), "intervals": {}}
     if isinstance(task, CountsConfusion) and task.confusion is not None:
-        counts = task.confusion.cpu()
-        report["classes"] = _classes(counts, class_names(data))
+        counts = task.confusion.cpu()  # (C, C), rows true and columns predicted
+        report["classes"] = _class_scores(counts, class_names(data))
         report["confusion"] = counts.tolist()
         right, total = int(counts.diagonal().sum()), int(counts.sum())
-        report["intervals"]["test/accuracy"] = _as_entry(wilson(right, total), "Wilson", total)
+        # Wilson, not bootstrap: with no error among few samples, a bootstrap interval would have a width of 0.
+        report["intervals"]["test/accuracy"] = _interval_entry(wilson(right, total), "Wilson", total)
     if isinstance(task, MeasuresCalibration) and task.calibration is not None:
         report["calibration"] = _calibration(task.calibration.sums.cpu(), float(task.calibration.error()))
     if isinstance(task, EvaluatesNumbers) and task.predicted is not None:
         report["errors"] = _errors(task, report["intervals"])
     if isinstance(task, Acts) and task.episodes:
-        report["intervals"]["test/return"] = _of_mean([returned for returned, _ in task.episodes])
+        report["intervals"]["test/return"] = _mean_interval([total_return for total_return, _ in task.episodes])
+    # Too few values have no interval.
     report["intervals"] = {name: found for name, found in report["intervals"].items() if found}
     return report
 
@@ -71,22 +73,24 @@ def text(report: Mapping[str, Any]) -> str:
         parts += _class_tables(report["classes"], report["confusion"])
     if "calibration" in report:
         found = report["calibration"]
-        leaning = "more" if found["confidence"] > found["accuracy"] else "less"
+        direction = "above" if found["confidence"] > found["accuracy"] else "not above"
         parts.append(
-            f"expected calibration error {found['error']:.4f} in {len(found['bins'])} bins; on average {leaning} "
-            f"confident ({found['confidence']:.4f}) than right ({found['accuracy']:.4f})\n"
+            f"expected calibration error {found['error']:.4f} in {len(found['bins'])} bins; the mean confidence "
+            f"({found['confidence']:.4f}) is {direction} the accuracy ({found['accuracy']:.4f})\n"
             + _reliability_table(found["bins"])
         )
     if "errors" in report:
         names = list(report["errors"][0])
-        parts.append(grid([(name, [_number(row[name]) for row in report["errors"][:MOST_CLASSES]]) for name in names]))
+        rows = report["errors"][:MAX_CLASSES]  # the file has all of them
+        parts.append(grid([(name, [_format_number(row[name]) for row in rows]) for name in names]))
     return "\n\n".join(parts)
 
 
 def write(report: Mapping[str, Any], task: Any, data: Any, folder: Path) -> list[Path]:
-    """``evaluation.json``, the confusion matrix as CSV, and the pictures; returns the files."""
+    """Write ``evaluation.json``, the confusion matrix as CSV, and the figures to a folder; returns the paths."""
     written = [folder / "evaluation.json"]
     with open_atomically(written[0]) as file:
+        # finite() replaces NaN and infinity by null, which JSON has no numbers for.
         file.write(json.dumps(finite(report), indent=2, allow_nan=False) + "\n")
     if "confusion" in report:
         names = [each["class"] for each in report["classes"]]
@@ -94,15 +98,15 @@ def write(report: Mapping[str, Any], task: Any, data: Any, folder: Path) -> list
         figures.write_confusion(report["confusion"], names, written[-1])
     if "calibration" in report:
         written.append(figure.save(folder / "reliability.png", partial(_reliability, report["calibration"]), 5.0))
-    for name, picture in figures.draw(task, data).items():
+    for name, image in figures.draw(task, data).items():
         written.append(folder / f"{name}.png")
         with open_atomically(written[-1], "wb") as file:
-            Image.fromarray(picture.permute(1, 2, 0).numpy()).save(file, "png")
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "png")  # (3, H, W) -> (H, W, 3)
     return written
 
 
-def _classes(counts: Tensor, names: Sequence[str] | None) -> list[dict[str, Any]]:
-    """Of a confusion matrix, rows true: what a class's scores are, None where they would be 0/0."""
+def _class_scores(counts: Tensor, names: Sequence[str] | None) -> list[dict[str, Any]]:
+    """The scores of each class from a confusion matrix (C, C), rows true; None for a score that would be 0 / 0."""
     found = []
     for number, (row, column) in enumerate(zip(counts.sum(dim=1).tolist(), counts.sum(dim=0).tolist(), strict=True)):
         right = int(counts[number, number])
@@ -111,6 +115,7 @@ def _classes(counts: Tensor, names: Sequence[str] | None) -> list[dict[str, Any]
                 "class": str(names[number]) if names else str(number),
                 "precision": right / column if column else None,
                 "recall": right / row if row else None,
+                # Not by precision and recall: this form is defined if only one of the two is.
                 "f1": 2 * right / (row + column) if row + column else None,
                 "support": row,
             }
@@ -119,27 +124,28 @@ def _classes(counts: Tensor, names: Sequence[str] | None) -> list[dict[str, Any]
 
 
 def _class_tables(classes: Sequence[Mapping[str, Any]], confusion: Sequence[Sequence[int]]) -> list[str]:
-    """Every class and the whole matrix; of many classes the worst, and the pairs that are confused most."""
+    """A table of all classes and the matrix; with many classes, the worst ones and the pairs confused most."""
     scores = ("precision", "recall", "f1")
-    many = len(classes) > MOST_CLASSES
-    shown = sorted(classes, key=lambda each: each["f1"] or 0.0)[:MOST_CLASSES] if many else list(classes)
+    many = len(classes) > MAX_CLASSES
+    shown = sorted(classes, key=lambda each: each["f1"] or 0.0)[:MAX_CLASSES] if many else list(classes)
+    # Macro averages, in which every class has the same weight, over the classes that have the score.
     means: dict[str, Any] = {"class": f"mean of {len(classes)}", "support": sum(each["support"] for each in classes)}
     for name in scores:
         defined = [each[name] for each in classes if each[name] is not None]
         means[name] = mean(defined) if defined else None
     heads = ("class", *scores, "support")
-    table = grid([(head, [_number(each[head]) for each in (*shown, means)]) for head in heads])
+    table = grid([(head, [_format_number(each[head]) for each in (*shown, means)]) for head in heads])
     names = [each["class"] for each in classes]
     if not many:
-        columns = [("true \\ predicted", names), *zip(names, map(_counts, zip(*confusion, strict=True)), strict=True)]
-        return [table, grid(columns)]
+        predicted = map(_format_counts, zip(*confusion, strict=True))  # grid() takes columns: the transposed matrix
+        return [table, grid([("true \\ predicted", names), *zip(names, predicted, strict=True)])]
     pairs = [
         (count, row, column)
         for row, counts in enumerate(confusion)
         for column, count in enumerate(counts)
         if count and row != column
     ]
-    worst = sorted(pairs, key=lambda pair: -pair[0])[:MOST_PAIRS]
+    worst = sorted(pairs, key=lambda pair: -pair[0])[:MAX_PAIRS]
     confused = [
         ("true", [names[row] for _, row, _ in worst]),
         ("predicted", [names[column] for *_, column in worst]),
@@ -150,8 +156,8 @@ def _class_tables(classes: Sequence[Mapping[str, Any]], confusion: Sequence[Sequ
 
 
 def _calibration(sums: Tensor, error: float) -> dict[str, Any]:
-    """Sums (3, bins), see ``tasks/calibration.py``, as means of each bin; an empty bin has none."""
-    count, confidence, right = sums.double()
+    """The means of each bin from sums (3, bins), see ``metrics/calibration.py``; None for an empty bin."""
+    count, confidence, right = sums.double()  # float64 for the totals; the sums are float32
     bins = [
         {
             "from": number / len(count),
@@ -172,15 +178,15 @@ def _calibration(sums: Tensor, error: float) -> dict[str, Any]:
 
 
 def _reliability_table(bins: Sequence[Mapping[str, Any]]) -> str:
-    """The reliability diagram as a table: mean confidence and accuracy in each bin."""
+    """The reliability diagram as a table: mean confidence, accuracy and number of samples of each bin."""
     filled = [each for each in bins if each["count"]]
     spans = [f"{each['from']:.2f} to {each['to']:.2f}" for each in filled]
-    columns = [(head, [_number(each[head]) for each in filled]) for head in ("confidence", "accuracy", "count")]
+    columns = [(head, [_format_number(each[head]) for each in filled]) for head in ("confidence", "accuracy", "count")]
     return grid([("confidence in", spans), *columns])
 
 
 def _reliability(calibration: Mapping[str, Any], axes: Any) -> None:
-    """Accuracy against confidence; a calibrated network is on the diagonal. The share of samples as bars below."""
+    """Plot accuracy against confidence, with the fraction of samples as bars; the diagonal is perfect calibration."""
     bins = [each for each in calibration["bins"] if each["count"]]
     total = sum(each["count"] for each in bins)
     width = bins[0]["to"] - bins[0]["from"]
@@ -197,22 +203,21 @@ def _reliability(calibration: Mapping[str, Any], axes: Any) -> None:
 
 
 def _errors(task: Any, intervals: dict[str, Any]) -> list[dict[str, Any]]:
-    """Predicted minus true, of each target or step ahead, in its own unit; and the intervals of their means.
-
-    Windows of a forecast overlap by all but one step, so that their errors are no independent samples: means of as many
-    neighbours as the horizon is long take their place.
-    """
+    """Statistics of predicted minus true values, for each target or forecast step; adds intervals of MAE and RMSE."""
     errors = task.predicted.double() - task.true.double()  # (N, T)
-    ahead = task.horizon if isinstance(task, LooksAhead) else None
-    together = ahead or 1
+    horizon = task.horizon if isinstance(task, LooksAhead) else None
+    # Neighbouring windows of a forecast share all but one step, so their errors are not independent, which an interval
+    # assumes. Means over blocks of ``horizon`` windows are nearly independent (the method of batch means).
+    block = horizon or 1
     for name, values in (("mae", errors.abs().mean(dim=1)), ("rmse", errors.square().mean(dim=1))):
-        found = _of_mean([float(part.mean()) for part in values.split(together)])
+        found = _mean_interval([float(part.mean()) for part in values.split(block)])
         if found and name == "rmse":
+            # The interval is that of the mean square; the root is monotonic. A normal interval may begin below 0.
             found["interval"] = [math.sqrt(max(end, 0.0)) for end in found["interval"]]
-        if found and ahead:
-            found["method"] += f", means of {ahead} windows"
+        if found and horizon:
+            found["method"] += f", means of {horizon} windows"
         intervals[f"test/{name}"] = found
-    kind = "step" if ahead else "target"
+    kind = "step" if horizon else "target"
     rows = []
     for number, (column, true) in enumerate(zip(errors.T, task.true.double().T, strict=True), start=1):
         ordered, spread = column.sort().values, float((true - true.mean()).square().sum())
@@ -222,31 +227,32 @@ def _errors(task: Any, intervals: dict[str, Any]) -> list[dict[str, Any]]:
                 "mean error": float(column.mean()),
                 "mae": float(column.abs().mean()),
                 "rmse": float(column.square().mean().sqrt()),
-                "r2": 1 - float(column.square().sum()) / spread if spread else None,
+                "r2": 1 - float(column.square().sum()) / spread if spread else None,  # a constant target has none
                 **{f"{name} %": float(ordered.quantile(int(name) / 100)) for name in ("5", "50", "95")},
             }
         )
     return rows
 
 
-def _of_mean(values: Sequence[float]) -> dict[str, Any] | None:
-    """The interval of a mean: a bootstrap's of few values, a normal one of many."""
-    if len(values) <= RESAMPLED:
+def _mean_interval(values: Sequence[float]) -> dict[str, Any] | None:
+    """The 95 % interval of a mean: by a bootstrap for few values, by a normal distribution for many."""
+    if len(values) <= MAX_BOOTSTRAP:
         found = interval(values)
-        return _as_entry(found, "bootstrap", len(values)) if found else None
+        return _interval_entry(found, "bootstrap", len(values)) if found else None
+    # 1.96: the 97.5 % quantile of the standard normal distribution.
     centre, half = mean(values), 1.96 * (deviation(values) or 0.0) / math.sqrt(len(values))
-    return _as_entry((centre - half, centre + half), "normal", len(values))
+    return _interval_entry((centre - half, centre + half), "normal", len(values))
 
 
-def _as_entry(ends: Sequence[float], method: str, count: int) -> dict[str, Any]:
+def _interval_entry(ends: Sequence[float], method: str, count: int) -> dict[str, Any]:
     return {"interval": list(ends), "method": method, "n": count}
 
 
-def _counts(column: Sequence[int]) -> list[str]:
-    return [str(count) if count else "." for count in column]
+def _format_counts(column: Sequence[int]) -> list[str]:
+    return [str(count) if count else "." for count in column]  # "." so that errors stand out from zeros
 
 
-def _number(value: Any) -> str:
+def _format_number(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Tests a run's best checkpoint again, on its own data or on others."""
+"""Test a checkpoint of a finished run again, on its own data or on other data."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ from netyard.training.devices import require_device
 
 
 def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> tuple[dict[str, float], Any, Any]:
-    """Test a run's checkpoint on the data of a config, by the settings of its task; returns metrics, task and data.
+    """Test a checkpoint on the data of ``cfg``, with its task settings; returns metrics, task and datamodule.
 
-    Network, vocabulary and the meaning of columns come from the checkpoint alone. The process is afterwards as it was.
+    Network, vocabulary and column statistics come from the checkpoint only. Threads, flags and loggers of the process
+    are restored afterwards.
 
     Args:
-        cfg: the run's config, with what the user has changed in it.
+        cfg: the run's config with the user's changes.
         recorded: the checkpoint, see ``checkpoint.read``.
-        run_dir: the run's directory, which nothing is written to.
+        run_dir: the run's directory; nothing is written to it.
 
     Raises:
-        ConfigError: the network does not fit the data, or these settings of the task.
-        DataError: the classes of the data are not those of training.
+        ConfigError: the network does not fit the data or the task settings.
+        DataError: the classes of the data differ from those of training.
     """
     with process_state.restore_on_exit():
         context = _prepare(cfg, recorded, run_dir)
-        # Scores of samples are metrics of the test. Other callbacks only plot, save or log, and are left out.
+        # SampleScores computes test metrics. Other callbacks only plot, save or log, and are left out.
         scores = [each for each in build_all(context.config["callbacks"]) if isinstance(each, SampleScores)]
         attach(context, scores)
-        given = {"logger": False, "callbacks": scores, "default_root_dir": str(run_dir.path)}
-        trainer = performance.trainer(context.performance, context.config["trainer"], **given)
+        arguments = {"logger": False, "callbacks": scores, "default_root_dir": str(run_dir.path)}
+        trainer = performance.trainer(context.performance, context.config["trainer"], **arguments)
+        # verbose=False: Lightning's table is printed to standard output; ours below goes to the log.
         trainer.test(context.task, datamodule=context.datamodule, verbose=False)
         metrics = results.metrics_of(trainer)
         results.log_table(str(run_dir.path), {"metrics": metrics})
@@ -48,18 +50,20 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> t
 
 
 def _prepare(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> RunContext:
-    """As ``fit.prepare``, with the trained network of a checkpoint."""
+    """Build data and task like ``fit.prepare``, but with the trained network of a checkpoint."""
     started = time.perf_counter()
     require_device(cfg.trainer)
     process_state.run_settings(cfg.seed)
     datamodule = build(cfg.data)
+    # Before the data are read for ``resolve``: vocabulary and columns of the checkpoint are used, not learned again.
     checkpoint.restore_data(datamodule, recorded)
     config = resolve(cfg, datamodule, {})
     task: Any = checkpoint.rebuild(recorded, run_dir.best, config["task"])
     _require_fit(task, config["data"], run_dir)
     chosen = performance.choose(config, task)
     performance.prepare(chosen, task)
-    if depends_on_classes(task):  # it predicts classes, or is given them
+    # Also if the numbers of classes agree: with other names or another order, the accuracy would be meaningless.
+    if depends_on_classes(task):
         checkpoint.require_classes(datamodule, recorded)
     return RunContext(
         config=config,
@@ -74,24 +78,30 @@ def _prepare(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> R
 
 
 def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:
-    """Try one sample: other data may have another shape, or other classes."""
+    """Compare the numbers of outputs and pass one sample through the network.
+
+    Raises:
+        ConfigError: other data have another shape, or another number of classes or targets.
+    """
     reason = ""
+    # The first key that the data set has: tokens of the target precede those of the source, which the network reads.
     counts = ("num_classes", "num_targets", "num_actions", "target_vocab_size", "vocab_size")
     outputs = next((data[count] for count in counts if data.get(count)), None)
     example = performance.example_input(data)
     # A task without predictions has no number of outputs that could differ.
     trained = task.num_outputs if isinstance(task, HasOutputs) else outputs
     if outputs and outputs != trained:
-        reason = f"it was trained for {trained} outputs, and the data wants {outputs}"
+        reason = f"it was trained for {trained} outputs, and the data need {outputs}"
     elif example is not None:
         try:
             with torch.no_grad():
                 task(example)
+        # What layers raise for a wrong shape: torch RuntimeError, timm AssertionError, an embedding IndexError.
         except (RuntimeError, ValueError, AssertionError, IndexError) as error:
             reason = str(error).splitlines()[0]
     if reason:
         raise ConfigError(
             f"the network of {run_dir.path} does not fit the data: {reason};",
-            "data to evaluate on must look like the data it was trained on;",
+            "shape and classes must be those of the data it was trained on;",
             "try it without data=.",
         )

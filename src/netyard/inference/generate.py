@@ -1,4 +1,4 @@
-"""``netyard generate``: samples of a trained network: text, images or episodes."""
+"""``netyard generate``: text, images or episodes of a trained network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from netyard.training import checkpoint
 
 @dataclass(frozen=True)
 class Images:
-    """Images that a network made, (N, C, H, W) in [0, 1]; a notebook shows them as a grid."""
+    """Generated images (N, C, H, W) in [0, 1]; a notebook shows them as a grid."""
 
     pictures: Tensor
 
@@ -31,7 +31,7 @@ class Images:
         return len(self.pictures)
 
     def save(self, path: str | Path) -> Path:
-        """Write one PNG of all, ``FILE.pt`` with the tensor, or a folder with a PNG of each; returns the path."""
+        """Write a grid to ``FILE.png``, the tensor to ``FILE.pt``, or a PNG of each to a folder; returns the path."""
         path = Path(path)
         if path.suffix == ".pt":
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,44 +40,47 @@ class Images:
             write_png(grid(self.pictures), path)
         else:
             for number, picture in enumerate(self.pictures):
-                write_png(picture, path / f"{number:05}.png")
+                write_png(picture, path / f"{number:05}.png")  # five digits, so that names sort by number
         return path
 
-    def _repr_png_(self) -> bytes:
+    def _repr_png_(self) -> bytes:  # called by IPython to display the object
         return png_of(grid(self.pictures))
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One episode that an agent played greedily; a notebook shows it moving."""
+    """One episode of an agent with its greedy policy; a notebook shows it as an animation."""
 
     number: int
     frames: Sequence[Any]
     """uint8 (H, W, 3) each."""
-    total_return: float
+    total_return: float  # undiscounted
 
     def save(self, path: str | Path) -> Path:
-        """Write a GIF, ``FILE.gif`` or one in a folder; returns its path."""
+        """Write a GIF to ``FILE.gif`` or into a folder; returns its path."""
         path = Path(path)
         path = path if path.suffix == ".gif" else path / f"episode_{self.number}.gif"
         write_gif(gif(self.frames), path)
         return path
 
     def _repr_html_(self) -> str:
-        content = base64.b64encode(gif(self.frames)).decode()
+        content = base64.b64encode(gif(self.frames)).decode()  # in the page itself: a saved notebook needs no file
         return f'<img alt="episode {self.number}" src="data:image/gif;base64,{content}"> return {self.total_return:g}'
 
 
 def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = None) -> str:
-    """Sample from the best network of a run; the options are those of its task.
+    """Sample from the best checkpoint of a run; returns the generated text, or a message with the paths of the files.
 
-    Returns the generated text, or where the images were saved. ``output`` is a file for the text; for images one PNG
-    of all, a folder for one of each, or a ``.pt`` file for a tensor (count, C, H, W) in [0, 1].
+    Args:
+        options: of the task, as text.
+        output: a file for text; for images a PNG with a grid, a folder for one PNG each, or a ``.pt`` file for a
+            tensor (count, C, H, W) in [0, 1]; for episodes a GIF or a folder. None: ``pictures/`` of the run.
 
     Raises:
         ConfigError: see ``generated``.
-        DataError: the prompt holds what the vocabulary does not.
+        DataError: the prompt contains tokens that are not in the vocabulary.
     """
+    # Checked before sampling: an error must not come after minutes of recording.
     made = generated(run_dir, options, one_file=bool(output) and Path(str(output)).suffix == ".gif")
     folder = run_dir.path / "pictures"
     if isinstance(made, Images):
@@ -90,57 +93,60 @@ def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = N
 
 
 def generated(run_dir: RunDir, options: Mapping[str, Any], one_file: bool = False) -> str | Images | list[Episode]:
-    """Samples of the best network of a run.
+    """Samples of the best checkpoint of a run.
 
     Args:
         options: of the task, as numbers or as text from the command line.
-        one_file: the output is a single file, which holds one episode.
+        one_file: whether the output is a single GIF, which can contain only one episode.
 
     Raises:
         ConfigError: the task generates nothing, or has no such option.
-        DataError: the prompt holds what the vocabulary does not.
+        DataError: the prompt contains tokens that are not in the vocabulary.
     """
     recorded, config, choices = checkpoint.read_best(run_dir)
     task = checkpoint.rebuild(recorded, run_dir.best)
     if isinstance(task, DrawsImages):
-        # The option is ``class``, a reserved word in Python; the parameter is ``label``.
+        # The option is ``class``, a reserved word in Python; the parameter is ``label``. 64: a grid of 8 x 8.
         named = {"label" if name == "class" else name: value for name, value in {"count": 64, **options}.items()}
-        return Images(task.pictures(**_typed(named, task.pictures)))
+        return Images(task.pictures(**_convert(named, task.pictures)))
     if isinstance(task, Acts):
-        return _act(task, build(config["data"]), options, one_file)
+        # Without the data state of the checkpoint, which is the replay memory: acting does not need it.
+        return _record_episodes(task, build(config["data"]), options, one_file)
     if not isinstance(task, GeneratesText):
         raise ConfigError(
             f"{run_dir.path} is a run of task={choices['task']}, which makes no samples;",
-            "a language model writes text, a translation answers, a VAE or a GAN draws, an agent acts;",
+            "text comes from language and translation tasks, images from VAEs and GANs, episodes from agents;",
             "try a run of model=lstm data=python_source.",
         )
     data: Any = checkpoint.build_data(recorded, config)
     torch.set_num_threads(1)  # one token at a time is too little work for a second thread
-    return task.generate(data, **_typed(options, task.generate))
+    return task.generate(data, **_convert(options, task.generate))
 
 
-def _act(task: Any, data: Any, options: Mapping[str, Any], one_file: bool) -> list[Episode]:
-    """Whole episodes."""
+def _record_episodes(task: Any, data: Any, options: Mapping[str, Any], one_file: bool) -> list[Episode]:
+    """Record episodes of the greedy policy; the options are the parameters of ``record``."""
 
-    def play(episodes: int = 1, first: int = 0, every: int = 2) -> list[Episode]:
+    def record(episodes: int = 1, first: int = 0, every: int = 2) -> list[Episode]:
         if min(episodes, every) < 1 or (episodes > 1 and one_file):
             raise ConfigError(
                 f"episodes is {episodes}, every {every}{' and the output one file' * one_file};",
-                "both are at least 1, and a GIF holds one episode;",
+                "both are at least 1, and a GIF contains one episode;",
                 "try episodes=1 every=2, or output=FOLDER.",
             )
+        # The random numbers of an episode depend on its number only, so ``first=3`` repeats the fourth one exactly.
         numbers = range(first, first + episodes)
         return [Episode(number, *data.record_episode(task.greedy, number, every)) for number in numbers]
 
-    return play(**_typed(options, play))
+    return record(**_convert(options, record))
 
 
-def _typed(options: Mapping[str, Any], function: Callable[..., Any]) -> dict[str, Any]:
-    """Options converted to the types in a function's annotations.
+def _convert(options: Mapping[str, Any], function: Callable[..., Any]) -> dict[str, Any]:
+    """Convert options to the types of a function's annotations.
 
     Raises:
         ConfigError: an unknown option, a missing one, or a value that is not a number.
     """
+    # eval_str: ``from __future__ import annotations`` makes every annotation a string. ``data`` is not an option.
     parameters = inspect.signature(function, eval_str=True).parameters
     known = {name: each for name, each in parameters.items() if name != "data"}
     values: dict[str, Any] = {}
@@ -148,10 +154,10 @@ def _typed(options: Mapping[str, Any], function: Callable[..., Any]) -> dict[str
         if name not in known:
             raise ConfigError(
                 f"there is no option '{name}';",
-                f"a run of this task knows {', '.join(known)};",
-                "netyard generate --help explains them.",
+                f"the options of this task are {', '.join(known)};",
+                "see netyard generate --help.",
             )
-        kind = (*get_args(known[name].annotation), known[name].annotation)[0]  # of int | None, int
+        kind = (*get_args(known[name].annotation), known[name].annotation)[0]  # int for both int and int | None
         try:
             values[name] = kind(text)
         except (TypeError, ValueError) as error:
@@ -164,7 +170,7 @@ def _typed(options: Mapping[str, Any], function: Callable[..., Any]) -> dict[str
     if missing:
         raise ConfigError(
             f"{' and '.join(missing)} was not given;",
-            f"a run of this task knows {', '.join(known)};",
+            f"the options of this task are {', '.join(known)};",
             f"type {' '.join(f'{name}=...' for name in missing)}.",
         )
     return values

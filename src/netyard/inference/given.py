@@ -21,7 +21,7 @@ PORTION = 256  # samples in a batch
 
 @dataclass
 class Portion:
-    """Some samples of an array; as an ``InputBatch`` of files."""
+    """A batch of samples of an array, with the fields of ``InputBatch``."""
 
     names: Sequence[int]
     x: Tensor
@@ -31,7 +31,7 @@ class Portion:
 
 @dataclass
 class Samples:
-    """An array as what ``predict`` reads; as the ``Inputs`` of files."""
+    """All samples of an array, with the fields of ``Inputs``."""
 
     batches: Iterator[Portion]
     total: int
@@ -39,21 +39,22 @@ class Samples:
 
 
 def inputs_of(data: Any, given: Any) -> Any:
-    """The samples that were given, for the datamodule of a run.
+    """The given samples as inputs of the datamodule of a run.
 
     Args:
-        given: a path, as ``netyard predict input=`` takes it; an array or tensor (B, ...) in the data's own units, or
-            one sample of it: images are (B, C, H, W), (B, H, W, C) or (B, H, W), whole numbers up to the data's own
-            white or floats from 0 to 1; a ``pandas.DataFrame`` with the columns of training; a list of texts.
+        given: a path, as in ``netyard predict input=``; an array or tensor (B, ...) in the data's own units, or one
+            sample of it: images are (B, C, H, W), (B, H, W, C) or (B, H, W), integers up to ``data.max_value`` or
+            floats from 0 to 1; a ``pandas.DataFrame`` with the columns of training; a list of texts.
 
     Raises:
-        DataError: it is of another kind, another shape, or holds NaN.
+        DataError: it has another type or shape, or contains NaN.
     """
     if isinstance(given, str | os.PathLike):
         return data.inputs(os.fspath(given))
-    if hasattr(given, "to_csv"):  # a data frame, of pandas or of those that follow it
+    if hasattr(given, "to_csv"):  # a data frame of pandas or of a library with its methods; none is imported for it
         return _by_file(data, lambda path: given.to_csv(path, index=False), ".csv")
     if isinstance(given, list | tuple) and given and all(isinstance(each, str) for each in given):
+        # A line is one text, so a line break within a text becomes a space.
         lines = "\n".join(" ".join(text.split()) for text in given)
         return _by_file(data, lambda path: Path(path).write_text(lines, encoding="utf-8"), ".txt")
     x = _as_samples(data, _tensor(given))
@@ -63,7 +64,7 @@ def inputs_of(data: Any, given: Any) -> Any:
 
 
 def _by_file(data: Any, write: Any, suffix: str) -> Any:
-    """Write a temporary file and read it as training does: tables and texts have one reader."""
+    """Write a temporary file and read it with the reader of the training data."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"given{suffix}"
         write(path)
@@ -75,20 +76,21 @@ def _by_file(data: Any, write: Any, suffix: str) -> Any:
 
 def _tensor(given: Any) -> Tensor:
     try:
+        # np.asarray() also takes PIL images, nested lists and any object with ``__array__``.
         x = given.detach().cpu() if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
             f"{type(given).__name__} cannot be read as an array: {error};",
-            "what is predicted is a path, an array, a data frame or a list of texts;",
+            "predictions are for a path, an array, a data frame or a list of texts;",
             "try a NumPy array.",
         ) from error
     if not x.is_complex() and x.is_floating_point() and not x.isfinite().all():
-        raise DataError("the array holds NaN or infinity;", "every number must be finite;", "fill them in first.")
+        raise DataError("the array contains NaN or infinity;", "every number must be finite;", "replace them first.")
     return x
 
 
 def _as_samples(data: Any, x: Tensor) -> Tensor:
-    """(B, ...) in the shape and scale of the network's input.
+    """Convert an array to (B, ...) in the shape and scale of the network's input.
 
     Raises:
         DataError: samples have another shape.
@@ -99,38 +101,43 @@ def _as_samples(data: Any, x: Tensor) -> Tensor:
         x = _in_shape(x, None)
         return x.long()
     else:
-        wanted = tuple(data.input_shape or ()) if isinstance(data, SampledData) else ()
-        if wanted[1:] == (1,) and x.shape[-1:] == wanted[:1]:  # a window of a series, (W,) or (B, W)
+        expected = tuple(data.input_shape or ()) if isinstance(data, SampledData) else ()
+        if expected[1:] == (1,) and x.shape[-1:] == expected[:1]:  # a window of a series, (W,) or (B, W)
             x = x[..., None]
-        x = _in_shape(x, wanted).float()
+        x = _in_shape(x, expected).float()
+    # Floats pass ``DataModule.prepare`` unchanged: it normalises only stored integers, so that is done here.
     return data.normalize(x) if isinstance(data, NormalizedData) and data.own_units else x
 
 
 def _images(data: Any, x: Tensor) -> Tensor:
-    """(B, C, H, W) in [0, 1]."""
+    """Convert images in one of the accepted layouts to (B, C, H, W) in [0, 1]."""
     channels, side = len(data.pixel_statistics()[0]), data.image_size
-    wanted = (channels, side, side)
-    if x.shape[-3:] == (side, side, channels) and x.shape[-3:] != wanted:
+    expected = (channels, side, side)
+    # An array that is both layouts, as 3 x 3 images of 3 channels, is taken as (C, H, W).
+    if x.shape[-3:] == (side, side, channels) and x.shape[-3:] != expected:
         x = x.movedim(-1, -3)
-    elif channels == 1 and x.ndim in (2, 3) and x.shape[-2:] == (side, side) and x.shape[-3:] != wanted:
+    # Grey images without a channel axis: (H, W) or (B, H, W).
+    elif channels == 1 and x.ndim in (2, 3) and x.shape[-2:] == (side, side) and x.shape[-3:] != expected:
         x = x.unsqueeze(-3)
-    x = _in_shape(x, wanted)
+    x = _in_shape(x, expected)
     if not x.is_floating_point():
         return x.float() / data.max_value
+    # Floats of 0 to 255 would be predicted without any other error, and wrongly.
     if x.min() < 0 or x.max() > 1:
         raise DataError(
-            f"the images hold floats from {float(x.min()):g} to {float(x.max()):g};",
+            f"the images contain floats from {float(x.min()):g} to {float(x.max()):g};",
             f"floats are from 0 to 1, whole numbers from 0 to {data.max_value:g};",
             f"divide by {data.max_value:g}, or give whole numbers.",
         )
     return x.float()
 
 
-def _in_shape(x: Tensor, wanted: tuple[int, ...] | None) -> Tensor:
-    if wanted is not None and tuple(x.shape) == wanted:
+def _in_shape(x: Tensor, expected: tuple[int, ...] | None) -> Tensor:
+    """Add the batch axis to a single sample, and check the shape; None: any shape."""
+    if expected is not None and tuple(x.shape) == expected:
         x = x[None]
-    if not len(x.shape) or not len(x) or (wanted and tuple(x.shape[1:]) != wanted):
-        shape = ", ".join(map(str, wanted or ("...",)))
+    if not len(x.shape) or not len(x) or (expected and tuple(x.shape[1:]) != expected):
+        shape = ", ".join(map(str, expected or ("...",)))
         raise DataError(
             f"the array has shape {tuple(x.shape)};",
             f"the network was trained on samples of shape ({shape}): it must be (B, {shape});",

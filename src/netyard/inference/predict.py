@@ -1,4 +1,4 @@
-"""``netyard predict``: predictions for a user's files as a table, one row for each sample."""
+"""``netyard predict``: predictions for the user's files as a table, one row for each sample."""
 
 from __future__ import annotations
 
@@ -28,24 +28,25 @@ PredictionColumns = Callable[[Tensor, Sequence[str]], Mapping[str, Sequence[Any]
 
 
 def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
-    """Write the predictions of a run's best network, batch by batch; returns a message with the number of rows.
+    """Write the predictions of a run's best checkpoint, batch by batch; returns a message with the number of rows.
 
-    The first column names the input: its file, or the number of its row, from 0. The predictions follow; see
-    ``prediction_columns`` of the tasks. Files that cannot be read are named in the log and have no row. A terminal
-    shows a bar.
+    The first column is the file of an input, or the number of its row, from 0. The predictions follow; see
+    ``prediction_columns`` of the tasks. Files that cannot be read have a line in the log and no row. A terminal shows
+    a progress bar.
 
     Args:
-        where: pictures, a CSV file, or texts, as the run's data read them. None: the test part of the run's own data,
+        where: images, a CSV file, or texts, as the run's data set reads them. None: the test split of the run's data,
             with the true value of each sample as the second column.
-        output: a file of ``table_writer``, replaced when everything has been written.
+        output: a file of ``table_writer``, replaced when all rows have been written.
 
     Raises:
         ConfigError: the task predicts nothing.
-        DataError: nothing can be read.
+        DataError: no input can be read.
     """
     model = Predictor.of(run_dir)
     written = refused = 0
     with table_writer.open_table(output) as add:
+        # One batch at a time, so that memory does not grow with the number of files.
         for columns, left_out in model.columns(where):
             refused += left_out
             if columns:
@@ -56,7 +57,7 @@ def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
 
 @dataclass(frozen=True)
 class Predictor:
-    """The best network of a run, ready to predict."""
+    """The task and data of a run, with the weights of its best checkpoint."""
 
     task: Any
     data: Any
@@ -65,51 +66,58 @@ class Predictor:
 
     @classmethod
     def of(cls, run_dir: RunDir) -> Predictor:
-        """The best network of a run; raises as ``predict`` does."""
+        """Load the best checkpoint of a run; raises as ``predict`` does."""
         recorded, config, choices = checkpoint.read_best(run_dir)
         task = checkpoint.rebuild(recorded, run_dir.best)
         columns_of = _prediction_columns(task, run_dir, choices["task"])
         data = checkpoint.build_data(recorded, config)
         set_threads(config["threads"], task, config["data"])
+        # The best device that is there, not that of training: a run of a GPU can be used on a laptop.
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return cls(task.to(device), data, columns_of, device)
 
     def columns(self, given: Any = None) -> Iterator[tuple[dict[str, Sequence[Any]], int]]:
-        """A batch of rows by column, and how many inputs were left out of it; see ``given.inputs_of``, or ``predict``.
+        """For each batch, its rows by column, and how many inputs of it could not be read.
+
+        Args:
+            given: see ``given.inputs_of``. None: the test split.
 
         Raises:
-            DataError: nothing can be read.
+            DataError: no input can be read.
         """
         if given is None:
-            self.data.prepare_data()
+            self.data.prepare_data()  # downloads the data set if it is missing; files of the user need no data set
         inputs = self.data.test_inputs() if given is None else inputs_of(self.data, given)
         labels = self.data.labels()
         written = refused = 0
+        # Inference mode lasts until the generator ends, so it covers the code of the caller between two batches.
         with _bar() as bar, torch.inference_mode():
             progress = bar.add_task("", total=inputs.total)
             for batch in inputs.batches:
-                for error in batch.refused:
+                for error in batch.refused:  # files that cannot be read
                     log.warning("left out: %s", error)
                 refused += len(batch.refused)
                 bar.advance(progress, len(batch.names) + len(batch.refused))
                 columns: dict[str, Sequence[Any]] = {}
                 if batch.names:
+                    # prepare() takes targets, which the user's files do not have: zeros, and the result is ignored.
                     x, _ = self.data.prepare(batch.x.to(self.device), torch.zeros(len(batch.x)))
-                    truth = _truth(batch.y, labels)
-                    columns = {inputs.kind: batch.names, **truth, **self.columns_of(x, labels)}
+                    targets = _target_columns(batch.y, labels)
+                    columns = {inputs.kind: batch.names, **targets, **self.columns_of(x, labels)}
                 written += len(batch.names)
                 yield columns, len(batch.refused)
+        # Only now is it known; a damaged file among others is no error.
         if not written:
             raise DataError(
-                f"none of the {refused} file(s) of {given or 'the test part'} can be read;",
-                "the lines above have the reason for each;",
+                f"none of the {refused} file(s) of {given or 'the test split'} can be read;",
+                "the warnings above give the reason for each;",
                 "repair them, or try another input.",
             )
 
 
 def _bar() -> Progress:
-    """Shown on a terminal only, and removed at the end; warnings appear above it."""
-    console = Console(stderr=True, soft_wrap=True)
+    """A progress bar, shown on a terminal only and removed at the end; warnings appear above it."""
+    console = Console(stderr=True, soft_wrap=True)  # stderr: standard output can be redirected into a file
     columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
@@ -124,11 +132,12 @@ def _prediction_columns(task: Any, run_dir: RunDir, choice: str) -> PredictionCo
     )
 
 
-def _truth(y: Tensor | None, labels: Sequence[str]) -> dict[str, list[Any]]:
-    """True classes (N,) or targets (N, num_targets), by column."""
+def _target_columns(y: Tensor | None, labels: Sequence[str]) -> dict[str, list[Any]]:
+    """True classes (N,) or targets (N, num_targets) by column; none if they are unknown."""
     if y is None:
         return {}
-    if not y.is_floating_point():
+    if not y.is_floating_point():  # integers are class indices
         return {"label": [labels[number] if labels else number for number in y.tolist()]}
+    # Suffixes as in the prediction columns: target_1 is the truth of prediction_1; a single one has no suffix.
     numbers = [""] if y.shape[1] == 1 else [f"_{number}" for number in range(1, y.shape[1] + 1)]
     return {f"target{number}": each.tolist() for number, each in zip(numbers, y.T, strict=True)}

@@ -224,7 +224,7 @@ def test_a_network_of_ours_takes_its_weights(finished, tmp_path: Path) -> None:
 def test_integers_are_scored_on_the_test_part(finished, tmp_path: Path, how: str) -> None:
     said, file = export(finished("judge"), tmp_path, "format=onnx", f"quantize={how}")
     before, after, count = re.search(
-        r"accuracy goes from ([\d.]+) to ([\d.]+) on the test part \((\d+) ", said
+        r"accuracy changes from ([\d.]+) to ([\d.]+) on the test split \((\d+) ", said
     ).groups()
     results = json.loads((finished("judge") / "results.json").read_text())
     assert float(before) == pytest.approx(results["metrics"]["test/accuracy"], abs=1e-4)

@@ -189,7 +189,7 @@ def test_evaluate_takes_overrides_and_other_data(contract, capsys: pytest.Captur
     assert main.main(["evaluate", where, "data=fake"]) == 2
     assert "does not fit the data" in capsys.readouterr().err
     assert main.main(["evaluate", where, "data=breast_cancer"]) == 2
-    assert "trained for 10 outputs, and the data wants 2" in capsys.readouterr().err
+    assert "trained for 10 outputs, and the data need 2" in capsys.readouterr().err
     assert main.main(["evaluate", where, "data=python_source", "data.max_characters=20000"]) == 2
     assert "trained for 10 outputs" in capsys.readouterr().err
 
