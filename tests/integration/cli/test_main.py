@@ -95,8 +95,8 @@ def places(tmp_path: Path) -> dict[str, Path]:
             2,
             ["cell is 'lstn'", "rnn_tanh, rnn_relu, lstm, gru", "try model.cell=lstm"],
         ),
-        (["model=lstm", "data=text", "data.path=EMPTY"], 3, ["empty.txt holds 0 character", "give it more text"]),
-        (["model=lstm", "data=text", "data.path=LETTER"], 3, ["letter.txt holds 1 character", "give it more text"]),
+        (["model=lstm", "data=text", "data.path=EMPTY"], 3, ["empty.txt contains 0 character", "add more text"]),
+        (["model=lstm", "data=text", "data.path=LETTER"], 3, ["letter.txt contains 1 character", "add more text"]),
         (["model=lstm", "data=text", "data.path=nowhere.txt"], 3, ["nowhere.txt", "data.path"]),
         (["model=gru", "data=series", "data.path=GAPS", "data.column=count"], 3, ["column 'count'", "'NaN'", "finite"]),
         (

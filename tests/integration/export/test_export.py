@@ -107,7 +107,7 @@ def test_what_is_no_graph_is_said_in_one_line(tmp_path: Path, format: str) -> No
 def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, format: str) -> None:
     task, data, of_run = untrained("model=mlp_tiny")
     task.net = Turncoat().eval()
-    with pytest.raises(PlatformError, match=r"logits of a batch of 1 is off by up to 0\.01") as caught:
+    with pytest.raises(PlatformError, match=r"logits of a batch of 1 differs by up to 0\.01") as caught:
         exporting.write(Request(RunDir(tmp_path), format, tmp_path / "exports" / "model"), task, data, of_run)
     assert caught.value.exit_code == 5
     assert not list(tmp_path.iterdir()), "no file, no draft, no folder"
@@ -140,9 +140,9 @@ def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, format:
             "q_learning",
             ["format=onnx", "normalize=true"],
             2,
-            ["task=q_learning", "pictures and tables", "leave it out"],
+            ["task=q_learning", "images and tables", "leave it out"],
         ),
-        ("adversarial", ["format=onnx", "quantize=static"], 2, ["task=adversarial", "have a score", "leave it out"]),
+        ("adversarial", ["format=onnx", "quantize=static"], 2, ["task=adversarial", "by a score", "leave it out"]),
         ("language", ["format=pt2"], 2, ["recurrent layers", "try format=onnx"]),
         ("nowhere", ["format=onnx"], 4, ["nowhere is not a run directory"]),
         ("unfinished", ["format=onnx"], 4, ["there is no checkpoint at", "best.ckpt"]),

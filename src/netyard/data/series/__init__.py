@@ -1,1 +1,1 @@
-"""Time series."""
+"""Data sets that are time series."""

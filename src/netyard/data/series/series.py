@@ -1,4 +1,4 @@
-"""A series of one number a step, cut in time: what is predicted in one part has no part in the training before it."""
+"""A time series with one number per step, split by time: validation and test steps are later than all training steps."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from netyard.ranges.bounds import Count
 
 @dataclass
 class Windows:
-    """Every window of a stretch of a series, a step apart: the past, and what came next.
+    """All windows of a section of a series, at every step: the past as x, and the following steps as y.
 
-    series: float32 (T,). x: (N, window, 1) and y: (N, horizon), views of it: a window costs no memory.
+    series: float32 (T,). x: (N, window, 1) and y: (N, horizon) with N = T - window - horizon + 1.
     """
 
     series: Tensor
@@ -35,6 +35,7 @@ class Windows:
     horizon: int
 
     def __post_init__(self) -> None:
+        # Views of the series: overlapping windows take no additional memory.
         both = self.series.unfold(0, self.window + self.horizon, 1)  # (N, window + horizon)
         self.x, self.y = both[:, : self.window, None], both[:, self.window :]
 
@@ -45,6 +46,7 @@ class Windows:
         return TensorSplit(self.x[index], self.y[index])
 
     def to(self, device: torch.device) -> Windows:
+        # Moves the series and not x and y, whose copies would be window + horizon times as large.
         return Windows(self.series.to(device), self.window, self.horizon)
 
     def loader(self, order: Order, training: bool) -> TensorLoader:
@@ -69,28 +71,28 @@ class Windows:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Series(DataModule):
-    """One column of a CSV file whose rows are the steps, in order of time, as batches of windows.
+    """A column of a CSV file, whose rows are steps in order of time, as batches of windows.
 
-    x: float32 (B, window, 1), the past; y: float32 (B, horizon), what came next; both in the series' own units. The
-    first part of the series trains, the next validates, the last tests. A window belongs to the part that all its
-    targets lie in; its past may reach back into the part before, for by then it is known.
+    x: float32 (B, window, 1), the past; y: float32 (B, horizon), the following steps; both in the series' own units.
+    The series is split in order: training, validation, test. A window is in the split of its targets; its past may be
+    in the previous split, because it is known when the forecast is made.
 
     Raises:
-        DataError: no such file or column; a step without a number; a series too short, or without change.
-        ConfigError: a window, horizon, season or fraction that makes no sense.
-        PlatformError: the package that carries the file is not installed.
+        DataError: there is no such file or column; a step without a number; the series is too short or constant.
+        ConfigError: window, horizon, season or a fraction is out of range.
+        PlatformError: the package that contains the file is not installed.
     """
 
     path: str
     column: str
     package: str | None = None
-    """An installed package that carries the file; the path then starts in it."""
+    """An installed package that contains the file; ``path`` is then relative to its folder."""
     window: Count
-    """Steps seen."""
+    """Number of past steps that the network reads."""
     horizon: Count
-    """Steps predicted."""
+    """Number of steps to forecast."""
     season: Count = 1
-    """Steps after which the series resembles itself; 1: it has no season."""
+    """Period of the series in steps; 1: not seasonal."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -107,32 +109,34 @@ class Series(DataModule):
         if self.season > self.window:
             raise ConfigError(
                 f"data.season is {self.season} and data.window {self.window};",
-                "the window must hold one season, for the seasonal naive forecast repeats it;",
+                "the window must include a season, because the seasonal naive forecast repeats it;",
                 f"try data.window={self.season}, or data.season=1.",
             )
         if self.input_shape not in (None, [self.window, 1]) or self.num_targets not in (None, self.horizon):
             raise ConfigError(
                 f"data.input_shape is {self.input_shape} and data.num_targets {self.num_targets};",
-                "data.sequence_length, data.input_size and data.num_targets are facts, not choices;",
+                "data.sequence_length, data.input_size and data.num_targets follow from window and horizon;",
                 f"leave them as the data's yaml has them, and try data.window={self.window}.",
             )
 
     def read(self) -> dict[str, Split]:
         series, what = self._column()
         train, val, _ = self._lengths(len(series))
-        self._check_long_enough(len(series), what)
-        self._measured = self._measure_training(series[:train].double(), what)
+        self._check_length(len(series), what)
+        # Statistics of the training steps only: later ones are unknown at that time.
+        self._training_statistics = self._measure_training(series[:train].double(), what)
         ends = {"train": (0, train), "val": (train, train + val), "test": (train + val, len(series))}
+        # Each section begins one window earlier, so that its first step can be forecast.
         return {
             name: Windows(series[max(begin - self.window, 0) : end], self.window, self.horizon)
             for name, (begin, end) in ends.items()
         }
 
     def inputs(self, where: str) -> Inputs:
-        """The last window of a series of the user's own: one input, which the steps after its end are predicted of.
+        """The last window of a series to predict, as one input: the forecast is for the steps after its end.
 
         Raises:
-            DataError: no such file or column, a step without a number, fewer steps than a window.
+            DataError: there is no such file or column, a step without a number, or fewer steps than a window.
         """
         table = read_table(Path(where).expanduser(), "input")
         require_columns(table, [self.column])
@@ -140,23 +144,23 @@ class Series(DataModule):
         if len(series) < self.window:
             raise DataError(
                 f"{what} has {len(series)} steps;",
-                f"the network looks back over {self.window};",
-                "give it a longer series.",
+                f"the network reads a window of {self.window};",
+                "use a longer series.",
             )
-        window = InputBatch([str(table.path)], series[None, -self.window :, None])
+        window = InputBatch([str(table.path)], series[None, -self.window :, None])  # (1, window, 1)
         return Inputs("file", iter([window]), 1)
 
     def series_statistics(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean, std and MASE's scale of the training part: three float32 scalars.
+        """Mean, std and scale of MASE, measured on the training split: three float32 scalars.
 
-        The scale is the mean absolute error, within that part, of forecasting each value by the one a season before
+        The scale is the mean absolute error of the seasonal naive forecast, which repeats the value one season before
         (Hyndman & Koehler 2006, "Another look at measures of forecast accuracy", section 3).
         """
         self.setup()
-        return self._measured
+        return self._training_statistics
 
     def _lengths(self, steps: int) -> tuple[int, int, int]:
-        """Steps to train, to validate and to test on."""
+        """Numbers of steps of the training, validation and test split."""
         test = round(steps * self.test_fraction)
         val = round((steps - test) * self.val_fraction)
         return steps - test - val, val, test
@@ -164,7 +168,9 @@ class Series(DataModule):
     def check_split(self, name: str, split: Split) -> None:
         """Nothing: each value was looked at once when it was read, and would be here in every window."""
 
-    def _check_long_enough(self, steps: int, what: str) -> None:
+    def _check_length(self, steps: int, what: str) -> None:
+        """Raise DataError if a split is too short for one window."""
+
         def enough(steps: int) -> bool:
             train, val, test = self._lengths(steps)
             return train >= self.window + self.horizon and min(val, test) >= self.horizon
@@ -172,36 +178,42 @@ class Series(DataModule):
         if enough(steps):
             return
         train, val, test = self._lengths(steps)
-        least = bisect.bisect_left(range(2**62), True, key=enough)
+        # Rounding of the fractions has no simple inverse; ``enough`` is monotonic, so bisection finds the minimum.
+        min_steps = bisect.bisect_left(range(2**62), True, key=enough)
         horizon = min(self.horizon, val, test)
         window = min(self.window, train - horizon)
         fits = horizon >= 1 and window >= self.season
         raise DataError(
             f"{what} has {steps} steps: {train} to train, {val} to validate and {test} to test;",
-            f"a window of {self.window} steps and a horizon of {self.horizon} need {least} in all: "
-            "training holds both, validation and test a horizon each;",
-            f"try data.window={window} data.horizon={horizon}." if fits else "give it a longer series.",
+            f"a window of {self.window} steps and a horizon of {self.horizon} need {min_steps} in all: "
+            "both for training, and a horizon each for validation and test;",
+            f"try data.window={window} data.horizon={horizon}." if fits else "use a longer series.",
         )
 
     def _measure_training(self, train: Tensor, what: str) -> tuple[Tensor, Tensor, Tensor]:
-        """See ``series_statistics``; refuses a part on whose scale no error can be measured."""
+        """The values of ``series_statistics``, from the training steps in float64 (T,).
+
+        Raises:
+            DataError: the series is constant, or exactly periodic, so that the scale of MASE is 0.
+        """
         if bool((train == train[0]).all()):
             raise DataError(
                 f"{what} is {train[0]:g} at each of its {len(train)} training steps;",
-                "without change there is nothing to learn, and no scale to measure errors on;",
+                "a constant series has nothing to learn, and no scale for its errors;",
                 "try another data.column.",
             )
+        # |y_t - y_(t - season)|, the denominator of MASE.
         scale = (train[self.season :] - train[: -self.season]).abs().mean()
         if not scale > 0:
             raise DataError(
                 f"{what} repeats itself exactly every {self.season} steps of training;",
-                "MASE divides by the error of the seasonal naive forecast, which makes none here;",
+                "MASE divides by the error of the seasonal naive forecast, which is 0 here;",
                 "try data.season=1.",
             )
         return train.mean().float(), train.std(correction=0).float(), scale.float()
 
     def _column(self) -> tuple[Tensor, str]:
-        """The series (T,), and what to call it in a message."""
+        """The series (T,), and its description for messages."""
         return self._numbers(self._table())
 
     def _numbers(self, table: Table) -> tuple[Tensor, str]:
@@ -217,12 +229,13 @@ class Series(DataModule):
                 "a series has a finite number at every step;",
                 "repair that line, or try another data.column.",
             )
-        # Else rounding would pass for a part of the series.
+        # A small range at a large offset (such as 1e9 + sin t) is lost in float32: the network would learn rounding
+        # errors. The second comparison lets constant series pass, which have a message of their own.
         if (series - exact).abs().max() > 0.001 * (exact.max() - exact.min()) > 0:
             raise DataError(
-                f"{what} changes too little for its size, around {exact.mean():.10g};",
-                "a batch holds 32-bit numbers, of about seven digits;",
-                "subtract what all the values share.",
+                f"the changes of {what} are too small compared with its values of about {exact.mean():.10g};",
+                "samples are 32-bit floats, which have about seven digits;",
+                "subtract a constant from all values.",
             )
         return series, what
 
@@ -232,7 +245,7 @@ class Series(DataModule):
             spec = importlib.util.find_spec(self.package)  # finds it without the seconds that importing it may take
             if spec is None or not spec.submodule_search_locations:
                 raise PlatformError(
-                    f"the package {self.package}, which carries {self.path}, is not installed;",
+                    f"the package {self.package}, which contains {self.path}, is not installed;",
                     "data.package is a package that Python can import;",
                     f"try pip install {self.package}.",
                 )
@@ -248,7 +261,11 @@ def _number(cell: str) -> float:
 
 
 def _check_no_gap(table: Table) -> None:
-    """Refuse a blank line between two rows: a table may skip it, but in a series it is a step that is missing."""
+    """Raise DataError if there is a blank line between two rows.
+
+    ``read_table`` ignores blank lines, but in a series one is a missing step, and later steps would move.
+    """
+    # Line numbers that increase by more than 1; the first line has the column names.
     for row in np.flatnonzero(np.diff(table.lines, prepend=1) > 1).tolist():
         breaks = sum(cells[row].count("\n") for cells in table.columns.values())  # lines of one quoted cell
         first = table.lines[row] - breaks

@@ -1,1 +1,1 @@
-"""Tables: CSV files, and those that scikit-learn carries."""
+"""Data sets that are tables: CSV files, and those of scikit-learn."""

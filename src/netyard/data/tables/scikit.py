@@ -1,4 +1,4 @@
-"""The small, real data sets that scikit-learn carries in its wheel: no network, no download."""
+"""The small, real data sets that are installed with scikit-learn: they need no download."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from netyard.data.core.tensors import Split, TensorSplit
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ScikitData(DataModule):
-    """``sklearn.datasets.load_<dataset>()``: pictures where it has them, else a table.
+    """``sklearn.datasets.load_<dataset>()``: images if the data set has them, else a table.
 
-    None has an official test part: a fixed fifth of the samples is cut first, the same in every run.
+    There are no official test splits: a fixed fifth of the samples is held out, the same in every run.
     """
 
     dataset: str
@@ -24,11 +24,12 @@ class ScikitData(DataModule):
     def read(self) -> dict[str, Split]:
         bunch = getattr(sklearn.datasets, f"load_{self.dataset}")()
         if "images" in bunch:
-            x = torch.from_numpy(bunch.images.astype(np.uint8))[:, None]
+            # Grey values 0 to 16 are whole numbers: uint8 loses nothing and needs an eighth of float64.
+            x = torch.from_numpy(bunch.images.astype(np.uint8))[:, None]  # (N, 1, H, W)
         else:
             x = torch.from_numpy(bunch.data.astype(np.float32))
             self.feature_names = [str(name) for name in bunch.feature_names]
-        if self.num_targets is not None:
+        if self.num_targets is not None:  # a regression, as its yaml says
             return {"train": TensorSplit(x, torch.from_numpy(bunch.target.astype(np.float32)).view(len(x), -1))}
         self.class_names = [str(name) for name in bunch.target_names]
         return {"train": TensorSplit(x, torch.from_numpy(bunch.target.astype(np.int64)))}

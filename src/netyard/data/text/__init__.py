@@ -1,1 +1,1 @@
-"""Text as tokens: to continue, to classify, to translate."""
+"""Data sets of text: classified texts, text for language modelling, and pairs for translation."""

@@ -1,4 +1,4 @@
-"""Texts of the user's own with a class each: a CSV file with a column of texts and one of labels."""
+"""Classified texts of the user's own: a CSV file with a column of texts and a column of labels."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from netyard.ranges.bounds import Count, Ge
 class LabelledText(TokenData):
     """x int64 (B, T), padded at the end; y int64 (B,), classes in the order of their sorted names.
 
-    Each part holds every class in its share. The vocabulary is learned from the training part.
+    The splits are stratified by class. The vocabulary is built from the training split.
 
     Raises:
-        DataError: what ``read_table`` refuses; a column that is not there; an empty text or label; one class only.
+        DataError: the errors of ``read_table``; a missing column; an empty text or label; a single class.
     """
 
     path: str
@@ -35,13 +35,13 @@ class LabelledText(TokenData):
     label_column: str = "label"
     tokens: Literal["characters", "words", "bpe"] = "words"
     bpe_size: Annotated[int, Ge(260)] = 1024
-    """Tokens of the byte-pair vocabulary, at most."""
+    """Maximum size of the byte-pair vocabulary."""
     min_count: Count = 2
-    """Rarer tokens are unknown; rarer byte pairs are not merged. Above 1, training knows what a stranger looks like."""
+    """Rarer tokens are unknown; rarer byte pairs are not merged. Above 1, training has samples with unknown tokens."""
     lowercase: bool = True
-    """Whether to read capitals as small letters."""
+    """Whether to convert texts to lower case."""
     sequence_length: Count | None = 256
-    """The most tokens of a text that are read; becomes the longest text's, if that is shorter."""
+    """Longer texts are truncated to so many tokens; reduced to the length of the longest text."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,22 +53,23 @@ class LabelledText(TokenData):
             )
 
     def facts(self) -> dict[str, Any]:
+        # super().facts() reads the file, which sets the other two.
         return {**super().facts(), "num_classes": self.num_classes, "sequence_length": self.sequence_length}
 
     def encode(self, text: str) -> Tensor:
-        return super().encode(self._plain(text))[: self.sequence_length]
+        return super().encode(self._lower(text))[: self.sequence_length]
 
     def inputs(self, where: str) -> Inputs:
-        """Texts of a user's own: the column of texts of a .csv or .tsv file, or the lines of any other.
+        """Texts to predict: the column of texts of a .csv or .tsv file, or the lines of any other file.
 
         Raises:
-            DataError: no such file, no such column, no text.
+            DataError: there is no such file or column, or it contains no text.
         """
         path = Path(where).expanduser()
         if path.suffix.lower() in (".csv", ".tsv"):
             table = read_table(path, "input")
             require_columns(table, [self.text_column])
-            texts = _filled(table, self.text_column, "text_column")
+            texts = _nonempty_cells(table, self.text_column, "text_column")
         else:
             texts = read_lines(path)
         return Inputs("row", self._batches(texts, self.evaluation_batch_size()), len(texts))
@@ -77,57 +78,64 @@ class LabelledText(TokenData):
         vocabulary, length = self._vocabulary(self.READS), self.sequence_length or 0
         for first in range(0, len(texts), batch_size):
             part = texts[first : first + batch_size]
-            x = padded((vocabulary.encode(self._plain(text))[:length] for text in part), length)
+            # Padded to the length of training, so that the result does not depend on the other texts of the batch.
+            # Not ``self.encode``, which raises an error for unknown tokens: a prediction is possible with them.
+            x = padded((vocabulary.encode(self._lower(text))[:length] for text in part), length)
             yield InputBatch(range(first, first + len(part)), x)
 
     def read(self) -> dict[str, Split]:
         table = read_table(Path(self.path).expanduser())
-        texts = [self._plain(text) for text in _filled(table, self.text_column, "text_column")]
+        texts = [self._lower(text) for text in _nonempty_cells(table, self.text_column, "text_column")]
         y = self._labels(table)
         parts = self.splitter.indices(y)
 
-        if not self.vocabularies:
+        if not self.vocabularies:  # after the splits: built from training texts only
             self.vocabularies["text"] = self._learn([texts[index] for index in parts["train"].tolist()])
-        vocabulary = self.vocabularies["text"]
+        vocabulary = self.vocabularies["text"]  # of a checkpoint, or built above
         x = padded(vocabulary.encode(text)[: self.sequence_length] for text in texts)
         self.vocab_size, self.sequence_length = len(vocabulary), x.shape[1]
         return {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}
 
     def _learn(self, texts: list[str]) -> Vocabulary:
-        # With a space before it, a text's first word is the word that it is elsewhere.
+        # A word token includes the space before it: with this prefix, the first word of a text has the same token as
+        # elsewhere.
         prefix = " " if self.tokens in (Words.kind, BytePairs.kind) else ""
         return learn_vocabulary(self.tokens, texts, self.min_count, self.bpe_size, prefix)
 
     def _labels(self, table: Table) -> Tensor:
-        cells = _filled(table, self.label_column, "label_column")
-        self.class_names = sorted(set(cells))
+        cells = _nonempty_cells(table, self.label_column, "label_column")
+        self.class_names = sorted(set(cells))  # sorted: labels must not depend on the order of the rows
         if len(self.class_names) < 2:
             raise DataError(
-                f"column {self.label_column!r} of {table.path} holds one class only, {cells[0]!r};",
+                f"column {self.label_column!r} of {table.path} contains only one class, {cells[0]!r};",
                 "a classification needs at least two;",
                 "try another data.label_column.",
             )
         if self.num_classes not in (None, len(self.class_names)):
             raise DataError(
-                f"column {self.label_column!r} of {table.path} holds {len(self.class_names)} classes;",
-                f"data.num_classes is {self.num_classes} and counts them;",
+                f"column {self.label_column!r} of {table.path} contains {len(self.class_names)} classes;",
+                f"data.num_classes is {self.num_classes}, and must be their number;",
                 f"try data.num_classes={len(self.class_names)}.",
             )
         self.num_classes = len(self.class_names)
-        numbers = {name: number for number, name in enumerate(self.class_names)}
+        numbers = {name: number for number, name in enumerate(self.class_names)}  # index() would be slow for many rows
         return torch.tensor([numbers[cell] for cell in cells])
 
-    def _plain(self, text: str) -> str:
+    def _lower(self, text: str) -> str:
         return text.lower() if self.lowercase else text
 
 
-def _filled(table: Table, name: str, key: str) -> list[str]:
-    """A column without an empty cell; ``key`` is where the user names it."""
+def _nonempty_cells(table: Table, name: str, key: str) -> list[str]:
+    """The cells of a column; ``key`` is the config key that names it.
+
+    Raises:
+        DataError: a cell is empty.
+    """
     cells = table.column(name, key)
     if "" in cells:
         raise DataError(
             f"column {name!r}, line {table.lines[cells.index('')]} of {table.path} is empty;",
-            "every text and every label must hold something;",
+            "every sample needs a text and a label;",
             "fill or drop that line.",
         )
     return cells

@@ -1,4 +1,4 @@
-"""Numbers in English words: a small translation whose every answer can be checked by hand."""
+"""Numbers in English words: a small translation task whose results can be checked by hand."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ UNITS = [
 ]
 # fmt: on
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_LEAST, _MOST = 100, 999_999
+_MIN, _MAX = 100, 999_999  # at least 100: smaller ranges leave too few numbers for three splits
 
 
 def in_words(number: int) -> str:
-    """A number of 0 to 999,999 as Americans write it: with hyphens and without ``and``."""
+    """A number from 0 to 999,999 in American English: with hyphens and without ``and``."""
     if number >= 1000:
         thousands, rest = divmod(number, 1000)
         return f"{in_words(thousands)} thousand" + (f" {in_words(rest)}" if rest else "")
@@ -45,26 +45,26 @@ def in_words(number: int) -> str:
 class NumberWords(TokenData):
     """Pairs of a numeral, digit by digit, and its words: ``42`` and ``forty-two``.
 
-    x int64 (B, S), the source, padded at its end; y int64 (B, T), the target, END and padding. Numbers differ, and are
-    as often of one length as of another while they last. The language's few tokens are all known before any pair. So
-    that the held-out pairs ask for new numbers and not for new words, numbers of a single word train. Numbers and parts
-    do not depend on the run's seed.
+    x int64 (B, S), the source, padded at its end; y int64 (B, T), the target, END and padding. All numbers differ, and
+    each number of digits is equally frequent as far as there are such numbers. The vocabularies are fixed. Numbers of a
+    single word are always in the training split, so that the other splits contain new numbers, but no new words.
+    Numbers and splits do not depend on the run's seed.
 
     Raises:
-        ConfigError: a direction, a size or a largest number that is none.
+        ConfigError: an unknown direction; ``size`` or ``max_number`` is out of range.
     """
 
     READS: ClassVar[str] = "source"
     WRITES: ClassVar[str] = "target"
 
     direction: Literal["to_words", "to_numerals"] = "to_words"
-    size: Annotated[int, Ge(_LEAST), Le(_MOST + 1)] = 20_000
-    """Pairs in all, before test and validation are cut."""
-    max_number: Annotated[int, Ge(_LEAST), Le(_MOST)] = _MOST
-    """The largest number there may be."""
+    size: Annotated[int, Ge(_MIN), Le(_MAX + 1)] = 20_000
+    """Number of pairs in all splits together."""
+    max_number: Annotated[int, Ge(_MIN), Le(_MAX)] = _MAX
+    """Numbers are drawn from 0 to this one."""
     target_vocab_size: Count | None = None
     target_length: Count | None = None
-    """Tokens of the longest target, its END included."""
+    """Number of tokens of the longest target, including END."""
     start_token: Index = 2
     end_token: Index = END
 
@@ -76,14 +76,15 @@ class NumberWords(TokenData):
                 "numbers are translated to_words or to_numerals;",
                 "try data.direction=to_words.",
             )
-        if not _LEAST <= self.max_number <= _MOST or not _LEAST <= self.size <= self.max_number + 1:
+        if not _MIN <= self.max_number <= _MAX or not _MIN <= self.size <= self.max_number + 1:
             raise ConfigError(
                 f"data.size is {self.size} and data.max_number {self.max_number};",
-                f"max_number is {_LEAST} to {_MOST}, and size {_LEAST} to as many as there are numbers;",
-                f"try data.size=20000 data.max_number={_MOST}.",
+                f"max_number is {_MIN} to {_MAX}, and size {_MIN} to as many as there are numbers;",
+                f"try data.size=20000 data.max_number={_MAX}.",
             )
-        # A unit follows a space, or the hyphen of a compound.
+        # Word tokens include the space before them. A unit is also needed without it, after the hyphen of twenty-one.
         words = [f" {word}" for word in (*UNITS, *TENS, "hundred", "thousand")]
+        # Fixed, not built from the training pairs: every digit and word is known from the start.
         english: Vocabulary = Words([*words, "-", *UNITS[1:10]], prefix=" ")
         numerals: Vocabulary = Characters("0123456789")
         source, target = (numerals, english) if self.direction == "to_words" else (english, numerals)
@@ -96,7 +97,7 @@ class NumberWords(TokenData):
         return {name: getattr(self, name) for name in names}
 
     def decode_source(self, tokens: Tensor | Iterable[int]) -> str:
-        """Source tokens as text, as ``decode`` does for those of a target."""
+        """Source tokens as text; ``decode`` is for tokens of the target."""
         return self.vocabularies["source"].decode(tokens.tolist() if isinstance(tokens, Tensor) else tokens)
 
     def read(self) -> dict[str, Split]:
@@ -104,12 +105,13 @@ class NumberWords(TokenData):
         words = [in_words(number) for number in numbers.tolist()]
         numerals = [str(number) for number in numbers.tolist()]
         sources, targets = (numerals, words) if self.direction == "to_words" else (words, numerals)
+        # Only targets end with END: the decoder must learn where to stop, and the encoder sees the padding.
         x = padded(self.vocabularies["source"].encode(text) for text in sources)
         y = padded([*self.vocabularies["target"].encode(text), END] for text in targets)
         self.sequence_length, self.target_length = x.shape[1], y.shape[1]
 
         single = torch.tensor([not set(" -") & set(text) for text in words])
-        digits = torch.tensor([len(text) for text in numerals])
+        digits = torch.tensor([len(text) for text in numerals])  # stratifies the splits
         (known,), (compound,) = single.nonzero(as_tuple=True), (~single).nonzero(as_tuple=True)
         stays, test = holdout(digits[compound], self.test_fraction, TEST_SEED)
         rest = compound[stays]
@@ -120,8 +122,9 @@ class NumberWords(TokenData):
     def _numbers(self) -> Tensor:
         """Distinct numbers, int64 (size,), in a random order."""
         number = torch.arange(self.max_number + 1)
-        digits = sum((number >= 10**place).long() for place in range(1, 6))
-        # Weighted sampling without replacement: the first arrivals of exponential clocks that tick as fast as numbers
-        # of that length are rare (Efraimidis & Spirakis 2006).
-        clock = -(1 - uniform(sample_keys(0, 0, number, CONTENT), 0).double()).log() * digits.bincount()[digits]
-        return clock.argsort(stable=True)[: self.size]
+        digits = sum((number >= 10**place).long() for place in range(1, 6))  # minus 1
+        # Uniform sampling would yield 90 % numbers of six digits. Weighted sampling without replacement: draw a time
+        # from an exponential distribution whose rate is the weight, here 1 / (numbers of that length), and take the
+        # earliest (Efraimidis & Spirakis 2006). 1 - uniform is in (0, 1], so that its logarithm is finite.
+        time = -(1 - uniform(sample_keys(0, 0, number, CONTENT), 0).double()).log() * digits.bincount()[digits]
+        return time.argsort(stable=True)[: self.size]

@@ -1,4 +1,4 @@
-"""A text that every machine has: the source of the interpreter's own standard library."""
+"""A text that is on every machine: the source code of Python's standard library."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from netyard.data.text.text_file import ContinuousText
 from netyard.errors import ConfigError, DataError
 from netyard.ranges.bounds import Count
 
-# Packages that were installed beside it, tests, and tables that a program has written.
-_FOREIGN = frozenset(
+# Folders that are not read: installed packages differ between machines, tests between distributions (some leave them
+# out), and encodings are generated tables.
+_EXCLUDED_FOLDERS = frozenset(
     ("site-packages", "dist-packages", "test", "tests", "idle_test", "encodings", "pydoc_data", "__pycache__")
 )
-_TABLES = ("_sysconfigdata", "entities.py")
+_EXCLUDED_PREFIXES = ("_sysconfigdata", "entities.py")  # generated tables, too
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class PythonSource(ContinuousText):
-    """Python code for language modelling: each file lies whole in one part, by a hash of its path within the library.
+    """Python code for language modelling: a hash of a file's path within the library decides its split.
 
-    So a file stays in its part whatever ``max_characters`` is. The text is that of the running interpreter, and scores
-    compare between runs of one version of it.
+    A file is in the same split for every ``max_characters``. The text is that of the running interpreter: scores are
+    comparable between runs with the same version of Python.
 
     Raises:
         ConfigError: ``max_characters`` is below 1.
-        DataError: the interpreter came without its source, or ``max_characters`` leaves a part without a file.
+        DataError: the interpreter has no source files, or ``max_characters`` is too small for a file in each split.
     """
 
     max_characters: Count | None = 1_000_000
-    """Of all parts together, each of which gets its share, in whole files. None: everything."""
+    """Size of all splits together, in whole files, divided by their fractions. None: all files."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,32 +49,40 @@ class PythonSource(ContinuousText):
     def texts(self) -> dict[str, str]:
         root = Path(sysconfig.get_path("stdlib"))
         paths = source_files(root)
-        rest = 1 - self.test_fraction
-        shares = {"train": rest * (1 - self.val_fraction), "val": rest * self.val_fraction, "test": self.test_fraction}
+        rest = 1 - self.test_fraction  # val_fraction is a fraction of what the test split leaves
+        fractions = {
+            "train": rest * (1 - self.val_fraction),
+            "val": rest * self.val_fraction,
+            "test": self.test_fraction,
+        }
         texts = {}
-        for part, share in shares.items():
-            limit = None if self.max_characters is None else self.max_characters * share
-            chosen = self._choose(root, [path for path in paths if self._part(path) == part], limit)
+        for name, fraction in fractions.items():
+            limit = None if self.max_characters is None else self.max_characters * fraction
+            chosen = self._choose(root, [path for path in paths if self._split_of(path) == name], limit)
             if not chosen:
                 raise DataError(
-                    f"no file of {root} is left for the {part} part;",
-                    f"it takes whole files of Python, and the library has {len(paths)};",
+                    f"no file of {root} is left for the {name} split;",
+                    f"a split consists of whole Python files, and the library has {len(paths)};",
                     "try data.max_characters=1000000.",
                 )
-            self.files[part] = sorted(chosen)
-            texts[part] = "\n".join(chosen[path] for path in self.files[part])
+            self.files[name] = sorted(chosen)
+            texts[name] = "\n".join(chosen[path] for path in self.files[name])
         return texts
 
-    def _part(self, path: str) -> str:
-        if _fraction(f"{TEST_SEED} test {path}") < self.test_fraction:
+    def _split_of(self, path: str) -> str:
+        # Whole files: a language model would know the names of a file of which it has seen another part.
+        # TEST_SEED is fixed, so that the test split, hence the score, does not depend on ``split_seed``.
+        if _hash_fraction(f"{TEST_SEED} test {path}") < self.test_fraction:
             return "test"
-        return "val" if _fraction(f"{self.split_seed} val {path}") < self.val_fraction else "train"
+        return "val" if _hash_fraction(f"{self.split_seed} val {path}") < self.val_fraction else "train"
 
     def _choose(self, root: Path, paths: list[str], limit: float | None) -> dict[str, str]:
-        """A part's files and their texts: in the order of a hash, each that there is still room for."""
+        """Files of a split and their texts: in the order of a hash, every file that fits into the limit."""
         chosen: dict[str, str] = {}
         size = 0
-        for path in sorted(paths, key=lambda path: _fraction(f"order {path}")):
+        # Not in alphabetical order: the modules of one package would make up the whole split.
+        for path in sorted(paths, key=lambda path: _hash_fraction(f"order {path}")):
+            # errors="replace": a few files of the library are in other encodings.
             text = (root / path).read_text(encoding="utf-8", errors="replace")
             if limit is not None and size + len(text) > limit:
                 continue
@@ -83,17 +92,17 @@ class PythonSource(ContinuousText):
 
 
 def source_files(root: Path) -> list[str]:
-    """The paths of a library's own modules below its folder, with slashes, sorted."""
+    """The paths of the modules of a library relative to its folder, with slashes, sorted."""
     found = []
     for folder, subfolders, names in os.walk(root):
-        # In place, so that the walk never enters them: packages may be a hundred thousand files.
-        subfolders[:] = [name for name in subfolders if name not in _FOREIGN]
+        # In place, so that os.walk does not enter them: installed packages may have a hundred thousand files.
+        subfolders[:] = [name for name in subfolders if name not in _EXCLUDED_FOLDERS]
         for name in names:
-            if name.endswith(".py") and not name.startswith(_TABLES):
-                found.append((Path(folder) / name).relative_to(root).as_posix())
+            if name.endswith(".py") and not name.startswith(_EXCLUDED_PREFIXES):
+                found.append((Path(folder) / name).relative_to(root).as_posix())  # the same hash on Windows
     return sorted(found)
 
 
-def _fraction(text: str) -> float:
-    """A hash in [0, 1), the same on every machine."""
+def _hash_fraction(text: str) -> float:
+    """A hash of a text in [0, 1), the same on every machine (Python's ``hash`` differs in every process)."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64

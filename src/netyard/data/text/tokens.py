@@ -1,4 +1,4 @@
-"""What all data of tokens share: vocabularies that travel with the run, and batches that are left as they are."""
+"""The base class of all data sets of tokens: vocabularies stored in checkpoints, and batches without normalisation."""
 
 from __future__ import annotations
 
@@ -14,53 +14,54 @@ from netyard.data.core.tensors import Split
 from netyard.data.text.vocabulary import NUM_SPECIAL, PADDING, Vocabulary, from_state
 from netyard.errors import DataError
 
-_EVAL_TOKENS = 2**16  # an evaluation batch by default: up to this many tokens ...
-_EVAL_SAMPLES = 1024  # ... and this many samples
+_EVAL_TOKENS = 2**16  # a default evaluation batch has up to this many tokens ...
+_EVAL_SAMPLES = 1024  # ... and up to this many samples
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class TokenData(DataModule):
-    """Tokens, int64. A data set's ``read`` fills ``vocabularies``, unless a checkpoint has done so already."""
+    """Tokens, int64. ``read`` of a data set fills ``vocabularies``, unless they come from a checkpoint."""
 
     READS: ClassVar[str] = "text"
-    """The vocabulary of what a network reads."""
+    """Name of the vocabulary of the network's input."""
     WRITES: ClassVar[str] = "text"
-    """The vocabulary of what it writes."""
+    """Name of the vocabulary of the network's output."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.vocabularies: dict[str, Vocabulary] = {}
 
     def facts(self) -> dict[str, Any]:
-        self.setup()
+        self.setup()  # builds the vocabulary
         return {"vocab_size": self.vocab_size}
 
     def encode(self, text: str) -> Tensor:
-        """Text to read as tokens (T,).
+        """The tokens (T,) of a text.
 
         Raises:
-            DataError: it is empty, or holds tokens that the vocabulary does not have.
+            DataError: it is empty, or contains tokens that are not in the vocabulary.
         """
         if not text:
-            raise DataError("the text is empty;", "it needs one character at least;", "type some text.")
+            raise DataError("the text is empty;", "it needs at least one character;", "type some text.")
         return torch.tensor(self._vocabulary(self.READS).encode(text, strict=True))
 
     def decode(self, tokens: Tensor | Iterable[int]) -> str:
-        """Written tokens as text: special ones are left out, but the unknown one is �."""
-        return self._vocabulary(self.WRITES).decode(_plain(tokens))
+        """The text of output tokens: special tokens are left out, but UNKNOWN becomes �."""
+        return self._vocabulary(self.WRITES).decode(_as_list(tokens))
 
     def token_lengths(self) -> Tensor:
-        """How many characters begin in each token that may be written: int64 (vocab_size,).
+        """The number of characters in each output token, for bits per character: int64 (vocab_size,).
 
-        Special tokens have none, the unknown one counts as one.
+        Special tokens have 0, UNKNOWN has 1; a byte-pair token counts the characters that begin in it.
         """
         return torch.tensor(self._vocabulary(self.WRITES).lengths())
 
     def example_inputs(self, count: int, steps: int | None = None) -> Tensor:
-        """Made up: int64 (count, steps), always the same; each shorter by a token than the one before, and padded."""
+        """Synthetic inputs int64 (count, steps), the same at every call; each one token shorter than the previous."""
         length = steps or self.sequence_length or 1
         generator = torch.Generator().manual_seed(count)
         tokens = torch.randint(NUM_SPECIAL, len(self._vocabulary(self.READS)), (count, length), generator=generator)
+        # Different lengths, so that an export that ignores padding differs from the network in the comparison.
         ends = (length - torch.arange(count)).clamp(min=1)
         return tokens.masked_fill(torch.arange(length) >= ends[:, None], PADDING)
 
@@ -73,24 +74,26 @@ class TokenData(DataModule):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the vocabularies of a run.
+        """Use the vocabularies of a checkpoint.
 
         Raises:
-            DataError: others are in use already, and weights of one vocabulary know nothing of the other's numbers.
+            DataError: the vocabularies of the data are already built, and differ from those of the checkpoint.
         """
-        kept = state_dict.get("vocabularies", {})
-        if self.vocabularies and self.state_dict()["vocabularies"] != kept:
+        saved = state_dict.get("vocabularies", {})
+        # The rows of an embedding belong to the token numbers of one vocabulary: with another, the network would read
+        # other words, without any error.
+        if self.vocabularies and self.state_dict()["vocabularies"] != saved:
             raise DataError(
-                "the checkpoint's vocabulary is not that of the data;",
-                "the text has changed since the run began, or its settings (data.tokens, data.min_count, ...) have;",
-                "give the run its old text back, or start a new one.",
+                "the vocabulary of the checkpoint differs from that of the data;",
+                "the text has changed since the run started, or a setting (data.tokens, data.min_count, ...) has;",
+                "restore the old text, or start a new run.",
             )
         super().load_state_dict(state_dict)
-        self.vocabularies = {name: from_state(each) for name, each in kept.items()}
-        if self.READS in self.vocabularies:
+        self.vocabularies = {name: from_state(each) for name, each in saved.items()}
+        if self.READS in self.vocabularies:  # a checkpoint of other data may have none
             self.vocab_size = len(self.vocabularies[self.READS])
 
-    # Tokens are numbers, but not those of a picture
+    # The base class takes integers for the pixels of images, and normalises them.
 
     def prepare(self, x: Tensor, y: Tensor, key: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return x, y
@@ -110,11 +113,11 @@ class TokenData(DataModule):
 
 
 def padded(rows: Iterable[list[int]], length: int = 0) -> Tensor:
-    """Rows of tokens as one int64 (N, T), padded at the end to the longest, or to ``length`` if that is more."""
+    """Rows of tokens as int64 (N, T), padded at the end to the longest row, or to ``length`` if that is more."""
     rows = list(rows)
-    longest = max(length, *map(len, rows))
+    longest = max(length, *map(len, rows))  # one length for the whole data set: a tensor in memory, fixed shapes
     return torch.tensor([row + [PADDING] * (longest - len(row)) for row in rows])
 
 
-def _plain(tokens: Tensor | Iterable[int]) -> Iterable[int]:
+def _as_list(tokens: Tensor | Iterable[int]) -> Iterable[int]:
     return tokens.tolist() if isinstance(tokens, Tensor) else tokens

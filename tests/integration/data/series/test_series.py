@@ -17,7 +17,7 @@ import pytest
         ("gap", "y\n1\n\n" + "2\n" * 99, [], 3, "line 3 of"),
         ("short", "y\n1\n2\n3\n", [], 3, "has 3 steps"),
         ("same", "y\n" + "5\n" * 99, [], 3, "is 5 at each"),
-        ("season", "y\n1\n2\n", ["data.season=50"], 2, "the window must hold one season"),
+        ("season", "y\n1\n2\n", ["data.season=50"], 2, "the window must include a season"),
     ],
 )
 def test_a_bad_series_ends_the_run_with_one_line_and_its_code(

@@ -94,7 +94,7 @@ def test_capitals(write_csv: Write) -> None:
     assert torch.equal(data.encode("A GOOD Film"), data.encode("a good film"))
     data = load(write_csv(table()), lowercase=False)
     assert data.decode(data.encode("A good film")) == "A good film"
-    with pytest.raises(DataError, match="holds 'GOOD', not in the vocabulary"):
+    with pytest.raises(DataError, match="contains 'GOOD', not in the vocabulary"):
         data.encode("A GOOD film")
 
 
@@ -106,7 +106,7 @@ def test_rare_words_are_unknown_to_training(write_csv: Write) -> None:
 
 def test_strangers_in_a_text(write_csv: Write) -> None:
     data = load(write_csv(table()))
-    with pytest.raises(DataError, match=r"holds 'book', not in the vocabulary; its 7 words are .*film"):
+    with pytest.raises(DataError, match=r"contains 'book', not in the vocabulary; its 7 words are .*film"):
         data.encode("a good book")
     with pytest.raises(DataError, match="the text is empty"):
         data.encode("")
@@ -155,11 +155,11 @@ def test_evaluation_takes_batches_that_fit(write_csv: Write) -> None:
         (table(), {"label_column": "mood"}, r"no column 'mood'; it has text, label; try data\.label_column="),
         ("text,label\ngood,1\n  ,0\n", {}, r"column 'text', line 3 of .* is empty; every text"),
         ("text,label\ngood,1\nbad,\n", {}, r"column 'label', line 3 of .* is empty"),
-        ("text,label\ngood,1\nfine,1\n", {}, r"holds one class only, '1'.*another data\.label_column"),
-        (table(), {"num_classes": 3}, r"holds 2 classes; data\.num_classes is 3"),
-        ("text,label\na b,1\nc d,0\ne f,1\ng h,0\n", {}, r"holds no words 2 times.*data\.min_count=1"),
+        ("text,label\ngood,1\nfine,1\n", {}, r"contains only one class, '1'.*another data\.label_column"),
+        (table(), {"num_classes": 3}, r"contains 2 classes; data\.num_classes is 3"),
+        ("text,label\na b,1\nc d,0\ne f,1\ng h,0\n", {}, r"no words occur 2 times.*data\.min_count=1"),
         ("text,label\ngood,1\nbad,0\n", {}, r"1 sample\(s\)"),
-        ("text,label\n" + "long " * 30_000 + ",1\n", {}, "is no CSV file: field larger than field limit"),
+        ("text,label\n" + "long " * 30_000 + ",1\n", {}, "is not a valid CSV file: field larger than field limit"),
     ],
 )
 def test_refusals(write_csv: Write, tmp_path: Path, text: str | None, changes: dict[str, Any], message: str) -> None:

@@ -135,13 +135,13 @@ def test_the_seed_of_the_run_moves_no_number_and_the_split_seed_only_the_validat
 def test_texts_of_the_user() -> None:
     data = NumberWords()
     assert data.decode_source(data.encode("42105")) == "42105"
-    with pytest.raises(DataError, match=r"holds '-', 'x', not in the vocabulary; its 10 characters are 0 1 2"):
+    with pytest.raises(DataError, match=r"contains '-', 'x', not in the vocabulary; its 10 characters are 0 1 2"):
         data.encode("-4x")
     data = NumberWords(direction="to_numerals")
     assert data.decode_source(data.encode("forty-two thousand one hundred five").tolist()) == (
         "forty-two thousand one hundred five"
     )
-    with pytest.raises(DataError, match="holds 'million'"):
+    with pytest.raises(DataError, match="contains 'million'"):
         data.encode("one million")
     with pytest.raises(DataError, match="the text is empty"):
         data.encode("")
@@ -153,7 +153,7 @@ def test_state(tmp_path: Path) -> None:
     again = NumberWords()
     again.load_state_dict(state)
     assert learned(again) == state and set(state["vocabularies"]) == {"source", "target"}
-    with pytest.raises(DataError, match="vocabulary is not that of the data"):
+    with pytest.raises(DataError, match="vocabulary of the checkpoint differs from that of the data"):
         NumberWords(direction="to_numerals").load_state_dict(state)
 
 

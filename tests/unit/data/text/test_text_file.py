@@ -79,7 +79,7 @@ def test_the_vocabulary_knows_the_training_part_alone(write: Write, tokens: str)
 def test_rare_characters_are_unknown(write: Write) -> None:
     data = load(write("Q" + numbered()), min_count=2)
     assert data.split("train").x[0] == 1
-    with pytest.raises(DataError, match="holds 'Q', not in the vocabulary"):
+    with pytest.raises(DataError, match="contains 'Q', not in the vocabulary"):
         data.encode("Q")
 
 
@@ -90,7 +90,7 @@ def test_prompts(write: Write) -> None:
     assert data.decode([2, *prompt.tolist(), 3, 0, 1]) == "line 7�"
     with pytest.raises(DataError, match="the text is empty"):
         data.encode("")
-    with pytest.raises(DataError, match=r"holds 'Z', not in the vocabulary; its .* characters are"):
+    with pytest.raises(DataError, match=r"contains 'Z', not in the vocabulary; its .* characters are"):
         data.encode("lineZ")
 
 
@@ -121,7 +121,7 @@ def test_a_loaded_vocabulary_needs_no_text(write: Write, tmp_path: Path, tokens:
     assert other.facts() == data.facts() and learned(other) == state
 
     data.load_state_dict(state)  # Lightning does so on resume, after setup
-    with pytest.raises(DataError, match="not that of the data; the text has changed"):
+    with pytest.raises(DataError, match="differs from that of the data; the text has changed"):
         load(tmp_path / "other.txt", tokens=tokens).load_state_dict(state)
 
 
@@ -129,13 +129,13 @@ def test_a_loaded_vocabulary_needs_no_text(write: Write, tmp_path: Path, tokens:
     ("content", "changes", "message"),
     [
         (None, {}, r"cannot be read: No such file.*data\.path is a file of text.*try data\.path=FILE"),
-        (b"", {}, r"holds 0 character\(s\); training, validation and test need 2 each"),
-        (b"a", {}, r"holds 1 character\(s\)"),
-        (b"\xef\xbb\xbf", {}, r"holds 0 character\(s\)"),
+        (b"", {}, r"contains 0 character\(s\); training, validation and test need 2 each"),
+        (b"a", {}, r"contains 1 character\(s\)"),
+        (b"\xef\xbb\xbf", {}, r"contains 0 character\(s\)"),
         (b"caf\xe9 and more", {}, r"cannot be read: it is not UTF-8 text \(byte 3\)"),
         (bytes(range(256)), {}, "not UTF-8"),
-        (b"unquestionably", {"tokens": "words"}, r"the train part of the text has 1 token\(s\).*tokens=characters"),
-        (b"some words", {"tokens": "words", "min_count": 9}, r"holds no words 9 times.*try data\.min_count=1"),
+        (b"unquestionably", {"tokens": "words"}, r"the train split of the text has 1 token\(s\).*tokens=characters"),
+        (b"some words", {"tokens": "words", "min_count": 9}, r"no words occur 9 times.*try data\.min_count=1"),
     ],
 )
 def test_refusals(write: Write, tmp_path: Path, content: bytes | None, changes: dict[str, Any], message: str) -> None:
@@ -229,7 +229,7 @@ def test_the_library_is_read_without_what_is_not_its_own(tmp_path: Path) -> None
 def test_refusals_of_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="max_characters is 0"):
         PythonSource(max_characters=0)
-    with pytest.raises(DataError, match=r"no file of .* is left for the .* part.*try data\.max_characters=1000000"):
+    with pytest.raises(DataError, match=r"no file of .* is left for the .* split.*try data\.max_characters=1000000"):
         PythonSource(max_characters=10).setup()
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
     with pytest.raises(DataError, match="the library has 0"):
