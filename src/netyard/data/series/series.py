@@ -1,4 +1,4 @@
-"""A time series with one number per step, split by time: validation and test steps are later than all training steps."""
+"""A time series with one number per step, split by time: validation and test steps follow all training steps."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Windows:
 
     @property
     def identity(self) -> dict[str, Any]:
-        return self.content
+        return self.content  # parsed from text, not computed: equal on all machines
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -139,7 +139,7 @@ class Series(DataModule):
             DataError: there is no such file or column, a step without a number, or fewer steps than a window.
         """
         table = read_table(Path(where).expanduser(), "input")
-        require_columns(table, [self.column])
+        require_columns(table, [self.column])  # others, such as dates, are ignored
         series, what = self._numbers(table)
         if len(series) < self.window:
             raise DataError(
@@ -163,7 +163,7 @@ class Series(DataModule):
         """Numbers of steps of the training, validation and test split."""
         test = round(steps * self.test_fraction)
         val = round((steps - test) * self.val_fraction)
-        return steps - test - val, val, test
+        return steps - test - val, val, test  # val_fraction is a fraction of what the test split leaves
 
     def check_split(self, name: str, split: Split) -> None:
         """Nothing: each value was looked at once when it was read, and would be here in every window."""
@@ -210,6 +210,7 @@ class Series(DataModule):
                 "MASE divides by the error of the seasonal naive forecast, which is 0 here;",
                 "try data.season=1.",
             )
+        # Rounded to float32 at the end only: a sum of many float32 numbers loses digits.
         return train.mean().float(), train.std(correction=0).float(), scale.float()
 
     def _column(self) -> tuple[Tensor, str]:
@@ -219,6 +220,7 @@ class Series(DataModule):
     def _numbers(self, table: Table) -> tuple[Tensor, str]:
         cells, what = table.column(self.column, "column"), f"column {self.column!r} of {table.path}"
         _check_no_gap(table)
+        # In float64 first, to see below what float32 loses.
         exact = torch.tensor([_number(cell) for cell in cells], dtype=torch.float64)
         series = exact.float()
         bad = (~series.isfinite()).nonzero()
@@ -257,7 +259,7 @@ def _number(cell: str) -> float:
     try:
         return float(cell)
     except ValueError:
-        return float("nan")
+        return float("nan")  # refused together with NaN and infinity of the file
 
 
 def _check_no_gap(table: Table) -> None:

@@ -92,7 +92,8 @@ class LabelledText(TokenData):
         if not self.vocabularies:  # after the splits: built from training texts only
             self.vocabularies["text"] = self._learn([texts[index] for index in parts["train"].tolist()])
         vocabulary = self.vocabularies["text"]  # of a checkpoint, or built above
-        x = padded(vocabulary.encode(text)[: self.sequence_length] for text in texts)
+        # The beginning of a long text, without END: a classifier does not generate.
+        x = padded(vocabulary.encode(text)[: self.sequence_length] for text in texts)  # (N, T)
         self.vocab_size, self.sequence_length = len(vocabulary), x.shape[1]
         return {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}
 

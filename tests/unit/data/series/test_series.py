@@ -245,7 +245,7 @@ def test_a_package_that_is_not_installed() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 9, 10, 20, 30, 35])
 def test_a_series_too_short_is_told_the_least_length_and_what_fits(tmp_path: Path, steps: int) -> None:
     values = wavy(200)
-    with pytest.raises(DataError, match=rf"has {steps} steps: .* need \d+ in all: .*; (try|give)") as caught:
+    with pytest.raises(DataError, match=rf"has {steps} steps: .* need \d+ in all: .*; (try|use)") as caught:
         load(write(tmp_path / "short.csv", values[:steps]), window=20, horizon=3)
     message = str(caught.value)
     least = int(message.split(" in all")[0].split()[-1])

@@ -153,7 +153,7 @@ def test_evaluation_takes_batches_that_fit(write_csv: Write) -> None:
             r"no column 'review'; it has text, label; try data\.text_column=",
         ),
         (table(), {"label_column": "mood"}, r"no column 'mood'; it has text, label; try data\.label_column="),
-        ("text,label\ngood,1\n  ,0\n", {}, r"column 'text', line 3 of .* is empty; every text"),
+        ("text,label\ngood,1\n  ,0\n", {}, r"column 'text', line 3 of .* is empty; every sample"),
         ("text,label\ngood,1\nbad,\n", {}, r"column 'label', line 3 of .* is empty"),
         ("text,label\ngood,1\nfine,1\n", {}, r"contains only one class, '1'.*another data\.label_column"),
         (table(), {"num_classes": 3}, r"contains 2 classes; data\.num_classes is 3"),

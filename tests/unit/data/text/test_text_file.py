@@ -128,7 +128,7 @@ def test_a_loaded_vocabulary_needs_no_text(write: Write, tmp_path: Path, tokens:
 @pytest.mark.parametrize(
     ("content", "changes", "message"),
     [
-        (None, {}, r"cannot be read: No such file.*data\.path is a file of text.*try data\.path=FILE"),
+        (None, {}, r"cannot be read: No such file.*data\.path is a text file.*try data\.path=FILE"),
         (b"", {}, r"contains 0 character\(s\); training, validation and test need 2 each"),
         (b"a", {}, r"contains 1 character\(s\)"),
         (b"\xef\xbb\xbf", {}, r"contains 0 character\(s\)"),
