@@ -109,7 +109,7 @@ def _graph(request: Request, signature: Any, data: Any, of_run: dict[str, Any]) 
 @contextlib.contextmanager
 def _write_verified(output: Path) -> Iterator[IO[bytes]]:
     """A temporary file beside the output, renamed to it if the block succeeds; on an error nothing is left."""
-    made = not output.parent.exists()  # whole() creates the folder
+    made = not output.parent.exists()  # open_atomically() creates it
     try:
         with open_atomically(output, "wb") as file:
             yield file
