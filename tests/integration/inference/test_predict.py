@@ -414,4 +414,4 @@ def test_a_resumed_run_wants_its_table_back(finished, train, tmp_path: Path) -> 
     assert ran.code == 0, ran.err
     table.write_text(table.read_text().replace("Oslo", "Lund"))
     ran = train(f"resume={tmp_path / 'run'}", "trainer.max_epochs=3", path=tmp_path / "run")
-    assert ran.code == 3 and "give the run its old file back" in ran.err
+    assert ran.code == 3 and "restore the old file" in ran.err

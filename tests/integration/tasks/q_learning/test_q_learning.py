@@ -242,7 +242,7 @@ def test_a_run_says_what_an_agent_does(train, capsys: pytest.CaptureFixture[str]
     assert main.main(["generate", f"run={ran.path}", "episodes=2", "output=one.gif"]) == 2
     assert main.main(["evaluate", f"run={ran.path}", "data.test_episodes=3"]) == 0
     assert main.main(["evaluate", f"run={ran.path}", "data=acrobot"]) == 2
-    assert "it was trained for 2 outputs, and the data wants 3" in capsys.readouterr().err
+    assert "it was trained for 2 outputs, and the data need 3" in capsys.readouterr().err
 
 
 def test_a_net_with_batch_norm_and_dropout_acts_as_in_evaluation() -> None:
