@@ -37,7 +37,7 @@ def test_every_network_becomes_onnx(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["windowed", "regression", "language", "attention", "reconstruction", "variational", "vector_quantized"]
 )
-def test_every_task_with_a_score_tells_it(finished, tmp_path: Path, name: str) -> None:
+def test_every_task_with_a_score_reports_it(finished, tmp_path: Path, name: str) -> None:
     check_score(finished(name), tmp_path)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from support.striped_images import check_learns, check_same_weights
 
 
-def test_it_learns_to_tell_the_classes() -> None:
+def test_the_classifier_learns() -> None:
     check_learns()
 
 
-def test_the_same_pictures_teach_the_same_weights_even_under_inference_mode() -> None:
+def test_training_is_deterministic_in_inference_mode_too() -> None:
     check_same_weights()

@@ -61,7 +61,7 @@ def test_a_network_of_each_kind_becomes_onnx(tmp_path: Path, name: str) -> None:
     check_network(name, tmp_path)
 
 
-def test_pixels_come_back_as_pixels(finished, tmp_path: Path) -> None:
+def test_reconstructions_are_in_pixels(finished, tmp_path: Path) -> None:
     _, file = export(finished("reconstruction"), tmp_path, "format=onnx", "normalize=true")
     task, data = checkpoint.load(finished("reconstruction")), served_by(finished("reconstruction"))[1]
     split = data.split("test")
@@ -83,7 +83,7 @@ def test_a_padded_text_is_read_up_to_its_end(finished, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["windowed", "regression", "reconstruction", "variational", "vector_quantized"])
-def test_every_task_with_a_score_tells_it(finished, tmp_path: Path, name: str) -> None:
+def test_every_task_with_a_score_reports_it(finished, tmp_path: Path, name: str) -> None:
     check_score(finished(name), tmp_path)
 
 
@@ -95,7 +95,7 @@ class Unsteady(Turncoat):
 
 
 @pytest.mark.parametrize("format", ["onnx", "pt2"])
-def test_what_is_no_graph_is_said_in_one_line(tmp_path: Path, format: str) -> None:
+def test_a_network_that_cannot_be_traced_is_refused_in_one_line(tmp_path: Path, format: str) -> None:
     task, data, of_run = untrained("model=mlp_tiny")
     task.net = Unsteady().eval()
     with pytest.raises(ConfigError, match=r"cannot be written as a graph: [^\n]*;.*try format=") as caught:
@@ -104,7 +104,7 @@ def test_what_is_no_graph_is_said_in_one_line(tmp_path: Path, format: str) -> No
 
 
 @pytest.mark.parametrize("format", ["onnx", "pt2"])
-def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, format: str) -> None:
+def test_a_file_that_differs_from_the_network_is_deleted(tmp_path: Path, format: str) -> None:
     task, data, of_run = untrained("model=mlp_tiny")
     task.net = Turncoat().eval()
     with pytest.raises(PlatformError, match=r"logits of a batch of 1 differs by up to 0\.01") as caught:
@@ -167,7 +167,7 @@ def test_a_mistake_is_answered(finished, capsys, monkeypatch, tmp_path, run, opt
     assert path == run or not (path / "exports").exists()
 
 
-def test_the_programs_of_the_guide_run(finished, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_the_code_of_the_guide_runs(finished, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     task, data, of_run = untrained("model=resnet18", "data=fake", "data.image_size=128")
     exporting.write(Request(RunDir(tmp_path), "state_dict", tmp_path / "weights.pt"), task, data, of_run)
@@ -184,7 +184,7 @@ def test_the_programs_of_the_guide_run(finished, tmp_path: Path, monkeypatch, ca
     assert len(json.loads(capsys.readouterr().out.splitlines()[0].replace("'", '"'))) == 3
 
 
-def test_test_samples_are_answered_as_by_the_run(finished, tmp_path: Path) -> None:
+def test_predictions_of_test_samples_are_those_of_the_run(finished, tmp_path: Path) -> None:
     """From stored pixels to the accuracy in the results, through the normalising graph alone."""
     _, file = export(finished("judge"), tmp_path, "format=onnx", "normalize=true")
     data = served_by(finished("judge"))[1]
@@ -196,7 +196,7 @@ def test_test_samples_are_answered_as_by_the_run(finished, tmp_path: Path) -> No
     assert metadata(file)["inputs"]["input"]["meaning"] == "pixels in [0, 1]"
 
 
-def test_a_table_in_its_own_units_gives_the_target_in_its_own(finished, tmp_path: Path) -> None:
+def test_a_table_in_its_own_units_has_predictions_in_its_own_units(finished, tmp_path: Path) -> None:
     _, file = export(finished("regression"), tmp_path, "format=onnx", "normalize=true")
     task, data = checkpoint.load(finished("regression")), served_by(finished("regression"))[1]
     standardised = data.split("test").x
@@ -207,7 +207,7 @@ def test_a_table_in_its_own_units_gives_the_target_in_its_own(finished, tmp_path
     assert [column["name"] for column in metadata(file)["columns"]][:3] == ["age", "sex", "bmi"]
 
 
-def test_a_network_of_ours_takes_its_weights(finished, tmp_path: Path) -> None:
+def test_a_network_of_netyard_loads_its_weights(finished, tmp_path: Path) -> None:
     _, file = export(finished("classification"), tmp_path, "format=safetensors")
     with safetensors.safe_open(file, "pt") as opened:
         about = opened.metadata()
@@ -221,7 +221,7 @@ def test_a_network_of_ours_takes_its_weights(finished, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["dynamic", "static"])
-def test_integers_are_scored_on_the_test_part(finished, tmp_path: Path, how: str) -> None:
+def test_int8_files_are_scored_on_the_test_split(finished, tmp_path: Path, how: str) -> None:
     said, file = export(finished("judge"), tmp_path, "format=onnx", f"quantize={how}")
     before, after, count = re.search(
         r"accuracy changes from ([\d.]+) to ([\d.]+) on the test split \((\d+) ", said
@@ -238,7 +238,7 @@ def test_integers_are_scored_on_the_test_part(finished, tmp_path: Path, how: str
     assert metadata(file)["model"] == "cnn_tiny"
 
 
-def test_a_missing_extra_is_named(finished, capsys, monkeypatch) -> None:
+def test_a_missing_optional_dependency_is_named(finished, capsys, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     assert main.main(["export", f"run={finished('classification')}", "format=onnx"]) == 5
     assert "onnxscript, which is not installed" in (said := capsys.readouterr().err)

@@ -25,7 +25,7 @@ def said(finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     return run
 
 
-def test_evaluate_writes_what_it_says_of_a_classification(said) -> None:
+def test_evaluate_prints_and_writes_the_report_of_a_classification(said) -> None:
     text, folder, recorded = said("iris")
     told = json.loads((folder / "evaluation.json").read_text())
     assert told["metrics"] == {name: value for name, value in recorded.items() if name.startswith("test/")}
@@ -49,7 +49,7 @@ def test_evaluate_writes_what_it_says_of_a_classification(said) -> None:
     )
 
 
-def test_evaluate_writes_what_it_says_of_a_regression(said) -> None:
+def test_evaluate_prints_and_writes_the_report_of_a_regression(said) -> None:
     text, folder, recorded = said("regression")
     told = json.loads((folder / "evaluation.json").read_text())
     assert told["errors"][0]["mae"] == pytest.approx(recorded["test/mae"], rel=1e-4)
@@ -58,7 +58,7 @@ def test_evaluate_writes_what_it_says_of_a_regression(said) -> None:
     assert (folder / "predicted_vs_true.png").is_file()
 
 
-def test_a_forecast_is_judged_step_by_step(finished, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_forecast_has_errors_for_each_step(finished, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["evaluate", f"run={finished('sales')}"]) == 0
     text = capsys.readouterr().out
     assert "| step | mean error" in text and "windows, n = " in text

@@ -19,7 +19,7 @@ def generated(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
-def test_a_language_model_goes_on_from_a_prompt(finished, capsys, tmp_path: Path) -> None:
+def test_a_language_model_continues_a_prompt(finished, capsys, tmp_path: Path) -> None:
     where = f"run={finished('song')}"
     text = generated(capsys, where, "prompt=row, row", "temperature=0", "length=30").removesuffix("\n")
     assert len(text) == len("row, row") + 30
@@ -42,13 +42,13 @@ def test_neither_data_nor_the_working_directory_is_needed(train, capsys, monkeyp
     assert generated(capsys, f"run={ran.path}", "prompt=gently").startswith("gently")
 
 
-def test_a_translation_answers(finished, capsys) -> None:
+def test_a_translation_is_generated(finished, capsys) -> None:
     greedy = generated(capsys, f"run={finished('translation')}", "prompt=40")
     assert set(greedy.split()) and not set(greedy) & set("0123456789")
     assert generated(capsys, f"run={finished('translation')}", "prompt=40", "beam_size=3")
 
 
-def test_pictures_are_drawn_into_a_grid_a_folder_or_a_tensor(copied_run, capsys, tmp_path: Path) -> None:
+def test_images_are_written_as_a_grid_a_folder_or_a_tensor(copied_run, capsys, tmp_path: Path) -> None:
     run = copied_run("adversarial")
     where = f"run={run}"
     said = generated(capsys, where)
@@ -128,7 +128,7 @@ def test_evaluation_reads_another_text_with_the_vocabulary_of_the_run(finished, 
 
 
 @pytest.mark.parametrize(("run", "tag", "shown"), [("song", "text", 6), ("translation", "translations", 1)])
-def test_the_dashboard_shows_samples_as_training_goes(finished, run: str, tag: str, shown: int) -> None:
+def test_the_dashboard_shows_samples_during_training(finished, run: str, tag: str, shown: int) -> None:
     events = EventAccumulator(str(finished(run))).Reload()
     assert len(events.Tensors(f"val/{tag}/text_summary")) == shown
     assert len(events.Tensors(f"test/{tag}/text_summary")) == 1

@@ -84,7 +84,7 @@ def test_probabilities_are_the_softmax_of_the_task(finished, predict) -> None:
 
 
 @pytest.mark.parametrize("run", ["classification", "rows"])
-def test_a_picture_of_a_digit_is_what_the_digit_was(run: str, finished, predict, tmp_path: Path) -> None:
+def test_an_image_of_a_digit_has_the_prediction_of_the_digit(run: str, finished, predict, tmp_path: Path) -> None:
     """Written with white as 255, read with white as 16: the network sees the very numbers that it was tested on."""
     split = data_of(finished(run)).split("test")
     for number in range(20):
@@ -96,7 +96,7 @@ def test_a_picture_of_a_digit_is_what_the_digit_was(run: str, finished, predict,
     assert close(rows, tested)
 
 
-def test_a_picture_of_any_size_becomes_the_central_square(predict, tmp_path: Path) -> None:
+def test_an_image_of_any_size_is_cropped_to_its_central_square(predict, tmp_path: Path) -> None:
     pixels = np.zeros((80, 160), np.uint8)
     pixels[:, 60:100] = 255
     Image.fromarray(pixels).save(tmp_path / "wide.png")
@@ -104,7 +104,7 @@ def test_a_picture_of_any_size_becomes_the_central_square(predict, tmp_path: Pat
     assert close(predict("classification", tmp_path / "wide.png"), predict("classification", tmp_path / "square.png"))
 
 
-def test_a_folder_of_colours_is_read_as_the_run_read_its_own(finished, predict) -> None:
+def test_a_folder_of_colour_images_is_read_like_the_training_data(finished, predict) -> None:
     tested = predict("photos")
     rows = {row["file"]: row for row in predict("photos", finished.files / "photos")}
     assert len(rows) == 20 and set(tested[0]) - set(next(iter(rows.values()))) == {"label"}
@@ -118,7 +118,7 @@ def test_a_folder_of_colours_is_read_as_the_run_read_its_own(finished, predict) 
     assert close(blue, [rows[row["file"]] for row in blue])
 
 
-def test_a_damaged_picture_is_named_and_left_out(finished, predict, capsys, tmp_path: Path) -> None:
+def test_a_damaged_image_is_reported_and_left_out(finished, predict, capsys, tmp_path: Path) -> None:
     shutil.copytree(finished.files / "photos" / "red", tmp_path / "mixed" / "deep")
     (tmp_path / "mixed" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     (tmp_path / "mixed" / "notes.txt").write_text("no picture, and not meant as one")
@@ -138,7 +138,7 @@ def test_when_all_are_damaged_nothing_is_written(finished, capsys, tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.png", "out.csv"]
 
 
-def test_memory_holds_one_batch(finished) -> None:
+def test_only_one_batch_is_in_memory(finished) -> None:
     """Pictures are looked for as they are wanted."""
 
     def paths():
@@ -150,7 +150,7 @@ def test_memory_holds_one_batch(finished) -> None:
     assert [len(next(batches).names) for _ in range(2)] == [3, 3]
 
 
-def test_a_file_name_of_any_bytes_is_written_as_it_is(finished, predict, tmp_path: Path) -> None:
+def test_a_file_name_of_any_bytes_is_written_unchanged(finished, predict, tmp_path: Path) -> None:
     (tmp_path / "odd").mkdir()
     names = ['a,"b".png', "Zürich.png", b"\xff.png".decode(errors="surrogateescape")]
     for name in names:
@@ -166,7 +166,7 @@ def test_a_file_name_of_any_bytes_is_written_as_it_is(finished, predict, tmp_pat
 
 
 @pytest.mark.parametrize("run", ["classification", "price", "sales", "anomalies"])
-def test_each_kind_of_file_says_the_same(run: str, finished, predict, tmp_path: Path) -> None:
+def test_each_output_format_has_the_same_content(run: str, finished, predict, tmp_path: Path) -> None:
     wanted = predict(run)
     for suffix in (".jsonl", ".PARQUET"):
         assert main.main(["predict", f"run={finished(run)}", f"output={tmp_path / f'out{suffix}'}"]) == 0
@@ -177,14 +177,14 @@ def test_each_kind_of_file_says_the_same(run: str, finished, predict, tmp_path: 
     assert all(isinstance(row["row"], int) for row in lines)
 
 
-def test_parquet_without_its_package_is_answered(finished, capsys, monkeypatch, tmp_path: Path) -> None:
+def test_parquet_without_its_package_is_refused(finished, capsys, monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main.main(["predict", f"run={finished('classification')}", f"output={tmp_path / 'out.parquet'}"]) == 5
     said = capsys.readouterr().err
     assert "needs pyarrow, which is not installed" in said and "pip install 'netyard[parquet]', or try output=" in said
 
 
-def test_a_terminal_sees_how_far_it_is(finished, predict, capsys, monkeypatch, tmp_path: Path) -> None:
+def test_a_terminal_shows_a_progress_bar(finished, predict, capsys, monkeypatch, tmp_path: Path) -> None:
     """And what is left out, above the bar."""
     shutil.copytree(finished.files / "photos" / "red", tmp_path / "mixed")
     (tmp_path / "mixed" / "broken.png").write_bytes(b"nothing")
@@ -224,13 +224,13 @@ def test_rows_are_read_by_the_columns_and_the_statistics_of_the_run(finished, tr
     assert all(any(close(without([row], "label"), [other]) for other in whole) for row in tested)
 
 
-def test_a_word_that_training_did_not_see_is_none_of_its_words(predict, tmp_path: Path) -> None:
+def test_an_unknown_word_is_encoded_as_zeros(predict, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("age,city\n5,Rome\n5,Atlantis\n")
     rome, atlantis = predict("kind", tmp_path / "new.csv")
     assert rome["probability_up"] != atlantis["probability_up"]
 
 
-def test_a_regression_answers_in_the_units_of_its_target(finished, predict) -> None:
+def test_a_regression_predicts_in_the_units_of_its_target(finished, predict) -> None:
     rows = predict("price", finished.files / "table.csv")
     assert set(rows[0]) == {"row", "prediction"} and len(rows) == 90
     assert 50 < np.mean(column(rows, "prediction")) < 150
@@ -240,7 +240,7 @@ def test_a_regression_answers_in_the_units_of_its_target(finished, predict) -> N
     assert error == pytest.approx(recorded["test/mae"], rel=1e-4)
 
 
-def test_a_table_that_a_package_carries_names_its_columns_too(predict, tmp_path: Path) -> None:
+def test_a_table_of_a_package_has_column_names_too(predict, tmp_path: Path) -> None:
     iris = load_iris()
     lines = [",".join(iris.feature_names), *(",".join(map(str, row)) for row in iris.data)]
     (tmp_path / "iris.csv").write_text("\n".join(lines))
@@ -250,9 +250,7 @@ def test_a_table_that_a_package_carries_names_its_columns_too(predict, tmp_path:
     assert all(any(close([row], [other]) for other in rows) for row in without(tested, "label"))
 
 
-def test_a_checkpoint_that_kept_no_columns_measures_its_own_data_again(
-    finished, predict, monkeypatch, tmp_path
-) -> None:
+def test_a_checkpoint_without_columns_measures_its_data_again(finished, predict, monkeypatch, tmp_path) -> None:
     iris = load_iris()
     (tmp_path / "iris.csv").write_text(f"{','.join(iris.feature_names)}\n5.1,3.5,1.4,0.2\n")
     rows = predict("iris", tmp_path / "iris.csv")
@@ -271,13 +269,13 @@ def test_texts_are_lines_or_a_column(predict, tmp_path: Path) -> None:
     assert rows == predict("opinions", tmp_path / "cells.csv")
 
 
-def test_texts_are_those_of_the_test(finished, predict, tmp_path: Path) -> None:
+def test_predictions_of_texts_are_those_of_the_test(finished, predict, tmp_path: Path) -> None:
     tested, data = predict("opinions"), data_of(finished("opinions"))
     (tmp_path / "lines.txt").write_text("\n".join(data.decode(row) for row in data.split("test").x), encoding="utf-8")
     assert close(predict("opinions", tmp_path / "lines.txt"), without(tested, "label"))
 
 
-def test_a_series_is_gone_on_with(finished, predict, tmp_path: Path) -> None:
+def test_a_series_is_continued(finished, predict, tmp_path: Path) -> None:
     (row,) = predict("sales", finished.files / "sales.csv")
     assert set(row) == {"file", "step_1", "step_2", "step_3"} and row["file"].endswith("sales.csv")
     tested = predict("sales")
@@ -301,12 +299,12 @@ def test_anomaly_scores_give_the_recorded_auroc(finished, predict, tmp_path: Pat
     assert float(row["anomaly_score"]) == pytest.approx(float(rows[7]["anomaly_score"]), rel=1e-5)
 
 
-def test_a_denoising_autoencoder_is_given_no_noise(predict) -> None:
+def test_a_denoising_autoencoder_predicts_without_noise(predict) -> None:
     rows = predict("denoised")
     assert set(rows[0]) == {"row", "label", "reconstruction_error"} and rows == predict("denoised")
 
 
-def test_a_variational_autoencoder_says_how_far_off_it_draws(finished, predict) -> None:
+def test_a_variational_autoencoder_predicts_its_reconstruction_error(finished, predict) -> None:
     rows = predict("variational")
     task, data = checkpoint.load(finished("variational")), data_of(finished("variational"))
     split = data.split("test")
@@ -405,7 +403,7 @@ def test_evaluation_reads_another_table_by_the_columns_of_the_run(finished, caps
     assert code == 3 and "the class 'under'; the run was trained on down, up" in said
 
 
-def test_a_resumed_run_wants_its_table_back(finished, train, tmp_path: Path) -> None:
+def test_a_resumed_run_refuses_a_changed_table(finished, train, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     shutil.copy(finished.files / "table.csv", table)
     ran = train(*(text.replace("FILES", str(tmp_path)) for text in RUNS["kind"]), path=tmp_path / "run")

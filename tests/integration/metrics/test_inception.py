@@ -11,7 +11,7 @@ from netyard.metrics.inception import Inception
 from support.inception_weights import write_weights
 
 
-def test_features_are_2048_numbers_of_grey_and_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grey_and_colour_images_have_2048_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))  # not what was downloaded before
     network = Inception(write_weights(tmp_path).parent)
     grey = torch.rand(2, 1, 8, 8)

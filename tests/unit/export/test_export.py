@@ -57,14 +57,14 @@ def test_the_network_that_takes_the_weights_is_named(name: str, library: str) ->
     assert list(net.network.state_dict()) == list(weights.state_of(net.to_empty(device="cpu")))
 
 
-def test_it_says_when_the_library_cannot_take_them(tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_the_library_are_reported(tmp_path: Path) -> None:
     task, data, of_run = untrained("model=resnet_tiny")
     said = export.write(Request(RunDir(tmp_path), "state_dict", tmp_path / "weights.pt"), task, data, of_run)
     assert "timm's own resnet18 cannot load them" in said
     assert "conv1.weight is [64, 1, 3, 3], not [64, 1, 7, 7]" in said
 
 
-def test_weights_that_share_memory_are_all_there(tmp_path: Path) -> None:
+def test_weights_that_share_memory_are_all_saved(tmp_path: Path) -> None:
     """safetensors refuses tensors that are one: tied embeddings."""
     words = ("model=gru_tiny", "model.tied_embeddings=true", "data=python_source", "data.max_characters=20000")
     task, data, of_run = untrained(*words)
@@ -72,7 +72,7 @@ def test_weights_that_share_memory_are_all_there(tmp_path: Path) -> None:
     assert load_file(tmp_path / "weights").keys() == task.net.state_dict().keys()
 
 
-def test_an_older_file_stays_where_a_new_one_fails(tmp_path: Path) -> None:
+def test_an_older_file_is_kept_if_the_export_fails(tmp_path: Path) -> None:
     task, data, of_run = untrained("model=mlp_tiny")
     task.net = Turncoat().eval()
     (tmp_path / "model.pt2").write_text("old")
@@ -81,7 +81,7 @@ def test_an_older_file_stays_where_a_new_one_fails(tmp_path: Path) -> None:
     assert (tmp_path / "model.pt2").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
-def test_the_commands_of_the_guide_are_understood(tmp_path: Path) -> None:
+def test_the_commands_of_the_guide_are_valid(tmp_path: Path) -> None:
     found = [
         words
         for page in (ROOT / "README.md", ROOT / "docs" / "deploying.md")

@@ -33,7 +33,7 @@ def kept_of(classes: int, samples: int, seed: int = 0) -> tuple[SimpleNamespace,
     return SimpleNamespace(confusion=confusion, calibration=calibration), probabilities, y
 
 
-def test_each_class_is_scored_as_sklearn_scores_it() -> None:
+def test_class_scores_agree_with_sklearn() -> None:
     task, probabilities, y = kept_of(5, 400)
     told = assessment.assess(task, SimpleNamespace(), {})
     precision, recall, f1, support = precision_recall_fscore_support(y, probabilities.argmax(dim=1))
@@ -43,7 +43,7 @@ def test_each_class_is_scored_as_sklearn_scores_it() -> None:
     assert [each["support"] for each in told["classes"]] == list(support)
 
 
-def test_what_is_0_by_0_is_no_score() -> None:
+def test_an_undefined_score_is_none() -> None:
     task = SimpleNamespace(confusion=torch.tensor([[3, 0, 0], [2, 0, 0], [0, 0, 0]]))
     told = assessment.assess(task, SimpleNamespace(), {"test/accuracy": 0.6})
     assert [each["precision"] for each in told["classes"]] == [0.6, None, None]
@@ -53,7 +53,7 @@ def test_what_is_0_by_0_is_no_score() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 5, 100])
-def test_the_calibration_error_is_that_of_torchmetrics(classes: int) -> None:
+def test_the_calibration_error_agrees_with_torchmetrics(classes: int) -> None:
     task, probabilities, y = kept_of(classes, 1000)
     expected = multiclass_calibration_error(probabilities, y, classes, n_bins=BINS)
     assert float(task.calibration.error()) == pytest.approx(float(expected), abs=1e-6)
@@ -62,13 +62,13 @@ def test_the_calibration_error_is_that_of_torchmetrics(classes: int) -> None:
     assert told["confidence"] == pytest.approx(float(probabilities.amax(dim=1).mean()), abs=1e-6)
 
 
-def test_certainty_is_in_the_last_bin() -> None:
+def test_a_confidence_of_1_is_in_the_last_bin() -> None:
     calibration = Calibration()
     calibration.add(torch.eye(3), torch.tensor([0, 1, 0]))
     assert calibration.sums[:, -1].tolist() == [3, 3, 2]
 
 
-def test_of_a_network_that_broke_the_error_is_no_number(tmp_path: Path) -> None:
+def test_the_calibration_error_of_a_diverged_network_is_nan(tmp_path: Path) -> None:
     task, *_ = kept_of(3, 50)
     task.calibration.add(torch.full((2, 3), torch.nan), torch.tensor([0, 1]))
     assert torch.isnan(task.calibration.error())
@@ -82,12 +82,12 @@ def test_of_a_network_that_broke_the_error_is_no_number(tmp_path: Path) -> None:
     ("hits", "trials", "low", "high"),
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
-def test_wilsons_interval_is_as_published(hits: int, trials: int, low: float, high: float) -> None:
+def test_the_wilson_interval_agrees_with_published_values(hits: int, trials: int, low: float, high: float) -> None:
     """Newcombe 1998, table I, method 3."""
     assert wilson(hits, trials) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_of_many_classes_the_confused_pairs_are_shown() -> None:
+def test_with_many_classes_the_most_confused_pairs_are_printed() -> None:
     task, *_ = kept_of(30, 3000)
     said = assessment.text(assessment.assess(task, SimpleNamespace(), {"test/accuracy": 0.5}))
     assert "true \\ predicted" not in said and "confused most" in said
@@ -96,7 +96,7 @@ def test_of_many_classes_the_confused_pairs_are_shown() -> None:
     assert [cell.strip() for cell in row.strip("|").split("|")][2] == str(int(counts.max()))
 
 
-def test_the_errors_of_a_regression_have_intervals_and_a_share_that_is_explained() -> None:
+def test_a_regression_has_errors_intervals_and_r2() -> None:
     draw = torch.Generator().manual_seed(1)
     true = torch.randn(500, 2, generator=draw)
     error = torch.randn(500, 2, generator=draw) * torch.tensor([0.5, 0.1]) + torch.tensor([0.0, 0.3])
@@ -109,7 +109,7 @@ def test_the_errors_of_a_regression_have_intervals_and_a_share_that_is_explained
     assert "| target | mean error" in assessment.text(told)
 
 
-def test_windows_that_overlap_are_no_independent_samples() -> None:
+def test_overlapping_windows_widen_the_interval() -> None:
     """A slow wave: each window's error is nearly its neighbour's."""
     error = torch.sin(torch.arange(400.0) / 40)[:, None].expand(400, 8)
     true = torch.randn(400, 8, generator=torch.Generator().manual_seed(2))

@@ -29,7 +29,7 @@ def test_parquet_is_written_as_it_grows(tmp_path: Path, monkeypatch) -> None:
     assert made.read()["row"].to_pylist() == list(range(35))
 
 
-def test_a_number_that_is_none_is_null(tmp_path: Path) -> None:
+def test_nan_is_null(tmp_path: Path) -> None:
     with table_writer.open_table(tmp_path / "out.jsonl") as add:
         add({"file": ["a"], "prediction": [float("nan")]})
     assert json.loads((tmp_path / "out.jsonl").read_text()) == {"file": "a", "prediction": None}
@@ -45,7 +45,7 @@ def test_rows_that_break_off_leave_the_old_file(suffix: str, tmp_path: Path) -> 
     assert output.read_text() == "of yesterday" and len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_folder_of_somebody_elses_is_refused(monkeypatch, tmp_path: Path, capsys) -> None:
+def test_a_folder_without_permission_is_refused(monkeypatch, tmp_path: Path, capsys) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)
     assert main.main(["predict", f"run={tmp_path}", f"output={tmp_path / 'out.csv'}"]) == 5
     assert "nothing may be written into" in capsys.readouterr().err

@@ -34,7 +34,7 @@ def same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
     return found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_a_second_asking_reads_the_file(tmp_path: Path, caplog):
+def test_a_second_call_reads_the_file(tmp_path: Path, caplog):
     compute = Computation()
     for _ in range(3):
         assert same(cached(tmp_path / "new" / "folder", KEY, compute), compute.tensors)
@@ -44,27 +44,27 @@ def test_a_second_asking_reads_the_file(tmp_path: Path, caplog):
     assert [each.name for each in file.parent.iterdir() if each.suffix == ".tmp"] == []
 
 
-def test_another_key_is_another_file(tmp_path: Path):
+def test_another_key_has_another_file(tmp_path: Path):
     first, second = Computation(x=torch.zeros(2)), Computation(x=torch.ones(2))
     cached(tmp_path, fingerprint(seed=1), first)
     assert same(cached(tmp_path, fingerprint(seed=2), second), second.tensors)
     assert first.calls == second.calls == 1
 
 
-def test_tensors_come_back_as_they_were(tmp_path: Path):
+def test_tensors_are_read_back_unchanged(tmp_path: Path):
     features = torch.randn(20, 5)
     for _ in range(2):
         back = cached(tmp_path, KEY, lambda: {"mean": features.mean(0), "covariance": torch.cov(features.T)})
         assert torch.equal(back["mean"], features.mean(0)) and torch.equal(back["covariance"], torch.cov(features.T))
 
 
-def test_a_view_is_kept_without_the_rest_of_its_storage(tmp_path: Path):
+def test_a_view_is_saved_without_the_rest_of_its_storage(tmp_path: Path):
     cached(tmp_path, KEY, Computation(x=torch.zeros(1_000_000)[:2]))
     assert (tmp_path / f"{KEY}.pt").stat().st_size < 10_000
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.9, 0.999])
-def test_a_torn_file_is_computed_anew_and_mended(tmp_path: Path, caplog, keep: float):
+def test_a_truncated_file_is_recomputed_and_replaced(tmp_path: Path, caplog, keep: float):
     compute, path = Computation(), tmp_path / f"{KEY}.pt"
     cached(tmp_path, KEY, compute)
     whole = path.read_bytes()
@@ -77,7 +77,7 @@ def test_a_torn_file_is_computed_anew_and_mended(tmp_path: Path, caplog, keep: f
 
 
 @pytest.mark.parametrize("error", [PermissionError("read-only"), NotImplementedError("no flock here")])
-def test_a_file_system_without_locks_stops_nothing(tmp_path: Path, caplog, monkeypatch, error: Exception):
+def test_a_file_system_without_locks_is_only_a_warning(tmp_path: Path, caplog, monkeypatch, error: Exception):
     def refuse(*_: object) -> None:
         raise error
 
@@ -108,7 +108,7 @@ class Foreigner:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_foreign_file_is_computed_anew(tmp_path: Path, caplog, content: object):
+def test_a_file_with_other_content_is_recomputed(tmp_path: Path, caplog, content: object):
     torch.save(content, tmp_path / f"{KEY}.pt")
     compute = Computation()
     assert same(cached(tmp_path, KEY, compute), compute.tensors)
@@ -116,7 +116,7 @@ def test_a_foreign_file_is_computed_anew(tmp_path: Path, caplog, content: object
     assert same(cached(tmp_path, KEY, compute), compute.tensors) and compute.calls == 1
 
 
-def test_bytes_of_any_kind_are_no_crash(tmp_path: Path):
+def test_damaged_bytes_do_not_crash(tmp_path: Path):
     compute, path = Computation(), tmp_path / f"{KEY}.pt"
     cached(tmp_path, KEY, compute)
     whole = bytearray(path.read_bytes())
@@ -128,7 +128,7 @@ def test_bytes_of_any_kind_are_no_crash(tmp_path: Path):
         assert cached(tmp_path, KEY, compute).keys() == compute.tensors.keys()
 
 
-def test_what_is_no_number_is_not_kept(tmp_path: Path):
+def test_nan_is_not_cached(tmp_path: Path):
     with pytest.raises(ValueError, match=r"mean of the real set holds NaN or infinity; every value .*; try"):
         cached(tmp_path, KEY, Computation(mean=torch.tensor(float("nan"))))
     assert not (tmp_path / f"{KEY}.pt").exists()
@@ -145,7 +145,7 @@ def test_a_failed_computation_leaves_nothing_and_no_lock(tmp_path: Path):
 
 
 @pytest.mark.parametrize("place", ["file", "directory"])
-def test_a_place_that_cannot_be_written_stops_nothing(tmp_path: Path, caplog, place: str):
+def test_a_path_that_cannot_be_written_is_only_a_warning(tmp_path: Path, caplog, place: str):
     if place == "file":
         (folder := tmp_path / "folder").write_text("in the way")
     else:

@@ -18,7 +18,7 @@ from netyard.models.mlp import MLP
     ],
     ids=["cnn", "mlp", "perceptron"],
 )
-def test_the_last_layer_makes_the_nets_answer_of_the_features(net: nn.Module, size: int) -> None:
+def test_the_last_layer_maps_the_features_to_the_output(net: nn.Module, size: int) -> None:
     judge = HeadInput(net, [0.3], [0.4]).eval()
     pictures = torch.rand(5, 1, 8, 8)
     features = judge(pictures)

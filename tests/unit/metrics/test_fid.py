@@ -30,7 +30,7 @@ def with_moments(mean: Tensor, spread: Tensor, count: int = 50) -> Tensor:
 
 
 @pytest.mark.parametrize(("count", "size"), [(100, 5), (5, 100), (2, 3), (30, 1)])
-def test_a_set_is_at_no_distance_from_itself(count: int, size: int):
+def test_the_distance_of_a_set_to_itself_is_zero(count: int, size: int):
     x = draw(count, size)
     assert frechet_distance(x, x).item() < 1e-6
     assert frechet_distance(x, x.flip(0)).item() < 1e-6
@@ -40,7 +40,7 @@ def test_a_set_is_at_no_distance_from_itself(count: int, size: int):
     )
 
 
-def test_a_shift_costs_its_square():
+def test_the_distance_of_a_shifted_set_is_the_squared_shift():
     x, shift = draw(40, 6), torch.arange(6.0, dtype=torch.float64)
     assert frechet_distance(x, x + shift).item() == pytest.approx(float(shift.square().sum()), rel=1e-12)
 
@@ -57,7 +57,7 @@ def test_diagonal_gaussians_have_their_closed_form():
     assert samples.item() == pytest.approx(float(expected), rel=1e-10)
 
 
-def test_standard_normals_of_many_samples_are_near():
+def test_many_samples_of_the_same_distribution_have_a_small_distance():
     near = frechet_distance(draw(20_000, 4, seed=1), draw(20_000, 4, seed=2))
     assert 0 < near.item() < 0.01
 
@@ -105,19 +105,19 @@ def test_orthogonal_supports_do_not_overlap():
     assert frechet_distance(x, y).item() == pytest.approx(float(expected), rel=1e-12)
 
 
-def test_constant_sets_are_as_far_as_their_points():
+def test_constant_sets_have_the_squared_distance_of_their_points():
     assert frechet_distance(torch.zeros(5, 3), torch.full((9, 3), 2.0)).item() == 12
     zero = torch.zeros(3, 3)
     assert gaussian_frechet_distance(torch.zeros(3), zero, torch.ones(3), zero).item() == 3
 
 
-def test_large_means_do_not_hide_small_spreads():
+def test_large_means_do_not_cancel_small_variances():
     x = draw(50, 3)
     far = frechet_distance(1e6 + x, 1e6 + 2 * x).item()
     assert far == pytest.approx(float(x.mean(0).square().sum() + x.var(0).sum()), rel=1e-6)
 
 
-def test_the_answer_is_a_double_without_a_graph():
+def test_the_result_is_float64_without_a_graph():
     x = torch.randn(9, 4, requires_grad=True)
     found = frechet_distance(x.half(), x)
     assert found.dtype == torch.float64 and found.shape == () and not found.requires_grad

@@ -30,19 +30,19 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_weights(tmp_path_factory.mktemp("inception"))
 
 
-def test_the_weights_are_looked_for_among_torchs_downloads(tmp_path: Path) -> None:
+def test_weights_are_found_in_the_download_folder_of_torch(tmp_path: Path) -> None:
     path = tmp_path / "hub" / "checkpoints" / "weights.pth"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
     assert find_weights(URL, tmp_path / "ours") == path
 
 
-def test_without_them_and_without_a_network_it_is_said_where_to_put_them(tmp_path: Path) -> None:
+def test_a_failed_download_names_the_folder_for_the_weights(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be downloaded: .*; .*fetch http.*weights\.pth on another machine"):
         find_weights(URL, tmp_path / "ours")
 
 
-def test_they_are_downloaded_once_and_their_hash_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_downloaded_once_and_their_hash_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = b"weights"
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "weights.pth").write_bytes(content)
@@ -68,13 +68,15 @@ class Intruder:
 
 
 @pytest.mark.parametrize("content", [b"", b"no pickle", pickle.dumps(Intruder())], ids=["empty", "text", "code"])
-def test_a_file_that_is_none_of_weights_is_refused_and_not_executed(weights: Path, tmp_path: Path, content) -> None:
+def test_a_file_without_weights_is_refused_and_not_executed(weights: Path, tmp_path: Path, content) -> None:
     (tmp_path / weights.name).write_bytes(content)
     with pytest.raises(DataError, match=r"cannot be read as Inception's weights: .*delete it"):
         Inception(tmp_path)
 
 
-def test_without_torch_fidelity_it_is_said_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_torch_fidelity_is_named_with_the_install_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torch_fidelity.feature_extractor_inceptionv3", None)
     with pytest.raises(PlatformError, match=r"torch-fidelity.*; .*type pip install 'netyard\[inception\]'"):
         Inception(tmp_path)

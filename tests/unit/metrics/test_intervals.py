@@ -24,13 +24,13 @@ def test_an_interval_by_hand() -> None:
     assert interval([0.0, 0.0, 0.0, 0.0, 1.0]) == pytest.approx((0.0, 0.6))
 
 
-def test_an_interval_is_the_same_each_time_and_wants_three_values() -> None:
+def test_an_interval_is_deterministic_and_needs_three_values() -> None:
     values = [random.Random(0).gauss(0, 1) for _ in range(40)]
     assert interval(values) == interval(values)
     assert interval(values[:2]) is None
 
 
-def test_an_interval_of_many_values_is_the_normal_one() -> None:
+def test_an_interval_of_many_values_is_close_to_the_normal_one() -> None:
     generator = random.Random(1)
     values = [generator.gauss(10, 2) for _ in range(400)]
     half = 1.96 * deviation(values) / 20
@@ -52,7 +52,7 @@ def test_a_sign_flip_test_by_hand(differences: list[float], p: float) -> None:
     assert sign_flip(differences) == p
 
 
-def test_twenty_pairs_are_exact_and_more_are_drawn() -> None:
+def test_the_sign_flip_test_is_exact_up_to_twenty_pairs() -> None:
     assert sign_flip([1.0] * 20) == 2 / 2**20
     assert sign_flip([1.0] * 30) == pytest.approx(1e-5, rel=0.01), "never 0"
     # 12 of 24 positive and of one size: P(|S| >= 0) = 1
@@ -71,7 +71,7 @@ def test_twenty_pairs_are_exact_and_more_are_drawn() -> None:
         (9, 30, (0.166648, 0.478758)),
     ],
 )
-def test_the_interval_of_a_share_by_hand(hits: int, trials: int, expected: tuple[float, float]) -> None:
+def test_the_interval_of_a_proportion_by_hand(hits: int, trials: int, expected: tuple[float, float]) -> None:
     assert wilson(hits, trials) == pytest.approx(expected, abs=2e-6)
     assert wilson(hits, trials) == wilson(hits, trials, 0.95)
     low, high = wilson(hits, trials, 0.5)

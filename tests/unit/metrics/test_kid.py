@@ -28,17 +28,17 @@ def slow_mmd(x: Tensor, y: Tensor) -> float:
 
 
 @pytest.mark.parametrize(("n", "m", "size"), [(7, 7, 3), (5, 9, 4), (2, 2, 1)])
-def test_it_is_the_slow_double_loop(n: int, m: int, size: int):
+def test_kernel_distance_agrees_with_a_double_loop(n: int, m: int, size: int):
     x, y = draw(n, size, seed=1), 2 * draw(m, size, seed=2) + 1
     assert polynomial_mmd(x, y).item() == pytest.approx(slow_mmd(x, y), rel=1e-10)
 
 
-def test_it_is_torchmetrics_for_equal_sizes():
+def test_kernel_distance_agrees_with_torchmetrics_for_equal_sizes():
     x, y = draw(20, 6, seed=1), draw(20, 6, seed=2) + 1
     assert polynomial_mmd(x, y).item() == pytest.approx(poly_mmd(x, y).item(), rel=1e-10)
 
 
-def test_its_mean_over_samples_of_one_distribution_is_zero():
+def test_kernel_distance_is_unbiased():
     pairs = [(draw(10, 3, seed=2 * i), draw(10, 3, seed=2 * i + 1)) for i in range(2000)]
     values = torch.stack([polynomial_mmd(x, y) for x, y in pairs])
     error = values.std() / len(values) ** 0.5
@@ -52,13 +52,13 @@ def test_its_mean_over_samples_of_one_distribution_is_zero():
     assert torch.stack([biased(x, y) for x, y in pairs]).mean() > 1
 
 
-def test_it_grows_as_distributions_part():
+def test_kernel_distance_grows_with_the_shift_between_distributions():
     x = draw(100, 5, seed=1)
     values = [polynomial_mmd(x, draw(100, 5, seed=2) + shift).item() for shift in (0.0, 0.5, 1.0, 2.0)]
     assert values == sorted(values) and values[1] > 5 * abs(values[0])
 
 
-def test_a_subset_of_everything_is_everything():
+def test_a_subset_of_all_samples_is_the_whole_set():
     x, y = draw(8, 3, seed=1), draw(8, 3, seed=2) + 1
     mean, std = kernel_distance(x, y, num_subsets=5, subset_size=1000)
     assert mean.item() == pytest.approx(polynomial_mmd(x, y).item(), rel=1e-12)
@@ -81,7 +81,7 @@ def test_mean_and_std_are_over_the_subsets():
     assert std.item() == pytest.approx((values - values.mean()).square().mean().sqrt().item(), rel=1e-9)
 
 
-def test_the_generator_decides_and_the_global_one_is_left_alone():
+def test_the_generator_is_used_and_the_global_one_is_unchanged():
     x, y = draw(30, 3, seed=1), draw(30, 3, seed=2)
 
     def score(seed: int) -> Tensor:
@@ -103,6 +103,6 @@ def test_the_generator_decides_and_the_global_one_is_left_alone():
         ({"generated": torch.zeros(4, 2)}, "3 columns and the generated ones 2; .*; try"),
     ],
 )
-def test_what_cannot_be_scored_is_refused(arguments: dict, message: str):
+def test_invalid_arguments_are_refused(arguments: dict, message: str):
     with pytest.raises(ValueError, match=message):
         kernel_distance(**({"real": torch.zeros(4, 3), "generated": torch.zeros(4, 3)} | arguments))

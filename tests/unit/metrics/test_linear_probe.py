@@ -22,7 +22,7 @@ def digits() -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("rows", [1000, 40])  # more rows than columns, and fewer
-def test_pca_spans_what_sklearns_does(digits: tuple[Tensor, Tensor], rows: int) -> None:
+def test_pca_agrees_with_sklearn(digits: tuple[Tensor, Tensor], rows: int) -> None:
     x = digits[0][:rows]
     pca, theirs = fit_pca(x, 5), SklearnPCA(5, svd_solver="full").fit(x.numpy())
     codes, wanted = pca.codes(digits[0]), torch.tensor(theirs.transform(digits[0].numpy()))
@@ -44,7 +44,7 @@ def test_pca_has_no_more_directions_than_there_are() -> None:
 
 @pytest.mark.parametrize("neighbours", [1, 5, 10])
 @pytest.mark.parametrize("at_once", [2**24, 5000])
-def test_neighbours_are_those_of_sklearn(
+def test_nearest_neighbours_agree_with_sklearn(
     digits: tuple[Tensor, Tensor], neighbours: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probing, "_DISTANCES", at_once)
@@ -61,7 +61,7 @@ def test_fewer_samples_than_neighbours() -> None:
     assert nearest_neighbours(train, torch.tensor([[0.1]]), 2, neighbours=1).tolist() == [0]
 
 
-def test_the_linear_probe_is_sklearns_ridge(digits: tuple[Tensor, Tensor]) -> None:
+def test_the_linear_probe_agrees_with_ridge_of_sklearn(digits: tuple[Tensor, Tensor]) -> None:
     x, y = digits
     scaler = StandardScaler().fit(x[:1200].numpy())
     theirs = RidgeClassifier(alpha=1.0).fit(scaler.transform(x[:1200].numpy()), y[:1200].numpy())
@@ -69,14 +69,14 @@ def test_the_linear_probe_is_sklearns_ridge(digits: tuple[Tensor, Tensor]) -> No
     assert torch.equal(linear_probe(Probe(x[:1200], y[:1200]), x[1200:], 10), wanted)
 
 
-def test_a_probe_does_not_mind_the_scale_of_a_code_or_one_that_never_changes(digits: tuple[Tensor, Tensor]) -> None:
+def test_the_linear_probe_is_invariant_to_scale_and_constant_codes(digits: tuple[Tensor, Tensor]) -> None:
     x, y = digits
     scaled = torch.cat([1000 * x, torch.full((len(x), 1), 7.0)], dim=1)
     plain = linear_probe(Probe(x[:1200], y[:1200]), x[1200:], 10)
     assert torch.equal(linear_probe(Probe(scaled[:1200], y[:1200]), scaled[1200:], 10), plain)
 
 
-def test_a_class_that_training_lacks_is_never_answered() -> None:
+def test_a_class_without_training_samples_is_never_predicted() -> None:
     train = Probe(torch.randn(30, 2), torch.arange(30) % 2)
     for reader in (nearest_neighbours, linear_probe):
         assert set(reader(train, torch.randn(50, 2), 5).tolist()) <= {0, 1}

@@ -42,7 +42,7 @@ def values(scores: ManifoldScores) -> list[float]:
 
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize(("n", "m"), [(20, 20), (15, 30), (30, 12)])
-def test_they_are_the_slow_loops(n: int, m: int, k: int):
+def test_scores_agree_with_slow_loops(n: int, m: int, k: int):
     real, generated = draw(n, 3, seed=1), 0.8 * draw(m, 3, seed=2) + 0.4
     expected = slow_scores(real, generated, k)
     assert values(manifold_scores(real, generated, k)) == pytest.approx(expected, rel=1e-12)
@@ -50,12 +50,12 @@ def test_they_are_the_slow_loops(n: int, m: int, k: int):
 
 
 @pytest.mark.parametrize("chunk_size", [1, 7, 64, 100])
-def test_chunks_change_nothing(chunk_size: int):
+def test_the_chunk_size_does_not_change_the_scores(chunk_size: int):
     real, generated = draw(64, 5, seed=1), draw(50, 5, seed=2)
     assert manifold_scores(real, generated, 3, chunk_size) == manifold_scores(real, generated, 3, 10_000)
 
 
-def test_no_distance_matrix_is_whole(monkeypatch):
+def test_distances_are_computed_in_chunks(monkeypatch):
     largest, cdist = 0, torch.cdist
 
     def watched(x: Tensor, y: Tensor, **options: str) -> Tensor:
@@ -82,11 +82,11 @@ def test_two_samples_of_one_distribution_score_high():
     assert density == pytest.approx(1, abs=0.1)
 
 
-def test_strangers_score_nothing():
+def test_a_distant_set_scores_zero():
     assert values(manifold_scores(draw(50, 4, seed=1), draw(50, 4, seed=2) + 100)) == [0, 0, 0, 0]
 
 
-def test_a_dropped_mode_costs_recall_and_coverage_but_no_precision():
+def test_a_missing_mode_lowers_recall_and_coverage_but_not_precision():
     modes = torch.tensor([[-50.0], [50.0]], dtype=torch.float64)
     real = torch.cat([draw(200, 4, seed=i) + mode for i, mode in enumerate(modes)])
     precision, recall, density, coverage = values(manifold_scores(real, draw(400, 4, seed=9) + modes[0]))
@@ -94,7 +94,7 @@ def test_a_dropped_mode_costs_recall_and_coverage_but_no_precision():
     assert recall == pytest.approx(0.5, abs=0.05) and coverage == pytest.approx(0.5, abs=0.05)
 
 
-def test_generated_outliers_cost_precision_but_no_recall():
+def test_generated_outliers_lower_precision_but_not_recall():
     real, generated = draw(400, 4, seed=1), draw(400, 4, seed=2)
     before = values(manifold_scores(real, generated))
     generated[:200] += 50 + 200 * torch.arange(200)[:, None]
@@ -112,7 +112,7 @@ def test_a_real_outlier_raises_precision_and_hardly_density():
     assert precision == 1 and density == pytest.approx(1 / 5) and coverage == pytest.approx(1 / 201)
 
 
-def test_duplicates_have_balls_of_no_size_that_hold_them():
+def test_duplicates_are_within_their_balls_of_radius_zero():
     same = torch.ones(10, 3)
     assert values(manifold_scores(same, same, neighbours=2)) == [1, 1, 5, 1]
 
@@ -141,6 +141,6 @@ def test_a_ball_reaches_the_kth_other_sample_and_is_closed():
         ({"generated": torch.zeros(6, 2)}, "3 columns and the generated ones 2; .*; try"),
     ],
 )
-def test_what_cannot_be_scored_is_refused(arguments: dict, message: str):
+def test_invalid_arguments_are_refused(arguments: dict, message: str):
     with pytest.raises(ValueError, match=message):
         manifold_scores(**({"real": torch.zeros(6, 3), "generated": torch.zeros(6, 3)} | arguments))

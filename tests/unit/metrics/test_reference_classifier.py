@@ -11,22 +11,22 @@ from support.striped_images import check_learns, check_same_weights
 
 
 @pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 28), (3, 64)])
-def test_features_are_64_numbers_of_pictures_of_any_size(channels: int, side: int) -> None:
+def test_images_of_any_size_have_64_features(channels: int, side: int) -> None:
     net = SmallClassifier(channels, 5).eval()
     assert net(torch.rand(2, channels, side, side)).shape == (2, 64)
     assert net.head(net(torch.rand(2, channels, side, side))).shape == (2, 5)
 
 
 @pytest.mark.parametrize(("samples", "steps"), [(10, 300), (54_000, 1265), (10**6, 2000)])
-def test_it_learns_for_about_three_epochs(samples: int, steps: int) -> None:
+def test_training_takes_about_three_epochs(samples: int, steps: int) -> None:
     assert num_steps(samples) == steps
 
 
-def test_it_learns_to_tell_the_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_classifier_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reference_classifier, "num_steps", lambda num_samples: 60)
     check_learns()
 
 
-def test_the_same_pictures_teach_the_same_weights_even_under_inference_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_is_deterministic_in_inference_mode_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reference_classifier, "num_steps", lambda num_samples: 12)
     check_same_weights()

@@ -17,7 +17,7 @@ def totals(means: RunningMean) -> dict[str, float]:
     return {name: float(each) / state["weight"] for name, each in state.get("sums", {}).items()}
 
 
-def test_a_batch_counts_by_its_samples() -> None:
+def test_a_batch_is_weighted_by_its_samples() -> None:
     means = RunningMean()
     assert totals(means) == {}
     means.add(3, loss=torch.tensor(1.0), accuracy=torch.tensor(0.5))
@@ -25,14 +25,14 @@ def test_a_batch_counts_by_its_samples() -> None:
     assert totals(means) == {"loss": 2.0, "accuracy": 0.4375}
 
 
-def test_a_batch_of_none_counts_for_nothing_though_its_means_be_none() -> None:
+def test_a_batch_of_weight_zero_is_ignored() -> None:
     means = RunningMean()
     means.add(torch.tensor(2), loss=torch.tensor(4.0))
     means.add(torch.tensor(0), loss=torch.tensor(float("nan")))
     assert totals(means) == {"loss": 4.0}
 
 
-def test_a_step_keeps_no_graph() -> None:
+def test_added_values_are_detached() -> None:
     means = RunningMean()
     means.add(1, loss=torch.ones((), requires_grad=True) * 2)
     means.add(1, loss=torch.ones((), requires_grad=True, dtype=torch.bfloat16) * 4)

@@ -181,7 +181,7 @@ class Series(DataModule):
         # Rounding of the fractions has no simple inverse; ``enough`` is monotonic, so bisection finds the minimum.
         min_steps = bisect.bisect_left(range(2**62), True, key=enough)
         horizon = min(self.horizon, val, test)
-        window = min(self.window, train - horizon)
+        window = min(self.window, train - horizon)  # the training split needs both
         fits = horizon >= 1 and window >= self.season
         raise DataError(
             f"{what} has {steps} steps: {train} to train, {val} to validate and {test} to test;",

@@ -20,7 +20,7 @@ import pytest
         ("season", "y\n1\n2\n", ["data.season=50"], 2, "the window must include a season"),
     ],
 )
-def test_a_bad_series_ends_the_run_with_one_line_and_its_code(
+def test_a_bad_series_ends_the_run_with_one_line_and_its_exit_code(
     train: Any, tmp_path: Path, name: str, text: str | None, words: list[str], code: int, message: str
 ) -> None:
     path = tmp_path / f"{name}.csv"

@@ -33,7 +33,7 @@ class Tokens(Recorder):
 
 
 @pytest.mark.parametrize("options", [{}, {"limit_train_batches": 4}], ids=str)
-def test_a_resumed_run_sees_what_was_left(write: Write, tmp_path: Path, options: dict[str, Any]) -> None:
+def test_a_resumed_run_continues_with_the_remaining_text(write: Write, tmp_path: Path, options: dict[str, Any]) -> None:
     path, saved = write(numbered(40)), tmp_path / "saved.ckpt"
     settings, options = {"batch_size": 4, "sequence_length": 16}, {"num_sanity_val_steps": 2, **options}
     batches = options.get("limit_train_batches", len(load(path, **settings).train_dataloader()))
@@ -45,7 +45,7 @@ def test_a_resumed_run_sees_what_was_left(write: Write, tmp_path: Path, options:
         fit(load(write(numbered(40).upper(), "b.txt"), **settings), Tokens(), resume=saved, **options)
 
 
-def test_a_checkpoint_carries_the_vocabulary(write: Write, tmp_path: Path) -> None:
+def test_a_checkpoint_contains_the_vocabulary(write: Write, tmp_path: Path) -> None:
     data = load(write(numbered(40)), tokens="bpe", bpe_size=270, batch_size=4, sequence_length=16)
     fit(data, Tokens({1: tmp_path / "saved.ckpt"}))
     saved = torch.load(tmp_path / "saved.ckpt", weights_only=True)

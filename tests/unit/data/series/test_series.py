@@ -47,7 +47,7 @@ def wavy(steps: int, seed: int = 0) -> list[float]:
     return torch.randn(steps, generator=generator).cumsum(0).tolist()
 
 
-def test_the_sunspots_are_those_of_statsmodels_and_their_facts_are_true() -> None:
+def test_the_sunspots_are_those_of_statsmodels() -> None:
     data = build("sunspots")
     assert isinstance(data, Series)
     data.setup()
@@ -94,7 +94,7 @@ def test_the_scale_of_mase_by_hand(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("window", "horizon"), [(1, 1), (5, 2), (2, 7), (20, 3)])
 @pytest.mark.parametrize("fractions", [(0.2, 0.2), (0.35, 0.15)])
-def test_every_target_lies_in_its_part_and_every_window_is_there_in_order(
+def test_targets_are_in_their_split_and_windows_in_order(
     tmp_path: Path, window: int, horizon: int, fractions: tuple[float, float]
 ) -> None:
     path = write(tmp_path / "s.csv", range(100))
@@ -132,7 +132,7 @@ def test_nothing_leaks_from_the_future(tmp_path: Path) -> None:
     assert batches(after_validation.test_dataloader())[0][1].min() >= 1e6
 
 
-def test_the_first_change_that_a_part_may_see_is_its_own(tmp_path: Path) -> None:
+def test_a_changed_step_affects_only_its_own_and_later_splits(tmp_path: Path) -> None:
     """Change one value at a time: training sees the last of its part, and not the first of the next."""
     values = wavy(60)
     train = windows(load(write(tmp_path / "a.csv", values)), "train")
@@ -153,7 +153,7 @@ def test_windows_are_views_of_one_series(tmp_path: Path) -> None:
     assert torch.equal(moved.x, windows(data, "train").x) and moved.x.stride(0) == 1
 
 
-def test_a_million_steps_are_cut_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_million_steps_need_no_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     series = torch.randn(1_000_000)
     monkeypatch.setattr(Series, "_column", lambda self: (series, "it"))
     data = load(tmp_path / "unread.csv", window=5000, horizon=500, batch_size=64)  # copies would take 14 GB
@@ -187,7 +187,7 @@ def test_a_blank_line_between_rows_is_a_missing_step(tmp_path: Path) -> None:
             load(path)
 
 
-def test_a_cell_over_several_lines_is_no_missing_step(tmp_path: Path) -> None:
+def test_a_cell_of_several_lines_is_no_missing_step(tmp_path: Path) -> None:
     path = tmp_path / "notes.csv"
     rows = [f'{i * i},"a\nb\n{i}"\n' for i in range(40)]
     path.write_text("y,note\n" + "".join(rows))
@@ -225,7 +225,7 @@ def test_refusals(tmp_path: Path, values: list[Any], changes: dict[str, Any], me
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
+def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"No such file.*try data\.path=FILE\."):
         load(tmp_path / "nowhere.csv")
     (tmp_path / "bytes.csv").write_bytes(bytes(range(256)))
@@ -243,7 +243,7 @@ def test_a_package_that_is_not_installed() -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 2, 9, 10, 20, 30, 35])
-def test_a_series_too_short_is_told_the_least_length_and_what_fits(tmp_path: Path, steps: int) -> None:
+def test_a_short_series_is_refused_with_the_minimum_length_and_a_fitting_window(tmp_path: Path, steps: int) -> None:
     values = wavy(200)
     with pytest.raises(DataError, match=rf"has {steps} steps: .* need \d+ in all: .*; (try|use)") as caught:
         load(write(tmp_path / "short.csv", values[:steps]), window=20, horizon=3)
@@ -260,7 +260,7 @@ def test_a_series_too_short_is_told_the_least_length_and_what_fits(tmp_path: Pat
         assert steps < 9
 
 
-def test_a_part_too_short_for_its_horizon(tmp_path: Path) -> None:
+def test_a_split_too_short_for_its_horizon(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"80 to train, 10 to validate and 10 to test.*try data\.window=20 .*horizon=10"
     ):
@@ -281,7 +281,7 @@ def test_a_part_too_short_for_its_horizon(tmp_path: Path) -> None:
         ({"num_targets": 9}, r"num_targets 9; .* follow from window and horizon"),
     ],
 )
-def test_settings_that_make_no_sense(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_wrong_settings(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(Exception, match=message) as caught:
         load(write(tmp_path / "s.csv", wavy(100)), **changes)
     assert isinstance(caught.value.__cause__ or caught.value, ConfigError)

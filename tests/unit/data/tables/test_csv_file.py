@@ -62,7 +62,7 @@ def test_quotes_blank_lines_and_byte_order_mark(write_csv: Write) -> None:
     assert read.columns == {"a": ["1", "2"], "b": ["x\ny", 'say "z"']} and read.lines == [3, 5]
 
 
-def test_parts_are_every_row_once(write_csv: Write) -> None:
+def test_each_row_is_in_one_split(write_csv: Write) -> None:
     data = load(write_csv(table()), target="age", drop=["city", "bought"])
     ages = torch.cat([data.split(part).y[:, 0] for part in ("train", "val", "test")])
     assert sorted(ages.tolist()) == list(range(20, 60))
@@ -98,7 +98,7 @@ def test_numbers_are_standardised_and_words_are_not(write_csv: Write) -> None:
     assert set(x[:, 1:4].unique().tolist()) == {0.0, 1.0} and (x[:, 1:4].sum(dim=1) == 1).all()
 
 
-def test_many_digits_survive(write_csv: Write) -> None:
+def test_time_stamps_keep_their_digits(write_csv: Write) -> None:
     rows = "".join(f"{1_700_000_000 + i},{i % 2}\n" for i in range(40))
     assert len(load(write_csv("time,y\n" + rows), target="y").split("train").x.unique()) == 29
 

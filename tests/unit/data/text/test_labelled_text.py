@@ -42,7 +42,7 @@ def test_facts_and_batches(write_csv: Write) -> None:
 
 
 @pytest.mark.parametrize("tokens", ["words", "characters", "bpe"])
-def test_padding_is_at_the_end_alone(write_csv: Write, tokens: str) -> None:
+def test_padding_is_only_at_the_end(write_csv: Write, tokens: str) -> None:
     data = load(write_csv(table()), tokens=tokens, bpe_size=300)
     for part in PARTS:
         real = data.split(part).x != 0
@@ -52,7 +52,7 @@ def test_padding_is_at_the_end_alone(write_csv: Write, tokens: str) -> None:
     assert max(int((data.split(part).x != 0).sum(dim=1).max()) for part in PARTS) == data.sequence_length
 
 
-def test_labels_stay_with_their_texts_and_parts_are_stratified(write_csv: Write) -> None:
+def test_labels_belong_to_their_texts_and_splits_are_stratified(write_csv: Write) -> None:
     data = load(write_csv(table()), min_count=1)
     for part in PARTS:
         for x, y in zip(data.split(part).x, data.split(part).y, strict=True):
@@ -62,7 +62,7 @@ def test_labels_stay_with_their_texts_and_parts_are_stratified(write_csv: Write)
     assert len(texts) == len(set(texts)) == 43
 
 
-def test_the_vocabulary_knows_the_training_part_alone(write_csv: Write) -> None:
+def test_the_vocabulary_is_built_from_the_training_split_only(write_csv: Write) -> None:
     """Change every held-out text beyond recognition: what training sees stays the same."""
     path = write_csv(table())
     before = load(path, min_count=1)
@@ -83,7 +83,7 @@ def test_the_vocabulary_knows_the_training_part_alone(write_csv: Write) -> None:
     assert (after.split("test").x[:, :51] == 1).all()
 
 
-def test_long_texts_are_cut(write_csv: Write) -> None:
+def test_long_texts_are_truncated(write_csv: Write) -> None:
     data = load(write_csv(table()), sequence_length=3)
     assert data.split("train").x.shape == (43, 3) and data.facts()["sequence_length"] == 3
     assert len(data.encode("a good film, very very very")) == 3
@@ -104,7 +104,7 @@ def test_rare_words_are_unknown_to_training(write_csv: Write) -> None:
     assert ((train == 1).sum(dim=1) == 1).all()
 
 
-def test_strangers_in_a_text(write_csv: Write) -> None:
+def test_unknown_words_in_a_text(write_csv: Write) -> None:
     data = load(write_csv(table()))
     with pytest.raises(DataError, match=r"contains 'book', not in the vocabulary; its 7 words are .*film"):
         data.encode("a good book")
@@ -134,7 +134,7 @@ def test_columns_of_other_names(write_csv: Write) -> None:
     assert load(path, text_column="review", label_column="mood").class_names == ["neg", "pos"]
 
 
-def test_evaluation_takes_batches_that_fit(write_csv: Write) -> None:
+def test_evaluation_batches_have_a_limited_number_of_tokens(write_csv: Write) -> None:
     data = load(write_csv(table()))
     assert data.evaluation_batch_size() == 1024
     data.sequence_length = 2048

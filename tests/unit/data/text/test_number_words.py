@@ -56,7 +56,7 @@ def test_english(number: int, words: str) -> None:
     assert data.vocabularies["target"].decode(data.vocabularies["target"].encode(words, strict=True)) == words
 
 
-def test_every_number_has_words_of_its_own() -> None:
+def test_different_numbers_have_different_words() -> None:
     assert len({in_words(number) for number in range(100_000)}) == 100_000
 
 
@@ -92,7 +92,7 @@ def test_facts_and_batches(direction: str) -> None:
     assert len(data.token_lengths()) == sizes[1]
 
 
-def test_targets_end_once_and_are_padded_behind() -> None:
+def test_targets_have_one_end_token_before_the_padding() -> None:
     data = made()
     for part in PARTS:
         y = data.split(part).y
@@ -103,7 +103,7 @@ def test_targets_end_once_and_are_padded_behind() -> None:
 
 
 @pytest.mark.parametrize("direction", ["to_words", "to_numerals"])
-def test_held_out_numbers_are_of_known_tokens(direction: str) -> None:
+def test_held_out_numbers_have_only_known_tokens(direction: str) -> None:
     data = made(direction=direction)
     train = data.split("train")
     for part in ("val", "test"):
@@ -112,19 +112,19 @@ def test_held_out_numbers_are_of_known_tokens(direction: str) -> None:
         assert set(split.y.unique().tolist()) <= set(train.y.unique().tolist())
 
 
-def test_numbers_are_of_every_length() -> None:
+def test_numbers_of_every_length_are_equally_frequent() -> None:
     lengths = (made(max_number=999_999).split("train").x != 0).sum(dim=1).bincount().tolist()
     assert lengths[:2] == [0, 10] and lengths[2] > 40
     assert all(250 < number < 450 for number in lengths[3:])
 
 
-def test_small_and_whole_sets() -> None:
+def test_small_and_complete_sets() -> None:
     data = made(size=101, max_number=100)
     numerals = {data.decode_source(x) for part in PARTS for x in data.split(part).x}
     assert numerals == {str(number) for number in range(101)}
 
 
-def test_the_seed_of_the_run_moves_no_number_and_the_split_seed_only_the_validation() -> None:
+def test_the_run_seed_changes_no_split_and_the_split_seed_only_validation() -> None:
     first, second, third = made(), made(seed=5), made(split_seed=1)
     for part in PARTS:
         assert torch.equal(first.split(part).x, second.split(part).x)

@@ -27,7 +27,7 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.mark.parametrize("tokens", ["characters", "words", "bpe"])
-def test_the_text_is_cut_in_its_own_order(write: Write, tokens: str) -> None:
+def test_the_text_is_split_in_order(write: Write, tokens: str) -> None:
     data = load(write(numbered()), tokens=tokens, bpe_size=300)
     texts = [data.decode(data.split(part).x) for part in PARTS]
     assert numbered().startswith(texts[0]) and len(texts[0]) == len(data.texts()["train"])
@@ -60,7 +60,7 @@ def test_evaluation_counts_every_target(write: Write) -> None:
 
 
 @pytest.mark.parametrize("tokens", ["characters", "words", "bpe"])
-def test_the_vocabulary_knows_the_training_part_alone(write: Write, tokens: str) -> None:
+def test_the_vocabulary_is_built_from_the_training_split_only(write: Write, tokens: str) -> None:
     text = numbered()
     start = len(text) - round(0.1 * len(text))
     start -= round(0.1 * start)
@@ -95,7 +95,7 @@ def test_prompts(write: Write) -> None:
 
 
 @pytest.mark.parametrize("tokens", ["characters", "words", "bpe"])
-def test_bits_per_character_can_be_counted(write: Write, tokens: str) -> None:
+def test_token_lengths_are_in_characters(write: Write, tokens: str) -> None:
     data = load(write("Grüße, 世界 🙂\n" * 50), tokens=tokens, bpe_size=280)
     lengths = data.token_lengths()
     assert lengths.dtype == torch.int64 and lengths.shape == (data.vocab_size,)
@@ -145,7 +145,7 @@ def test_refusals(write: Write, tmp_path: Path, content: bytes | None, changes: 
     assert "\n" not in str(caught.value) and caught.value.exit_code == 3
 
 
-def test_a_folder_is_no_text(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read: "):
         load(tmp_path)
 
@@ -163,7 +163,7 @@ def test_wrong_settings(write: Write) -> None:
 
 
 @pytest.mark.parametrize("length", [6, 7, 20, 100])
-def test_a_short_text_makes_small_batches(write: Write, length: int) -> None:
+def test_a_short_text_has_small_batches(write: Write, length: int) -> None:
     data = load(write(numbered()[:length]))
     assert min(len(data.split(part)) for part in PARTS) >= 2
     for loader in (data.train_dataloader(), data.val_dataloader(), data.test_dataloader()):
@@ -172,12 +172,12 @@ def test_a_short_text_makes_small_batches(write: Write, length: int) -> None:
         assert all((y != -100).any() for _, y, _ in batches)
 
 
-def test_line_ends_and_byte_order_mark_are_no_tokens(write: Write) -> None:
+def test_line_ends_and_byte_order_mark_are_normalised(write: Write) -> None:
     data = load(write("\ufeff" + numbered().replace("\n", "\r\n")))
     assert "".join(data.decode(data.split(part).x) for part in PARTS) == numbered()
 
 
-def test_every_file_of_the_library_lies_in_one_part() -> None:
+def test_every_file_of_the_library_is_in_one_split() -> None:
     data = build("python_source", max_characters=60_000)
     assert isinstance(data, PythonSource)
     data.setup()
@@ -193,7 +193,7 @@ def test_every_file_of_the_library_lies_in_one_part() -> None:
     assert torch.equal(data.split("val").x[: len(first)], torch.tensor(vocabulary.encode(first)))
 
 
-def test_a_file_stays_in_its_part_whatever_the_size() -> None:
+def test_a_file_is_in_the_same_split_at_every_size() -> None:
     small, large = (PythonSource(max_characters=size, test_fraction=0.1) for size in (40_000, 90_000))
     small.setup()
     large.setup()
@@ -205,7 +205,7 @@ def test_a_file_stays_in_its_part_whatever_the_size() -> None:
     assert moved.files["test"] == large.files["test"] and moved.files["val"] != large.files["val"]
 
 
-def test_the_library_is_read_without_what_is_not_its_own(tmp_path: Path) -> None:
+def test_only_modules_of_the_library_are_read(tmp_path: Path) -> None:
     for name in (
         "b.py",
         "a.py",

@@ -35,7 +35,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
-def test_a_text_comes_back_as_it_was(kind: str, text: str) -> None:
+def test_decoding_restores_the_text(kind: str, text: str) -> None:
     vocabulary = learn_vocabulary(kind, [text], bpe_size=300)
     numbers = vocabulary.encode(text, strict=True)
     assert vocabulary.decode(numbers) == text
@@ -45,7 +45,7 @@ def test_a_text_comes_back_as_it_was(kind: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_specials_come_first_and_are_no_text(kind: str) -> None:
+def test_special_tokens_come_first_and_have_no_text(kind: str) -> None:
     vocabulary = learn_vocabulary(kind, ["ab ab ab"])
     assert (PADDING, UNKNOWN, START, END) == (0, 1, 2, 3)
     (number,) = vocabulary.encode("a" if kind != "words" else "ab")
@@ -64,7 +64,7 @@ def test_texts_can_be_decoded_in_parts(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_state_is_plain_and_makes_the_same_vocabulary(kind: str, tmp_path: Path) -> None:
+def test_the_state_has_plain_types_and_restores_the_vocabulary(kind: str, tmp_path: Path) -> None:
     vocabulary = learn_vocabulary(kind, TEXTS, bpe_size=320, prefix=" ")
     torch.save(vocabulary.state(), tmp_path / "state.pt")
     again = from_state(torch.load(tmp_path / "state.pt", weights_only=True))
@@ -97,14 +97,14 @@ def test_words_keep_the_space_before_them() -> None:
     assert Words.learn(["good film, good"]).tokens == [" film", " good", ",", "good"]
 
 
-def test_a_prefix_makes_the_first_word_one_like_any_other() -> None:
+def test_with_a_prefix_the_first_word_has_the_same_token_as_elsewhere() -> None:
     vocabulary = Words.learn(["good film, good"], prefix=" ")
     assert vocabulary.tokens == [" good", " film", ","]
     assert vocabulary.decode(vocabulary.encode("good film")) == "good film"
     assert vocabulary.decode(vocabulary.encode(" good")) != "good"
 
 
-def test_strangers_are_unknown_or_refused_by_name() -> None:
+def test_unknown_tokens_are_mapped_or_refused_by_name() -> None:
     characters, words = Characters.learn(["abc"]), Words.learn(["a film is a film"])
     assert characters.encode("aéz") == [4, UNKNOWN, UNKNOWN]
     with pytest.raises(DataError, match=r"contains 'é', 'z', not in the vocabulary; its 3 characters are a b c; leave"):
@@ -119,7 +119,7 @@ def test_strangers_are_unknown_or_refused_by_name() -> None:
     str(caught.value).encode()
 
 
-def test_byte_pairs_know_every_text() -> None:
+def test_byte_pairs_encode_every_text() -> None:
     vocabulary = BytePairs.learn(["only English was learned " * 5], size=280)
     for text in TEXTS:
         assert vocabulary.decode(vocabulary.encode(text, strict=True)) == text
@@ -128,7 +128,7 @@ def test_byte_pairs_know_every_text() -> None:
     str(caught.value).encode()
 
 
-def test_byte_pairs_merge_what_is_frequent() -> None:
+def test_byte_pairs_merge_frequent_pairs() -> None:
     vocabulary = BytePairs.learn(["aa b " * 50], size=BytePairs.SMALLEST + 1)
     assert len(vocabulary) == 261 and len(vocabulary.merges) == 1
     long = BytePairs.learn(["banana banana banana"], size=400)
@@ -136,7 +136,7 @@ def test_byte_pairs_merge_what_is_frequent() -> None:
     assert len(BytePairs.learn(["banana banana banana"], min_count=4, size=400).encode(" banana")) > 1
 
 
-def test_half_a_character_is_no_error() -> None:
+def test_an_incomplete_character_is_no_error() -> None:
     vocabulary = BytePairs.learn(["x"], size=260)
     first, *_ = vocabulary.encode("é")
     assert vocabulary.decode([first]) == "�"
