@@ -1,4 +1,4 @@
-"""``netyard export``: every task and every network as a file that computes the same, and every way to ask wrongly."""
+"""``netyard export``: files of every task and network compute the same, and the messages for wrong options."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_reconstructions_are_in_pixels(finished, tmp_path: Path) -> None:
 
 
 def test_a_padded_text_is_read_up_to_its_end(finished, tmp_path: Path) -> None:
-    """As the packed layers of the network read it, in both directions."""
+    """Like the packed sequences of the network, in both directions."""
     _, file = export(finished("opinions"), tmp_path, "format=onnx")
     task, data = checkpoint.load(finished("opinions")), served_by(finished("opinions"))[1]
     x = data.split("test").x
@@ -88,7 +88,7 @@ def test_every_task_with_a_score_reports_it(finished, tmp_path: Path, name: str)
 
 
 class Unsteady(Turncoat):
-    """One whose way depends on a number."""
+    """A network whose control flow depends on the input."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.linear(x.flatten(1)) * (2.0 if float(x.sum()) > 0 else 1.0)
@@ -185,7 +185,7 @@ def test_the_code_of_the_guide_runs(finished, tmp_path: Path, monkeypatch, capsy
 
 
 def test_predictions_of_test_samples_are_those_of_the_run(finished, tmp_path: Path) -> None:
-    """From stored pixels to the accuracy in the results, through the normalising graph alone."""
+    """From stored pixels to the recorded accuracy, with only the graph that includes the normalisation."""
     _, file = export(finished("judge"), tmp_path, "format=onnx", "normalize=true")
     data = served_by(finished("judge"))[1]
     split = data.split("test")

@@ -1,4 +1,4 @@
-"""What an evaluation says beside its metrics: every number against another library's, and what it writes."""
+"""The report of an evaluation: its numbers compared with other libraries, and its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``netyard generate``: text from a language model and from a translation, and every way to ask for it wrongly."""
+"""``netyard generate``: text, translations and images, and the messages for wrong options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``netyard predict``: what a run says of files of a user's own, what a row holds, and every way to ask wrongly."""
+"""``netyard predict``: predictions for the user's files, their columns, and the messages for wrong options."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from support.finished_runs import RUNS
 
 @pytest.fixture
 def predict(finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """Predict, and read what was written."""
+    """Predict, and read the table that was written."""
 
     def run(name: str | Path, where: Path | str | None = None) -> list[dict[str, str]]:
         output = tmp_path / "out.csv"
@@ -52,7 +52,7 @@ def column(rows: list[dict[str, str]], name: str) -> list[float]:
 
 
 def close(rows: list[dict[str, str]], others: list[dict[str, str]]) -> bool:
-    """Whether two tables say the same, but for rounding and what they call a row."""
+    """Whether two tables are equal, up to rounding and the names of rows."""
     for row, other in zip(without(rows, "row", "file"), without(others, "row", "file"), strict=True):
         assert set(row) == set(other)
         for name, cell in row.items():
@@ -85,7 +85,7 @@ def test_probabilities_are_the_softmax_of_the_task(finished, predict) -> None:
 
 @pytest.mark.parametrize("run", ["classification", "rows"])
 def test_an_image_of_a_digit_has_the_prediction_of_the_digit(run: str, finished, predict, tmp_path: Path) -> None:
-    """Written with white as 255, read with white as 16: the network sees the very numbers that it was tested on."""
+    """Written with white as 255, read with white as 16: the input is exactly the test sample."""
     split = data_of(finished(run)).split("test")
     for number in range(20):
         write_png(split.x[number] / 16, tmp_path / "digits" / f"{number:02}.png")
@@ -139,7 +139,7 @@ def test_when_all_are_damaged_nothing_is_written(finished, capsys, tmp_path: Pat
 
 
 def test_only_one_batch_is_in_memory(finished) -> None:
-    """Pictures are looked for as they are wanted."""
+    """Files are found lazily."""
 
     def paths():
         for _ in range(7):
@@ -185,7 +185,7 @@ def test_parquet_without_its_package_is_refused(finished, capsys, monkeypatch, t
 
 
 def test_a_terminal_shows_a_progress_bar(finished, predict, capsys, monkeypatch, tmp_path: Path) -> None:
-    """And what is left out, above the bar."""
+    """Warnings of left-out files appear above the bar."""
     shutil.copytree(finished.files / "photos" / "red", tmp_path / "mixed")
     (tmp_path / "mixed" / "broken.png").write_bytes(b"nothing")
     predict("photos", tmp_path / "mixed")
@@ -198,7 +198,7 @@ def test_a_terminal_shows_a_progress_bar(finished, predict, capsys, monkeypatch,
 
 
 def test_rows_are_read_by_the_columns_and_the_statistics_of_the_run(finished, train, predict, tmp_path: Path) -> None:
-    """From the directory alone: the file of training is gone."""
+    """From the run directory only: the file of the training data is deleted."""
     shutil.copy(finished.files / "table.csv", tmp_path / "table.csv")
     ran = train(*(text.replace("FILES", str(tmp_path)) for text in RUNS["kind"]))
     assert ran.code == 0, ran.err

@@ -1,4 +1,4 @@
-"""``netyard export``: every task and every network as a file that computes the same, and every way to ask wrongly."""
+"""``netyard export``: files of every task and network compute the same, and the messages for wrong options."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_weights_that_do_not_fit_the_library_are_reported(tmp_path: Path) -> Non
 
 
 def test_weights_that_share_memory_are_all_saved(tmp_path: Path) -> None:
-    """safetensors refuses tensors that are one: tied embeddings."""
+    """safetensors refuses tensors that share memory, as tied embeddings do."""
     words = ("model=gru_tiny", "model.tied_embeddings=true", "data=python_source", "data.max_characters=20000")
     task, data, of_run = untrained(*words)
     export.write(Request(RunDir(tmp_path), "safetensors", tmp_path / "weights"), task, data, of_run)

@@ -1,4 +1,4 @@
-"""What an evaluation says beside its metrics: every number against another library's, and what it writes."""
+"""The report of an evaluation: its numbers compared with other libraries, and its files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from netyard.metrics.intervals import wilson
 
 
 def kept_of(classes: int, samples: int, seed: int = 0) -> tuple[SimpleNamespace, torch.Tensor, torch.Tensor]:
-    """A task that has kept a test of random answers, with the probabilities and the labels."""
+    """A task with the test results of random predictions, and their probabilities and labels."""
     draw = torch.Generator().manual_seed(seed)
     y = torch.randint(classes, (samples,), generator=draw)
     logits = torch.randn(samples, classes, generator=draw) + 2 * torch.nn.functional.one_hot(y, classes)
@@ -110,7 +110,7 @@ def test_a_regression_has_errors_intervals_and_r2() -> None:
 
 
 def test_overlapping_windows_widen_the_interval() -> None:
-    """A slow wave: each window's error is nearly its neighbour's."""
+    """A slow wave: errors of neighbouring windows are nearly equal."""
     error = torch.sin(torch.arange(400.0) / 40)[:, None].expand(400, 8)
     true = torch.randn(400, 8, generator=torch.Generator().manual_seed(2))
 

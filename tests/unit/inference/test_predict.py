@@ -1,4 +1,4 @@
-"""``netyard predict``: what a run says of files of a user's own, what a row holds, and every way to ask wrongly."""
+"""``netyard predict``: predictions for the user's files, their columns, and the messages for wrong options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a real set: computed once, by one of two threads, anew when the file is broken or another's."""
+"""The disk cache: tensors are computed once by one of two threads, and again if the file is damaged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY = fingerprint(data="digits")
 
 
 class Computation:
-    """Counts how often it was asked."""
+    """Counts its calls."""
 
     def __init__(self, **tensors: Tensor) -> None:
         self.tensors = tensors or {"mean": torch.arange(3.0), "scatter": torch.eye(3, dtype=torch.float64)}
@@ -89,7 +89,7 @@ def test_a_file_system_without_locks_is_only_a_warning(tmp_path: Path, caplog, m
 
 
 class Foreigner:
-    """No tensor and no plain type: what ``weights_only`` refuses."""
+    """A class that ``weights_only`` refuses."""
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_two_threads_at_once_compute_once(tmp_path: Path, monkeypatch: pytest.Mo
     inside, refused, found = threading.Event(), threading.Event(), []
 
     class Watched(FileLock):
-        """Says that another thread has it, and waits for it then."""
+        """A lock that sets an event if another thread has it, and then waits for it."""
 
         def __enter__(self) -> FileLock:
             try:

@@ -1,4 +1,4 @@
-"""The Fréchet distance: closed forms, scipy's root of a matrix, torchmetrics' formula, and what is singular."""
+"""The Fréchet distance compared with closed forms, scipy, torchmetrics, and for singular covariances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of Inception's weights is found, fetched and checked."""
+"""The file of Inception's weights is found, downloaded and checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics of a few seeds against values worked by hand."""
+"""Statistics of a few seeds compared with values computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel distance: against a slow loop, unbiased, and the same for the same generator."""
+"""The kernel distance agrees with a slow loop, is unbiased, and depends only on its generator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
 
 
 def slow_mmd(x: Tensor, y: Tensor) -> float:
-    """Lemma 6 of Gretton et al. as it is written: sums over pairs, i != j."""
+    """Lemma 6 of Gretton et al. literally: sums over pairs, i != j."""
 
     def kernel(a: Tensor, b: Tensor) -> float:
         return (float((a * b).sum()) / len(a) + 1) ** 3

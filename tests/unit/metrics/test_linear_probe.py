@@ -1,4 +1,4 @@
-"""k-NN, the linear probe and PCA, beside those of scikit-learn."""
+"""k-NN, the linear probe and PCA compared with scikit-learn."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_class_without_training_samples_is_never_predicted() -> None:
 
 
 def test_scores_by_hand() -> None:
-    """Codes that are the labels are read without a fault; inputs that are noise are not."""
+    """Codes that are one-hot labels are classified without an error; inputs that are noise are not."""
     torch.manual_seed(0)
     labels = torch.arange(90) % 3
     codes, x = torch.nn.functional.one_hot(labels, 3).float(), torch.randn(90, 6)

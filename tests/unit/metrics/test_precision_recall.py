@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: against slow loops, and where it is known what they must say."""
+"""Precision, recall, density and coverage compared with slow loops and with known values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
 
 
 def slow_scores(real: Tensor, generated: Tensor, k: int) -> list[float]:
-    """The papers' definitions, a pair at a time."""
+    """The definitions of the papers, computed one pair at a time."""
 
     def distance(a: Tensor, b: Tensor) -> float:
         return float((a - b).square().sum().sqrt())
@@ -104,7 +104,7 @@ def test_generated_outliers_lower_precision_but_not_recall():
 
 
 def test_a_real_outlier_raises_precision_and_hardly_density():
-    """Figure 2 of Naeem et al.: one ball around a real outlier takes in whatever is generated between."""
+    """Figure 2 of Naeem et al.: the ball of a real outlier contains all samples generated in between."""
     real, stray = draw(200, 2, seed=1), draw(200, 2, seed=2) + 12
     assert values(manifold_scores(real, stray))[0] == 0
     outlier = torch.cat([real, torch.full((1, 2), 20.0, dtype=torch.float64)])

@@ -1,4 +1,4 @@
-"""The small classifier learns, always alike, and touches nothing of the run that asks for it."""
+"""The small classifier learns, deterministically, and changes no state of the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Means over an epoch: weighted by the samples, and of the same scalars throughout."""
+"""Means over an epoch are weighted by samples, and need the same scalars in every batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netyard.metrics.running_mean import RunningMean
 
 
 def totals(means: RunningMean) -> dict[str, float]:
-    """The means as they are saved, which a task of one device needs."""
+    """The means from the saved state, for a task on one device."""
     task = LightningModule()
     task.trainer = Trainer(logger=False, accelerator="cpu", enable_checkpointing=False)
     state = means.state(task)

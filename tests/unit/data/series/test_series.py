@@ -1,4 +1,4 @@
-"""A series cut in time: which windows belong to which part, what training may know, what is refused."""
+"""A series split by time: windows of each split, no leakage from the future, and refused files."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_finding_the_sunspots_does_not_import_statsmodels(monkeypatch: pytest.Mo
 
 
 def test_a_series_of_ten_by_hand(tmp_path: Path) -> None:
-    """Steps 0 to 5 train, 6 and 7 validate, 8 and 9 test; a past reaches back, a target does not."""
+    """Steps 0 to 5 are for training, 6 and 7 for validation, 8 and 9 for testing; a past may begin earlier."""
     path = write(tmp_path / "ten.csv", range(10))
     data = load(path, window=3, horizon=2, season=2, test_fraction=0.2, val_fraction=0.25)
     found = {part: (windows(data, part).x[..., 0].tolist(), windows(data, part).y.tolist()) for part in PARTS}
@@ -113,7 +113,7 @@ def test_targets_are_in_their_split_and_windows_in_order(
 
 
 def test_nothing_leaks_from_the_future(tmp_path: Path) -> None:
-    """Change all that comes after a part beyond recognition: that part's batches stay the same to the bit."""
+    """Change all steps after a split: its batches stay bit-identical."""
     values = wavy(200)
     data = load(write(tmp_path / "a.csv", values))
     train, val = 128, 32
@@ -133,7 +133,7 @@ def test_nothing_leaks_from_the_future(tmp_path: Path) -> None:
 
 
 def test_a_changed_step_affects_only_its_own_and_later_splits(tmp_path: Path) -> None:
-    """Change one value at a time: training sees the last of its part, and not the first of the next."""
+    """Change one step at a time: training depends on the last step of its split, not on the first of the next."""
     values = wavy(60)
     train = windows(load(write(tmp_path / "a.csv", values)), "train")
     length = len(train.series)

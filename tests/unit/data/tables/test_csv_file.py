@@ -1,4 +1,4 @@
-"""Tables of the user's own: what a column means, what training may know, what is refused."""
+"""CSV tables: the encoding of columns, no leakage from held-out rows, and refused files."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_each_row_is_in_one_split(write_csv: Write) -> None:
 
 
 def test_nothing_leaks_from_validation_and_test(write_csv: Write) -> None:
-    """Change every held-out row beyond recognition: what training sees stays the same to the bit."""
+    """Change every held-out row: the training split stays bit-identical."""
     path = write_csv(table(60))
     before = load(path)
     lines = path.read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Labelled texts of the user's own: what becomes a token, what training may know, what is refused."""
+"""Labelled texts: tokens, no leakage from held-out texts, and refused files."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_labels_belong_to_their_texts_and_splits_are_stratified(write_csv: Write
 
 
 def test_the_vocabulary_is_built_from_the_training_split_only(write_csv: Write) -> None:
-    """Change every held-out text beyond recognition: what training sees stays the same."""
+    """Change every held-out text: the training split stays the same."""
     path = write_csv(table())
     before = load(path, min_count=1)
     trained = set(map(before.decode, before.split("train").x))

@@ -1,4 +1,4 @@
-"""Numbers in words: what English says, and pairs that can be learned and held out."""
+"""Numbers in words: their English form, and the pairs and splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Continuous text: what is cut where, what training may know, and what is refused."""
+"""Continuous text: splits and batches, no leakage from held-out text, and refused files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vocabularies: nothing is lost on the way, and nothing is known that was not learned."""
+"""Vocabularies: texts are restored exactly, and tokens come from the training texts only."""
 
 from __future__ import annotations
 
