@@ -96,16 +96,6 @@ class Series(DataModule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("window", "horizon", "season"):
-            if getattr(self, name) < 1:
-                raise ConfigError(
-                    f"data.{name} is {getattr(self, name)};", "it counts steps, at least 1;", f"try data.{name}=1."
-                )
-        for name in ("val_fraction", "test_fraction"):
-            if not 0 < getattr(self, name) < 1:
-                raise ConfigError(
-                    f"data.{name} is {getattr(self, name)};", "it must be above 0 and below 1;", f"try data.{name}=0.2."
-                )
         if self.season > self.window:
             raise ConfigError(
                 f"data.season is {self.season} and data.window {self.window};",

@@ -18,7 +18,7 @@ from netyard.data.core.module import DataModule
 from netyard.data.core.table_inputs import require_columns
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.tables.csv_reader import Column, Table, encode, fit_column, parse_numbers, read_table
-from netyard.errors import ConfigError, DataError
+from netyard.errors import DataError
 
 _MAX_CLASSES = 20  # a column of whole numbers with more distinct values is a regression target
 
@@ -38,15 +38,6 @@ class CSVFile(DataModule):
     """``auto``: classes if the target has words or at most twenty different whole numbers, else numbers."""
     drop: list[str] = field(default_factory=list)
     """Columns to leave out."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.target_kind not in ("auto", "class", "number"):
-            raise ConfigError(
-                f"data.target_kind is {self.target_kind!r};",
-                "it must be auto, class or number;",
-                "try data.target_kind=auto.",
-            )
 
     def facts(self) -> dict[str, Any]:
         self.setup()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,9 +15,9 @@ from netyard.data.core.table_inputs import require_columns
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.tables.csv_reader import Table, read_table
 from netyard.data.text.tokens import TokenData, padded
-from netyard.data.text.vocabulary import BytePairs, Vocabulary, Words, learn_vocabulary
-from netyard.errors import ConfigError, DataError
-from netyard.ranges.bounds import Count, Ge
+from netyard.data.text.vocabulary import BytePairs, BytePairSize, Vocabulary, Words, learn_vocabulary
+from netyard.errors import DataError
+from netyard.ranges.bounds import Count
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -34,23 +34,14 @@ class LabelledText(TokenData):
     text_column: str = "text"
     label_column: str = "label"
     tokens: Literal["characters", "words", "bpe"] = "words"
-    bpe_size: Annotated[int, Ge(260)] = 1024
+    bpe_size: BytePairSize = 1024
     """Maximum size of the byte-pair vocabulary."""
     min_count: Count = 2
     """Rarer tokens are unknown; rarer byte pairs are not merged. Above 1, training has samples with unknown tokens."""
     lowercase: bool = True
     """Whether to convert texts to lower case."""
-    sequence_length: Count | None = 256
+    sequence_length: Count = 256
     """Longer texts are truncated to so many tokens; reduced to the length of the longest text."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.sequence_length is None or self.sequence_length < 1:
-            raise ConfigError(
-                f"data.sequence_length is {self.sequence_length};",
-                "it must be at least 1;",
-                "try data.sequence_length=256.",
-            )
 
     def facts(self) -> dict[str, Any]:
         # super().facts() reads the file, which sets the other two.
@@ -75,7 +66,7 @@ class LabelledText(TokenData):
         return Inputs("row", self._batches(texts, self.evaluation_batch_size()), len(texts))
 
     def _batches(self, texts: list[str], batch_size: int) -> Iterator[InputBatch]:
-        vocabulary, length = self._vocabulary(self.READS), self.sequence_length or 0
+        vocabulary, length = self._vocabulary(self.READS), self.sequence_length
         for first in range(0, len(texts), batch_size):
             part = texts[first : first + batch_size]
             # Padded to the length of training, so that the result does not depend on the other texts of the batch.

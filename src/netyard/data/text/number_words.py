@@ -70,17 +70,11 @@ class NumberWords(TokenData):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.direction not in ("to_words", "to_numerals"):
-            raise ConfigError(
-                f"data.direction is {self.direction!r};",
-                "numbers are translated to_words or to_numerals;",
-                "try data.direction=to_words.",
-            )
-        if not _MIN <= self.max_number <= _MAX or not _MIN <= self.size <= self.max_number + 1:
+        if self.size > self.max_number + 1:
             raise ConfigError(
                 f"data.size is {self.size} and data.max_number {self.max_number};",
-                f"max_number is {_MIN} to {_MAX}, and size {_MIN} to as many as there are numbers;",
-                f"try data.size=20000 data.max_number={_MAX}.",
+                f"all numbers differ, and there are {self.max_number + 1} from 0 to max_number;",
+                f"try data.size={self.max_number + 1}, or data.max_number={_MAX}.",
             )
         # Word tokens include the space before them. A unit is also needed without it, after the hyphen of twenty-one.
         words = [f" {word}" for word in (*UNITS, *TENS, "hundred", "thousand")]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from netyard.data.core.splits import TEST_SEED
 from netyard.data.text.text_file import ContinuousText
-from netyard.errors import ConfigError, DataError
+from netyard.errors import DataError
 from netyard.ranges.bounds import Count
 
 # Folders that are not read: installed packages differ between machines, tests between distributions (some leave them
@@ -38,12 +38,6 @@ class PythonSource(ContinuousText):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_characters is not None and self.max_characters < 1:
-            raise ConfigError(
-                f"data.max_characters is {self.max_characters};",
-                "it must be at least 1, or null for all;",
-                "try data.max_characters=1000000.",
-            )
         self.files: dict[str, list[str]] = {}
 
     def texts(self) -> dict[str, str]:

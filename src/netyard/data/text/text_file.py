@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,9 +12,9 @@ from torch import Tensor
 from netyard.data.core.streams import StreamOrders
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.text.tokens import TokenData
-from netyard.data.text.vocabulary import learn_vocabulary
-from netyard.errors import ConfigError, DataError
-from netyard.ranges.bounds import Count, Ge
+from netyard.data.text.vocabulary import BytePairSize, learn_vocabulary
+from netyard.errors import DataError
+from netyard.ranges.bounds import Count
 
 NO_TARGET = -100
 """The default ``ignore_index`` of the losses of torch."""
@@ -31,21 +31,13 @@ class ContinuousText(TokenData):
     """
 
     tokens: Literal["characters", "words", "bpe"] = "characters"
-    bpe_size: Annotated[int, Ge(260)] = 1024
+    bpe_size: BytePairSize = 1024
     """Maximum size of the byte-pair vocabulary."""
     min_count: Count = 1
     """Rarer tokens are unknown; rarer byte pairs are not merged."""
     sequence_length: Count | None = 128
     eval_batch_size: Count | None = None
     """Number of streams in evaluation, each of which starts without context. None: ``batch_size``."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, fraction in (("test_fraction", self.test_fraction), ("val_fraction", self.val_fraction)):
-            if not 0 < fraction < 1:
-                raise ConfigError(
-                    f"data.{name} is {fraction};", "it must be above 0 and below 1;", f"try data.{name}=0.1."
-                )
 
     def texts(self) -> dict[str, str]:
         """The text of the ``train``, ``val`` and ``test`` split."""

@@ -12,13 +12,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeAlias
 
-from netyard.errors import ConfigError, DataError
+from netyard.errors import DataError
+from netyard.ranges.bounds import Count, Ge, OneOf
+from netyard.ranges.signature import check
 
 PADDING, UNKNOWN, START, END = range(4)
 NUM_SPECIAL = 4
 """Number of special tokens; other tokens have higher numbers."""
+
+BytePairSize: TypeAlias = Annotated[int, Ge(NUM_SPECIAL + 256)]  # room for every byte: no text is unknown
 
 _MAX_LISTED = 5  # unknown tokens in a message
 _MAX_SHOWN = 60  # characters of a text in a message
@@ -142,7 +146,6 @@ class BytePairs(Vocabulary):
     """
 
     kind = "bpe"
-    SMALLEST: ClassVar[int] = NUM_SPECIAL + 256
 
     def __init__(self, tokens: Sequence[str], merges: Sequence[str], prefix: str = "") -> None:
         super().__init__(tokens, prefix)
@@ -152,17 +155,7 @@ class BytePairs(Vocabulary):
 
     @classmethod
     def learn(cls, texts: Iterable[str], min_count: int = 1, prefix: str = "", size: int = 1024) -> BytePairs:
-        """At most ``size`` tokens, including special ones; only pairs that occur ``min_count`` times are merged.
-
-        Raises:
-            ConfigError: ``size`` is too small for the special tokens and 256 bytes.
-        """
-        if size < cls.SMALLEST:
-            raise ConfigError(
-                f"data.bpe_size is {size};",
-                f"it must be at least {cls.SMALLEST}: {NUM_SPECIAL} special tokens and 256 bytes;",
-                "try data.bpe_size=1024.",
-            )
+        """At most ``size`` tokens, including special ones; only pairs that occur ``min_count`` times are merged."""
         library = _library()
         tokenizer = _byte_level_tokenizer(library.models.BPE())
         trainer = library.trainers.BpeTrainer(
@@ -248,23 +241,22 @@ KINDS: dict[str, type[Vocabulary]] = {each.kind: each for each in (Characters, W
 
 
 def learn_vocabulary(
-    kind: str, texts: Iterable[str], min_count: int = 1, bpe_size: int = 1024, prefix: str = ""
+    tokens: Annotated[str, OneOf(KINDS)],
+    texts: Iterable[str],
+    min_count: Count = 1,
+    bpe_size: BytePairSize = 1024,
+    prefix: str = "",
 ) -> Vocabulary:
     """Build a vocabulary from the training texts; ``bpe_size`` is only for byte pairs.
 
     Raises:
-        ConfigError: an unknown kind, or a number out of range.
+        ConfigError: an unknown kind of tokens, or a number out of range.
         DataError: no token is frequent enough.
     """
-    if kind not in KINDS or min_count < 1:
-        raise ConfigError(
-            f"data.tokens is {kind!r} and data.min_count {min_count};",
-            f"tokens are {', '.join(KINDS)}, and min_count is at least 1;",
-            "try data.tokens=characters data.min_count=1.",
-        )
-    if kind == BytePairs.kind:
+    check(learn_vocabulary, locals(), "data")
+    if tokens == BytePairs.kind:
         return BytePairs.learn(texts, min_count, prefix, bpe_size)
-    return KINDS[kind].learn(texts, min_count, prefix)
+    return KINDS[tokens].learn(texts, min_count, prefix)
 
 
 def from_state(state: Mapping[str, Any]) -> Vocabulary:
