@@ -61,7 +61,7 @@ class LocalLauncher(Launcher):
             while waiting or pool.running:
                 while waiting and pool.free:  # as many at once as the devices allow
                     job = waiting.pop(0)
-                    (folder / str(job.number)).mkdir(parents=True)
+                    (folder / str(job.number)).mkdir(parents=True)  # fails if it exists: another sweep's job
                     pool.start(job.number, job.overrides, folder / str(job.number), resumed=False)
                 for ending in pool.wait():
                     job = jobs[ending.number - initial_job_idx]

@@ -99,7 +99,7 @@ class OptunaSweeper(_Searching):
         }
 
     def search(self, space: Any, objectives: Sequence[Mapping[str, str]], folder: Path) -> Any:
-        from netyard.sweeps.search.optuna import OptunaSearch
+        from netyard.sweeps.search.optuna import OptunaSearch  # an optional extra, imported only if it is chosen
 
         # A pruner compares the objective that the user named, or else what each job's own task monitors.
         metric = objectives[0]["name"] if self.objectives else None

@@ -172,5 +172,5 @@ def _run_dirs(typed: str) -> Iterator[str]:
     root = outputs() if str(outputs()).startswith(typed) else Path(typed if typed.endswith("/") else Path(typed).parent)
     found = [path.parent for depth in ("*", "*/*", "*/*/*", "*/*/*/*") for path in root.glob(f"{depth}/status.json")]
     # Depth 1 to 4: outputs/DAY/TIME-model-data, and the jobs of sweeps below outputs/sweeps/DAY/TIME/.
-    begun = [str(path) for path in found if str(path).startswith(typed)]
-    yield from sorted(begun, key=lambda path: -(Path(path) / "status.json").stat().st_mtime)[:MOST_RUNS]
+    run_dirs = [str(path) for path in found if str(path).startswith(typed)]
+    yield from sorted(run_dirs, key=lambda path: -(Path(path) / "status.json").stat().st_mtime)[:MOST_RUNS]

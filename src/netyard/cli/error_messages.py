@@ -52,8 +52,8 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
     if isinstance(error, NetyardError):
         return error
     # The order matters: each test below is less specific than those above.
-    if isinstance(error, OmegaConfBaseException) and (ours := _of_a_resolver(error)):
-        return ours
+    if isinstance(error, OmegaConfBaseException) and (wrapped := _of_a_resolver(error)):
+        return wrapped
     if isinstance(error, InstantiationException):
         return _from_target(error)
     if isinstance(error, OverrideParseException):

@@ -94,6 +94,7 @@ def _matching(group: str, patterns: Sequence[str]) -> list[str]:
         ConfigError: a glob that no option matches.
     """
     everything = catalog.options(group)
+    # Each pattern has to match: of several, one with a typing mistake would go unnoticed.
     for pattern in patterns:
         if not any(fnmatch(name, pattern) for name in everything):
             raise ConfigError(

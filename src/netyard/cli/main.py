@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name in ("-h", "--help"):
         return _printed(f"netyard COMMAND ...\n\n{_listed()}\n\nnetyard COMMAND --help says more.")
     if name == "--version":
-        return _printed(f"netyard {__version__}")
+        return _printed(f"netyard {__version__}")  # without importing torch, as every answer of this function
     if name not in COMMANDS:  # the same three-part message as for any other mistake, exit code 2
         mistake = ConfigError(
             f"there is no command '{name}';",
@@ -92,6 +92,7 @@ def train(arguments: Sequence[str] | None = None) -> int:
 def _printed(text: str) -> int:
     try:
         print(text, flush=True)
+    # The reader has seen enough; a traceback would be printed after its output.
     except BrokenPipeError:  # netyard --help | head
         run_log.silence(sys.stdout)
     return 0

@@ -17,6 +17,7 @@ from netyard.run_directories.directory import RunDir
 def predict(arguments: Sequence[str]) -> str:
     """Write the predictions of a run's network for files; see ``inference.predict``."""
     options = dict(text.partition("=")[::2] for text in with_run(arguments, "predict"))
+    # Here every option is known: those of a task are in its config, not on this command line.
     for name in options:
         if name not in COMMAND.options:
             raise no_such_option(name, COMMAND.options, "predict")

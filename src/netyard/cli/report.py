@@ -48,13 +48,13 @@ def report(arguments: Sequence[str]) -> str:
             written = sweep_plots.draw(tables, folder, places, notes)
         write(folder, title, tables, runs, notes)
         written += [folder / "leaderboard.md", folder / "leaderboard.csv"]
-    told = [f"wrote {short_path(path)}" for path in written]
+    lines = [f"wrote {short_path(path)}" for path in written]
     # CSV is for another program, which may not expect a page: only files that were asked for are written.
     if folder is not None or options.get("format") != "csv":
-        told += _page_of(places, folder, tables, runs, unread)
+        lines += _page_of(places, folder, tables, runs, unread)
     if options.get("format") == "csv":
         return comma_separated(tables).rstrip("\n")
-    return "\n".join([page(title, tables, runs, notes).rstrip("\n"), *told])
+    return "\n".join([page(title, tables, runs, notes).rstrip("\n"), *lines])
 
 
 def _page_of(
@@ -118,6 +118,7 @@ def _parsed(arguments: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
 
 def _folder(places: Sequence[Path], options: dict[str, str]) -> Path | None:
     """The folder for leaderboard and plots; None if they were not asked for."""
+    # Only output= and plots=true ask for these files.
     if "output" not in options and options.get("plots") != "true":
         return None
     if "output" not in options and len(places) > 1:
@@ -211,7 +212,7 @@ COMMAND = Command(
         Option("metric=NAME", "rank by this instead of the objective: metric=test/accuracy"),
         Option(
             "mode=max",
-            "whether more of it is better (max) or less (min); known of objectives, to be told of others",
+            "whether higher is better (max) or lower (min); needed for metrics that are not an objective",
             values=("max", "min"),
         ),
         "",

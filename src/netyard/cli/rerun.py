@@ -28,7 +28,7 @@ from netyard.sweeps.arguments import split
 
 # Overrides that say where a run writes; the new one gets its own directory.
 _OF_THE_PLACE = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "resume")
-MOST_CHANGES = 20
+MOST_CHANGES = 20  # warnings; a run of an old version may differ in hundreds of defaults
 
 
 def rerun(arguments: Sequence[str]) -> int:
@@ -51,7 +51,7 @@ def rerun(arguments: Sequence[str]) -> int:
         )
     # New overrides come last, so that they win.
     overrides = [*(text for text in before.overrides() if text.partition("=")[0] not in _OF_THE_PLACE), *more]
-    resume.require_packages(before)
+    resume.require_packages(before)  # says what to install, before a confusing error about an unknown option
     flags = _config_dirs(before.path)
     run_log.start(None)
     print(f"again: python train.py {' '.join([*flags, *overrides])}")
@@ -63,10 +63,10 @@ def rerun(arguments: Sequence[str]) -> int:
     asked = Request(*split([*flags, *overrides]))
     after = RunDir(run_one(asked.known.overrides, asked.sources, whole_process=True).path)
     if is_main_process():  # of several ranks only rank 0 writes and prints
-        told = compare(recorded, after.results())
-        written = json.dumps(finite({"of": str(before.path), **told}), indent=2)
+        comparison = compare(recorded, after.results())
+        written = json.dumps(finite({"of": str(before.path), **comparison}), indent=2)
         write_atomically(after.path / "rerun.json", f"{written}\n")
-        print(_verdict(told, before.path))
+        print(_verdict(comparison, before.path))
     return 0
 
 
@@ -79,17 +79,19 @@ def compare(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, 
     return {"equal": not changed if recorded else None, "compared": len(names), "changed": changed}
 
 
-def _verdict(told: Mapping[str, Any], path: Path) -> str:
-    if told["equal"] is None:
+def _verdict(comparison: Mapping[str, Any], path: Path) -> str:
+    if comparison["equal"] is None:
         return f"{short_path(path)} has no results to compare with."
-    if told["equal"]:
-        return f"equal: all {told['compared']} numbers are bit-identical to those of {short_path(path)}."
-    pairs = list(told["changed"].items())
+    if comparison["equal"]:
+        return f"equal: all {comparison['compared']} numbers are bit-identical to those of {short_path(path)}."
+    pairs = list(comparison["changed"].items())
     columns = [("metric", [name for name, _ in pairs])]
     columns += [(head, [_digits(both[side]) for _, both in pairs]) for side, head in enumerate(("was", "is"))]
     gaps = [abs(both[1] - both[0]) if None not in both else math.nan for _, both in pairs]
     table = grid([*columns, ("difference", [f"{gap:.2g}" for gap in gaps])])
-    return f"not equal: {len(pairs)} of {told['compared']} numbers differ from those of {short_path(path)}.\n{table}"
+    return (
+        f"not equal: {len(pairs)} of {comparison['compared']} numbers differ from those of {short_path(path)}.\n{table}"
+    )
 
 
 def _digits(value: float | None) -> str:

@@ -85,7 +85,7 @@ def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str])
         return folder
     finally:
         locks.release()
-        _remove_if_not_begun(folder)
+        _remove_if_not_started(folder)
 
 
 def _runner(sweeper: Any, search: Search, locks: Locks) -> Any:
@@ -108,7 +108,7 @@ def _runner(sweeper: Any, search: Search, locks: Locks) -> Any:
     return Batches(launcher, size)
 
 
-def _remove_if_not_begun(folder: Path) -> None:
+def _remove_if_not_started(folder: Path) -> None:
     """Delete the files of a sweep that was refused before its first job."""
     if not (folder / "sweep.json").exists():
         for name in ("multirun.yaml", ".driver.lock", ".jobs.lock"):

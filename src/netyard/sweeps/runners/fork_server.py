@@ -108,11 +108,11 @@ class Server:
 
     def _fork(self) -> socket.socket | None:
         """Fork a process ahead; in that process returns the socket on which its job will arrive."""
-        ours, theirs = socket.socketpair()
+        own_end, child_end = socket.socketpair()
         process = os.fork()
         if process:
-            theirs.close()
-            self._ready = process, ours
+            child_end.close()
+            self._ready = process, own_end
             return None
         # In the child. Its own process group holds all that it starts, so that SIGKILL reaches its workers too.
         os.setpgid(0, 0)
@@ -123,8 +123,8 @@ class Server:
         for each in self._wakers:
             os.close(each)
         self.channel.close()
-        ours.close()
-        return theirs
+        own_end.close()
+        return child_end
 
     def _send_job(self, job: dict[str, Any]) -> None:
         """Send a job to the process forked ahead. If that has died, ``_reap`` reports it as the end of this job."""
@@ -252,8 +252,8 @@ def _run_job(job: dict[str, Any]) -> int:
     # By file descriptor, not by sys.stdout: C++ code and child processes write to the same file.
     console = os.open(job["console"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for ours, theirs in ((nothing, 0), (console, 1), (console, 2)):
-        os.dup2(ours, theirs)
+    for opened, standard in ((nothing, 0), (console, 1), (console, 2)):
+        os.dup2(opened, standard)
     os.environ.update(job["environment"])  # CUDA_VISIBLE_DEVICES: read when CUDA is initialised, which comes later
 
     if job["threads"]:

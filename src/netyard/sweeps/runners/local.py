@@ -158,14 +158,14 @@ class Pool:
                 "the launcher basic and those of Hydra's plugins do not fork;",
                 "try hydra/launcher=basic.",
             )
-        ours, theirs = socket.socketpair()
+        own_end, server_end = socket.socketpair()
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "netyard.sweeps.runners.fork_server", str(theirs.fileno())],
-            pass_fds=[theirs.fileno(), *self._inherit],  # every other descriptor is closed in the server
+            [sys.executable, "-m", "netyard.sweeps.runners.fork_server", str(server_end.fileno())],
+            pass_fds=[server_end.fileno(), *self._inherit],  # every other descriptor is closed in the server
             stdin=subprocess.DEVNULL,
         )
-        theirs.close()  # or the channel would stay open after the server's death
-        self._channel, self._buffer = ours, LineBuffer()
+        server_end.close()  # or the channel would stay open after the server's death
+        self._channel, self._buffer = own_end, LineBuffer()
         messages = self._messages(None)  # waits for "ready"; the end of the stream if an import failed
         if not messages:
             self._server.wait()
@@ -174,7 +174,7 @@ class Pool:
                 "it imports what python train.py imports; its error is above;",
                 "try the same command without -m.",
             )
-        return ours, int(messages[0]["ready"])
+        return own_end, int(messages[0]["ready"])
 
     def _receive(self, seconds: float) -> list[Ending]:
         messages = self._messages(seconds)

@@ -84,7 +84,7 @@ class Watched(Batches):
                 self.launcher.launch(list(self._waiting.values()), initial_job_idx=min(self._waiting))
             except Interrupted:
                 raise
-            except Exception as error:
+            except Exception as error:  # for example a full queue, or a cluster that is not there
                 note = first_line(error)
             finally:
                 # Also after an error or Ctrl-C: the launcher may have submitted some of the jobs.

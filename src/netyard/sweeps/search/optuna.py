@@ -141,8 +141,8 @@ class OptunaSearch:
         running = self._study.get_trials(deepcopy=False, states=[self._optuna.trial.TrialState.RUNNING])
         for trial in running:
             job = trial.user_attrs.get("job")
-            ours = trial.user_attrs.get("sweep") == self.sweep or not self.shared
-            if (job not in known) if ours else (job is None and _is_stale(trial)):
+            own_trial = trial.user_attrs.get("sweep") == self.sweep or not self.shared
+            if (job not in known) if own_trial else (job is None and _is_stale(trial)):
                 self._lose(trial.number)
 
     def study(self, number: int) -> dict[str, Any] | None:
