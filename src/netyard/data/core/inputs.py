@@ -13,35 +13,37 @@ from netyard.errors import DataError
 
 @dataclass
 class InputBatch:
-    """Some inputs, stored as the run's data are: ``DataModule.prepare`` makes them what a network takes."""
+    """A batch of inputs in the format of the run's stored samples, for ``DataModule.prepare``."""
 
     names: Sequence[str | int]
-    """Of each: its file, or the number of its row, which counts from 0."""
+    """The file of each sample, or the number of its row, from 0."""
     x: Tensor
     y: Tensor | None = None
-    """What is true of each, where that is known."""
+    """Labels or targets; None if they are unknown."""
     refused: list[DataError] = field(default_factory=list)
-    """Why others that would be among them are not."""
+    """The errors of samples that could not be read, which are not in ``x``."""
 
 
 @dataclass
 class Inputs:
-    """All of them, read as they are wanted, so that memory holds one batch."""
+    """All inputs, read lazily: one batch is in memory at a time."""
 
     kind: str
-    """What a name is: file or row."""
+    """What names are: file or row."""
     batches: Iterator[InputBatch]
     total: int
-    """How many there are, those that will be refused among them."""
+    """Number of inputs, including those that cannot be read."""
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file that hold something.
+    """The lines of a text file without empty ones.
 
     Raises:
-        DataError: no such file, one that is no text, or no such line.
+        DataError: the file is missing, is not UTF-8 text, or has only empty lines.
     """
     try:
+        # utf-8-sig: editors on Windows write a byte order mark, which would become part of the first word. Split at \n
+        # only: str.splitlines would also cut at form feeds and Unicode separators within a text.
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").split("\n")]
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
@@ -52,15 +54,15 @@ def read_lines(path: Path) -> list[str]:
         ) from error
     lines = [line for line in lines if line]
     if not lines:
-        raise DataError(f"{path} holds no text;", "each line is an input;", "fill it.")
+        raise DataError(f"{path} contains no text;", "each line is an input;", "add lines of text.")
     return lines
 
 
 def samples(batches: Iterable[tuple[Tensor, Tensor, Tensor]], total: int) -> Inputs:
-    """Batches of a loader, whose samples have no name but their number."""
+    """Batches of a loader, whose samples are named by their number."""
 
     def numbers() -> Iterator[InputBatch]:
-        done = 0
+        done = 0  # an evaluation reads every sample in its stored order, so the count is the row
         for x, y, _ in batches:
             yield InputBatch(range(done, done + len(x)), x, y)
             done += len(x)

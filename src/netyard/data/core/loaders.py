@@ -17,19 +17,20 @@ from netyard.errors import DataError, PlatformError
 
 log = logging.getLogger(__name__)
 
-_SMALL = 64 << 20  # bytes of shared memory, which is what Docker gives
-_POLL = 5.0  # seconds between two looks at the workers
+_SMALL = 64 << 20  # bytes of shared memory: Docker's default
+_POLL = 5.0  # seconds between two checks of the workers
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
 def _taken(samples: Tensor, index: Tensor) -> Tensor:
-    """``samples[index]``, in a fifth of the time where whole samples can be copied."""
+    """``samples[index]``."""
+    # index_select copies whole samples, in a fifth of the time of indexing; it takes one axis of indices.
     return samples.index_select(0, index) if index.ndim == 1 else samples[index]
 
 
 class TensorLoader:
-    """Batches from tensors: one operation each, no worker, no collation."""
+    """Batches from tensors: one indexing operation each, without workers and collation."""
 
     def __init__(self, x: Tensor, y: Tensor, order: Order) -> None:
         self.x, self.y, self.order = x, y, order
@@ -51,7 +52,7 @@ class TensorLoader:
 
 
 class _Pairs:
-    """An order in the form a DataLoader hands to its workers: a list of ``(index, key)`` for each batch."""
+    """An order as a batch sampler of a DataLoader: a list of ``(index, key)`` for each batch."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -64,12 +65,12 @@ class _Pairs:
             yield list(zip(index.tolist(), key.tolist(), strict=True))
 
 
-def _as_it_is(batch: Any) -> Any:
+def _unchanged(batch: Any) -> Any:
     return batch
 
 
 def _for_pipes(batch: Any) -> Any:
-    """What pickle copies: a tensor would be sent as a name in shared memory."""
+    """NumPy arrays, which pickle copies: a tensor would be sent through shared memory."""
     return batch if isinstance(batch, DataError) else tuple(part.numpy() for part in batch)
 
 
@@ -78,14 +79,14 @@ def _is_small(place: Path) -> bool:
 
 
 class WorkerLoader:
-    """Batches that worker processes decode. The key travels with the index: no worker knows the epoch.
+    """Batches decoded by worker processes, which receive each sample's key with its index, and no epoch.
 
     ``dataset.__getitems__`` turns a list of ``(index, key)`` into a whole batch, or into the DataError that
     stopped it.
 
     Raises:
-        DataError: a worker met a bad file.
-        PlatformError: a worker was killed, or gave no batch for ``timeout`` seconds.
+        DataError: a worker could not read a file.
+        PlatformError: a worker was killed, or returned no batch for ``timeout`` seconds.
     """
 
     def __init__(self, dataset: Any, order: Order, num_workers: int, seed: int, timeout: float = 300) -> None:
@@ -96,12 +97,13 @@ class WorkerLoader:
         self.loader: DataLoader[Any] = DataLoader(
             dataset,
             batch_sampler=_Pairs(order),
-            collate_fn=_for_pipes if self.in_pipes else _as_it_is,
+            collate_fn=_for_pipes if self.in_pipes else _unchanged,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             timeout=min(_POLL, timeout) if num_workers > 0 else 0,
             pin_memory=torch.cuda.is_available(),
-            # Its own, because every pass of a DataLoader draws a number from the global generator otherwise.
+            # Without it each iteration would draw a number from the global generator, and so change all random numbers
+            # of the training that follows.
             generator=torch.Generator().manual_seed(seed % 2**63),
         )
 
@@ -122,9 +124,9 @@ class WorkerLoader:
 
     @property
     def _iterator(self) -> Any:
-        """Lightning stops the workers of whatever has this attribute, when it is done.
+        """The attribute by which Lightning finds workers, which it stops at the end of the training.
 
-        Left to the garbage collector, in a cycle with the Trainer, each would be waited for five seconds.
+        The garbage collector would stop them too, but wait up to five seconds for each.
         """
         return self.loader._iterator
 
@@ -133,7 +135,7 @@ class WorkerLoader:
         self.loader._iterator = value
 
     def close(self) -> None:
-        """Stop the workers, where no Trainer does."""
+        """Stop the workers; a Trainer does so itself."""
         if self._iterator is not None:
             self._iterator._shutdown_workers()
             self._iterator = None

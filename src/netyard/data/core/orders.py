@@ -22,7 +22,7 @@ Position = Callable[[], tuple[int, int]]
 
 @dataclass(frozen=True)
 class Shard:
-    """Which of the devices this process is."""
+    """The rank of this process, among ``world`` processes of one device each."""
 
     rank: int = 0
     world: int = 1
@@ -37,14 +37,14 @@ class Order(Protocol):
 
 
 class TrainOrder:
-    """Full batches of a new permutation in every epoch; the remainder is left out, a different one each time.
+    """Full batches of a new permutation in every epoch; the remainder, other samples each time, is left out.
 
-    ``batch_size`` is the global batch: under several devices each takes its own slice of it. A data set
-    smaller than one batch is one batch. Without a ``position`` (no Trainer) every pass is the next epoch.
+    ``batch_size`` is the global batch size: each of several devices takes a slice of every batch. A data set smaller
+    than a batch is one batch. Without a ``position`` (no Trainer) each iteration is the next epoch.
 
     Raises:
         ConfigError: the batch cannot be divided equally among the devices.
-        DataError: fewer samples than devices.
+        DataError: there are fewer samples than devices.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TrainOrder:
         position: Position | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        # Unequal slices would weigh the samples of a batch unequally when the gradients are averaged.
+        # Averaging the gradients of unequal slices would give the samples of a batch unequal weights.
         if batch_size < 1 or batch_size % shard.world:
             raise ConfigError(
                 f"data.batch_size is {batch_size} on {shard.world} device(s);",
@@ -73,6 +73,7 @@ class TrainOrder:
         return self.num_samples // self.batch_size
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        # Read when the iteration starts: the Trainer may restore its counter after the loader was created.
         done, batches_per_epoch = self.position()
         epoch, start = divmod(done, batches_per_epoch)
         index, key = self.epoch(epoch)
@@ -82,6 +83,7 @@ class TrainOrder:
         """This device's indices and keys in an epoch: two int64 (num_batches, batch_size / world)."""
         order = permutation(self.num_samples, self.seed, epoch, self.device)
         index = order[: len(self) * self.batch_size].view(len(self), self.batch_size)
+        # Every device computes the whole permutation, so that the batches do not depend on the number of devices.
         index = index.chunk(self.shard.world, dim=1)[self.shard.rank]
         return index, sample_keys(self.seed, epoch, index)
 
@@ -91,10 +93,10 @@ class TrainOrder:
 
 
 class EvalOrder:
-    """Every sample exactly once, in order, in batches as equal as can be; as many on every device.
+    """Every sample exactly once, in order, in batches of nearly equal size, as many on every device.
 
     Raises:
-        DataError: fewer samples than devices.
+        DataError: there are fewer samples than devices.
     """
 
     def __init__(
@@ -102,7 +104,8 @@ class EvalOrder:
     ) -> None:
         _check_enough(num_samples, shard)
         self.num_samples, self.shard, self.device = num_samples, shard, device
-        # No batch may hold fewer samples than there are devices: an empty one would stop a collective.
+        # No batch may have fewer samples than there are devices: a device without samples would skip the metrics'
+        # collective operation, and the others would wait for it forever.
         self.num_batches = max(1, min(-(-num_samples // batch_size), num_samples // shard.world))
 
     def __len__(self) -> int:
@@ -110,7 +113,7 @@ class EvalOrder:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         index = torch.arange(self.num_samples, device=self.device)
-        key = sample_keys(0, 0, index)
+        key = sample_keys(0, 0, index)  # the same in every evaluation: a sampled latent does not change the score
         for batch in index.tensor_split(self.num_batches):
             mine = batch.tensor_split(self.shard.world)[self.shard.rank]
             yield mine, key[mine]

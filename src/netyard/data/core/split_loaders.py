@@ -35,6 +35,7 @@ class SplitLoaders:
     def train_unaugmented(self) -> Loader:
         """The training split in the order of epoch 0, whatever the position of the training loop, not augmented."""
         split = self._placed("train")
+        # Without a position the order starts at epoch 0, and a resumed run sees the same batches as one that was not.
         order = self.orders.training(len(split), self.placement.shard, None, split.device)
         return split.loader(order, training=False)
 
@@ -50,6 +51,7 @@ class SplitLoaders:
         The same batches in every process, so that a score of them does not depend on the number of devices.
         """
         split = self._placed(name)
+        # Without the shard of the placement: every process reads all of the chosen samples.
         chosen = split.take(permutation(len(split), seed)[:most])
         order = EvalOrder(len(chosen), batch_size, device=chosen.device)
         for x, y, _ in chosen.loader(order, training=False):

@@ -1,4 +1,4 @@
-"""Cutting a held-out part from a data set, the same part on every machine and under every training seed."""
+"""Cutting a data set into splits, the same on every machine and for every training seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netyard.data.core.tensors import Split
 from netyard.errors import ConfigError, DataError
 
 TEST_SEED = 0
-"""Of the test part where none is official. No setting moves it, so that scores stay comparable."""
+"""Seed of the test split of data sets without an official one. It is fixed, so that scores stay comparable."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Splitter:
 
 
 def holdout(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of what stays and of what is held out, each ascending; together they are every sample once.
+    """Indices of the remaining and of the held-out samples, each ascending; together they are every sample once.
 
-    Integer labels (N,) are stratified: each class gives its share, and keeps at least one sample where it
-    can. Float labels (N, num_targets) are cut at random.
+    Integer labels (N,) are stratified: the same fraction of each class is held out, and at least one sample of each
+    remains if possible. With float labels (N, num_targets) samples are held out at random.
 
     Raises:
         ConfigError: the fraction is not strictly between 0 and 1.
@@ -82,35 +82,37 @@ def holdout(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]
     num_samples = len(labels)
     if num_samples < 2:
         raise DataError(
-            f"the data set has {num_samples} sample(s) to cut a held-out part from;",
-            "one must stay and one must go;",
-            "give it more samples.",
+            f"the data set has {num_samples} sample(s), too few for a held-out split;",
+            "at least one sample is held out and one remains;",
+            "add samples.",
         )
+    # At least one sample on either side, whatever the fraction rounds to.
     wanted = min(max(round(num_samples * fraction), 1), num_samples - 1)
     classes = _classes(labels)
     order = _by_class(classes, seed)
     counts = torch.bincount(classes)
     place = torch.arange(num_samples) - (counts.cumsum(0) - counts)[classes[order]]  # within its class
     quota = _quota(counts, wanted)[classes[order]]
-    # Rounding may leave quotas short, and with one sample a class all are 0. Then any sample fills the part,
-    # but the last of a class only when nothing else is left.
-    turn = torch.where(place < quota, 0, torch.where(place < counts[classes[order]] - 1, 1, 2))
+    # Quotas may add up to fewer than wanted, for example 0 if each class has one sample. The rest is filled with any
+    # samples (rank 1), and with the last one of a class only if nothing else is left (rank 2).
+    rank = torch.where(place < quota, 0, torch.where(place < counts[classes[order]] - 1, 1, 2))
+    # At random within a rank: a stable sort by rank of samples in random order.
     mixed = sample_keys(seed, 1, order, SPLIT).argsort(stable=True)
-    taken = order[mixed[turn[mixed].argsort(stable=True)]][:wanted]
+    taken = order[mixed[rank[mixed].argsort(stable=True)]][:wanted]
     held = torch.zeros(num_samples, dtype=torch.bool)
     held[taken] = True
     return (~held).nonzero().squeeze(1), held.nonzero().squeeze(1)
 
 
 def one_fold(labels: Tensor, num_folds: int, fold: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of what stays and of one of ``num_folds`` equal parts, each ascending; together they are every sample.
+    """Indices of the samples outside of a fold and of those in it, each ascending; together they are every sample.
 
-    The parts depend on the labels and the seed alone, and each sample is in one of them. Integer labels (N,) are
-    stratified: two parts differ by one sample at most, in all and in each class. Float labels (N, num_targets) are
-    cut at random.
+    The folds depend on the labels and the seed alone, and each sample is in one of them. Integer labels (N,) are
+    stratified: two folds differ by at most one sample, in total and in each class. With float labels
+    (N, num_targets) samples are assigned at random.
 
     Raises:
-        DataError: more folds than samples, or than samples of a class.
+        DataError: there are more folds than samples, or than samples of a class.
     """
     classes = _classes(labels)
     counts = torch.bincount(classes)
@@ -118,34 +120,35 @@ def one_fold(labels: Tensor, num_folds: int, fold: int, seed: int) -> tuple[Tens
     if fewest < num_folds:
         what = "there are" if labels.is_floating_point() else f"class number {rarest} has"
         raise DataError(
-            f"data.num_folds is {num_folds}, and {what} {fewest} sample(s) outside the test part;",
-            "every fold holds a sample of every class;",
+            f"data.num_folds is {num_folds}, and {what} {fewest} sample(s) outside the test split;",
+            "every fold needs a sample of every class;",
             f"try data.num_folds={fewest}." if fewest > 1 else "add samples, or leave that class out.",
         )
-    dealt = torch.empty_like(classes)
-    # As cards are dealt: one to each part in turn, class by class, with no break between two classes.
-    dealt[_by_class(classes, seed)] = torch.arange(len(classes)) % num_folds
-    return (dealt != fold).nonzero().squeeze(1), (dealt == fold).nonzero().squeeze(1)
+    folds = torch.empty_like(classes)
+    # Round-robin over samples sorted by class, without starting anew at each class: the remainders of the classes then
+    # go to different folds, not all to the first.
+    folds[_by_class(classes, seed)] = torch.arange(len(classes)) % num_folds
+    return (folds != fold).nonzero().squeeze(1), (folds == fold).nonzero().squeeze(1)
 
 
 def check_fold(num_folds: int | None, fold: int | None) -> None:
-    """Refuse a fold that is none of them.
+    """Refuse a fold that does not exist.
 
     Raises:
-        ConfigError: fewer than two folds; a fold outside of 0 .. num_folds - 1, or of no number of folds.
+        ConfigError: fewer than two folds; a fold outside of 0 .. num_folds - 1, or without a number of folds.
     """
     if num_folds is None and fold is None:
         return
     if num_folds is None:
         raise ConfigError(
             f"data.fold is {fold}, and data.num_folds is null;",
-            "a fold is one of a number of them;",
+            "a fold needs the number of folds;",
             f"try data.num_folds=5 data.fold={fold}, or leave data.fold out.",
         )
     if num_folds < 2:
         raise ConfigError(
             f"data.num_folds is {num_folds};",
-            "one part validates and the others train, so it must be at least 2;",
+            "one fold validates and the others train, so it must be at least 2;",
             "try data.num_folds=5.",
         )
     if fold is not None and fold not in range(num_folds):
@@ -157,20 +160,23 @@ def check_fold(num_folds: int | None, fold: int | None) -> None:
 
 
 def _classes(labels: Tensor) -> Tensor:
-    """The class that stratifies each sample: int64 (N,); all in one where labels are numbers."""
+    """The class by which each sample is stratified: int64 (N,); one class for all if labels are floats."""
     return torch.zeros(len(labels), dtype=torch.long) if labels.is_floating_point() else labels.cpu()
 
 
 def _by_class(classes: Tensor, seed: int) -> Tensor:
-    """The samples class by class, at random within each: int64 (N,)."""
+    """Indices of the samples sorted by class, in random order within each: int64 (N,)."""
+    # Sorted by a hash of the index: no random generator, so the same on every machine and version of torch.
     order = sample_keys(seed, 0, torch.arange(len(classes)), SPLIT).argsort(stable=True)
     return order[classes[order].argsort(stable=True)]
 
 
 def _quota(counts: Tensor, wanted: int) -> Tensor:
-    """How many each class gives, by largest remainders and never all: (num_classes,) -> (num_classes,)."""
+    """Samples to hold out of each class, by the largest remainder method and never all: (num_classes,) of both."""
+    # float64: float32 would round counts above 2**24.
     share = counts.double() * wanted / counts.sum()
     quota = share.floor().long()
     remainder = (share - quota).argsort(descending=True, stable=True)
     quota[remainder[: wanted - int(quota.sum())]] += 1
+    # A class of which nothing remains could not be learned.
     return torch.minimum(quota, (counts - 1).clamp(min=0))

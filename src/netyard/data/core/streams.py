@@ -1,8 +1,8 @@
-"""The order of a long text: parallel streams read chunk by chunk, for truncated backpropagation through time.
+"""The order of a long text: parallel streams, read chunk by chunk for truncated backpropagation through time.
 
-Row b of a batch continues row b of the batch before it, so a network's state can be carried from one to the
-next (Williams & Peng 1990). Orders yield ``(index, key)``, index int64 (B, T) into the tokens, key int64 (B,). Of
-``num_tokens`` tokens all but the last have a next one to predict.
+Row b of a batch continues row b of the previous batch, so that the state of a recurrent network can be passed on
+(Williams & Peng 1990). Orders yield ``(index, key)``, index int64 (B, T) into the tokens, key int64 (B,). Of
+``num_tokens`` tokens all but the last have a next token to predict.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ _ALONE = Shard()
 
 
 class StreamOrder:
-    """An epoch of training: ``batch_size`` streams of chunks of ``length`` tokens, each chunk full.
+    """A training epoch: ``batch_size`` streams, each read in full chunks of ``length`` tokens.
 
-    The streams lie end to end. What is left over, at least ``length - 1`` tokens, lies before the first and after the
-    last, in shares drawn from (seed, epoch): chunks begin elsewhere in every epoch, and no token is always left out.
-    Under several devices each takes its slice of the streams. A short text is fewer streams, at last shorter chunks.
+    The streams follow each other without a gap. At least ``length - 1`` tokens are left over, a random number of them
+    before the first stream and the rest after the last one. The number depends on (seed, epoch): chunks start at other
+    tokens in every epoch, and no token is always left out. Several devices share the streams. A short text has fewer
+    streams, and a very short one shorter chunks.
 
     Raises:
-        ConfigError: the streams cannot be shared out equally, or a chunk is shorter than two tokens.
+        ConfigError: the streams cannot be divided equally among the devices, or a chunk has fewer than two tokens.
         DataError: fewer tokens to predict than devices.
     """
 
@@ -46,16 +47,18 @@ class StreamOrder:
         if batch_size < 1 or batch_size % world:
             raise ConfigError(
                 f"data.batch_size is {batch_size} on {world} device(s);",
-                "the streams of a text must be a positive multiple of the number of devices;",
+                "the number of streams must be a positive multiple of the number of devices;",
                 f"try data.batch_size={max(batch_size // world, 1) * world}.",
             )
+        # A target is a token with one before it: all but the first.
         targets = _targets(num_tokens, length, shard)
-        # One chunk a device and its leftovers must fit: world * length + (length - 1) targets.
+        # One chunk for each device and the left-over tokens must fit: world * length + (length - 1) targets.
         self.length = min(length, (targets + 1) // (world + 1))
         spare = targets - (self.length - 1)
         streams = min(batch_size, spare // self.length)
-        self.num_streams = streams - streams % world
+        self.num_streams = streams - streams % world  # every device has the same number
         self.num_batches = spare // (self.num_streams * self.length)
+        # The number of positions at which the first stream can start.
         self._offsets = targets - self.num_batches * self.num_streams * self.length + 1
         self.seed, self.shard, self.device = seed, shard, device
         self.position = position or self._next_epoch
@@ -69,11 +72,12 @@ class StreamOrder:
         epoch, first = divmod(done, batches_per_epoch)
         chunk = self.starts(epoch)[:, None] + torch.arange(self.length, device=self.device)
         for number in range(first, min(batches_per_epoch, len(self))):
+            # (B, T); the key of a row is that of its first token
             index = chunk + number * self.length
             yield index, sample_keys(self.seed, epoch, index[:, 0])
 
     def starts(self, epoch: int) -> Tensor:
-        """Where this device's streams begin in an epoch: int64 (num_streams / world,)."""
+        """The first token of each stream of this device in an epoch: int64 (num_streams / world,)."""
         key = sample_keys(self.seed, epoch, torch.zeros(1, dtype=torch.int64, device=self.device), ORDER)
         stream = torch.arange(self.num_streams, device=self.device).chunk(self.shard.world)[self.shard.rank]
         return integers(key, 0, self._offsets) + stream * self.num_batches * self.length
@@ -84,14 +88,14 @@ class StreamOrder:
 
 
 class StreamEvalOrder:
-    """An evaluation: every target exactly once, in streams and chunks as equal as can be; as many on every device.
+    """An evaluation: every target exactly once, in streams and chunks of nearly equal length, as many on every device.
 
-    Streams differ by one target at most. A short one ends with the text's last token, which has no target: never more
-    than one such step in a row, and always behind a real one. A short text is fewer streams, for a stream begins
-    without context to predict from.
+    The lengths of two streams differ by at most one. A shorter stream is padded with the last token of the text, which
+    has no target: at most one such step per row, always after a step with a target. A short text has fewer streams,
+    because each stream starts without context.
 
     Raises:
-        ConfigError: a chunk is shorter than two tokens.
+        ConfigError: a chunk has fewer than two tokens.
         DataError: fewer tokens to predict than devices.
     """
 
@@ -114,12 +118,13 @@ class StreamEvalOrder:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         stream = torch.arange(self.num_streams, device=self.device)
+        # N targets in S streams: N mod S of them are one target longer, as by tensor_split.
         short, extra = divmod(self.num_targets, self.num_streams)  # the first ``extra`` streams are one longer
         starts = stream * short + stream.clamp(max=extra)
         step = torch.arange(self.stream_length, device=self.device)
         index = torch.where(step < short + (stream < extra)[:, None], starts[:, None] + step, self.num_targets)
         index = index.tensor_split(self.shard.world)[self.shard.rank]
-        # The longer chunks come last: the step that may have no target is never alone.
+        # Bounds by rounding down make the longer chunks come last, so the padded step is never alone in a chunk.
         ends = [number * self.stream_length // self.num_batches for number in range(1, self.num_batches)]
         for chunk in index.tensor_split(ends, dim=1):
             yield chunk, sample_keys(0, 0, chunk[:, 0])
@@ -147,16 +152,16 @@ class StreamOrders:
 
 
 def _targets(num_tokens: int, length: int, shard: Shard) -> int:
-    """The number of tokens that have a next one."""
+    """The number of tokens that have a next token to predict."""
     if length < 2:
         raise ConfigError(
             f"data.sequence_length is {length};",
-            "a text is read in chunks of two tokens at least;",
+            "a chunk of text has at least two tokens;",
             "try data.sequence_length=128.",
         )
     if num_tokens <= shard.world:
         raise DataError(
-            f"a part of the text has {num_tokens} token(s) for {shard.world} device(s);",
+            f"a split of the text has {num_tokens} token(s) for {shard.world} device(s);",
             "each needs one to read and one to predict;",
             "try a longer text, or trainer.devices=1.",
         )

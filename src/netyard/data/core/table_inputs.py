@@ -13,7 +13,7 @@ from netyard.errors import DataError
 
 
 def rows(where: str, columns: Sequence[Column], batch_size: int) -> Inputs:
-    """Rows of a CSV file: of its columns those that training knew, by name, encoded as training learned to.
+    """Rows of a CSV file, read from the columns of the training data by name, and encoded in the same way.
 
     Raises:
         DataError: what ``read_table`` refuses; columns that are missing; while reading, what ``Column.encode`` refuses.
@@ -22,6 +22,7 @@ def rows(where: str, columns: Sequence[Column], batch_size: int) -> Inputs:
     require_columns(table, [column.name for column in columns])
 
     def batches() -> Iterator[InputBatch]:
+        # Encoded batch by batch: a one-hot column may take a hundred times the memory of its text.
         for first in range(0, len(table.lines), batch_size):
             part = table.rows(first, first + batch_size)
             yield InputBatch(range(first, first + len(part.lines)), torch.from_numpy(encode(columns, part)).float())
@@ -30,8 +31,10 @@ def rows(where: str, columns: Sequence[Column], batch_size: int) -> Inputs:
 
 
 def require_columns(table: Table, names: Sequence[str]) -> None:
-    """Raises:
-    DataError: the table lacks some of the columns that training read.
+    """Refuse a table without some of the columns of the training data.
+
+    Raises:
+        DataError: a column is missing.
     """
     missing = [name for name in names if name not in table.columns]
     if missing:

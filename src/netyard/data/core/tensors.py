@@ -16,7 +16,7 @@ from netyard.errors import DataError
 
 
 class Split(Protocol):
-    """What a data module needs of its train, validation and test part, wherever the samples lie."""
+    """A training, validation or test split, with its samples in memory or in files."""
 
     y: Tensor
 
@@ -33,17 +33,17 @@ class Split(Protocol):
 
     @property
     def num_bytes(self) -> int:
-        """What moving the split to a device would take there; 0 if it cannot be moved."""
+        """Memory that the split would take on a device; 0 if it cannot be moved."""
         ...
 
     @property
     def content(self) -> dict[str, Any]:
-        """Everything its samples depend on, as tensors and plain values: equal contents are equal samples."""
+        """Everything that its samples depend on, as tensors and plain values: with equal contents samples are equal."""
         ...
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What identifies its samples on any machine: without paths, times, and values that depend on rounding."""
+        """Identifies its samples on any machine: without paths, times, and values that depend on rounding."""
         ...
 
 
@@ -51,7 +51,7 @@ class Split(Protocol):
 class TensorSplit:
     """Inputs and targets.
 
-    x: pictures, uint8 (N, C, H, W), or a table, float32 (N, num_features).
+    x: images, uint8 (N, C, H, W), or a table, float32 (N, num_features).
     y: class indices, int64 (N,), or float32 (N, num_targets).
     """
 
@@ -80,10 +80,12 @@ class TensorSplit:
 
     @property
     def content(self) -> dict[str, Any]:
+        # The normalised inputs: with other statistics the samples that a network sees are others, too.
         return {"x": self.x, "y": self.y}
 
     @property
     def identity(self) -> dict[str, Any]:
+        # Floats may differ by rounding between machines, for example after parsing a CSV file.
         return {"x": list(self.x.shape) if self.x.is_floating_point() else self.x, "y": self.y}
 
 
@@ -96,12 +98,13 @@ def check_split(
         DataError: it has one of them.
     """
     if not len(split):
-        raise DataError(f"the {name} part is empty;", "every part needs a sample;", "check data.root.")
+        raise DataError(f"the {name} split is empty;", "every split needs a sample;", "check data.root.")
     if num_classes is not None and not split.y.is_floating_point():
         check_labels(split.y, num_classes, name)
     check_finite(split.y, f"the {name} targets")
     if isinstance(split, TensorSplit):
         check_finite(split.x, f"the {name} inputs")
+        # One sample is enough: all rows of a tensor have the same shape.
         shape = list(to_sequence(split.x[:1], as_sequence).shape[1:])
         if input_shape and shape != list(input_shape):
             raise DataError(
@@ -112,28 +115,30 @@ def check_split(
 
 
 def check_finite(x: Tensor, what: str) -> None:
-    """Refuse a float tensor that holds NaN or infinity, naming the first such row.
+    """Refuse a float tensor with NaN or infinity; the message names the first such sample.
 
     Raises:
-        DataError: it does.
+        DataError: it has such a value.
     """
     if not x.is_floating_point():
         return
+    # Now, and not as a NaN loss after some steps, when the sample can no longer be found.
     bad = (~x.isfinite().flatten(1).all(dim=1)).nonzero()
     if len(bad):
         raise DataError(
             f"{what} of sample {int(bad[0])} hold NaN or infinity ({len(bad)} such sample(s));",
             "every value must be finite;",
-            "repair or drop those samples.",
+            "repair or remove those samples.",
         )
 
 
 def check_labels(y: Tensor, num_classes: int, what: str) -> None:
-    """Refuse class labels outside 0 .. num_classes - 1, naming the first.
+    """Refuse class labels outside 0 .. num_classes - 1; the message names the first one.
 
     Raises:
         DataError: there is one.
     """
+    # On a GPU such a label fails in the loss with an assertion that does not say which sample it was.
     bad = ((y < 0) | (y >= num_classes)).nonzero()
     if len(bad):
         index = int(bad[0])

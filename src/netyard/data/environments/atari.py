@@ -15,7 +15,6 @@ from PIL import Image
 
 from netyard.data.environments import create
 from netyard.data.environments.experience import Experience
-from netyard.errors import ConfigError
 from netyard.ranges.bounds import Count, Index, Probability
 
 SIDE = 84
@@ -36,9 +35,11 @@ class AtariFrames(gym.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         frame, info = self.env.reset(seed=seed, options=options)
+        # The only randomness of an episode's start: the console itself starts every game in the same state.
         noops = int(np.random.default_rng(seed).integers(self.noop_max + 1)) if self.noop_max else 0
         for _ in range(noops):
             frame, _, terminated, truncated, info = self.env.step(0)
+            # A game may end while nothing is done; without a seed, so that it is not the same game again.
             if terminated or truncated:
                 frame, info = self.env.reset(options=options)
         self._lives = info.get("lives", 0)
@@ -58,6 +59,7 @@ class AtariFrames(gym.Wrapper[Any, Any, Any, Any]):
         # Some sprites are drawn in every other frame only: the maximum of two frames shows them all.
         shown = frame if previous is None else np.maximum(previous, frame)
         lives = info.get("lives", 0)
+        # Not at 0 lives: then the game itself terminates.
         lost = self.life_loss and 0 < lives < self._lives
         self._lives = lives
         return _shrunk(shown), total, terminated, truncated, {"life_lost": True} if lost else {}
@@ -82,7 +84,9 @@ def make(
     create.register(id)
     ale: Any = importlib.import_module("ale_py")
     ale.ALEInterface.setLoggerMode(ale.LoggerMode.Error)  # otherwise it prints a banner
+    # frameskip 1: the wrapper skips frames itself, to take the maximum of the last two.
     console = {"frameskip": 1, "repeat_action_probability": sticky, "obs_type": "grayscale"}
+    # The limit counts actions, but Gymnasium applies it inside of the wrapper, where it counts frames.
     limit = None if max_episode_steps is None else max_episode_steps * frame_skip
     game = create.make(id, {**console, **(options or {})}, limit, render, adapted=False)
     return create.adapt(AtariFrames(game, frame_skip, noop_max, life_loss), id)
@@ -93,7 +97,7 @@ class Atari(Experience):
     """A game of the Atari 2600; ``id`` follows from ``game``.
 
     Raises:
-        ConfigError: see ``Experience``; a frame skip below 1.
+        ConfigError: see ``Experience``.
     """
 
     id: str = ""
@@ -109,12 +113,6 @@ class Atari(Experience):
 
     def __post_init__(self) -> None:
         self.id = self.id or f"ALE/{self.game}-v5"
-        if self.frame_skip < 1 or self.noop_max < 0 or not 0 <= self.sticky < 1:
-            raise ConfigError(
-                f"data.frame_skip is {self.frame_skip}, data.noop_max {self.noop_max} and data.sticky {self.sticky};",
-                "the first is at least 1, the second at least 0, the third a chance below 1;",
-                "try data.frame_skip=4 data.noop_max=30 data.sticky=0.25.",
-            )
         self.make = partial(
             make,
             frame_skip=self.frame_skip,

@@ -26,6 +26,7 @@ from netyard.data.environments.vector import (
 )
 from netyard.errors import ConfigError, DataError
 from netyard.ranges.bounds import Count, Index, Seed
+from netyard.ranges.signature import check
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Experience(L.LightningDataModule):
 
     def __post_init__(self) -> None:
         super().__init__()
+        check(type(self), vars(self), "data")
         self._training_envs: VectorEnvironment | None = None
         self._evaluation_envs: VectorEnvironment | None = None
         self._replay: Replay | None = None
@@ -98,12 +100,6 @@ class Experience(L.LightningDataModule):
                 "an augmentation of images was chosen for an environment;",
                 "observations of an agent are not augmented;",
                 "try augmentation=none.",
-            )
-        if self.replay_device not in ("cpu", "training"):
-            raise ConfigError(
-                f"data.replay_device is {self.replay_device!r};",
-                "frames are kept in main memory or on the device of the network;",
-                "try data.replay_device=training.",
             )
 
     def facts(self) -> dict[str, Any]:
@@ -152,10 +148,12 @@ class Experience(L.LightningDataModule):
         for index in range(self.num_envs):
             action = int(actions[index])
             frame, reward, terminated, truncated, life_lost = environments.step(index, action)
-            if reward - reward != 0.0:  # NaN or infinite
+            # NaN or infinite. A subtraction instead of math.isfinite: this line runs once per environment step.
+            if reward - reward != 0.0:
                 raise not_finite(self.id, "reward", reward)
             # A lost life ends the episode for the learner (no bootstrap), but the environment is not reset.
             ending = TERMINATED if terminated or life_lost else TRUNCATED if truncated else GOES_ON
+            # Mnih et al. 2015: signs make one learning rate fit games of any scale of scores.
             kept = float(np.sign(reward)) if self.clip_rewards else reward
             replay.add(index, action, kept, ending, frame)
             self._returns[index] += reward
@@ -189,6 +187,8 @@ class Experience(L.LightningDataModule):
         Raises:
             DataError: an episode does not end.
         """
+        # Kept between evaluations, because creating an environment may take seconds; never those of training, whose
+        # episodes would be interrupted.
         if self._evaluation_envs is None or len(self._evaluation_envs) < len(episodes):
             self._evaluation_envs = self._make_environments(len(episodes))
             self._check_facts(self._evaluation_envs)
@@ -274,6 +274,7 @@ class Experience(L.LightningDataModule):
                 "the checkpoint has no replay (data.save_replay=false): it is empty, and fills before updates continue"
             )
             for index in range(self.num_envs):
+                # Of a stack of frames the newest alone: the replay stores each frame once.
                 first = self._training_envs.observations[index]
                 self._replay.begin(index, first[-self._training_envs.frame_shape[0] :])
         else:

@@ -1,4 +1,4 @@
-"""Where a replay keeps its frames: in main memory, on a device or in a file, and whether they fit there."""
+"""The memory of a replay's frames: main memory, a device or a file, and whether it is large enough."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from netyard.errors import PlatformError
 
-_BOOKKEEPING = 8 + 4 + 1 + 1 + 1  # bytes of a row beside its frame
+_BOOKKEEPING = 8 + 4 + 1 + 1 + 1  # bytes of a row besides its frame: action, reward, ending, played, age
 
 
 def row_bytes(shape: tuple[int, ...], dtype: np.dtype[Any], prioritized: bool = False) -> int:
@@ -22,8 +22,9 @@ def row_bytes(shape: tuple[int, ...], dtype: np.dtype[Any], prioritized: bool = 
 
 
 def available_memory() -> int:
-    """Bytes of main memory that a program can have now."""
+    """Bytes of main memory that a program can allocate now."""
     try:
+        # MemAvailable, not MemFree: the page cache is freed when a program needs its memory.
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
@@ -40,6 +41,7 @@ def refuse_if_too_large(size: int, row: int, device: torch.device, file: str | N
         free, where = torch.cuda.mem_get_info(device)[0], "on the device"
     else:
         free, where = available_memory(), "in memory"
+    # Now: zeros are only reserved when allocated, and the process would be killed hours later, when they are written.
     if size * row > free:
         raise PlatformError(
             f"a replay of {size:,} rows takes {size * row / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free {where};",
@@ -49,7 +51,7 @@ def refuse_if_too_large(size: int, row: int, device: torch.device, file: str | N
 
 
 def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], device: torch.device, file: str | None) -> Tensor:
-    """Zeros, made once; with ``file`` they are in a file that is mapped into memory."""
+    """Zeros on the device; with ``file`` they are in a file that is mapped into memory."""
     if file is not None:
         return torch.from_numpy(np.memmap(Path(file).expanduser(), dtype, "w+", shape=shape))
     frames = torch.from_numpy(np.zeros(shape, dtype))

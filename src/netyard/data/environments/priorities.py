@@ -20,6 +20,7 @@ class Priorities:
 
     def __init__(self, size: int) -> None:
         self.size = size
+        # float64: a float32 sum over a million priorities would lose the small ones.
         self._values = np.zeros((-(-size // _BLOCK), _BLOCK))
         self._flat = self._values.reshape(-1)
         self._sums = np.zeros(len(self._values))
@@ -34,6 +35,7 @@ class Priorities:
     def set(self, indices: Array, priorities: Array) -> None:
         """Set priorities; for an index that is given twice the last one counts."""
         self._flat[indices] = priorities
+        # Summed anew, each changed block once however many of its rows are in the batch.
         blocks = np.unique(indices // _BLOCK)
         self._sums[blocks] = self._values[blocks].sum(axis=1)
 

@@ -29,7 +29,7 @@ class RolloutBatches:
             yield (torch.arange(number * self.steps, (number + 1) * self.steps),)
 
     # Lightning warns of a mid-epoch resume unless the loader has a state. It is empty,
-    # for ``position`` is restored by the loop.
+    # because ``position`` reads the loop's own counter, which checkpoints restore.
     def state_dict(self) -> dict[str, Any]:
         return {}
 
