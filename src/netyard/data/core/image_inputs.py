@@ -51,6 +51,7 @@ class ImageReader:
             DataError: see ``read_square``.
         """
         image = read_square(path, self.size, CentreBox(self.crop_ratio), self.cache_side)
+        # Pillow's "L" weighs the colours by their luminance (ITU-R 601).
         if self.channels == 1:
             image = np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
         if self.max_value != 255:

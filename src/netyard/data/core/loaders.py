@@ -120,6 +120,7 @@ class WorkerLoader:
                 return
             if isinstance(batch, DataError):
                 raise batch
+            # Arrays that came through a pipe become tensors again, without a copy.
             yield tuple(map(torch.from_numpy, batch)) if self.in_pipes else batch
 
     @property

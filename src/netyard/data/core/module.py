@@ -147,6 +147,7 @@ class DataModule(L.LightningDataModule):
         """Samples in an evaluation batch: ``eval_batch_size``, or as many as take little memory."""
         if self.eval_batch_size is not None:
             return self.eval_batch_size
+        # Without gradients an evaluation needs less memory than training, so larger batches fit.
         numbers = torch.Size(self.input_shape or [1]).numel()
         return max(self.batch_size, min(_EVAL_SAMPLES, _EVAL_NUMBERS // numbers))
 
@@ -162,6 +163,7 @@ class DataModule(L.LightningDataModule):
         return Splitter(self.val_fraction, self.test_fraction, self.split_seed, self.num_folds, self.fold)
 
     def setup(self, stage: str | None = None) -> None:
+        # Data are read once: a second reading would also standardise a table twice.
         if self._splits:  # Lightning calls this once for fit and again for test
             return
         splits = self.read()
@@ -207,6 +209,7 @@ class DataModule(L.LightningDataModule):
                     "restore the old data, or start a new run.",
                 )
             return
+        # Before setup, for prediction: files are then read without the training data, which may be gone.
         self.class_names = state_dict.get("class_names")
         self.columns = [Column(**column) for column in state_dict.get("columns", [])]
         if self.mean is None and "statistics" in state_dict:
@@ -275,6 +278,7 @@ class DataModule(L.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         x, y, key = batch
+        # The sanity check and validation run inside of fit, but are not training: they are not augmented.
         training = self.trainer is not None and self.trainer.training
         x, y = self.prepare(x, y, key if training else None)
         if self.trainer and self.trainer.precision in ("16-true", "bf16-true", "64-true"):
@@ -331,6 +335,7 @@ class DataModule(L.LightningDataModule):
                 "a regression needs numbers;",
                 "try task=classification.",
             )
+        # Of the training split alone: those of all samples would leak the test targets into training.
         mean, std = moments(y)
         return mean.float(), std.float()
 

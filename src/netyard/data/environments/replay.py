@@ -77,6 +77,7 @@ class Replay:
         self.shape, self.frame_stack, self.n_steps = shape, frame_stack, n_steps
         self.num_environments = num_environments
         self.frames = allocate((total, *shape), dtype, torch.device(device), file)
+        # Writing a frame through NumPy takes a fraction of the time of indexing a tensor; on a GPU there is no view.
         self._view = self.frames.numpy() if self.frames.device.type == "cpu" else None
         self.actions = np.zeros(total, np.int64)
         self.rewards = np.zeros(total, np.float32)
@@ -166,6 +167,7 @@ class Replay:
         """Set the priorities of transitions from their temporal-difference errors."""
         assert self.priorities is not None
         new = (np.abs(errors) + _SMALLEST_PRIORITY) ** exponent
+        # Schaul et al. 2015, section 3.3: (|error| + epsilon) ** alpha; epsilon keeps it above 0.
         self.largest_priority = max(self.largest_priority, float(new.max()))
         self.priorities.set(rows, new)
 
@@ -178,6 +180,7 @@ class Replay:
         for step in range(self.n_steps):
             reward += np.where(alive, self._powers[step] * self.rewards[rows], 0.0).astype(np.float32)
             ending = self.endings[rows]
+            # The value of the state after a truncation still counts, only a terminal state has the value 0.
             # An episode that ends within the n steps has its shorter return; it is frozen from here on.
             ends = alive & (ending != GOES_ON)
             discount[ends] = np.where(ending[ends] == TERMINATED, 0.0, self._powers[step + 1])

@@ -79,7 +79,7 @@ class VectorEnvironment:
             frame, reward, terminated, truncated, info = self.environments[index].step(action)
         except Exception as error:  # of the environment's own code
             raise _broken(self.id, error) from error
-        self.actions[index].append(action)
+        self.actions[index].append(action)  # seed and actions are the whole state of a deterministic environment
         # The full check is a call that most steps can do without.
         if type(frame) is not np.ndarray or frame.shape != self.frame_shape:
             frame = self._checked(frame)
