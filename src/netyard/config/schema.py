@@ -42,12 +42,18 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
     # Before resolving, which would run resolvers, and again after, because an interpolation may insert a name.
     allowlist.require(cfg)
     _check_missing(cfg, choices)
+    if fault := next(faults(cfg, choices), None):
+        raise fault
+
+
+def faults(cfg: DictConfig, choices: Mapping[str, Any]) -> Iterator[ConfigError]:
+    """Yield an error for each value of a complete config that is of the wrong type or outside of its range."""
     resolved = resolve(cfg, choices)
     allowlist.require(resolved)
     found = list(_values(resolved, OmegaConf.to_container(cfg, resolve=False)))
-    # A value that repeats another key's is looked at last: a mistake is to be named where it was typed.
+    # A value that repeats another key's is checked last: a mistake is reported at the key that was typed.
     for each in sorted(found, key=lambda value: (value.source is not None, value.key.startswith("task."))):
-        _check_value(each, choices)
+        yield from _faults(each, choices)
 
 
 @dataclass(frozen=True)
@@ -87,17 +93,18 @@ def _repeats(written: Any) -> str | None:
     return key if written.startswith("${") and written.endswith("}") and not {*"${:"} & {*key} else ""
 
 
-def _check_value(each: _Value, choices: Mapping[str, Any]) -> None:
+def _faults(each: _Value, choices: Mapping[str, Any]) -> Iterator[ConfigError]:
     if each.constraint is not None and not each.constraint.admits(each.value):
         # What the chosen option has fits better than a constructor's default: its batch size is for its data.
         group, _, name = each.key.partition(".")
         default = option_file(group, str(choices[group])).get(name) if isinstance(choices.get(group), str) else None
         constraint = replace(each.constraint, default=default) if each.constraint.admits(default) else each.constraint
-        raise refused(each.key, each.value, constraint, each.source or each.key)
+        yield refused(each.key, each.value, constraint, each.source or each.key)
+        return
     for key, value in leaves(each.value, each.key):  # of mappings that a constructor passes on, as model.arguments
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, float) and not math.isfinite(item):
-                raise ConfigError(f"{key} is {item};", "numbers are finite;", f"take {key} out of the command.")
+                yield ConfigError(f"{key} is {item};", "numbers are finite;", f"take {key} out of the command.")
 
 
 # Facts about a table's target -> the options of a task that fits it.
