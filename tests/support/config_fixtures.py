@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from torch import nn
 
 from netyard.config.catalog import conf_dir, variants
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @pytest.fixture(scope="session")
 def build() -> Callable[..., nn.Module]:
     """``build("resnet18", channels=1, image_size=8, num_outputs=10, dropout=0.1)``."""
+    from hydra.utils import instantiate
 
     def build(name: str, channels: int = 1, image_size: int = 8, num_outputs: int = 10, **keys: Any) -> nn.Module:
         shape = [channels, image_size, image_size]
@@ -34,6 +36,7 @@ def build() -> Callable[..., nn.Module]:
 @pytest.fixture
 def chosen() -> Callable[..., Any]:
     """``chosen("optimizer", "adam", lr=0.1)``: the file's node with overrides, instantiated."""
+    from hydra.utils import instantiate
 
     def build(group: str, name: str, **overrides: Any) -> Any:
         node = OmegaConf.load(conf_dir() / group / f"{name}.yaml")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from lightning import Trainer
 
 STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system")
 
@@ -29,6 +28,9 @@ def neither_trains_nor_starts_a_process(
 ) -> Iterator[None]:
     """Fails a test that runs a Trainer or a process: there is a tier for those, and this one stays quick."""
     global _running
+
+    # Not above: the process that only hands out the tests needs no torch.
+    from lightning import Trainer
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError(f"{request.node.nodeid} trains; its place is tests/integration")

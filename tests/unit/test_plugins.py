@@ -300,6 +300,10 @@ def test_a_broken_package_is_left_out_with_one_line(install: Install, capsys, tm
     assert "pip uninstall acme" in err
     assert said_by(capsys, "list", "data")[2] == "", "it is said once"
     schema.check(*compose(["model=mlp"]))
+
+
+def test_a_broken_package_stops_no_run(install: Install) -> None:
+    install("acme", {"conf/family/x.yaml": ""})
     assert main.train(["model=mlp", "--cfg", "job"]) == 0
 
 

@@ -87,7 +87,7 @@ def test_the_runs_have_every_family() -> None:
     assert {catalog.family_of(name) for name in models} == set(catalog.families())
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", DEEP)
-def test_gradient_reaches_every_parameter_of_the_deepest_networks(build, name: str, shape: tuple[int, int]) -> None:
-    check_gradients(build, name, shape)
+def test_gradient_reaches_every_parameter_of_the_deepest_networks(build, name: str) -> None:
+    """On the smallest images, which a deep network shrinks to nothing first; the campaign tries the other sizes."""
+    check_gradients(build, name, SHAPES[0])

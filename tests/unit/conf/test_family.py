@@ -44,7 +44,7 @@ def test_the_count_is_the_published_one(build: Build, name: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in DEEP])
 def test_gradient_reaches_every_parameter_at_every_size(build: Build, name: str, shape: tuple[int, int]) -> None:
-    """Those of the deepest networks are in tests/integration."""
+    """The deepest networks are in tests/integration and tests/campaign."""
     check_gradients(build, name, shape)
 
 

@@ -13,7 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 from netyard.config import catalog, schema
 from netyard.config.compose import compose
 
-NAMES = [(group, name) for group in catalog.GROUPS for name in catalog.options(group) if group != "callbacks"]
+# Groups whose options fit together, whichever they are: one composition has an option of each.
+TOGETHER = ("loss", "optimizer", "scheduler", "augmentation", "trainer", "logger")
+APART = [group for group in catalog.GROUPS if group not in (*TOGETHER, "callbacks")]
+CHOICES = [{group: name} for group in APART for name in catalog.options(group)]
+CHOICES += [
+    {group: names[number % len(names)] for group in TOGETHER if (names := catalog.options(group))}
+    for number in range(max(len(catalog.options(group)) for group in TOGETHER))
+]
 # What only a user can say, and company that fits; any path will do to compose.
 COMPANY = {
     ("data", "image_folder"): ["data.root=."],
@@ -49,11 +56,13 @@ COMPANY = {
 FACTS = ("num_classes", "num_features", "vocab_size", "target_vocab_size", "sequence_length", "target_length")
 
 
-@pytest.mark.parametrize(("group", "name"), NAMES, ids=str)
-def test_every_name_composes_with_the_parameters_of_its_target_and_keeps_the_schema(group: str, name: str) -> None:
-    cfg, choices = compose([f"{group}={name}", *COMPANY.get((group, name), [])])
-    assert choices[group] == name
-    require_parameters_of_the_targets(cfg, group, name)
+@pytest.mark.parametrize("chosen", CHOICES, ids=lambda chosen: " ".join(map("=".join, chosen.items())))
+def test_every_name_composes_with_the_parameters_of_its_target_and_keeps_the_schema(chosen: dict[str, str]) -> None:
+    company = [word for choice in chosen.items() for word in COMPANY.get(choice, [])]
+    cfg, choices = compose([*map("=".join, chosen.items()), *company])
+    for group, name in chosen.items():
+        assert choices[group] == name
+        require_parameters_of_the_targets(cfg, group, name)
     cfg.data.update({fact: 8 for fact in FACTS if fact in cfg.data and cfg.data[fact] is None})
     schema.check(cfg, choices)
 
