@@ -13,11 +13,6 @@ from netyard.config.catalog import variants
 MODULES = ("mlp", "cnn", "lenet", "zoo")
 NAMES = [name for name, node in variants().items() if node["_target_"].split(".")[2] in MODULES]
 SHAPES = [(1, 8), (1, 28), (3, 32)]  # and (3, 224), where the parameters are counted
-# One pass through these takes more than a unit test may, even on the meta device.
-DEEP = [
-    *(f"densenet{depth}" for depth in (161, 169, 201)), "resnet152",
-    *(f"efficientnet_{size}" for size in ("b4", "b5", "b6", "b7", "v2_s", "v2_m", "v2_l")),
-]  # fmt: skip
 
 
 def outputs_of(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:

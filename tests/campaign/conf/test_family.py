@@ -8,7 +8,7 @@ import pytest
 from torch import nn
 
 from netyard.config import catalog
-from support.image_networks import DEEP, SHAPES, check_gradients, check_two_digits
+from support.image_networks import NAMES, SHAPES, check_gradients, check_two_digits
 
 Build = Callable[..., nn.Module]
 # On two cores a step of these takes a second; the unit tests have their small siblings.
@@ -54,8 +54,6 @@ def test_two_digits_train_without_a_nan(build: Build, name: str) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", DEEP)
-def test_gradient_reaches_every_parameter_of_the_deepest_networks(
-    build: Build, name: str, shape: tuple[int, int]
-) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_reaches_every_parameter_at_every_size(build: Build, name: str, shape: tuple[int, int]) -> None:
     check_gradients(build, name, shape)

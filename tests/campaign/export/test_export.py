@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -53,3 +54,11 @@ def test_a_caller_can_write_a_translation_with_the_graph(finished, tmp_path: Pat
         if written[-1] == task.end_token:
             break
     assert data.decode(written[1:]) == task.generate(data, "4711")
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+def test_latency_is_told_side_by_side(finished, tmp_path: Path) -> None:
+    said, _ = export(finished("classification"), tmp_path, "format=onnx", "quantize=dynamic", "benchmark=true")
+    rows = {line.split()[0]: line.split()[1:] for line in said.splitlines()[-4:]}
+    assert list(rows) == ["network", "compiled", "onnx", "int8"]
+    assert all(float(cell) > 0 for row in rows.values() for cell in row)

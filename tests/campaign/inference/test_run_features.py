@@ -34,5 +34,6 @@ def test_training_makes_samples_better(train, tmp_path: Path, model: str) -> Non
     assert distances[1] < share * distances[0], distances
 
 
-def test_two_processes_score_what_one_would(command, tmp_path: Path, capsys) -> None:
-    check_two_processes(command, tmp_path, capsys, "dcgan_tiny")
+@pytest.mark.parametrize("model", ["dcgan_tiny", "vae_tiny"])
+def test_two_processes_score_what_one_would(command, tmp_path: Path, capsys, model: str) -> None:
+    check_two_processes(command, tmp_path, capsys, model)

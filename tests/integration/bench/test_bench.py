@@ -21,58 +21,11 @@ def test_every_benchmark_is_in_the_readme_and_in_a_test() -> None:
         assert f'script("{name.removesuffix(".py")}")' in tests
 
 
-def test_tokens_a_second(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ("data.max_characters=20000", "data.batch_size=4", "data.sequence_length=32", "model=lstm_tiny")
-    monkeypatch.setattr(sys, "argv", ["bench/tokens.py", *small])
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    tokens = script("tokens")
-    tokens.main()
-    numbers = re.findall(r"\d[\d,]*\.?\d*", capsys.readouterr().out.splitlines()[-1])
-    ours, bare, ratio = (float(number.replace(",", "")) for number in numbers)
-    assert ratio == pytest.approx(ours / bare, rel=0.01)
-
-
-def test_steps_of_agents(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    agents = script("agent_steps")
-    small = ["data.steps_per_epoch=1000", "trainer.max_epochs=1", "data.steps_per_batch=250"]
-    monkeypatch.setattr(agents, "WARM_UP", 250)
-    monkeypatch.setitem(sys.modules, "agent_steps", agents)
-    monkeypatch.setattr(agents, "StableBaselines3", lambda **_: (_ for _ in ()).throw(ImportError()))
-    monkeypatch.setattr(sys, "argv", ["bench/agent_steps.py", *small])
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    agents.main()
-    said = capsys.readouterr().out
-    assert "is not installed" in said
-    speeds = [float(text.replace(",", "")) for text in re.findall(r"([\d,]+) steps/s", said)]
-    assert len(speeds) == 6 and min(speeds) > 0
-
-
 def test_baselines_of_the_standard_library(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["bench/text_baselines.py", "data.max_characters=60000"])
     script("text_baselines").main()
     bits = [float(text) for text in re.findall(r"([\d.]+) bits", capsys.readouterr().out)]
     assert len(bits) == 2 and all(1 < each < 6 for each in bits)
-
-
-@pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # timm's files
-def test_images_a_second_of_a_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    threads = torch.get_num_threads()
-    small = ["--pictures", "80", "--rounds", "1", "--workers", "0", "--size", "32"]
-    monkeypatch.setattr(sys, "argv", ["bench/image_folder.py", *small])
-    try:
-        script("image_folder").main()
-    finally:
-        torch.set_num_threads(threads)
-    heads, _, *rows, _, cache = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
-    assert [row[1] for row in rows] == ["loader alone", "training"]
-    for row in rows:
-        rates = {head.removesuffix(", images/s"): float(cell) for head, cell in zip(heads[2:6], row[2:6], strict=True)}
-        for head, cell in zip(heads[6:], row[6:], strict=True):
-            one, other = head.split(" to ")
-            assert float(cell) == pytest.approx(rates[one] / rates[other], rel=0.1)
-    assert cache[0].startswith("the cache: 0.4 MB, made in ")
 
 
 def test_seconds_a_job_of_a_sweep(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def test_another_loss_takes_effect(finished, evaluate, other: str) -> None:
     [
         ("photos", "model=mlp", ["model cannot be changed in a test", "data, loss, task", "take model out"]),
         ("photos", "model.channels=[4]", ["model.channels cannot be changed", "take model.channels out"]),
-        ("photos", "task=regression", ["task cannot be changed", "of the task its settings"]),
+        ("photos", "task=regression", ["task cannot be changed", "and settings of the task"]),
         ("photos", "task.net.channels=[4]", ["task.net.channels cannot be changed"]),
         ("photos", "task.num_outputs=3", ["task.num_outputs cannot be changed"]),
         ("photos", "optimizer.lr=1", ["optimizer.lr cannot be changed"]),

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from netyard.config import catalog
-from support.image_networks import DEEP, SHAPES, check_gradients
 from support.user_files import write_opinions
 
 BATCH = (
@@ -85,9 +84,3 @@ def test_the_runs_have_every_option(group: str) -> None:
 def test_the_runs_have_every_family() -> None:
     models = {run.split()[0].removeprefix("model=") for run in RUNS}
     assert {catalog.family_of(name) for name in models} == set(catalog.families())
-
-
-@pytest.mark.parametrize("name", DEEP)
-def test_gradient_reaches_every_parameter_of_the_deepest_networks(build, name: str) -> None:
-    """On the smallest images, which a deep network shrinks to nothing first; the campaign tries the other sizes."""
-    check_gradients(build, name, SHAPES[0])

@@ -24,7 +24,7 @@ def covering(jobs: list[list[str]]) -> list[list[str]]:
 def test_the_jobs_of_a_sweep_file_are_runs(name: str):
     space = space_of(*composed(f"sweep={name}"), name)
     assert space.axes and space.fixed == [f"sweep={name}"]
-    jobs = covering(space.grid()) if space.discrete else [space.sample(random.Random(seed)) for seed in range(8)]
+    jobs = covering(space.grid()) if space.discrete else [space.sample(random.Random(seed)) for seed in range(4)]
     assert len(jobs) > 2
     for job in jobs:
         schema.check(*compose.compose(job))

@@ -82,7 +82,7 @@ def test_a_padded_text_is_read_up_to_its_end(finished, tmp_path: Path) -> None:
     assert metadata(file)["vocabularies"]["text"]["tokens"] and metadata(file)["class_names"] == ["bad", "good"]
 
 
-@pytest.mark.parametrize("name", ["windowed", "regression", "variational", "vector_quantized"])
+@pytest.mark.parametrize("name", ["regression", "vector_quantized"])
 def test_every_task_with_a_score_reports_it(finished, tmp_path: Path, name: str) -> None:
     check_score(finished(name), tmp_path)
 

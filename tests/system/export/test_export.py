@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-
-import pytest
 
 from support.exports import (
     export,
 )
-
-
-@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
-def test_latency_is_told_side_by_side(finished, tmp_path: Path) -> None:
-    said, _ = export(finished("classification"), tmp_path, "format=onnx", "quantize=dynamic", "benchmark=true")
-    rows = {line.split()[0]: line.split()[1:] for line in said.splitlines()[-4:]}
-    assert list(rows) == ["network", "compiled", "onnx", "int8"]
-    assert all(float(cell) > 0 for row in rows.values() for cell in row)
 
 
 def test_without_a_compiler_the_others_are_timed(finished, tmp_path: Path, monkeypatch, tmp_path_factory) -> None:

@@ -12,7 +12,7 @@ import pytest
 from support import file_writers, tensor_writers
 from support.kill_points import deaths, server_of
 
-POINTS = 3
+POINTS = 2
 
 
 @pytest.mark.parametrize("module", [file_writers, tensor_writers], ids=["files", "tensors"])

@@ -16,7 +16,7 @@ from netyard.config.compose import compose
 # Groups whose options fit together, whichever they are: one composition has an option of each.
 TOGETHER = ("loss", "optimizer", "scheduler", "augmentation", "trainer", "logger")
 APART = [group for group in catalog.GROUPS if group not in (*TOGETHER, "callbacks")]
-CHOICES = [{group: name} for group in APART for name in catalog.options(group)]
+CHOICES = [{group: name} for group in APART for name in catalog.options(group) if group != "model"]
 CHOICES += [
     {group: names[number % len(names)] for group in TOGETHER if (names := catalog.options(group))}
     for number in range(max(len(catalog.options(group)) for group in TOGETHER))
@@ -65,6 +65,22 @@ def test_every_name_composes_with_the_parameters_of_its_target_and_keeps_the_sch
         require_parameters_of_the_targets(cfg, group, name)
     cfg.data.update({fact: 8 for fact in FACTS if fact in cfg.data and cfg.data[fact] is None})
     schema.check(cfg, choices)
+
+
+@pytest.mark.parametrize("family", catalog.families())
+def test_every_network_composes_with_the_parameters_of_its_target_and_keeps_the_schema(family: str) -> None:
+    """By Hydra, where a row of the family's table names other options to go with it, and put in its place elsewhere."""
+    composed: dict[str, tuple[DictConfig, Any]] = {}
+    for name in catalog.families()[family]["variants"]:
+        node = dict(catalog.variants()[name])
+        company = str(node.pop("defaults", None))
+        if company not in composed:
+            composed[company] = compose([f"model={name}"])
+        cfg, choices = composed[company]
+        cfg.model = node
+        require_parameters_of_the_targets(cfg, "model", name)
+        cfg.data.update({fact: 8 for fact in FACTS if fact in cfg.data and cfg.data[fact] is None})
+        schema.check(cfg, {**choices, "model": name})
 
 
 def require_parameters_of_the_targets(cfg: DictConfig, group: str, name: str) -> None:

@@ -64,6 +64,15 @@ def test_weights_that_do_not_fit_the_library_are_reported(tmp_path: Path) -> Non
     assert "conv1.weight is [64, 1, 3, 3], not [64, 1, 7, 7]" in said
 
 
+@pytest.mark.parametrize("format", ["state_dict", "safetensors"])
+def test_weights_of_a_diverged_run_are_exported(tmp_path: Path, format: str) -> None:
+    task, data, of_run = untrained("model=mlp_tiny")
+    with torch.no_grad():
+        next(task.net.parameters()).fill_(torch.nan)
+    export.write(Request(RunDir(tmp_path), format, tmp_path / "weights"), task, data, of_run)
+    assert (tmp_path / "weights").exists()
+
+
 def test_weights_that_share_memory_are_all_saved(tmp_path: Path) -> None:
     """safetensors refuses tensors that share memory, as tied embeddings do."""
     words = ("model=gru_tiny", "model.tied_embeddings=true", "data=python_source", "data.max_characters=20000")

@@ -48,7 +48,7 @@ def test_folds_are_the_same_for_every_network_and_seed(train, tmp_path: Path) ->
             2,
             ["data has no key 'data.num_folds'", "try data=breast_cancer"],
         ),
-        (["model=lstm", "data=python_source", "data.fold=1"], 2, ["data has no key 'data.fold'", "take it out"]),
+        (["model=lstm", "data=python_source", "data.fold=1"], 2, ["data has no key 'data.fold'", "remove it"]),
         (["model=dqn", "data.num_folds=5", "data.fold=1"], 2, ["data has no key 'data.num_folds'", "digits"]),
     ],
 )

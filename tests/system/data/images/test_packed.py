@@ -38,7 +38,7 @@ def test_a_flipped_bit_of_a_picture_is_named(photos: Path, tmp_path: Path, num_w
     content[5000] ^= 64
     path.write_bytes(content)
     loader = data.train_dataloader()
-    with pytest.raises(DataError, match=r"picture 0 of .*\.pictures is not what .* delete that file, and the next run"):
+    with pytest.raises(DataError, match=r"image 0 of .*\.pictures is damaged; .* delete that file, and the next run"):
         list(loader)
     loader.close()
 
