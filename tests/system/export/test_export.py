@@ -1,12 +1,10 @@
-"""``netyard export``: every task and every network as a file that computes the same, and every way to ask wrongly."""
+"""``netyard export``: latencies without a compiler, and commands that must not import torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from support.exports import (
-    export,
-)
+from support.exports import export
 
 
 def test_without_a_compiler_the_others_are_timed(finished, tmp_path: Path, monkeypatch, tmp_path_factory) -> None:
