@@ -117,7 +117,7 @@ def compare(*overrides: str, rounds: int, alone: bool = False) -> Beside:
 
 def table(beside: Beside) -> list[str]:
     """Rows: seconds, samples a second, and netyard's share of each one's speed."""
-    rows = ["| | CPU s an epoch | samples/s | its time, netyard = 1 |", "| --- | ---: | ---: | ---: |"]
+    rows = ["| | CPU s per epoch | samples/s | time relative to netyard |", "| --- | ---: | ---: | ---: |"]
     for name, seconds in beside.seconds.items():
         middle = statistics.median(each for number, each in seconds.items() if number)
         ratio = statistics.median(beside.ratios(name))
@@ -134,7 +134,11 @@ def curve(rounds: int) -> None:
         "mlp 512 512": ["model=mlp", "model.hidden_sizes=[512,512]"],
         "cnn 8 16": ["model=cnn_tiny"],
     }
-    print(f"| bare loop's time, netyard = 1 | {' | '.join(sizes)} |", "| --- |" + " ---: |" * len(sizes), sep="\n")
+    print(
+        f"| time of the bare loop relative to netyard | {' | '.join(sizes)} |",
+        "| --- |" + " ---: |" * len(sizes),
+        sep="\n",
+    )
     for name, net in nets.items():
         cells = []
         for size in sizes.values():

@@ -30,10 +30,10 @@ def ways() -> dict[str, list[str]]:
     return {
         REFERENCE: ["-c", "import lightning"],
         "`import torch`": ["-c", "import torch"],
-        "`python train.py`, to its first step": [train, *first_step],
+        "`python train.py`, until its first step": [train, *first_step],
         "`python train.py --help`": [train, "--help"],
         "`netyard list`": [*netyard, "list"],
-        "Tab behind `model=res`": [*netyard, "completion", "query", LINE],
+        "Tab completion of `model=res`": [*netyard, "completion", "query", LINE],
     }
 
 
@@ -71,7 +71,7 @@ def main() -> None:
             for name, words in commands.items():
                 taken[name].append(cpu_seconds(words, folder))
     reference = statistics.median(taken[REFERENCE])
-    print(f"| a process | CPU s | {REFERENCE} = 1 |\n| --- | ---: | ---: |")
+    print(f"| process | CPU s | {REFERENCE} = 1 |\n| --- | ---: | ---: |")
     for name, seconds in taken.items():
         median = statistics.median(seconds)
         print(f"| {name} | {median:.2f} | {median / reference:.2f} |")

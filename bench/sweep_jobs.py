@@ -34,7 +34,7 @@ def ways() -> dict[str, list[str]]:
         f"netyard, {cores} at once": [f"launcher.jobs_per_device={cores}"],
     }
     if importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher"):
-        found[f"joblib's launcher, {cores} at once"] = [
+        found[f"joblib launcher, {cores} at once"] = [
             "hydra/launcher=joblib",
             "hydra/sweeper=basic",
             f"hydra.launcher.n_jobs={cores}",
@@ -78,7 +78,7 @@ def main() -> None:
             measured[name].append(seconds_a_job(words, asked.jobs, asked.alone))
     medians = {name: statistics.median(times) for name, times in measured.items()}
     series = medians["netyard, in series"]
-    print(f"| {asked.jobs} jobs | seconds a job | in series = 1 |\n| --- | --- | --- |")
+    print(f"| {asked.jobs} jobs | seconds per job | relative to in series |\n| --- | --- | --- |")
     for name, median in medians.items():
         print(f"| {name} | {median:.2f} | {median / series:.2f} |")
 

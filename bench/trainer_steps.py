@@ -50,18 +50,18 @@ def without(*names: str) -> list[str]:
 
 
 FEATURES: dict[str, list[str]] = {
-    "nothing but the checkpoint": [*without(*WATCHING, *OTHERS), "logger=none"],
-    "and signals": [*without("finite", "curves", "progress", *OTHERS), "logger=none"],
-    "and the check of the loss": [*without("curves", "progress", *OTHERS), "logger=none"],
-    "and the progress bar": [*without("curves", *OTHERS), "logger=none"],
-    "and curves in TensorBoard": without(*OTHERS),
-    "everything that is default": [],
-    "... a cosine schedule": ["scheduler=cosine"],
-    "... clipped gradients": ["trainer.gradient_clip_val=1"],
-    "... averaged weights": ["callbacks=[default,ema]"],
-    "... a point of the curves every step": ["trainer.log_every_n_steps=1"],
-    "... under Lightning's own loop": [],
-    "... and two torchmetrics logged a step": [],
+    "only the checkpoint callback": [*without(*WATCHING, *OTHERS), "logger=none"],
+    "+ signal handling": [*without("finite", "curves", "progress", *OTHERS), "logger=none"],
+    "+ the check for a NaN loss": [*without("curves", "progress", *OTHERS), "logger=none"],
+    "+ the progress bar": [*without("curves", *OTHERS), "logger=none"],
+    "+ curves in TensorBoard": without(*OTHERS),
+    "all default callbacks": [],
+    "... and a cosine schedule": ["scheduler=cosine"],
+    "... and gradient clipping": ["trainer.gradient_clip_val=1"],
+    "... and averaged weights": ["callbacks=[default,ema]"],
+    "... and a point in the curves at every step": ["trainer.log_every_n_steps=1"],
+    "... in Lightning's own loop": [],
+    "... and two torchmetrics logged per step": [],
 }
 
 
@@ -132,7 +132,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--only", default="", help="the features whose name has this")
     options, overrides = parser.parse_known_args()
-    print("| | µs a step | bare step | more than bare | bare, netyard = 1 |", "| --- |" + " ---: |" * 4, sep="\n")
+    print(
+        "| | µs per step | bare step | difference | bare step relative to netyard |",
+        "| --- |" + " ---: |" * 4,
+        sep="\n",
+    )
     for feature in FEATURES:
         if options.only in feature:
             ours, bare, more = measure(feature, overrides, options.steps)
