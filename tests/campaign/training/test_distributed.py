@@ -17,21 +17,19 @@ from support.processes import Processes
 from support.ranks import WITNESS, assert_every_sample_once, assert_same_scores
 from support.waiting import PATIENCE, wait_until_gone
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 QUICK = ("model=mlp_tiny", "trainer.max_epochs=2", "logger=none")
 RAISING = """
-import os, sys
-from netyard import errors
-from netyard.cli import main as cli
-from netyard.callbacks.terminate_on_nan import Finite
+import os
+from pathlib import Path
+from lightning import Callback
+from netyard.errors import DataError
 
-def fail(self, trainer, module, outputs, batch, batch_idx):
-    if trainer.global_rank == 1 and trainer.global_step == 5:
-        raise errors.DataError("picture 7 is broken;", "pictures are whole;", "delete it.")
-
-Finite.on_train_batch_end = fail
-open("pids", "a").write(f"{os.getpid()}\\n")
-sys.exit(cli.train())
+class Raising(Callback):
+    def on_train_batch_end(self, trainer, *_):
+        Path("pids", str(os.getpid())).touch()
+        if trainer.global_rank == 1 and trainer.global_step == 5:
+            raise DataError("picture 7 is broken;", "pictures are whole;", "delete it.")
 """
 # Lightning wants a GPU for the class itself, and torch one to ask for its streams; what is shared out is the same.
 FSDP_ON_CPU = """
@@ -52,12 +50,17 @@ class SharedWeights(FSDPStrategy):
 
 
 def test_a_rank_that_raises_is_the_one_that_is_heard(processes, tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(RAISING)
+    (tmp_path / "raising.py").write_text(RAISING)
+    (tmp_path / "pids").mkdir()
     words = ("model=mlp_tiny", "data=iris", "data.batch_size=10", "trainer=ddp_cpu", "trainer.max_epochs=3")
-    done = processes.run("train.py", *words, "logger=none", "hydra.run.dir=run", cwd=tmp_path)
+    raising = ("+callbacks.raising._target_=raising.Raising", "--allow-target=raising.Raising")
+    done = processes.run(
+        str(ROOT / "train.py"), *words, *raising, "logger=none", "hydra.run.dir=run", cwd=tmp_path,
+        PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+    )  # fmt: skip
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("error: ") == 1 and "error: picture 7 is broken; pictures are whole;" in done.stderr
-    pids = (tmp_path / "pids").read_text().split()
+    pids = [path.name for path in (tmp_path / "pids").iterdir()]
     assert len(pids) == 2
     wait_until_gone(*pids)
 

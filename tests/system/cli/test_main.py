@@ -61,7 +61,7 @@ def test_a_list_may_be_cut_off(words: list[str], tmp_path: Path) -> None:
     assert cut_off([sys.executable, "-c", LISTING, *words], environment, tmp_path) == (0, "")
 
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HEAVY = {"torch", "lightning", "timm", "torchvision", "torchmetrics", "numpy", "scipy", "pandas", "sklearn", "PIL"}
 HEAVY |= {"matplotlib", "tensorboard", "rich", "gymnasium", "tokenizers", "optuna", "sqlalchemy", "ray", "onnx"}
 # Of other models, data and commands; Lightning and torchmetrics import some of the rest of HEAVY for themselves.

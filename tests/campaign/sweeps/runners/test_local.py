@@ -28,7 +28,7 @@ def test_jobs_of_one_server_are_as_far_apart_as_two_commands(run_jobs, tmp_path:
 @pytest.mark.parametrize(
     ("what", "code", "story"),
     [
-        ("exception", 1, "ended with exit code 1 and no results"),
+        ("exception", 2, "ended with exit code 2 and no results"),
         ("exit", 0, "ended with exit code 0 and no results"),
         ("killed", -9, "killed by SIGKILL"),
         ("segfault", -11, "killed by SIGSEGV"),
