@@ -150,7 +150,7 @@ def test_a_full_disk_and_an_old_library_are_missing(doctor, monkeypatch) -> None
     code, said = doctor()
     assert code == 5
     assert "free at outputs; make room" in said
-    assert "missing  lightning is 1.0, and <2.7,>=2.6.6 is needed; pip install 'lightning<2.7,>=2.6.6'" in said
+    assert "missing  lightning is 1.0, and <3,>=2.6.6 is needed; pip install 'lightning<3,>=2.6.6'" in said
 
 
 def test_an_extra_that_is_not_here_has_its_command(doctor, monkeypatch) -> None:

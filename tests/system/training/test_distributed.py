@@ -52,15 +52,6 @@ def test_a_signal_to_one_ends_both(two, tmp_path: Path) -> None:
     assert manifest.read_all(run.checkpoints)[0].step == state["global_step"]
 
 
-def test_the_death_of_one_ends_the_other(two, tmp_path: Path) -> None:
-    process, second = two
-    os.kill(second, signal.SIGKILL)
-    _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 5, err
-    assert err.count("error: ") == 1 and "Traceback" not in err
-    assert checkpoint.read(RunDir(tmp_path / "run").last)["epoch"] >= 0
-
-
 def test_two_processes_are_one_run(command, train, tmp_path: Path, monkeypatch) -> None:
     """They leave one directory, show every sample once, and have the same scores; neither part can be halved."""
     (tmp_path / "witness.py").write_text(WITNESS)
