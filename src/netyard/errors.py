@@ -104,3 +104,8 @@ def lost_peer(sign: str) -> LostPeer:
         "a distributed run stops when one of its processes ends;",
         "see its own message above, or whether the system has killed it, and continue with resume=RUN_DIR.",
     )
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or the name of its class if the message is empty."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from netyard import plugins
 from netyard.config import allowlist, catalog
 from netyard.config.suggest import all_keys, did_you_mean, nearest, no_such_key
-from netyard.errors import ConfigError, ForeignCodeError, NetyardError, PlatformError, lost_peer
+from netyard.errors import ConfigError, ForeignCodeError, NetyardError, PlatformError, first_line, lost_peer
 
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _OF_THE_MACHINE = (  # errors of the machine; others, like a missing file, are bugs in netyard
@@ -296,4 +296,4 @@ def _parsed(overrides: Sequence[str]) -> list[Override]:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".;")
+    return first_line(error).rstrip(".;")  # the caller adds its own punctuation

@@ -100,12 +100,6 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
     },
     # Less than 1: with a decay of 1 the average would never change.
     "lightning.pytorch.callbacks.EMAWeightAveraging": {"decay": (Part, 0.99)},
-    "lightning.pytorch.loggers.TensorBoardLogger": {
-        "name": str | None,
-        "version": str | int | None,
-        "default_hp_metric": bool,
-        "log_graph": bool,
-    },
     # Below 1: at 1 the targets would be uniform, whatever the label is.
     "torch.nn.CrossEntropyLoss": {"label_smoothing": (Probability, 0.1)},
     "torch.nn.HuberLoss": {"delta": (Positive, 1.0)},

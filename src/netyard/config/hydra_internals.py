@@ -92,7 +92,7 @@ class FileConfigSource(file_config_source.FileConfigSource):
         if not path.is_file():
             return super().load_config(config_path)
         if Path(self.path) == conf_dir():  # trusted
-            return self._load_our_own(config_path, path)
+            return self._load_cached(config_path, path)
         text = safe_yaml.require(path)
         result = super().load_config(config_path)
         # A file may extend the search path, which Hydra follows while it composes, before the config can be checked.
@@ -101,7 +101,7 @@ class FileConfigSource(file_config_source.FileConfigSource):
                 require_folders(OmegaConf.select(result.config, key, throw_on_resolution_failure=False) or ())
         return result
 
-    def _load_our_own(self, config_path: str, path: Path) -> ConfigResult:
+    def _load_cached(self, config_path: str, path: Path) -> ConfigResult:
         # A run reads two dozen files, the jobs of a sweep the same ones again: parsing them is a quarter of composing.
         status = path.stat()
         key = (path, status.st_mtime_ns, status.st_size)

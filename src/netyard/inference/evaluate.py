@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from netyard.callbacks.attach import attach
 from netyard.callbacks.sample_quality import SampleScores
 from netyard.config.instantiate import build, build_all
-from netyard.errors import ConfigError
+from netyard.errors import ConfigError, first_line
 from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import HasOutputs, depends_on_classes
 from netyard.training import checkpoint, performance, process_state, results
@@ -98,7 +98,7 @@ def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:
                 task(example)
         # What layers raise for a wrong shape: torch RuntimeError, timm AssertionError, an embedding IndexError.
         except (RuntimeError, ValueError, AssertionError, IndexError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
     if reason:
         raise ConfigError(
             f"the network of {run_dir.path} does not fit the data: {reason};",

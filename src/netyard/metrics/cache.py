@@ -11,7 +11,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from netyard.errors import ArgumentError
+from netyard.errors import ArgumentError, first_line
 from netyard.io import safe_load
 from netyard.io.atomic import open_atomically
 
@@ -73,7 +73,7 @@ def _read(path: Path, key: str) -> tuple[dict[str, Tensor] | None, str]:
             raise ValueError("it holds values that are not tensors")
         _check_finite(tensors)
     except safe_load.UNREADABLE as error:  # includes the ValueErrors above; ArgumentError is one, too
-        return None, (str(error) or type(error).__name__).splitlines()[0]
+        return None, first_line(error)
     return tensors, ""
 
 

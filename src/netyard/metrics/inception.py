@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from netyard.errors import DataError, PlatformError
+from netyard.errors import DataError, PlatformError, first_line
 from netyard.io import safe_load
 from netyard.io.download import download
 
@@ -47,7 +47,7 @@ class Inception(nn.Module):
             safe_load.load(path)
             self.network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path))
         except safe_load.UNREADABLE as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
+            reason = first_line(error)
             raise DataError(
                 f"{path} cannot be read as Inception's weights: {reason};",
                 "it must be the file that torch-fidelity publishes;",

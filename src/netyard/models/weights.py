@@ -12,7 +12,7 @@ import torchvision
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from netyard.errors import ArgumentError
+from netyard.errors import ArgumentError, first_line
 from netyard.io import safe_load
 from netyard.models.libraries import create, first_convolution
 
@@ -107,7 +107,7 @@ def read(path: str) -> StateDict:
     try:
         content = safe_load.load(file)
     except Exception as error:  # a damaged file raises one of many types
-        raise _unreadable(path, f"cannot be read ({str(error).splitlines()[0]})") from error
+        raise _unreadable(path, f"cannot be read ({first_line(error)})") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     # A task names its network `net`, ZooNet that of the library `network`; the keys are net.network.conv1.weight.
     for prefix in ("net.", "network."):

@@ -21,7 +21,7 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from netyard.config import allowlist, renamed
 from netyard.config.flatten import leaves
 from netyard.config.instantiate import build
-from netyard.errors import CheckpointError, ConfigError, DataError
+from netyard.errors import CheckpointError, ConfigError, DataError, first_line
 from netyard.io import redact, safe_load
 from netyard.io.atomic import open_atomically
 from netyard.run_directories import manifest
@@ -107,7 +107,7 @@ def find(path: Path) -> tuple[Path, dict[str, Any]]:
     except safe_load.UNREADABLE as error:
         # torch's messages have many lines of advice (such as weights_only=False); only the first is the reason.
         raise CheckpointError(
-            f"{requested} cannot be read as a checkpoint: {(str(error) or type(error).__name__).splitlines()[0]};",
+            f"{requested} cannot be read as a checkpoint: {first_line(error)};",
             "a checkpoint is a file that torch.save wrote, of tensors and plain types only;",
             "if it was cut short, take the other one of best.ckpt and last.ckpt.",
         ) from error

@@ -16,7 +16,13 @@ from netyard.config.compose import compose
 # Groups whose options fit together, whichever they are: one composition has an option of each.
 TOGETHER = ("loss", "optimizer", "scheduler", "augmentation", "trainer", "logger")
 APART = [group for group in catalog.GROUPS if group not in (*TOGETHER, "callbacks")]
-CHOICES = [{group: name} for group in APART for name in catalog.options(group) if group != "model"]
+# Of the networks those of single files; those of families are below.
+CHOICES = [
+    {group: name}
+    for group in APART
+    for name in catalog.options(group)
+    if group != "model" or catalog.family_of(name) is None
+]
 CHOICES += [
     {group: names[number % len(names)] for group in TOGETHER if (names := catalog.options(group))}
     for number in range(max(len(catalog.options(group)) for group in TOGETHER))
@@ -69,13 +75,14 @@ def test_every_name_composes_with_the_parameters_of_its_target_and_keeps_the_sch
 
 @pytest.mark.parametrize("family", catalog.families())
 def test_every_network_composes_with_the_parameters_of_its_target_and_keeps_the_schema(family: str) -> None:
-    """By Hydra, where a row of the family's table names other options to go with it, and put in its place elsewhere."""
+    """Hydra composes one variant for each defaults list of the family; the others replace its node in that config."""
     composed: dict[str, tuple[DictConfig, Any]] = {}
     for name in catalog.families()[family]["variants"]:
         node = dict(catalog.variants()[name])
         company = str(node.pop("defaults", None))
         if company not in composed:
             composed[company] = compose([f"model={name}"])
+            assert composed[company][1]["model"] == name
         cfg, choices = composed[company]
         cfg.model = node
         require_parameters_of_the_targets(cfg, "model", name)
