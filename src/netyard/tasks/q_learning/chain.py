@@ -85,6 +85,9 @@ class Chain:
                 grad = torch.ops.aten.threshold_backward(grad.mm(weight), x, 0)
 
 
+# OpenBLAS computes whole vector registers, and what lies in the unused part of one can set the flag of an invalid
+# operation though all inputs and outputs are finite; NumPy would warn of it at random.
+@np.errstate(invalid="ignore")
 def numpy_choice(arrays: list[tuple[Any, Any]], observations: Any) -> Any:
     """Return the index of the largest output for each observation: (B, *shape) -> int64 (B,)."""
     *hidden, (last_weight, last_bias) = arrays

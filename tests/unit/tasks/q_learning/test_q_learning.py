@@ -10,7 +10,7 @@ from torch import nn
 from netyard.losses.returns import ScalarReturn
 from netyard.models.q_network import QNetwork
 from netyard.tasks.q_learning.acting import greedy_policy, interquartile_mean
-from netyard.tasks.q_learning.chain import Chain
+from netyard.tasks.q_learning.chain import Chain, numpy_choice
 from support.q_learning_task import task_of
 
 
@@ -36,6 +36,12 @@ def test_numpy_chooses_as_the_net_does() -> None:
     assert (act(x) == 2).all(), "its weights are the net's own"
     for other in (QNetwork((4,), 3, dueling=True), QNetwork((4,), 3, noisy=True), QNetwork((4,), 3, activation="tanh")):
         assert greedy_policy(other, lambda q: q, torch.device("cpu")).__name__ == "slow"
+
+
+def test_numpy_does_not_warn_of_the_flag_that_blas_may_set() -> None:
+    """OpenBLAS sets it at random; infinity times 0 sets it always."""
+    layer = np.array([[np.inf], [1.0]], np.float32), np.zeros(1, np.float32)
+    assert numpy_choice([layer], np.array([[0.0, 1.0]], np.float32)).tolist() == [0]
 
 
 @pytest.mark.parametrize(
