@@ -28,6 +28,7 @@ from netyard.run_directories.records import MISSING, Run, one_line
 
 # Limits that keep the page small enough to open and to send.
 MAX_CURVES, MAX_PICTURES, MAX_TEXTS, MAX_TILES = 16, 24, 8, 4
+MAX_CLASSES = 50  # of the data, with their counts
 MAX_PICTURE_BYTES, MAX_TEXT_BYTES = 4_000_000, 100_000
 LAST_LINES = 25  # of the log, shown if the run did not complete
 SPLITS = ("train", "val", "test")
@@ -68,6 +69,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
         "charts": charts,
         "left_out": left_out,
         "metrics": _metrics(results),
+        "data": list(_data(mapping(results.get("data_summary")))),
         "confusion": confusion(run.path),
         "pictures": list(_pictures(run.path)),
         "texts": list(_texts(run.path)),
@@ -78,6 +80,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
     named = (
         ("curves", "Curves", charts),
         ("metrics", "Metrics", values["metrics"]["rows"]),
+        ("data", "Data", values["data"]),
         ("confusion", "Confusion", values["confusion"]),
         ("pictures", "Pictures", values["pictures"]),
         ("texts", "Texts", values["texts"]),
@@ -162,6 +165,23 @@ def _metrics(results: Mapping[str, Any]) -> dict[str, Any]:
     splits = [split for split in SPLITS if any(name.startswith(f"{split}/") for name in metrics)]
     rows = [(name, *(_number(metrics.get(f"{split}/{name}")) for split in splits)) for name in names]
     return {"header": ("", *splits), "rows": rows}
+
+
+def _data(summary: Mapping[str, Any]) -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]]]]:
+    """Tables of the data, each with its header: splits; classes; what was left out; identical samples in two splits."""
+    if parts := mapping(summary.get("parts")):
+        rows = [
+            (name, _count(mapping(part).get("samples")), str(mapping(part).get("from"))) for name, part in parts.items()
+        ]
+        yield ("split", str(summary.get("unit", "samples")), "from"), rows
+    classes = mapping(summary.get("classes"))
+    if 0 < len(classes) <= MAX_CLASSES:
+        yield ("class", "training samples"), [(name, _count(number)) for name, number in classes.items()]
+    left_out = summary.get("left_out")
+    if isinstance(left_out, list) and left_out:
+        yield ("left out", "because"), [tuple(map(str, each)) for each in left_out if isinstance(each, list)]
+    if pairs := mapping(summary.get("duplicate_pairs")):
+        yield ("identical samples in", "number"), [(pair.replace("-", " and "), _count(n)) for pair, n in pairs.items()]
 
 
 def _charts(columns: Mapping[str, Points], results: Mapping[str, Any]) -> tuple[list[Chart], str]:
@@ -269,6 +289,10 @@ def _log(run: Run) -> str:
 
 def _value(values: Mapping[str, Any], key: str) -> str:
     return shown(values[key]) if key in values else MISSING
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else MISSING
 
 
 def _number(value: Any) -> str:

@@ -269,6 +269,13 @@ class NamedClasses(Protocol):
 
 
 @runtime_checkable
+class SummarizesData(Protocol):
+    """Data that tell what was read; see ``DataModule.summary`` for the keys."""
+
+    def summary(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
 class SampledData(Protocol):
     """Samples have a fixed shape, which is (C, H, W) for images."""
 

@@ -36,6 +36,8 @@ class RunContext:
     """The number of parameters of the network."""
     started: float
     """``time.perf_counter()`` when the preparation started."""
+    data_summary: Mapping[str, Any] = field(default_factory=dict)
+    """What was read: see ``DataModule.summary``."""
     resumed_from: Path | None = None
     """The checkpoint that training continues from."""
     resumed_step: int | None = None

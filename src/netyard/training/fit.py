@@ -37,7 +37,7 @@ from netyard.io.readable import short_path
 from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
 from netyard.run_directories.study import trusted_url
-from netyard.training import checkpoint, lean_loop, performance, process_state, rank_processes, results
+from netyard.training import checkpoint, data_summary, lean_loop, performance, process_state, rank_processes, results
 from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.devices import device_name, require_device
 from netyard.training.distributed import RankCommand
@@ -114,6 +114,8 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     # Read before the Trainer is built: a broken checkpoint or a changed config is refused before anything is written.
     found = _find_checkpoint(run_dir, config, choices) if config["resume"] else None
     path, state = found or (None, {})
+    # Reads the data, and hashes them: it draws no random numbers, so that the seeded generators stay as they are.
+    summary = data_summary.summary_of(datamodule)
     return RunContext(
         config=config,
         choices=choices,
@@ -123,6 +125,7 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
         performance=chosen,
         parameters=count_parameters(task.net),
         started=started,
+        data_summary=summary,
         resumed_from=path,
         resumed_step=state.get("global_step", 0) if config["resume"] else None,
         # Lightning reads the file again in Trainer.fit; this hands out what was read already.

@@ -24,6 +24,7 @@ from netyard.config import allowlist
 from netyard.io.readable import short_path
 from netyard.io.version import __version__
 from netyard.run_directories.directory import RunDir
+from netyard.training import data_summary
 from netyard.training.context import RunContext
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ def collect(
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         # Relative: a run directory may be moved or copied to another machine.
         "best_checkpoint": str(context.run_dir.best.relative_to(context.run_dir.path)),
+        "data_summary": data_summary.record(context.data_summary),
         "environment": environment(device),
     }
 
@@ -97,10 +99,11 @@ def environment(device: str) -> dict[str, str]:
 
 
 def log_start(context: RunContext, device: str) -> None:
-    """Log the first lines of a run: network, data, optimizer, device, performance settings and directory."""
+    """Log the first lines of a run: network, data, optimizer, device, performance settings, directory."""
     choices = context.choices
     count = f"{context.parameters:,}"
     log.info("%s, %s parameters, on %s with %s", choices["model"], count, choices["data"], choices["optimizer"])
+    data_summary.log_summary(context.data_summary)
     log.info("%s, %s, in %s", device, context.performance, short_path(context.run_dir.path))
 
 

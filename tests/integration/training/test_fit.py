@@ -34,6 +34,12 @@ SCHEMA = {
     "throughput": {"train_samples_per_second": float},
     "seconds": {"setup": float, "fit": float, "test": float},
     "best_checkpoint": str,
+    "data_summary": {
+        "parts": {part: {"samples": int, "from": str} for part in ("train", "val", "test")},
+        "classes": dict.fromkeys("0123456789", int),
+        "left_out": list,
+        "duplicates": int,
+    },
     "environment": dict.fromkeys(("netyard", "python", "torch", "lightning", "device", "git"), str),
 }
 
@@ -75,6 +81,8 @@ def test_a_run_leaves_what_the_contract_says_and_tells_what_to_type_next(train) 
     assert conforms(results, SCHEMA)
     assert (results["model"], results["data"]) == ("mlp_tiny", "digits")
     assert results["epochs"] == 3
+    assert [results["data_summary"]["parts"][part]["samples"] for part in ("train", "val", "test")] == [1294, 144, 359]
+    assert "data: train 1,294 (" in ran.out and "10 classes in training: 0 128, " in ran.out
     assert results["steps"] == 3 * 20
     assert results["parameters"] == 64 * 16 + 16 + 16 * 10 + 10
     assert (run / results["best_checkpoint"]).is_file()

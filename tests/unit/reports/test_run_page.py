@@ -63,6 +63,30 @@ def test_what_a_network_writes_and_mistakes_is_on_the_page(tmp_path: Path, page)
     assert found.rows["Texts"] == [["text", "true", "predicted"], ["so,\nso", "good", "bad"]]
 
 
+def test_the_page_has_what_was_read_of_the_data(tmp_path: Path, page) -> None:
+    path = made_run(tmp_path / "run")
+    assert "Data" not in page(path).headings
+    results = json.loads((path / "results.json").read_text())
+    summary = {
+        "parts": {"train": {"samples": 1200, "from": "photos/train"}},
+        "classes": {"ape": 700, "bee": 500},
+        "left_out": [["3 files .heic", "not read"]],
+        "duplicate_pairs": {"train-test": 2},
+    }
+    (path / "results.json").write_text(json.dumps({**results, "data_summary": summary}))
+    assert page(path).rows["Data"] == [
+        ["split", "samples", "from"],
+        ["train", "1,200", "photos/train"],
+        ["class", "training samples"],
+        ["ape", "700"],
+        ["bee", "500"],
+        ["left out", "because"],
+        ["3 files .heic", "not read"],
+        ["identical samples in", "number"],
+        ["train and test", "2"],
+    ]
+
+
 def test_an_option_that_is_gone_by_now_costs_the_comparison_alone(tmp_path: Path, page) -> None:
     path = made_run(tmp_path / "run", curve=[0.1, 0.2])
     hydra = path / ".hydra" / "hydra.yaml"

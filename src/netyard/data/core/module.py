@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning as L
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from netyard.data.core import duplicates
 from netyard.data.core.image_inputs import ImageReader
 from netyard.data.core.inputs import Inputs, samples
 from netyard.data.core.loaders import Batch
@@ -47,6 +48,9 @@ class DataModule(L.LightningDataModule):
     y: int64 (B,); float32 (B, num_targets) of a regression, in its own units; float32 (B, num_classes) if an
     augmentation mixes samples.
     """
+
+    UNIT: ClassVar[str] = "samples"
+    """What the numbers of the summary count."""
 
     batch_size: Count = 128
     """The global batch size: several devices share the batch."""
@@ -99,6 +103,9 @@ class DataModule(L.LightningDataModule):
         self.class_names: list[str] | None = None
         self.feature_names: list[str] | None = None
         self.columns: list[Column] = []
+        self.sources: dict[str, str] = {}
+        """Where each split comes from; ``read`` names those that it returns."""
+        self.left_out: list[dict[str, Any]] = []
         self._image_statistics: list[list[float]] | None = None
         self._splits: dict[str, Split] = {}
         self._fingerprint: str | None = None
@@ -129,6 +136,17 @@ class DataModule(L.LightningDataModule):
         """Values for the keys that are null in the data set's yaml; the data are read to find them."""
         return {}
 
+    # What ``read`` calls
+
+    def leave_out(self, what: str, count: int, why: str) -> None:
+        """Note what is not used of the data, for the summary: ``leave_out("rows", 3, "price is empty")``."""
+        self.left_out.append({"what": what, "count": count, "why": why})
+
+    def cut(self, labels: Tensor, source: str) -> dict[str, Tensor]:
+        """Indices of the samples of each split, by the labels of all samples of ``source``: int64, ascending."""
+        self.sources = {"train": source, "val": self.splitter.source("val"), "test": self.splitter.source("test")}
+        return self.splitter.indices(labels)
+
     # What a data set may replace
 
     def check_split(self, name: str, split: Split) -> None:
@@ -151,6 +169,10 @@ class DataModule(L.LightningDataModule):
         numbers = torch.Size(self.input_shape or [1]).numel()
         return max(self.batch_size, min(_EVAL_SAMPLES, _EVAL_NUMBERS // numbers))
 
+    def duplicates(self) -> tuple[dict[str, int] | None, str]:
+        """Identical samples in each pair of splits; or None and the reason why they were not counted."""
+        return duplicates.between_splits(self._splits)
+
     def image_reader(self, size: int) -> ImageReader:
         """The reader of a user's image files."""
         return ImageReader(size, self.channels or len(self.mean or [0.0]), self.max_value)
@@ -166,10 +188,13 @@ class DataModule(L.LightningDataModule):
         # Data are read once: a second reading would also standardise a table twice.
         if self._splits:  # Lightning calls this once for fit and again for test
             return
+        self.sources, self.left_out = {}, []
         splits = self.read()
         for name, split in splits.items():
             self.check_split(name, split)
-        self.splitter.complete(splits)
+            self.sources.setdefault(name, "the data set")
+        for name in self.splitter.complete(splits):
+            self.sources[name] = self.splitter.source(name)
         # Before normalization, whose floats differ between machines by rounding.
         self._fingerprint = fingerprint(**{name: split.identity for name, split in splits.items()})
         self.fit_normalization(splits)
@@ -180,6 +205,36 @@ class DataModule(L.LightningDataModule):
         """One of ``train``, ``val``, ``test``."""
         self.setup()
         return self._splits[name]
+
+    def summary(self) -> dict[str, Any]:
+        """What was read, in plain types: what netyard has guessed about the data, and what a mistake in them shows in.
+
+        ``splits``: samples and source of each; ``classes``: training samples by name, None without classes;
+        ``left_out``: what, count and why; ``duplicates``: identical samples in two splits, ``{"train-test": n, ...}``,
+        None with ``duplicates_note`` if they were not counted. A data set may add keys.
+        """
+        self.prepare_data()
+        self.setup()
+        found, note = self.duplicates()
+        return {
+            "unit": self.UNIT,
+            "splits": {
+                name: {"samples": len(self._splits[name]), "source": self.sources[name]}
+                for name in ("train", "val", "test")
+                if name in self._splits
+            },
+            "classes": self._class_counts(),
+            "left_out": [dict(each) for each in self.left_out],
+            "duplicates": found,
+            **({"duplicates_note": note} if note else {}),
+        }
+
+    def _class_counts(self) -> dict[str, int] | None:
+        y = self._splits["train"].y
+        if self.num_classes is None or y.is_floating_point() or y.ndim != 1:
+            return None
+        counts = torch.bincount(y.cpu(), minlength=self.num_classes).tolist()
+        return dict(zip(self.labels(), counts, strict=True))
 
     # State: what prediction needs to know of the training split. Lightning saves it under the name of the class.
 

@@ -39,13 +39,23 @@ class Splitter:
     def __post_init__(self) -> None:
         check_fold(self.num_folds, self.fold)
 
-    def complete(self, splits: dict[str, Split]) -> None:
-        """Cut the missing ones of ``test`` and ``val`` from ``train``, in place."""
+    def source(self, name: str) -> str:
+        """Where the validation or test split comes from, for the summary of the data."""
+        if name == "test":
+            return f"drawn from the training samples, test_fraction={self.test_fraction:g}"
+        if self.num_folds is not None:
+            return f"fold {self.fold or 0} of {self.num_folds} of the training samples"
+        return f"drawn from the training samples, val_fraction={self.val_fraction:g}"
+
+    def complete(self, splits: dict[str, Split]) -> list[str]:
+        """Cut the missing ones of ``test`` and ``val`` from ``train``, in place; return their names."""
+        missing = [name for name in ("test", "val") if name not in splits]
         # The test split is cut first, so that neither val_fraction nor the folds move a sample of it.
         for name, cut in (("test", self.test), ("val", self.validation)):
             if name not in splits:
                 stays, goes = cut(splits["train"].y)
                 splits["train"], splits[name] = splits["train"].take(stays), splits["train"].take(goes)
+        return missing
 
     def indices(self, labels: Tensor) -> dict[str, Tensor]:
         """Indices of the samples of all three splits, by the labels of all samples: int64, ascending."""

@@ -110,6 +110,21 @@ class Experience(L.LightningDataModule):
             environments.close()
         return {"input_shape": list(self.input_shape), "num_actions": self.num_actions}
 
+    def summary(self) -> dict[str, Any]:
+        """What training and evaluation run, with the keys of ``DataModule.summary``."""
+        return {
+            "unit": "steps and episodes",
+            "splits": {
+                "train": {"samples": self.steps_per_epoch, "source": f"steps of {self.id} in each epoch"},
+                "val": {"samples": self.val_episodes, "source": "episodes with seeds of their own"},
+                "test": {"samples": self.test_episodes, "source": "episodes with seeds of their own"},
+            },
+            "classes": None,
+            "left_out": [],
+            "duplicates": None,
+            "duplicates_note": "episodes are no samples",
+        }
+
     # Training
 
     def open(self, n_steps: int, discount: float, prioritized: bool, device: torch.device) -> Replay:

@@ -37,6 +37,7 @@ class FakeImages(DataModule):
                 "each must be at least 1;",
                 "try data.num_classes=10 data.channels=3 data.image_size=32.",
             )
+        self.sources["train"] = "computed from the index of each image"
         index = torch.arange(self.size)
         y = integers(sample_keys(0, 0, index, CONTENT), 0, classes)
 

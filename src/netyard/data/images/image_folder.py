@@ -14,6 +14,7 @@ from netyard.data.core.image_inputs import ImageReader, walk_images
 from netyard.data.core.inputs import Inputs
 from netyard.data.core.module import DataModule
 from netyard.data.core.tensors import Split
+from netyard.data.images import same_files
 from netyard.data.images.decode import SUFFIXES
 from netyard.data.images.folder_split import Decoding, FolderSplit
 from netyard.data.images.packed import cache_of, make
@@ -96,10 +97,12 @@ class ImageFolder(DataModule):
             )
         found = {"train": _scan(train_root, names)}
         # Official splits only beside a train folder: in root/<class>, a folder called val would be a class.
-        for part, folder in (("val", self.val_folder), ("test", self.test_folder)):
+        folders = {"val": self.val_folder, "test": self.test_folder}
+        for part, folder in folders.items():
             if split_folders and folder and (root / folder).is_dir():
                 found[part] = _scan(root / folder, names)
         # The cache holds the images of all splits in this order: a position in it is an index into this list.
+        self.sources = {part: str(train_root if part == "train" else root / str(folders[part])) for part in found}
         self._image_paths = [path for paths, _ in found.values() for path in paths]
         self._how = how = self._decoding()
         splits, first = {}, 0
@@ -113,11 +116,18 @@ class ImageFolder(DataModule):
 
     def _merge_validation(self, splits: dict[str, FolderSplit]) -> None:
         """Move the images of the validation folder to the training split, to be divided into folds."""
+        self.sources["train"] += f" and {self.sources.pop('val')}"
         # First, so that the test split is the same with and without folds.
         if "test" not in splits:
             stays, goes = self.splitter.test(splits["train"].y)
+            self.sources["test"] = self.splitter.source("test")
             splits["train"], splits["test"] = splits["train"].take(stays), splits["train"].take(goes)
         splits["train"] = splits["train"].join(splits.pop("val"))
+
+    def duplicates(self) -> tuple[dict[str, int] | None, str]:
+        return same_files.between_splits(
+            {name: split.paths for name, split in self._splits.items() if isinstance(split, FolderSplit)}
+        )
 
     def test_inputs(self) -> Inputs:
         split = self.split("test")

@@ -72,6 +72,7 @@ class TorchvisionImages(DataModule):
             # (N, H, W, C) -> (N, C, H, W)
             x = torch.from_numpy(source.data).permute(0, 3, 1, 2).contiguous()
             splits[name] = TensorSplit(x, torch.tensor(source.targets))
+            self.sources[name] = f"the official {name} split of {self.dataset}"
             self.class_names = list(source.classes)
         return splits
 
@@ -149,6 +150,7 @@ class IdxImages(TorchvisionImages):
                     "images have the shape (N, H, W), labels (N,), one label for each image;",
                     "delete them and download them again.",
                 )
+            self.sources[name] = str(images)
             splits[name] = TensorSplit(x[:, None], y.long())  # one channel: (N, 1, H, W)
         self.class_names = list(self._source().classes)
         return splits

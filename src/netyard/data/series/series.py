@@ -6,7 +6,7 @@ import bisect
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -83,6 +83,8 @@ class Series(DataModule):
         PlatformError: the package that contains the file is not installed.
     """
 
+    UNIT: ClassVar[str] = "windows"
+
     path: str
     column: str
     package: str | None = None
@@ -116,6 +118,7 @@ class Series(DataModule):
         # Statistics of the training steps only: later ones are unknown at that time.
         self._training_statistics = self._measure_training(series[:train].double(), what)
         ends = {"train": (0, train), "val": (train, train + val), "test": (train + val, len(series))}
+        self.sources = {name: f"steps {begin + 1:,} to {end:,} of {what}" for name, (begin, end) in ends.items()}
         # Each section begins one window earlier, so that its first step can be forecast.
         return {
             name: Windows(series[max(begin - self.window, 0) : end], self.window, self.horizon)

@@ -56,7 +56,7 @@ class CSVFile(DataModule):
                 "at least one feature is needed;",
                 "try a shorter data.drop.",
             )
-        parts = self.splitter.indices(y)
+        parts = self.cut(y, str(table.path))
 
         if self.columns:  # of a checkpoint
             require_columns(table, [column.name for column in self.columns])

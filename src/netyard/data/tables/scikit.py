@@ -22,6 +22,7 @@ class ScikitData(DataModule):
     dataset: str
 
     def read(self) -> dict[str, Split]:
+        self.sources["train"] = f"scikit-learn's {self.dataset}"
         bunch = getattr(sklearn.datasets, f"load_{self.dataset}")()
         if "images" in bunch:
             # Grey values 0 to 16 are whole numbers: uint8 loses nothing and needs an eighth of float64.

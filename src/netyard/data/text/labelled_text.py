@@ -78,7 +78,7 @@ class LabelledText(TokenData):
         table = read_table(Path(self.path).expanduser())
         texts = [self._lower(text) for text in _nonempty_cells(table, self.text_column, "text_column")]
         y = self._labels(table)
-        parts = self.splitter.indices(y)
+        parts = self.cut(y, str(table.path))
 
         if not self.vocabularies:  # after the splits: built from training texts only
             self.vocabularies["text"] = self._learn([texts[index] for index in parts["train"].tolist()])

@@ -96,6 +96,11 @@ class NumberWords(TokenData):
 
     def read(self) -> dict[str, Split]:
         numbers = self._numbers()
+        self.sources = {
+            "train": f"numbers from 0 to {self.max_number:,}",
+            "val": self.splitter.source("val"),
+            "test": self.splitter.source("test"),
+        }
         words = [in_words(number) for number in numbers.tolist()]
         numerals = [str(number) for number in numbers.tolist()]
         sources, targets = (numerals, words) if self.direction == "to_words" else (words, numerals)

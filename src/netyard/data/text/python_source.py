@@ -60,6 +60,7 @@ class PythonSource(ContinuousText):
                     "try data.max_characters=1000000.",
                 )
             self.files[name] = sorted(chosen)
+            self.sources[name] = f"{len(chosen)} files of Python's standard library"
             texts[name] = "\n".join(chosen[path] for path in self.files[name])
         return texts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -29,6 +29,8 @@ class ContinuousText(TokenData):
     of the previous batch, see ``streams``. A short text gives smaller batches. The vocabulary is built from the
     training split.
     """
+
+    UNIT: ClassVar[str] = "tokens"
 
     tokens: Literal["characters", "words", "bpe"] = "characters"
     bpe_size: BytePairSize = 1024
@@ -93,7 +95,9 @@ class TextFile(ContinuousText):
         num_test = _held_out_length(len(text), self.test_fraction, 2 * _MIN_TOKENS)
         num_val = _held_out_length(len(text) - num_test, self.val_fraction, _MIN_TOKENS)
         first, second = len(text) - num_test - num_val, len(text) - num_test
-        return {"train": text[:first], "val": text[first:second], "test": text[second:]}
+        bounds = {"train": (0, first), "val": (first, second), "test": (second, len(text))}
+        self.sources = {name: f"characters {begin + 1:,} to {end:,} of {path}" for name, (begin, end) in bounds.items()}
+        return {name: text[begin:end] for name, (begin, end) in bounds.items()}
 
 
 def next_tokens(tokens: Tensor) -> TensorSplit:

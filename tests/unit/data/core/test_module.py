@@ -251,3 +251,38 @@ def test_the_content_of_a_part_tells_it_from_any_other() -> None:
     first, second = (build("digits", split_seed=seed) for seed in (0, 1))
     assert torch.equal(first.split("test").content["x"], second.split("test").content["x"])
     assert not torch.equal(first.split("val").content["y"], second.split("val").content["y"])
+
+
+def test_the_summary_counts_samples_of_each_split_and_class() -> None:
+    # 150 samples, 50 of each class: a fifth tests, a tenth of the other 120 validates.
+    found = build("iris").summary()
+    assert [found["splits"][part]["samples"] for part in PARTS] == [108, 12, 30]
+    assert found["classes"] == {"setosa": 36, "versicolor": 36, "virginica": 36}
+    assert found["splits"]["val"]["source"] == "drawn from the training samples, val_fraction=0.1"
+    assert found["left_out"] == []
+
+
+def test_the_summary_draws_no_random_numbers() -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    build("digits").summary()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_summary_names_the_fold_and_what_was_left_out() -> None:
+    class Own(DataModule):
+        def read(self) -> dict[str, Split]:
+            self.leave_out("rows", 3, "the price is empty")
+            y = torch.arange(20) % 2
+            return {
+                "train": TensorSplit(torch.arange(40.0).view(20, 2), y),
+                "test": TensorSplit(torch.zeros(2, 2), y[:2]),
+            }
+
+    found = Own(num_classes=2, num_folds=5, fold=1).summary()
+    assert found["splits"] == {
+        "train": {"samples": 16, "source": "the data set"},
+        "val": {"samples": 4, "source": "fold 1 of 5 of the training samples"},
+        "test": {"samples": 2, "source": "the data set"},
+    }
+    assert found["left_out"] == [{"what": "rows", "count": 3, "why": "the price is empty"}]

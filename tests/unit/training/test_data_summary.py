@@ -1,0 +1,62 @@
+"""What a run says of its data, in the log and in results.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import pytest
+
+from netyard.training.data_summary import lines, record, summary_of
+from support.datasets import build
+
+SUMMARY: dict[str, Any] = {
+    "unit": "samples",
+    "splits": {
+        "train": {"samples": 1200, "source": "photos/train"},
+        "val": {"samples": 30, "source": "drawn"},
+        "test": {"samples": 40, "source": "photos/test"},
+    },
+    "classes": {f"c{number}": number for number in range(14)},
+    "left_out": [{"what": "files .heic", "count": 40, "why": "Pillow cannot read them"}],
+    "duplicates": {"train-val": 0, "train-test": 1, "val-test": 2},
+}
+
+
+def test_results_have_the_keys_of_the_contract() -> None:
+    found = record(SUMMARY)
+    assert found["parts"]["train"] == {"samples": 1200, "from": "photos/train"}
+    assert found["left_out"] == [["40 files .heic", "Pillow cannot read them"]]
+    assert found["duplicates"] == 3 and found["duplicate_pairs"] == SUMMARY["duplicates"]
+    assert found["classes"] == SUMMARY["classes"]
+    assert record({}) == {}
+
+
+def test_three_lines_say_what_was_read() -> None:
+    splits, classes, rest = lines(SUMMARY)
+    assert splits == "data: train 1,200 (photos/train), val 30 (drawn), test 40 (photos/test)"
+    assert classes.startswith("14 classes in training: c0 0, c1 1, ") and classes.endswith("c11 11, 2 more")
+    assert rest == (
+        "left out: 40 files .heic (Pillow cannot read them); identical samples: 1 in train and test, 2 in val and test"
+    )
+
+
+def test_data_that_tell_nothing_have_an_empty_summary() -> None:
+    assert summary_of(L.LightningDataModule()) == {}
+    assert list(lines({})) == []
+
+
+def test_duplicates_that_were_not_counted_are_null() -> None:
+    found = record({"duplicates": None, "duplicates_note": "more than 5"})
+    assert found == {"duplicates": None, "duplicate_pairs": None, "duplicates_note": "more than 5"}
+
+
+@pytest.mark.parametrize("name", ["digits", "iris", "diabetes", "fake", "sunspots", "number_words", "cartpole"])
+def test_all_kinds_of_data_have_the_general_keys(name: str) -> None:
+    changes = {"size": 200} if name == "number_words" else {}
+    found = summary_of(build(name, **changes))
+    assert {"splits", "classes", "left_out", "duplicates"} <= set(found)
+    assert all(
+        found["splits"][part]["samples"] and found["splits"][part]["source"] for part in ("train", "val", "test")
+    )
+    assert (found["classes"] is not None) == (name in ("digits", "iris", "fake"))
