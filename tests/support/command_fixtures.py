@@ -9,22 +9,31 @@ import pytest
 
 from support.command_result import Ran
 from support.processes import Processes
+from support.warm_processes import WarmServer
+
+
+@pytest.fixture(scope="session")
+def warm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmServer]:
+    """Forks processes; it is started for the first one."""
+    made = WarmServer(tmp_path_factory.mktemp("warm_processes"))
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def processes() -> Iterator[Processes]:
+def processes(warm_server: WarmServer) -> Iterator[Processes]:
     """Background processes that are ended with the test."""
-    made = Processes()
+    made = Processes(warm_server)
     yield made
     made.end()
 
 
 @pytest.fixture
 def command(tmp_path: Path, processes: Processes) -> Callable[..., Ran]:
-    """``command("train.py", "model=mlp")`` runs the command and returns its result."""
+    """``command("train.py", "model=mlp")`` runs the command and returns its result; ``warm`` needs no import."""
 
-    def run(*words: str, path: Path | None = None, **environment: str) -> Ran:
-        done = processes.run(*words, **{"NETYARD_OUTPUTS": str(tmp_path / "outputs"), **environment})
+    def run(*words: str, path: Path | None = None, warm: bool = False, **environment: str) -> Ran:
+        done = processes.run(*words, warm=warm, **{"NETYARD_OUTPUTS": str(tmp_path / "outputs"), **environment})
         return Ran(done.returncode, done.stdout, done.stderr, path or tmp_path / "outputs")
 
     return run

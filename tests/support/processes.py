@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 from support.waiting import PATIENCE
+from support.warm_processes import WarmProcess, WarmServer
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "NETYARD_STARTED_BY"
@@ -28,11 +29,13 @@ def _deaf_to_hangup() -> None:
 
 
 class Processes:
-    """Starts Python in the background; its children inherit an environment variable by which they are found."""
+    """Starts Python in the background; its children inherit a session or an environment variable, and so are found."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: WarmServer) -> None:
         self.mark = uuid.uuid4().hex
         self._started: list[subprocess.Popen[str]] = []
+        self._server = server
+        self._forked: list[WarmProcess] = []
 
     def start(
         self, *words: str, cwd: Path = ROOT, nohup: bool = False, stderr: int = subprocess.PIPE, **environment: str
@@ -51,18 +54,31 @@ class Processes:
         self._started.append(process)
         return process
 
-    def run(self, *words: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Start it and wait for its end."""
-        process = self.start(*words, cwd=cwd, **environment)
+    def fork(
+        self, *words: str, cwd: Path = ROOT, nohup: bool = False, merged: bool = False, **environment: str
+    ) -> WarmProcess:
+        """The same without the seconds of importing torch; what it prints can be read once it has ended."""
+        inherited = {**os.environ, "OMP_NUM_THREADS": "1", MARK: self.mark, **environment}
+        process = self._server.start(words, cwd, inherited, merged=merged, nohup=nohup)
+        self._forked.append(process)
+        return process
+
+    def run(
+        self, *words: str, cwd: Path = ROOT, warm: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Start it, or fork it if ``warm``, and wait for its end."""
+        process = (self.fork if warm else self.start)(*words, cwd=cwd, **environment)
         out, err = process.communicate(timeout=5 * PATIENCE)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def left(self) -> list[int]:
         """Every process that was started, or that one of them has started."""
         mark, found = f"{MARK}={self.mark}".encode(), []
+        sessions = {process.pid for process in self._forked}
         for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):  # it ended meanwhile, or is another user's
-                if mark in (folder / "environ").read_bytes().split(b"\0"):
+            # It has ended meanwhile, or is another user's.
+            with contextlib.suppress(OSError):
+                if os.getsid(int(folder.name)) in sessions or mark in (folder / "environ").read_bytes().split(b"\0"):
                     found.append(int(folder.name))
         return found
 
@@ -77,3 +93,5 @@ class Processes:
         for process in self._started:
             if process.stdout is not None and not process.stdout.closed:
                 process.communicate()
+        for process in self._forked:
+            process.wait(PATIENCE)

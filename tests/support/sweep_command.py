@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import csv
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from netyard.sweeps.ledger import Ledger
 from support.processes import Processes
+from support.warm_processes import WarmProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("model=mlp_tiny", "trainer.max_epochs=1", "logger=none")
 
 
-def start(processes: Processes, *words: str) -> subprocess.Popen[str]:
+def start(processes: Processes, *words: str) -> WarmProcess:
     """``python train.py -m`` in the background."""
-    return processes.start("train.py", "-m", *words, stderr=subprocess.STDOUT)
+    return processes.fork("train.py", "-m", *words, merged=True)
 
 
 def states(folder: Path) -> list[str]:

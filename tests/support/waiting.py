@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class Process(Protocol):
+    """Of a process that is waited for."""
+
+    def poll(self) -> int | None: ...
+    def communicate(self) -> tuple[Any, Any]: ...
+
+
 PATIENCE = 120.0  # seconds; what is waited for takes a few of them where nothing else runs
 
 
-def wait_until(
-    condition: Callable[[], T], what: str, seconds: float = PATIENCE, process: subprocess.Popen[str] | None = None
-) -> T:
+def wait_until(condition: Callable[[], T], what: str, seconds: float = PATIENCE, process: Process | None = None) -> T:
     """Return the first true answer of ``condition``; fail after ``seconds``, or once ``process`` has ended without."""
     end = time.monotonic() + seconds
     while not (answer := condition()):
@@ -27,7 +33,7 @@ def wait_until(
     return answer
 
 
-def wait_for(path: Path, process: subprocess.Popen[str] | None = None) -> None:
+def wait_for(path: Path, process: Process | None = None) -> None:
     """Wait until a file is there."""
     wait_until(path.exists, f"the file {path}", process=process)
 

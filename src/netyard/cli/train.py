@@ -137,12 +137,12 @@ def train(arguments: Sequence[str]) -> int:
     if asked.prints:
         _print(asked)
     elif asked.sweeps:
-        sweep_all(asked)
+        sweep_all(asked, whole_process=True)
     else:
         try:
             done = run_one(asked.known.overrides, asked.sources, whole_process=True)
         except AsksForSweep:  # known only after composing, because a file may set it
-            sweep_all(asked)
+            sweep_all(asked, whole_process=True)
         else:
             if done.already:
                 print(f"{done.path} is finished already; its results are in {done.path / 'results.json'}.")
@@ -184,8 +184,12 @@ def run_one(overrides: Sequence[str], sources: Sources = DEFAULT, whole_process:
         raise explained_error from error
 
 
-def sweep_all(asked: Request) -> Path | None:
+def sweep_all(asked: Request, whole_process: bool = False) -> Path | None:
     """Run a sweep to its end; returns its directory, or None if the sweeper is not one of netyard's.
+
+    Args:
+        asked: the arguments.
+        whole_process: the process has no other purpose, so that Hydra's logging may stay set up in it.
 
     Raises:
         NetyardError: see ``sweeps.start.start``.
@@ -199,7 +203,9 @@ def sweep_all(asked: Request) -> Path | None:
         return finished
     overrides = distributed.rank_overrides(redact.drop_masked(sweeping.with_full_names(overrides, True)), True)
     hydra_guard.require_arguments(flags, overrides)
-    return start(overrides, launched_task(), Request(flags, overrides).sources, logs=True)
+    # Launchers of Hydra that run jobs in this process set up logging too.
+    with contextlib.nullcontext() if whole_process else run_log.restore_handlers():
+        return start(overrides, launched_task(), Request(flags, overrides).sources, logs=whole_process)
 
 
 def job(arguments: Sequence[str], threads: int | None) -> int:

@@ -99,6 +99,21 @@ def redirect_loggers(*libraries: str) -> Iterator[None]:
             each.handlers[:], each.propagate = handlers, propagate
 
 
+@contextlib.contextmanager
+def restore_handlers() -> Iterator[None]:
+    """Restore the root logger's handlers and level when the block ends."""
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    try:
+        yield
+    finally:
+        for each in root.handlers:
+            if each not in handlers:
+                each.close()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
 def stop() -> None:
     """Undo ``start``. Jobs of a sweep may share a process, and each has its own file."""
     root = logging.getLogger()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 IRIS = ("model=mlp_tiny", "data=iris", "trainer=cpu", "logger=none")
@@ -13,20 +11,13 @@ from netyard.cli import main as cli
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
-sys.argv = ["train.py"]
-sys.exit(cli.train(sys.argv[:0] + sys.stdin.read().split()))
+sys.exit(cli.train())
 """
 
 
-def test_a_limit_of_the_system_is_a_full_disk(tmp_path: Path) -> None:
+def test_a_limit_of_the_system_is_a_full_disk(processes, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED],
-        input=" ".join([*IRIS, "model.hidden_sizes=[64]", f"hydra.run.dir={run}"]),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = processes.run("-c", LIMITED, *IRIS, "model.hidden_sizes=[64]", f"hydra.run.dir={run}", warm=True)
     assert done.returncode == 5, done.stderr
     assert "File too large" in done.stderr and "there is no earlier checkpoint" in done.stderr
     assert done.stderr.count("error: ") == 1 and "Traceback" not in done.stderr

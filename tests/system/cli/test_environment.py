@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 RUN = ("model=mlp_tiny", "data=iris", "trainer=cpu", "logger=none")
-
-
-def run(script: str, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """A process of its own, which a test may limit, change and kill."""
-    return subprocess.run(
-        [sys.executable, "-c", script, *words], capture_output=True, text=True, check=False, **options
-    )
 
 
 FULL = """
@@ -32,8 +23,10 @@ sys.exit(cli.train())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what it uses")
-def test_a_limit_of_memory_is_one_message(tmp_path: Path) -> None:
-    done = run(FULL, *RUN, "model.hidden_sizes=[40000,40000]", "hydra.run.dir=run", cwd=tmp_path)
+def test_a_limit_of_memory_is_one_message(processes, tmp_path: Path) -> None:
+    done = processes.run(
+        "-c", FULL, *RUN, "model.hidden_sizes=[40000,40000]", "hydra.run.dir=run", cwd=tmp_path, warm=True
+    )
     assert done.returncode == 5, done.stderr
     assert done.stderr.count("error: ") == 1 and "Traceback" not in done.stderr
     assert "there is not enough memory" in done.stderr and "GB of this process" in done.stderr

@@ -53,27 +53,20 @@ assert state() == before, (state(), before)
 """
 
 
-def executed(cells: list[Any], place: Path) -> list[Any]:
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    NotebookClient(notebook, timeout=PATIENCE, resources={"metadata": {"path": str(place)}}).execute()
-    return notebook.cells
-
-
 def shown(cell: Any) -> set[str]:
     """The kinds of content that a cell has put out."""
     return {kind for output in cell.outputs for kind in output.get("data", {})}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
-    cells = executed(nbformat.read(path, as_version=4).cells, tmp_path)
-    code = [cell for cell in cells if cell.cell_type == "code"]
+def test_a_notebook_runs_an_interrupted_cell_saves_and_the_kernel_stays_as_it_was(path: Path, tmp_path: Path) -> None:
+    before, interrupted, after = (nbformat.v4.new_code_cell(text) for text in (BEFORE, INTERRUPTED, AFTER))
+    cells = nbformat.read(path, as_version=4).cells
+    notebook = nbformat.v4.new_notebook(cells=[before, *cells, interrupted, after])
+    NotebookClient(notebook, timeout=PATIENCE, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"][1:-2]
     fit, run = code[0], code[1]
     assert "text/html" in shown(fit), "the bar"
     assert any("epoch" in output.get("text", "") for output in fit.outputs), "a line an epoch"
     assert "text/html" in shown(run) and "image/png" in run.outputs[0].data["text/html"], "its pictures"
     assert any("image/png" in shown(cell) for cell in code[5:]), "images that a network made"
-
-
-def test_an_interrupted_cell_saves_and_a_kernel_stays_as_it_was(tmp_path: Path) -> None:
-    executed([nbformat.v4.new_code_cell(text) for text in (BEFORE, INTERRUPTED, AFTER)], tmp_path)

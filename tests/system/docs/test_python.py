@@ -23,7 +23,7 @@ def test_the_page_runs_from_top_to_bottom(command, tmp_path: Path) -> None:
     program = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
     # A sweep starts processes, which import the main module on some systems.
     (tmp_path / "page.py").write_text(f"if __name__ == '__main__':\n{indented(program)}", encoding="utf-8")
-    ran = command(str(tmp_path / "page.py"))
+    ran = command(str(tmp_path / "page.py"), warm=True)
     assert ran.code == 0, ran.err
 
 

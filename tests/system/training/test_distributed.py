@@ -68,7 +68,7 @@ def test_two_processes_are_one_run(command, train, tmp_path: Path, monkeypatch) 
     one = train(*words, noting("one"), "trainer=cpu", f"hydra.run.dir={tmp_path / 'one' / 'run'}")
     sys.modules.pop("witness", None)
     run = tmp_path / "two" / "run"
-    two = command("train.py", *words, noting("two"), "trainer=ddp_cpu", f"hydra.run.dir={run}")
+    two = command("train.py", *words, noting("two"), "trainer=ddp_cpu", f"hydra.run.dir={run}", warm=True)
     assert (one.code, two.code) == (0, 0), one.err + two.err
     assert "leaked" not in two.err, "libraries say so of what is left of them in the end"
     assert two.out.count("epoch   0") == 1, "one process speaks"

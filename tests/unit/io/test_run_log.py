@@ -111,3 +111,13 @@ def test_other_ranks_are_silent(tmp_path: Path, capsys, monkeypatch: pytest.Monk
     run_log.log.warning("from rank 1")
     said = capsys.readouterr()
     assert said.out == said.err == "" and not list(tmp_path.iterdir())
+
+
+def test_handlers_that_a_block_adds_are_closed_and_gone_after_it(tmp_path: Path) -> None:
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    with run_log.restore_handlers():
+        added = logging.FileHandler(tmp_path / "job.log")
+        root.handlers[:] = [added]
+        root.setLevel(logging.DEBUG)
+    assert (root.handlers, root.level) == (handlers, level) and added.stream is None

@@ -149,7 +149,7 @@ def test_a_worker_that_is_killed_ends_the_run_in_order(tmp_path: Path, train, pr
     begun = train(*words, "trainer.max_epochs=1")
     assert begun.code == 0, begun.err
     more = (f"resume={begun.path}", "trainer.max_epochs=2", "data.num_workers=1")
-    done = processes.run("-c", KILLED, *more, cwd=tmp_path)
+    done = processes.run("-c", KILLED, *more, cwd=tmp_path, warm=True)
     assert done.returncode == 5, done.stderr
     assert done.stderr.count("error: ") == 1 and "Traceback" not in done.stderr
     assert "killed" in done.stderr and "try data.num_workers=0" in done.stderr
