@@ -164,6 +164,13 @@ def of(target: str) -> Mapping[str, Constraint]:
     return {} if folder is None else _of_class(target, folder)
 
 
+def defaults_of(target: str) -> dict[str, Any]:
+    """The default of each constructor parameter of a class by its dotted name; empty for classes of libraries."""
+    # What this file says of libraries are values to propose, which are not always the defaults.
+    known = {} if renamed.target(target) in _OF_LIBRARIES else of(target)
+    return {name: constraint.default for name, constraint in known.items()}
+
+
 @cache
 def of_run_keys() -> dict[str, Constraint]:
     """The constraints of the keys outside of all groups, such as ``seed``."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from netyard.config import allowlist, renamed
+from netyard.config import allowlist, constraints, renamed
 from netyard.config.compose import DEFAULT, Sources, compose
 from netyard.config.flatten import leaves
 from netyard.config.overrides import override, value_of
@@ -128,6 +128,8 @@ def require_same(
     old, new = (dict(leaves(each)) for each in (recorded["config"], redact.tree(config)))
     # Secrets are masked in both, or every secret would count as a change.
     old.setdefault("trainer.performance", "safe")  # checkpoints from before this key existed
+    # A key that is younger than the run: without it, the class was built with its default.
+    old = {key: value for key, value in _defaults(config) if key not in old and new.get(key) == value} | old
     # Groups that are free, such as the logger, may be chosen anew.
     groups = [group for group in recorded["choices"] if group in choices and group not in FREE and group in config]
     pairs = [(group, recorded["choices"][group], choices[group]) for group in groups]
@@ -145,6 +147,16 @@ def require_same(
             "set the old value again, or start a new run without resume=.",
         )
     return [f"{key}={_typed(now)} instead of {_typed(was)}" for key, was, now in changed if key != "resume"]
+
+
+def _defaults(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The default of each constructor parameter that a config sets, by the dotted key."""
+    defaults = constraints.defaults_of(str(node.get("_target_", "")))
+    for name, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _defaults(value, f"{prefix}{name}.")
+        elif name in defaults:
+            yield f"{prefix}{name}", defaults[name]
 
 
 def _must_stay(key: str, was: Any, now: Any) -> bool:

@@ -138,6 +138,20 @@ def test_allowed_changes_are_returned(tmp_path: Path, key: str, value: object, w
     assert required(changed(key, value), tmp_path) == [f"{key}={value} instead of {was}"]
 
 
+def test_a_key_that_is_younger_than_the_run_has_the_default_of_its_class(tmp_path: Path) -> None:
+    node = {"_target_": "netyard.data.tables.csv_file.CSVFile", "path": "a.csv", "target": "price"}
+    trainer = NOW["trainer"]
+    recorded = {"config": {"data": node, "trainer": trainer}, "choices": {}}
+
+    def now(sampler: str) -> list[str]:
+        config = {"data": {**node, "sampler": sampler}, "trainer": trainer}
+        return resume.require_same(recorded, config, {}, RunDir(tmp_path))
+
+    assert now("uniform") == []
+    with pytest.raises(ConfigError, match=r"data\.sampler changed from null to balanced"):
+        now("balanced")
+
+
 def test_no_change_returns_an_empty_list(tmp_path: Path) -> None:
     assert required(NOW, tmp_path) == []
     assert required(changed("resume", "run"), tmp_path) == []

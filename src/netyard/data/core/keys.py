@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 # The purpose is hashed into the key, so that the order and the augmentation of an epoch are independent.
-SAMPLE, ORDER, SPLIT, CONTENT = range(4)
+SAMPLE, ORDER, SPLIT, CONTENT, BALANCE = range(5)
 
 _BETA_ROUNDS = 32  # fixed: a loop until all samples are accepted would wait for the device
 

@@ -21,7 +21,7 @@ from netyard.data.core.image_inputs import ImageReader
 from netyard.data.core.inputs import Inputs, samples
 from netyard.data.core.loaders import Batch
 from netyard.data.core.normalization import AsSequence, ImageNormalization, RowNormalization
-from netyard.data.core.orders import Orders, SampleOrders
+from netyard.data.core.orders import Orders, SampleOrders, Sampler
 from netyard.data.core.placement import Placement
 from netyard.data.core.split_loaders import Loader, SplitLoaders
 from netyard.data.core.splits import Splitter
@@ -68,6 +68,8 @@ class DataModule(L.LightningDataModule):
     """The fold that validates, from 0. None: the first, if there are folds."""
     seed: Seed = 0
     """Seed of the order of the samples and of their augmentation."""
+    sampler: Sampler = "uniform"
+    """How often each training sample is shown; ``balanced``: every class equally often, see ``BalancedOrder``."""
     num_workers: Index | None = 0
     """Processes that decode files. Data sets held in memory start none."""
     augmentation: ImageAugmentation | None = None
@@ -159,7 +161,8 @@ class DataModule(L.LightningDataModule):
 
     def orders(self) -> Orders:
         """The orders in which splits are read."""
-        return SampleOrders(self.batch_size, self.evaluation_batch_size(), self.seed)
+        labels = self._splits["train"].y if self.sampler == "balanced" else None
+        return SampleOrders(self.batch_size, self.evaluation_batch_size(), self.seed, labels)
 
     def evaluation_batch_size(self) -> int:
         """Samples in an evaluation batch: ``eval_batch_size``, or as many as take little memory."""
@@ -195,11 +198,20 @@ class DataModule(L.LightningDataModule):
             self.sources.setdefault(name, "the data set")
         for name in self.splitter.complete(splits):
             self.sources[name] = self.splitter.source(name)
+        self._check_sampler(splits["train"])
         # Before normalization, whose floats differ between machines by rounding.
         self._fingerprint = fingerprint(**{name: split.identity for name, split in splits.items()})
         self.fit_normalization(splits)
         # Last, so that a failed setup is not taken for a finished one.
         self._splits = splits
+
+    def _check_sampler(self, train: Split) -> None:
+        if self.sampler == "balanced" and (train.y.is_floating_point() or train.y.ndim != 1):
+            raise ConfigError(
+                "data.sampler=balanced, but the data have no classes;",
+                "only classes can be shown equally often;",
+                "try data.sampler=uniform.",
+            )
 
     def split(self, name: str) -> Split:
         """One of ``train``, ``val``, ``test``."""

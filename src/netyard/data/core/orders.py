@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
-from netyard.data.core.keys import permutation, sample_keys
+from netyard.data.core.keys import BALANCE, permutation, sample_keys
 from netyard.errors import ConfigError, DataError
 
 Position = Callable[[], tuple[int, int]]
 """Returns the number of batches already processed and the number of batches in an epoch."""
+
+
+Sampler: TypeAlias = Literal["uniform", "balanced"]
+"""How often a sample is trained on: all equally often, or all classes equally often."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +85,60 @@ class TrainOrder:
 
     def epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
         """This device's indices and keys in an epoch: two int64 (num_batches, batch_size / world)."""
+        index, occurrence = self._drawn(epoch)
+        return self._batches(index), sample_keys(self.seed, epoch, self._batches(occurrence))
+
+    def _drawn(self, epoch: int) -> tuple[Tensor, Tensor]:
+        """The samples of an epoch in their order, and a number for each that is unique in it: two int64 (n,)."""
         order = permutation(self.num_samples, self.seed, epoch, self.device)
-        index = order[: len(self) * self.batch_size].view(len(self), self.batch_size)
+        return order, order
+
+    def _batches(self, order: Tensor) -> Tensor:
+        batches = order[: len(self) * self.batch_size].view(len(self), self.batch_size)
         # Every device computes the whole permutation, so that the batches do not depend on the number of devices.
-        index = index.chunk(self.shard.world, dim=1)[self.shard.rank]
-        return index, sample_keys(self.seed, epoch, index)
+        return batches.chunk(self.shard.world, dim=1)[self.shard.rank]
 
     def _next_epoch(self) -> tuple[int, int]:
         self._passes += 1
         return (self._passes - 1) * len(self), len(self)
+
+
+class BalancedOrder(TrainOrder):
+    """As many samples in an epoch as ``TrainOrder``, but equally many of each class, up to one.
+
+    A class with fewer samples repeats them, each as often as the others up to one, and with keys of their own, so that
+    an augmentation changes each repetition in another way. Of a class with more, every epoch has others.
+
+    Args:
+        labels: int64 (num_samples,).
+        batch_size, seed, shard, position: see ``TrainOrder``.
+    """
+
+    def __init__(
+        self, labels: Tensor, batch_size: int, seed: int, shard: Shard = Shard(), position: Position | None = None
+    ) -> None:
+        super().__init__(len(labels), batch_size, seed, shard, position, labels.device)
+        # Classes without a training sample have no place in an epoch.
+        self._classes = [(labels == label).nonzero().flatten() for label in labels.unique()]
+
+    def _drawn(self, epoch: int) -> tuple[Tensor, Tensor]:
+        quota, rest = divmod(self.num_samples, len(self._classes))
+        drawn = []
+        for number, members in enumerate(self._classes):
+            # The classes that have one more take turns.
+            size = quota + ((number - epoch) % len(self._classes) < rest)
+            drawn.append(self._of_class(members, size, epoch))
+        order = permutation(self.num_samples, self.seed, epoch, self.device)
+        occurrence = torch.cat(drawn)[order]
+        return occurrence % self.num_samples, occurrence
+
+    def _of_class(self, members: Tensor, size: int, epoch: int) -> Tensor:
+        """``size`` occurrences of a class: sample + num_samples * (how often it has occurred before)."""
+        rounds = torch.arange(-(-size // len(members)), device=self.device)[:, None]  # (R, 1)
+        occurrences = members + self.num_samples * rounds  # (R, M)
+        # A new permutation in each round; BALANCE makes it independent of the order in which all are shuffled.
+        places = sample_keys(self.seed, epoch, occurrences, BALANCE).argsort(dim=1, stable=True)
+        return occurrences.gather(1, places).flatten()[:size]
 
 
 class EvalOrder:
@@ -129,27 +178,39 @@ def _check_enough(num_samples: int, shard: Shard) -> None:
 
 
 class Orders(Protocol):
-    """The orders in which a kind of data is read: one for training, one for evaluation."""
+    """The orders in which a kind of data is read: for training, for training samples as they are, for evaluation."""
 
     def training(
         self, num_samples: int, shard: Shard, position: Position | None, device: torch.device | str
     ) -> Order: ...
+
+    def unaugmented(self, num_samples: int, shard: Shard, device: torch.device | str) -> Order: ...
 
     def evaluation(self, num_samples: int, shard: Shard, device: torch.device | str) -> Order: ...
 
 
 @dataclass(frozen=True)
 class SampleOrders:
-    """Independent samples: shuffled in training, in their stored order in evaluation."""
+    """Independent samples: shuffled in training, in their stored order in evaluation.
+
+    With ``labels``, those of the training split, training shows each class equally often.
+    """
 
     batch_size: int
     eval_batch_size: int
     seed: int
+    labels: Tensor | None = None
 
     def training(
         self, num_samples: int, shard: Shard, position: Position | None, device: torch.device | str
     ) -> TrainOrder:
+        if self.labels is not None:
+            return BalancedOrder(self.labels.to(device), self.batch_size, self.seed, shard, position)
         return TrainOrder(num_samples, self.batch_size, self.seed, shard, position, device)
+
+    def unaugmented(self, num_samples: int, shard: Shard, device: torch.device | str) -> TrainOrder:
+        # Without a position the order starts at epoch 0, and a resumed run sees the same batches as one that was not.
+        return TrainOrder(num_samples, self.batch_size, self.seed, shard, None, device)
 
     def evaluation(self, num_samples: int, shard: Shard, device: torch.device | str) -> EvalOrder:
         return EvalOrder(num_samples, self.eval_batch_size, shard, device)

@@ -35,8 +35,7 @@ class SplitLoaders:
     def train_unaugmented(self) -> Loader:
         """The training split in the order of epoch 0, whatever the position of the training loop, not augmented."""
         split = self._placed("train")
-        # Without a position the order starts at epoch 0, and a resumed run sees the same batches as one that was not.
-        order = self.orders.training(len(split), self.placement.shard, None, split.device)
+        order = self.orders.unaugmented(len(split), self.placement.shard, split.device)
         return split.loader(order, training=False)
 
     def evaluation(self, name: str) -> Loader:

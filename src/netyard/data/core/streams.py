@@ -147,6 +147,9 @@ class StreamOrders:
     ) -> StreamOrder:
         return StreamOrder(num_samples, self.batch_size, self.length, self.seed, shard, position, device)
 
+    def unaugmented(self, num_samples: int, shard: Shard, device: torch.device | str) -> StreamOrder:
+        return self.training(num_samples, shard, None, device)
+
     def evaluation(self, num_samples: int, shard: Shard, device: torch.device | str) -> StreamEvalOrder:
         return StreamEvalOrder(num_samples, self.eval_batch_size, self.length, shard, device)
 

@@ -286,3 +286,14 @@ def test_the_summary_names_the_fold_and_what_was_left_out() -> None:
         "test": {"samples": 2, "source": "the data set"},
     }
     assert found["left_out"] == [{"what": "rows", "count": 3, "why": "the price is empty"}]
+
+
+def test_balanced_training_shows_each_class_equally_often_and_evaluation_every_sample_once() -> None:
+    data = build("breast_cancer", sampler="balanced", batch_size=8)
+    seen = torch.cat([y for _, y, _ in data.train_dataloader()]).bincount().tolist()
+    assert abs(seen[0] - seen[1]) <= 8, "but for what is left out at the end of an epoch"
+    for loader, name in ((data.val_dataloader(), "val"), (data.plain_train_dataloader(), "train")):
+        labels = torch.cat([y for _, y, _ in loader])
+        assert len(data.split(name)) - len(labels) < 8
+    with pytest.raises(ConfigError, match=r"no classes; .*; try data\.sampler=uniform\."):
+        build("diabetes", sampler="balanced").setup()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from netyard.data.core.keys import sample_keys
-from netyard.data.core.orders import EvalOrder, Shard, TrainOrder
+from netyard.data.core.orders import BalancedOrder, EvalOrder, Shard, TrainOrder
 from netyard.errors import ConfigError, DataError
 
 
@@ -102,3 +102,37 @@ def test_an_order_is_made_on_its_device() -> None:
         orders = [TrainOrder(10, 4, seed=0), EvalOrder(10, 4)]
         assert {part.device.type for order in orders for pair in order for part in pair} == {"cpu"}
     assert TrainOrder(10, 4, seed=0, device="meta").epoch(0)[0].device.type == "meta"
+
+
+LABELS = torch.tensor([0] * 90 + [1] * 7 + [3] * 3)  # no sample of class 2
+
+
+def drawn(order: TrainOrder, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    index, key = order.epoch(epoch)
+    return index.flatten(), key.flatten()
+
+
+def test_balanced_epochs_have_each_class_equally_often() -> None:
+    order = BalancedOrder(LABELS, 10, seed=0)
+    counts = [LABELS[drawn(order, epoch)[0]].bincount().tolist() for epoch in range(3)]
+    assert counts == [[34, 33, 0, 33], [33, 34, 0, 33], [33, 33, 0, 34]]
+    for epoch in range(3):
+        index, key = drawn(order, epoch)
+        times = index.bincount(minlength=100)
+        assert times[:90].max() == 1, "of a frequent class each sample at most once"
+        assert {*times[90:97].tolist()} <= {4, 5} and {*times[97:].tolist()} <= {11, 12}
+        assert len(key.unique()) == len(key), "each repetition is augmented in its own way"
+    assert len({*torch.cat([drawn(order, epoch)[0] for epoch in range(20)]).tolist()}) == 100
+
+
+def test_balanced_epochs_are_functions_of_seed_and_epoch_shared_by_devices() -> None:
+    alone = BalancedOrder(LABELS, 12, seed=0)
+    assert torch.equal(drawn(alone, 3)[1], drawn(BalancedOrder(LABELS, 12, seed=0), 3)[1])
+    assert not torch.equal(drawn(alone, 3)[0], drawn(BalancedOrder(LABELS, 12, seed=1), 3)[0])
+    shares = [BalancedOrder(LABELS, 12, seed=0, shard=Shard(rank, 2)).epoch(3) for rank in range(2)]
+    assert torch.equal(torch.cat([index for index, _ in shares], dim=1), alone.epoch(3)[0])
+
+
+def test_balanced_classes_of_equal_size_are_all_seen_once() -> None:
+    index, _ = drawn(BalancedOrder(torch.arange(40) % 4, 8, seed=5), 7)
+    assert sorted(index.tolist()) == [*range(40)]
