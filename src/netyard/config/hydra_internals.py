@@ -1,4 +1,4 @@
-"""All uses of private names of Hydra, for which there is no public interface. Imports no torch.
+"""All uses of private names of Hydra and OmegaConf, for which there is no public interface. Imports no torch.
 
 Written for Hydra 1.3.8. ``tests/unit/config/test_hydra_internals.py`` fails where a newer Hydra has moved one.
 
@@ -9,6 +9,8 @@ Written for Hydra 1.3.8. ``tests/unit/config/test_hydra_internals.py`` fails whe
 * ``SourcesRegistry.types``: the size of files is checked before they are parsed, on every search path. A plugin cannot
   replace the source for ``file://``.
 * ``get_args_parser``: the flags of Hydra.
+* ``get_omega_conf_dumper``: ``OmegaConf.to_yaml`` takes only configs, and a config made of a masked tree for it alone
+  takes longer than all else that writes ``.hydra/``.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins import file_config_source
 from hydra._internal.hydra import Hydra
@@ -29,10 +32,11 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
+from omegaconf._utils import get_omega_conf_dumper
 
 from netyard.config.catalog import conf_dir
 from netyard.errors import ConfigError
-from netyard.io import safe_yaml
+from netyard.io import redact, safe_yaml
 
 # Path, time of change and size of a file in netyard's own conf/ -> its pickled ConfigResult.
 _parsed: dict[tuple[Path, int, int], bytes] = {}
@@ -109,6 +113,12 @@ class FileConfigSource(file_config_source.FileConfigSource):
             _parsed[key] = pickle.dumps(super().load_config(config_path))
         # Hydra changes the config that it gets, so each gets its own; unpickling takes a tenth of the time of deepcopy.
         return pickle.loads(_parsed[key])
+
+
+def masked_yaml(config: Any) -> str:
+    """Return a config as YAML for a file, as ``OmegaConf.to_yaml`` does, but with secrets masked."""
+    settings: dict[str, Any] = {"default_flow_style": False, "allow_unicode": True, "sort_keys": False}
+    return str(yaml.dump(redact.container(config), Dumper=get_omega_conf_dumper(), **settings))
 
 
 def require_folders(places: Sequence[Any] | str) -> None:

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -40,19 +40,28 @@ _VALUE = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,;&'\"}\])]+")
 
 def text(words: str) -> str:
     """Return the text with its secrets masked, also those in it as ``password=...`` or ``api_key: ...``."""
-    for value in _values():
+    return _masked(words, _values())
+
+
+def _masked(words: str, secrets: Iterable[str]) -> str:
+    for value in secrets:
         words = words.replace(value, MASK)
     return _without_pairs(_URL.sub(rf"\1{MASK}@", words))
 
 
 def tree(value: Any, key: str = "") -> Any:
     """Return lists and mappings with the secrets in them masked; ``key`` is the key of the value itself."""
+    # The environment is read once for the whole tree: a config has hundreds of texts.
+    return _tree(value, key, _values())
+
+
+def _tree(value: Any, key: str, secrets: Sequence[str]) -> Any:
     if isinstance(value, Mapping):
-        return {name: tree(item, str(name)) for name, item in value.items()}
+        return {name: _tree(item, str(name), secrets) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [tree(item, key) for item in value]
+        return [_tree(item, key, secrets) for item in value]
     if isinstance(value, str):
-        return MASK if value and is_secret(key) and not _is_placeholder(value) else text(value)
+        return MASK if value and is_secret(key) and not _is_placeholder(value) else _masked(value, secrets)
     # A number is a secret only under the strong words: max_tokens=512 or key=3 must stay readable.
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return MASK if number and _STRONG & {*_split(key)} else value
@@ -60,12 +69,12 @@ def tree(value: Any, key: str = "") -> Any:
 
 def overrides(texts: Iterable[str]) -> list[str]:
     """Return overrides that can be used again: secrets of the environment become ``${oc.env:...}``, others a mask."""
-    masked = []
+    masked, variables, secrets = [], _variables(), _values()
     for each in texts:
         key, equals, value = each.partition("=")
-        for name, secret in _variables().items():
+        for name, secret in variables.items():
             value = value.replace(secret, f"${{oc.env:{name}}}")
-        masked.append(f"{key}{equals}{tree(value, key) if equals else value}")
+        masked.append(f"{key}{equals}{_tree(value, key, secrets) if equals else value}")
     return masked
 
 
@@ -94,18 +103,16 @@ def _signed(override: str, first: str) -> str:
     return f"{sign}{override}" if MASK in first and not override.startswith("+") else override
 
 
-def yaml_of(config: Any) -> str:
-    """Return a config as YAML for a file: interpolations not resolved, secrets masked."""
-    node: Any = OmegaConf.to_container(config, resolve=False)
+def container(config: Any) -> Any:
+    """Return a config as plain mappings and lists for a file: interpolations not resolved, secrets masked."""
+    node: Any = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
     if isinstance(node, list):
-        node = overrides(node)
-    elif "hydra" in node:
+        return overrides(node)
+    if "hydra" in node:
         asked = node["hydra"].get("overrides") or {}
         node["hydra"]["overrides"] = {name: overrides(texts) for name, texts in asked.items()}
-        node = {name: each if name == "overrides" else tree(each, name) for name, each in node.items()}
-    else:
-        node = tree(node)
-    return OmegaConf.to_yaml(OmegaConf.create(node))
+        return {name: each if name == "overrides" else tree(each, name) for name, each in node.items()}
+    return tree(node)
 
 
 class Formatter(logging.Formatter):

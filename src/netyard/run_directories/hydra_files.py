@@ -8,8 +8,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from netyard.config import hydra_guard
-from netyard.io import redact
+from netyard.config import hydra_guard, hydra_internals
 from netyard.io.atomic import write_atomically
 from netyard.run_directories.directory import RunDir
 
@@ -30,7 +29,7 @@ def write(run_dir: RunDir, cfg: DictConfig) -> None:
     # In a sweep (mode MULTIRUN) a job directory has a status.json too if the job was started before.
     resumed = node.hydra.mode.name == "RUN" and bool(run_dir.status())
     for name, part in (("config", cfg), ("hydra", node), ("overrides", node.hydra.overrides.task)):
-        path, text = run_dir.path / Path(folder) / f"{name}.yaml", redact.yaml_of(part)
+        path, text = run_dir.path / Path(folder) / f"{name}.yaml", hydra_internals.masked_yaml(part)
         if resumed:
             run_dir.defer(path, text)
         else:

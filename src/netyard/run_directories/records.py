@@ -233,7 +233,8 @@ def _choices(path: Path, results: Mapping[str, Any], notes: list[str]) -> dict[s
 def _chosen(path: Path, notes: list[str]) -> Any:
     """Return ``hydra.runtime.choices``; only these lines are parsed if possible, because parsing YAML is slow."""
     with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
-        # The file is written by ``redact.yaml_of``, so the indentation is fixed; else the whole file is parsed below.
+        # ``hydra_internals.masked_yaml`` has written the file, so the indentation is fixed; any other file is parsed
+        # as a whole below.
         lines = path.read_text(encoding="utf-8").partition("\n    choices:\n")[2].splitlines()
         text = "\n".join(takewhile(lambda line: line.startswith("      "), lines))
         # A run directory may come from somebody else: thousands of nested brackets would crash the parser.

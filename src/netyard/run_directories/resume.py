@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from netyard.config import allowlist, constraints, renamed
+from netyard.config import allowlist, constraints, hydra_internals, renamed
 from netyard.config.compose import DEFAULT, Sources, compose
 from netyard.config.flatten import leaves
 from netyard.config.overrides import override, value_of
@@ -69,7 +69,7 @@ def find_newest(cfg: DictConfig, folder: Path) -> Path | None:
     Jobs of sweeps are not searched: a sweep is resumed by its own ledger.
     """
     # Compared as text, as the files were written: parsing the YAML of a thousand runs would take seconds.
-    wanted = _without_resume(redact.yaml_of(cfg))
+    wanted = _without_resume(hydra_internals.masked_yaml(cfg))
     places = (path.parent.parent for depth in ("*", "*/*") for path in folder.glob(f"{depth}/.hydra/config.yaml"))
     runs = [
         RunDir(path) for path in places if _without_resume(_text_or_empty(path / ".hydra" / "config.yaml")) == wanted

@@ -15,7 +15,6 @@ from omegaconf import DictConfig
 from netyard.config import hydra_guard, hydra_internals
 from netyard.config.compose import DEFAULT, Sources, opened
 from netyard.errors import ConfigError
-from netyard.io import redact
 from netyard.io.atomic import write_atomically
 from netyard.sweeps import arguments as command
 from netyard.sweeps import outcome
@@ -124,7 +123,7 @@ def _ledger(sweeper: Any, space: Space, objectives: list[dict[str, str]], folder
         hydra.require_ended(ledger)
         outcome.settle_running(ledger)  # after require_ended: a running job must not be declared failed
         return ledger
-    write_atomically(folder / "multirun.yaml", redact.yaml_of(sweeper.config))
+    write_atomically(folder / "multirun.yaml", hydra_internals.masked_yaml(sweeper.config))
     name = str(sweeper.config.hydra.runtime.choices["hydra/sweeper"])
     return Ledger(folder, command.start_arguments(), name, space.describe(), list(space.axes), objectives)
 

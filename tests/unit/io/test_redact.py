@@ -70,5 +70,10 @@ def test_masked_overrides_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_config_is_masked_as_it_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_TOKEN", "sk-12345678")
     config = OmegaConf.create({"a": "${oc.env:HUB_TOKEN}", "token": "abc", "b": ["sk-12345678"], "lr": 0.1})
-    assert redact.yaml_of(config) == "a: ${oc.env:HUB_TOKEN}\ntoken: '***'\nb:\n- '***'\nlr: 0.1\n"
-    assert redact.yaml_of(OmegaConf.create(["seed=0", "x.api_key=abc"])) == "- seed=0\n- x.api_key=***\n"
+    masked = {"a": "${oc.env:HUB_TOKEN}", "token": "***", "b": ["***"], "lr": 0.1}
+    assert redact.container(config) == masked
+    assert redact.container(OmegaConf.create(["seed=0", "x.api_key=abc"])) == ["seed=0", "x.api_key=***"]
+    of_hydra = OmegaConf.create({"hydra": {"job": {"api_key": "abc"}, "overrides": {"task": ["x.api_key=abc"]}}})
+    assert redact.container(of_hydra) == {
+        "hydra": {"job": {"api_key": "***"}, "overrides": {"task": ["x.api_key=***"]}}
+    }

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from netyard.config import hydra_internals
 from netyard.errors import CheckpointError, ConfigError
-from netyard.io import redact
 from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
 from netyard.sweeps.ledger import Ledger
@@ -35,7 +35,7 @@ def test_auto_of_a_sweep_is_the_newest_of_the_same_command(train, tmp_path: Path
 def run_of(path: Path, config: DictConfig, started: str, state: str = "interrupted", begun: bool = True) -> Path:
     """A run's directory, begun with a config as it was composed."""
     (path / ".hydra").mkdir(parents=True)
-    (path / ".hydra" / "config.yaml").write_text(redact.yaml_of(config), encoding="utf-8")
+    (path / ".hydra" / "config.yaml").write_text(hydra_internals.masked_yaml(config), encoding="utf-8")
     (path / ".hydra" / "overrides.yaml").write_text("- model=mlp\n- resume=old\n- seed=3\n", encoding="utf-8")
     (path / "status.json").write_text(json.dumps({"state": state, "started": started}), encoding="utf-8")
     if begun:
@@ -52,7 +52,7 @@ def test_newest_run_of_the_same_config_is_resumed(tmp_path: Path) -> None:
     first = run_of(tmp_path / "day" / "one", CONFIG, "2026-01-02")
     assert resume.find_newest(CONFIG, tmp_path) == first
     second = run_of(tmp_path / "two", CONFIG, "2026-01-03", "completed")
-    (second / ".hydra" / "config.yaml").write_text(redact.yaml_of(CONFIG).replace("auto", "null"), encoding="utf-8")
+    (second / ".hydra" / "config.yaml").write_text(hydra_internals.masked_yaml(CONFIG).replace("auto", "null"), encoding="utf-8")
     assert resume.find_newest(CONFIG, tmp_path) == second, "whichever run it was to continue, and finished too"
     run_of(tmp_path / "three", CONFIG, "2026-01-04", begun=False)
     run_of(tmp_path / "a" / "b" / "c", CONFIG, "2026-01-05")
