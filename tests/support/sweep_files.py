@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import hydra
-from hydra.core.global_hydra import GlobalHydra
+from collections.abc import Sequence
+from typing import Any
+
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from netyard.config import catalog, compose
+from netyard.config.compose import opened
 from netyard.sweeps.search.space import Space
 
 SWEEPERS = ("grid", "random", "optuna")
 
 
-def composed(*overrides: str) -> tuple[DictConfig, OverridesParser]:
-    """The sweeper's node, as ``python train.py -m`` makes it, and a parser that knows the tree."""
-    compose.prepare()
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(catalog.conf_dir())):
-        loader = GlobalHydra.instance().config_loader()
-        cfg = loader.load_configuration("train", [*overrides], RunMode.MULTIRUN)
-    return cfg.hydra.sweeper, OverridesParser.create(config_loader=loader)
+def sweeper_of(*overrides: str) -> DictConfig:
+    """Return the node of the sweeper."""
+    with opened() as app:
+        return _composed(app, overrides)
 
 
-def space_of(node: DictConfig, parser: OverridesParser, name: str) -> Space:
-    return Space.parse(parser, node.params, node.get("when", {}), node.get("together", []), [f"sweep={name}"])
+def space_of(name: str, *overrides: str) -> tuple[Space, DictConfig]:
+    """Return the search space of a sweep file, read by a parser that knows the tree, and the node of the sweeper."""
+    with opened() as app:
+        node, parser = _composed(app, [f"sweep={name}", *overrides]), OverridesParser.create(app.config_loader)
+        chosen = (node.params, node.get("when", {}), node.get("together", []))
+        return Space.parse(parser, *chosen, [f"sweep={name}"]), node
+
+
+def _composed(app: Any, overrides: Sequence[str]) -> DictConfig:
+    return app.config_loader.load_configuration("train", [*overrides], RunMode.MULTIRUN).hydra.sweeper

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import random
 
 import pytest
+from omegaconf import DictConfig
 
 from netyard.config import catalog, compose, schema
-from support.sweep_files import SWEEPERS, composed, space_of
+from netyard.sweeps.search.space import Space
+from support.sweep_files import SWEEPERS, space_of
+
+
+@functools.cache
+def as_written(name: str) -> tuple[Space, DictConfig]:
+    """The space of a sweep file and its sweeper's node, if the command line only names the file."""
+    return space_of(name)
 
 
 def covering(jobs: list[list[str]]) -> list[list[str]]:
@@ -22,7 +31,7 @@ def covering(jobs: list[list[str]]) -> list[list[str]]:
 
 @pytest.mark.parametrize("name", catalog.options("sweep"))
 def test_the_jobs_of_a_sweep_file_are_runs(name: str):
-    space = space_of(*composed(f"sweep={name}"), name)
+    space, _ = as_written(name)
     assert space.axes and space.fixed == [f"sweep={name}"]
     jobs = covering(space.grid()) if space.discrete else [space.sample(random.Random(seed)) for seed in range(4)]
     assert len(jobs) > 2
@@ -34,7 +43,7 @@ def test_the_jobs_of_a_sweep_file_are_runs(name: str):
 def test_a_sweep_file_means_the_same_to_every_sweeper(name: str):
     described = []
     for sweeper in SWEEPERS:
-        node, parser = composed(f"sweep={name}", f"hydra/sweeper={sweeper}")
+        space, node = space_of(name, f"hydra/sweeper={sweeper}")
         assert node._target_ == f"hydra_plugins.netyard.sweeper.{sweeper.capitalize()}Sweeper"
-        described.append(space_of(node, parser, name).describe())
-    assert described[0] == described[1] == described[2] == space_of(*composed(f"sweep={name}"), name).describe()
+        described.append(space.describe())
+    assert described[0] == described[1] == described[2] == as_written(name)[0].describe()

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from netyard.config import catalog
-from support.sweep_files import SWEEPERS, composed, space_of
+from support.sweep_files import SWEEPERS, space_of, sweeper_of
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from support.sweep_files import SWEEPERS, composed, space_of
     [("learning_rate", "Grid"), ("mlp_search", "Random"), ("[mlp_search,learning_rate]", "Random")],
 )
 def test_a_sweep_file_may_choose_its_sweeper(choice: str, sweeper: str):
-    node, _ = composed(f"sweep={choice}")
+    node = sweeper_of(f"sweep={choice}")
     assert node._target_ == f"hydra_plugins.netyard.sweeper.{sweeper}Sweeper"
 
 
@@ -35,7 +35,7 @@ def test_the_sweepers_agree_on_what_they_share():
 
 
 def test_the_mlp_search_has_every_kind_of_axis():
-    space = space_of(*composed("sweep=mlp_search"), "mlp_search")
+    space, _ = space_of("mlp_search")
     described = space.describe()
     assert described["optimizer"] == "adam,adamw,nesterov"
     assert described["model.dropout"].startswith("range(0.0, 0.55")

@@ -54,9 +54,13 @@ class _Composer:
     ) -> None:
         self.loader, self.fixed, self.given, self.axes = loader, fixed, given, axes
         self._keys: dict[tuple[str, ...], frozenset[str] | None] = {}  # options of a job -> its keys, None if it fails
+        self._options: dict[str, list[str]] = {}
 
     def options(self, group: str) -> list[str]:
-        return self.loader.get_group_options(group, results_filter=ObjectType.CONFIG)
+        # Hydra copies all configs that plugins have registered whenever it lists a group, and every job asks.
+        if group not in self._options:
+            self._options[group] = self.loader.get_group_options(group, results_filter=ObjectType.CONFIG)
+        return self._options[group]
 
     def check_key(self, axis: Axis, key: str, line: str) -> None:
         """Raise unless some job with this axis has the key. If a config cannot be composed, the key is accepted."""
