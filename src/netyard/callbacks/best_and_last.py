@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -23,12 +24,16 @@ from netyard.run_directories import manifest
 from netyard.run_directories.manifest import Manifest
 
 MAX_FAILURES = 3  # failed saves in a row with on_save_error=warn
+TIE_BREAKER = "val/loss"  # of epochs with equal values of the monitored metric, the one with the smaller loss is the best
 
 log = logging.getLogger(__name__)
 
 
 class BestAndLast(Checkpoint):
     """Saves a checkpoint at the end of every epoch; ``last.ckpt`` links to the newest one, ``best.ckpt`` to the best.
+
+    Of epochs with equal values of ``monitor`` the one with the smaller ``val/loss`` is the best, and the earlier one if
+    that is equal too, or is not logged. Ties are frequent: of 144 validation samples, 5 mistakes are 5 mistakes.
 
     Each checkpoint is written once, see ``run_directories.manifest``. Lightning runs checkpoint callbacks after all
     others, so an epoch is saved after all its other work, and a resumed run does not skip any of it.
@@ -213,14 +218,24 @@ class BestAndLast(Checkpoint):
         if self.monitor not in metrics:
             raise _not_logged("task.monitor", self.monitor, trainer)
         value = metrics[self.monitor]
-        best = self.best_value
-        # A NaN compares as false with everything: as the first value it counts as the best only until a number comes,
-        # and it never replaces a number. Equal values keep the earlier epoch.
-        if best is not None and not math.isnan(best) and not (value > best if self.mode == "max" else value < best):
+        if self.best_value is not None and not self._is_better(value, self.best_value, metrics):
             return False
         self.best_value, self.best_epoch = value, trainer.current_epoch
         self.best_metrics = {name: each for name, each in metrics.items() if name.startswith("val/")}
         return True
+
+    def _is_better(self, value: float, best: float, metrics: Mapping[str, float]) -> bool:
+        """Whether an epoch is better than the best so far."""
+        # A NaN compares as false with everything: as the first value it counts as the best only until a number comes,
+        # and it never replaces a number.
+        if math.isnan(best):
+            return not math.isnan(value)
+        if value != best:
+            return value > best if self.mode == "max" else value < best
+        # The metrics of the best epoch are in every checkpoint, also in those from before there was a rule for ties.
+        # Without a recorded loss the earlier epoch stays, as with minus infinity.
+        loss, best_loss = metrics.get(TIE_BREAKER, math.nan), self.best_metrics.get(TIE_BREAKER, -math.inf)
+        return not math.isnan(loss) if math.isnan(best_loss) else loss < best_loss
 
 
 def _not_logged(key: str, monitor: str, trainer: Trainer) -> ConfigError:

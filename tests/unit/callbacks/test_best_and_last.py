@@ -23,6 +23,56 @@ def test_any_number_is_better_than_none(mode: str) -> None:
     assert found == [True, True, False, False] and (best.best_value, best.best_epoch) == (2.0, 1)
 
 
+def epochs(best: BestAndLast, rows: list[dict[str, float]], first: int = 0) -> list[int]:
+    """Give the metrics of one epoch after the other to the callback; returns the best epoch after each."""
+    found = []
+    for epoch, metrics in enumerate(rows, start=first):
+        trainer: Any = SimpleNamespace(
+            callback_metrics={name: torch.tensor(value) for name, value in metrics.items()}, current_epoch=epoch
+        )
+        best._improves(trainer)
+        found.append(best.best_epoch)
+    return found
+
+
+def scored(*pairs: tuple[float, float]) -> list[dict[str, float]]:
+    return [{"val/score": score, "val/loss": loss} for score, loss in pairs]
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_of_equal_epochs_the_one_with_the_smaller_validation_loss_is_the_best(mode: str) -> None:
+    worse = 0.9 if mode == "max" else 1.1
+    rows = scored((1.0, 0.310), (1.0, 0.069), (1.0, 0.069), (1.0, 0.2), (worse, 0.01), (1.0, math.nan))
+    best = BestAndLast("val/score", mode)
+    assert epochs(best, rows) == [0, 1, 1, 1, 1, 1]
+    assert best.best_metrics["val/loss"] == pytest.approx(0.069)
+
+
+def test_a_better_value_counts_more_than_any_loss() -> None:
+    assert epochs(BestAndLast("val/score", "max"), scored((0.9, 0.1), (0.91, 5.0), (0.91, 4.0))) == [0, 1, 2]
+
+
+def test_a_loss_that_is_nan_loses_a_tie_against_any_number() -> None:
+    assert epochs(BestAndLast("val/score", "max"), scored((1.0, math.nan), (1.0, 9.0), (1.0, math.nan))) == [0, 1, 1]
+
+
+def test_equal_epochs_without_a_loss_leave_the_earlier_one() -> None:
+    rows = [{"val/return": 200.0}] * 3
+    assert epochs(BestAndLast("val/return", "max"), rows) == [0, 0, 0]
+    assert epochs(BestAndLast("val/loss", "min"), [{"val/loss": 0.5}] * 2) == [0, 0]
+
+
+def test_a_resumed_run_compares_ties_with_the_best_epoch_before_the_interruption() -> None:
+    before = BestAndLast("val/score", "max")
+    epochs(before, scored((1.0, 0.3)))
+    resumed = BestAndLast("val/score", "max")
+    resumed.load_state_dict(before.state_dict())
+    assert epochs(resumed, scored((1.0, 0.4), (1.0, 0.2)), first=1) == [0, 2]
+    # Without a recorded loss there is nothing to compare: the earlier epoch stays.
+    resumed.load_state_dict({**before.state_dict(), "metrics": {"val/score": 1.0}})
+    assert epochs(resumed, scored((1.0, 0.1)), first=1) == [0]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
