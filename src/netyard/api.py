@@ -121,18 +121,19 @@ class Run:
         from netyard.training import checkpoint
 
         # Task and data from one read of the checkpoint, which may be large.
-        recorded, config, _ = checkpoint.read_best(self._directory)
+        recorded, config, _ = checkpoint.read_of(self._directory)
         task = checkpoint.rebuild(recorded, self._directory.best)
         return task.eval().cpu(), checkpoint.build_data(recorded, config)
 
     # What can be done with it
 
-    def predict(self, given: Any = None) -> Rows:
+    def predict(self, given: Any = None, *, which: str = "best") -> Rows:
         """Return the predictions, one row for each input, as ``netyard predict`` writes them.
 
         Args:
             given: a path, an array (B, ...) in the data's own units, a data frame, a list of texts; see
                 ``netyard.inference.given.inputs_of``. None: the test split, with its labels.
+            which: the checkpoint, ``best`` or ``last``; the same in the methods below.
 
         Raises:
             ConfigError: the task makes no predictions.
@@ -143,14 +144,14 @@ class Run:
 
         # By batches of columns, as they are written to files; transposed to rows below.
         with _undisturbed():
-            batches = [columns for columns, _ in Predictor.of(self._directory).columns(given) if columns]
+            batches = [columns for columns, _ in Predictor.of(self._directory, which).columns(given) if columns]
         return Rows(
             dict(zip(columns, values, strict=True))
             for columns in batches
             for values in zip(*columns.values(), strict=True)
         )
 
-    def evaluate(self, *overrides: str, output: str | Path | None = None) -> dict[str, float]:
+    def evaluate(self, *overrides: str, output: str | Path | None = None, which: str = "best") -> dict[str, float]:
         """Test the run again, as ``netyard evaluate``: ``run.evaluate("data=cifar10", "data.batch_size=512")``.
 
         Args:
@@ -166,9 +167,9 @@ class Run:
 
         # explained: the errors of Hydra and Lightning get the messages of the command line.
         with explained(overrides), _undisturbed():
-            return evaluate.evaluated(self._directory, overrides, Path(output) if output else None)
+            return evaluate.evaluated(self._directory, overrides, Path(output) if output else None, which)
 
-    def generate(self, **options: Any) -> str | Images | list[Episode]:
+    def generate(self, *, which: str = "best", **options: Any) -> str | Images | list[Episode]:
         """Generate samples, as ``netyard generate``: ``run.generate(count=16)``, ``run.generate(prompt="def ")``.
 
         Returns:
@@ -179,9 +180,9 @@ class Run:
         from netyard.inference.generate import generated
 
         with _undisturbed():
-            return generated(self._directory, options)
+            return generated(self._directory, options, which=which)
 
-    def export(self, format: str, output: str | Path | None = None, **options: Any) -> Path:
+    def export(self, format: str, output: str | Path | None = None, *, which: str = "best", **options: Any) -> Path:
         """Export the network to a file, as ``netyard export``; returns the path of the file.
 
         Args:
@@ -193,7 +194,7 @@ class Run:
 
         # Through the parser of the command line, for the same checks; it has true and false in small letters.
         texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
-        words = [f"run={self.path}", f"format={format}", *([f"output={output}"] if output else [])]
+        words = [f"run={self.path}", f"which={which}", f"format={format}", *([f"output={output}"] if output else [])]
         wanted = request.parse([*words, *(f"{name}={value}" for name, value in texts.items())])
         _import_torch()
         from netyard.export import export

@@ -13,6 +13,7 @@ from netyard.cli.failure import failed
 from netyard.config import allowlist
 from netyard.errors import Interrupted
 from netyard.io import run_log
+from netyard.run_directories.directory import WHICH
 from netyard.sweeps.arguments import split
 
 WIDTH = 120  # characters of a line of help
@@ -31,6 +32,10 @@ class Option:
     @property
     def name(self) -> str:
         return self.shown.partition("=")[0]
+
+
+# Of every command that uses a trained network.
+WHICH_OPTION = Option("which=best", "the network of the best epoch, or of the last one", values=WHICH)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""``netyard evaluate RUN_DIR [output=FOLDER] [overrides]``: test a run's best checkpoint, perhaps on other data."""
+"""``netyard evaluate RUN_DIR [which=last] [output=FOLDER] [overrides]``: test a run's checkpoint, perhaps on other data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from netyard.cli import torch_import
 from netyard.cli.arguments import require_given, with_run
-from netyard.cli.command import Command, Option
+from netyard.cli.command import WHICH_OPTION, Command, Option
 from netyard.config import catalog, schema
 from netyard.config.compose import compose
 from netyard.errors import ConfigError
@@ -26,25 +26,28 @@ _OF_A_TEST = ("data", "loss", "task", "trainer", "callbacks", "threads", "seed")
 
 
 def evaluate(arguments: Sequence[str]) -> int:
-    """Test a run's best checkpoint again, and print metrics of each class or target besides."""
+    """Test the best or the last checkpoint of a run, and print metrics of each class or target besides."""
     arguments = with_run(arguments, "evaluate")
     options = {key: value for key, _, value in (text.partition("=") for text in arguments) if key in COMMAND.options}
     require_given(options, {"run": "RUN_DIR"}, "evaluate")
-    run_dir = RunDir(options["run"])
+    run_dir, which = RunDir(options["run"]), options.get("which", "best")
+    run_dir.checkpoint(which)  # refuses another word, before torch is imported
     run_dir.require()
     # Checked now: a test that takes an hour must not end with an unwritable folder.
     output = require_folder(Path(options["output"])) if options.get("output") else None
     run_log.start(None)  # to the console only: the run's own log stays as it is
-    evaluated(run_dir, [text for text in arguments if text.partition("=")[0] not in COMMAND.options], output)
+    overrides = [text for text in arguments if text.partition("=")[0] not in COMMAND.options]
+    evaluated(run_dir, overrides, output, which)
     return 0
 
 
-def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None) -> dict[str, float]:
-    """Test a run's best checkpoint with a changed config; logs the assessment and returns the metrics.
+def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None, which: str = "best") -> dict[str, float]:
+    """Test a checkpoint of a run with a changed config; logs the assessment and returns the metrics.
 
     Args:
         overrides: changes of the recorded config.
         output: the folder for ``evaluation.json`` and figures.
+        which: ``best`` or ``last``.
 
     Raises:
         ConfigError: an override has no effect on a test; see ``inference.evaluate`` for others.
@@ -55,11 +58,11 @@ def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None) ->
         from netyard.training import checkpoint
 
     # The config in the checkpoint, not in .hydra/: it belongs to these weights, after any resume.
-    recorded, config, choices = checkpoint.read_best(run_dir)
+    recorded, config, choices = checkpoint.read_of(run_dir, which)
     cfg = OmegaConf.create(config)
     _overlay(cfg, choices, [*overrides])
     schema.check(cfg, choices)  # the same ranges as in training
-    metrics, task, data = testing.evaluate(cfg, recorded, run_dir)
+    metrics, task, data = testing.evaluate(cfg, recorded, run_dir, which)
     assessed = assessment.assess(task, data, metrics)
     if found := assessment.text(assessed):
         run_log.log.info("\n%s", found)
@@ -105,12 +108,12 @@ def _require_effect(key: str) -> None:
 
 COMMAND = Command(
     name="evaluate",
-    does="Test the best checkpoint of a run again",
-    usage="RUN_DIR [output=FOLDER] [overrides]",
+    does="Test a trained network again, on the run's data or on other data",
+    usage="RUN_DIR [which=last] [output=FOLDER] [overrides]",
     run=evaluate,
     body=(
         (
-            "Tests the best checkpoint again; data=... tests on other data, task.KEY=... with other settings. Besides "
+            "Tests the network again; data=... tests on other data, task.KEY=... with other settings. Besides "
             "the metrics it prints, depending on the task:"
         ),
         (
@@ -129,6 +132,7 @@ COMMAND = Command(
         "                   intervals of mae and rmse, of a forecast over means of as many windows as overlap",
         "  q_learning       the return's interval over episodes",
         Option("run=RUN_DIR", "the run; RUN_DIR alone is enough"),
+        WHICH_OPTION,
         Option(
             "output=FOLDER", "write evaluation.json, confusion.csv, reliability.png and the test's pictures into it"
         ),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from netyard.cli import torch_import
 from netyard.cli.arguments import with_run
-from netyard.cli.command import Command, Option
+from netyard.cli.command import WHICH_OPTION, Command, Option
 from netyard.export import request
 from netyard.io import run_log
 
@@ -30,11 +30,12 @@ COMMAND = Command(
     run=export,
     body=(
         (
-            "Writes the best network of a run as a file for other programs, by default RUN_DIR/exports/model.*. A file "
+            "Writes the network of a run as a file for other programs, by default RUN_DIR/exports/model.*. A file "
             "with a graph takes batches of any size; its outputs are compared with the network's on batches of 1, 2 "
             "and 7 before it gets its final name."
         ),
         Option("run=RUN_DIR", "the run; RUN_DIR alone is enough"),
+        WHICH_OPTION,
         Option("output=FILE", "where to write it"),
         # The formats, the default first; each one has a writer in netyard.export.
         Option(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from netyard.cli import torch_import
 from netyard.cli.arguments import require_given, with_run
-from netyard.cli.command import Command, Option
+from netyard.cli.command import WHICH_OPTION, Command, Option
 from netyard.io import run_log
 from netyard.run_directories.directory import RunDir
 
@@ -17,13 +17,14 @@ def generate(arguments: Sequence[str]) -> str:
     options = dict(text.partition("=")[::2] for text in with_run(arguments, "generate"))
     require_given(options, {"run": "RUN_DIR"}, "generate")
     # What is left in `options` depends on the task, which inference.generate checks.
-    run_dir, output = RunDir(options.pop("run")), options.pop("output", None)
+    run_dir, output, which = RunDir(options.pop("run")), options.pop("output", None), options.pop("which", "best")
+    run_dir.checkpoint(which)  # refuses another word
     run_dir.require()
     run_log.start(None)
     with torch_import.torch():  # after everything that can be refused without it
         from netyard.inference import generate as generating
 
-    return generating.generate(run_dir, options, output)
+    return generating.generate(run_dir, options, output, which)
 
 
 COMMAND = Command(
@@ -33,6 +34,7 @@ COMMAND = Command(
     run=generate,
     body=(
         Option("run=RUN_DIR", "the run; RUN_DIR alone is enough"),
+        WHICH_OPTION,
         Option("output=FILE", "where to write it; without it text is printed"),
         # By kind of task. An option of one kind is refused for a run of another.
         "A language model continues a prompt (model=lstm data=python_source):",

@@ -1,4 +1,4 @@
-"""``netyard predict RUN_DIR [input=PATH] output=FILE``: predictions of a run's network as a table."""
+"""``netyard predict RUN_DIR [which=last] [input=PATH] output=FILE``: predictions of a run's network as a table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from netyard.cli import torch_import
 from netyard.cli.arguments import with_run
-from netyard.cli.command import Command, Option
+from netyard.cli.command import WHICH_OPTION, Command, Option
 from netyard.config.suggest import no_such_option
 from netyard.errors import ConfigError
 from netyard.io import run_log, table_writer
@@ -29,7 +29,9 @@ def predict(arguments: Sequence[str]) -> str:
                 "it needs a run and an output file; without input it predicts the test split of the run's own data;",
                 f"type {name}={'FILE.csv' if name == 'output' else 'PATH'}.",
             )
+    which = options.get("which", "best")
     run_dir, where, output = RunDir(options["run"]), options.get("input"), Path(options["output"]).expanduser()
+    run_dir.checkpoint(which)  # refuses another word
     # Before the network is loaded: hours of prediction must not end with an unwritable file.
     table_writer.require_writable(output)
     # Resolved: a link or ./ may lead to the same file.
@@ -44,16 +46,17 @@ def predict(arguments: Sequence[str]) -> str:
     with torch_import.torch():
         from netyard.inference import predict as predicting
 
-    return predicting.predict(run_dir, where, output)
+    return predicting.predict(run_dir, where, output, which)
 
 
 COMMAND = Command(
     name="predict",
     does="Write the predictions of a trained network for your own files",
-    usage="RUN_DIR [input=PATH] output=FILE",
+    usage="RUN_DIR [which=last] [input=PATH] output=FILE",
     run=predict,
     body=(
         Option("run=RUN_DIR", "the run; RUN_DIR alone is enough"),
+        WHICH_OPTION,
         Option(
             "input=PATH",
             "what to predict; default: the test split of the run's own data, with the true value in column 2",

@@ -1,4 +1,4 @@
-"""``netyard export``: the network of a run's best checkpoint as a file for other programs."""
+"""``netyard export``: the network of a run as a file for other programs."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def export(request: Request) -> str:
         ConfigError: the network, its task or its data do not support the request.
         PlatformError: the outputs of the file differ from those of the network. The file is deleted.
     """
-    recorded, config, choices = checkpoint.read_best(request.run_dir)
-    task = checkpoint.rebuild(recorded, request.run_dir.best)
+    recorded, config, choices = checkpoint.read_of(request.run_dir, request.which)
+    task = checkpoint.rebuild(recorded, request.run_dir.checkpoint(request.which))
     data: Any = checkpoint.build_data(recorded, config)
     set_threads(config["threads"], task, config["data"])
     return write(request, task, data, description.of_run(__version__, choices, config, data))

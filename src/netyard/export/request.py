@@ -17,7 +17,7 @@ SUFFIXES = {"onnx": ".onnx", "pt2": ".pt2", "state_dict": ".pt", "safetensors": 
 GRAPHS = ("onnx", "pt2")
 """Formats that contain the computation, not only the weights."""
 QUANTIZATIONS = ("dynamic", "static")
-OPTIONS = ("run", "format", "output", "normalize", "benchmark", "quantize")
+OPTIONS = ("run", "which", "format", "output", "normalize", "benchmark", "quantize")
 _EXTRA = ("onnx", "onnxruntime", "onnxscript")  # packages of the optional dependency ``export``
 
 
@@ -33,6 +33,8 @@ class Request:
     benchmark: bool = False
     quantize: str | None = None
     """``dynamic`` or ``static``: to 8-bit integers."""
+    which: str = "best"
+    """The checkpoint: ``best`` or ``last``."""
 
 
 def parse(arguments: Sequence[str]) -> Request:
@@ -78,8 +80,12 @@ def parse(arguments: Sequence[str]) -> Request:
             "try format=onnx.",
         )
     # After the options, which take no time to check, and before torch is imported, which takes seconds.
+    which = options.get("which", "best")
+    run_dir.checkpoint(which)
     run_dir.require()
-    name = f"{'model' if quantize is None else f'model.{quantize}'}{SUFFIXES[wanted]}"
+    # The last network is not written over an export of the best one.
+    name = ".".join(["model", *(["last"] if which == "last" else []), *([quantize] if quantize else [])])
+    name += SUFFIXES[wanted]
     if options.get("output"):
         output = Path(options["output"]).expanduser()
         require_file(output, "a file", name)
@@ -87,7 +93,7 @@ def parse(arguments: Sequence[str]) -> Request:
         output = run_dir.path / "exports" / name
     if wanted == "onnx":
         _require_packages()
-    return Request(run_dir, wanted, output, normalize, benchmark, quantize)
+    return Request(run_dir, wanted, output, normalize, benchmark, quantize, which)
 
 
 def _boolean(options: dict[str, str], name: str) -> bool:

@@ -20,7 +20,9 @@ from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.devices import require_device
 
 
-def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> tuple[dict[str, float], Any, Any]:
+def evaluate(
+    cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir, which: str = "best"
+) -> tuple[dict[str, float], Any, Any]:
     """Test a checkpoint on the data of ``cfg``, with its task settings; returns metrics, task and datamodule.
 
     Network, vocabulary and column statistics come from the checkpoint only. Threads, flags and loggers of the process
@@ -30,13 +32,14 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> t
         cfg: the run's config with the user's changes.
         recorded: the checkpoint, see ``checkpoint.read``.
         run_dir: the run's directory; nothing is written to it.
+        which: the name of the checkpoint in it, for messages.
 
     Raises:
         ConfigError: the network does not fit the data or the task settings.
         DataError: the classes of the data differ from those of training.
     """
     with process_state.restore_on_exit():
-        context = _prepare(cfg, recorded, run_dir)
+        context = _prepare(cfg, recorded, run_dir, which)
         # SampleScores computes test metrics. Other callbacks only plot, save or log, and are left out.
         scores = [each for each in build_all(context.config["callbacks"]) if isinstance(each, SampleScores)]
         attach(context, scores)
@@ -49,7 +52,7 @@ def evaluate(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> t
         return metrics, context.task, context.datamodule
 
 
-def _prepare(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> RunContext:
+def _prepare(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir, which: str) -> RunContext:
     """Build data and task like ``fit.prepare``, but with the trained network of a checkpoint."""
     started = time.perf_counter()
     require_device(cfg.trainer)
@@ -58,7 +61,7 @@ def _prepare(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir) -> R
     # Before the data are read for ``resolve``: vocabulary and columns of the checkpoint are used, not learned again.
     checkpoint.restore_data(datamodule, recorded)
     config = resolve(cfg, datamodule, {})
-    task: Any = checkpoint.rebuild(recorded, run_dir.best, config["task"])
+    task: Any = checkpoint.rebuild(recorded, run_dir.checkpoint(which), config["task"])
     _require_fit(task, config["data"], run_dir)
     chosen = performance.choose(config, task)
     performance.prepare(chosen, task)

@@ -68,20 +68,21 @@ class Episode:
         return f'<img alt="episode {self.number}" src="data:image/gif;base64,{content}"> return {self.total_return:g}'
 
 
-def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = None) -> str:
-    """Sample from the best checkpoint of a run; returns the generated text, or a message with the paths of the files.
+def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = None, which: str = "best") -> str:
+    """Sample from a trained network; returns the generated text, or a message with the paths of the files.
 
     Args:
         options: of the task, as text.
         output: a file for text; for images a PNG with a grid, a folder for one PNG each, or a ``.pt`` file for a
             tensor (count, C, H, W) in [0, 1]; for episodes a GIF or a folder. None: ``pictures/`` of the run.
+        which: the checkpoint, ``best`` or ``last``.
 
     Raises:
         ConfigError: see ``generated``.
         DataError: the prompt contains tokens that are not in the vocabulary.
     """
     # Checked before sampling: an error must not come after minutes of recording.
-    made = generated(run_dir, options, one_file=bool(output) and Path(str(output)).suffix == ".gif")
+    made = generated(run_dir, options, bool(output) and Path(str(output)).suffix == ".gif", which)
     folder = run_dir.path / "pictures"
     if isinstance(made, Images):
         return f"{len(made)} picture(s) in {made.save(output or folder / 'generated.png')}"
@@ -92,19 +93,22 @@ def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = N
     return made
 
 
-def generated(run_dir: RunDir, options: Mapping[str, Any], one_file: bool = False) -> str | Images | list[Episode]:
-    """Samples of the best checkpoint of a run.
+def generated(
+    run_dir: RunDir, options: Mapping[str, Any], one_file: bool = False, which: str = "best"
+) -> str | Images | list[Episode]:
+    """Samples of a trained network.
 
     Args:
         options: of the task, as numbers or as text from the command line.
         one_file: whether the output is a single GIF, which can contain only one episode.
+        which: the checkpoint, ``best`` or ``last``.
 
     Raises:
         ConfigError: the task generates nothing, or has no such option.
         DataError: the prompt contains tokens that are not in the vocabulary.
     """
-    recorded, config, choices = checkpoint.read_best(run_dir)
-    task = checkpoint.rebuild(recorded, run_dir.best)
+    recorded, config, choices = checkpoint.read_of(run_dir, which)
+    task = checkpoint.rebuild(recorded, run_dir.checkpoint(which))
     if isinstance(task, DrawsImages):
         # The option is ``class``, a reserved word in Python; the parameter is ``label``. 64: a grid of 8 x 8.
         named = {"label" if name == "class" else name: value for name, value in {"count": 64, **options}.items()}

@@ -27,8 +27,8 @@ PredictionColumns = Callable[[Tensor, Sequence[str]], Mapping[str, Sequence[Any]
 """(inputs, class names) -> columns by name, each as long as the batch."""
 
 
-def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
-    """Write the predictions of a run's best checkpoint, batch by batch; returns a message with the number of rows.
+def predict(run_dir: RunDir, where: str | None, output: Path, which: str = "best") -> str:
+    """Write the predictions of a run's network, batch by batch; returns a message with the number of rows.
 
     The first column is the file of an input, or the number of its row, from 0. The predictions follow; see
     ``prediction_columns`` of the tasks. Files that cannot be read have a line in the log and no row. A terminal shows
@@ -38,12 +38,13 @@ def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
         where: images, a CSV file, or texts, as the run's data set reads them. None: the test split of the run's data,
             with the true value of each sample as the second column.
         output: a file of ``table_writer``, replaced when all rows have been written.
+        which: the checkpoint, ``best`` or ``last``.
 
     Raises:
         ConfigError: the task predicts nothing.
         DataError: no input can be read.
     """
-    model = Predictor.of(run_dir)
+    model = Predictor.of(run_dir, which)
     written = refused = 0
     with table_writer.open_table(output) as add:
         # One batch at a time, so that memory does not grow with the number of files.
@@ -57,7 +58,7 @@ def predict(run_dir: RunDir, where: str | None, output: Path) -> str:
 
 @dataclass(frozen=True)
 class Predictor:
-    """The task and data of a run, with the weights of its best checkpoint."""
+    """The task and data of a run, with the weights of one of its checkpoints."""
 
     task: Any
     data: Any
@@ -65,10 +66,10 @@ class Predictor:
     device: torch.device
 
     @classmethod
-    def of(cls, run_dir: RunDir) -> Predictor:
-        """Load the best checkpoint of a run; raises as ``predict`` does."""
-        recorded, config, choices = checkpoint.read_best(run_dir)
-        task = checkpoint.rebuild(recorded, run_dir.best)
+    def of(cls, run_dir: RunDir, which: str = "best") -> Predictor:
+        """Load the best or the last checkpoint of a run; raises as ``predict`` does."""
+        recorded, config, choices = checkpoint.read_of(run_dir, which)
+        task = checkpoint.rebuild(recorded, run_dir.checkpoint(which))
         columns_of = _prediction_columns(task, run_dir, choices["task"])
         data = checkpoint.build_data(recorded, config)
         set_threads(config["threads"], task, config["data"])

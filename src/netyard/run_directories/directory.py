@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from netyard.config import renamed
-from netyard.errors import CheckpointError
+from netyard.errors import CheckpointError, ConfigError
 from netyard.io import redact, safe_yaml
 from netyard.io.atomic import write_atomically
 from netyard.io.buffered_writer import warn
@@ -22,6 +22,10 @@ from netyard.io.claim import remove_if_empty, unwritable
 from netyard.io.finite_json import finite
 from netyard.io.process import is_main_process
 from netyard.run_directories import lock, manifest
+
+
+WHICH = ("best", "last")
+"""The checkpoints of a run that a command can name: that of the best epoch, and the newest."""
 
 
 def outputs() -> Path:
@@ -55,6 +59,20 @@ class RunDir:
     @property
     def last(self) -> Path:
         return self.checkpoints / "last.ckpt"
+
+    def checkpoint(self, which: str) -> Path:
+        """The path of the best or the last checkpoint.
+
+        Raises:
+            ConfigError: ``which`` is another word.
+        """
+        if which not in WHICH:
+            raise ConfigError(
+                f"which is {which!r};",
+                "a run keeps two checkpoints: best, of its best epoch, and last, the newest;",
+                "try which=best.",
+            )
+        return self.checkpoints / f"{which}.ckpt"
 
     @property
     def has_checkpoint(self) -> bool:

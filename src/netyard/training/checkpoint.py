@@ -151,33 +151,36 @@ def load(run_dir: str | Path, which: str = "best") -> LightningModule:
 
     Raises:
         CheckpointError: see ``read``.
+        ConfigError: ``which`` is another word.
     """
-    path = RunDir(run_dir).checkpoints / f"{which}.ckpt"
+    path = RunDir(run_dir).checkpoint(which)
     return rebuild(read(path), path)
 
 
-def read_best(run_dir: RunDir) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Return the best checkpoint of a run, with the config and the choices in it.
+def read_of(run_dir: RunDir, which: str = "best") -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return the best or the last checkpoint of a run, with the config and the choices in it.
 
     Raises:
         CheckpointError: the run does not exist or has saved nothing, or the file is another run's or is broken.
+        ConfigError: ``which`` is neither ``best`` nor ``last``.
     """
+    path = run_dir.checkpoint(which)
     run_dir.require()
-    if not run_dir.has_checkpoint and not run_dir.best.is_file():
+    if not run_dir.has_checkpoint and not path.is_file():
         status = run_dir.status()
         state, error = status.get("state", "in an unknown state"), status.get("error")
         raise CheckpointError(
-            f"there is no checkpoint at {run_dir.best}: the run is {state}{f', by {error}' if error else ''};",
-            "its best network is saved after its first epoch;",
+            f"there is no checkpoint at {path}: the run is {state}{f', by {error}' if error else ''};",
+            "its network is saved after its first epoch;",
             f"continue it with python train.py resume={run_dir.path}.",
         )
-    checkpoint = read(run_dir.best)
-    config, choices = config_and_choices(checkpoint, run_dir.best)
-    _require_own(run_dir, config, choices)
+    checkpoint = read(path)
+    config, choices = config_and_choices(checkpoint, path)
+    _require_own(run_dir, path, config, choices)
     return checkpoint, config, choices
 
 
-def _require_own(run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
+def _require_own(run_dir: RunDir, path: Path, config: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
     """Refuse a checkpoint that was copied into the directory of another run."""
     written, chosen = run_dir.composed()
     pairs = [(group, choices.get(group), chosen.get(group)) for group in ("model", "data", "task") if chosen]
@@ -189,7 +192,7 @@ def _require_own(run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[st
         if differing:
             differences = [f"{key} is {has} in it, and {value} in the run" for key, has, value in differing[:3]]
             raise CheckpointError(
-                f"{run_dir.best} is another run's: {', '.join(differences)}{', ...' * (len(differing) > 3)};",
+                f"{path} is another run's: {', '.join(differences)}{', ...' * (len(differing) > 3)};",
                 "a run's directory and its checkpoints belong together;",
                 "put its own back, or name the run that these came from.",
             )
@@ -268,7 +271,7 @@ def restore_data(data: LightningDataModule, checkpoint: Mapping[str, Any]) -> No
 
 
 def build_data(checkpoint: Mapping[str, Any], config: Mapping[str, Any]) -> LightningDataModule:
-    """Build the data module of a run, with its saved state; both arguments are returned by ``read_best``."""
+    """Build the data module of a run, with its saved state; both arguments are returned by ``read_of``."""
     # Without it, a vocabulary or a mean would be computed anew, and differ if the files have changed.
     data = build(config["data"])
     restore_data(data, checkpoint)

@@ -31,7 +31,7 @@ def feature_extractor(path: str, data: Mapping[str, Any]) -> nn.Module:
             "it is auto, inception, or the directory of a run that classifies such images;",
             "try callbacks.scores.features=auto.",
         )
-    recorded, config, choices = checkpoint.read_best(run_dir)
+    recorded, config, choices = checkpoint.read_of(run_dir)
     trained = config["data"]
     shape = [trained.get("channels"), trained.get("image_size")]
     # as_sequence: the network read each image as a sequence of rows, so it does not accept (B, C, H, W).

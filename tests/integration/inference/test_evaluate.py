@@ -8,8 +8,10 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
+import netyard
 from netyard.cli import main
 
 
@@ -23,6 +25,30 @@ def said(finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         return capsys.readouterr().out, tmp_path / "told", metrics
 
     return run
+
+
+def test_every_command_uses_the_last_network_if_it_is_told_to(train, tmp_path: Path) -> None:
+    # The largest loss is the best, so that the best epoch is the first.
+    ran = train(
+        *("model=vae_tiny", "callbacks.scores=null", "debug=smoke", "trainer.max_epochs=3", "optimizer.lr=0.01"),
+        *("logger=none", "task.monitor=val/loss", "task.mode=max"),
+    )
+    assert ran.code == 0 and ran.json("results.json")["objective"]["epoch"] == 0, ran.err
+    run = netyard.load(ran.path)
+    best, last = run.evaluate(), run.evaluate(which="last")
+    assert best["test/loss"] > last["test/loss"]
+    assert best["test/loss"] == pytest.approx(ran.json("results.json")["metrics"]["test/loss"], rel=1e-6)
+    errors = [sum(row["reconstruction_error"] for row in run.predict(which=which)) for which in ("best", "last")]
+    assert errors[0] > errors[1]
+    pictures = [run.generate(count=2, which=which).pictures for which in ("best", "last")]
+    assert not torch.equal(*pictures)
+    for which, name in (("best", "model.pt"), ("last", "model.last.pt")):
+        path = run.export("state_dict", which=which)
+        assert path == ran.path / "exports" / name
+        state = torch.load(ran.path / "checkpoints" / f"{which}.ckpt", weights_only=True)["state_dict"]
+        assert all(torch.equal(value, state[f"net.{key}"]) for key, value in torch.load(path).items())
+    with pytest.raises(netyard.NetyardError, match="which is 'lst'"):
+        run.predict(which="lst")
 
 
 def test_evaluate_prints_and_writes_the_report_of_a_classification(said) -> None:

@@ -297,17 +297,27 @@ def test_config_with_a_forbidden_target_is_refused(tmp_path: Path):
 def test_best_checkpoint_belongs_to_its_run(tmp_path: Path):
     run = RunDir(made_run(tmp_path / "run", None))
     with pytest.raises(CheckpointError, match=r"no checkpoint at .*best\.ckpt: the run is completed;.* resume=.*run\."):
-        checkpoint.read_best(run)
+        checkpoint.read_of(run)
     (run.path / "status.json").write_text('{"state": "failed", "error": "a full disk"}')
     with pytest.raises(CheckpointError, match="the run is failed, by a full disk;"):
-        checkpoint.read_best(run)
+        checkpoint.read_of(run)
     (run.path / "status.json").write_text("{}")
     with pytest.raises(CheckpointError, match="the run is in an unknown state;"):
-        checkpoint.read_best(run)
+        checkpoint.read_of(run)
     config = config_of()
     content = written(run.best, config)
-    found, its_config, its_choices = checkpoint.read_best(run)
+    found, its_config, its_choices = checkpoint.read_of(run)
     assert found.keys() == content.keys() and (its_config, its_choices) == (config, CHOICES)
+
+
+def test_the_last_checkpoint_of_a_run_can_be_read_instead_of_the_best(tmp_path: Path):
+    run = RunDir(made_run(tmp_path / "run", None))
+    contents = {which: written(run.checkpoint(which), config_of()) for which in ("best", "last")}
+    contents["last"]["epoch"] = 7
+    torch.save(contents["last"], run.last)
+    assert checkpoint.read_of(run, "last")[0]["epoch"] == 7 and "epoch" not in checkpoint.read_of(run)[0]
+    with pytest.raises(ConfigError, match=r"which is 'lst'; a run keeps two checkpoints: .*; try which=best\."):
+        checkpoint.read_of(run, "lst")
 
 
 @pytest.mark.parametrize(
@@ -331,7 +341,7 @@ def test_best_checkpoint_of_another_run_is_refused(
     config["model"] = {**config["model"], **model}
     written(run.best, config, {**CHOICES, **choices})
     with pytest.raises(CheckpointError, match=rf"best\.ckpt is another run's: {message}"):
-        checkpoint.read_best(run)
+        checkpoint.read_of(run)
 
 
 class Recorder(L.LightningDataModule):
