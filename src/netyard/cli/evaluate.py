@@ -1,4 +1,4 @@
-"""``netyard evaluate RUN_DIR [which=last] [output=FOLDER] [overrides]``: test a run's checkpoint, perhaps on other data."""
+"""``netyard evaluate RUN_DIR [which=last] [output=FOLDER] [overrides]``: test a network again, also on other data."""
 
 from __future__ import annotations
 

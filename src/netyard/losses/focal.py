@@ -46,6 +46,10 @@ class FocalLoss(nn.Module):
         # A buffer, to move with the module to its device, but not in the checkpoint: it is part of the config.
         self.register_buffer("alpha", None if alpha is None else torch.tensor(alpha), persistent=False)
 
+    def plain(self) -> FocalLoss | None:
+        """Return the loss without class weights; None if it has none."""
+        return None if self.alpha is None else FocalLoss(self.gamma)
+
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         if self.alpha is not None and self.alpha.shape != logits.shape[1:]:
             raise ArgumentError(

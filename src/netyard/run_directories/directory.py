@@ -23,7 +23,6 @@ from netyard.io.finite_json import finite
 from netyard.io.process import is_main_process
 from netyard.run_directories import lock, manifest
 
-
 WHICH = ("best", "last")
 """The checkpoints of a run that a command can name: that of the best epoch, and the newest."""
 

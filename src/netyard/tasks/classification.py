@@ -48,7 +48,8 @@ class Classification(Learner):
     """Train ``net(x) -> (B, num_outputs)`` logits on batches ``(x, y)``, y labels (B,) or soft targets (B, C).
 
     Logs ``loss`` and ``accuracy`` of each stage, and after a test ``auroc`` (one class against the rest, averaged) and
-    ``ece`` (the expected calibration error). Keeps ``confusion`` (C, C), rows true and columns predicted,
+    ``ece`` (the expected calibration error). The loss of a test has no class weights and no label smoothing, see
+    ``Learner.criteria``. Keeps ``confusion`` (C, C), rows true and columns predicted,
     ``calibration``, ``mistakes`` and ``scored`` for callbacks that plot them.
 
     Args:
@@ -125,7 +126,8 @@ class Classification(Learner):
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch
         logits = self.net(x)
-        self.means.add(len(x), loss=self.loss(logits, y), accuracy=accuracy(logits, y))
+        losses = {name: loss(logits, y) for name, loss in self.criteria.items()}
+        self.means.add(len(x), **losses, accuracy=accuracy(logits, y))
         probabilities = logits.float().softmax(dim=1)  # (B, C); float32, since 16 bits round near 1
         # Each pair (true, predicted) as one number, so that one bincount counts all cells of the matrix.
         pairs = y * self.num_outputs + logits.argmax(dim=1)  # (B,)

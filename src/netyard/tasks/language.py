@@ -16,7 +16,7 @@ from netyard.ranges.signature import check
 from netyard.tasks.interfaces import BoundedLength, TokenStream, lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, check_top_k, sample
-from netyard.tasks.parts.tokens import IGNORED, NUM_SPECIAL, PADDING, check_vocabulary, token_loss
+from netyard.tasks.parts.tokens import IGNORED, NUM_SPECIAL, PADDING, check_vocabulary, token_losses
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_likelihood
 
 
@@ -215,11 +215,13 @@ class Language(Learner):
         """Return the loss, and the state after the batch, detached from the graph."""
         x, y = batch
         logits, state = self.net.unroll(x, _first_rows(state, len(x)))  # (B, T, V)
-        loss, nll, count = token_loss(self.loss, logits, y)
+        found = token_losses(self.criteria, logits, y)
+        loss, nll, count = found["loss"]
         # clamp: -100, the ignored target, becomes 0, which is padding and has no characters.
         characters = self.token_lengths[y.clamp(min=0)].sum(dtype=torch.float32)
         # Means per token, weighted by the number of tokens.
-        self.means.add(count, loss=loss, _nll=nll, _characters=characters / count)
+        values = {name: each.loss for name, each in found.items()}
+        self.means.add(count, **values, _nll=nll, _characters=characters / count)
         # The truncation: values are carried on, gradients are not. Otherwise each batch would backpropagate through the
         # whole epoch before it.
         return loss, tuple(each.detach() for each in state)

@@ -13,6 +13,7 @@ from lightning import LightningModule
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from netyard.losses.plain import plain
 from netyard.metrics.running_mean import RunningMean
 from netyard.optim import configure_optimizer
 
@@ -52,6 +53,7 @@ class Learner(LightningModule):
         self.optimizer, self.scheduler = optimizer, scheduler
         self.monitor, self.mode = monitor, mode
         self.means = RunningMean()
+        self._of_a_test: dict[str, nn.Module] = {}  # see ``criteria``
         # Stored now: on_train_batch_start seeds torch again, and ``initial_seed`` would then return that seed.
         self._seed = torch.initial_seed()
 
@@ -59,6 +61,15 @@ class Learner(LightningModule):
     def parts(self) -> dict[str, nn.Module]:
         """The trained networks by the name of their curves; several if each has its own loss."""
         return {"": self.net}
+
+    @property
+    def criteria(self) -> dict[str, nn.Module]:
+        """The losses that a step logs, by name; the first is ``loss``.
+
+        In a test ``loss`` is the plain one, without class weights and label smoothing, so that runs trained with
+        different ones can be compared; if that is another than the trained one, this is logged as ``training_loss``.
+        """
+        return self._of_a_test or {"loss": self.loss}
 
     def log(self, name: str, *args: Any, **settings: Any) -> None:
         """Like Lightning's, except that training metrics are written by the callback ``metrics_logger``.
@@ -109,9 +120,14 @@ class Learner(LightningModule):
 
     def on_test_start(self) -> None:
         self.means = RunningMean()
+        # Now, not when the task is built: the trained loss is on its device. A dict, so that no weights of it are
+        # saved twice.
+        if (without := plain(self.loss)) is not None:
+            self._of_a_test = {"loss": without, "training_loss": self.loss}
 
     def on_test_epoch_end(self) -> None:
         self.log_means("test")
+        self._of_a_test = {}
 
     def random_at(self, *position: int, device: torch.device | str = "cpu") -> torch.Generator:
         """Return a generator seeded by the run's seed, the process rank and a position such as (epoch, batch).

@@ -18,7 +18,7 @@ from netyard.ranges.signature import check
 from netyard.tasks.interfaces import lacks
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.decoding import State, beam_search, greedy, repeat_rows
-from netyard.tasks.parts.tokens import IGNORED, PADDING, check_vocabulary, pad_to, token_loss
+from netyard.tasks.parts.tokens import IGNORED, PADDING, check_vocabulary, pad_to, token_losses
 from netyard.tasks.signature import ExportSignature, TensorSpec
 
 
@@ -175,9 +175,11 @@ class Translation(Learner):
         # The decoder's inputs are the targets shifted by one: start, y[0], ..., y[T - 2]. (B, T)
         inputs = torch.cat([torch.full_like(y[:, :1], self.start_token), y[:, :-1]], dim=1)
         logits, _ = self.net.decode(self.net.encode(x), inputs)  # (B, T, V), all steps at once
-        loss, _, count = token_loss(self.loss, logits, y.masked_fill(y == PADDING, IGNORED))
+        found = token_losses(self.criteria, logits, y.masked_fill(y == PADDING, IGNORED))
+        loss, _, count = found["loss"]
         right = (logits.argmax(dim=2) == y) & (y != PADDING)  # (B, T)
-        self.means.add(count, loss=loss, token_accuracy=right.sum() / count)
+        values = {name: each.loss for name, each in found.items()}
+        self.means.add(count, **values, token_accuracy=right.sum() / count)
         return loss
 
     def _translate(self, source: Tensor, beam_size: int) -> Tensor:

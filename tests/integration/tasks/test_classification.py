@@ -56,6 +56,36 @@ def test_metrics_are_means_over_samples_whatever_the_batches(sizes: tuple[int, .
         assert got[f"{stage}/accuracy"].item() == pytest.approx(right, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.CrossEntropyLoss(label_smoothing=0.2),
+        nn.CrossEntropyLoss(weight=torch.tensor([1.0, 9.0, 3.0])),
+        nn.CrossEntropyLoss(),
+    ],
+    ids=str,
+)
+def test_the_loss_of_a_test_is_the_plain_one_beside_the_trained_one(loss: nn.Module):
+    net = nn.Linear(4, 3)
+    task, trainer, data = task_of(net), trainer_of(), Batches(samples((10,)))
+    task.loss = loss
+    x, y = joined(data.batches)
+    with torch.no_grad():
+        logits = net(x)
+    state = set(task.state_dict())
+    trainer.fit(task, data)
+    assert trainer.callback_metrics["val/loss"].item() == pytest.approx(loss(logits, y).item(), rel=1e-5)
+    trainer.test(task, data, verbose=False)
+    got = dict(trainer.callback_metrics)
+    assert got["test/loss"].item() == pytest.approx(F.cross_entropy(logits, y).item(), rel=1e-5)
+    trained = got.get("test/training_loss")
+    if loss.weight is None and not loss.label_smoothing:
+        assert trained is None
+    else:
+        assert trained is not None and trained.item() == pytest.approx(loss(logits, y).item(), rel=1e-5)
+    assert set(task.state_dict()) == state, "nothing is saved in addition"
+
+
 def test_a_validation_within_the_epoch_leaves_the_training_means_right():
     net = nn.Linear(4, 3)
     data = Batches(samples((5, 2, 3, 4)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -41,6 +42,11 @@ def token_loss(loss: nn.Module, logits: Tensor, y: Tensor) -> TokenLoss:
     # only logged, and a second graph over the vocabulary would cost much memory.
     nll = value if _is_likelihood(loss) else F.cross_entropy(logits.detach(), y, ignore_index=IGNORED)
     return TokenLoss(value, nll, known.sum())
+
+
+def token_losses(losses: Mapping[str, nn.Module], logits: Tensor, y: Tensor) -> dict[str, TokenLoss]:
+    """``token_loss`` of each of several losses, by name."""
+    return {name: token_loss(loss, logits, y) for name, loss in losses.items()}
 
 
 def check_vocabulary(num_outputs: Any, loss: nn.Module, task: str, data: str) -> None:
