@@ -8,7 +8,7 @@ the files that a user predicts.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import lightning as L
@@ -29,7 +29,7 @@ from netyard.data.core.statistics import moments, standardize
 from netyard.data.core.table_inputs import rows
 from netyard.data.core.tensors import Split, TensorSplit, check_split
 from netyard.data.images.augment import ImageAugmentation
-from netyard.data.tables.csv_reader import Column
+from netyard.data.tables.columns import Column
 from netyard.errors import ConfigError, DataError
 from netyard.io.fingerprint import fingerprint
 from netyard.ranges.bounds import Classes, Count, Index, Part, Positive, Seed
@@ -252,7 +252,7 @@ class DataModule(L.LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """What was learned from the training split, in plain types."""
-        columns = [asdict(column) for column in self.columns]
+        columns = [column.state() for column in self.columns]
         state = {
             "class_names": self.class_names,
             "columns": columns,

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from netyard.data.tables.csv_reader import Column
+from netyard.data.tables.columns import Column
 
 AsSequence: TypeAlias = Literal["rows", "pixels"] | None
 
@@ -84,8 +84,8 @@ class RowNormalization:
     @classmethod
     def of(cls, columns: Sequence[Column]) -> RowNormalization:
         """From the columns, each of which is one feature or several."""
-        each = [column for column in columns for _ in range(column.num_features)]
-        return cls(torch.tensor([column.mean for column in each]), torch.tensor([column.std for column in each]))
+        moments = [each for column in columns for each in column.moments]
+        return cls(torch.tensor([mean for mean, _ in moments]), torch.tensor([std for _, std in moments]))
 
     def to(self, device: torch.device) -> RowNormalization:
         """The same, computed on a device."""

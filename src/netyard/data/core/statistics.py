@@ -9,7 +9,7 @@ from torch import Tensor
 
 from netyard.data.core.normalization import RowNormalization
 from netyard.data.core.tensors import Split, TensorSplit
-from netyard.data.tables.csv_reader import Column
+from netyard.data.tables.columns import Column
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,9 +16,8 @@ from netyard.data.core.inputs import InputBatch, Inputs
 from netyard.data.core.loaders import TensorLoader
 from netyard.data.core.module import DataModule
 from netyard.data.core.orders import Order
-from netyard.data.core.table_inputs import require_columns
 from netyard.data.core.tensors import Split, TensorSplit
-from netyard.data.tables.csv_reader import Table, read_table
+from netyard.data.tables.csv_reader import Table, read_table, require_columns
 from netyard.errors import ConfigError, DataError, PlatformError
 from netyard.ranges.bounds import Count
 

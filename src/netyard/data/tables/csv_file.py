@@ -5,22 +5,26 @@ The encoding of columns and classes is stored in the checkpoint; other files are
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+from collections import Counter
+from dataclasses import dataclass, field, fields, replace
 from itertools import zip_longest
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from netyard.data.core.inputs import Inputs
 from netyard.data.core.module import DataModule
-from netyard.data.core.table_inputs import require_columns
+from netyard.data.core.table_inputs import rows
 from netyard.data.core.tensors import Split, TensorSplit
-from netyard.data.tables.csv_reader import Column, Table, encode, fit_column, parse_numbers, read_table
+from netyard.data.tables.columns import Column, Missing, encode, unseen_words
+from netyard.data.tables.numeric_cells import Decimal
+from netyard.data.tables.prepared import PreparedTable, TableSettings, prepare
+from netyard.data.tables.targets import TargetKind
 from netyard.errors import DataError
 
-_MAX_CLASSES = 20  # a column of whole numbers with more distinct values is a regression target
+log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -28,47 +32,78 @@ class CSVFile(DataModule):
     """Features are standardised numbers and one-hot encoded words, both fitted on the training split only.
 
     Raises:
-        DataError: the errors of ``csv_reader``; a target with a single class, or with classes that the checkpoint does
+        DataError: the errors of ``prepared``; a target with a single class, or with classes that the checkpoint does
             not have; no feature column; the file of a resumed run has changed.
     """
 
     path: str
     target: str
-    target_kind: Literal["auto", "class", "number"] = "auto"
+    target_kind: TargetKind = "auto"
     """``auto``: classes if the target has words or at most twenty different whole numbers, else numbers."""
     drop: list[str] = field(default_factory=list)
     """Columns to leave out."""
+    categories: list[str] = field(default_factory=list)
+    """Columns that are categories, whatever their cells look like."""
+    numbers: list[str] = field(default_factory=list)
+    """Columns that are numbers, whatever their cells look like."""
+    missing: Missing = "refuse"
+    """What becomes of a missing feature: see ``Column``."""
+    missing_marks: list[str] | None = None
+    """Cells that are missing, besides empty ones. None: NA, nan, null, ? and others."""
+    decimal: Decimal = "auto"
+    """The decimal separator. ``auto``: as the cells of a column show."""
+    encoding: str | None = None
+    """Of the file. None: UTF-8, or what its first bytes say, or Windows-1252."""
+    header: bool | None = None
+    """Whether the first line names the columns. None: unless it looks like the other lines."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._prepared: PreparedTable | None = None
 
     def facts(self) -> dict[str, Any]:
         self.setup()
         size = {"num_classes": len(self.class_names)} if self.class_names else {"num_targets": 1}
         return {"num_features": sum(column.num_features for column in self.columns), **size}
 
-    def read(self) -> dict[str, Split]:
-        table = read_table(Path(self.path).expanduser())
-        y = self._targets(table)
-        for name in self.drop:  # raises an error for a misspelt name, which would otherwise drop nothing
-            table.column(name)
-        names = [name for name in table.columns if name not in (self.target, *self.drop)]
-        if not names:
-            raise DataError(
-                f"no column of {table.path} is left besides the target {self.target!r};",
-                "at least one feature is needed;",
-                "try a shorter data.drop.",
-            )
-        parts = self.cut(y, str(table.path))
+    @property
+    def target_correction(self) -> str:
+        """What to type if the target is of the other kind; empty if it cannot be."""
+        return self._prepared.target.correction if self._prepared else ""
 
-        if self.columns:  # of a checkpoint
-            require_columns(table, [column.name for column in self.columns])
-        self.columns = self.columns or [fit_column(table, name, parts["train"].numpy()) for name in names]
-        x = torch.from_numpy(encode(self.columns, table)).float()
-        # ``encode`` has standardised in float64, because a time stamp has too many digits for float32. Mean 0 and std 1
-        # keep the base class from standardising again.
+    def settings(self) -> TableSettings:
+        """The fields that say how the table is read."""
+        return TableSettings(
+            **{each.name: getattr(self, each.name) for each in fields(TableSettings) if hasattr(self, each.name)}
+        )
+
+    def read(self) -> dict[str, Split]:
+        # Settings may be changed in an evaluation, but the features of an indicator are those of the network.
+        known = [
+            each if "indicator" in (each.missing, self.missing) else replace(each, missing=self.missing)
+            for each in self.columns
+        ]
+        prepared = prepare(self.settings(), known, self.class_names)
+        y = self._targets(prepared)
+        parts = self.cut(y, str(prepared.table.path))
+        for what, count, why in prepared.left_out:
+            self.leave_out(what, count, why)
+        self.columns = known or prepared.fit(parts["train"].numpy())
+        unseen: Counter[tuple[str, str]] = Counter()
+        x = torch.from_numpy(encode(self.columns, prepared.table, unseen))
+        self._tell_unseen(unseen, prepared, told=bool(known))
+        # ``encode`` has standardised. Mean 0 and std 1 keep the base class from standardising again.
         self.mean, self.std = [0.0] * x.shape[1], [1.0] * x.shape[1]
         # The yaml derives input_shape from num_features, which is known only now.
         if self.num_features is None:
             self.num_features, self.input_shape = x.shape[1], [x.shape[1]]
+        self._prepared = prepared
         return {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}
+
+    def inputs(self, where: str) -> Inputs:
+        if not self.columns:
+            self.setup()
+        return rows(where, self.columns, self.evaluation_batch_size(), self.encoding, self.header)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if self._splits and not _same_encoding(self.state_dict(), state_dict):
@@ -79,57 +114,41 @@ class CSVFile(DataModule):
             )
         super().load_state_dict(state_dict)
 
-    def _targets(self, table: Table) -> Tensor:
-        """int64 (N,) for classes, float32 (N, 1) for numbers."""
-        cells = table.column(self.target)
-        values = parse_numbers(table, self.target)
-        # The columns of a checkpoint decide: in another file, ``auto`` could find another kind of target.
-        kind = self.target_kind if not self.columns else "class" if self.class_names else "number"
-        if kind == "number" and values is None:
-            raise DataError(
-                f"column {self.target!r} of {table.path} contains words;",
-                "a target of kind number contains numbers only;",
-                "try data.target_kind=class.",
-            )
-        whole = values is not None and bool((values == values.round()).all())
-        few = values is not None and len(np.unique(values)) <= _MAX_CLASSES
-        as_number = kind == "number" or (kind == "auto" and not (whole and few))
-        if values is not None and as_number:
-            self.num_targets = 1
-            return torch.from_numpy(values).float()[:, None]
-        # As numbers, "1" and "1.0" are the same class, and 10 is sorted after 2.
-        classes, y = np.unique(np.array(cells) if values is None or not whole else values, return_inverse=True)
-        names = [str(int(each)) if whole else str(each) for each in classes]
-        if self.columns:
-            return self._known_labels(names, table)[torch.from_numpy(y)]
-        if len(classes) < 2:
-            raise DataError(
-                f"column {self.target!r} of {table.path} contains only one class, {cells[0]!r};",
-                "a classification needs at least two;",
-                "try another data.target.",
-            )
-        self.class_names = names
-        if self.num_classes is not None and self.num_classes != len(classes):
-            raise DataError(
-                f"column {self.target!r} of {table.path} contains {len(classes)} classes, not {self.num_classes};",
-                "data.num_classes is their number;",
-                f"try data.num_classes={len(classes)}.",
-            )
-        self.num_classes = len(classes)
-        return torch.from_numpy(y).long()
+    def summary(self) -> dict[str, Any]:
+        """That of the base class, with ``columns``: kind and use of each column of the file; and ``file``: how it was read."""
+        found = super().summary()
+        assert self._prepared is not None  # of ``setup``
+        return {**found, "columns": self._prepared.columns_summary(), "file": self._prepared.table.format}
 
-    def _known_labels(self, names: list[str], table: Table) -> Tensor:
-        """The label that each class has in the checkpoint: int64 (len(names),)."""
-        known = self.class_names or []
-        unknown = [name for name in names if name not in known]
-        if unknown:
+    def _targets(self, prepared: PreparedTable) -> Tensor:
+        """int64 (N,) for classes, float32 (N, 1) for numbers.
+
+        Raises:
+            DataError: ``data.num_classes`` is not their number.
+        """
+        target = prepared.target
+        if target.class_names is None:
+            self.num_targets = 1
+            return torch.from_numpy(target.values).float()[:, None]
+        self.class_names = target.class_names
+        # Of a run they may be more than the file has.
+        if not self.columns and self.num_classes not in (None, len(target.class_names)):
             raise DataError(
-                f"column {self.target!r} of {table.path} contains the class {unknown[0]!r};",
-                f"the run was trained on {', '.join(known[:20])}{', ...' * (len(known) > 20)};",
-                "drop those lines, or train a new network.",
+                f"column {self.target!r} of {prepared.table.path} contains {len(target.class_names)} classes,"
+                f" not {self.num_classes};",
+                "data.num_classes is their number;",
+                f"try data.num_classes={len(target.class_names)}.",
             )
-        self.num_classes = len(known)  # also if the file lacks some of them
-        return torch.tensor([known.index(name) for name in names])
+        self.num_classes = len(target.class_names)
+        return torch.from_numpy(target.values).long()
+
+    def _tell_unseen(self, unseen: Counter[tuple[str, str]], prepared: PreparedTable, told: bool) -> None:
+        """Note words that the training split does not have; warn of them if the network was trained on other data."""
+        for name, _ in unseen:
+            found = prepared.guesses[prepared.table.name_of(name) or name]
+            found.facts["unseen"] = sum(count for (column, _), count in unseen.items() if column == name)
+        for sentence in unseen_words(unseen) if told else []:
+            log.warning("%s: %s", prepared.table.path, sentence)
 
 
 def _same_encoding(fitted: dict[str, Any], saved: dict[str, Any]) -> bool:

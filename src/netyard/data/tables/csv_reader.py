@@ -1,24 +1,27 @@
-"""Read a CSV file as columns of text, and encode columns as numbers."""
+"""Read a CSV file as columns of text, in the formats that spreadsheets and statistics programs write.
+
+Imports no torch, so that a mistake in a file is reported at once.
+"""
 
 from __future__ import annotations
 
 import csv
 import difflib
 import io
-import math
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from netyard.data.tables.file_text import read_text
 from netyard.errors import DataError
 
 _DELIMITERS = ",;\t|"
-# If this fraction of the present cells are numbers, the others are errors, and the column is not one of words.
-_NUMBER_FRACTION = 0.8
-_MAX_WORDS = 256  # one-hot features of a column; more are likely identifiers or free text
-_MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "inf", "-inf"))  # in lower case
+_SAMPLED_LINES = 20  # enough to see whether spaces separate the cells of every line
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?')  # the first line of a file for Excel
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_DECIMAL = re.compile(r"[+-]?\d*[.,]\d+(?:[eE][+-]?\d+)?")
 
 
 @dataclass
@@ -28,83 +31,168 @@ class Table:
     path: Path
     columns: dict[str, list[str]]
     lines: list[int]
+    delimiter: str = ","
+    format: dict[str, Any] = field(default_factory=dict)
+    """How the file was read, where that was a guess: encoding, delimiter, header."""
+    left_out: list[tuple[str, int, str]] = field(default_factory=list)
+    """What of the file is in no column: (what, count, why)."""
+    parsed: dict[str, Any] = field(default_factory=dict)
+    """Columns that were read as numbers: see ``numeric_cells.numbers``."""
 
-    def column(self, name: str, key: str = "target") -> list[str]:
-        """The cells of a column; ``key`` is the config key below ``data`` that names it.
+    def column(self, name: str, key: str = "target", listed: bool = False) -> list[str]:
+        """The cells of a column; ``key`` is the config key below ``data`` that names it, in a list if ``listed``.
 
         Raises:
             DataError: there is no column of that name.
         """
-        if name in self.columns:
-            return self.columns[name]
+        if (found := self.name_of(name)) is not None:
+            return self.columns[found]
         # If no name is similar, the last column: that is where most tables have their target.
-        near = difflib.get_close_matches(name, self.columns, n=1, cutoff=0.4) or list(self.columns)[-1:]
+        near = (difflib.get_close_matches(name, self.columns, n=1, cutoff=0.4) or list(self.columns)[-1:])[0]
         raise DataError(
             f"{self.path} has no column {name!r};",
             f"it has {', '.join(list(self.columns)[:20])};",
-            f"try data.{key}={near[0]}.",
+            f"try {typed(key, [near] if listed else near)}.",
         )
 
-    def bad_cell_error(self, name: str, row: int, allowed: str) -> DataError:
-        """The error for a cell that cannot be used."""
+    def name_of(self, name: str) -> str | None:
+        """The column that is meant by a name: ``1`` from YAML is the column "1", ``True`` the column "true"."""
+        if name in self.columns:
+            return name
+        if name == "":  # checkpoints of older versions name a column without a name like this
+            return next((each for each in self.columns if each.startswith("unnamed_")), None)
+        # Hydra reads `true` as a boolean, and `1e3` as a number.
+        if name.lower() in ("true", "false"):
+            return next((each for each in self.columns if each.lower() == name.lower()), None)
+        if (number := _number(name)) is not None:
+            return next((each for each in self.columns if _number(each) == number), None)
+        spaced = " ".join(name.split())  # a name with a line break, from a checkpoint of an older version
+        return spaced if spaced in self.columns else None
+
+    def bad_cell_error(self, name: str, row: int, allowed: str, hint: str = "") -> DataError:
+        """The error for a cell that cannot be used; ``hint`` is what to type besides a repair."""
         cell = self.columns[name][row]
         return DataError(
             f"column {name!r}, line {self.lines[row]} of {self.path} is {repr(cell) if cell else 'empty'};",
             allowed,
-            f"repair or drop that line, or try data.drop=[{name}].",
+            f"repair or drop that line, or try {hint or typed('drop', [name])}.",
         )
 
     def rows(self, first: int, last: int) -> Table:
         """The table of the rows ``first`` to ``last - 1``."""
-        columns = {name: cells[first:last] for name, cells in self.columns.items()}
-        return Table(self.path, columns, self.lines[first:last])
+        return self._part(range(first, min(last, len(self.lines))))
+
+    def take(self, rows: Sequence[int]) -> Table:
+        """The table of some rows."""
+        return self if len(rows) == len(self.lines) else self._part(rows)
+
+    def _part(self, rows: Sequence[int]) -> Table:
+        columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
+        parsed = {name: each.take(rows) for name, each in self.parsed.items()}
+        lines = [self.lines[row] for row in rows]
+        return Table(self.path, columns, lines, self.delimiter, self.format, self.left_out, parsed)
 
 
-def read_table(path: Path, key: str = "data.path") -> Table:
-    """Read a CSV file whose first line has the column names; the delimiter is , ; | or a tab.
+def typed(key: str, value: str | list[str]) -> str:
+    """``data.key=value`` as a user types it in a shell: with quotes if a character has a meaning there."""
+    names = value if isinstance(value, list) else [value]
+    plain = all(re.fullmatch(r"[\w./-]+", name, re.ASCII) for name in names)
+    text = ",".join(name if plain else "'" + name.replace("'", "\\'") + "'" for name in names)
+    text = f"[{text}]" if isinstance(value, list) else text
+    return f"data.{key}={text}" if plain else f'"data.{key}={text}"'
+
+
+def read_table(path: Path, key: str = "data.path", encoding: str | None = None, header: bool | None = None) -> Table:
+    """Read a CSV file whose first line has the column names; the delimiter is , ; | a tab, or spaces.
 
     Args:
         path: the file.
         key: the config key or option that names the file, for messages.
+        encoding: of the text. None: UTF-8, or what a byte order mark says, or Windows-1252.
+        header: whether the first line has the names. None: unless it looks like the other lines.
 
     Raises:
-        DataError: there is no such file, it is not UTF-8 text, it has no rows, two columns have the same name, or a row
+        DataError: there is no such file, it is not text, it has no rows, two columns have the same name, or a row
             has more or fewer cells than there are names.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # without the byte order mark that spreadsheets write
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DataError(
-            f"{path} cannot be read: {reason};",
-            f"{key} is a CSV file whose first line names the columns;",
-            f"try {key}=FILE.",
-        ) from error
-    # By the first line only: commas are frequent in the texts of a file with another delimiter.
-    first = text.split("\n", 1)[0]
-    delimiter = max(_DELIMITERS, key=first.count)
+    text, used = read_text(path, key, encoding)
+    found: dict[str, Any] = {"encoding": used} if used != "utf-8" else {}
+    skipped: list[tuple[str, int, str]] = []
+    start, delimiter = _start(text.split("\n"), skipped)
+    if start:
+        text = text.split("\n", start)[start]
+    if delimiter == " ":
+        text = "\n".join(line.strip() for line in text.split("\n"))
+    if delimiter not in (",", None):
+        found["delimiter"] = delimiter
+    delimiter = delimiter or ","
     # skipinitialspace: without it, the quotes in ``1, "a, b"`` would not be recognised.
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
-    names = [name.strip() for name in next(reader, [])]
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise DataError(f"{path} names column {repeated[0]!r} twice;", "names must differ;", "rename one of them.")
+    names = [" ".join(name.split()) for name in next(reader, [])]
+    first_line = reader.line_num + start
     rows: list[list[str]] = []
     lines: list[int] = []
+    comments = 0
     for row in _read_rows(reader, path):
-        if not any(cell.strip() for cell in row):
-            continue  # a blank line
-        if len(row) != len(names):
-            raise DataError(
-                f"line {reader.line_num} of {path} has {len(row)} cells;",
-                f"the first line names {len(names)} columns;",
-                "repair or drop that line.",
-            )
-        rows.append([cell.strip() for cell in row])
-        lines.append(reader.line_num)  # the last line of a row whose quoted cell has line breaks
+        cells = [cell.strip() for cell in row]
+        if len(row) == 1 < len(names) and cells[0].startswith("#"):
+            comments += 1
+        elif any(cells):  # not a blank line
+            rows.append(cells)
+            lines.append(reader.line_num + start)  # the last line of a row whose quoted cell has line breaks
+    if comments:
+        skipped.append(("lines of comments", comments, "they begin with #"))
+    names = _align(names, rows, lines, path)
+    if header is False or (header is None and _is_row(names, rows)):
+        rows.insert(0, names)
+        lines.insert(0, first_line)
+        names = [f"column_{number}" for number in range(1, len(names) + 1)]
+        found["header"] = False
     if not rows:
         raise DataError(f"{path} has no rows;", "the first line names the columns, each other is a sample;", "fill it.")
-    return Table(path, {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}, lines)
+    columns = [list(cells) for cells in zip(*rows, strict=True)]
+    return Table(path, _named(names, columns, skipped, path), lines, delimiter, found, skipped)
+
+
+def _start(lines: Sequence[str], skipped: list[tuple[str, int, str]]) -> tuple[int, str | None]:
+    """The number of lines before that of the names, and the delimiter; None: there is a single column."""
+    start = 0
+    while start < len(lines) - 1 and not lines[start].strip():
+        start += 1
+    if match := _SEPARATOR_LINE.fullmatch(lines[start].strip()):
+        return start + 1, match[1]
+    first = start
+    # A line that begins with # is a comment if it has fewer cells than the first that does not.
+    after = next((number for number in range(start, len(lines)) if not lines[number].startswith("#")), start)
+    if after > start and _cells(lines[after]) > max(map(_cells, lines[start:after])):
+        skipped.append(("lines of comments", after - first, "they begin with #"))
+        start = after
+    names = _outside_quotes(_record(lines, start))
+    # By the line of names only: commas are frequent in the texts of a file with another delimiter.
+    delimiter = max(_DELIMITERS, key=names.count)
+    if names.count(delimiter):
+        return start, delimiter
+    sample = [line.split() for line in lines[start : start + _SAMPLED_LINES] if line.strip()]
+    spaced = len(sample) > 1 and len(sample[0]) > 1 and '"' not in names and len({*map(len, sample)}) == 1
+    return start, " " if spaced else None
+
+
+def _record(lines: Sequence[str], start: int) -> str:
+    """The lines of the first row: a quoted name may have line breaks."""
+    text = lines[start]
+    for line in lines[start + 1 : start + 1 + _SAMPLED_LINES]:
+        if text.count('"') % 2 == 0:
+            break
+        text += "\n" + line
+    return text
+
+
+def _outside_quotes(text: str) -> str:
+    return _QUOTED.sub('""', text)
+
+
+def _cells(line: str) -> int:
+    return max(_outside_quotes(line).count(delimiter) for delimiter in _DELIMITERS) + 1
 
 
 def _read_rows(rows: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
@@ -119,102 +207,101 @@ def _read_rows(rows: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
         ) from error
 
 
-def parse_numbers(table: Table, name: str) -> np.ndarray | None:
-    """A column as float64 (N,), or None if it is a column of words.
+def _align(names: list[str], rows: list[list[str]], lines: list[int], path: Path) -> list[str]:
+    """The names of the columns, one for each cell of every row; empty cells at the end of rows are cut in place.
 
     Raises:
-        DataError: a cell is missing or not finite, or a word in a column of numbers.
+        DataError: a row has more or fewer cells than there are names.
     """
-    cells = table.column(name)
-    values = np.array([_parse_number(cell) for cell in cells])
-    # Missing cells do not count: numbers that are mostly missing are still a column of numbers.
-    present = [math.isfinite(value) for cell, value in zip(cells, values, strict=True) if cell.lower() not in _MISSING]
-    if not present or sum(present) < _NUMBER_FRACTION * len(present):
-        # "NA" or "none" may be a word of this column, but an empty cell is not.
-        if "" in cells:
-            raise table.bad_cell_error(name, cells.index(""), "every cell must have a value;")
-        return None
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        raise table.bad_cell_error(name, int(bad[0]), "the other cells are numbers, and each must be finite;")
-    return values
+    width = len(names)
+    # R writes the names of rows into a first column that has no name.
+    if rows and all(len(row) == width + 1 for row in rows) and any(row[-1] for row in rows):
+        return ["", *names]
+    for row, line in zip(rows, lines, strict=True):
+        if len(row) > width and not any(row[width:]):  # delimiters at the end of the line
+            del row[width:]
+        if len(row) != width:
+            raise DataError(
+                f"line {line} of {path} has {len(row)} cells;",
+                f"the first line names {width} columns;",
+                "repair or drop that line.",
+            )
+    return names
 
 
-def _parse_number(cell: str) -> float:
+def _is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first line is a row like the others, so that the file does not name its columns."""
+    if not rows or len(names) < 2:
+        return False
+    sample = rows[:1000]
+    numbers = [number for number, name in enumerate(names) if _number(name) is not None]
+    # Over a column of numbers a name with a decimal point is a number; 0, 1, 2 and years are names, too.
+    decimals = [
+        column
+        for column in numbers
+        if _DECIMAL.fullmatch(names[column])
+        and all(_DECIMAL.fullmatch(row[column]) or row[column].isdigit() or not row[column] for row in sample[:20])
+    ]
+    words = [column for column in range(len(names)) if column not in numbers and names[column]]
+    values = [column for column in words if any(row[column] == names[column] for row in sample)]
+    if decimals:
+        ordered = sorted(names, key=lambda name: _number(name) or 0.0)
+        # Names in ascending order may be wavelengths; a word that is a value of its own column is none.
+        return bool(values) or (not words and ordered not in ([*names], [*reversed(names)]))
+    return len(values) > 1 and len(values) == len(words)
+
+
+def _number(text: str) -> float | None:
     try:
-        return float(cell)
+        return float(text)
     except ValueError:
-        return math.nan
+        return None
 
 
-@dataclass
-class Column:
-    """The encoding of a column: a standardised number, or a one-hot vector of the words in the training split."""
-
-    name: str
-    mean: float = 0.0
-    std: float = 1.0
-    words: list[str] | None = None
-
-    @property
-    def num_features(self) -> int:
-        return 1 if self.words is None else len(self.words)
-
-    def encode(self, table: Table) -> np.ndarray:
-        """Float64 (N, num_features). A word that is not in the training split becomes a row of zeros.
-
-        Raises:
-            DataError: there is no such column; an empty cell; a cell of a column of numbers that is not finite.
-        """
-        cells = table.column(self.name)
-        if self.words is not None:
-            if "" in cells:
-                raise self._bad_cell_error(table, cells.index(""), "a word")
-            return (np.array(cells)[:, None] == np.array(self.words)).astype(np.float64)  # (N, number of words)
-        values = np.array([_parse_number(cell) for cell in cells])
-        bad = np.flatnonzero(~np.isfinite(values))
-        if len(bad):
-            raise self._bad_cell_error(table, int(bad[0]), "a finite number")
-        return ((values - self.mean) / self.std)[:, None]
-
-    def encodes_like(self, other: Column) -> bool:
-        """Whether both encodings are equal, up to rounding differences of mean and std between machines."""
-        return (self.name, self.words) == (other.name, other.words) and all(
-            math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-12)
-            for mine, theirs in ((self.mean, other.mean), (self.std, other.std))
-        )
-
-    def _bad_cell_error(self, table: Table, row: int, expected: str) -> DataError:
-        cell = table.column(self.name)[row]
-        return DataError(
-            f"column {self.name!r}, line {table.lines[row]} of {table.path} is {repr(cell) if cell else 'empty'};",
-            f"the network was trained on {expected} there;",
-            "repair or drop that line.",
-        )
-
-
-def encode(columns: Sequence[Column], table: Table) -> np.ndarray:
-    """The given columns of a table as features, float64 (N, sum of num_features); see ``Column.encode``."""
-    return np.concatenate([column.encode(table) for column in columns], axis=1)
-
-
-def fit_column(table: Table, name: str, train: np.ndarray) -> Column:
-    """Fit the encoding of a column to the training rows, of which ``train`` are the indices.
+def _named(
+    names: Sequence[str], columns: Sequence[list[str]], skipped: list[tuple[str, int, str]], path: Path
+) -> dict[str, list[str]]:
+    """The columns by name; those without a name and without a cell, and exact copies of others, are left out.
 
     Raises:
-        DataError: the column has too many different words for one-hot features.
+        DataError: two different columns have the same name.
     """
-    # Whether it is a column of numbers is decided by all rows, or a bad cell of the test split would pass.
-    values = parse_numbers(table, name)
-    if values is not None:
-        std = float(values[train].std())
-        return Column(name, float(values[train].mean()), std if std > 0 else 1.0)  # constant: becomes 0, not NaN
-    # Sorted, so that the order of the features does not depend on that of the rows.
-    words = sorted(set(np.array(table.column(name))[train].tolist()))
-    if len(words) > _MAX_WORDS:
+    empty = 0
+    found: dict[str, list[str]] = {}
+    for number, (name, cells) in enumerate(zip(names, columns, strict=True), start=1):
+        if not name and not any(cells):
+            empty += 1
+        elif not name:
+            found[f"unnamed_{number}"] = cells
+        elif name not in found:
+            found[name] = cells
+        elif found[name] == cells:
+            skipped.append(("columns", 1, f"{name!r} is there twice, with the same cells"))
+        else:
+            raise DataError(
+                f"{path} names column {name!r} twice, with different cells;",
+                "names must differ;",
+                "rename one of them.",
+            )
+    if empty:
+        skipped.append(("columns", empty, "they have neither a name nor a cell"))
+    return found
+
+
+def require_columns(table: Table, names: Sequence[str]) -> None:
+    """Refuse a table without some of the columns of the training data.
+
+    Raises:
+        DataError: a column is missing.
+    """
+    missing = [name for name in names if table.name_of(name) is None]
+    if missing:
         raise DataError(
-            f"column {name!r} of {table.path} contains {len(words)} different words;",
-            f"each becomes a feature, and at most {_MAX_WORDS} are allowed;",
-            f"try data.drop=[{name}].",
+            f"{table.path} has no column {_listed([*map(repr, missing)])};",
+            f"the network was trained on {_listed(names)};",
+            f"its first line names {_listed([*table.columns])}: rename or add.",
         )
-    return Column(name, words=words)
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    return ", ".join([*names[:most], *["..."] * (len(names) > most)])

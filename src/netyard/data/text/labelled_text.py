@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from netyard.data.core.inputs import InputBatch, Inputs, read_lines
-from netyard.data.core.table_inputs import require_columns
 from netyard.data.core.tensors import Split, TensorSplit
-from netyard.data.tables.csv_reader import Table, read_table
+from netyard.data.tables.csv_reader import Table, read_table, require_columns
 from netyard.data.text.tokens import TokenData, padded
 from netyard.data.text.vocabulary import BytePairs, BytePairSize, Vocabulary, Words, learn_vocabulary
 from netyard.errors import DataError

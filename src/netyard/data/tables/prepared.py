@@ -1,0 +1,222 @@
+"""A table ready to be split and encoded: which rows and columns are used, what the target is, and why.
+
+Imports no torch: ``csv_file`` makes tensors of it, and a mistake is reported before torch is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netyard.data.tables.columns import MAX_WORDS, Column, Missing, fit_number, fit_words, read_numbers
+from netyard.data.tables.csv_reader import Table, read_table, require_columns, typed
+from netyard.data.tables.kinds import Guess, Kind, guess
+from netyard.data.tables.numeric_cells import Decimal, Reading, missing_words, parse
+from netyard.data.tables.targets import Target, TargetKind, read_target
+from netyard.errors import DataError
+
+
+@dataclass(frozen=True)
+class TableSettings:
+    """How a table is read: the keys of ``data=csv`` with these names."""
+
+    path: str
+    target: str
+    target_kind: TargetKind = "auto"
+    drop: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    numbers: Sequence[str] = ()
+    missing: Missing = "refuse"
+    missing_marks: Sequence[str] | None = None
+    decimal: Decimal = "auto"
+    encoding: str | None = None
+    header: bool | None = None
+    group: str | None = None
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(self.decimal, None if self.missing_marks is None else tuple(map(_text, self.missing_marks)))
+
+
+@dataclass
+class PreparedTable:
+    """The rows that are used, with their targets, and what each column is."""
+
+    table: Table
+    target: Target
+    guesses: dict[str, Guess]
+    settings: TableSettings
+    left_out: list[tuple[str, int, str]] = field(default_factory=list)
+    """What is not used: (what, count, why)."""
+
+    @property
+    def features(self) -> list[str]:
+        """The names of the columns that are features."""
+        return [name for name, each in self.guesses.items() if each.used]
+
+    def fit(self, train: np.ndarray) -> list[Column]:
+        """The encoding of each feature, fitted on the training rows, of which ``train`` are the indices.
+
+        Raises:
+            DataError: see ``fit_number`` and ``fit_words``.
+        """
+        fits = {"number": fit_number, "category": fit_words}
+        reading = self.settings.reading
+        return [
+            fits[self.guesses[name].kind](self.table, name, train, self.settings.missing, reading)
+            for name in self.features
+        ]
+
+    def columns_summary(self) -> dict[str, dict[str, Any]]:
+        """Kind and use of each column of the file, in plain types."""
+        return {
+            name: {"kind": each.kind, "used": each.used, **({"why": each.why} if each.why else {}), **each.facts}
+            for name, each in self.guesses.items()
+        }
+
+
+def prepare(
+    settings: TableSettings, columns: Sequence[Column] = (), class_names: Sequence[str] | None = None
+) -> PreparedTable:
+    """Read a table.
+
+    Args:
+        columns: of a run, which other data must have; empty for a new run.
+        class_names: the classes of that run; None if its target is a number.
+
+    Raises:
+        DataError: see ``read_table``, ``read_target`` and ``Column.encode``; there is no such column, or no feature.
+    """
+    table = read_table(Path(settings.path).expanduser(), encoding=settings.encoding, header=settings.header)
+    table.column(_text(settings.target))
+    target_name = table.name_of(_text(settings.target)) or ""
+    chosen = _chosen(table, settings, target_name)
+    reading = settings.reading
+    if columns:
+        parse(table, [target_name], reading)
+        read_numbers(columns, table)
+        guesses = _of_run(table, columns, chosen)
+    else:
+        parse(table, table.columns, reading)
+        guesses = _guesses(table, reading, chosen)
+    left_out = [*table.left_out]
+    if not any(each.used for each in guesses.values()):
+        raise _no_feature_error(table, guesses, target_name)
+    if settings.missing == "drop":
+        table = _without_gaps(table, guesses, columns, reading, left_out)
+    # The columns of a run decide: in another file, ``auto`` could find another kind of target.
+    kind = settings.target_kind if not columns else "class" if class_names else "number"
+    target = read_target(table, target_name, kind, reading, class_names if columns else None)
+    guesses[target_name].facts["as"] = "numbers" if target.class_names is None else "classes"
+    guesses[target_name].facts |= {"note": target.note} if target.note else {}
+    if without := len(table.lines) - len(target.rows):
+        marks = {table.columns[target_name][row] for row in {*range(len(table.lines))} - {*target.rows}}
+        shown = ", ".join(repr(mark) if mark else "empty" for mark in sorted(marks))
+        left_out.append(("rows", without, f"the target {target_name!r} is {shown}"))
+    return PreparedTable(table.take(target.rows), target, guesses, settings, left_out)
+
+
+def _text(name: Any) -> str:
+    """A name as text: YAML reads the names 1 and true as other types."""
+    return str(name)
+
+
+def _chosen(table: Table, settings: TableSettings, target_name: str) -> dict[str, Kind]:
+    """What the user says of columns, by name.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    chosen: dict[str, Kind] = {}
+    lists: tuple[tuple[str, Sequence[str], Kind], ...] = (
+        ("categories", settings.categories, "category"),
+        ("numbers", settings.numbers, "number"),
+        ("drop", settings.drop, "dropped"),
+    )
+    for key, names, kind in lists:
+        for name in map(_text, names):
+            table.column(name, key, listed=True)  # a misspelt name would otherwise do nothing
+            chosen[table.name_of(name) or name] = kind
+    if settings.group is not None:
+        table.column(_text(settings.group), "group")
+        chosen[table.name_of(_text(settings.group)) or ""] = "group"
+    return chosen | {target_name: "target"}
+
+
+def _guesses(table: Table, reading: Reading, chosen: Mapping[str, Kind]) -> dict[str, Guess]:
+    """The kind of each column of the file, those that are no features included."""
+    features = {name: kind for name, kind in chosen.items() if kind in ("number", "category")}
+    guesses = guess(
+        table, [name for name in table.columns if chosen.get(name) in (None, *features.values())], reading, features
+    )
+    return {name: guesses.get(name) or _not_a_feature(chosen[name]) for name in table.columns}
+
+
+def _of_run(table: Table, columns: Sequence[Column], chosen: Mapping[str, Kind]) -> dict[str, Guess]:
+    """The kinds of the columns that a run was trained on; others of the file are not used.
+
+    Raises:
+        DataError: one of them is not there.
+    """
+    require_columns(table, [column.name for column in columns])
+    kinds = {table.name_of(each.name): "number" if each.words is None else "category" for each in columns}
+    return {
+        name: Guess(kinds[name], True) if name in kinds else _not_a_feature(chosen.get(name, "dropped"))
+        for name in table.columns
+    }
+
+
+def _not_a_feature(kind: Kind) -> Guess:
+    return Guess(kind, False, {"dropped": "data.drop names it", "group": "it groups the rows"}.get(kind, ""))
+
+
+def _without_gaps(
+    table: Table,
+    guesses: Mapping[str, Guess],
+    columns: Sequence[Column],
+    reading: Reading,
+    left_out: list[tuple[str, int, str]],
+) -> Table:
+    """The table without the rows that have a missing feature."""
+    if columns:
+        gaps = {column.name: column.unusable(table) for column in columns}
+    else:
+        used = {name: each.kind for name, each in guesses.items() if each.used}
+        gaps = {
+            name: table.parsed[name].missing if kind == "number" else missing_words(table.columns[name], reading)
+            for name, kind in used.items()
+        }
+    missing = np.logical_or.reduce([*gaps.values()])
+    if not missing.any():
+        return table
+    names = [name for name, each in gaps.items() if each.any()]
+    shown = ", ".join(map(repr, names[:5])) + ", ..." * (len(names) > 5)
+    if missing.all():
+        raise DataError(
+            f"each row of {table.path} has a missing cell, in {shown};",
+            "data.missing=drop leaves out such rows;",
+            "try data.missing=mean.",
+        )
+    left_out.append(("rows", int(missing.sum()), f"missing in {shown}, data.missing=drop"))
+    return table.take(np.flatnonzero(~missing).tolist())
+
+
+def _no_feature_error(table: Table, guesses: Mapping[str, Guess], target_name: str) -> DataError:
+    given = f"no column of {table.path} is left besides the target {target_name!r};"
+    allowed = "at least one feature is needed;"
+    reasons = {name: each for name, each in guesses.items() if not each.used and each.why}
+    dropped = [name for name, each in reasons.items() if each.kind == "dropped"]
+    if dropped:
+        return DataError(given, allowed, f"try {typed('drop', dropped[:-1])}.")
+    listed = ", ".join(f"{name!r} is left out ({each.why})" for name, each in reasons.items())
+    for name in reasons:
+        numbers = table.parsed[name]
+        if numbers.is_number and not len(numbers.bad):
+            return DataError(given, f"{listed}; {allowed}", f"try {typed('numbers', [name])}.")
+        if 1 < len(set(table.columns[name])) <= MAX_WORDS:
+            return DataError(given, f"{listed}; {allowed}", f"try {typed('categories', [name])}.")
+    return DataError(given, f"{listed}; {allowed}" if listed else allowed, "add a column.")
