@@ -9,7 +9,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from netyard.config import allowlist, renamed
+from netyard.config import allowlist, constraints, renamed
 from netyard.errors import ConfigError, NetyardError
 
 
@@ -43,7 +43,16 @@ def _checked(node: Mapping[str, Any]) -> Mapping[str, Any]:
         allowlist.require(node)  # again: an interpolation may have inserted a name
     _require_resolved(node)
     # Last, because an old checkpoint names classes by their former modules.
-    return renamed.config(node)
+    return as_texts(renamed.config(node))
+
+
+def as_texts(node: Any) -> Any:
+    """The node with numbers and booleans as text where a constructor takes texts, as a column that is called 1."""
+    if not isinstance(node, Mapping):
+        return [*map(as_texts, node)] if isinstance(node, list) else node
+    target = node.get("_target_")
+    known = constraints.of(target) if isinstance(target, str) else {}
+    return {name: known[name].text(value) if name in known else as_texts(value) for name, value in node.items()}
 
 
 def _require_resolved(node: Any) -> None:

@@ -141,8 +141,11 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
         ) from error
 
 
-def require_outputs(config: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
+def require_outputs(config: Mapping[str, Any], choices: Mapping[str, Any], correction: str = "") -> None:
     """Check a resolved config after the data was read.
+
+    Args:
+        correction: what the user types if the data took the target for the wrong kind; empty if it cannot be another.
 
     Raises:
         ConfigError: the target of a table does not fit the task, as numbers do not fit a classification.
@@ -151,10 +154,11 @@ def require_outputs(config: Mapping[str, Any], choices: Mapping[str, Any]) -> No
     if config["task"].get("num_outputs", 0) is None:
         fact = str(option_file("task", str(choices["task"])).get("num_outputs"))[7:-1]
         found = [each for each in _ANSWERED if config["data"].get(each) is not None]
+        attempts = [*[correction] * bool(correction), *(_ANSWERED[each] for each in found)]
         raise ConfigError(
             f"task={choices['task']} does not fit data={choices['data']}, which has no {fact} after it was read;",
             f"it has {' and '.join(found) or 'no target'};",
-            f"try {' or '.join(_ANSWERED[each] for each in found) or 'model=autoencoder'}.",
+            f"try {', or '.join(attempts) or 'model=autoencoder'}.",
         )
 
 

@@ -49,7 +49,7 @@ class Constraint:
             return True
         # Before numbers: bool is a subclass of int, and dropout=true must not count as 1.
         if isinstance(value, bool):
-            return "bool" in self.kinds or not (self.kinds or self.words)
+            return "bool" in self.kinds or self.is_text or not (self.kinds or self.words)
         # Not ``int | float``: an ``np.int64``, as Gymnasium's ``Discrete.n`` is, would be refused.
         if isinstance(value, numbers.Real):
             return self._admits_number(value)
@@ -60,6 +60,19 @@ class Constraint:
         if isinstance(value, Mapping):
             return "mapping" in self.kinds
         return "list" in self.kinds and isinstance(value, Sequence) and self._admits_items(value)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether every value is a text, so that a number or ``true`` of YAML is meant as one."""
+        return self.kinds == ("str",) and not self.words
+
+    def text(self, value: Any) -> Any:
+        """A number or boolean that stands where a text is meant, or such items of a list, as they are typed."""
+        if self.is_text and isinstance(value, bool | numbers.Real):
+            return str(value).lower() if isinstance(value, bool) else str(value)
+        if self.items is not None and self.kinds == ("list",) and isinstance(value, list | tuple):
+            return [self.items.text(item) for item in value]
+        return value
 
     def wrong_item(self, value: Any) -> tuple[Any] | None:
         """Return the first item that is not admitted, of a list with an admitted length; None if there is none."""

@@ -269,6 +269,16 @@ class NamedClasses(Protocol):
 
 
 @runtime_checkable
+class GuessesTarget(Protocol):
+    """Data that guess whether the target is a class or a number."""
+
+    @property
+    def target_correction(self) -> str:
+        """What the user types if it is the other; empty if it cannot be."""
+        ...
+
+
+@runtime_checkable
 class SummarizesData(Protocol):
     """Data that tell what was read; see ``DataModule.summary`` for the keys."""
 

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 _CLASSES_SHOWN = 12  # in the log; results.json has all
 _LEFT_OUT_SHOWN = 5
+_COLUMNS_SHOWN = 5  # of each kind
 
 
 def summary_of(datamodule: L.LightningDataModule) -> dict[str, Any]:
@@ -25,7 +26,8 @@ def record(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The summary as ``results.json`` has it.
 
     ``parts`` has ``samples`` and ``from`` of each split; ``left_out`` pairs of what and why; ``duplicates`` their
-    number, ``duplicate_pairs`` that of each pair of splits. Other keys are those of ``DataModule.summary``.
+    number, ``duplicate_pairs`` that of each pair of splits; ``columns`` the kind of each column, ``column_facts`` what
+    else is known of it. Other keys are those of ``DataModule.summary``.
     """
     recorded: dict[str, Any] = {}
     for key, value in summary.items():
@@ -38,9 +40,16 @@ def record(summary: Mapping[str, Any]) -> dict[str, Any]:
         elif key == "duplicates":
             recorded[key] = None if value is None else sum(value.values())
             recorded["duplicate_pairs"] = value
+        elif key == "columns":
+            recorded[key] = {name: each["kind"] for name, each in value.items()}
+            recorded["column_facts"] = {name: facts for name, each in value.items() if (facts := _facts(each))}
         else:
             recorded[key] = value
     return recorded
+
+
+def _facts(column: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in column.items() if name not in ("kind", "used")}
 
 
 def log_summary(summary: Mapping[str, Any]) -> None:
@@ -50,7 +59,7 @@ def log_summary(summary: Mapping[str, Any]) -> None:
 
 
 def lines(summary: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of the log: splits; classes; what was left out and what is in two splits, if anything."""
+    """The lines of the log: splits; classes; columns; what was left out and what is in two splits, if anything."""
     if splits := summary.get("splits"):
         parts = [f"{name} {each['samples']:,} ({each['source']})" for name, each in splits.items()]
         yield f"data: {', '.join(parts)}"
@@ -58,6 +67,8 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
         shown = [f"{name} {number:,}" for name, number in list(classes.items())[:_CLASSES_SHOWN]]
         rest = f", {len(classes) - len(shown)} more" if len(classes) > len(shown) else ""
         yield f"{len(classes)} classes in training: {', '.join(shown)}{rest}"
+    if columns := summary.get("columns"):
+        yield f"columns: {'; '.join(_by_kind(columns))}"
     found = [f"{_counted(each)} ({each['why']})" for each in summary.get("left_out", [])]
     remarks = []
     if found:
@@ -76,3 +87,17 @@ def _pairs(summary: Mapping[str, Any]) -> Mapping[str, int]:
 
 def _counted(left_out: Mapping[str, Any]) -> str:
     return f"{left_out['count']:,} {left_out['what']}"
+
+
+def _by_kind(columns: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The columns of each kind, with their remarks: ``2 number (a in $, b); 1 date left out (day)``."""
+    kinds: dict[str, list[str]] = {}
+    for name, each in columns.items():
+        remarks = [str(each[key]) for key in ("as", "format", "note") if key in each]
+        remarks += [f"{each[key]:,} {key}" for key in ("missing", "unseen") if key in each]
+        kinds.setdefault(each["kind"], []).append(f"{name}: {', '.join(remarks)}" if remarks else name)
+    for kind, names in kinds.items():
+        # Those with a remark first: they are the guesses.
+        shown = sorted(names, key=lambda name: ": " not in name)[:_COLUMNS_SHOWN]
+        more = [f"{len(names) - len(shown):,} more"] * (len(names) > len(shown))
+        yield f"{len(names):,} {kind} ({', '.join([*shown, *more])})"

@@ -37,6 +37,7 @@ from netyard.io.readable import short_path
 from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
 from netyard.run_directories.study import trusted_url
+from netyard.tasks.interfaces import GuessesTarget
 from netyard.training import checkpoint, data_summary, lean_loop, performance, process_state, rank_processes, results
 from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.devices import device_name, require_device
@@ -107,7 +108,9 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     datamodule = build(cfg.data)
     # A new mapping of plain types: no interpolations, and with the facts of the data (number of classes, input shape).
     config = resolve(cfg, datamodule, choices)
-    schema.require_outputs(config, choices)  # does this task fit the kind of target that the data turned out to have?
+    # Does this task fit the kind of target that the data turned out to have?
+    correction = datamodule.target_correction if isinstance(datamodule, GuessesTarget) else ""
+    schema.require_outputs(config, choices, correction)
     task = build(config["task"])  # draws the initial weights; nothing may draw between the seed and this
     chosen = performance.choose(config, task)
     performance.prepare(chosen, task)

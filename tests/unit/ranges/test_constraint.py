@@ -17,7 +17,7 @@ CASES: list[tuple[Any, list[Any], list[Any], str]] = [
     (int, [0, -3], [0.5, 1.0, "1", True, None, [1]], "a whole number"),
     (float, [0, -0.5, 1e300], [NAN, INF, -INF, "1", False, None], "a number"),
     (bool, [True, False], [0, 1, "true", None], "true or false"),
-    (str, ["a", 3, 0.5], [None, True, NAN, ["a"], {}], "a text"),
+    (str, ["a", 3, 0.5, True], [None, NAN, ["a"], {}], "a text"),
     (Count, [1, 10**9], [0, -1, 1.5, True], "a whole number at least 1"),
     (Count | None, [1, None], [0], "a whole number at least 1, or null"),
     (Probability, [0, 0.999], [1, -1e-9], "a number at least 0 and below 1"),

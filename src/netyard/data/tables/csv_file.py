@@ -115,7 +115,7 @@ class CSVFile(DataModule):
         super().load_state_dict(state_dict)
 
     def summary(self) -> dict[str, Any]:
-        """That of the base class, with ``columns``: kind and use of each column of the file; and ``file``: how it was read."""
+        """The base class's, with ``columns``: kind and use of each column; and ``file``: how it was read."""
         found = super().summary()
         assert self._prepared is not None  # of ``setup``
         return {**found, "columns": self._prepared.columns_summary(), "file": self._prepared.table.format}

@@ -19,6 +19,7 @@ from netyard.errors import DataError
 
 _DELIMITERS = ",;\t|"
 _SAMPLED_LINES = 20  # enough to see whether spaces separate the cells of every line
+_SAMPLED_ROWS = 1000  # enough to see whether the name of a column is one of its values
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?')  # the first line of a file for Excel
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _DECIMAL = re.compile(r"[+-]?\d*[.,]\d+(?:[eE][+-]?\d+)?")
@@ -133,8 +134,9 @@ def read_table(path: Path, key: str = "data.path", encoding: str | None = None, 
     rows: list[list[str]] = []
     lines: list[int] = []
     comments = 0
+    spaces = re.search(r"[^\S\n]", text) is not None  # without any, millions of cells need no strip()
     for row in _read_rows(reader, path):
-        cells = [cell.strip() for cell in row]
+        cells = [cell.strip() for cell in row] if spaces else row
         if len(row) == 1 < len(names) and cells[0].startswith("#"):
             comments += 1
         elif any(cells):  # not a blank line
@@ -233,21 +235,23 @@ def _is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first line is a row like the others, so that the file does not name its columns."""
     if not rows or len(names) < 2:
         return False
-    sample = rows[:1000]
-    numbers = [number for number, name in enumerate(names) if _number(name) is not None]
+    sample = rows[:_SAMPLED_ROWS]
+    # Of a wide table the first and the last columns are enough.
+    places = [*range(len(names))] if len(names) <= _SAMPLED_LINES else [*range(_SAMPLED_LINES), len(names) - 1]
+    numbers = [place for place in places if _number(names[place]) is not None]
     # Over a column of numbers a name with a decimal point is a number; 0, 1, 2 and years are names, too.
     decimals = [
-        column
-        for column in numbers
-        if _DECIMAL.fullmatch(names[column])
-        and all(_DECIMAL.fullmatch(row[column]) or row[column].isdigit() or not row[column] for row in sample[:20])
+        place
+        for place in numbers
+        if _DECIMAL.fullmatch(names[place]) and all(_number(row[place] or "0") is not None for row in sample)
     ]
-    words = [column for column in range(len(names)) if column not in numbers and names[column]]
-    values = [column for column in words if any(row[column] == names[column] for row in sample)]
+    words = [place for place in places if place not in numbers and names[place]]
+    values = [place for place in words if any(row[place] == names[place] for row in sample)]
     if decimals:
-        ordered = sorted(names, key=lambda name: _number(name) or 0.0)
         # Names in ascending order may be wavelengths; a word that is a value of its own column is none.
-        return bool(values) or (not words and ordered not in ([*names], [*reversed(names)]))
+        ordered = sorted((names[place] for place in places), key=lambda name: _number(name) or 0.0)
+        given = [names[place] for place in places]
+        return bool(values) or (not words and ordered not in (given, given[::-1]))
     return len(values) > 1 and len(values) == len(words)
 
 

@@ -76,7 +76,7 @@ def _guess(table: Table, name: str, reading: Reading, chosen: Kind | None) -> Gu
     cells = table.columns[name]
     is_number = numbers.is_number if chosen is None else chosen == "number"
     missing = numbers.missing if is_number else missing_words(cells, reading)
-    facts = {"missing": int(missing.sum())} if missing.any() else {}
+    facts: dict[str, Any] = {"missing": int(missing.sum())} if missing.any() else {}
     if chosen is not None:
         return Guess(chosen, True, facts={**facts, "chosen": True})
     if missing.all():

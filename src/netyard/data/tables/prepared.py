@@ -103,7 +103,7 @@ def prepare(
     else:
         parse(table, table.columns, reading)
         guesses = _guesses(table, reading, chosen)
-    left_out = [*table.left_out]
+    left_out = [*table.left_out, *_columns_left_out(guesses)]
     if not any(each.used for each in guesses.values()):
         raise _no_feature_error(table, guesses, target_name)
     if settings.missing == "drop":
@@ -118,6 +118,22 @@ def prepare(
         shown = ", ".join(repr(mark) if mark else "empty" for mark in sorted(marks))
         left_out.append(("rows", without, f"the target {target_name!r} is {shown}"))
     return PreparedTable(table.take(target.rows), target, guesses, settings, left_out)
+
+
+def _columns_left_out(guesses: Mapping[str, Guess]) -> list[tuple[str, int, str]]:
+    """The columns that are no features, together where the reason is the same."""
+    reasons: dict[str, list[str]] = {}
+    for name, each in guesses.items():
+        if each.why:
+            reasons.setdefault(each.why, []).append(name)
+    return [
+        (f"{'columns:' if len(names) > 1 else 'column'} {_shown(names)}", len(names), why)
+        for why, names in reasons.items()
+    ]
+
+
+def _shown(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join([*map(repr, names[:most]), *["..."] * (len(names) > most)])
 
 
 def _text(name: Any) -> str:
@@ -163,7 +179,9 @@ def _of_run(table: Table, columns: Sequence[Column], chosen: Mapping[str, Kind])
         DataError: one of them is not there.
     """
     require_columns(table, [column.name for column in columns])
-    kinds = {table.name_of(each.name): "number" if each.words is None else "category" for each in columns}
+    kinds: dict[str | None, Kind] = {
+        table.name_of(each.name): "number" if each.words is None else "category" for each in columns
+    }
     return {
         name: Guess(kinds[name], True) if name in kinds else _not_a_feature(chosen.get(name, "dropped"))
         for name in table.columns
@@ -194,7 +212,7 @@ def _without_gaps(
     if not missing.any():
         return table
     names = [name for name, each in gaps.items() if each.any()]
-    shown = ", ".join(map(repr, names[:5])) + ", ..." * (len(names) > 5)
+    shown = _shown(names)
     if missing.all():
         raise DataError(
             f"each row of {table.path} has a missing cell, in {shown};",

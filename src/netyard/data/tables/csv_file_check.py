@@ -1,0 +1,31 @@
+"""Check of ``data=csv`` before torch is imported: see ``netyard.config.data_check``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from netyard.data.tables.prepared import TableSettings, prepare
+
+_MOST_BYTES = 2**23  # a larger table takes longer to read than torch to import
+
+
+def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """What a table says of its target: ``num_classes`` or ``num_targets``, and what corrects the guess.
+
+    Args:
+        data: the resolved config of the data set.
+
+    Raises:
+        DataError: see ``prepare``.
+    """
+    path = Path(data["path"]).expanduser()
+    if path.is_file() and path.stat().st_size > _MOST_BYTES:
+        return {}, ""
+    names = {each.name for each in fields(TableSettings)}
+    target = prepare(TableSettings(**{name: value for name, value in data.items() if name in names})).target
+    if target.class_names is None:
+        return {"num_targets": 1}, target.correction
+    return {"num_classes": len(target.class_names)}, target.correction
