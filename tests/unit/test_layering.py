@@ -74,10 +74,15 @@ HEAVY = {"torch", "torchvision", "lightning", "timm", "torchmetrics", "sklearn",
 
 
 @cache
+def nodes(path: Path) -> list[ast.AST]:
+    return [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+
+
+@cache
 def imports(path: Path) -> set[str]:
     """Every module a file imports, wherever in it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -94,10 +99,6 @@ def standard(name: str) -> bool:
     import sys
 
     return name.partition(".")[0] in sys.stdlib_module_names
-
-
-def room(path: Path) -> str:
-    return path.relative_to(SOURCE).parts[0]
 
 
 def rooms() -> list[Path]:
@@ -117,16 +118,17 @@ def arrows() -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("path", rooms(), ids=lambda path: str(path.relative_to(SOURCE).with_suffix("")))
-def test_a_room_imports_only_what_it_may(path: Path) -> None:
-    theirs, ours = MAY[room(path)]
-    for module in imports(path):
+@pytest.mark.parametrize("name", MAY)
+def test_a_room_imports_only_what_it_may(name: str) -> None:
+    theirs, ours = MAY[name]
+    found = [(path, module) for path in (SOURCE / name).rglob("*.py") for module in imports(path)]
+    for path, module in found:
         top = module.partition(".")[0]
         if top == "netyard":
             inner = [*module.split("."), "__init__"][1]
-            assert inner in ours | EVERYWHERE | {room(path)}, f"imports {module}"
+            assert inner in ours | EVERYWHERE | {name}, f"{path} imports {module}"
         else:
-            assert standard(module) or top in theirs, f"{path.name} imports {module}"
+            assert standard(module) or top in theirs, f"{path} imports {module}"
 
 
 @pytest.mark.parametrize("name", LATE)
@@ -183,8 +185,7 @@ def test_every_room_has_its_arrows() -> None:
 @cache
 def calls(path: Path) -> list[tuple[str, ast.Call]]:
     """Every call in a file, with the dotted name of what is called."""
-    found = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    return [(ast.unparse(node.func), node) for node in found]
+    return [(ast.unparse(node.func), node) for node in nodes(path) if isinstance(node, ast.Call)]
 
 
 def given(call: ast.Call, name: str) -> str:
@@ -209,31 +210,28 @@ def test_what_reads_from_others_has_one_home(name: str, home: str) -> None:
         assert name != "Image.open" or given(call, "formats") == "FORMATS"
 
 
-@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_nothing_runs_what_it_reads(path: Path) -> None:
-    forbidden = {
-        "eval",
-        "exec",
-        "compile",
-        "os.system",
-        "os.popen",
-        "yaml.unsafe_load",
-        "yaml.full_load",
-        "torch.hub.load",
-    }
-    for name, call in calls(path):
-        assert name not in forbidden, f"{path.name} calls {name}"
-        last = name.rpartition(".")[2]
-        assert last not in ("load_from_checkpoint", "add_safe_globals")
-        assert last != "extractall" or path.stem == "archives", "where every member is looked at before"
-        # hydra_internals unpickles what it has pickled itself, in memory.
-        pickling = name.startswith(("pickle.", "marshal.", "shelve.", "joblib.", "dill."))
-        assert not pickling or path.stem == "hydra_internals", f"{path.name} calls {name}"
-        assert name not in ("np.load", "numpy.load") or not given(call, "allow_pickle")
-        assert name != "yaml.load" or given(call, "Loader").lower().endswith("loader"), f"{path.name}: which loader"
-        assert given(call, "shell") in ("", "False"), f"{path.name} asks a shell"
-    unsafe = ("yaml.Loader", "UnsafeLoader", "FullLoader", "CLoader", "LOAD_TRUNCATED_IMAGES", "shell=True")
-    assert not [word for word in unsafe if word in path.read_text(encoding="utf-8")]
+FORBIDDEN = (
+    *("eval", "exec", "compile", "os.system", "os.popen"),
+    *("yaml.unsafe_load", "yaml.full_load", "torch.hub.load"),
+)
+UNSAFE = ("yaml.Loader", "UnsafeLoader", "FullLoader", "CLoader", "LOAD_TRUNCATED_IMAGES", "shell=True")
+
+
+def test_nothing_runs_what_it_reads() -> None:
+    for path in SOURCE.rglob("*.py"):
+        for name, call in calls(path):
+            assert name not in FORBIDDEN, f"{path} calls {name}"
+            last = name.rpartition(".")[2]
+            assert last not in ("load_from_checkpoint", "add_safe_globals"), path
+            assert last != "extractall" or path.stem == "archives", f"{path}: where every member is looked at before"
+            # hydra_internals unpickles what it has pickled itself, in memory.
+            pickling = name.startswith(("pickle.", "marshal.", "shelve.", "joblib.", "dill."))
+            assert not pickling or path.stem == "hydra_internals", f"{path} calls {name}"
+            assert name not in ("np.load", "numpy.load") or not given(call, "allow_pickle"), path
+            assert name != "yaml.load" or given(call, "Loader").lower().endswith("loader"), f"{path}: which loader"
+            assert given(call, "shell") in ("", "False"), f"{path} asks a shell"
+        text = path.read_text(encoding="utf-8")
+        assert not [word for word in UNSAFE if word in text], path
 
 
 # Private names that files besides ``lightning_internals`` touch, and why they have to.
@@ -298,15 +296,13 @@ def test_a_private_name_is_seen(source: str, wanted: set[str]) -> None:
     assert private_names(source) == wanted
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in rooms() if {each.partition(".")[0] for each in imports(path)} & {*OF_THEIRS}],
-    ids=lambda path: str(path.relative_to(SOURCE).with_suffix("")),
-)
-def test_private_names_of_torch_and_lightning_have_one_home(path: Path) -> None:
-    name = path.relative_to(SOURCE).as_posix()
-    if name != "training/lightning_internals.py":
-        assert private_names(path.read_text(encoding="utf-8"), made_by_us()) <= PRIVATE.get(name, set())
+def test_private_names_of_torch_and_lightning_have_one_home() -> None:
+    using = [path for path in rooms() if {each.partition(".")[0] for each in imports(path)} & {*OF_THEIRS}]
+    for path in using:
+        name = path.relative_to(SOURCE).as_posix()
+        if name != "training/lightning_internals.py":
+            found = private_names(path.read_text(encoding="utf-8"), made_by_us())
+            assert found <= PRIVATE.get(name, set()), name
 
 
 def test_nothing_is_patched_by_an_import() -> None:
@@ -315,7 +311,7 @@ def test_nothing_is_patched_by_an_import() -> None:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         imported = {
             (alias.asname or alias.name).partition(".")[0]
-            for node in ast.walk(tree)
+            for node in nodes(path)
             if isinstance(node, ast.Import | ast.ImportFrom)
             for alias in node.names
         }
@@ -356,14 +352,12 @@ def named(file: str) -> str:
 OF_A_FOLDER = {"unit/test_layering.py", "unit/docs/test_guides.py", "system/docs/test_guides.py"}
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for tier in MIRRORING for path in sorted((TESTS / tier).rglob("test_*.py"))],
-    ids=lambda path: str(path.relative_to(TESTS)),
-)
-def test_a_test_mirrors_what_it_is_about(path: Path) -> None:
-    if path.relative_to(TESTS).as_posix() not in OF_A_FOLDER:
-        assert any(each.exists() for each in counterparts(path)), [str(each) for each in counterparts(path)]
+@pytest.mark.parametrize("tier", MIRRORING)
+def test_a_test_mirrors_what_it_is_about(tier: str) -> None:
+    for path in (TESTS / tier).rglob("test_*.py"):
+        if path.relative_to(TESTS).as_posix() not in OF_A_FOLDER:
+            found = counterparts(path)
+            assert any(each.exists() for each in found), f"{path} is about none of {[*map(str, found)]}"
 
 
 def test_every_test_is_in_a_tier() -> None:
