@@ -6,8 +6,8 @@ Written for Hydra 1.3.8. ``tests/unit/config/test_hydra_internals.py`` fails whe
   ``Hydra`` and reads ``sys.argv``; in a sweep the config has to be checked before callbacks, sweeper and launcher are
   built from it, in this process and in those of launchers, which get the loader in their ``HydraContext``.
 * ``Callbacks``: an argument of ``run_job``, which is public.
-* ``SourcesRegistry.types``: the size of files is checked before they are parsed, on every search path. A plugin cannot
-  replace the source for ``file://``.
+* ``SourcesRegistry.types``: the size of files is checked before they are parsed, on every search path, and parsed files
+  of netyard and Hydra are kept. A plugin cannot replace the sources for ``file://`` and ``pkg://``.
 * ``get_args_parser``: the flags of Hydra.
 * ``get_omega_conf_dumper``: ``OmegaConf.to_yaml`` takes only configs, and a config made of a masked tree for it alone
   takes longer than all else that writes ``.hydra/``.
@@ -24,12 +24,12 @@ from typing import Any
 
 import yaml
 from hydra._internal.callbacks import Callbacks
-from hydra._internal.core_plugins import file_config_source
+from hydra._internal.core_plugins import file_config_source, importlib_resources_config_source
 from hydra._internal.hydra import Hydra
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_loader import ConfigLoader
-from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
@@ -40,6 +40,8 @@ from netyard.io import redact, safe_yaml
 
 # Path, time of change and size of a file in netyard's own conf/ -> its pickled ConfigResult.
 _parsed: dict[tuple[Path, int, int], bytes] = {}
+# The same for the files of Hydra's own package, which do not change while a process runs.
+_of_hydra: dict[str, bytes] = {}
 
 OUR_PACKAGES = ("pkg://hydra.conf", "pkg://netyard.conf")
 
@@ -121,6 +123,17 @@ def masked_yaml(config: Any) -> str:
     return str(yaml.dump(redact.container(config), Dumper=get_omega_conf_dumper(), **settings))
 
 
+class ImportlibResourcesConfigSource(importlib_resources_config_source.ImportlibResourcesConfigSource):
+    """Hydra's source for ``pkg://``, which parses each file of Hydra's own package once; named as Hydra's class is."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        if self.path != "hydra.conf":
+            return super().load_config(config_path)
+        if config_path not in _of_hydra:
+            _of_hydra[config_path] = pickle.dumps(super().load_config(config_path))
+        return pickle.loads(_of_hydra[config_path])
+
+
 def require_folders(places: Sequence[Any] | str) -> None:
     """Raises:
     ConfigError: a search path is a package, which Hydra would import and so execute.
@@ -137,12 +150,16 @@ def require_folders(places: Sequence[Any] | str) -> None:
 
 @contextlib.contextmanager
 def measured_files() -> Iterator[None]:
-    """Inside, the size of every file that Hydra reads is checked first."""
+    """Inside, the size of every file that Hydra reads is checked first, and parsed files are kept."""
+    sources: list[tuple[type[ConfigSource], type[ConfigSource]]] = [
+        (file_config_source.FileConfigSource, FileConfigSource),
+        (importlib_resources_config_source.ImportlibResourcesConfigSource, ImportlibResourcesConfigSource),
+    ]
     types = SourcesRegistry.instance().types
-    before = types.get("file")  # None if Hydra has not been used yet in this process
-    types["file"] = FileConfigSource
+    before = {ours.scheme(): types.get(ours.scheme(), hydras) for hydras, ours in sources}
+    types.update({ours.scheme(): ours for _, ours in sources})
     try:
         yield
     finally:
-        # If Hydra was first used inside, it found this scheme registered, and its own source is not in `before`.
-        SourcesRegistry.instance().types["file"] = before or file_config_source.FileConfigSource
+        # If Hydra was first used inside, it found these schemes registered, and its own sources are in `before` alone.
+        SourcesRegistry.instance().types.update(before)

@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from netyard.config import catalog
 from netyard.config.compose import compose
+from support.composed_configs import check_with_facts, require_parameters_of_the_targets
 
 TASKS = {
     "diabetes": "regression",
@@ -23,22 +24,36 @@ KINDS = ("cifar10", "digits", "iris", "sunspots", "cartpole")
 AUGMENTATIONS = catalog.options("augmentation")
 
 
+# A network that fits data without pictures or numbers.
+MODELS = {
+    "text": "lstm",
+    "python_source": "lstm",
+    "sentiment": "lstm",
+    "number_words": "seq2seq",
+}
+
+
 @pytest.mark.parametrize("name", catalog.options("data"))
-def test_every_option_composes_with_its_task(name: str) -> None:
+def test_every_option_composes_with_its_task_and_the_parameters_of_its_target(name: str) -> None:
     given = [f"data.{key}=x" for key, value in catalog.option_file("data", name).items() if value == "???"]
+    given += [f"model={MODELS[name]}"] if name in MODELS else []
     cfg, choices = compose([f"data={name}", "augmentation=standard", "seed=3", *given])
     otherwise = "q_learning" if "num_envs" in cfg.data else "classification"
-    assert choices["task"] == TASKS.get(name, otherwise)
+    assert (choices["data"], choices["task"]) == (name, TASKS.get(name, otherwise))
     assert cfg.data.seed == 3
+    require_parameters_of_the_targets(cfg, "data", name)
     require_mirrored_where_the_class_stays(cfg)
+    check_with_facts(cfg, choices)
 
 
-@pytest.mark.parametrize("augmentation", [name for name in AUGMENTATIONS if name != "standard"])
 @pytest.mark.parametrize("name", KINDS)
-def test_every_augmentation_composes_with_every_kind(name: str, augmentation: str) -> None:
-    cfg, choices = compose([f"data={name}", f"augmentation={augmentation}"])
-    assert choices["augmentation"] == augmentation
-    require_mirrored_where_the_class_stays(cfg)
+def test_every_augmentation_fits_every_kind(name: str) -> None:
+    """Hydra composes one of them with the data; the others replace its node in that config."""
+    cfg, choices = compose([f"data={name}", f"augmentation={AUGMENTATIONS[0]}"])
+    assert choices["augmentation"] == AUGMENTATIONS[0]
+    for augmentation in AUGMENTATIONS:
+        cfg.augmentation = catalog.option_file("augmentation", augmentation)
+        require_mirrored_where_the_class_stays(cfg)
 
 
 def require_mirrored_where_the_class_stays(cfg: DictConfig) -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hydra.utils import get_object
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from netyard.config import catalog, schema
+from netyard.config import catalog
 from netyard.config.compose import compose
+from support.composed_configs import check_with_facts, require_parameters_of_the_targets
 
 # Groups whose options fit together, whichever they are: one composition has an option of each.
 TOGETHER = ("loss", "optimizer", "scheduler", "augmentation", "trainer", "logger")
-APART = [group for group in catalog.GROUPS if group not in (*TOGETHER, "callbacks")]
+# Data are composed in tests/unit/conf/test_data.py.
+APART = [group for group in catalog.GROUPS if group not in (*TOGETHER, "callbacks", "data")]
 # Of the networks those of single files; those of families are below.
 CHOICES = [
     {group: name}
@@ -29,13 +28,6 @@ CHOICES += [
 ]
 # What only a user can say, and company that fits; any path will do to compose.
 COMPANY = {
-    ("data", "image_folder"): ["data.root=."],
-    ("data", "csv"): ["data.path=x.csv", "data.target=y"],
-    ("data", "text"): ["data.path=x.txt", "model=lstm"],
-    ("data", "python_source"): ["model=lstm"],
-    ("data", "sentiment"): ["data.path=x.csv", "model=lstm"],
-    ("data", "number_words"): ["model=seq2seq"],
-    ("data", "series"): ["data.path=x.csv", "data.column=y"],
     ("task", "regression"): ["data=diabetes"],
     ("task", "language"): ["model=lstm", "data=python_source"],
     ("task", "forecasting"): ["data=sunspots"],
@@ -48,7 +40,6 @@ COMPANY = {
     ("task", "beta_variational"): ["model=beta_vae"],
     ("task", "vector_quantized"): ["model=vq_vae"],
     ("task", "adversarial"): ["model=gan"],
-    ("data", "gym"): ["data.id=CartPole-v1"],
     ("task", "q_learning"): ["model=dqn"],
     ("task", "double_q_learning"): ["model=double_dqn"],
     ("task", "prioritized_q_learning"): ["model=prioritized_dqn"],
@@ -58,8 +49,6 @@ COMPANY = {
     ("task", "wasserstein"): ["model=wgan"],
     ("task", "wasserstein_gp"): ["model=wgan_gp"],
 }
-# What is in the files, and not known before they are read.
-FACTS = ("num_classes", "num_features", "vocab_size", "target_vocab_size", "sequence_length", "target_length")
 
 
 @pytest.mark.parametrize("chosen", CHOICES, ids=lambda chosen: " ".join(map("=".join, chosen.items())))
@@ -69,8 +58,7 @@ def test_every_name_composes_with_the_parameters_of_its_target_and_keeps_the_sch
     for group, name in chosen.items():
         assert choices[group] == name
         require_parameters_of_the_targets(cfg, group, name)
-    cfg.data.update({fact: 8 for fact in FACTS if fact in cfg.data and cfg.data[fact] is None})
-    schema.check(cfg, choices)
+    check_with_facts(cfg, choices)
 
 
 @pytest.mark.parametrize("family", catalog.families())
@@ -86,40 +74,7 @@ def test_every_network_composes_with_the_parameters_of_its_target_and_keeps_the_
         cfg, choices = composed[company]
         cfg.model = node
         require_parameters_of_the_targets(cfg, "model", name)
-        cfg.data.update({fact: 8 for fact in FACTS if fact in cfg.data and cfg.data[fact] is None})
-        schema.check(cfg, {**choices, "model": name})
-
-
-def require_parameters_of_the_targets(cfg: DictConfig, group: str, name: str) -> None:
-    """Every key is a parameter of what it configures, and no parameter without a default is left out."""
-    for node in leaves(OmegaConf.to_container(cfg[group], resolve=False)) if group in cfg else ():
-        parameters = inspect.signature(get_object(node["_target_"])).parameters
-        if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
-            continue
-        keys = {key for key in node if not key.startswith("_")}
-        keys -= {"performance"} if group == "trainer" else set()  # netyard's own, which Lightning is not given
-        assert keys <= set(parameters), (
-            f"{group}={name}: {keys - set(parameters)} are no parameters of {node['_target_']}"
-        )
-        required = {
-            key
-            for key, each in parameters.items()
-            if each.default is inspect.Parameter.empty and each.kind is not inspect.Parameter.VAR_POSITIONAL
-        }
-        if not node.get("_partial_"):
-            assert required <= keys, f"{group}={name}: {required - keys} are not given to {node['_target_']}"
-
-
-def leaves(node: object) -> Iterator[dict[str, Any]]:
-    """Every node of a config that names a target."""
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield node
-        for value in node.values():
-            yield from leaves(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from leaves(value)
+        check_with_facts(cfg, {**choices, "model": name})
 
 
 def test_two_families_may_not_offer_one_name(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-import hydra
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
@@ -21,15 +19,24 @@ from netyard.sweeps.search.space import Space
 @pytest.fixture(scope="module")
 def parser() -> Iterator[OverridesParser]:
     """As a sweeper has it: it knows the configuration tree."""
-    compose.prepare()
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(catalog.conf_dir())):
-        yield OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    with compose.opened() as app:
+        yield OverridesParser.create(config_loader=app.config_loader)
 
 
 @pytest.fixture
 def space(parser: OverridesParser):
     def make(*arguments: str, params: Any = None, when: Any = None, together: Any = None) -> Space:
         return Space.parse(parser, params or {}, when or {}, together or [], arguments)
+
+    return make
+
+
+@pytest.fixture
+def unchecked():
+    """Spaces whose keys are not looked up, which takes a composition for each combination of options."""
+
+    def make(*arguments: str, params: Any = None, when: Any = None, together: Any = None) -> Space:
+        return Space.parse(OverridesParser.create(), params or {}, when or {}, together or [], arguments)
 
     return make
 
@@ -77,8 +84,8 @@ def test_a_grid_is_the_product_with_the_first_axis_slowest(space):
     ],
     ids=str,
 )
-def test_values_are_the_overrides_that_hydra_makes(space, parser: OverridesParser, given: Any, values: list[str]):
-    made = space(params={"tags": given})
+def test_values_are_the_overrides_that_hydra_makes(unchecked, parser: OverridesParser, given: Any, values: list[str]):
+    made = unchecked(params={"tags": given})
     assert made.grid() == [[f"tags={value}"] for value in values]
     if isinstance(given, list):  # what was written in YAML is what a job gets
         assert [parser.parse_override(job[0]).value() for job in made.grid()] == given
@@ -174,17 +181,17 @@ def drawn(made: Space, count: int = 500) -> list[float]:
     return [float(made.sample(random.Random(seed))[0].partition("=")[2]) for seed in range(count)]
 
 
-def test_draws_keep_to_their_scale(space):
-    flat = drawn(space("optimizer.lr=interval(0.1,0.9)"))
+def test_draws_keep_to_their_scale(unchecked):
+    flat = drawn(unchecked("optimizer.lr=interval(0.1,0.9)"))
     assert 0.1 <= min(flat) < 0.11 and 0.89 < max(flat) <= 0.9
     assert sum(flat) / len(flat) == pytest.approx(0.5, abs=0.03)
-    log = drawn(space("optimizer.lr=tag(log,interval(1e-4,1e-1))"))
+    log = drawn(unchecked("optimizer.lr=tag(log,interval(1e-4,1e-1))"))
     assert min(log) >= 1e-4 and max(log) <= 1e-1
     assert sum(map(math.log10, log)) / len(log) == pytest.approx(-2.5, abs=0.12)
-    whole = drawn(space("data.batch_size=int(interval(1,3))"))
+    whole = drawn(unchecked("data.batch_size=int(interval(1,3))"))
     assert {*whole} == {1, 2, 3} and all(150 > whole.count(each) > 100 or whole.count(each) > 130 for each in whole)
-    assert {*drawn(space("data.batch_size=tag(log,range(1,5))"))} == {1, 2, 3, 4}
-    few = drawn(space("data.batch_size=tag(log,int(interval(1,100)))"))
+    assert {*drawn(unchecked("data.batch_size=tag(log,range(1,5))"))} == {1, 2, 3, 4}
+    few = drawn(unchecked("data.batch_size=tag(log,int(interval(1,100)))"))
     assert all(number == int(number) for number in few) and sum(number <= 10 for number in few) / len(few) > 0.4
 
 
@@ -195,13 +202,13 @@ def test_a_draw_is_an_override_that_hydra_reads_back(space, parser: OverridesPar
         assert isinstance(parser.parse_override(text).value(), float) and len(text) < 30
 
 
-def test_a_description_is_equal_for_equal_spaces_and_tells_others_apart(space):
+def test_a_description_is_equal_for_equal_spaces_and_tells_others_apart(unchecked):
     given: dict[str, Any] = {
         "params": {"optimizer": "nesterov,adam", "optimizer.lr": "tag(log, interval(0.001,0.1))", "seed": "range(0,3)"},
         "when": MOMENTUM,
         "together": [{"model": ["mlp", "cnn"], "trainer.max_epochs": [5, 10]}],
     }
-    described = space("data=digits", **given).describe()
+    described = unchecked("data=digits", **given).describe()
     assert described == {
         "fixed": "data=digits",
         "axes": "optimizer, optimizer.lr, seed, model,trainer.max_epochs, "
@@ -213,24 +220,24 @@ def test_a_description_is_equal_for_equal_spaces_and_tells_others_apart(space):
         "optimizer.momentum when optimizer=nesterov": "0.8,0.9",
         "optimizer.nesterov when optimizer=nesterov": "True,False",
     }
-    assert space("data=digits", **given).describe() == described
+    assert unchecked("data=digits", **given).describe() == described
     others = [
-        space("data=iris", **given),
-        space("data=digits", **{**given, "params": {**given["params"], "seed": "range(0,4)"}}),
-        space("data=digits", **{**given, "params": {**given["params"], "optimizer.lr": "interval(0.001,0.1)"}}),
-        space("data=digits", **{**given, "params": dict(reversed(given["params"].items()))}),
-        space("data=digits", **{**given, "when": {"optimizer=adam": {"optimizer.eps": "0.1,0.2"}}}),
-        space("data=digits", **{**given, "together": []}),
+        unchecked("data=iris", **given),
+        unchecked("data=digits", **{**given, "params": {**given["params"], "seed": "range(0,4)"}}),
+        unchecked("data=digits", **{**given, "params": {**given["params"], "optimizer.lr": "interval(0.001,0.1)"}}),
+        unchecked("data=digits", **{**given, "params": dict(reversed(given["params"].items()))}),
+        unchecked("data=digits", **{**given, "when": {"optimizer=adam": {"optimizer.eps": "0.1,0.2"}}}),
+        unchecked("data=digits", **{**given, "together": []}),
     ]
     assert all(other.describe() != described for other in others)
 
 
-def test_a_shuffled_axis_keeps_its_order_over_a_resume(space):
-    first, second = (space("seed=shuffle(range(0,50))") for _ in range(2))
+def test_a_shuffled_axis_keeps_its_order_over_a_resume(unchecked):
+    first, second = (unchecked("seed=shuffle(range(0,50))") for _ in range(2))
     assert first.grid() == second.grid() and first.describe() == second.describe()
-    assert first.grid() != space("seed=range(0,50)").grid()
-    assert sorted(first.grid()) == sorted(space("seed=range(0,50)").grid())
-    assert space("seed=shuffle(1,2,3,4,5)").grid() == space("seed=shuffle(1,2,3,4,5)").grid()
+    assert first.grid() != unchecked("seed=range(0,50)").grid()
+    assert sorted(first.grid()) == sorted(unchecked("seed=range(0,50)").grid())
+    assert unchecked("seed=shuffle(1,2,3,4,5)").grid() == unchecked("seed=shuffle(1,2,3,4,5)").grid()
 
 
 @pytest.mark.parametrize(
