@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
@@ -11,15 +12,20 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAUROC
 from torchmetrics.utilities import dim_zero_cat
 
+from netyard.errors import ArgumentError, DataError
 from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_classification_loss
+from netyard.metrics import class_scores
 from netyard.metrics.calibration import Calibration
+from netyard.metrics.class_scores import ClassScore, DecisionScore
 from netyard.optim.parameters import regularised_parameters
-from netyard.ranges.bounds import Count, NotNegative
+from netyard.ranges.bounds import Count, NotNegative, Part
 from netyard.ranges.signature import check
-from netyard.tasks.interfaces import HasAuxiliaryHeads, mixes_samples
+from netyard.tasks.interfaces import HasAuxiliaryHeads, NamedClasses, mixes_samples
 from netyard.tasks.learner import Learner
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
+
+log = logging.getLogger(__name__)
 
 
 class Classifier(Protocol):
@@ -47,22 +53,28 @@ class ScoredSamples(NamedTuple):
 class Classification(Learner):
     """Train ``net(x) -> (B, num_outputs)`` logits on batches ``(x, y)``, y labels (B,) or soft targets (B, C).
 
-    Logs ``loss`` and ``accuracy`` of each stage, and after a test ``auroc`` (one class against the rest, averaged) and
-    ``ece`` (the expected calibration error). The loss of a test has no class weights and no label smoothing, see
-    ``Learner.criteria``. Keeps ``confusion`` (C, C), rows true and columns predicted,
-    ``calibration``, ``mistakes`` and ``scored`` for callbacks that plot them.
+    Logs ``loss`` and ``accuracy`` of each stage, scores of ``metrics.class_scores`` after a validation and all of them
+    after a test, with ``ece`` (the expected calibration error). The loss of a test has no class weights and no label
+    smoothing, see ``Learner.criteria``. Keeps ``confusion`` (C, C), rows true and columns predicted, ``calibration``,
+    ``mistakes`` and ``scored`` for callbacks that plot them.
 
     Args:
         net: see ``Classifier``; the weight of its auxiliary losses is its attribute ``auxiliary_weight``.
         loss: of logits and targets, averaged over the batch.
         num_outputs: the number of classes C.
         optimizer, scheduler, monitor, mode: see ``Learner``.
+        validation_scores: what a validation logs beside loss and accuracy; the monitored score is always logged. Areas
+            keep the probabilities of all validation samples in memory.
+        threshold: of two classes, the probability from which a sample is of the second. A score: after each validation
+            the threshold is chosen where that score is largest, and saved with the weights.
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:
-        ArgumentError: the loss does not take logits and labels; a value is out of its range.
+        ArgumentError: the loss does not take logits and labels; a value is out of its range; a threshold was given for
+            more than two classes.
     """
 
+    threshold: Tensor | None
     compilable = True
     NUM_MISTAKES = 25
 
@@ -76,6 +88,8 @@ class Classification(Learner):
         monitor: str = "val/accuracy",
         mode: Literal["min", "max"] = "max",
         l1: NotNegative = 0.0,
+        validation_scores: Sequence[ClassScore] = ("balanced_accuracy", "f1"),
+        threshold: Part | DecisionScore = 0.5,
     ) -> None:
         check(Classification, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
@@ -83,11 +97,29 @@ class Classification(Learner):
         self.num_outputs = num_outputs
         self.l1 = l1
         self.auxiliary_weight = net.auxiliary_weight if isinstance(net, HasAuxiliaryHeads) else 0.0
+        self.validation_scores = [*validation_scores]
+        watched = monitor.removeprefix("val/")
+        if watched in class_scores.NAMES and watched not in self.validation_scores:
+            self.validation_scores.append(watched)
+        if threshold != 0.5 and num_outputs != 2:
+            raise ArgumentError(
+                f"task.threshold is {threshold} for {num_outputs} classes;",
+                "a threshold decides between two classes; of more, the one with the largest probability is predicted;",
+                "try task.threshold=0.5.",
+            )
+        self.threshold_score = threshold if isinstance(threshold, str) else None
+        # A buffer, so that it is saved with the weights for which it was chosen. None: the larger probability decides.
+        number = 0.5 if isinstance(threshold, str) else threshold
+        self.register_buffer("threshold", None if threshold == 0.5 else torch.tensor(number))
         self.confusion: Tensor | None = None
         self.calibration = Calibration()
         self.mistakes: Mistakes | None = None
         self.scored: ScoredSamples | None = None
         self._auroc = MulticlassAUROC(num_outputs)
+        # Of a validation: the matrix, and the samples if a score needs all of them at once.
+        self._validation_confusion: Tensor | None = None
+        ranks = self.threshold_score is not None or not class_scores.RANKING.isdisjoint(self.validation_scores)
+        self._validated = MulticlassAUROC(num_outputs) if ranks else None
 
     def setup(self, stage: str) -> None:
         # Only now is it known whether the data mix samples, and the labels of a mixture are probabilities (B, C).
@@ -111,14 +143,68 @@ class Classification(Learner):
             loss = loss + self.l1 * l1_penalty(regularised_parameters(self.net))
         return loss
 
+    def on_validation_start(self) -> None:
+        super().on_validation_start()
+        self._validation_confusion = self._empty_confusion()
+        if self._validated is not None:
+            self._validated.reset()
+
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch
         logits = self.net(x)
-        self.means.add(len(x), loss=self.loss(logits, y), accuracy=accuracy(logits, y))
+        predictions = self._predictions(logits)
+        self._validation_confusion += self._counted(y, predictions)
+        means = {"loss": self.loss(logits, y), "accuracy": (predictions == y).mean(dtype=torch.float32)}
+        if self._validated is not None:
+            self._validated.update(logits.float().softmax(dim=1), y)
+        if self.threshold_score:
+            del means["accuracy"]  # it is known once the threshold is
+        self.means.add(len(x), **means)
+
+    def on_validation_epoch_end(self) -> None:
+        super().on_validation_epoch_end()
+        confusion = self.trainer.strategy.reduce(self._validation_confusion, reduce_op="sum")
+        samples = None
+        if self._validated is not None:
+            with self._validated.sync_context():
+                samples = dim_zero_cat(self._validated.preds), dim_zero_cat(self._validated.target)
+        if self.threshold_score and samples is not None and self.threshold is not None:
+            positive, labels = samples[0][:, 1], samples[1]
+            self.threshold.fill_(class_scores.best_threshold(self.threshold_score, positive, labels))
+            confusion = self._counted(labels, (positive >= self.threshold).long())
+            self.log("val/accuracy", confusion.diagonal().sum() / confusion.sum())
+        found = class_scores.scores(self.validation_scores, confusion, *(samples or ()))
+        for name in self.validation_scores:
+            if name in found:
+                self.log(f"val/{name}", found[name])
+            elif self.trainer.sanity_checking:  # a few samples, which may be of one class
+                self.log(f"val/{name}", float("nan"))
+            elif self.monitor == f"val/{name}":
+                raise DataError(
+                    f"{self.monitor} is undefined: all validation samples are of one class;",
+                    "it compares samples of two classes at least;",
+                    "try a larger data.val_fraction, or task.monitor=val/accuracy.",
+                )
+
+    def _empty_confusion(self) -> Tensor:
+        return torch.zeros(self.num_outputs, self.num_outputs, dtype=torch.int64, device=self.device)
+
+    def _counted(self, y: Tensor, predictions: Tensor) -> Tensor:
+        """The confusion matrix of labels (B,) and predicted classes (B,): int64 (C, C)."""
+        # Each pair (true, predicted) as one number, so that one bincount counts all cells of the matrix.
+        return torch.bincount(y * self.num_outputs + predictions, minlength=self.num_outputs**2).view(
+            self.num_outputs, self.num_outputs
+        )
+
+    def _predictions(self, logits: Tensor) -> Tensor:
+        """The predicted classes (B,) of logits (B, C)."""
+        if self.threshold is None:
+            return logits.argmax(dim=1)
+        return (logits.float().softmax(dim=1)[:, 1] >= self.threshold).long()
 
     def on_test_start(self) -> None:
         super().on_test_start()
-        self.confusion = torch.zeros(self.num_outputs, self.num_outputs, dtype=torch.int64, device=self.device)
+        self.confusion = self._empty_confusion()
         self.calibration = Calibration(self.device)
         self._auroc.reset()
         self.mistakes, self.scored = None, None
@@ -126,12 +212,11 @@ class Classification(Learner):
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch
         logits = self.net(x)
+        predictions = self._predictions(logits)
         losses = {name: loss(logits, y) for name, loss in self.criteria.items()}
-        self.means.add(len(x), **losses, accuracy=accuracy(logits, y))
+        self.means.add(len(x), **losses, accuracy=(predictions == y).mean(dtype=torch.float32))
         probabilities = logits.float().softmax(dim=1)  # (B, C); float32, since 16 bits round near 1
-        # Each pair (true, predicted) as one number, so that one bincount counts all cells of the matrix.
-        pairs = y * self.num_outputs + logits.argmax(dim=1)  # (B,)
-        self.confusion += torch.bincount(pairs, minlength=self.num_outputs**2).view_as(self.confusion)
+        self.confusion += self._counted(y, predictions)
         self.calibration.add(probabilities, y)
         self._auroc.update(probabilities, y)
         self._keep_mistakes(x, y, probabilities)
@@ -143,8 +228,25 @@ class Classification(Learner):
         self.log("test/ece", self.calibration.error())
         with self._auroc.sync_context():
             self.scored = ScoredSamples(dim_zero_cat(self._auroc.preds), dim_zero_cat(self._auroc.target))
+        names = [name for name in class_scores.NAMES if name != "auroc"]
+        for name, value in class_scores.scores(names, self.confusion, *self.scored).items():
+            self.log(f"test/{name}", value)
         if (self.confusion.sum(dim=1) > 0).all():  # undefined for a class without test samples
             self.log("test/auroc", self._auroc.compute())
+        self._warn_of_one_class()
+
+    def _warn_of_one_class(self) -> None:
+        assert self.confusion is not None
+        predicted = self.confusion.sum(dim=0).nonzero().flatten().tolist()
+        if len(predicted) > 1 or (self.confusion.sum(dim=1) > 0).sum() < 2:
+            return
+        data = getattr(self.trainer, "datamodule", None)
+        names = data.class_names if isinstance(data, NamedClasses) else None
+        log.warning(
+            "the network predicts class %s for every test sample, although they are of several classes; its accuracy is"
+            " the share of that class; try data.sampler=balanced",
+            names[predicted[0]] if names else predicted[0],
+        )
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         """Return class probabilities (B, C). The softmax is applied here; losses take the net's logits."""
@@ -159,22 +261,33 @@ class Classification(Learner):
             return logits, logits.softmax(dim=1)
 
         outputs = [TensorSpec(name, f"(batch, {self.num_outputs})") for name in ("logits", "probabilities")]
-        score = Score("accuracy", lambda made, x, y: (made["logits"].argmax(dim=1) == y).float())
+        if self.threshold is not None:
+            meaning = f"(batch, 2), the second class is predicted from {self.threshold:.6g} on"
+            outputs[1] = TensorSpec("probabilities", meaning)
+        score = Score("accuracy", lambda made, x, y: (self._predictions(made["logits"]) == y).float())
         return ExportSignature(self, classify, [TensorSpec("input", "a sample")], outputs, score=score)
 
     def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
         """Return the columns of the prediction table: the class, its probability, and the probability of each class."""
         probabilities = self.predict_step(x, 0).float()
-        surest, classes = probabilities.max(dim=1)
+        surest, classes = self._decided(probabilities)
         return {
             "prediction": [labels[number] for number in classes.tolist()],
             "probability": surest.tolist(),
             **{f"probability_{name}": each.tolist() for name, each in zip(labels, probabilities.T, strict=True)},
         }
 
+    def _decided(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        """The probability of each predicted class, and the classes: two (B,), of probabilities (B, C)."""
+        if self.threshold is None:
+            confidences, predictions = probabilities.max(dim=1)
+            return confidences, predictions
+        predictions = (probabilities[:, 1] >= self.threshold).long()
+        return probabilities.gather(1, predictions[:, None])[:, 0], predictions
+
     def _keep_mistakes(self, x: Tensor, y: Tensor, probabilities: Tensor) -> None:
         # The best so far are merged with each batch, so that only NUM_MISTAKES inputs are kept in memory.
-        confidences, predictions = probabilities.max(dim=1)
+        confidences, predictions = self._decided(probabilities)
         wrong = predictions != y
         found = Mistakes(x[wrong], y[wrong], predictions[wrong], confidences[wrong])
         if self.mistakes is not None:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from netyard.errors import ArgumentError, DataError
+from netyard.metrics import class_scores
 from netyard.training import checkpoint
 from support.classification_task import Batches, joined, samples, task_of
 from support.trainers import trainer_of
@@ -84,6 +86,54 @@ def test_the_loss_of_a_test_is_the_plain_one_beside_the_trained_one(loss: nn.Mod
     else:
         assert trained is not None and trained.item() == pytest.approx(loss(logits, y).item(), rel=1e-5)
     assert set(task.state_dict()) == state, "nothing is saved in addition"
+
+
+def test_every_score_of_a_rare_class_is_that_of_all_samples_whatever_the_batches(caplog) -> None:
+    net, data = nn.Linear(4, 3), Batches(samples((30, 1, 19)))
+    task, trainer = task_of(net, monitor="val/average_precision", validation_scores=["f1", "auroc"]), trainer_of()
+    x, y = joined(data.batches)
+    with torch.no_grad():
+        probabilities = net(x).softmax(1)
+    confusion = torch.bincount(3 * y + probabilities.argmax(1), minlength=9).view(3, 3)
+    wanted = class_scores.scores(class_scores.NAMES, confusion, probabilities, y)
+    trainer.fit(task, data)
+    got = dict(trainer.callback_metrics)
+    assert "val/balanced_accuracy" not in got
+    trainer.test(task, data, verbose=False)
+    got |= trainer.callback_metrics
+    for name in ("f1", "auroc", "average_precision"):
+        assert got[f"val/{name}"].item() == pytest.approx(float(wanted[name]), rel=1e-5)
+    for name in class_scores.NAMES:
+        assert got[f"test/{name}"].item() == pytest.approx(float(wanted[name]), rel=1e-5)
+    assert "predicts class" not in caplog.text
+    with pytest.raises(DataError, match="all validation samples are of one class"):
+        trainer_of().validate(task, Batches([(x, y * 0)]), verbose=False)
+
+
+def test_a_threshold_is_chosen_on_validation_saved_and_used(caplog) -> None:
+    """Of samples of which a quarter is positive, a net of bias -3 predicts none at 0.5."""
+    x = torch.arange(100.0)[:, None] / 100
+    data, net = Batches([(x[::2], (x[::2, 0] > 0.75).long()), (x[1::2], (x[1::2, 0] > 0.75).long())]), nn.Linear(1, 2)
+    with torch.no_grad():
+        net.weight.copy_(torch.tensor([[0.0], [1.0]]))
+        net.bias.copy_(torch.tensor([0.0, -3.0]))
+    plain = task_of(net, classes=2)
+    trainer = trainer_of()
+    trainer.test(plain, data, verbose=False)
+    assert trainer.callback_metrics["test/accuracy"] == pytest.approx(0.76)
+    assert caplog.text.count("predicts class 0 for every test sample") == 1 and "threshold" not in plain.state_dict()
+    task, trainer = task_of(net, classes=2, threshold="f1"), trainer_of()
+    trainer.fit(task, data)
+    assert trainer.callback_metrics["val/f1"] == trainer.callback_metrics["val/accuracy"] == 1.0
+    between = (net(torch.tensor([[0.75], [0.76]])).softmax(1)[:, 1]).tolist()
+    assert task.state_dict()["threshold"].item() == pytest.approx(sum(between) / 2, rel=1e-5)
+    trainer.test(task, data, verbose=False)
+    assert trainer.callback_metrics["test/accuracy"] == 1.0
+    answers = task.prediction_columns(torch.tensor([[0.75], [0.76]]), ["no", "yes"])
+    assert answers["prediction"] == ["no", "yes"] and answers["probability"][0] > 0.5 > answers["probability"][1]
+    assert "predicted from 0." in task.export_signature().outputs[1].meaning
+    with pytest.raises(ArgumentError, match=r"threshold is f1 for 3 classes; .*; try task\.threshold=0\.5\."):
+        task_of(nn.Linear(4, 3), threshold="f1")
 
 
 def test_a_validation_within_the_epoch_leaves_the_training_means_right():

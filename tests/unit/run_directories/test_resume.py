@@ -52,7 +52,9 @@ def test_newest_run_of_the_same_config_is_resumed(tmp_path: Path) -> None:
     first = run_of(tmp_path / "day" / "one", CONFIG, "2026-01-02")
     assert resume.find_newest(CONFIG, tmp_path) == first
     second = run_of(tmp_path / "two", CONFIG, "2026-01-03", "completed")
-    (second / ".hydra" / "config.yaml").write_text(hydra_internals.masked_yaml(CONFIG).replace("auto", "null"), encoding="utf-8")
+    (second / ".hydra" / "config.yaml").write_text(
+        hydra_internals.masked_yaml(CONFIG).replace("auto", "null"), encoding="utf-8"
+    )
     assert resume.find_newest(CONFIG, tmp_path) == second, "whichever run it was to continue, and finished too"
     run_of(tmp_path / "three", CONFIG, "2026-01-04", begun=False)
     run_of(tmp_path / "a" / "b" / "c", CONFIG, "2026-01-05")
