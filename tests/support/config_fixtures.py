@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,8 @@ from netyard.config.catalog import conf_dir, variants
 
 if TYPE_CHECKING:
     from torch import nn
+
+load = cache(OmegaConf.load)
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +42,7 @@ def chosen() -> Callable[..., Any]:
     from hydra.utils import instantiate
 
     def build(group: str, name: str, **overrides: Any) -> Any:
-        node = OmegaConf.load(conf_dir() / group / f"{name}.yaml")
+        node = load(conf_dir() / group / f"{name}.yaml")
         root = OmegaConf.create({"task": {"mode": "min"}, "node": OmegaConf.merge(node, overrides)})
         return instantiate(root.node, _convert_="all")
 
