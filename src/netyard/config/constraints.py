@@ -100,10 +100,7 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
     },
     # Less than 1: with a decay of 1 the average would never change.
     "lightning.pytorch.callbacks.EMAWeightAveraging": {"decay": (Part, 0.99)},
-    # Below 1: at 1 the targets would be uniform, whatever the label is.
-    "torch.nn.CrossEntropyLoss": {"label_smoothing": (Probability, 0.1)},
     "torch.nn.HuberLoss": {"delta": (Positive, 1.0)},
-    "torch.nn.MultiMarginLoss": {"p": Literal[1, 2], "margin": (Positive, 1.0)},
     "torch.optim.Adadelta": {"lr": (Positive, 1.0), "rho": (Unit, 0.9), "eps": _EPS, "weight_decay": _DECAY},
     # torch documents beta2_decay as a negative exponent: beta2 of step t is 1 - t ** beta2_decay.
     "torch.optim.Adafactor": {

@@ -40,6 +40,8 @@ MODULES = {
 
 # Classes of other packages that version 0.1 used, and the classes with the same arguments that replace them.
 CLASSES = {
+    "torch.nn.CrossEntropyLoss": "netyard.losses.class_weights.CrossEntropyLoss",
+    "torch.nn.MultiMarginLoss": "netyard.losses.class_weights.MultiMarginLoss",
     "lightning.pytorch.loggers.TensorBoardLogger": "netyard.training.tensorboard.BufferedTensorBoardLogger",
 }
 

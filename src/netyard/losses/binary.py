@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from netyard.losses.class_weights import ClassWeighted, ClassWeights, weighted_mean
 from netyard.losses.targets import as_probabilities
+from netyard.ranges.signature import check
 
 
 def binary_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -18,8 +20,21 @@ def binary_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, as_probabilities(target, logits))
 
 
-class BinaryCrossEntropy(nn.Module):
-    """``binary_cross_entropy`` as a module."""
+class BinaryCrossEntropy(ClassWeighted):
+    """``binary_cross_entropy`` as a module; ``class_weights`` weight each sample by its class."""
+
+    def __init__(self, class_weights: ClassWeights = None) -> None:
+        super().__init__()
+        check(BinaryCrossEntropy, locals(), "loss")
+        self.class_weights = class_weights
+        self.register_buffer("weight", None)
+
+    def plain(self) -> BinaryCrossEntropy | None:
+        """Return the loss without class weights; None if it has none."""
+        return None if self.weight is None else BinaryCrossEntropy()
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        return binary_cross_entropy(logits, target)
+        if self.weight is None:
+            return binary_cross_entropy(logits, target)
+        terms = F.binary_cross_entropy_with_logits(logits, as_probabilities(target, logits), reduction="none")
+        return weighted_mean(terms.mean(dim=1), target, logits, self.weight)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
+from netyard.losses.class_weights import ClassWeighted, ClassWeights, weighted_mean
 from netyard.losses.targets import as_probabilities
 from netyard.ranges.bounds import NotNegative
 from netyard.ranges.signature import check
@@ -21,34 +22,52 @@ def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0, alpha: Tensor
     a softmax in place of the sigmoid; a soft target weights the terms of its classes. ``gamma`` 0 is cross-entropy.
     ``alpha`` is one weight for each class, ``(C,)``.
     """
-    log_p = F.log_softmax(logits, dim=1)  # (B, C)
-    # -expm1(log p) = 1 - p, with all its digits for p near 1. For gamma < 1 the derivative of the power is infinite at
-    # 0, and infinity times a zero would be NaN, hence the clamp to the smallest normal number.
-    one_minus_p = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
-    terms = -(one_minus_p**gamma) * log_p * as_probabilities(target, log_p)
+    terms = focal_terms(logits, target, gamma)
     # A mean over samples with alpha too: torch's weighted cross-entropy would divide by the sum of the weights.
     return (terms if alpha is None else terms * alpha).sum(dim=1).mean()
 
 
-class FocalLoss(nn.Module):
-    """``focal_loss`` as a module.
+def focal_terms(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
+    """The terms of ``focal_loss`` before weights and sums: (B, C)."""
+    log_p = F.log_softmax(logits, dim=1)  # (B, C)
+    # -expm1(log p) = 1 - p, with all its digits for p near 1. For gamma < 1 the derivative of the power is infinite at
+    # 0, and infinity times a zero would be NaN, hence the clamp to the smallest normal number.
+    one_minus_p = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
+    return -(one_minus_p**gamma) * log_p * as_probabilities(target, log_p)
+
+
+class FocalLoss(ClassWeighted):
+    """``focal_loss`` as a module; with ``class_weights`` as the mean weighted by the classes of the samples.
 
     Raises:
-        ArgumentError: ``gamma`` or a weight below 0; at the first batch, not one weight for each class.
+        ArgumentError: ``gamma`` or a weight below 0; both ``alpha`` and ``class_weights``; at the first batch, not one
+            weight for each class.
     """
 
     alpha: Tensor | None
 
-    def __init__(self, gamma: NotNegative = 2.0, alpha: Sequence[NotNegative] | None = None) -> None:
+    def __init__(
+        self,
+        gamma: NotNegative = 2.0,
+        alpha: Sequence[NotNegative] | None = None,
+        class_weights: ClassWeights = None,
+    ) -> None:
         super().__init__()
         check(FocalLoss, locals(), "loss")
-        self.gamma = gamma
+        if alpha is not None and class_weights is not None:
+            raise ArgumentError(
+                "loss.alpha and loss.class_weights are both given;",
+                "each is a weight for each class, and they would be multiplied;",
+                "try loss.alpha=null.",
+            )
+        self.gamma, self.class_weights = gamma, class_weights
+        self.register_buffer("weight", None)
         # A buffer, to move with the module to its device, but not in the checkpoint: it is part of the config.
         self.register_buffer("alpha", None if alpha is None else torch.tensor(alpha), persistent=False)
 
     def plain(self) -> FocalLoss | None:
         """Return the loss without class weights; None if it has none."""
-        return None if self.alpha is None else FocalLoss(self.gamma)
+        return None if self.alpha is None and self.weight is None else FocalLoss(self.gamma)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         if self.alpha is not None and self.alpha.shape != logits.shape[1:]:
@@ -57,4 +76,6 @@ class FocalLoss(nn.Module):
                 f"it must have one for each of the {logits.shape[1]} classes;",
                 "try loss.alpha=null.",
             )
-        return focal_loss(logits, target, self.gamma, self.alpha)
+        if self.weight is None:
+            return focal_loss(logits, target, self.gamma, self.alpha)
+        return weighted_mean(focal_terms(logits, target, self.gamma).sum(dim=1), target, logits, self.weight)

@@ -13,6 +13,7 @@ from torchmetrics.classification import MulticlassAUROC
 from torchmetrics.utilities import dim_zero_cat
 
 from netyard.errors import ArgumentError, DataError
+from netyard.losses.class_weights import ClassWeighted
 from netyard.losses.penalties import l1_penalty
 from netyard.losses.probe import check_classification_loss
 from netyard.metrics import class_scores
@@ -21,7 +22,7 @@ from netyard.metrics.class_scores import ClassScore, DecisionScore
 from netyard.optim.parameters import regularised_parameters
 from netyard.ranges.bounds import Count, NotNegative, Part
 from netyard.ranges.signature import check
-from netyard.tasks.interfaces import HasAuxiliaryHeads, NamedClasses, mixes_samples
+from netyard.tasks.interfaces import HasAuxiliaryHeads, HasSplits, NamedClasses, mixes_samples
 from netyard.tasks.learner import Learner
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
@@ -93,6 +94,8 @@ class Classification(Learner):
     ) -> None:
         check(Classification, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
+        if isinstance(loss, ClassWeighted):
+            loss.set_classes(num_outputs)
         check_classification_loss(loss, num_outputs)
         self.num_outputs = num_outputs
         self.l1 = l1
@@ -125,6 +128,20 @@ class Classification(Learner):
         # Only now is it known whether the data mix samples, and the labels of a mixture are probabilities (B, C).
         if stage == "fit" and mixes_samples(self.trainer.datamodule):
             check_classification_loss(self.loss, self.num_outputs, soft_targets=True)
+        if stage == "fit" and isinstance(self.loss, ClassWeighted) and self.loss.class_weights == "balanced":
+            self.loss.balance(self._training_counts())
+
+    def _training_counts(self) -> Tensor:
+        """The number of training samples of each class: int64 (C,)."""
+        data = self.trainer.datamodule
+        if not isinstance(data, HasSplits):
+            raise ArgumentError(
+                "loss.class_weights=balanced counts the classes of the training split, which this datamodule does not"
+                " give;",
+                "it gives them by a method split;",
+                "try loss.class_weights=[1.0,3.0], a weight for each class.",
+            )
+        return data.split("train").y.cpu().bincount(minlength=self.num_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)

@@ -262,6 +262,14 @@ class LabelledData(Protocol):
 
 
 @runtime_checkable
+class HasSplits(Protocol):
+    """A datamodule that gives the samples of a split."""
+
+    def split(self, name: str) -> Any:
+        """The split ``train``, ``val`` or ``test``; its ``y`` are the targets of all samples."""
+
+
+@runtime_checkable
 class NamedClasses(Protocol):
     """``class_names`` are the names of the classes in the order of their numbers; None if they have no names."""
 

@@ -221,3 +221,13 @@ def test_auroc_is_left_out_where_a_class_does_not_occur():
     trainer = trainer_of()
     trainer.test(task_of(nn.Linear(4, 3)), Batches([(x, y.clamp(max=1))]), verbose=False)
     assert "test/auroc" not in trainer.callback_metrics and "test/loss" in trainer.callback_metrics
+
+
+def test_balanced_weights_are_counted_saved_and_left_out_of_the_test(train) -> None:
+    words = ("model=mlp_tiny", "data=wine", "trainer=cpu", "logger=none", "trainer.max_epochs=1")
+    ran = train(*words, "loss.class_weights=balanced")
+    assert ran.code == 0, ran.err
+    task = checkpoint.load(ran.path)
+    counts = torch.tensor([*ran.json("results.json")["data_summary"]["classes"].values()])
+    torch.testing.assert_close(task.state_dict()["loss.weight"], counts.sum() / (3 * counts))
+    assert {"test/loss", "test/training_loss"} <= {*ran.json("results.json")["metrics"]}

@@ -19,7 +19,7 @@ from support.fake_packages import Install
 
 BOUNDS = ("ge", "gt", "le", "lt")
 # Any finite number: of returns that may be losses, of a logarithm, of the mean of pixels, of what stands for white.
-UNBOUNDED = {"v_min", "v_max", "log_variance_range", "mean", "version"}
+UNBOUNDED = {"ignore_index", "v_min", "v_max", "log_variance_range", "mean", "version"}
 # What the user alone can know, and what a task or a model asks of the data.
 NEEDED = {
     "csv": ["data.path=x.csv", "data.target=y"],

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
+from netyard.losses.class_weights import ClassWeighted, CrossEntropyLoss
 from netyard.losses.probe import check_classification_loss
 
 PADDING = 0  # only at the end of a sequence
@@ -57,6 +58,12 @@ def check_vocabulary(num_outputs: Any, loss: nn.Module, task: str, data: str) ->
             f"task {task} needs data with a vocabulary of at least {NUM_SPECIAL + 1} tokens;",
             f"try data={data}.",
         )
+    if isinstance(loss, ClassWeighted) and loss.class_weights is not None:
+        raise ArgumentError(
+            f"loss.class_weights was given to the task {task};",
+            "it weights the classes of a classification, not the tokens of a vocabulary;",
+            "try loss.class_weights=null.",
+        )
     check_classification_loss(loss, min(num_outputs, _PROBED_CLASSES))
 
 
@@ -65,18 +72,16 @@ def pad_to(tokens: Tensor, width: int) -> Tensor:
     return F.pad(tokens, (0, width - tokens.shape[1]), value=PADDING)
 
 
-# ``type(loss) is``, not isinstance: a subclass may compute something else.
+# Not isinstance: another subclass may compute something else.
+_CROSS_ENTROPY = (nn.CrossEntropyLoss, CrossEntropyLoss)
 
 
 def _ignores_missing_targets(loss: nn.Module) -> bool:
-    return type(loss) is nn.CrossEntropyLoss and loss.ignore_index == IGNORED
+    return type(loss) in _CROSS_ENTROPY and loss.ignore_index == IGNORED
 
 
 def _is_likelihood(loss: nn.Module) -> bool:
     """Whether the loss already is the mean negative log-likelihood, which need not be computed again then."""
     return (
-        type(loss) is nn.CrossEntropyLoss
-        and loss.reduction == "mean"
-        and loss.weight is None
-        and not loss.label_smoothing
+        type(loss) in _CROSS_ENTROPY and loss.reduction == "mean" and loss.weight is None and not loss.label_smoothing
     )
