@@ -261,7 +261,7 @@ class Classification(Learner):
         names = data.class_names if isinstance(data, NamedClasses) else None
         log.warning(
             "the network predicts class %s for every test sample, although they are of several classes; its accuracy is"
-            " the share of that class; try data.sampler=balanced",
+            " the share of that class; try loss.class_weights=balanced or data.sampler=balanced",
             names[predicted[0]] if names else predicted[0],
         )
 
