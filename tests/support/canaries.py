@@ -13,6 +13,7 @@ import pytest
 from support.command_result import Ran
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "trainer.max_epochs=1")
+NO_FIGURES = "callbacks.figures=null"  # to be quick
 ALLOW = "--allow-target=leaky.Leaky"
 LEAKY = """
 import logging, warnings
@@ -82,7 +83,9 @@ def leaks(canaries: dict[str, str], folder: Path, *said: str) -> list[str]:
 
 def check_sweep(train: Callable[..., Ran], canaries: dict[str, str], folder: Path, launcher: str) -> int:
     """Check that a sweep of two jobs leaves no secret anywhere; return the number of secrets that it was given."""
-    ran = train("-m", *RUN, *given(canaries), "seed=1,2", f"launcher={launcher}", f"hydra.sweep.dir={folder}")
+    ran = train(
+        "-m", *RUN, NO_FIGURES, *given(canaries), "seed=1,2", f"launcher={launcher}", f"hydra.sweep.dir={folder}"
+    )
     assert ran.code == 0, ran.err
     assert not leaks(canaries, folder, ran.out, ran.err)
     return len(canaries)
@@ -96,7 +99,7 @@ def check_study(train: Callable[..., Ran], canaries: dict[str, str], tmp_path: P
     storage = f"sqlite:///file:{tmp_path / 'study.db'}?uri=true&password={canaries['url']}"
     words = ["hydra/sweeper=optuna", "sweep.num_trials=2", "sweep.pruner=median", f"sweep.storage='{storage}'"]
     where = (f"launcher={launcher}", f"hydra.sweep.dir={folder}")
-    ran = train("-m", *RUN, *words, "optimizer.lr=tag(log,interval(0.001,0.1))", *where)
+    ran = train("-m", *RUN, NO_FIGURES, *words, "optimizer.lr=tag(log,interval(0.001,0.1))", *where)
     assert ran.code == 0, ran.err
     assert "password=***" in (folder / "0" / "job.json").read_text()
     assert "is not pruned" not in (folder / "1" / "train.log").read_text()

@@ -23,6 +23,16 @@ KINDS = {
 }
 
 
+def check_mistake(train: Callable[..., Ran], overrides: list[str], code: int, words: list[str]) -> None:
+    """A command is refused in one line with these words, and leaves no directory."""
+    ran = train(*overrides)
+    assert ran.code == code, ran.err
+    assert ran.err.count("\n") == 1 and ran.err.startswith("error: ")
+    for word in words:
+        assert word in ran.err
+    assert not ran.path.exists()
+
+
 def check_fold(train: Callable[..., Ran], kind: str, folder: Path) -> None:
     """Train on a fold of the data in ``folder``; the checkpoint records the fold."""
     given = [text.replace("ROOT", str(folder)) for text in KINDS[kind]]

@@ -116,6 +116,24 @@ def check_score(run: Path, folder: Path) -> None:
         assert score == {"language": "nll", "attention": "nll"}.get(run.name, "mse") and float(before) > 0
 
 
+def check_quantized(run: Path, folder: Path, how: str) -> None:
+    """A quantized classification has operators of 8 bits, and prints its accuracy before and after, as it is."""
+    said, file = export(run, folder, "format=onnx", f"quantize={how}")
+    before, after, count = re.search(
+        r"accuracy changes from ([\d.]+) to ([\d.]+) on the test split \((\d+) ", said
+    ).groups()
+    results = json.loads((run / "results.json").read_text())
+    assert float(before) == pytest.approx(results["metrics"]["test/accuracy"], abs=1e-4)
+    data = served_by(run)[1]
+    split = data.split("test")
+    made = answers(file, (data.prepare(split.x, split.y)[0],))
+    assert float(after) == pytest.approx((made["logits"].argmax(axis=1) == split.y.numpy()).mean(), abs=1e-4)
+    assert int(count) == len(split)
+    kinds = {node.op_type for node in onnx.load(file).graph.node}
+    assert kinds & ({"ConvInteger", "MatMulInteger"} if how == "dynamic" else {"QuantizeLinear"})
+    assert metadata(file)["model"] == "cnn_tiny"
+
+
 def check_network(name: str, folder: Path) -> None:
     """An untrained network is exported to an ONNX file that computes the same."""
     task, data, of_run = untrained(f"model={name}", *SHORTER.get(name, []))

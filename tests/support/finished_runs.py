@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from support.signalled_runs import RUN as SHORT_STEPS
 from support.user_files import write_user_files
 
 SMOKE = ("debug=smoke", "logger=none")
@@ -78,6 +79,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "conditional": ("model=conditional_vae", "model.hidden_sizes=[16]", "callbacks.scores=null", *SMOKE),
     "contract": ("model=mlp_tiny", "trainer.max_epochs=3", "scheduler=cosine"),
     "judge": ("model=cnn_tiny", *EPOCH),
+    "uninterrupted": (*SHORT_STEPS, "trainer.max_epochs=3", "scheduler=cosine"),
     # With TensorBoard's files.
     "drawn_iris": (
         "model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "trainer.max_epochs=3",

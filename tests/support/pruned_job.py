@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +26,36 @@ HOPELESS, FINE = "optimizer.lr=1e-9", "optimizer.lr=0.03"
 
 def study_of(folder: Path, pruner: str = "median", **options: Any) -> OptunaSearch:
     """Return the search of a sweep in this folder that has suggested its seventh job."""
-    optuna = pytest.importorskip("optuna")
-    space = Space.parse(OverridesParser.create(), {}, {}, [], ["optimizer.lr=interval(0,1)"])
-    search = OptunaSearch(space, ["min"], 7, 0, pruner=pruner, pruner_options=options, folder=folder)
-    for number in range(6):
-        search.ask(number)
-        trial = optuna.trial.Trial(search._study, search._trials()[number]._trial_id)
-        for epoch in range(8):
-            trial.report(0.5 - 0.05 * epoch, epoch)
-            trial.should_prune()  # asha and hyperband take note here
-        search.tell(Job(number, [], "completed", values=[0.15]))
+    pytest.importorskip("optuna")
+    folder.mkdir(parents=True)
+    noting = pruner in ("asha", "hyperband")  # the others keep nothing of their own in a study
+    for name, content in _six_jobs(*((pruner, *options.items()) if noting else ("median",))).items():
+        (folder / name).write_bytes(content)
+    search = _search(folder, pruner, options)
     search.ask(6)
     return search
+
+
+@cache
+def _six_jobs(pruner: str, *options: tuple[str, Any]) -> dict[str, bytes]:
+    """The files of a sweep with six finished jobs: written once, for each report is a transaction."""
+    import optuna
+
+    with tempfile.TemporaryDirectory() as place:
+        search = _search(Path(place), pruner, dict(options))
+        for number in range(6):
+            search.ask(number)
+            trial = optuna.trial.Trial(search._study, search._trials()[number]._trial_id)
+            for epoch in range(8):
+                trial.report(0.5 - 0.05 * epoch, epoch)
+                trial.should_prune()  # asha and hyperband take note here
+            search.tell(Job(number, [], "completed", values=[0.15]))
+        return {each.name: each.read_bytes() for each in Path(place).iterdir()}
+
+
+def _search(folder: Path, pruner: str, options: dict[str, Any]) -> OptunaSearch:
+    space = Space.parse(OverridesParser.create(), {}, {}, [], ["optimizer.lr=interval(0,1)"])
+    return OptunaSearch(space, ["min"], 7, 0, pruner=pruner, pruner_options=options, folder=folder)
 
 
 def begin(search: OptunaSearch, path: Path) -> Path:

@@ -28,6 +28,13 @@ def task_of(net: nn.Module | None = None, loss: nn.Module | None = None, lr: flo
     )
 
 
+def check_mistake(train: Callable[..., Ran], words: tuple[str, ...], code: int, said: str) -> None:
+    """A command of an agent is refused with this message."""
+    ran = train(*words, "logger=none", "trainer=cpu")
+    assert ran.code == code, ran.err
+    assert said in ran.err and "Traceback" not in ran.err
+
+
 def check_finds_way(train: Callable[..., Ran], model: str) -> None:
     """An agent learns the corridor from the command line."""
     small = ("data=gym", f"data.id={CORRIDOR}", "model.hidden_sizes=[16]", "data.steps_per_batch=200")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from support.command_result import Ran
 
+SHORT = ("debug=smoke", "callbacks.figures=null")
 AXES = ["optimizer", "optimizer.lr", "optimizer.momentum", "model.hidden_sizes"]
 JOBS = [
     ["optimizer=adam", "optimizer.lr=0.01"],
@@ -27,6 +28,6 @@ def run_jobs(train: Callable[..., Ran], folder: Path) -> Path:
         path = folder / str(number)
         path.mkdir(parents=True)
         (path / "job.json").write_text(json.dumps({"number": number, "axes": AXES, "study": None}), encoding="utf-8")
-        ran = train("model=mlp_tiny", *overrides, "debug=smoke", f"seed={number}", f"hydra.run.dir={path}", path=path)
+        ran = train("model=mlp_tiny", *overrides, *SHORT, f"seed={number}", f"hydra.run.dir={path}", path=path)
         assert ran.code == 0, ran.err
     return folder

@@ -12,7 +12,16 @@ import torch
 
 from netyard.config import catalog
 from netyard.training import checkpoint
-from support.exports import answers, check_network, check_onnx, check_program, check_score, export, served_by
+from support.exports import (
+    answers,
+    check_network,
+    check_onnx,
+    check_program,
+    check_quantized,
+    check_score,
+    export,
+    served_by,
+)
 
 RUNS = (
     "classification", "judge", "rows", "regression", "opinions", "windowed", "language", "attention", "translation",
@@ -40,6 +49,11 @@ def test_every_network_becomes_onnx(tmp_path: Path, name: str) -> None:
 )
 def test_every_task_with_a_score_reports_it(finished, tmp_path: Path, name: str) -> None:
     check_score(finished(name), tmp_path)
+
+
+@pytest.mark.parametrize("how", ["dynamic", "static"])
+def test_int8_files_are_scored_on_the_test_split(finished, tmp_path: Path, how: str) -> None:
+    check_quantized(finished("judge"), tmp_path, how)
 
 
 def test_a_caller_can_write_a_translation_with_the_graph(finished, tmp_path: Path) -> None:

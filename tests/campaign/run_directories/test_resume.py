@@ -12,10 +12,27 @@ import pytest
 
 from support import killed_runs
 from support.killed_runs import LONG, SHORT, Runs, faults, left_alone
+from support.resumed_runs import check_refused, killed
 from support.stopped_runs import RUNS, stopped_everywhere
 
+CHANGES = {
+    "data.batch_size=30": "data.batch_size changed from 20 to 30",
+    "model=mlp_table": "model changed from mlp_tiny to mlp_table",
+    "model.dropout=0.5": "model.dropout changed from 0.0 to 0.5",
+    "optimizer.lr=0.5": "optimizer.lr changed from ",
+    "optimizer=sgd": "optimizer changed from adam to sgd",
+    "scheduler=cosine": "scheduler changed from constant to cosine",
+    "task.monitor=val/loss": "task.monitor changed from val/accuracy to val/loss",
+    "trainer.accumulate_grad_batches=2": "trainer.accumulate_grad_batches changed from 1 to 2",
+}
 KILLS, CHUNK, IN_A_ROW = int(os.environ.get("KILLS", "100")), 5, 25
 SETTINGS = [(task, settings) for task, each in RUNS.items() for settings in each]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_another_experiment_is_refused_with_the_difference(train, copied_run, change: str) -> None:
+    killed(begun := copied_run("iris"))
+    check_refused(train, begun, change, CHANGES[change])
 
 
 @pytest.mark.parametrize(("task", "settings"), SETTINGS, ids=lambda each: each if isinstance(each, str) else each[0])

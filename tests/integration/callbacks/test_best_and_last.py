@@ -167,12 +167,14 @@ def fill_after(monkeypatch: pytest.MonkeyPatch, saves: int, code: int = errno.EN
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO], ids=errno.errorcode.get)
 def test_a_save_that_fails_ends_the_run_with_one_message(train, monkeypatch, code: int) -> None:
     fill_after(monkeypatch, saves=2, code=code)
-    ran = train(*IRIS, "trainer.max_epochs=4")
+    ran = train(*IRIS, "trainer.max_epochs=4", "data.batch_size=40")
     assert ran.code == 5 and ran.err.count("error: ") == 1 and "Traceback" not in ran.err
     assert os.strerror(code) in ran.err and f"resume={ran.path}" in ran.err and " free;" in ran.err
     assert ran.json("status.json")["state"] == "failed"
     folder = ran.path / "checkpoints"
     assert len(manifest.read_all(folder)) == 2 and not [*folder.glob(".*")] and len([*folder.glob("save-*")]) == 4
+    if code != errno.ENOSPC:
+        return  # the directory is the same after each of them, and so is what is resumed
     monkeypatch.undo()
     resumed = train(f"resume={ran.path}")
     assert resumed.code == 0 and ran.json("results.json")["epochs"] == 4, resumed.err

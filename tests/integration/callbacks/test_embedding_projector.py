@@ -12,7 +12,8 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-RUN = ("model=autoencoder_tiny", "data=digits", "trainer=cpu", "trainer.max_epochs=1")
+SHORT = ("trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=2", "callbacks.figures=null")
+RUN = ("model=autoencoder_tiny", "data=digits", *SHORT)
 NUM_TESTED = 359  # a fifth of the digits
 
 
@@ -39,7 +40,7 @@ def test_a_test_of_an_autoencoder_leaves_a_map(train):
 
 
 def test_a_table_has_points_without_pictures_and_their_classes_by_name(train):
-    ran = train("model=autoencoder_tiny", "data=iris", "trainer=cpu", "trainer.max_epochs=1")
+    ran = train("model=autoencoder_tiny", "data=iris", *SHORT)
     assert ran.code == 0, ran.err
     assert not embedding(ran.path).HasField("sprite")
     assert set(labels(ran.path)) == {"setosa", "versicolor", "virginica"}
@@ -53,7 +54,7 @@ def test_a_run_without_codes_or_without_a_dashboard_has_no_map(finished):
 @pytest.mark.parametrize(("data", "pictures"), [("digits", True), ("digits_rows", True), ("iris", False)])
 def test_a_classification_has_a_map_on_request(train, data: str, pictures: bool):
     model = "lstm_tiny" if data == "digits_rows" else "mlp_tiny"
-    words = ("trainer=cpu", "trainer.max_epochs=1", "callbacks.projector.features=true", "data.eval_batch_size=50")
+    words = (*SHORT, "callbacks.projector.features=true", "data.eval_batch_size=50")
     ran = train(f"model={model}", f"data={data}", *words)
     assert ran.code == 0, ran.err
     info, codes = embedding(ran.path), np.loadtxt(ran.path / "projector" / "tensors.tsv", delimiter="\t")

@@ -16,9 +16,10 @@ from lightning import Trainer
 from netyard.callbacks.graceful_stop import Signals
 from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
+from support.finished_runs import RUNS
 from support.signalled_runs import ALLOW, RUN, SLOW, STEPS_OF_AN_EPOCH, done, slow
 
-WHOLE = (*RUN, "trainer.max_epochs=3", "scheduler=cosine")
+WHOLE = RUNS["uninterrupted"]
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     [(signal.SIGINT, 5), (signal.SIGTERM, 30), (signal.SIGHUP, 27), (signal.SIGUSR1, 54)],
     ids=["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"],
 )
-def test_a_signalled_run_can_be_resumed_bit_for_bit(user: Path, train, number: int, at: int) -> None:
+def test_a_signalled_run_can_be_resumed_bit_for_bit(user: Path, train, finished, number: int, at: int) -> None:
     run = user / "run"
     ran = train(*WHOLE, *slow(signal=int(number), at=at), f"hydra.run.dir={run}")
     assert ran.code == 128 + number, ran.err
@@ -51,13 +52,13 @@ def test_a_signalled_run_can_be_resumed_bit_for_bit(user: Path, train, number: i
     resumed = train(f"resume={run}", ALLOW, "callbacks.slow.signal=0", path=run)
     assert resumed.code == 0, resumed.err
     assert done(user) == 3 * STEPS_OF_AN_EPOCH
-    whole = train(*WHOLE, path=user / "whole")
+    whole = finished("uninterrupted")
     for name in ("best", "last"):
-        got, wanted = (checkpoint.read(each / "checkpoints" / f"{name}.ckpt") for each in (run, whole.path))
+        got, wanted = (checkpoint.read(each / "checkpoints" / f"{name}.ckpt") for each in (run, whole))
         assert got["global_step"] == wanted["global_step"] and got["epoch"] == wanted["epoch"]
         for key, value in wanted["state_dict"].items():
             assert torch.equal(got["state_dict"][key], value), f"{name}: {key}"
-    assert resumed.json("results.json")["objective"] == whole.json("results.json")["objective"]
+    assert resumed.json("results.json")["objective"] == RunDir(whole).results()["objective"]
     assert resumed.json("status.json")["state"] == "completed"
     assert resumed.json("results.json")["throughput"]["train_samples_per_second"] > 0
 

@@ -12,7 +12,14 @@ import torch
 from support.curve_charts import check_charts
 from support.event_files import events
 
-RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "trainer.max_epochs=3")
+RUN = (
+    "model=mlp_tiny",
+    "data=iris",
+    "data.batch_size=20",
+    "trainer=cpu",
+    "trainer.max_epochs=3",
+    "callbacks.figures=null",
+)
 
 
 def scalars(path: Path, tag: str) -> dict[int, float]:

@@ -19,6 +19,7 @@ RUN = (
     "trainer.limit_train_batches=3",
     "trainer.limit_val_batches=1",
     "trainer.limit_test_batches=1",
+    "callbacks.figures=null",
 )
 
 

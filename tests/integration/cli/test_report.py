@@ -16,7 +16,8 @@ def rows_of(text: str) -> list[list[str]]:
 def test_two_seeds_of_a_real_run_are_one_row(train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     values = []
     for seed in range(2):
-        ran = train("model=mlp_tiny", f"seed={seed}", "trainer.max_epochs=2", path=tmp_path / "runs" / str(seed))
+        quick = ("data=iris", "trainer=cpu", "trainer.max_epochs=2", "logger=none")
+        ran = train("model=mlp_tiny", *quick, f"seed={seed}", path=tmp_path / "runs" / str(seed))
         assert ran.code == 0, ran.err
         values.append(ran.json("results.json")["objective"]["value"])
     first, second = values

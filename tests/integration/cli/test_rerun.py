@@ -44,7 +44,7 @@ def test_a_run_comes_out_the_same_in_another_directory(rerun) -> None:
 
 
 def test_another_result_is_listed(rerun) -> None:
-    code, said, again = rerun("seed=1")
+    code, said, again = rerun("seed=1", "logger=none")
     assert code == 0
     assert "not equal: " in said and "| test/loss" in said
     told = json.loads((again / "rerun.json").read_text())
@@ -66,6 +66,6 @@ def test_another_environment_and_other_defaults_are_warned_of(rerun) -> None:
 
 def test_a_run_without_results_has_nothing_to_compare(rerun) -> None:
     (rerun.path / "results.json").unlink()
-    code, said, _ = rerun(f"hydra.run.dir={rerun.path.parent / 'there'}")
+    code, said, _ = rerun("logger=none", f"hydra.run.dir={rerun.path.parent / 'there'}")
     assert code == 0 and "has no results to compare with." in said
     assert (rerun.path.parent / "there" / "rerun.json").exists()

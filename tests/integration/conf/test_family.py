@@ -18,6 +18,7 @@ BATCH = (
     "trainer.limit_val_batches=1", "trainer.limit_test_batches=1", "callbacks.figures=null",
 )  # fmt: skip
 TEXT = "data=python_source data.max_characters=20000 data.sequence_length=32"
+ONE_EPISODE = "data.val_episodes=1 data.test_episodes=1"
 DRAWN = "data.eval_batch_size=64 callbacks.scores.num_val_samples=64 callbacks.scores.num_test_samples=64"
 
 RUNS = [
@@ -38,7 +39,7 @@ RUNS = [
     "model=vq_vae_tiny callbacks.scores=null task.monitor=val/loss task.mode=min",
     "model=gan_tiny optimizer=adam_gan loss=minimax " + DRAWN,
     "model=dcgan_tiny loss=non_saturating " + DRAWN,
-    "model=dqn optimizer=radam loss=huber",
+    "model=dqn optimizer=radam loss=huber " + ONE_EPISODE,
     "model=seq2seq_tiny optimizer=adafactor data.size=300",
     # Each reader of sequences, and each kind of them.
     f"model=rnn_tiny {TEXT}",
@@ -55,12 +56,12 @@ RUNS = [
     "model=gan_tiny loss=least_squares " + DRAWN,
     "model=gan_tiny loss=wasserstein " + DRAWN,
     "model=gan_tiny loss=adversarial_hinge " + DRAWN,
-    "model=c51 loss=categorical_return data=acrobot",
-    "model=qr_dqn loss=quantile_return data=mountain_car",
+    "model=c51 loss=categorical_return data=acrobot " + ONE_EPISODE,
+    "model=qr_dqn loss=quantile_return data=mountain_car " + ONE_EPISODE,
 ]
 
 
-@pytest.mark.parametrize("words", RUNS, ids=lambda words: words.removesuffix(DRAWN).strip())
+@pytest.mark.parametrize("words", RUNS, ids=lambda words: words.removesuffix(DRAWN).removesuffix(ONE_EPISODE).strip())
 def test_it_trains_and_is_tested(train, tmp_path: Path, words: str) -> None:
     if "opinions.csv" in words:
         write_opinions(tmp_path / "opinions.csv")

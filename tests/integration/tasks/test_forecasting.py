@@ -190,8 +190,10 @@ def test_a_window_without_change_is_forecast_all_the_same() -> None:
     assert fitted(Linear(), normalize="window")(torch.full((2, WINDOW, 1), 7.0)).isfinite().all()
 
 
-@pytest.mark.parametrize("normalize", NORMALIZATIONS)
-@pytest.mark.parametrize("make", [Linear, partial(Recurrent, nn.GRU), partial(Recurrent, nn.LSTM)])
+@pytest.mark.parametrize(
+    ("make", "normalize"),
+    zip([Linear, partial(Recurrent, nn.GRU), partial(Recurrent, nn.LSTM)], NORMALIZATIONS, strict=True),
+)
 def test_the_loss_falls_on_a_handful_of_fixed_samples(make: Any, normalize: str) -> None:
     torch.manual_seed(0)
     net, data = make(), Measured((4,))
@@ -235,7 +237,7 @@ def test_a_season_of_its_own_is_refused() -> None:
 
 
 def test_sunspots_end_to_end_and_loaded_again(train: Any) -> None:
-    ran = train("data=sunspots", "model=mlp", "trainer=cpu", "trainer.max_epochs=3")
+    ran = train("data=sunspots", "model=mlp", "trainer=cpu", "trainer.max_epochs=3", "logger=none")
     assert ran.code == 0, ran.err
     results = ran.json("results.json")
     assert (results["task"], results["objective"]["name"], results["objective"]["mode"]) == (

@@ -151,8 +151,7 @@ class StopBefore(L.Callback):
             raise StoppedError
 
 
-@pytest.mark.parametrize("step", [0, 2, 5, 6, 7, 11])
-@pytest.mark.parametrize("validations", [1, 2])
+@pytest.mark.parametrize(("step", "validations"), [(0, 2), (2, 1), (5, 2), (6, 1), (7, 2), (11, 1)])
 def test_a_resumed_run_ends_as_if_never_stopped(step: int, validations: int, tmp_path: Path):
     adam, settings = partial(torch.optim.Adam, lr=0.05), {"val_check_interval": 6 // validations}
     whole = Recurrent()

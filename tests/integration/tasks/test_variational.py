@@ -121,8 +121,10 @@ def test_validation_and_pictures_leave_the_random_state_alone_and_repeat_themsel
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(), Gaussian(2), DiscretizedLogistic(max_value=1)])
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize(
+    ("likelihood", "num_classes"),
+    [(Bernoulli(), None), (Gaussian(), 3), (Gaussian(2), None), (DiscretizedLogistic(max_value=1), 3)],
+)
 def test_the_loss_falls_on_a_handful_of_fixed_samples(likelihood: Any, num_classes: int | None) -> None:
     task, data = task_of(net_of(num_classes, likelihood), likelihood, lr=0.01), Pictures()
     before = ran(task_of(net_of(num_classes, likelihood), likelihood), data)["val/elbo"]

@@ -148,9 +148,10 @@ def test_a_checkpoint_alone_rebuilds_its_network(contract) -> None:
 
 
 def test_resume_continues_in_place_and_ends_as_if_never_stopped(train, tmp_path: Path) -> None:
-    whole = train("model=mlp_tiny", "trainer.max_epochs=4", "augmentation=standard", path=tmp_path / "whole")
+    words = ("model=mlp_tiny", "augmentation=standard", "trainer.limit_train_batches=5", "callbacks.figures=null")
+    whole = train(*words, "trainer.max_epochs=4", path=tmp_path / "whole")
     assert whole.code == 0, whole.err
-    half = train("model=mlp_tiny", "trainer.max_epochs=2", "augmentation=standard", path=tmp_path / "half")
+    half = train(*words, "trainer.max_epochs=2", path=tmp_path / "half")
     assert half.code == 0, half.err
     ran = train(f"resume={tmp_path / 'half'}", "trainer.max_epochs=4", path=tmp_path / "half")
     assert ran.code == 0, ran.err

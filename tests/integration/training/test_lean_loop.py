@@ -65,8 +65,10 @@ def flat(node: Any, where: str = "") -> dict[str, Any]:
 @pytest.mark.parametrize(
     "overrides",
     [
-        ("model=mlp_tiny", "data=iris", "data.batch_size=8", "model.dropout=0.3", "trainer.log_every_n_steps=1"),
-        ("model=mlp_tiny", "data=iris", "data.batch_size=8", "trainer.gradient_clip_val=0.1", "scheduler=one_cycle"),
+        (
+            "model=mlp_tiny", "data=iris", "data.batch_size=8", "model.dropout=0.3", "trainer.log_every_n_steps=1",
+            "trainer.gradient_clip_val=0.1", "scheduler=one_cycle",
+        ),
         ("model=mlp_tiny", "data=iris", "data.batch_size=8", "trainer.accumulate_grad_batches=2"),
         ("model=mlp_tiny", "data=iris", "data.batch_size=8", "trainer.max_steps=7", "callbacks=[default,ema]"),
         ("model=mlp_tiny", "data=diabetes", "data.batch_size=16", "optimizer=lbfgs", "scheduler=plateau"),
@@ -75,7 +77,7 @@ def flat(node: Any, where: str = "") -> dict[str, Any]:
         ("model=cnn_tiny", *PICTURES, "augmentation=cutmix"),
     ],
     ids=lambda overrides: " ".join(overrides[-2:]),
-)
+)  # fmt: skip
 def test_a_run_is_that_of_lightnings_own_loop(twice, overrides: tuple[str, ...]) -> None:
     stock, lean, batches = twice(*overrides)
     assert batches >= 7

@@ -8,7 +8,7 @@ import torch
 from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 
-CNN = ("model=cnn_tiny", "data=digits", "trainer.max_epochs=2", "logger=none", "callbacks.figures=null")
+CNN = ("model=cnn_tiny", "data=digits", "trainer.max_epochs=2", "logger=none", "trainer.limit_train_batches=6")
 
 
 def test_layout_changes_rounding_alone_and_resumes_to_the_bit(train, tmp_path) -> None:

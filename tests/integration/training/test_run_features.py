@@ -11,6 +11,7 @@ from netyard.cli import main
 from netyard.training import checkpoint
 
 FEW = ("callbacks.scores.num_val_samples=128", "callbacks.scores.num_test_samples=256", "logger=none")
+FEW += ("trainer.limit_train_batches=3",)
 
 
 def test_another_runs_classifier_judges_and_evaluate_repeats_the_scores(train, finished, capsys) -> None:
@@ -30,7 +31,7 @@ def test_another_runs_classifier_judges_and_evaluate_repeats_the_scores(train, f
 
 def test_a_run_is_the_same_whether_its_samples_are_scored_or_not(train, tmp_path: Path) -> None:
     rows = []
-    for number, scores in enumerate([FEW, ("callbacks.scores=null", "logger=none")]):
+    for number, scores in enumerate([FEW, ("callbacks.scores=null", *FEW[2:])]):
         ran = train("model=vae_tiny", "trainer.max_epochs=2", *scores, path=tmp_path / str(number))
         assert ran.code == 0, ran.err
         with (ran.path / "metrics.csv").open(newline="") as file:
@@ -54,7 +55,7 @@ def test_a_run_is_the_same_whether_its_samples_are_scored_or_not(train, tmp_path
 )
 def test_a_mistake_is_answered(train, finished, overrides: list[str], code: int, words: list[str]) -> None:
     given = [text.replace("JUDGE", str(finished("judge"))) for text in overrides]
-    ran = train("model=gan_tiny", "trainer.max_epochs=1", "trainer.limit_train_batches=1", *FEW, *given)
+    ran = train("model=gan_tiny", "trainer.max_epochs=1", *FEW, *given)
     assert ran.code == code, ran.err
     assert ran.err.startswith("error: ") and "Traceback" not in ran.err
     for word in words:

@@ -9,7 +9,7 @@ import pytest
 
 from netyard.config import instantiate as builder
 from netyard.training import checkpoint
-from support.cross_validation import KINDS, check_fold
+from support.cross_validation import KINDS, check_fold, check_mistake
 from support.datasets import write_cifar, write_mnist
 from support.labelled_table import samples, table
 
@@ -27,6 +27,19 @@ def test_one_fold_of_every_kind_of_data(
     monkeypatch.setattr("torchvision.datasets.CIFAR10._check_integrity", lambda data: True)
     monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *given: True)
     check_fold(train, kind, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "code", "words"),
+    [
+        (["data.num_folds=1"], 2, ["data.num_folds is 1", "at least 2", "try data.num_folds=2"]),
+        (["data.num_folds=3", "data.fold=last"], 2, ["data.fold is 'last'", "a whole number"]),
+        (["model=lstm", "data=python_source", "data.fold=1"], 2, ["data has no key 'data.fold'", "remove it"]),
+        (["model=dqn", "data.num_folds=5", "data.fold=1"], 2, ["data has no key 'data.num_folds'", "digits"]),
+    ],
+)
+def test_a_mistake_is_answered(train, overrides: list[str], code: int, words: list[str]) -> None:
+    check_mistake(train, overrides, code, words)
 
 
 def test_folds_are_an_axis_of_a_sweep_the_same_for_every_network_and_seed(train, tmp_path: Path) -> None:

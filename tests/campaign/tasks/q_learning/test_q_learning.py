@@ -5,10 +5,24 @@ from __future__ import annotations
 import pytest
 
 from netyard.config.catalog import families
-from support.q_learning_task import check_finds_way
+from support.q_learning_task import check_finds_way, check_mistake
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
 AGENTS = list(families()["dqn"]["variants"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("model=resnet18", "data=cartpole"), 2, "does not fit data=cartpole"),
+        (("model=dqn", "data=gym"), 2, "data=gym needs data.id"),
+        (("model=dqn", "optimizer=lbfgs"), 2, "try optimizer=adam"),
+        (("model=dqn", "task.discount=1.5"), 2, "task.discount is 1.5"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_one_message(train, words: tuple[str, ...], code: int, said: str) -> None:
+    check_mistake(train, words, code, said)
 
 
 @pytest.mark.parametrize("name", AGENTS)

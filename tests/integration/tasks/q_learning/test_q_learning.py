@@ -22,7 +22,7 @@ from netyard.models.q_network import QNetwork
 from netyard.tasks.q_learning.gradients import AnalyticGradient, AutogradGradient
 from netyard.tasks.q_learning.q_learning import QLearning
 from support.environments import CORRIDOR, COUNTING, Corridor
-from support.q_learning_task import check_finds_way, task_of
+from support.q_learning_task import check_finds_way, check_mistake, task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
 AGENTS = ["dqn", "c51"]  # and all in tests/campaign
@@ -139,24 +139,23 @@ def test_gradients_are_clipped_as_the_trainer_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("net", "keys"),
+    ("net", "keys", "stop"),  # in the middle of an epoch, at its end, and in the next; all are in the campaign
     [
-        ({}, {"gradient_clip_val": 10.0}),
-        ({}, {"double": True, "n_steps": 3, "priority_exponent": 0.6, "tau": 0.1, "target_every": 1}),
-        ({"noisy": True, "dueling": True}, {"epsilon_start": 0.0, "epsilon_end": 0.0, "num_envs": 5}),
+        ({}, {"gradient_clip_val": 10.0}, 4),
+        ({}, {"double": True, "n_steps": 3, "priority_exponent": 0.6, "tau": 0.1, "target_every": 1}, 6),
+        ({"noisy": True, "dueling": True}, {"epsilon_start": 0.0, "epsilon_end": 0.0, "num_envs": 5}, 3),
     ],
     ids=["plain", "prioritized", "noisy"],
 )
-def test_a_resumed_run_is_the_run(tmp_path: Path, net: dict, keys: dict) -> None:
+def test_a_resumed_run_is_the_run(tmp_path: Path, net: dict, keys: dict, stop: int) -> None:
     keys = dict(keys)
     environments = {"num_envs": keys.pop("num_envs")} if "num_envs" in keys else {}
     clip = {"gradient_clip_val": keys.pop("gradient_clip_val")} if "gradient_clip_val" in keys else {}
-    stops = (3, 4, 6)  # in the middle of an epoch, at its end, and in the next
 
     class Save(L.Callback):
         def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
-            if (batch := trainer.fit_loop.epoch_loop.batch_progress.total.processed) in stops:
-                trainer.save_checkpoint(tmp_path / f"{batch}.ckpt")
+            if trainer.fit_loop.epoch_loop.batch_progress.total.processed == stop:
+                trainer.save_checkpoint(tmp_path / "stopped.ckpt")
 
     def task() -> QLearning:
         torch.manual_seed(0)
@@ -170,21 +169,20 @@ def test_a_resumed_run_is_the_run(tmp_path: Path, net: dict, keys: dict) -> None
 
     whole, one = task(), data_of(**environments)
     trainer_of(2, callbacks=[Save()], **clip).fit(whole, one)
-    for stop in stops:
-        resumed, two = task(), data_of(**environments)
-        torch.manual_seed(5)
-        trainer = trainer_of(2, **clip)
-        trainer.fit(resumed, two, ckpt_path=tmp_path / f"{stop}.ckpt")
-        assert trainer.global_step == 400 and whole.updates == resumed.updates
-        for name, value in whole.state_dict().items():
-            assert torch.equal(value, resumed.state_dict()[name]), (stop, name)
-        states = [each.optimizers().state_dict()["state"] for each in (whole, resumed)]
-        for index, name in itertools.product(states[0], ("exp_avg", "exp_avg_sq", "step")):
-            assert torch.equal(states[0][index][name], states[1][index][name]), stop
-        assert torch.equal(one._replay.frames, two._replay.frames)
-        assert np.array_equal(one.observations, two.observations)
-        if one._replay.priorities is not None:
-            assert np.array_equal(one._replay.priorities.values(), two._replay.priorities.values())
+    resumed, two = task(), data_of(**environments)
+    torch.manual_seed(5)
+    trainer = trainer_of(2, **clip)
+    trainer.fit(resumed, two, ckpt_path=tmp_path / "stopped.ckpt")
+    assert trainer.global_step == 400 and whole.updates == resumed.updates
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    states = [each.optimizers().state_dict()["state"] for each in (whole, resumed)]
+    for index, name in itertools.product(states[0], ("exp_avg", "exp_avg_sq", "step")):
+        assert torch.equal(states[0][index][name], states[1][index][name])
+    assert torch.equal(one._replay.frames, two._replay.frames)
+    assert np.array_equal(one.observations, two.observations)
+    if one._replay.priorities is not None:
+        assert np.array_equal(one._replay.priorities.values(), two._replay.priorities.values())
 
 
 @pytest.mark.parametrize("keys", [{}, {"n_steps": 3}, {"double": True}, {"priority_exponent": 0.6}], ids=str)
@@ -256,8 +254,6 @@ def test_a_net_with_batch_norm_and_dropout_acts_as_in_evaluation() -> None:
     ("words", "code", "said"),
     [
         (("model=dqn", "data=cifar10"), 2, "model=dqn does not fit data=cifar10, which has no num_actions"),
-        (("model=resnet18", "data=cartpole"), 2, "does not fit data=cartpole"),
-        (("model=dqn", "data=gym"), 2, "data=gym needs data.id"),
         (("model=dqn", "data=gym", "data.id=Pendulum-v1"), 2, "environment Pendulum-v1 has the actions Box"),
         (("model=dqn", "data=gym", "data.id=CartPoel-v1"), 2, "did you mean CartPole-v1"),
         (
@@ -266,14 +262,10 @@ def test_a_net_with_batch_norm_and_dropout_acts_as_in_evaluation() -> None:
             "returned the reward nan",
         ),
         (("model=dqn", "trainer.accumulate_grad_batches=2"), 2, "larger data.batch_size"),
-        (("model=dqn", "optimizer=lbfgs"), 2, "try optimizer=adam"),
         (("model=dqn", "trainer.max_epochs=-1"), 2, "try trainer.max_steps=50000"),
-        (("model=dqn", "task.discount=1.5"), 2, "task.discount is 1.5"),
         (("model=dqn", "data.replay_size=100000000000"), 5, "try data.replay_size="),
     ],
     ids=str,
 )
 def test_a_mistake_is_one_message(train, words: tuple[str, ...], code: int, said: str) -> None:
-    ran = train(*words, "logger=none", "trainer=cpu")
-    assert ran.code == code, ran.err
-    assert said in ran.err and "Traceback" not in ran.err
+    check_mistake(train, words, code, said)
