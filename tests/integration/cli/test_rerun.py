@@ -37,7 +37,7 @@ def test_a_run_comes_out_the_same_in_another_directory(rerun) -> None:
     code, said, again = rerun()
     assert code == 0 and again != rerun.path
     assert "again: python train.py model=mlp_tiny data=iris data.batch_size=20 trainer=cpu trainer.max_epochs=2" in said
-    assert f"equal: all 7 numbers are bit-identical to those of {rerun.path.name}." in said
+    assert f"equal: all 12 numbers are bit-identical to those of {rerun.path.name}." in said
     assert json.loads((again / "rerun.json").read_text())["equal"] is True
     first, second = (json.loads((path / "results.json").read_text()) for path in (rerun.path, again))
     assert first["metrics"] == second["metrics"]
@@ -48,7 +48,7 @@ def test_another_result_is_listed(rerun) -> None:
     assert code == 0
     assert "not equal: " in said and "| test/loss" in said
     told = json.loads((again / "rerun.json").read_text())
-    assert not told["equal"] and "test/loss" in told["changed"] and told["compared"] == 7
+    assert not told["equal"] and "test/loss" in told["changed"] and told["compared"] == 12
 
 
 def test_another_environment_and_other_defaults_are_warned_of(rerun) -> None:
