@@ -121,13 +121,13 @@ class Column:
         if missing.any():
             # A mark that was a word of the training split is one here, too.
             known = {word for word in self.words if self.reading.is_missing(word, numbers=False)}
-            missing &= np.array([cell not in known for cell in table.columns[name]])
+            missing &= np.array([cell not in known for cell in table.columns[name]], dtype=bool)
         return missing, None
 
     def _one_hot(self, table: Table, missing: np.ndarray, unseen: Counter[tuple[str, str]] | None) -> np.ndarray:
         cells = table.column(self.name)
         places = {word: place for place, word in enumerate(self.words or [])}
-        found = np.array([places.get(cell, places.get(_canonical(cell), -1)) for cell in cells])
+        found = np.array([places.get(cell, places.get(_canonical(cell), -1)) for cell in cells], dtype=np.int64)
         features = np.zeros((len(cells), len(places)))
         rows = np.flatnonzero(found >= 0)
         features[rows, found[rows]] = 1.0
@@ -194,7 +194,8 @@ def fit_number(table: Table, name: str, train: np.ndarray, missing: Missing, rea
     numbers = table.parsed[name]
     # Decided by all rows, or a bad cell of the test split would pass.
     if len(numbers.bad):
-        hint = typed("categories", [name])
+        few = len(set(table.columns[name])) <= min(MAX_WORDS, len(table.lines) / 2)
+        hint = typed("categories" if few else "drop", [name])
         allowed = "the other cells are numbers, and each must be finite;"
         raise table.bad_cell_error(name, int(numbers.bad[0]), allowed, hint)
     if missing == "refuse" and numbers.missing.any():

@@ -15,14 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from netyard.data.tables.file_text import read_text
+from netyard.data.tables.first_lines import is_row, number_of, start_of
 from netyard.errors import DataError
 
-_DELIMITERS = ",;\t|"
-_SAMPLED_LINES = 20  # enough to see whether spaces separate the cells of every line
-_SAMPLED_ROWS = 1000  # enough to see whether the name of a column is one of its values
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?')  # the first line of a file for Excel
-_QUOTED = re.compile(r'"(?:[^"]|"")*"')
-_DECIMAL = re.compile(r"[+-]?\d*[.,]\d+(?:[eE][+-]?\d+)?")
+_NO_DELIMITER = "\x1f"  # is in no text: each line of a file with one column is one cell
 
 
 @dataclass
@@ -65,8 +61,8 @@ class Table:
         # Hydra reads `true` as a boolean, and `1e3` as a number.
         if name.lower() in ("true", "false"):
             return next((each for each in self.columns if each.lower() == name.lower()), None)
-        if (number := _number(name)) is not None:
-            return next((each for each in self.columns if _number(each) == number), None)
+        if (number := number_of(name)) is not None:
+            return next((each for each in self.columns if number_of(each) == number), None)
         spaced = " ".join(name.split())  # a name with a line break, from a checkpoint of an older version
         return spaced if spaced in self.columns else None
 
@@ -119,17 +115,17 @@ def read_table(path: Path, key: str = "data.path", encoding: str | None = None, 
     text, used = read_text(path, key, encoding)
     found: dict[str, Any] = {"encoding": used} if used != "utf-8" else {}
     skipped: list[tuple[str, int, str]] = []
-    start, delimiter = _start(text.split("\n"), skipped)
+    start, delimiter = start_of(text.split("\n"), skipped)
     if start:
         text = text.split("\n", start)[start]
     if delimiter == " ":
         text = "\n".join(line.strip() for line in text.split("\n"))
     if delimiter not in (",", None):
         found["delimiter"] = delimiter
-    delimiter = delimiter or ","
+    delimiter = delimiter or _NO_DELIMITER
     # skipinitialspace: without it, the quotes in ``1, "a, b"`` would not be recognised.
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
-    names = [" ".join(name.split()) for name in next(reader, [])]
+    names = [" ".join(name.removeprefix("# ").split()) for name in next(reader, [])]
     first_line = reader.line_num + start
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -145,7 +141,7 @@ def read_table(path: Path, key: str = "data.path", encoding: str | None = None, 
     if comments:
         skipped.append(("lines of comments", comments, "they begin with #"))
     names = _align(names, rows, lines, path)
-    if header is False or (header is None and _is_row(names, rows)):
+    if header is False or (header is None and is_row(names, rows)):
         rows.insert(0, names)
         lines.insert(0, first_line)
         names = [f"column_{number}" for number in range(1, len(names) + 1)]
@@ -154,47 +150,6 @@ def read_table(path: Path, key: str = "data.path", encoding: str | None = None, 
         raise DataError(f"{path} has no rows;", "the first line names the columns, each other is a sample;", "fill it.")
     columns = [list(cells) for cells in zip(*rows, strict=True)]
     return Table(path, _named(names, columns, skipped, path), lines, delimiter, found, skipped)
-
-
-def _start(lines: Sequence[str], skipped: list[tuple[str, int, str]]) -> tuple[int, str | None]:
-    """The number of lines before that of the names, and the delimiter; None: there is a single column."""
-    start = 0
-    while start < len(lines) - 1 and not lines[start].strip():
-        start += 1
-    if match := _SEPARATOR_LINE.fullmatch(lines[start].strip()):
-        return start + 1, match[1]
-    first = start
-    # A line that begins with # is a comment if it has fewer cells than the first that does not.
-    after = next((number for number in range(start, len(lines)) if not lines[number].startswith("#")), start)
-    if after > start and _cells(lines[after]) > max(map(_cells, lines[start:after])):
-        skipped.append(("lines of comments", after - first, "they begin with #"))
-        start = after
-    names = _outside_quotes(_record(lines, start))
-    # By the line of names only: commas are frequent in the texts of a file with another delimiter.
-    delimiter = max(_DELIMITERS, key=names.count)
-    if names.count(delimiter):
-        return start, delimiter
-    sample = [line.split() for line in lines[start : start + _SAMPLED_LINES] if line.strip()]
-    spaced = len(sample) > 1 and len(sample[0]) > 1 and '"' not in names and len({*map(len, sample)}) == 1
-    return start, " " if spaced else None
-
-
-def _record(lines: Sequence[str], start: int) -> str:
-    """The lines of the first row: a quoted name may have line breaks."""
-    text = lines[start]
-    for line in lines[start + 1 : start + 1 + _SAMPLED_LINES]:
-        if text.count('"') % 2 == 0:
-            break
-        text += "\n" + line
-    return text
-
-
-def _outside_quotes(text: str) -> str:
-    return _QUOTED.sub('""', text)
-
-
-def _cells(line: str) -> int:
-    return max(_outside_quotes(line).count(delimiter) for delimiter in _DELIMITERS) + 1
 
 
 def _read_rows(rows: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
@@ -229,37 +184,6 @@ def _align(names: list[str], rows: list[list[str]], lines: list[int], path: Path
                 "repair or drop that line.",
             )
     return names
-
-
-def _is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first line is a row like the others, so that the file does not name its columns."""
-    if not rows or len(names) < 2:
-        return False
-    sample = rows[:_SAMPLED_ROWS]
-    # Of a wide table the first and the last columns are enough.
-    places = [*range(len(names))] if len(names) <= _SAMPLED_LINES else [*range(_SAMPLED_LINES), len(names) - 1]
-    numbers = [place for place in places if _number(names[place]) is not None]
-    # Over a column of numbers a name with a decimal point is a number; 0, 1, 2 and years are names, too.
-    decimals = [
-        place
-        for place in numbers
-        if _DECIMAL.fullmatch(names[place]) and all(_number(row[place] or "0") is not None for row in sample)
-    ]
-    words = [place for place in places if place not in numbers and names[place]]
-    values = [place for place in words if any(row[place] == names[place] for row in sample)]
-    if decimals:
-        # Names in ascending order may be wavelengths; a word that is a value of its own column is none.
-        ordered = sorted((names[place] for place in places), key=lambda name: _number(name) or 0.0)
-        given = [names[place] for place in places]
-        return bool(values) or (not words and ordered not in (given, given[::-1]))
-    return len(values) > 1 and len(values) == len(words)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def _named(

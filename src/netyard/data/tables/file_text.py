@@ -32,7 +32,8 @@ def read_text(path: Path, key: str, encoding: str | None = None) -> tuple[str, s
             f"try {key}=FILE.",
         ) from error
     found = encoding or _marked(content)
-    for each in (found, _WESTERN):
+    kind = next((name for start, name in _OTHER_FILES.items() if content.startswith(start)), "")
+    for each in () if kind else (found, _WESTERN):
         try:
             text = content.decode(each)
         except (UnicodeDecodeError, LookupError):
@@ -42,7 +43,6 @@ def read_text(path: Path, key: str, encoding: str | None = None) -> tuple[str, s
             continue
         # The mark of UTF-8 is no guess, and not part of the text.
         return text.replace("\r\n", "\n").replace("\r", "\n"), each.removesuffix("-sig")
-    kind = next((name for start, name in _OTHER_FILES.items() if content.startswith(start)), "")
     raise DataError(
         f"{path} cannot be read: it is {kind or f'not {found.upper()} text'};",
         f"{key} is a CSV file whose first line names the columns;",

@@ -29,12 +29,14 @@ _CURRENCIES = (
     r"(?:US|R|A|C)?\$|[€£¥₹₽₩₺฿]|kr\.?|zł|Kč|Fr\.|EUR|USD|GBP|CHF|JPY|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RUB|"
     r"BRL|MXN|ZAR|KRW|TRY|SGD|HKD|THB|ILS"
 )
+_UNIT = r"°?[^\W\d_][^\d,;:()]{0,9}|°"  # kg, km/h, °C; it says nothing, because all cells of the column have the same
 _SPACES = " \u00a0\u202f\u2009"  # also those that typesetters put between thousands
 _BODY = rf"\d[\d.,'’{_SPACES}]*|[.,]\d+"
 _CELL = re.compile(
     rf"(?P<open>\()?(?P<sign>[-+−])?\s*(?P<before>{_CURRENCIES})?\s*(?P<sign2>[-+−])?"
-    rf"(?P<body>{_BODY})(?P<exponent>[eE][-+−]?\d+)?\s*(?P<after>{_CURRENCIES}|%|‰)?(?P<close>\))?"
+    rf"(?P<body>{_BODY})(?P<exponent>[eE][-+−]?\d+)?\s*(?P<after>{_CURRENCIES}|%|‰|{_UNIT})?(?P<close>\))?"
 )
+_AMOUNT = re.compile(rf"{_CURRENCIES}|%|‰")
 _POINT = re.compile(rf"(?:\d+|\d{{1,3}}(?:,\d{{2,3}})*,\d{{3}}|\d{{1,3}}(?:['’{_SPACES}]\d{{3}})+)(?:\.\d*)?|\.\d+")
 _COMMA = re.compile(rf"(?:\d+|[1-9]\d{{0,2}}(?:\.\d{{3}})+|\d{{1,3}}(?:['’{_SPACES}]\d{{3}})+)(?:,\d*)?|,\d+")
 _CODE = re.compile(r"0\d+|\d+E\d+")  # no program writes a number like this: a code with leading zeros or an E
@@ -52,7 +54,7 @@ class Numbers:
     decimal: str = "."
     thousands: str = ""
     unit: str = ""
-    """A currency or %, which the values leave out: 5 % is 5."""
+    """A currency, % or another unit, which the values leave out: 5 % is 5."""
     codes: bool = False
     """Whether some cell is written as only codes are: 007, 1E5."""
     ambiguous: bool = False
@@ -74,6 +76,11 @@ class Numbers:
     def present(self) -> np.ndarray:
         """The values of the cells that are numbers: float64."""
         return self.values[np.isfinite(self.values)]
+
+    @property
+    def is_amount(self) -> bool:
+        """Whether it is an amount of money or a percentage, which is no name of a class."""
+        return _AMOUNT.fullmatch(self.unit) is not None
 
     @property
     def whole(self) -> bool:
@@ -108,7 +115,7 @@ def missing_words(cells: Sequence[str], reading: Reading) -> np.ndarray:
     marks = {cell for cell in set(cells) if reading.is_missing(cell, numbers=False)}
     if not marks:
         return np.zeros(len(cells), dtype=bool)
-    return np.array([cell in marks for cell in cells])
+    return np.array([cell in marks for cell in cells], dtype=bool)
 
 
 def parse(table: Table, names: Iterable[str], reading: Reading) -> None:
@@ -162,6 +169,9 @@ def _column(cells: Sequence[str], reading: Reading, comma: bool | None = None) -
     units = Counter(match[3] for match in found.values() if match[3])
     # Of two units in one column the numbers cannot be compared; those of the rarer one are errors.
     unit = units.most_common(1)[0][0] if units else ""
+    # 512 MB among cells in GB, or a unit that only some have: only a currency or % may be left out.
+    if unit and not _AMOUNT.fullmatch(unit) and units[unit] < len(found):
+        unit = ""
     numbers: dict[str, float] = dict.fromkeys(texts, math.nan)
     thousands = ""
     for cell, (sign, body, exponent, has) in found.items():

@@ -62,17 +62,19 @@ def read_target(table: Table, name: str, kind: TargetKind, reading: Reading, kno
     values = numbers.values[rows]
     whole = numbers.is_number and numbers.whole and not len(numbers.bad)
     few = len(np.unique(values)) <= _MAX_CLASSES
-    # A price or a percentage is no name of a class, however few there are.
-    as_classes = kind == "class" or not numbers.is_number or (whole and few and not numbers.unit)
+    # A price, a percentage or 1,234 is no name of a class, however few there are.
+    amounts = numbers.is_amount or bool(numbers.thousands)
+    as_classes = kind == "class" or not numbers.is_number or (whole and few and not amounts)
     if numbers.is_number and (kind == "number" or (kind == "auto" and not as_classes)):
         if len(numbers.bad):
             allowed = "the other cells are numbers, and each must be finite;"
             raise table.bad_cell_error(name, int(numbers.bad[0]), allowed, "data.target_kind=class")
         return Target(values, rows.tolist(), None, _class_correction(values, numbers), formatted(numbers))
     texts = [cells[row] for row in rows.tolist()]
-    # As numbers, "1" and "1.0" are the same class, and 10 is sorted after 2.
-    classes, y = np.unique(values if whole else np.array(texts), return_inverse=True)
-    names = [str(int(each)) if whole else str(each) for each in classes]
+    # As numbers, "1" and "1.0" are the same class, and 10 is sorted after 2. With a unit they are names: 2D, 3D.
+    by_value = whole and not numbers.unit
+    classes, y = np.unique(values if by_value else np.array(texts), return_inverse=True)
+    names = [str(int(each)) if by_value else str(each) for each in classes]
     if known is not None:
         return Target(_known_labels(table, name, names, known)[y], rows.tolist(), [*known])
     _check_classes(table, name, names, len(texts), numbers, reading)

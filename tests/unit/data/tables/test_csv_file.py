@@ -181,3 +181,89 @@ def test_unknown_kind(write_csv: Write) -> None:
     with pytest.raises(Exception, match="it must be one of auto, class, number") as caught:
         load(write_csv(table()), target_kind="float")
     assert isinstance(caught.value.__cause__ or caught.value, ConfigError)
+
+
+def test_the_summary_has_the_kind_of_each_column_and_what_was_left_out(write_csv: Write) -> None:
+    lines = [
+        f"{i};{i / 2:.1f};{['Rome', 'Oslo'][i % 2]};2024-01-{1 + i % 28:02};{['yes', 'no', ''][i % 3]}"
+        for i in range(60)
+    ]
+    data = load(write_csv("\n".join([";a;city;day;bought", *lines]).replace(".", ",")))
+    found = data.summary()
+    assert [found["splits"][part]["samples"] for part in ("train", "val", "test")] == [29, 3, 8]  # of 40
+    assert sum(found["classes"].values()) == 29
+    assert {name: each["kind"] for name, each in found["columns"].items()} == {
+        "unnamed_1": "row index left out",
+        "a": "number",
+        "city": "category",
+        "day": "date left out",
+        "bought": "target",
+    }
+    assert found["columns"]["a"]["format"] == "decimal comma" and found["file"] == {"delimiter": ";"}
+    assert [(each["what"], each["count"]) for each in found["left_out"]] == [
+        ("column 'unnamed_1'", 1),
+        ("column 'day'", 1),
+        ("rows", 20),
+    ]
+    assert data.facts() == {"num_features": 3, "num_classes": 2}
+
+
+def test_other_data_are_read_by_the_rules_of_the_run(write_csv: Write, tmp_path: Path, caplog: Any) -> None:
+    rows = [f"{i / 4:.2f};{['u', 'v', ''][i % 3]};{['p', 'q'][i % 2]}".replace(".", ",") for i in range(60)]
+    trained = load(write_csv("\n".join(["a;g;y", *rows])), target="y", missing="indicator")
+    (tmp_path / "other.csv").write_text("a,g,y\n" + "".join(f"{i},w,{'pq'[i % 2]}\n" for i in range(20)) + ",,p\n")
+    other = build("csv", path=str(tmp_path / "other.csv"), target="y")
+    other.load_state_dict(trained.state_dict())
+    assert other.facts() == {"num_features": 4, "num_classes": 2}  # a; u, v, missing
+    x = torch.cat([other.split(part).x for part in ("train", "val", "test")])
+    assert len(x) == 21 and x[:, 1:3].eq(0).all() and x[:, 3].sum() == 1
+    assert (
+        "other.csv: column 'g': 20 cell(s) with 1 value(s) that the training split does not have, such as 'w'"
+        in caplog.text
+    )
+    assert other.summary()["columns"]["g"] == {"kind": "category", "used": True, "unseen": 20}
+
+
+def test_the_strategy_for_missing_cells_can_be_chosen_for_other_data(write_csv: Write, tmp_path: Path) -> None:
+    trained = load(write_csv(table()))
+    path = tmp_path / "other.csv"
+    path.write_text(table().replace("\n25,", "\n,"))
+    for missing, samples in (("mean", 40), ("drop", 39)):
+        other = load_with(trained, path, missing=missing)
+        assert sum(len(other.split(part)) for part in ("train", "val", "test")) == samples
+    with pytest.raises(
+        DataError, match=r"column 'age', line 7 of .* is empty; the network was trained on a finite number"
+    ):
+        load_with(trained, path).setup()
+
+
+def load_with(trained: CSVFile, path: Path, **changes: Any) -> Any:
+    other = build("csv", path=str(path), target="bought", **changes)
+    other.load_state_dict(trained.state_dict())
+    return other
+
+
+def test_a_state_of_an_older_version_is_loaded(write_csv: Write) -> None:
+    """Columns without the newer fields: an unnamed column and a date were features."""
+    lines = [f"{i},{['2024-01-01', '2024-01-02'][i % 2]},{'pq'[i % 2]}" for i in range(40)]
+    path = write_csv("\n".join([",day,y", *lines]))
+    old = {
+        "class_names": ["p", "q"],
+        "columns": [
+            {"name": "", "mean": 10.0, "std": 2.0, "words": None},
+            {"name": "day", "mean": 0.0, "std": 1.0, "words": ["2024-01-01", "2024-01-02"]},
+        ],
+    }
+    data = build("csv", path=str(path), target="y")
+    data.load_state_dict(old)
+    assert data.facts() == {"num_features": 3, "num_classes": 2}
+    assert data.state_dict()["columns"] == old["columns"]
+    first = next(data.inputs(str(path)).batches)
+    assert first.x[:2].tolist() == [[-5, 1, 0], [-4.5, 0, 1]]
+
+
+def test_a_target_can_be_corrected(write_csv: Write) -> None:
+    path = write_csv("x,y\n" + "".join(f"{i},{i % 3}\n" for i in range(40)))
+    data = load(path, target="y")
+    assert data.class_names == ["0", "1", "2"] and data.target_correction == "data.target_kind=number"
+    assert load(path, target="y", target_kind="number").facts() == {"num_features": 1, "num_targets": 1}
