@@ -21,6 +21,7 @@ from sklearn.metrics import roc_auc_score
 from netyard.cli import main
 from netyard.config.instantiate import build
 from netyard.data.core.image_inputs import ImageReader
+from netyard.export.description import of_run
 from netyard.plots.image_grid import write_png
 from netyard.training import checkpoint
 from support.finished_runs import RUNS
@@ -228,6 +229,38 @@ def test_an_unknown_word_is_encoded_as_zeros(predict, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("age,city\n5,Rome\n5,Atlantis\n")
     rome, atlantis = predict("kind", tmp_path / "new.csv")
     assert rome["probability_up"] != atlantis["probability_up"]
+
+
+def test_rows_with_missing_cells_follow_the_strategy_of_the_run(train, predict, capsys, tmp_path: Path) -> None:
+    """One run on decimal commas; files with points, missing cells and new words are read by its columns."""
+    lines = [f"{'' if i % 9 == 4 else i / 4:};{'uv'[i % 2]};{['hi', 'lo', 'NA'][i % 3]}" for i in range(90)]
+    (tmp_path / "train.csv").write_text("\n".join(["a;g;y", *lines]).replace(".", ","))
+    data = (f"data.path={tmp_path / 'train.csv'}", "data.target=y", "data.missing=drop", "data.batch_size=8")
+    ran = train("model=mlp_tiny", "data=csv", *data, "trainer.max_epochs=1")
+    assert ran.code == 0, ran.err
+    summary = json.loads((ran.path / "results.json").read_text())["data_summary"]
+    assert summary["columns"] == {"a": "number", "g": "category", "y": "target"}
+    assert summary["left_out"] == [
+        ["10 rows", "missing in 'a', data.missing=drop"],
+        ["30 rows", "the target 'y' is 'NA'"],
+    ]
+    assert "columns: 1 number (a: decimal comma" in ran.out and "left out: 10 rows" in ran.out
+    (tmp_path / "new.csv").write_text("g,a\nu,2.5\nv,\nw,2.5\nu,7.25\n")
+    rows = predict(ran.path, tmp_path / "new.csv")
+    said = capsys.readouterr()
+    assert [row["row"] for row in rows] == ["0", "2", "3"] and "3 row(s) in" in said.out and "1 left out" in said.out
+    assert "row 1: column 'a', line 3 of" in said.err and "column 'g': 1 cell(s) with 1 value(s)" in said.err
+    (tmp_path / "commas.csv").write_text('g,a\nu,"2,5"\nu,"7,25"\n')
+    assert close(predict(ran.path, tmp_path / "commas.csv"), [rows[0], rows[2]])
+    # What an exported file says of its columns.
+    described = of_run("0", {"model": "mlp_tiny", "data": "csv", "task": "x"}, {"model": {}}, loaded_data(ran.path))
+    assert [(each["name"], each["missing"]) for each in described["columns"]] == [("a", "drop"), ("g", "drop")]
+    assert described["columns"][0]["decimal"] == ","
+
+
+def loaded_data(run: Path) -> Any:
+    recorded = checkpoint.read(run / "checkpoints" / "best.ckpt")
+    return checkpoint.build_data(recorded, recorded["netyard"]["config"])
 
 
 def test_a_regression_predicts_in_the_units_of_its_target(finished, predict) -> None:

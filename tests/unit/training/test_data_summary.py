@@ -60,3 +60,24 @@ def test_all_kinds_of_data_have_the_general_keys(name: str) -> None:
         found["splits"][part]["samples"] and found["splits"][part]["source"] for part in ("train", "val", "test")
     )
     assert (found["classes"] is not None) == (name in ("digits", "iris", "fake"))
+
+
+def test_the_columns_of_a_table_are_told_by_kind_with_what_was_guessed() -> None:
+    columns = {
+        "id": {"kind": "identifier left out", "used": False, "why": "each row has another value"},
+        **{f"g{number}": {"kind": "number", "used": True} for number in range(2000)},
+        "price": {"kind": "number", "used": True, "format": "in $", "missing": 3},
+        "y": {"kind": "target", "used": False, "as": "classes"},
+    }
+    (line,) = lines({"columns": columns})
+    assert line == (
+        "columns: 1 identifier left out (id);"
+        " 2,001 number (price: in $, 3 missing, g0, g1, g2, g3, 1,996 more); 1 target (y: classes)"
+    )
+    recorded = record({"columns": columns})
+    assert recorded["columns"]["id"] == "identifier left out" and len(recorded["columns"]) == 2003
+    assert recorded["column_facts"] == {
+        "id": {"why": "each row has another value"},
+        "price": {"format": "in $", "missing": 3},
+        "y": {"as": "classes"},
+    }

@@ -57,4 +57,4 @@ def _refused(columns: Sequence[Column], part: Table, first: int) -> dict[int, Da
             for row in np.flatnonzero(column.unusable(part)).tolist():
                 error = column.bad_cell_error(part, row)
                 found.setdefault(row, DataError(f"row {first + row}: {error.given}", error.allowed, error.type_this))
-    return found
+    return dict(sorted(found.items()))
