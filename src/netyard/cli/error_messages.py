@@ -269,15 +269,18 @@ def _several(override: Override) -> ConfigError | None:
 
 def _no_option(override: Override) -> ConfigError | None:
     """The error of a group whose option is not a name."""
-    group, value = override.key_or_group, None if override.is_sweep_override() else override.value()
-    words = value if isinstance(value, list) else [value]
-    if group not in catalog.GROUPS or all(word is None or isinstance(word, str) for word in words):
+    group = override.key_or_group
+    if group not in catalog.GROUPS or override.is_sweep_override():
+        return None
+    value = override.value()
+    several = isinstance(value, list) and group in catalog.LISTS
+    if all(isinstance(word, str) for word in (value if several else [value])):
         return None
     options = catalog.options(group)
     return ConfigError(
         f"{override.input_line} is not an option of {group};",
         f"{group} is one of {', '.join(options[:12])}, ...;",
-        f"try {group}={options[0]}.",
+        f"try {group}={options[0]}{', or leave it out' * (value is None)}.",
     )
 
 

@@ -34,6 +34,8 @@ GROUPS = (
     "sweep",
     "debug",
 )
+LISTS = ("callbacks",)
+"""Groups of which several options can be chosen, in a list."""
 
 
 def conf_dir() -> Path:

@@ -15,10 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
 from netyard.config import allowlist, constraints
-from netyard.config.catalog import GROUPS, option_file, options, variants
+from netyard.config.catalog import GROUPS, LISTS, option_file, options, variants
 from netyard.config.flatten import leaves
 from netyard.errors import ConfigError
-from netyard.ranges.constraint import Constraint
+from netyard.ranges.constraint import Constraint, written
 from netyard.ranges.signature import refused
 
 GLOBALS = ("seed", "threads", "tags", "resume")  # keys of conf/train.yaml outside of all groups
@@ -50,10 +50,38 @@ def faults(cfg: DictConfig, choices: Mapping[str, Any]) -> Iterator[ConfigError]
     """Yield an error for each value of a complete config that is of the wrong type or outside of its range."""
     resolved = resolve(cfg, choices)
     allowlist.require(resolved)
+    yield from _replaced_nodes(resolved, choices)
     found = list(_values(resolved, OmegaConf.to_container(cfg, resolve=False)))
     # A value that repeats another key's is checked last: a mistake is reported at the key that was typed.
     for each in sorted(found, key=lambda value: (value.source is not None, value.key.startswith("task."))):
         yield from _faults(each, choices)
+
+
+def _replaced_nodes(config: Mapping[str, Any], choices: Mapping[str, Any]) -> Iterator[ConfigError]:
+    """Yield an error for each option or node of a group that a number, text or list was put in place of."""
+    for group in GROUPS:
+        chosen, node = choices.get(group), config.get(group)
+        if not isinstance(node, Mapping):
+            continue
+        # Hydra names no choice where a list was given.
+        if group not in choices and group not in LISTS:
+            yield ConfigError(
+                f"{group} is given as a list, or not as an option;",
+                f"it is one option, and results name it: {group} is one of {', '.join(options(group)[:12])}, ...;",
+                f"try {group}={options(group)[0]}.",
+            )
+        file = option_file(group, chosen) if isinstance(chosen, str) else {}
+        for name, value in node.items():
+            inner = next((each for each in GROUPS if file.get(name) == f"${{{each}}}"), None)
+            if isinstance(value, Mapping) or (inner is None and group not in LISTS):
+                continue
+            # Only what a run can do without: a callback, and the augmentation of data.
+            if value is not None or group == "task":
+                yield ConfigError(
+                    f"{group}.{name} is {written(value)};",
+                    f"it is the node of the group {inner};" if inner else "it must be a node with a _target_, or null;",
+                    f"try {inner}={options(inner)[0]}." if inner else f"try {group}.{name}=null.",
+                )
 
 
 @dataclass(frozen=True)

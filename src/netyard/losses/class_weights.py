@@ -66,10 +66,10 @@ class CrossEntropyLoss(ClassWeighted, nn.CrossEntropyLoss):
         label_smoothing: Probability = 0.0,  # below 1: at 1 the targets would be uniform, whatever the label is
         class_weights: ClassWeights = None,
     ) -> None:
+        check(CrossEntropyLoss, locals(), "loss")
         nn.CrossEntropyLoss.__init__(
             self, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
         )
-        check(CrossEntropyLoss, locals(), "loss")
         self.class_weights = class_weights
 
 
@@ -84,8 +84,8 @@ class MultiMarginLoss(ClassWeighted, nn.MultiMarginLoss):
         reduction: str = "mean",
         class_weights: ClassWeights = None,
     ) -> None:
-        nn.MultiMarginLoss.__init__(self, p, margin, weight, reduction=reduction)
         check(MultiMarginLoss, locals(), "loss")
+        nn.MultiMarginLoss.__init__(self, p, margin, weight, reduction=reduction)
         self.class_weights = class_weights
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
