@@ -273,8 +273,8 @@ def _no_option(override: Override) -> ConfigError | None:
     if group not in catalog.GROUPS or override.is_sweep_override():
         return None
     value = override.value()
-    several = isinstance(value, list) and group in catalog.LISTS
-    if all(isinstance(word, str) for word in (value if several else [value])):
+    words = value if isinstance(value, list) and group in catalog.LISTS else [value]
+    if all(isinstance(word, str) for word in words):
         return None
     options = catalog.options(group)
     return ConfigError(
