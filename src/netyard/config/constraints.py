@@ -28,7 +28,6 @@ from netyard.ranges.bounds import (
     Index,
     Le,
     NotNegative,
-    Part,
     Positive,
     Probability,
     Seed,
@@ -98,8 +97,6 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "min_delta": NotNegative,
         "check_finite": bool,
     },
-    # Less than 1: with a decay of 1 the average would never change.
-    "lightning.pytorch.callbacks.EMAWeightAveraging": {"decay": (Part, 0.99)},
     "torch.nn.HuberLoss": {"delta": (Positive, 1.0)},
     "torch.optim.Adadelta": {"lr": (Positive, 1.0), "rho": (Unit, 0.9), "eps": _EPS, "weight_decay": _DECAY},
     # torch documents beta2_decay as a negative exponent: beta2 of step t is 1 - t ** beta2_decay.

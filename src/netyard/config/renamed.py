@@ -38,10 +38,11 @@ MODULES = {
     "netyard.tasks.q_learning": "netyard.tasks.q_learning.q_learning",
 }
 
-# Classes of other packages that version 0.1 used, and the classes with the same arguments that replace them.
+# Classes of other packages that earlier versions used, and the classes with the same arguments that replace them.
 CLASSES = {
     "torch.nn.CrossEntropyLoss": "netyard.losses.class_weights.CrossEntropyLoss",
     "torch.nn.MultiMarginLoss": "netyard.losses.class_weights.MultiMarginLoss",
+    "lightning.pytorch.callbacks.EMAWeightAveraging": "netyard.callbacks.weight_average.WeightAverage",
     "lightning.pytorch.loggers.TensorBoardLogger": "netyard.training.tensorboard.BufferedTensorBoardLogger",
 }
 

@@ -37,6 +37,8 @@ BOUND = tuple(
     )
 )
 """Keys below ``FREE`` that may not change: they decide what an optimizer step computes, or which epoch is the best."""
+ADDED = ("task.ema_warmup",)
+"""Keys that older checkpoints lack, as they did not exist: the state in the checkpoint says how the run goes on."""
 
 
 def expand_resume(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[list[str], Path | None]:
@@ -128,6 +130,7 @@ def require_same(
     old, new = (dict(leaves(each)) for each in (recorded["config"], redact.tree(config)))
     # Secrets are masked in both, or every secret would count as a change.
     old.setdefault("trainer.performance", "safe")  # checkpoints from before this key existed
+    old.update({key: new[key] for key in ADDED if key in new and key not in old})
     # A key that is younger than the run: without it, the class was built with its default.
     old = {key: value for key, value in _defaults(config) if key not in old and new.get(key) == value} | old
     # Groups that are free, such as the logger, may be chosen anew.

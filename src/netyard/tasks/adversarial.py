@@ -13,10 +13,11 @@ from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
 from netyard.losses.adversarial import gradient_penalty, r1_penalty
+from netyard.metrics.moving_average import decay_at, update_average
 from netyard.ranges.bounds import Count, NotNegative, Positive, Probability
 from netyard.ranges.signature import check
 from netyard.tasks.learner import Learner
-from netyard.tasks.parts.adversaries import Scores, check_adversarial, frozen, update_average
+from netyard.tasks.parts.adversaries import Scores, check_adversarial, frozen
 from netyard.tasks.parts.diffaug import differentiable_augment
 from netyard.tasks.parts.labels import sample_labels
 from netyard.tasks.parts.latents import interpolation_codes
@@ -50,6 +51,8 @@ class Adversarial(Learner):
         r1: weight of the penalty on gradients at real images (see ``losses.adversarial``).
         weight_clip: the discriminator's weights are clipped to this magnitude; 0 does not clip (Arjovsky et al. 2017).
         ema_decay: decay of a moving average of the generator's weights, which generates the samples; 0: no average.
+        ema_warmup: whether its decay grows to ``ema_decay``, see ``metrics.moving_average``. A resumed run goes on as
+            it was begun.
         diffaug: whether to augment the discriminator's input, see ``differentiable_augment``.
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
@@ -73,6 +76,7 @@ class Adversarial(Learner):
         r1: NotNegative = 0.0,
         weight_clip: NotNegative = 0.0,
         ema_decay: Probability = 0.0,
+        ema_warmup: bool = True,
         diffaug: bool = False,
         monitor: str = "val/frechet_distance",
         mode: Literal["min", "max"] = "min",
@@ -83,7 +87,7 @@ class Adversarial(Learner):
         self.num_outputs = num_outputs
         self.discriminator_steps, self.discriminator_lr = discriminator_steps, discriminator_lr
         self.gradient_penalty, self.r1, self.weight_clip = gradient_penalty, r1, weight_clip
-        self.ema_decay, self.diffaug = ema_decay, diffaug
+        self.ema_decay, self.ema_warmup, self.diffaug = ema_decay, ema_warmup, diffaug
         self.pixels = Pixels(net.input_shape)
         self.average: nn.Module | None = None
         if ema_decay:
@@ -164,6 +168,7 @@ class Adversarial(Learner):
         Lightning calls it once for each step: after a batch, or after the last of accumulated batches.
         """
         is_generator_step = self._is_generator_step()  # before the step, which changes ``global_step``
+        updates = self.trainer.global_step // self.discriminator_steps  # of the average so far
         super().optimizer_step(*args, **kwargs)
         if self.weight_clip:
             # Algorithm 1 of Arjovsky et al. 2017: bounded weights keep the critic Lipschitz continuous.
@@ -172,7 +177,17 @@ class Adversarial(Learner):
                     parameter.clamp_(-self.weight_clip, self.weight_clip)
         # Only if the weights changed; otherwise ``ema_decay`` would mean something else for each discriminator_steps.
         if self.average is not None and is_generator_step:
-            update_average(self.average, self.net.generator, self.ema_decay)
+            decay = decay_at(updates, self.ema_decay, self.ema_warmup)
+            update_average(self.average, self.net.generator, decay)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["ema_warmup"] = self.ema_warmup
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        # Runs from before there was a warm-up were begun without one.
+        self.ema_warmup = bool(checkpoint.get("ema_warmup", False))
 
     def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
         """Return the schedule of both networks. It multiplies, so each starts from its own learning rate."""

@@ -153,16 +153,26 @@ def test_a_resumed_run_is_the_run(tmp_path: Path, settings: dict[str, Any]) -> N
 
 
 def test_the_average_follows_the_generator_and_makes_the_samples() -> None:
-    task = task_of(ema_decay=0.75)
-    first = weights(task.net.generator)
-    torch.testing.assert_close(weights(task.average), first)
-    trainer_of(limit_train_batches=1).fit(task, Pictures(1))
-    torch.testing.assert_close(weights(task.average), 0.75 * first + 0.25 * weights(task.net.generator))
+    for warmup, decay in ((False, 0.75), (True, 0.1)):  # the first update has the decay 1 / 10
+        task = task_of(ema_decay=0.75, ema_warmup=warmup)
+        first = weights(task.net.generator)
+        torch.testing.assert_close(weights(task.average), first)
+        trainer_of(limit_train_batches=1).fit(task, Pictures(1))
+        torch.testing.assert_close(weights(task.average), decay * first + (1 - decay) * weights(task.net.generator))
     made = task.pictures(3)
     for parameter in task.net.generator.parameters():
         parameter.data.zero_()
     assert torch.equal(task.pictures(3), made)
     assert any(name.startswith("average.") for name in task.state_dict())
+
+
+def test_an_average_goes_on_as_it_was_begun() -> None:
+    task = task_of(ema_decay=0.75)
+    saved: dict[str, Any] = {}
+    task.on_save_checkpoint(saved)
+    assert saved["ema_warmup"] is True
+    task.on_load_checkpoint({})  # of a run from before there was a warm-up
+    assert task.ema_warmup is False
 
 
 def test_weights_are_clipped_where_that_is_asked() -> None:

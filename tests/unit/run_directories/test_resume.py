@@ -164,6 +164,16 @@ def test_no_change_returns_an_empty_list(tmp_path: Path) -> None:
     assert resume.require_same(recorded, NOW, OPTIONS, RunDir(tmp_path)) == []
 
 
+@pytest.mark.parametrize("key", resume.ADDED)
+def test_a_run_from_before_a_key_existed_is_resumed_with_its_default(tmp_path: Path, key: str) -> None:
+    group, _, name = key.partition(".")
+    now = {**NOW, group: {**NOW.get(group, {}), name: True}}
+    assert resume.require_same({"config": NOW, "choices": OPTIONS}, now, OPTIONS, RunDir(tmp_path)) == []
+    with pytest.raises(ConfigError, match=rf"{key} changed from False to True"):
+        before = {**now, group: {**now[group], name: False}}
+        resume.require_same({"config": before, "choices": OPTIONS}, now, OPTIONS, RunDir(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("key", "value", "was"),
     [

@@ -1,4 +1,4 @@
-"""Generator and discriminator: the interfaces that the task needs, freezing of weights, and the moving average."""
+"""Generator and discriminator: the interfaces that the task needs, and freezing of weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
@@ -66,13 +65,3 @@ def frozen(network: nn.Module) -> Iterator[None]:
     finally:
         for each in trainable:
             each.requires_grad_(True)
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Update an exponential moving average of a network's weights: ``decay * average + (1 - decay) * weights``."""
-    for mean, current in zip(average.parameters(), network.parameters(), strict=True):
-        mean.lerp_(current, 1 - decay)
-    # Buffers (batch statistics) are averages already, and some are integers, which cannot be averaged.
-    for mean, current in zip(average.buffers(), network.buffers(), strict=True):
-        mean.copy_(current)
