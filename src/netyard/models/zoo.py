@@ -14,7 +14,7 @@ from netyard.errors import ArgumentError
 from netyard.layers.resize import Resize
 from netyard.layers.small_image import fold_repeated_pool, keep_early_size, num_kept
 from netyard.models.libraries import Library, create, find_size, library_heads
-from netyard.models.weights import StateDict, load, misfits, read, timm_published, torchvision_published
+from netyard.models.weights import WeightFile, load, misfits, read, timm_published, torchvision_published
 from netyard.ranges.bounds import Count, Index, NotNegative, Probability, Unit
 from netyard.ranges.signature import check
 
@@ -42,7 +42,7 @@ class ZooNet(nn.Module):
     Args:
         library: ``timm``, ``torchvision`` or ``netyard`` (for architectures that neither of them has).
         architecture: its name in the library.
-        pretrained: true for the published weights of the library, or a file (see ``weights.read``).
+        pretrained: true for the published weights of the library, or a file or a run directory (see ``weights.read``).
         freeze: ``backbone``: train the output layers only, until ``unfreeze()`` is called.
         dropout: before the output layer; None: the default of the library.
         auxiliary: whether to build auxiliary heads; None for an architecture without any.
@@ -100,24 +100,24 @@ class ZooNet(nn.Module):
         heads = tuple(heads) or library_heads(network)
         self.heads = tuple(path for path in heads if _has(network, path))
         self.auxiliary_weight = auxiliary_weight
-        state: StateDict | None = None
+        file: WeightFile | None = None
         if isinstance(pretrained, str):
-            state = read(pretrained)
+            file = read(pretrained)
         elif pretrained and library != "timm":
-            state = torchvision_published(architecture, network)
+            file = WeightFile("model.pretrained=true", torchvision_published(architecture, network))
         # A file may hold weights of the published architecture or of its version for small images. The former are
         # loaded before the change, so that kernels are resized with their weights, the latter after it.
-        is_native = state is not None and not misfits(network, state, heads)
-        if state is not None and is_native:
-            load(network, state, heads, source=f"model.pretrained={pretrained}")
+        is_native = file is not None and not misfits(network, file.weights_of(network).state, heads)
+        if file is not None and is_native:
+            load(network, file, heads)
         early = early_strides[: 1 if size < tiny_size else num_kept(size, len(early_strides))]
         # Random kernels are not resized but drawn again: the interpolation of noise would have another variance.
         keep_early_size(network, early, shrink_weights=is_native or pretrained is True)
         if fold:  # after the strides, which decide how large the map before the pool is
             pool, linear = fold
             fold_repeated_pool(network, pool, linear, in_channels, size)
-        if state is not None and not is_native:
-            load(network, state, heads, source=f"model.pretrained={pretrained}")
+        if file is not None and not is_native:
+            load(network, file, heads)
 
         if batch_norm_momentum is not None:
             for module in network.modules():
