@@ -11,6 +11,7 @@ from netyard.errors import ArgumentError
 from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.codec import ConvDecoder, ConvEncoder, DenseDecoder, DenseEncoder
 from netyard.layers.initialization import WeightInit
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count, Ge, Length, Odd, OneOf, Probability
 from netyard.ranges.signature import check
 
@@ -45,6 +46,7 @@ class Autoencoder(nn.Module):
         batch_norm: bool = False,
         dropout: Probability = 0.0,
         weight_init: WeightInit = "default",
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
         check(Autoencoder, locals(), "model")
@@ -68,6 +70,7 @@ class Autoencoder(nn.Module):
             self.decoder = ConvDecoder(latent_size, input_shape, channels[::-1], kernel_size, **rest)
         # Linear by default: a code need not be bounded, and PCA's is not either.
         self.code_activation = activation_layer(code_activation)
+        load_pretrained(self, pretrained)
 
     def encode(self, x: Tensor) -> Tensor:
         """(B, *input_shape) -> (B, latent_size)."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.initialization import WeightInit, initialize_weights
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count, Ge, Length, Odd, Probability
 from netyard.ranges.signature import check
 
@@ -34,6 +35,7 @@ class CNN(nn.Module):
         batch_norm: bool = True,
         dropout: Probability = 0.0,
         weight_init: WeightInit = "default",
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
         check(CNN, locals(), "model")
@@ -58,6 +60,7 @@ class CNN(nn.Module):
         self.head = nn.Linear(width, num_outputs)
         initialize_weights(self.blocks, weight_init, activation)
         initialize_weights(self.head, weight_init, "identity")  # no activation follows: a gain of 1
+        load_pretrained(self, pretrained)
 
     def forward(self, x: Tensor) -> Tensor:
         # (B, C, H, W) -> (B, channels[-1], h, w) -> (B, channels[-1], 1, 1)

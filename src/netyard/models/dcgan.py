@@ -13,6 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
 from netyard.errors import ArgumentError
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count, Length, OneOf
 from netyard.ranges.signature import check
 
@@ -49,6 +50,7 @@ class DCGAN(nn.Module):
         channels: Annotated[Sequence[Count], Length(1)] = (64, 128, 256, 512),
         discriminator_norm: Annotated[str, OneOf(NORMS)] = "batch",
         labels: Annotated[str, OneOf(LABELS)] = "none",
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
         check(DCGAN, locals(), "model")
@@ -63,6 +65,7 @@ class DCGAN(nn.Module):
         self.generator = Generator(latent_size, num_classes if self.conditional else 0, widths[::-1], side)
         self.discriminator = Discriminator(widths, side, discriminator_norm, num_inputs, num_auxiliary)
         self.apply(_initialize)
+        load_pretrained(self, pretrained)
 
 
 class Generator(nn.Module):

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from netyard.errors import ArgumentError
 from netyard.layers.activations import Activation
 from netyard.layers.dense import dense_layers
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count, Probability
 from netyard.ranges.signature import check
 
@@ -36,6 +37,7 @@ class GAN(nn.Module):
         dropout: Probability = 0.0,
         batch_norm: bool = True,
         conditional: bool = False,
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
         check(GAN, locals(), "model")
@@ -51,6 +53,7 @@ class GAN(nn.Module):
         # and batches of real and of generated images would have different statistics.
         self.generator = Generator(input_shape, labels, latent_size, hidden_sizes, activation, batch_norm)
         self.discriminator = Discriminator(input_shape, labels, hidden_sizes[::-1], activation, dropout)
+        load_pretrained(self, pretrained)
 
 
 class Generator(nn.Module):

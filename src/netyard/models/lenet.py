@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.resize import PadOrResize
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count
 from netyard.ranges.signature import check
 
@@ -22,7 +23,13 @@ class LeNet5(nn.Module):
         ArgumentError: a size below 1, or an unknown activation.
     """
 
-    def __init__(self, num_outputs: Count, in_channels: Count, activation: Activation = "tanh") -> None:
+    def __init__(
+        self,
+        num_outputs: Count,
+        in_channels: Count,
+        activation: Activation = "tanh",
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__()
         check(LeNet5, locals(), "model")
         self.resize = PadOrResize(32)
@@ -42,6 +49,7 @@ class LeNet5(nn.Module):
             activation_layer(activation),
             nn.Linear(84, num_outputs),
         )
+        load_pretrained(self, pretrained)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.features(self.resize(x)))

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
 from netyard.models.inception import BNInception
+from netyard.models.weight_files import first_convolution
 from netyard.ranges.bounds import OneOf
 from netyard.ranges.signature import check
 
@@ -123,11 +124,6 @@ def library_heads(network: nn.Module) -> tuple[str, ...]:
     config = cast("dict[str, Any]", network.pretrained_cfg)
     paths = config.get("classifier") or ()
     return (paths,) if isinstance(paths, str) else tuple(paths)
-
-
-def first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d] | None:
-    """Return the first convolution, which reads the channels of the image, and its path; None if there is none."""
-    return next(((path, layer) for path, layer in network.named_modules() if isinstance(layer, nn.Conv2d)), None)
 
 
 def _replace_first_convolution(network: nn.Module, in_channels: int) -> None:

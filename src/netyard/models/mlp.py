@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from netyard.layers.activations import Activation
 from netyard.layers.dense import dense_layers
 from netyard.layers.initialization import WeightInit, initialize_weights
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count, Probability
 from netyard.ranges.signature import check
 
@@ -35,6 +36,7 @@ class MLP(nn.Module):
         batch_norm: bool = False,
         dropout: Probability = 0.0,
         weight_init: WeightInit = "default",
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
         check(MLP, locals(), "model")
@@ -44,6 +46,7 @@ class MLP(nn.Module):
         self.head = nn.Linear(sizes[-1], num_outputs)
         initialize_weights(self.hidden, weight_init, activation)
         initialize_weights(self.head, weight_init, "identity")  # no activation follows: a gain of 1
+        load_pretrained(self, pretrained)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.hidden(x))  # (B, sizes[-1]) -> (B, num_outputs)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from netyard.errors import ArgumentError
 from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.noisy import NoisyLinear
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count, OneOf
 from netyard.ranges.signature import check
 
@@ -50,6 +51,7 @@ class QNetwork(nn.Module):
         noisy: bool = False,
         num_atoms: Count = 1,
         activation: Activation = "relu",
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
         check(QNetwork, locals(), "model")
@@ -78,6 +80,7 @@ class QNetwork(nn.Module):
         self.value = stream(num_atoms) if dueling else None
         # A plain list: registered a second time, the layers would be in the state dict twice.
         self.noisy = [module for module in self.modules() if isinstance(module, NoisyLinear)]
+        load_pretrained(self, pretrained)
 
     def forward(self, x: Tensor) -> Tensor:
         # Replay memories hold images as uint8, a quarter of the memory of float32; other inputs (bool in MinAtar) get

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from netyard.errors import ArgumentError
 from netyard.layers.recurrent import Cell, RecurrentLayers, State
 from netyard.layers.sequences import Pooling, TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count, Probability
 from netyard.ranges.signature import check
 
@@ -49,6 +50,7 @@ class Recurrent(nn.Module):
         layer_norm: bool = False,
         tied_embeddings: bool = False,
         pooling: Pooling = "last",
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
         check(Recurrent, locals(), "model")
@@ -70,6 +72,7 @@ class Recurrent(nn.Module):
         self.head = nn.Linear(size, num_outputs)
         if tied_embeddings:
             tie(self.head, self.embedding)
+        load_pretrained(self, pretrained)
 
     def forward(self, x: Tensor) -> Tensor:
         lengths = None

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from netyard.errors import ArgumentError
 from netyard.layers.recurrent import Cell, RecurrentLayers, State
 from netyard.layers.sequences import TokenEmbedding, real_steps, trim
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count, Probability
 from netyard.ranges.signature import check
 
@@ -60,6 +61,7 @@ class Seq2Seq(nn.Module):
         hidden_size: Count = 128,
         num_layers: Count = 1,
         dropout: Probability = 0.0,
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
         check(Seq2Seq, locals(), "model")
@@ -84,6 +86,7 @@ class Seq2Seq(nn.Module):
         self.attention = Attention(hidden_size)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden_size, num_outputs)
+        load_pretrained(self, pretrained)
 
     def forward(self, source: Tensor, tokens: Tensor) -> Tensor:
         """Return logits (B, T, num_outputs) of the token after each of the given target tokens (B, T)."""

@@ -11,6 +11,7 @@ from torch.nn import init
 
 from netyard.errors import ArgumentError
 from netyard.layers.sequences import Pooling, TokenEmbedding, check_steps, pooling_layer, real_steps, tie, trim
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count, OneOf, Probability
 from netyard.ranges.signature import check
 
@@ -88,6 +89,7 @@ class Transformer(nn.Module):
         tied_embeddings: bool = False,
         positions: Annotated[str, OneOf(POSITIONS)] = "learned",
         pooling: Pooling = "last",
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
         check(Transformer, locals(), "model")
@@ -114,6 +116,7 @@ class Transformer(nn.Module):
         self.head = nn.Linear(hidden_size, num_outputs)
         if tied_embeddings:
             tie(self.head, self.embedding)
+        load_pretrained(self, pretrained)
 
     def forward(self, x: Tensor) -> Tensor:
         lengths = None

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from netyard.errors import ArgumentError
 from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.dense import dense_layers
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Classes, Count, Length, OneOf
 from netyard.ranges.signature import check
 
@@ -56,6 +57,7 @@ class VAE(nn.Module):
         activation: Activation = "relu",
         gated: bool = False,
         log_variance_range: Annotated[Sequence[float], Length(2, 2)] | None = None,
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
         check(VAE, locals(), "model")
@@ -87,6 +89,7 @@ class VAE(nn.Module):
             lift = nn.Linear(latent_size + label_size, features)
             unfold = nn.Unflatten(1, (channels[-1], *sides[-1]))
             self.decoder = nn.Sequential(lift, activation_layer(activation), unfold, *up)
+        load_pretrained(self, pretrained)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return parameters (B, num_outputs_per_pixel * C, H, W) of pixels, decoded from the mean of the posterior."""

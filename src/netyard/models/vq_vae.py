@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.quantizer import Quantized, Quantizer
 from netyard.models.vae import check_image, downwards, halved, upwards
+from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Classes, Count, Length, Part
 from netyard.ranges.signature import check
 
@@ -42,6 +43,7 @@ class VQVAE(nn.Module):
         ema: bool = True,
         decay: Part = 0.95,
         activation: Activation = "relu",
+        pretrained: str | None = None,
     ) -> None:
         super().__init__()
         check(VQVAE, locals(), "model")
@@ -59,6 +61,7 @@ class VQVAE(nn.Module):
         # Codes are short (D = 16), the maps of the decoder are not; 1x1 and 3x3 convolutions convert between them.
         lift = nn.Conv2d(embedding_size, channels[-1], 3, padding=1)
         self.decoder = nn.Sequential(lift, activation_layer(activation), *up)
+        load_pretrained(self, pretrained)
 
     def forward(self, x: Tensor) -> Described:
         quantized = self.quantizer(self.encoder(x))  # of maps (B, embedding_size, h, w)

@@ -14,7 +14,8 @@ from netyard.errors import ArgumentError
 from netyard.layers.resize import Resize
 from netyard.layers.small_image import fold_repeated_pool, keep_early_size, num_kept
 from netyard.models.libraries import Library, create, find_size, library_heads
-from netyard.models.weights import WeightFile, load, misfits, read, timm_published, torchvision_published
+from netyard.models.weight_files import WeightFile, load, misfits, read
+from netyard.models.weights import timm_published, torchvision_published
 from netyard.ranges.bounds import Count, Index, NotNegative, Probability, Unit
 from netyard.ranges.signature import check
 
@@ -42,7 +43,7 @@ class ZooNet(nn.Module):
     Args:
         library: ``timm``, ``torchvision`` or ``netyard`` (for architectures that neither of them has).
         architecture: its name in the library.
-        pretrained: true for the published weights of the library, or a file or a run directory (see ``weights.read``).
+        pretrained: true for the published weights of the library, or a file or run directory, see ``read``.
         freeze: ``backbone``: train the output layers only, until ``unfreeze()`` is called.
         dropout: before the output layer; None: the default of the library.
         auxiliary: whether to build auxiliary heads; None for an architecture without any.

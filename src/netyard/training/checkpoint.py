@@ -166,6 +166,28 @@ def read_of(run_dir: RunDir, which: str = "best") -> tuple[dict[str, Any], dict[
     """
     path = run_dir.checkpoint(which)
     run_dir.require()
+    _require_saved(run_dir, path)
+    checkpoint = read(path)
+    config, choices = config_and_choices(checkpoint, path)
+    _require_own(run_dir, path, config, choices)
+    return checkpoint, config, choices
+
+
+def require_pretrained(pretrained: Any) -> None:
+    """Check the run directory whose weights a network is to start with; any other value is the network's business.
+
+    Raises:
+        CheckpointError: it is no run directory, the run has saved nothing, or its best checkpoint is broken.
+    """
+    if not isinstance(pretrained, str) or not Path(pretrained).expanduser().is_dir():
+        return
+    run_dir = RunDir(Path(pretrained).expanduser())
+    run_dir.require()
+    _require_saved(run_dir, run_dir.best)
+    manifest.find_verified(run_dir.best)
+
+
+def _require_saved(run_dir: RunDir, path: Path) -> None:
     if not run_dir.has_checkpoint and not path.is_file():
         status = run_dir.status()
         state, error = status.get("state", "in an unknown state"), status.get("error")
@@ -174,10 +196,6 @@ def read_of(run_dir: RunDir, which: str = "best") -> tuple[dict[str, Any], dict[
             "its network is saved after its first epoch;",
             f"continue it with python train.py resume={run_dir.path}.",
         )
-    checkpoint = read(path)
-    config, choices = config_and_choices(checkpoint, path)
-    _require_own(run_dir, path, config, choices)
-    return checkpoint, config, choices
 
 
 def _require_own(run_dir: RunDir, path: Path, config: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
@@ -311,5 +329,5 @@ def _data_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 def without_pretrained(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the config of a run with ``pretrained`` off: the checkpoint has every weight, so nothing is downloaded."""
-    model = {key: (False if key == "pretrained" else value) for key, value in config["model"].items()}
+    model = {key: (None if key == "pretrained" else value) for key, value in config["model"].items()}
     return {**config, "model": model, "task": {**config["task"], "net": model}}

@@ -111,12 +111,16 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     # Does this task fit the kind of target that the data turned out to have?
     correction = datamodule.target_correction if isinstance(datamodule, GuessesTarget) else ""
     schema.require_outputs(config, choices, correction)
-    task = build(config["task"])  # draws the initial weights; nothing may draw between the seed and this
-    chosen = performance.choose(config, task)
-    performance.prepare(chosen, task)
     # Read before the Trainer is built: a broken checkpoint or a changed config is refused before anything is written.
     found = _find_checkpoint(run_dir, config, choices) if config["resume"] else None
     path, state = found or (None, {})
+    if not found:
+        checkpoint.require_pretrained(config["model"].get("pretrained"))
+    # Draws the initial weights; nothing may draw between the seed and this. A checkpoint has all weights: those that a
+    # resumed run was started with may be gone.
+    task = build((checkpoint.without_pretrained(config) if found else config)["task"])
+    chosen = performance.choose(config, task)
+    performance.prepare(chosen, task)
     # Reads the data, and hashes them: it draws no random numbers, so that the seeded generators stay as they are.
     summary = data_summary.summary_of(datamodule)
     return RunContext(

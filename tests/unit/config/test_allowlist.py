@@ -17,7 +17,7 @@ from netyard.config import allowlist
 from netyard.config.instantiate import build
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io import safe_load
-from netyard.models import weights
+from netyard.models import weight_files
 from netyard.training import checkpoint
 from support.audit import refused, watched
 from support.hostile_payloads import CALLS, NO_NAMES, container, nodes, pickles, with_canary
@@ -79,7 +79,7 @@ def test_no_hostile_pickle_is_opened(tally, canary: Path, container_kind: int) -
     readers = (
         (lambda: safe_load.load(path), safe_load.UNREADABLE),
         (lambda: checkpoint.read(path), (CheckpointError,)),
-        (lambda: weights.read(str(path)), (ValueError,)),
+        (lambda: weight_files.read(str(path)), (ValueError,)),
     )
     path.write_bytes(b"nothing")
     for read, kinds in readers:  # what torch imports late is imported now
