@@ -132,7 +132,7 @@ def test_classes_must_have_the_same_names_and_order():
 def test_rebuilding_downloads_nothing():
     config = {"model": {"pretrained": True, "depth": 3}, "task": {"net": {"pretrained": True}, "l1": 0.0}}
     plain = checkpoint.without_pretrained(config)
-    assert plain["model"] == plain["task"]["net"] == {"pretrained": False, "depth": 3}
+    assert plain["model"] == plain["task"]["net"] == {"pretrained": None, "depth": 3}
     assert config["model"]["pretrained"] is True
 
 
@@ -218,7 +218,7 @@ def test_file_with_a_manifest_is_not_checked_twice(tmp_path: Path, monkeypatch):
 
 SETTINGS = {
     "_target_": "netyard.tasks.classification.Classification",
-    "loss": {"_target_": "torch.nn.CrossEntropyLoss"},
+    "loss": {"_target_": "netyard.losses.class_weights.CrossEntropyLoss"},
     "optimizer": {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1},
     "scheduler": {"_target_": "netyard.optim.schedules.constant", "_partial_": True},
     "num_outputs": 3,
