@@ -10,7 +10,18 @@ from torch import Tensor
 
 from netyard.tasks.interfaces import DescribesData, NormalizedData, NormalizedImages
 
-_FACTS = ("channels", "image_size", "as_sequence", "mean", "std", "sequence_length", "window", "horizon", "frame_stack")
+_FACTS = (
+    "channels",
+    "image_size",
+    "as_sequence",
+    "mean",
+    "std",
+    "value_range",
+    "sequence_length",
+    "window",
+    "horizon",
+    "frame_stack",
+)
 _MOST_TEXT = 2**18  # characters of JSON; a larger vocabulary would bloat the file and stays in the checkpoint
 
 

@@ -21,7 +21,7 @@ from netyard.io.readable import short_path
 from netyard.run_directories.directory import RunDir, outputs
 
 PLACES = ("data.root", "data.path", "data.cache")
-FREE = ("tags", "threads", "resume", "logger", "callbacks", "trainer", *PLACES, "data.num_workers")
+FREE = ("tags", "threads", "resume", "logger", "callbacks", "trainer", *PLACES, "data.num_workers", "data.on_damaged")
 """Keys and whole groups that may change on a resume, except ``BOUND``: they do not change what is computed."""
 BOUND = tuple(
     f"trainer.{key}"

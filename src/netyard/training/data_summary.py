@@ -59,7 +59,7 @@ def log_summary(summary: Mapping[str, Any]) -> None:
 
 
 def lines(summary: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of the log: splits; classes; columns; what was left out and what is in two splits, if anything."""
+    """The lines of the log: splits; classes; columns; remarks, what was left out and what is in two splits."""
     if splits := summary.get("splits"):
         parts = [f"{name} {each['samples']:,} ({each['source']})" for name, each in splits.items()]
         yield f"data: {', '.join(parts)}"
@@ -70,7 +70,7 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
     if columns := summary.get("columns"):
         yield f"columns: {'; '.join(_by_kind(columns))}"
     found = [f"{_counted(each)} ({each['why']})" for each in summary.get("left_out", [])]
-    remarks = []
+    remarks = list(summary.get("remarks", []))
     if found:
         more = [f"{len(found) - _LEFT_OUT_SHOWN} more"] * (len(found) > _LEFT_OUT_SHOWN)
         remarks.append(f"left out: {', '.join([*found[:_LEFT_OUT_SHOWN], *more])}")

@@ -32,7 +32,7 @@ from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.optuna_pruning import Pruning
 from netyard.config import schema
 from netyard.config.instantiate import build, build_all
-from netyard.errors import ConfigError, Interrupted, PlatformError, Pruned
+from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.io.readable import short_path
 from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
@@ -86,9 +86,14 @@ def fit(
         assembly = assemble(context, rank_command)
         with assembly.ranks, _report_early_stop(context, assembly):
             fit_time = train(context, assembly)
-            test_time = test(context, assembly)
-        seconds = {"setup": fit_time.start - context.started, "fit": fit_time.seconds, "test": test_time.seconds}
-        return record(context, assembly, seconds)
+            seconds = {"setup": fit_time.start - context.started, "fit": fit_time.seconds}
+            try:
+                test_time = test(context, assembly)
+            except DataError:
+                # A test sample cannot be read. What was trained and validated is kept, and can be tested again.
+                record_untested(context, assembly, seconds)
+                raise
+        return record(context, assembly, {**seconds, "test": test_time.seconds})
 
 
 # Stage 1
@@ -272,6 +277,15 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
         context.run_dir.set_state("completed")
         results.log_finish(context, content)
     return FinishedRun(context, content)
+
+
+def record_untested(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]) -> None:
+    """Write ``results.json`` of a run whose test failed: metrics of the validation only."""
+    if assembly.trainer.is_global_zero:
+        content = results.collect(context, assembly.trainer, assembly.best, seconds, assembly.device)
+        content["metrics"] = dict(assembly.best.best_metrics)
+        context.run_dir.write_results(content)
+        results.log_untested(context.run_dir)
 
 
 @contextlib.contextmanager

@@ -123,6 +123,12 @@ def log_stopped(run_dir: RunDir) -> None:
     )
 
 
+def log_untested(run_dir: RunDir) -> None:
+    """Log how to go on with a run that was trained, but whose test failed."""
+    log.info("trained, but not tested; results of the validation are in %s", short_path(run_dir.path / "results.json"))
+    log.info("test again  %s evaluate %s", _command("netyard"), _arguments(f"run={short_path(run_dir.path)}"))
+
+
 def log_table(title: str, results: Mapping[str, Any]) -> None:
     """Log a table with one row for each metric, and the best epoch if there is one."""
     table = Table("metric", title=title, title_justify="left")

@@ -123,10 +123,12 @@ def test_a_damaged_image_is_reported_and_left_out(finished, predict, capsys, tmp
     shutil.copytree(finished.files / "photos" / "red", tmp_path / "mixed" / "deep")
     (tmp_path / "mixed" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     (tmp_path / "mixed" / "notes.txt").write_text("no picture, and not meant as one")
+    (tmp_path / "mixed" / "photo.heic").touch()
     rows = predict("photos", tmp_path / "mixed")
     said = capsys.readouterr()
     assert len(rows) == 10 and "10 row(s) in" in said.out and "1 left out" in said.out
-    assert said.err.count("\n") == 1 and "broken.png cannot be read as an image" in said.err
+    assert said.err.count("\n") == 2 and "left out: 1 files .heic (a format that is not read" in said.err
+    assert "broken.png cannot be read as an image" in said.err
 
 
 def test_when_all_are_damaged_nothing_is_written(finished, capsys, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from netyard.ranges.constraint import Constraint
 from support.fake_packages import Install
 
 BOUNDS = ("ge", "gt", "le", "lt")
-# Any finite number: of returns that may be losses, of a logarithm, of the mean of pixels, of what stands for white.
-UNBOUNDED = {"ignore_index", "v_min", "v_max", "log_variance_range", "mean", "version"}
+# Any finite number: of returns that may be losses, of a logarithm, of the mean of pixels, of the values of a sensor.
+UNBOUNDED = {"ignore_index", "v_min", "v_max", "log_variance_range", "mean", "version", "range"}
 # What the user alone can know, and what a task or a model asks of the data.
 NEEDED = {
     "csv": ["data.path=x.csv", "data.target=y"],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-import os
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -16,7 +17,11 @@ from torch import Tensor
 
 from netyard.data.core.inputs import InputBatch, Inputs
 from netyard.data.images.decode import SUFFIXES, CentreBox, read_square
+from netyard.data.images.depth import Range
+from netyard.data.images.files import UNREAD, reason, walk_images
 from netyard.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class ImageReader:
     """Side of the central square that is read, as a fraction of the shorter side."""
     cache_side: int | None = None
     """The shorter side of the images in the run's cache, see ``read_square``; None: there is no cache."""
+    value_range: Range | None = None
+    """See ``read_square``."""
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -50,7 +57,7 @@ class ImageReader:
         Raises:
             DataError: see ``read_square``.
         """
-        image = read_square(path, self.size, CentreBox(self.crop_ratio), self.cache_side)
+        image = read_square(path, self.size, CentreBox(self.crop_ratio), self.cache_side, self.value_range)
         # Pillow's "L" weighs the colours by their luminance (ITU-R 601).
         if self.channels == 1:
             image = np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
@@ -62,7 +69,12 @@ class ImageReader:
     def inputs_at(self, where: str, batch_size: int) -> Inputs:
         """A file, the files in a folder, or those that match a pattern: see ``find_images``."""
         # Listed twice, once to count them: a list of a million paths is never held in memory.
-        return self.inputs(find_images(where), sum(1 for _ in find_images(where)), batch_size)
+        others: Counter[str] = Counter()
+        total = sum(1 for _ in find_images(where, others))
+        # Not of notes and tables beside the images: nobody expects a prediction for them.
+        for suffix in sorted(UNREAD.intersection(others)):
+            log.warning("left out: %d files %s (%s)", others[suffix], suffix, reason(suffix))
+        return self.inputs(find_images(where), total, batch_size)
 
     def inputs(self, paths: Iterable[Path], total: int, batch_size: int, labels: Tensor | None = None) -> Inputs:
         """Image files and their labels (N,), None if unknown. A damaged file does not end the others' prediction."""
@@ -87,15 +99,17 @@ class ImageReader:
         return Inputs("file", batches(), total)
 
 
-def find_images(where: str) -> Iterator[Path]:
+def find_images(where: str, others: Counter[str] | None = None) -> Iterator[Path]:
     """An image file, all images in a folder and its subfolders, or all that match a pattern like ``photos/*.png``.
+
+    The suffixes of the other files in a folder are counted in ``others``, once the iterator has ended.
 
     Raises:
         DataError: there is none.
     """
     place = Path(where).expanduser()
     if place.is_dir():
-        found, missing = walk_images(place), f"the folder {where} contains no image"
+        found, missing = walk_images(place, others), f"the folder {where} contains no image"
     elif place.is_file():
         return iter([place])
     else:
@@ -111,14 +125,3 @@ def find_images(where: str) -> Iterator[Path]:
             "try input=FOLDER.",
         )
     return chain([first], found)
-
-
-def walk_images(folder: Path) -> Iterator[Path]:
-    """The image files in a folder and its subfolders, sorted within each; hidden files and folders are skipped."""
-    for place, folders, files in os.walk(folder):
-        # os.walk lists in the order of the file system, which differs between machines. Assigning to the slice makes
-        # it visit the subfolders in this order, too.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(place, name)

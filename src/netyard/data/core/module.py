@@ -7,6 +7,7 @@ the files that a user predicts.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -34,6 +35,8 @@ from netyard.errors import ConfigError, DataError
 from netyard.io.fingerprint import fingerprint
 from netyard.ranges.bounds import Classes, Count, Index, Part, Positive, Seed
 from netyard.ranges.signature import check
+
+log = logging.getLogger(__name__)
 
 _EVAL_NUMBERS = 2**22  # a default evaluation batch has up to this many input numbers (16 MiB in float32) ...
 _EVAL_SAMPLES = 1024  # ... and up to this many samples
@@ -111,6 +114,7 @@ class DataModule(L.LightningDataModule):
         self._image_statistics: list[list[float]] | None = None
         self._splits: dict[str, Split] = {}
         self._fingerprint: str | None = None
+        self._fingerprints: dict[str, str] = {}
         self._normalizations: dict[torch.device, ImageNormalization] = {}
         # A config without augmentation may pass an empty mapping.
         self.augmentation = self.augmentation or None
@@ -200,7 +204,9 @@ class DataModule(L.LightningDataModule):
             self.sources[name] = self.splitter.source(name)
         self._check_sampler(splits["train"])
         # Before normalization, whose floats differ between machines by rounding.
-        self._fingerprint = fingerprint(**{name: split.identity for name, split in splits.items()})
+        identities = {name: split.identity for name, split in splits.items()}
+        self._fingerprint = fingerprint(**identities)
+        self._fingerprints = {name: fingerprint(split=each) for name, each in identities.items()}
         self.fit_normalization(splits)
         # Last, so that a failed setup is not taken for a finished one.
         self._splits = splits
@@ -258,6 +264,7 @@ class DataModule(L.LightningDataModule):
             "columns": columns,
             "statistics": self._image_statistics,
             "fingerprint": self._fingerprint,
+            "fingerprints": self._fingerprints,
         }
         return {name: value for name, value in state.items() if value}
 
@@ -268,7 +275,7 @@ class DataModule(L.LightningDataModule):
             DataError: a resumed run has other samples than before.
         """
         if self._splits:  # of a resumed run: the same was learned again from the same samples
-            if state_dict.get("fingerprint", self._fingerprint) != self._fingerprint:
+            if self._trains_on_others(state_dict):
                 raise DataError(
                     "the samples are not those that the run was started with;",
                     "a resumed run needs the same samples in the same splits, or it would test on samples that it was"
@@ -281,6 +288,18 @@ class DataModule(L.LightningDataModule):
         self.columns = [Column(**column) for column in state_dict.get("columns", [])]
         if self.mean is None and "statistics" in state_dict:
             self.mean, self.std = self._image_statistics = state_dict["statistics"]
+
+    def _trains_on_others(self, state_dict: dict[str, Any]) -> bool:
+        """Whether a run was trained or validated on other samples. Other test samples are only told."""
+        recorded = state_dict.get("fingerprints")
+        if state_dict.get("fingerprint", self._fingerprint) == self._fingerprint or not recorded:
+            return state_dict.get("fingerprint", self._fingerprint) != self._fingerprint
+        changed = [name for name, each in recorded.items() if self._fingerprints.get(name) != each]
+        if changed != ["test"]:
+            return True
+        # With test samples of its own, such as a folder from which a damaged file was removed, training is the same.
+        log.warning("the test samples are not those that the run was started with")
+        return False
 
     # Loaders
 

@@ -9,13 +9,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
+from netyard.data.images.depth import EIGHT, Range, keep_low_bytes, kind_of, scaled, values
 from netyard.errors import DataError
 
 # Few formats, of well-tested decoders: files may come from anywhere, and each decoder is a way to attack a process.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"))
+_SUFFIXES = {
+    "JPEG": ".jpg .jpeg .jpe .jfif .jif .jfi .pjpeg .pjp .mpo",
+    "PNG": ".png .apng",
+    "WEBP": ".webp",
+    "BMP": ".bmp .dib",
+    "GIF": ".gif",
+    "TIFF": ".tif .tiff",
+    "PPM": ".pgm .ppm .pbm .pnm .pfm",
+    **({"AVIF": ".avif"} if features.check("avif") else {}),  # of Pillow since version 11.3
+}
+FORMATS = tuple(_SUFFIXES)
+SUFFIXES = frozenset(" ".join(_SUFFIXES.values()).split())
 MAX_PIXELS = 50_000_000  # a small file can hold a huge image (a decompression bomb) and exhaust the memory
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 swap width and height
 
@@ -27,32 +38,43 @@ NUM_DRAWS = 4 * CROP_ATTEMPTS + 1
 """Random numbers for one sample: the mirror image, then area, shape and position of each attempt."""
 
 
-def read_square(path: Path, size: int, choose_box: BoxChooser, side: int | None = None) -> np.ndarray:
+def read_square(
+    path: Path,
+    size: int,
+    choose_box: BoxChooser,
+    side: int | None = None,
+    value_range: Range | None = None,
+) -> np.ndarray:
     """Read the box ``choose_box(width, height)`` of an image file, resized: uint8 (size, size, 3).
 
     Args:
         side: crop from the result of ``read_small``, as with a cache of images; None: from the whole image.
+        value_range: the values that become black and white in images of more than 8 bits per channel; None: the upper
+            8 of 16 bits, or the values as they are in an image without values above 255.
 
     Raises:
         DataError: the file is damaged, of a format not in FORMATS, or has more than MAX_PIXELS.
     """
     if side is not None:
-        return square(read_small(path, side), size, choose_box)
-    with _opened(path) as (file, width, height):
+        return square(read_small(path, side, value_range), size, choose_box)
+    with open_image(path) as (file, width, height, kind):
         box = left, upper, right, lower = choose_box(width, height)
         # The scale at which the box, not the whole image, has the wanted size.
-        image = _decoded(file, max(size / ((right - left) * width), size / ((lower - upper) * height)))
+        scale = max(size / ((right - left) * width), size / ((lower - upper) * height))
+        image = _decoded(file, scale, value_range if kind != EIGHT else None)
         return _resized(image, size, box)
 
 
-def read_small(path: Path, side: int) -> Image.Image:
+def read_small(path: Path, side: int, value_range: Range | None = None) -> Image.Image:
     """Read an image file upright and as RGB, scaled down until its shorter side is at most ``side``.
+
+    ``value_range`` is that of ``read_square``.
 
     Raises:
         DataError: see ``read_square``.
     """
-    with _opened(path) as (file, width, height):
-        image = _decoded(file, side / min(width, height))
+    with open_image(path) as (file, width, height, kind):
+        image = _decoded(file, side / min(width, height), value_range if kind != EIGHT else None)
         shape = small_shape(width, height, side)
         if image.size == shape:
             return image
@@ -72,7 +94,7 @@ def shape_of(path: Path) -> tuple[int, int]:
     Raises:
         DataError: see ``read_square``.
     """
-    with _opened(path) as (_, width, height):
+    with open_image(path) as (_, width, height, _):
         return width, height
 
 
@@ -82,8 +104,11 @@ def square(image: Image.Image, size: int, choose_box: BoxChooser) -> np.ndarray:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Image.Image, int, int]]:
-    """Open a file and read its header: the file, width and height of the upright image.
+def open_image(path: Path, upright: bool = True) -> Iterator[tuple[Image.Image, int, int, str]]:
+    """Open a file and read its header: the file, width and height of the upright image, and its ``depth.kind_of``.
+
+    Args:
+        upright: whether to look for an orientation, for which a PNG file has to be read to its end.
 
     Raises:
         DataError: for any error until the file is closed again.
@@ -99,8 +124,10 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, int, int]]:
                         f"at most {MAX_PIXELS // 1_000_000} million are decoded;",
                         "make it smaller or delete it.",
                     )
-                turned = file.getexif().get(_ORIENTATION, 1) >= 5
-                yield file, *((height, width) if turned else (width, height))
+                kind = kind_of(file)  # before the orientation is looked for, which may decode the file
+                # Pillow turns a TIFF itself, and gives its upright size.
+                turned = upright and file.format != "TIFF" and file.getexif().get(_ORIENTATION, 1) >= 5
+                yield file, *((height, width) if turned else (width, height)), kind
     except DataError:
         raise
     except Exception as error:  # a decoder fed with damaged bytes may raise anything
@@ -111,8 +138,22 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, int, int]]:
         ) from error
 
 
-def _decoded(file: Image.Image, scale: float) -> Image.Image:
-    """Decode upright and as RGB; at a lower resolution if the image will be scaled by less than 1."""
+def deep_values(file: Image.Image) -> np.ndarray:
+    """The values of an opened file of more than 8 bits per channel: see ``depth.values``."""
+    if not file.mode.startswith("RGB"):
+        return values(file)
+    with Image.open(getattr(file, "filename", ""), formats=FORMATS) as again:
+        keep_low_bytes(again)
+        return values(file, again)
+
+
+def _decoded(file: Image.Image, scale: float, value_range: Range | None) -> Image.Image:
+    """Decode upright and as RGB; at a lower resolution if the image will be scaled by less than 1.
+
+    ``value_range`` is None for an image of 8 bits per channel.
+    """
+    if value_range is not None:
+        return to_rgb(scaled(deep_values(file), value_range))
     # A JPEG decoder can skip high frequencies: it decodes at 1/2, 1/4 or 1/8 of each side in a fraction of the time.
     if scale < 1:
         file.draft(None, (math.ceil(file.width * scale), math.ceil(file.height * scale)))

@@ -14,6 +14,7 @@ from netyard.data.core.keys import uniform
 from netyard.data.core.loaders import Batch, WorkerLoader
 from netyard.data.core.orders import Order
 from netyard.data.images.decode import NUM_DRAWS, BoxChooser, CentreBox, RandomBox, read_square, square
+from netyard.data.images.depth import Range
 from netyard.data.images.packed import Cache, opened
 from netyard.errors import DataError
 
@@ -28,7 +29,9 @@ class Decoding:
     mirror: bool
     num_workers: int
     seed: int
-    cache: Cache | None
+    cache: Cache | None = None
+    value_range: Range | None = None
+    """See ``read_square``."""
 
     @property
     def side(self) -> int | None:
@@ -72,7 +75,8 @@ class FolderSplit:
         files = [[str(path), each.st_size, each.st_mtime_ns] for path, each in zip(self.paths, stats, strict=True)]
         how = self.decoding
         # Sizes and times stand for the bytes: reading all files to hash them would take minutes.
-        return {"files": files, "y": self.y, "size": how.size, "crop_ratio": how.crop_ratio, "side": how.side}
+        content = {"files": files, "y": self.y, "size": how.size, "crop_ratio": how.crop_ratio, "side": how.side}
+        return {**content, **({"range": list(how.value_range)} if how.value_range else {})}
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -121,5 +125,5 @@ class ImageFiles:
         if self.packed is not None:
             image = square(self.packed.read(int(self.places[index])), how.size, box)
         else:  # with the pixels of the cache, if there is to be one that was not written
-            image = read_square(Path(str(self.paths[index])), how.size, box, how.side)
+            image = read_square(Path(str(self.paths[index])), how.size, box, how.side, how.value_range)
         return image[:, ::-1] if self.cropping and how.mirror and draws[0] < 0.5 else image

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 
-from netyard.data.core.image_inputs import ImageReader, walk_images
+from netyard.data.core.image_inputs import ImageReader
 from netyard.data.core.inputs import Inputs
 from netyard.data.core.module import DataModule
 from netyard.data.core.tensors import Split
-from netyard.data.images import same_files
-from netyard.data.images.decode import SUFFIXES
+from netyard.data.images import depth, same_files
+from netyard.data.images.files import reason
 from netyard.data.images.folder_split import Decoding, FolderSplit
+from netyard.data.images.inspection import Inspection, inspect
+from netyard.data.images.layout import find_layout
+from netyard.data.images.listing import Listing, class_names, require_images, scan
 from netyard.data.images.packed import cache_of, make
 from netyard.errors import ConfigError, DataError
 from netyard.ranges.bounds import Gt, Le, Length
@@ -25,6 +29,8 @@ from netyard.ranges.bounds import Gt, Le, Length
 @dataclass(kw_only=True, eq=False, repr=False)
 class ImageFolder(DataModule):
     """``root/<class>/**/image``, or ``root/train/<class>/...`` and optional folders for validation and test.
+
+    See ``find_layout`` for the names of these folders, and for folders that wrap the data.
 
     A split without a folder is cut from the training split. With ``num_folds`` the images of the validation folder
     are among those that are divided into folds.
@@ -35,13 +41,20 @@ class ImageFolder(DataModule):
     """
 
     root: str
-    train_folder: str = "train"
+    train_folder: str | None = "train"
+    """``train`` also means Train, training, train_set, ...; another name only itself. None: every folder is a class."""
     val_folder: str | None = "val"
+    """As above; None: the data have no validation folder."""
     test_folder: str | None = "test"
     crop_ratio: Annotated[float, Gt(0), Le(1)] = 0.875
     """Side of the central square that is evaluated, as a fraction of the shorter side."""
     crop_scale: Annotated[list[Annotated[float, Gt(0), Le(1)]], Length(2, 2)] | None = None
     """Smallest and largest area of the random crop in training, as fractions. None: the centre, as in evaluation."""
+    range: Annotated[list[float], Length(2, 2)] | None = None
+    """The values that become black and white in images of more than 8 bits per channel. None: the smallest and the
+    largest value of the training images."""
+    on_damaged: Literal["refuse", "skip"] = "refuse"
+    """What to do about images that cannot be read: no training, or training without them."""
     cache: str | None = None
     """A folder for a cache file of all images, scaled down, which training writes if it is missing. None: no cache."""
 
@@ -49,6 +62,9 @@ class ImageFolder(DataModule):
         super().__post_init__()
         self._image_paths: list[Path] = []
         self._how: Decoding | None = None
+        self._inspection: Inspection | None = None
+        self._value_range: depth.Range | None = None
+        self._restored = False  # whether this is the data of a run that was trained
         # Every file is converted to RGB, grey ones too: pretrained networks expect three channels.
         if self.channels not in (None, 3):
             raise ConfigError(
@@ -62,6 +78,12 @@ class ImageFolder(DataModule):
                 "data.mean or data.std is null; they are not measured on image folders;",
                 "each needs a number for every channel;",
                 "try data.mean=[0.5,0.5,0.5] data.std=[0.25,0.25,0.25].",
+            )
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ConfigError(
+                f"data.range is {self.range};",
+                "it is the value that becomes black and the one that becomes white, in this order;",
+                "try data.range=[0,4095].",
             )
         low, high = self.crop_scale or (1, 1)
         if low > high:
@@ -83,32 +105,35 @@ class ImageFolder(DataModule):
             make(self._how.cache, self._image_paths, self._how.num_workers)
 
     def read(self) -> dict[str, Split]:
-        root = Path(self.root).expanduser()
-        _check_folder(root)
-        train_root = root / self.train_folder
-        split_folders = train_root.is_dir()
-        train_root = train_root if split_folders else root
-        names = _class_names(train_root)
+        wanted = {"train": self.train_folder, "val": self.val_folder, "test": self.test_folder}
+        layout = find_layout(Path(self.root).expanduser(), wanted)
+        train_root = layout.splits["train"]
+        names = class_names(train_root)
         if self.num_classes is not None and self.num_classes != len(names):
             raise DataError(
                 f"{train_root} has {len(names)} class folders, data.num_classes is {self.num_classes};",
                 "each class has one folder;",
                 f"try data.num_classes={len(names)}.",
             )
-        found = {"train": _scan(train_root, names)}
-        # Official splits only beside a train folder: in root/<class>, a folder called val would be a class.
-        folders = {"val": self.val_folder, "test": self.test_folder}
-        for part, folder in folders.items():
-            if split_folders and folder and (root / folder).is_dir():
-                found[part] = _scan(root / folder, names)
+        others: Counter[str] = Counter()
+        found = {part: scan(place, names, others) for part, place in layout.splits.items()}
+        self.sources = {part: str(place) for part, place in layout.splits.items()}
+        for what, count, why in layout.left_out:
+            self.leave_out(what, count, why)
+        for suffix, count in sorted(others.items()):
+            self.leave_out(f"files {suffix}" if suffix else "files", count, reason(suffix))
+        # The data of a trained run are not looked at again: damage in its training images is no matter of a test.
+        if not self._restored or self.on_damaged == "skip":
+            found = self._without_damage(found)
+        require_images(found, layout.splits, names)
         # The cache holds the images of all splits in this order: a position in it is an index into this list.
-        self.sources = {part: str(train_root if part == "train" else root / str(folders[part])) for part in found}
-        self._image_paths = [path for paths, _ in found.values() for path in paths]
+        self._image_paths = [path for listing in found.values() for path in listing.paths]
         self._how = how = self._decoding()
         splits, first = {}, 0
-        for part, (paths, labels) in found.items():
-            splits[part] = FolderSplit(paths, torch.tensor(labels), torch.arange(first, first + len(paths)), how)
-            first += len(paths)
+        for part, listing in found.items():
+            places = torch.arange(first, first + len(listing.paths))
+            splits[part] = FolderSplit(listing.paths, torch.tensor(listing.labels), places, how)
+            first += len(places)
         self.class_names, self.num_classes = names, len(names)
         if self.num_folds is not None and "val" in splits:
             self._merge_validation(splits)
@@ -132,52 +157,88 @@ class ImageFolder(DataModule):
     def test_inputs(self) -> Inputs:
         split = self.split("test")
         assert isinstance(split, FolderSplit)
-        reader = replace(self.image_reader(split.decoding.size), cache_side=split.decoding.side)
+        reader = replace(
+            self.image_reader(split.decoding.size), cache_side=split.decoding.side, value_range=self.value_range
+        )
         return reader.inputs(split.paths, len(split), self.evaluation_batch_size(), split.y)
 
     def image_reader(self, size: int) -> ImageReader:
-        return ImageReader(size, 3, crop_ratio=self.crop_ratio)
+        return ImageReader(size, 3, crop_ratio=self.crop_ratio, value_range=self.value_range)
+
+    # Depth: decided on the training split, the same for every image, and saved with the run
+
+    @property
+    def value_range(self) -> depth.Range | None:
+        """The values that become black and white in images of more than 8 bits per channel; None: there are none."""
+        return (self.range[0], self.range[1]) if self.range is not None else self._value_range
+
+    def fit_normalization(self, splits: dict[str, Split]) -> None:
+        super().fit_normalization(splits)
+        train = splits["train"]
+        assert isinstance(train, FolderSplit) and self._how is not None
+        if self._inspection is not None and not self._restored:
+            seen = [self._inspection.files[path] for path in train.paths if path in self._inspection.files]
+            self._value_range = self._measured([each.values for each in seen if each.values is not None])
+        self._how.value_range = self.value_range
+        if self.cache is not None:
+            side = math.ceil(self._how.size / self.crop_ratio)  # evaluation then crops (almost) without resizing
+            self._how.cache = cache_of(self._image_paths, side, Path(self.cache).expanduser(), self.value_range)
+
+    def _measured(self, values: list[depth.Range]) -> depth.Range | None:
+        if not values and self.range is not None:
+            raise DataError(
+                f"data.range is {self.range}, and no training image has more than 8 bits per channel;",
+                "the range is that of images of 9 to 32 bits or of floats;",
+                "leave data.range out.",
+            )
+        if not values:
+            return None
+        low, high = min(each[0] for each in values), max(each[1] for each in values)
+        return (low, high) if low < high else (low, low + 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        found = self.value_range
+        return {**super().state_dict(), **({"range": list(found)} if found else {})}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        # A run without a range has none, also if one was measured now: it was trained before there were ranges.
+        low_high = state_dict.get("range")
+        self._value_range = (low_high[0], low_high[1]) if low_high else None
+        self._restored = not self._splits
+        if self._how is not None:
+            self._how.value_range = self.value_range
+
+    # What was seen of the files
+
+    def summary(self) -> dict[str, Any]:
+        found, seen = super().summary(), self._inspection
+        return {**found, **(seen.describe(self.value_range, self.range is not None) if seen else {})}
+
+    def _without_damage(self, found: dict[str, Listing]) -> dict[str, Listing]:
+        """Refuse or skip damaged files of all splits."""
+        paths = [path for listing in found.values() for path in listing.paths]
+        # Writing the cache decodes every image, too, and once for all runs.
+        closely = self.cache is None or self.on_damaged == "skip"
+        self._inspection = seen = inspect(paths, _num_workers(self.num_workers or None), closely)
+        if seen.several:
+            self.leave_out("files with several images, all but the first", seen.several, "one of each is read")
+        if seen.damaged and self.on_damaged == "refuse":
+            raise seen.refusal()
+        if seen.damaged:
+            first = str(next(iter(seen.damaged.values()))).partition(";")[0]
+            self.leave_out("damaged images", len(seen.damaged), f"{first}, ..." if len(seen.damaged) > 1 else first)
+        return {split: listing.without(seen.damaged) for split, listing in found.items()}
 
     def _decoding(self) -> Decoding:
-        size = self.image_size or 224
-        cache = None
-        if self.cache is not None:
-            side = math.ceil(size / self.crop_ratio)  # evaluation then crops ``size`` pixels (almost) without resizing
-            cache = cache_of(self._image_paths, side, Path(self.cache).expanduser())
         return Decoding(
-            size,
+            self.image_size or 224,
             self.crop_ratio,
             (self.crop_scale[0], self.crop_scale[1]) if self.crop_scale else None,
             self.mirror_invariant,
             _num_workers(self.num_workers),
             self.seed,
-            cache,
         )
-
-
-def _scan(folder: Path, names: list[str]) -> tuple[list[Path], list[int]]:
-    """The image files of a split, class by class, and the number of each one's class."""
-    # A misspelt class folder of the test split would otherwise be ignored in silence.
-    unknown = sorted(set(_subfolders(folder)) - set(names))
-    if unknown:
-        raise DataError(
-            f"{folder} has a class folder {unknown[0]!r} that the training split does not have;",
-            f"classes are {', '.join(names[:8])}{', ...' if len(names) > 8 else ''};",
-            "rename or delete it.",
-        )
-    paths: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(names):
-        found = list(walk_images(folder / name))
-        if not found:
-            raise DataError(
-                f"class folder {folder / name} contains no image;",
-                f"every class needs some, with a suffix of {' '.join(sorted(SUFFIXES))};",
-                "add images, or delete it in every split.",
-            )
-        paths += found
-        labels += [label] * len(found)
-    return paths, labels
 
 
 def _num_workers(wanted: int | None) -> int:
@@ -187,30 +248,3 @@ def _num_workers(wanted: int | None) -> int:
     # In a container or a batch job a process may use fewer CPUs than the machine has.
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(8, usable)
-
-
-def _check_folder(root: Path) -> None:
-    if not root.is_dir():
-        raise DataError(
-            f"{root} is {'a file' if root.is_file() else 'not there'};",
-            "data.root is a folder with a folder for each class, or with train/, val/ and test/;",
-            "try data.root=FOLDER.",
-        )
-
-
-def _subfolders(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
-
-
-def _class_names(folder: Path) -> list[str]:
-    # Sorted, so that the number of a class is the same on every machine.
-    names = _subfolders(folder)
-    if len(names) < 2:
-        raise DataError(
-            f"{folder} has {len(names)} class folder(s){': ' + names[0] if names else ''};",
-            "a classification needs at least two, each with the images of one class;",
-            "sort the images into class folders, or choose another folder with data.root=FOLDER.",
-        )
-    return names

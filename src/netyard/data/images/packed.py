@@ -28,6 +28,7 @@ from PIL import Image
 from netyard.data.core.loaders import Batch, WorkerLoader
 from netyard.data.core.orders import EvalOrder
 from netyard.data.images.decode import read_small, shape_of, small_shape
+from netyard.data.images.depth import Range
 from netyard.errors import DataError, PlatformError
 from netyard.io.atomic import delete_stale_temporaries, open_atomically
 from netyard.io.fingerprint import fingerprint
@@ -53,9 +54,11 @@ class Cache:
     path: Path
     side: int
     """The shorter side of an image, in pixels; smaller images are not enlarged."""
+    value_range: Range | None = None
+    """See ``read_square``."""
 
 
-def cache_of(images: Sequence[Path], side: int, folder: Path) -> Cache:
+def cache_of(images: Sequence[Path], side: int, folder: Path, value_range: Range | None = None) -> Cache:
     """The cache of these files in a folder; another name, size or modification time of any file gives another cache."""
     here = Path.cwd()  # the same files by relative and by absolute paths are the same cache
     stats = [path.stat() for path in images]
@@ -64,8 +67,10 @@ def cache_of(images: Sequence[Path], side: int, folder: Path) -> Cache:
         side=side,
         names="\0".join(str(here / path) for path in images),
         stats=torch.tensor([(each.st_size, each.st_mtime_ns) for each in stats]),
+        # Left out without a range: caches of before there was one stay valid.
+        **({"range": list(value_range)} if value_range else {}),
     )
-    return Cache(folder / f"{side}-{key}{SUFFIX}", side)
+    return Cache(folder / f"{side}-{key}{SUFFIX}", side, value_range)
 
 
 class Packed:
@@ -193,7 +198,9 @@ def _write(cache: Cache, images: Sequence[Path], num_workers: int) -> None:
     others = [path.stat().st_size for path in folder.glob(f"*{SUFFIX}")]
     beside = f"; {len(others)} other cache(s) in this folder, {_bytes(sum(others))}" if others else ""
     log.info("writing a cache of %s images, about %s%s", f"{len(images):,}", _bytes(needed), beside)
-    loader = WorkerLoader(_Small(images, cache.side), EvalOrder(len(images), _BATCH), num_workers, seed=0)
+    loader = WorkerLoader(
+        _Small(images, cache.side, cache.value_range), EvalOrder(len(images), _BATCH), num_workers, seed=0
+    )
     rows: list[bytes] = []
     last_logged = time.monotonic()
     try:
@@ -214,13 +221,14 @@ def _write(cache: Cache, images: Sequence[Path], num_workers: int) -> None:
 class _Small:
     """The data set of the worker processes: pixels, uint8, concatenated; a table row for each image; their numbers."""
 
-    def __init__(self, images: Sequence[Path], side: int) -> None:
+    def __init__(self, images: Sequence[Path], side: int, value_range: Range | None) -> None:
+        self.value_range = value_range
         self.paths, self.side = np.array([str(path) for path in images]), side
 
     def __getitems__(self, pairs: list[tuple[int, int]]) -> Batch | DataError:
         numbers = [number for number, _ in pairs]
         try:
-            images = [read_small(Path(str(self.paths[number])), self.side) for number in numbers]
+            images = [read_small(Path(str(self.paths[number])), self.side, self.value_range) for number in numbers]
         except DataError as error:
             return error
         pixels = [image.tobytes() for image in images]

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from netyard.data.core.module import DataModule
 from netyard.data.images.decode import CentreBox, RandomBox, read_square
 from netyard.errors import ConfigError, DataError
 from support.datasets import build
@@ -218,3 +219,140 @@ def test_random_boxes_keep_to_their_area_and_shape() -> None:
         assert 0.1 - 1e-6 <= width * height / 60_000 <= 0.5 + 1e-6
         assert 0.74 < width / height < 1.34
     assert RandomBox((1.0, 1.0), [0.5] * 40)(300, 100) == CentreBox(1.0)(300, 100)  # no such box fits
+
+
+def test_the_summary_counts_what_is_read_and_what_is_not(picture_folder: Path) -> None:
+    for number in range(4):
+        path = picture_folder / "ape" / f"{2 * number:02}.JPG"
+        path.rename(path.with_suffix(".jfif" if number < 2 else ".heic"))
+    (picture_folder / "bee" / "Thumbs.db").touch()
+    (picture_folder / "bee" / "notes.txt").touch()
+    (picture_folder / "__MACOSX" / "ape").mkdir(parents=True)
+    found = folder(picture_folder).summary()
+    assert sum(part["samples"] for part in found["splits"].values()) == 36 - 2
+    assert [(each["what"], each["count"]) for each in found["left_out"]] == [("files .heic", 2), ("files .txt", 1)]
+    assert found["splits"]["train"]["source"] == str(picture_folder)
+    assert found["classes"].keys() == {"ape", "bee", "cat"}
+
+
+def test_the_same_file_in_two_splits_is_told(tmp_path: Path, picture_folder: Path) -> None:
+    copy_part(picture_folder, tmp_path / "parts" / "Training", range(8))
+    copy_part(picture_folder, tmp_path / "parts" / "TEST", range(6, 10))
+    found = folder(tmp_path / "parts").summary()
+    assert found["duplicates"]["train-test"] + found["duplicates"]["val-test"] == 3 * 2
+    assert found["splits"]["test"] == {"samples": 12, "source": str(tmp_path / "parts" / "TEST")}
+
+
+def write_deep(root: Path, **values: tuple[int, ...]) -> Path:
+    """Write grey images of 16 bits of one value each, ``ape=(60, 240)``."""
+    for name, each in values.items():
+        (root / name).mkdir(parents=True)
+        for number, value in enumerate(each):
+            Image.fromarray(np.full((9, 9), value, np.uint16)).save(root / name / f"{number}.png")
+    return root
+
+
+def pixels(data: DataModule, part: str) -> list[int]:
+    return torch.cat([x for x, _, _ in getattr(data, f"{part}_dataloader")()]).flatten(1)[:, 0].tolist()
+
+
+def test_the_range_is_that_of_all_training_images(tmp_path: Path) -> None:
+    root = write_deep(tmp_path / "x" / "train", night=(100, 150), day=(10_000, 10_100)).parent
+    write_deep(root / "test", night=(100,), day=(20_000,))
+    data = folder(root, val_fraction=0.5, crop_scale=None)
+    found = data.summary()
+    # One of each class trains: 100 or 150, and 10,000 or 10,100.
+    low, high = found["depth"]["range"]
+    assert low in (100, 150) and high in (10_000, 10_100) and found["depth"]["images"] == {"16 bits": 6}
+    assert sorted(pixels(data, "train")) == [0, 255] and sorted(pixels(data, "test"))[1] == 255
+    given = folder(root, range=[0, 25_500], crop_scale=None)
+    assert given.summary()["remarks"][1] == "6 of 16 bits, black is 0, white 25500 (data.range)"
+    assert sorted(pixels(given, "test")) == [1, 200]
+
+
+def test_a_trained_run_keeps_its_range(tmp_path: Path) -> None:
+    root = write_deep(tmp_path / "x", night=(0, 0, 0, 0), day=(1000, 1000, 1000, 1000))
+    data = folder(root)
+    data.setup()
+    state = data.state_dict()
+    assert state["range"] == [0, 1000]
+    other = folder(write_deep(tmp_path / "y", night=(500,) * 4, day=(4000,) * 4))
+    other.load_state_dict(state)
+    assert set(pixels(other, "test")) <= {128, 255} and other.image_reader(16).value_range == (0, 1000)
+    # A run of before there were ranges kept the upper 8 bits of each image.
+    old = folder(root)
+    old.load_state_dict({name: value for name, value in state.items() if name != "range"})
+    assert set(pixels(old, "train")) <= {0, 1000 >> 8} and old.value_range is None
+    resumed = folder(root)
+    resumed.setup()
+    resumed.load_state_dict({name: value for name, value in state.items() if name != "range"})
+    assert set(pixels(resumed, "train")) <= {0, 1000 >> 8}
+
+
+def test_a_cache_has_the_range(tmp_path: Path) -> None:
+    root = write_deep(tmp_path / "x", night=(0,) * 4, day=(1000,) * 4)
+    plain, cached = folder(root, crop_scale=None), folder(root, crop_scale=None, cache=str(tmp_path / "cache"))
+    cached.setup("fit")
+    assert pixels(plain, "train") == pixels(cached, "train") and set(pixels(plain, "train")) == {0, 255}
+    other = folder(root, crop_scale=None, cache=str(tmp_path / "cache"), range=[0, 2000])
+    other.setup("fit")
+    assert set(pixels(other, "train")) == {0, 128} and len([*(tmp_path / "cache").glob("*.pictures")]) == 2
+
+
+def test_a_range_that_nothing_uses_is_refused(picture_folder: Path) -> None:
+    with pytest.raises(DataError, match=r"no training image has more than 8 bits per channel; .*leave data\.range out"):
+        folder(picture_folder, range=[0, 4095]).setup()
+    with pytest.raises(Exception, match=r"data\.range is \[9, 9\].*try data\.range=\[0,4095\]"):
+        folder(picture_folder, range=[9, 9])
+
+
+@pytest.fixture
+def damaged_folder(tmp_path: Path, picture_folder: Path) -> Path:
+    """Splits of 8 and 4 images of each class; one of the test split is cut."""
+    copy_part(picture_folder, tmp_path / "parts" / "train", range(8))
+    copy_part(picture_folder, tmp_path / "parts" / "test", range(8, 12))
+    victim = tmp_path / "parts" / "test" / "bee" / "09.png"
+    victim.write_bytes(victim.read_bytes()[:60])
+    return tmp_path / "parts"
+
+
+def test_damage_in_any_split_is_found_before_training(damaged_folder: Path) -> None:
+    with pytest.raises(DataError, match=r"test/bee/09\.png cannot be read as an image .*data\.on_damaged=skip\.$"):
+        folder(damaged_folder).setup()
+
+
+def test_damaged_images_are_skipped_and_counted(damaged_folder: Path) -> None:
+    found = folder(damaged_folder, on_damaged="skip").summary()
+    assert [found["splits"][part]["samples"] for part in ("train", "val", "test")] == [22, 2, 11]
+    assert [(each["what"], each["count"]) for each in found["left_out"]] == [("damaged images", 1)]
+    assert "09.png cannot be read as an image" in found["left_out"][0]["why"]
+
+
+def test_a_class_of_damaged_images_alone_is_refused(damaged_folder: Path) -> None:
+    for path in (damaged_folder / "test" / "bee").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"test/bee contains no image"):
+        folder(damaged_folder, on_damaged="skip").setup()
+
+
+def test_a_run_can_be_resumed_once_a_bad_test_image_is_gone(damaged_folder: Path, caplog) -> None:
+    victim = damaged_folder / "test" / "bee" / "09.png"
+    victim.write_bytes((damaged_folder / "test" / "bee" / "11.png").read_bytes())
+    first = folder(damaged_folder)
+    first.setup()
+    state = first.state_dict()
+    victim.unlink()
+    resumed = folder(damaged_folder)
+    resumed.setup()
+    resumed.load_state_dict(state)
+    assert "the test samples are not those that the run was started with" in caplog.text
+    (damaged_folder / "train" / "bee" / "00.JPG").unlink()
+    changed = folder(damaged_folder)
+    changed.setup()
+    with pytest.raises(DataError, match="the samples are not those that the run was started with"):
+        changed.load_state_dict(state)
+    # A run of an older version has one fingerprint of all splits.
+    old = {name: value for name, value in state.items() if name != "fingerprints"}
+    with pytest.raises(DataError, match="the samples are not those"):
+        resumed.load_state_dict(old)
+    first.load_state_dict(old)

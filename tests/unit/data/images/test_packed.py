@@ -32,7 +32,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Every file that is decoded, in this process."""
     found: list[Path] = []
     whole = decode._decoded
-    monkeypatch.setattr(decode, "_decoded", lambda file, size: found.append(file.filename) or whole(file, size))
+    monkeypatch.setattr(decode, "_decoded", lambda file, *how: found.append(file.filename) or whole(file, *how))
     return found
 
 
@@ -150,7 +150,9 @@ def test_a_broken_file_is_made_anew(photos: Path, tmp_path: Path, at: str, caplo
 
 def test_a_damaged_picture_is_named_and_leaves_nothing(photos: Path, tmp_path: Path) -> None:
     victim = photos / "cat" / "7.jpg"
-    victim.write_bytes(victim.read_bytes()[:900])
+    Image.open(victim).save(victim, "PNG")
+    content = victim.read_bytes()
+    victim.write_bytes(content[:200] + bytes(50) + content[250:])  # begin and end are those of a PNG
     with pytest.raises(DataError, match=r"/cat/7\.jpg cannot be read as an image"):
         fitting(photos, tmp_path / "cache")
     assert not files(tmp_path / "cache")

@@ -1,0 +1,138 @@
+"""Which folders below ``data.root`` are splits, and which are classes. Does not import torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netyard.data.images.files import images_directly_in, subfolders, walk_images
+from netyard.errors import DataError
+
+_NAMES = {
+    "train": ("train", "training", "trn"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing", "tst"),
+}
+_ENDING = "(?:[ _-]?(?:set|data|split|images))?"  # train_set, TestData, ...
+
+
+@dataclass
+class Layout:
+    """The folder of each split, with its class folders; ``train`` is the root itself if there are no splits."""
+
+    splits: dict[str, Path]
+    left_out: list[tuple[str, int, str]] = field(default_factory=list)
+    """What, how many and why, of images that are in no class folder of a split."""
+
+
+def find_layout(root: Path, wanted: dict[str, str | None]) -> Layout:
+    """Find the splits below a folder; a folder that only wraps another one is skipped.
+
+    A folder is a split if it has subfolders and its name means one, in any case: ``train``, ``Training``, ``VAL``,
+    ``valid``, ``validation``, ``test_set``, ... With another wanted name only that name is meant.
+
+    Args:
+        root: an existing folder.
+        wanted: the name of each split's folder, ``{"train": "train", ...}``; None: the data have none. Without a
+            training folder every folder is a class.
+
+    Raises:
+        DataError: there is no folder, several mean the same split, or one but none for training.
+    """
+    if not root.is_dir():
+        raise DataError(
+            f"{root} is {'a file' if root.is_file() else 'not there'};",
+            "data.root is a folder with a folder for each class, or with train/, val/ and test/;",
+            "try data.root=FOLDER.",
+        )
+    root = _unwrapped(root, wanted)
+    if wanted["train"] is None:
+        return _outside(Layout({"train": root}), root)
+    named = {split: _folders_of(root, split, name) for split, name in wanted.items() if name is not None}
+    if not any(subfolders(root / each) for names in named.values() for each in names):
+        _require_class_folders(root, [name for names in named.values() for name in names])
+        return _outside(Layout({"train": root}), root)
+    layout, used = Layout({}), set()
+    for split, names in named.items():
+        if not names:
+            continue
+        name = _only(root, split, names, str(wanted[split]))
+        used.add(name)
+        if split != "train" and not subfolders(root / name) and (flat := images_directly_in(root / name)):
+            # A test folder without labels, as competitions have it, cannot be tested on.
+            layout.left_out.append((f"images in {root / name}", flat, "not in a class folder, so without a class"))
+        else:
+            known = subfolders(layout.splits["train"]) if "train" in layout.splits else []
+            layout.splits[split] = _without_wrappers(root / name, known)
+    if "train" not in layout.splits:
+        raise DataError(
+            f"{root} has {', '.join(sorted(used))}, and no folder for training;",
+            "beside a folder for validation or test there is one with the training images;",
+            "try data.train_folder=FOLDER, or data.train_folder=null if every folder is a class.",
+        )
+    for name in subfolders(root):
+        if name not in used and (count := sum(1 for _ in walk_images(root / name))):
+            layout.left_out.append((f"images in {root / name}", count, "beside the folders of the splits"))
+    return _outside(layout, root)
+
+
+def _unwrapped(root: Path, wanted: dict[str, str | None]) -> Path:
+    """The folder below which classes or splits are: archives are often unpacked into a folder of their own."""
+    # One split alone is no wrapper.
+    splits = [name for name in subfolders(root) for split, wish in wanted.items() if wish and _means(split, wish, name)]
+    inner = root if splits else _without_wrappers(root, [], 1)
+    return inner if inner == root else _unwrapped(inner, wanted)
+
+
+def _without_wrappers(folder: Path, classes: list[str], most: int = 8) -> Path:
+    """The folder itself, or that in it, if it is alone there and has subfolders of its own, which are the classes."""
+    names = subfolders(folder)
+    alone = len(names) == 1 and names[0] not in classes and not images_directly_in(folder)
+    if not most or not alone or not subfolders(folder / names[0]):
+        return folder
+    return _without_wrappers(folder / names[0], classes, most - 1)
+
+
+def _means(split: str, wanted: str, name: str) -> bool:
+    """Whether the name of a folder means a split whose wanted name is given."""
+    kind = next((kind for kind, names in _NAMES.items() if wanted.lower() in names), None)
+    if kind is None or wanted != kind:  # a name of the user's own, or a spelling that the user has chosen
+        return name == wanted
+    return re.fullmatch(f"(?:{'|'.join(_NAMES[kind])}){_ENDING}", name.lower()) is not None
+
+
+def _folders_of(root: Path, split: str, wanted: str) -> list[str]:
+    """The folders that mean a split; the wanted name itself comes alone if it is there."""
+    names = subfolders(root)
+    if wanted in names:
+        return [wanted]
+    return [name for name in names if _means(split, wanted, name)]
+
+
+def _only(root: Path, split: str, names: list[str], wanted: str) -> str:
+    if len(names) > 1:
+        raise DataError(
+            f"{root} has {' and '.join(names)}, which both mean the {split} split;",
+            "each split is one folder;",
+            f"try data.{split}_folder={names[0]}.",
+        )
+    return names[0]
+
+
+def _require_class_folders(root: Path, named: list[str]) -> None:
+    """Refuse a root in which only folders of splits are, none of which has class folders."""
+    if named and set(subfolders(root)) == set(named):
+        raise DataError(
+            f"{root / named[0]} has no class folders;",
+            "a folder of a split has a folder for each class, with its images;",
+            "sort the images into class folders, or choose data.train_folder=null if these folders are the classes.",
+        )
+
+
+def _outside(layout: Layout, root: Path) -> Layout:
+    """Add the images that are beside the class folders."""
+    for folder in dict.fromkeys((root, *layout.splits.values())):
+        if count := images_directly_in(folder):
+            layout.left_out.append((f"images directly in {folder}", count, "not in a class folder"))
+    return layout
