@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import lightning as L
 import torch
@@ -25,7 +25,7 @@ from netyard.data.core.normalization import AsSequence, ImageNormalization, RowN
 from netyard.data.core.orders import Orders, SampleOrders, Sampler
 from netyard.data.core.placement import Placement
 from netyard.data.core.split_loaders import Loader, SplitLoaders
-from netyard.data.core.splits import Splitter
+from netyard.data.core.splits import Groups, Splitter, hold_out
 from netyard.data.core.statistics import moments, standardize
 from netyard.data.core.table_inputs import rows
 from netyard.data.core.tensors import Split, TensorSplit, check_split
@@ -33,7 +33,7 @@ from netyard.data.images.augment import ImageAugmentation
 from netyard.data.tables.columns import Column
 from netyard.errors import ConfigError, DataError
 from netyard.io.fingerprint import fingerprint
-from netyard.ranges.bounds import Classes, Count, Index, Part, Positive, Seed
+from netyard.ranges.bounds import Classes, Count, Gt, Index, Part, Positive, Seed, ShareOrCount
 from netyard.ranges.signature import check
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,9 @@ class DataModule(L.LightningDataModule):
     """Number of folds of a cross-validation. One fold validates, instead of ``val_fraction``; none tests."""
     fold: Index | None = None
     """The fold that validates, from 0. None: the first, if there are folds."""
+    subset: Annotated[int | float, Gt(0), ShareOrCount()] | None = None
+    """Number or share of the training samples that are used, stratified by class; the same for every network and seed.
+    None: all."""
     seed: Seed = 0
     """Seed of the order of the samples and of their augmentation."""
     sampler: Sampler = "uniform"
@@ -111,6 +114,9 @@ class DataModule(L.LightningDataModule):
         self.sources: dict[str, str] = {}
         """Where each split comes from; ``read`` names those that it returns."""
         self.left_out: list[dict[str, Any]] = []
+        self.groups: dict[str, int] = {}
+        """Number of groups in each split, of data with groups."""
+        self._has_subset = False
         self._image_statistics: list[list[float]] | None = None
         self._splits: dict[str, Split] = {}
         self._fingerprint: str | None = None
@@ -148,10 +154,38 @@ class DataModule(L.LightningDataModule):
         """Note what is not used of the data, for the summary: ``leave_out("rows", 3, "price is empty")``."""
         self.left_out.append({"what": what, "count": count, "why": why})
 
-    def cut(self, labels: Tensor, source: str) -> dict[str, Tensor]:
-        """Indices of the samples of each split, by the labels of all samples of ``source``: int64, ascending."""
+    def cut(self, labels: Tensor, source: str, groups: Groups = None) -> dict[str, Tensor]:
+        """Indices of the samples of each split, by the labels of all samples of ``source``: int64, ascending.
+
+        Args:
+            groups: the group of each sample; samples of a group are in one split.
+        """
         self.sources = {"train": source, "val": self.splitter.source("val"), "test": self.splitter.source("test")}
-        return self.splitter.indices(labels)
+        parts = self.splitter.indices(labels, groups)
+        # What is learned of the training samples, such as a vocabulary, is learned of the subset.
+        parts["train"] = parts["train"][self._subset_of(labels[parts["train"]])]
+        if groups is not None:
+            self.groups = {name: len({groups[i] for i in index.tolist()}) for name, index in parts.items()}
+        return parts
+
+    def _subset_of(self, labels: Tensor) -> Tensor:
+        """Indices of the training samples that are used, by the labels of all of them: int64, ascending."""
+        everything = torch.arange(len(labels))
+        if self.subset is None or self._has_subset:
+            return everything
+        self._has_subset = True
+        wanted = round(self.subset * len(labels)) if isinstance(self.subset, float) else int(self.subset)
+        if not 1 <= wanted <= len(labels):
+            raise DataError(
+                f"data.subset is {self.subset} of {len(labels)} training samples;",
+                "it is a number of them or, up to 1.0, a share;",
+                f"try data.subset={max(len(labels) // 2, 1)}, or leave data.subset out.",
+            )
+        self.sources["train"] += f", {wanted:,} of {len(labels):,} by data.subset"
+        if wanted == len(labels):
+            return everything
+        # By the seed of the splits, not of the run: runs with several seeds are trained on the same samples.
+        return hold_out(labels, len(labels) - wanted, self.split_seed)[0]
 
     # What a data set may replace
 
@@ -195,13 +229,16 @@ class DataModule(L.LightningDataModule):
         # Data are read once: a second reading would also standardise a table twice.
         if self._splits:  # Lightning calls this once for fit and again for test
             return
-        self.sources, self.left_out = {}, []
+        self.sources, self.left_out, self.groups, self._has_subset = {}, [], {}, False
         splits = self.read()
         for name, split in splits.items():
             self.check_split(name, split)
             self.sources.setdefault(name, "the data set")
         for name in self.splitter.complete(splits):
             self.sources[name] = self.splitter.source(name)
+        self._cut_subset(splits)
+        if found := {name: getattr(split, "groups", None) for name, split in splits.items()}:
+            self.groups = self.groups or {name: len(set(each)) for name, each in found.items() if each is not None}
         self._check_sampler(splits["train"])
         # Before normalization, whose floats differ between machines by rounding.
         identities = {name: split.identity for name, split in splits.items()}
@@ -210,6 +247,18 @@ class DataModule(L.LightningDataModule):
         self.fit_normalization(splits)
         # Last, so that a failed setup is not taken for a finished one.
         self._splits = splits
+
+    def _cut_subset(self, splits: dict[str, Split]) -> None:
+        train = splits["train"]
+        if self.subset is None or self._has_subset:
+            return
+        if isinstance(train, TensorSplit) and train.x.ndim == 1:
+            raise ConfigError(
+                f"data.subset is {self.subset}, but a continuous text has no separate samples;",
+                "a subset is chosen among samples;",
+                "leave data.subset out, and use a shorter text.",
+            )
+        splits["train"] = train.take(self._subset_of(train.y))
 
     def _check_sampler(self, train: Split) -> None:
         if self.sampler == "balanced" and (train.y.is_floating_point() or train.y.ndim != 1):
@@ -242,6 +291,7 @@ class DataModule(L.LightningDataModule):
                 if name in self._splits
             },
             "classes": self._class_counts(),
+            **({"groups": dict(self.groups)} if self.groups else {}),
             "left_out": [dict(each) for each in self.left_out],
             "duplicates": found,
             **({"duplicates_note": note} if note else {}),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from netyard.data.core.groups import fold_of_groups, holdout_groups
 from netyard.data.core.keys import SPLIT, sample_keys
 from netyard.data.core.tensors import Split
 from netyard.errors import ConfigError, DataError
 
 TEST_SEED = 0
 """Seed of the test split of data sets without an official one. It is fixed, so that scores stay comparable."""
+
+
+Groups = Sequence[str] | None
+"""The group of each sample, which stays in one split; None: samples are split one by one."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +59,28 @@ class Splitter:
         # The test split is cut first, so that neither val_fraction nor the folds move a sample of it.
         for name, cut in (("test", self.test), ("val", self.validation)):
             if name not in splits:
-                stays, goes = cut(splits["train"].y)
+                stays, goes = cut(splits["train"].y, getattr(splits["train"], "groups", None))
                 splits["train"], splits[name] = splits["train"].take(stays), splits["train"].take(goes)
         return missing
 
-    def indices(self, labels: Tensor) -> dict[str, Tensor]:
+    def indices(self, labels: Tensor, groups: Groups = None) -> dict[str, Tensor]:
         """Indices of the samples of all three splits, by the labels of all samples: int64, ascending."""
-        rest, test = self.test(labels)
-        stays, goes = self.validation(labels[rest])
+        rest, test = self.test(labels, groups)
+        stays, goes = self.validation(labels[rest], None if groups is None else [groups[i] for i in rest.tolist()])
         return {"train": rest[stays], "val": rest[goes], "test": test}
 
-    def test(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def test(self, labels: Tensor, groups: Groups = None) -> tuple[Tensor, Tensor]:
         """Indices of the samples that are not tested on, and of those that are."""
+        if groups is not None:
+            return holdout_groups(labels, groups, self.test_fraction, TEST_SEED)
         return holdout(labels, self.test_fraction, TEST_SEED)
 
-    def validation(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def validation(self, labels: Tensor, groups: Groups = None) -> tuple[Tensor, Tensor]:
         """Indices of the samples for training and for validation, among those that are not in the test split."""
+        if groups is not None and self.num_folds is None:
+            return holdout_groups(labels, groups, self.val_fraction, self.seed)
+        if groups is not None and self.num_folds is not None:
+            return fold_of_groups(labels, groups, self.num_folds, self.fold or 0, self.seed)
         if self.num_folds is None:
             return holdout(labels, self.val_fraction, self.seed)
         return one_fold(labels, self.num_folds, self.fold or 0, self.seed)
@@ -89,6 +101,12 @@ def holdout(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]
             f"the held-out fraction is {fraction}; it must be above 0 and below 1;",
             type_this="try data.val_fraction=0.1.",
         )
+    # At least one sample on either side, whatever the fraction rounds to.
+    return hold_out(labels, min(max(round(len(labels) * fraction), 1), len(labels) - 1), seed)
+
+
+def hold_out(labels: Tensor, wanted: int, seed: int) -> tuple[Tensor, Tensor]:
+    """As ``holdout``, of a number of samples below all."""
     num_samples = len(labels)
     if num_samples < 2:
         raise DataError(
@@ -96,8 +114,6 @@ def holdout(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]
             "at least one sample is held out and one remains;",
             "add samples.",
         )
-    # At least one sample on either side, whatever the fraction rounds to.
-    wanted = min(max(round(num_samples * fraction), 1), num_samples - 1)
     classes = _classes(labels)
     order = _by_class(classes, seed)
     counts = torch.bincount(classes)

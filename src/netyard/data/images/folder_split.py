@@ -46,17 +46,21 @@ class FolderSplit:
     y: Tensor
     places: Tensor
     decoding: Decoding
+    groups: list[str] | None = None
+    """The group of each file; samples of a group are in one split."""
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def join(self, other: FolderSplit) -> FolderSplit:
         y, places = torch.cat([self.y, other.y]), torch.cat([self.places, other.places])
-        return FolderSplit(self.paths + other.paths, y, places, self.decoding)
+        groups = None if self.groups is None or other.groups is None else self.groups + other.groups
+        return FolderSplit(self.paths + other.paths, y, places, self.decoding, groups)
 
     def take(self, index: Tensor) -> FolderSplit:
         paths = [self.paths[i] for i in index.tolist()]
-        return FolderSplit(paths, self.y[index], self.places[index], self.decoding)
+        groups = None if self.groups is None else [self.groups[i] for i in index.tolist()]
+        return FolderSplit(paths, self.y[index], self.places[index], self.decoding, groups)
 
     def to(self, device: torch.device) -> FolderSplit:
         return self  # decoded on the CPU; Lightning moves each batch

@@ -18,6 +18,7 @@ from netyard.data.core.tensors import Split
 from netyard.data.images import depth, same_files
 from netyard.data.images.files import reason
 from netyard.data.images.folder_split import Decoding, FolderSplit
+from netyard.data.images.grouping import compiled, groups_of, require_whole_groups
 from netyard.data.images.inspection import Inspection, inspect
 from netyard.data.images.layout import find_layout
 from netyard.data.images.listing import Listing, class_names, require_images, scan
@@ -50,6 +51,9 @@ class ImageFolder(DataModule):
     """Side of the central square that is evaluated, as a fraction of the shorter side."""
     crop_scale: Annotated[list[Annotated[float, Gt(0), Le(1)]], Length(2, 2)] | None = None
     """Smallest and largest area of the random crop in training, as fractions. None: the centre, as in evaluation."""
+    group: str | None = None
+    """What keeps images together in one split: a regular expression that is searched in the path below the class
+    folder, whose group in parentheses is the name; or ``folder``, the folder of the image. None: nothing."""
     range: Annotated[list[float], Length(2, 2)] | None = None
     """The values that become black and white in images of more than 8 bits per channel. None: the smallest and the
     largest value of the training images."""
@@ -79,6 +83,7 @@ class ImageFolder(DataModule):
                 "each needs a number for every channel;",
                 "try data.mean=[0.5,0.5,0.5] data.std=[0.25,0.25,0.25].",
             )
+        compiled(self.group or "")  # refuses a wrong expression now
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ConfigError(
                 f"data.range is {self.range};",
@@ -132,9 +137,11 @@ class ImageFolder(DataModule):
         splits, first = {}, 0
         for part, listing in found.items():
             places = torch.arange(first, first + len(listing.paths))
-            splits[part] = FolderSplit(listing.paths, torch.tensor(listing.labels), places, how)
+            groups = groups_of(listing, layout.splits[part], names, self.group) if self.group is not None else None
+            splits[part] = FolderSplit(listing.paths, torch.tensor(listing.labels), places, how, groups)
             first += len(places)
         self.class_names, self.num_classes = names, len(names)
+        require_whole_groups({part: split.groups for part, split in splits.items() if split.groups is not None})
         if self.num_folds is not None and "val" in splits:
             self._merge_validation(splits)
         return {**splits}
@@ -144,7 +151,7 @@ class ImageFolder(DataModule):
         self.sources["train"] += f" and {self.sources.pop('val')}"
         # First, so that the test split is the same with and without folds.
         if "test" not in splits:
-            stays, goes = self.splitter.test(splits["train"].y)
+            stays, goes = self.splitter.test(splits["train"].y, splits["train"].groups)
             self.sources["test"] = self.splitter.source("test")
             splits["train"], splits["test"] = splits["train"].take(stays), splits["train"].take(goes)
         splits["train"] = splits["train"].join(splits.pop("val"))

@@ -55,6 +55,8 @@ class CSVFile(DataModule):
     encoding: str | None = None
     """Of the file. None: UTF-8, or what its first bytes say, or Windows-1252."""
     header: bool | None = None
+    group: str | None = None
+    """A column whose rows of one value stay in one split; it is no feature. None: rows are split one by one."""
     """Whether the first line names the columns. None: unless it looks like the other lines."""
 
     def __post_init__(self) -> None:
@@ -85,7 +87,8 @@ class CSVFile(DataModule):
         ]
         prepared = prepare(self.settings(), known, self.class_names)
         y = self._targets(prepared)
-        parts = self.cut(y, str(prepared.table.path))
+        groups = None if self.group is None else prepared.table.column(str(self.group), "group")
+        parts = self.cut(y, str(prepared.table.path), groups)
         for what, count, why in prepared.left_out:
             self.leave_out(what, count, why)
         self.columns = known or prepared.fit(parts["train"].numpy())

@@ -297,3 +297,20 @@ def test_balanced_training_shows_each_class_equally_often_and_evaluation_every_s
         assert len(data.split(name)) - len(labels) < 8
     with pytest.raises(ConfigError, match=r"no classes; .*; try data\.sampler=uniform\."):
         build("diabetes", sampler="balanced").setup()
+
+
+@pytest.mark.parametrize(("subset", "expected"), [(30, [10, 10, 10]), (0.5, [18, 18, 18]), (1.0, [36, 36, 36])])
+def test_a_subset_is_stratified(subset: float, expected: list[int]) -> None:
+    data, whole = build("iris", subset=subset), build("iris")
+    found = data.summary()
+    assert list(found["classes"].values()) == expected
+    assert found["splits"]["train"]["source"] == f"scikit-learn's iris, {sum(expected)} of 108 by data.subset"
+    assert torch.equal(data.split("test").y, whole.split("test").y)
+    assert torch.equal(data.split("train").y, build("iris", subset=subset, seed=9).split("train").y)
+
+
+def test_a_subset_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(DataError, match=r"data\.subset is 109 of 108 training samples; .*try data\.subset=54"):
+        build("iris", subset=109).setup()
+    with pytest.raises(Exception, match=r"try data\.subset="):
+        build("iris", subset=1.5)

@@ -356,3 +356,25 @@ def test_a_run_can_be_resumed_once_a_bad_test_image_is_gone(damaged_folder: Path
     with pytest.raises(DataError, match="the samples are not those"):
         resumed.load_state_dict(old)
     first.load_state_dict(old)
+
+
+def test_images_of_a_group_are_in_one_split(picture_folder: Path) -> None:
+    # Images 00 to 11 of each class: six groups of two per class, the same in all classes.
+    for path in picture_folder.rglob("*.*"):
+        path.rename(path.with_name(f"p{int(path.stem) // 2}_{path.name}"))
+    for changes in ({}, {"num_folds": 3, "fold": 1}):
+        data = folder(picture_folder, group=r"(p\d+)_", **changes)
+        groups = {part: {name.split("/")[1][:2] for name in names(data, part)} for part in ("train", "val", "test")}
+        assert sum(map(len, groups.values())) == 6 == len(set().union(*groups.values()))
+        assert data.summary()["groups"] == {part: len(each) for part, each in groups.items()}
+        assert len(names(data, "test")) == 6  # a fifth of 36 is nearest to one group of three times two
+
+
+def test_a_subset_keeps_the_classes_and_the_other_splits(picture_folder: Path) -> None:
+    whole = folder(picture_folder)
+    for subset, expected in ((6, 6), (0.5, 13)):
+        data = folder(picture_folder, subset=subset, seed=7)
+        assert len(names(data, "train")) == expected and {*names(data, "train")} < {*names(whole, "train")}
+        assert names(data, "val") == names(whole, "val") and names(data, "test") == names(whole, "test")
+        assert names(data, "train") == names(folder(picture_folder, subset=subset), "train")
+    assert data.summary()["splits"]["train"]["source"].endswith(", 13 of 26 by data.subset")

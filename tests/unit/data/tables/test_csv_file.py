@@ -267,3 +267,20 @@ def test_a_target_can_be_corrected(write_csv: Write) -> None:
     data = load(path, target="y")
     assert data.class_names == ["0", "1", "2"] and data.target_correction == "data.target_kind=number"
     assert load(path, target="y", target_kind="number").facts() == {"num_features": 1, "num_targets": 1}
+
+
+def test_rows_of_a_group_are_in_one_split_and_the_group_is_no_feature(write_csv) -> None:
+    lines = [f"{number % 7},p{number // 5},{'ab'[number // 5 % 2]}" for number in range(100)]
+    path = write_csv("x,patient,y\n" + "\n".join(lines) + "\n")
+    for changes in ({}, {"num_folds": 4, "fold": 3}):
+        found = build("csv", path=str(path), target="y", group="patient", **changes)
+        summary = found.summary()
+        # 20 patients of 5 rows; two of each class are a fifth.
+        assert sum(summary["groups"].values()) == 20 and summary["groups"]["test"] == 4
+        assert summary["splits"]["test"]["samples"] == 20 and [column.name for column in found.columns] == ["x"]
+
+
+def test_columns_are_learned_of_the_subset(write_csv) -> None:
+    path = write_csv("x,y\n" + "".join(f"{number},{'ab'[number % 2]}\n" for number in range(100)))
+    found = build("csv", path=str(path), target="y", subset=10)
+    assert len(found.split("train")) == 10 and found.split("train").x.mean().abs() < 1e-5

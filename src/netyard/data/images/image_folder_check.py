@@ -1,0 +1,36 @@
+"""Check of ``data=image_folder`` before torch is imported: see ``netyard.config.data_check``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from netyard.data.images.grouping import compiled
+from netyard.data.images.layout import find_layout
+from netyard.data.images.listing import class_names, require_images, scan
+
+_MOST_CLASSES = 100  # listing a million files takes longer than to import torch
+
+
+def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """What the folders say of the classes: ``num_classes``, and that no other kind of target is there.
+
+    Args:
+        data: the resolved config of the data set.
+
+    Raises:
+        DataError: a folder is missing, or a class without images; see ``find_layout``.
+        ConfigError: ``group`` is no regular expression.
+    """
+    wanted = {split: data.get(f"{split}_folder") for split in ("train", "val", "test")}
+    compiled(str(data.get("group") or ""))
+    layout = find_layout(Path(data["root"]).expanduser(), wanted)
+    names = class_names(layout.splits["train"])
+    if len(names) > _MOST_CLASSES:
+        return {"num_classes": len(names)}, ""
+    require_images(
+        {split: scan(folder, names, Counter()) for split, folder in layout.splits.items()}, layout.splits, names
+    )
+    return {"num_classes": len(names)}, ""
