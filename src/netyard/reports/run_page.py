@@ -28,7 +28,7 @@ from netyard.run_directories.records import MISSING, Run, one_line
 
 # Limits that keep the page small enough to open and to send.
 MAX_CURVES, MAX_PICTURES, MAX_TEXTS, MAX_TILES = 16, 24, 8, 4
-MAX_CLASSES = 50  # of the data, with their counts
+MAX_CLASSES = 50  # of the data, with their counts; columns of a table
 MAX_PICTURE_BYTES, MAX_TEXT_BYTES = 4_000_000, 100_000
 LAST_LINES = 25  # of the log, shown if the run did not complete
 SPLITS = ("train", "val", "test")
@@ -168,7 +168,7 @@ def _metrics(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _data(summary: Mapping[str, Any]) -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]]]]:
-    """Tables of the data, each with its header: splits; classes; what was left out; identical samples in two splits."""
+    """Tables of the data, each with its header: splits; classes; columns; what was left out; identical samples."""
     if parts := mapping(summary.get("parts")):
         rows = [
             (name, _count(mapping(part).get("samples")), str(mapping(part).get("from"))) for name, part in parts.items()
@@ -177,11 +177,22 @@ def _data(summary: Mapping[str, Any]) -> Iterator[tuple[Sequence[str], Sequence[
     classes = mapping(summary.get("classes"))
     if 0 < len(classes) <= MAX_CLASSES:
         yield ("class", "training samples"), [(name, _count(number)) for name, number in classes.items()]
+    columns, facts = mapping(summary.get("columns")), mapping(summary.get("column_facts"))
+    if 0 < len(columns) <= MAX_CLASSES:
+        yield (
+            ("column", "kind", "remarks"),
+            [(name, str(kind), ", ".join(_remarks(mapping(facts.get(name))))) for name, kind in columns.items()],
+        )
     left_out = summary.get("left_out")
     if isinstance(left_out, list) and left_out:
         yield ("left out", "because"), [tuple(map(str, each)) for each in left_out if isinstance(each, list)]
     if pairs := mapping(summary.get("duplicate_pairs")):
         yield ("identical samples in", "number"), [(pair.replace("-", " and "), _count(n)) for pair, n in pairs.items()]
+
+
+def _remarks(facts: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in facts.items():
+        yield f"{value:,} {key}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _charts(columns: Mapping[str, Points], results: Mapping[str, Any]) -> tuple[list[Chart], str]:

@@ -54,6 +54,8 @@ def test_a_target_that_does_not_fit_the_task_is_answered_with_what_works(
 def test_a_misspelt_column_and_a_missing_file(write_csv: Write, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no column 'lable'; .*try data\.target=label"):
         check(write_csv(table(lambda i: "ab"[i % 2])), "data.target=lable")
+    with pytest.raises(DataError, match=r"column 'x', line 3 of .* is empty; .*or try data\.missing=mean"):
+        check(write_csv(table(lambda i: "ab"[i % 2]).replace("\n7,", "\n,")), "data.target=label")
     with pytest.raises(DataError, match=r"nowhere\.csv cannot be read"):
         check(tmp_path / "nowhere.csv", "data.target=y")
 

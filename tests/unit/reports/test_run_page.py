@@ -70,6 +70,8 @@ def test_the_page_has_what_was_read_of_the_data(tmp_path: Path, page) -> None:
     summary = {
         "parts": {"train": {"samples": 1200, "from": "photos/train"}},
         "classes": {"ape": 700, "bee": 500},
+        "columns": {"a": "number", "id": "identifier left out"},
+        "column_facts": {"a": {"format": "decimal comma", "missing": 3}},
         "left_out": [["3 files .heic", "not read"]],
         "duplicate_pairs": {"train-test": 2},
     }
@@ -80,6 +82,9 @@ def test_the_page_has_what_was_read_of_the_data(tmp_path: Path, page) -> None:
         ["class", "training samples"],
         ["ape", "700"],
         ["bee", "500"],
+        ["column", "kind", "remarks"],
+        ["a", "number", "decimal comma, 3 missing"],
+        ["id", "identifier left out", ""],
         ["left out", "because"],
         ["3 files .heic", "not read"],
         ["identical samples in", "number"],

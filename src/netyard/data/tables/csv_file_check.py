@@ -7,6 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from netyard.data.tables.prepared import TableSettings, prepare
 
 _MOST_BYTES = 2**23  # a larger table takes longer to read than torch to import
@@ -19,13 +21,16 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         data: the resolved config of the data set.
 
     Raises:
-        DataError: see ``prepare``.
+        DataError: see ``prepare`` and ``PreparedTable.fit``.
     """
     path = Path(data["path"]).expanduser()
     if path.is_file() and path.stat().st_size > _MOST_BYTES:
         return {}, ""
     names = {each.name for each in fields(TableSettings)}
-    target = prepare(TableSettings(**{name: value for name, value in data.items() if name in names})).target
+    prepared = prepare(TableSettings(**{name: value for name, value in data.items() if name in names}))
+    # The cells are checked in all rows; how many words there are is known after the split.
+    prepared.fit(np.arange(1))
+    target = prepared.target
     if target.class_names is None:
         return {"num_targets": 1}, target.correction
     return {"num_classes": len(target.class_names)}, target.correction

@@ -103,7 +103,8 @@ def _number_left_out(name: str, cells: list[str], numbers: Numbers) -> Guess | N
         return Guess("constant", False, f"every cell is {cells[0]!r}")
     if not numbers.whole or len(numbers.bad) or numbers.unit or len(values) < 2:
         return None
-    if all(_EIGHT_DIGITS.fullmatch(cell) for cell in cells):
+    present = (cell for cell, gap in zip(cells, numbers.missing.tolist(), strict=True) if not gap)
+    if all(_EIGHT_DIGITS.fullmatch(cell) for cell in present):
         return Guess("date left out", False, "dates are no features")
     ordered = np.sort(values)
     unique = bool((np.diff(ordered) > 0).all())
