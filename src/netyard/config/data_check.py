@@ -29,6 +29,7 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
     if not module.startswith("netyard.data.") or importlib.util.find_spec(module) is None:
         return
     facts, correction = importlib.import_module(module).check(as_texts(resolved["data"]))
-    known = cfg.copy()
-    known.data.update(facts)
-    schema.require_outputs(schema.resolve(known, choices), choices, correction)
+    if facts:
+        known = cfg.copy()
+        known.data.update(facts)
+        schema.require_outputs(schema.resolve(known, choices), choices, correction)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from netyard.config import compose, data_check
+from netyard.data.tables import csv_file_check
 from netyard.errors import ConfigError, DataError
 
 Write = Callable[[str], Path]
@@ -64,6 +65,11 @@ def test_columns_that_are_called_0_and_true(write_csv: Write) -> None:
     path = write_csv("0,1,true\n" + "".join(f"{i * 7 % 11},{i % 4},{'ab'[i % 2]}\n" for i in range(40)))
     check(path, "data.target=true", "data.drop=[0]")
     check(path, "data.target=1", "data.drop=[true]", "data.categories=[0]")
+
+
+def test_a_large_table_is_left_to_the_run(write_csv: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file_check, "_MOST_BYTES", 10)
+    check(write_csv(table(lambda i: i / 7)), "data.target=lable")
 
 
 def test_a_data_set_without_such_a_check_passes() -> None:

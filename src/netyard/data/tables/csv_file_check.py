@@ -11,11 +11,13 @@ import numpy as np
 
 from netyard.data.tables.prepared import TableSettings, prepare
 
-_MOST_BYTES = 2**23  # a larger table takes longer to read than torch to import
+_MOST_BYTES = 2**23
 
 
 def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """What a table says of its target: ``num_classes`` or ``num_targets``, and what corrects the guess.
+
+    Of a large table nothing is said, because it takes longer to read than torch to import.
 
     Args:
         data: the resolved config of the data set.
