@@ -28,7 +28,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise ConfigError(
             f"data.group is {pattern!r}: {reason};",
             "it is a regular expression with at most one group in parentheses, or the word folder;",
-            "try data.group='(p[0-9]+)_'.",
+            "try \"data.group='(p[0-9]+)_'\", with both kinds of quotes.",
         )
     return found
 
@@ -54,7 +54,7 @@ def groups_of(listing: Listing, folder: Path, names: Sequence[str], pattern: str
                 f"{path} has no group by data.group={pattern};",
                 "folder is the folder of an image in its class folder; an expression is searched in the path below the"
                 f" class folder, which is {below!r} here;",
-                "try data.group='^([^_]+)_' for names like p01_3.png.",
+                "try \"data.group='^([^_]+)_'\" for names like p01_3.png.",
             )
         found.append(name)
     return found

@@ -34,7 +34,7 @@ def test_an_image_without_a_group_is_named() -> None:
 
 @pytest.mark.parametrize("pattern", ["(p", "(p)(q)"])
 def test_a_wrong_expression_is_refused(pattern: str) -> None:
-    with pytest.raises(ConfigError, match=r"data\.group is .*try data\.group="):
+    with pytest.raises(ConfigError, match=r"data\.group is .*try .data\.group="):
         compiled(pattern)
 
 
