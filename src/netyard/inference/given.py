@@ -43,8 +43,9 @@ def inputs_of(data: Any, given: Any) -> Any:
 
     Args:
         given: a path, as in ``netyard predict input=``; an array or tensor (B, ...) in the data's own units, or one
-            sample of it: images are (B, C, H, W), (B, H, W, C) or (B, H, W), integers up to ``data.max_value`` or
-            floats from 0 to 1; a ``pandas.DataFrame`` with the columns of training; a list of texts.
+            sample of it: images are (B, C, H, W), (B, H, W, C) or (B, H, W), integers up to ``data.max_value`` (of
+            more than 8 bits in the range of the run's images, if it has one) or floats from 0 to 1; a
+            ``pandas.DataFrame`` with the columns of training; a list of texts.
 
     Raises:
         DataError: it has another type or shape, or contains NaN.
@@ -121,6 +122,10 @@ def _images(data: Any, x: Tensor) -> Tensor:
         x = x.unsqueeze(-3)
     x = _in_shape(x, expected)
     if not x.is_floating_point():
+        deep = getattr(data, "value_range", None)
+        # Arrays of more than 8 bits have the values of the files, which were read with one range.
+        if deep is not None and x.dtype not in (torch.uint8, torch.bool):
+            return ((x.double() - deep[0]) / (deep[1] - deep[0])).clamp(0, 1).float()
         return x.float() / data.max_value
     # Floats of 0 to 255 would be predicted without any other error, and wrongly.
     if x.min() < 0 or x.max() > 1:
