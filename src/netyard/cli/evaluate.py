@@ -55,12 +55,14 @@ def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None, wh
     with torch_import.torch():
         from netyard.inference import assessment
         from netyard.inference import evaluate as testing
-        from netyard.training import checkpoint
+        from netyard.training import checkpoint, preprocessing
 
     # The config in the checkpoint, not in .hydra/: it belongs to these weights, after any resume.
     recorded, config, choices = checkpoint.read_of(run_dir, which)
     cfg = OmegaConf.create(config)
-    _overlay(cfg, choices, [*overrides])
+    typed = _overlay(cfg, choices, [*overrides])
+    if "data" in typed:
+        preprocessing.keep(cfg, config, typed)
     schema.check(cfg, choices)  # the same ranges as in training
     metrics, task, data = testing.evaluate(cfg, recorded, run_dir, which)
     assessed = assessment.assess(task, data, metrics)
@@ -72,8 +74,11 @@ def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None, wh
     return metrics
 
 
-def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> None:
-    """Apply overrides to a recorded config in place, as Hydra applies them: data=cifar10 data.batch_size=32."""
+def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> set[str]:
+    """Apply overrides to a recorded config in place, as Hydra applies them: data=cifar10 data.batch_size=32.
+
+    Returns the groups and keys that were changed.
+    """
     parsed = OverridesParser.create().parse_overrides(overrides)
     # Not by composing the run's overrides again: defaults may have changed since, and the checkpoint's config counts.
     for override in parsed:
@@ -90,6 +95,7 @@ def _overlay(cfg: DictConfig, choices: dict[str, Any], overrides: list[str]) -> 
             OmegaConf.update(cfg, override.key_or_group, override.value(), force_add=False)
     if any(override.key_or_group.partition(".")[0] == "loss" for override in parsed):
         cfg.task.loss = cfg.loss  # a copy, because the recorded config is resolved and has no ${loss} any more
+    return {override.key_or_group for override in parsed}
 
 
 def _require_effect(key: str) -> None:

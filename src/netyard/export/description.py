@@ -17,6 +17,8 @@ _FACTS = (
     "mean",
     "std",
     "value_range",
+    "interpolation",
+    "crop_ratio",
     "sequence_length",
     "window",
     "horizon",

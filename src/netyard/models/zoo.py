@@ -44,6 +44,8 @@ class ZooNet(nn.Module):
         library: ``timm``, ``torchvision`` or ``netyard`` (for architectures that neither of them has).
         architecture: its name in the library.
         pretrained: true for the published weights of the library, or a file or run directory, see ``read``.
+        preprocessing: whose mean, std, filter and crop the images get, the weights' or the data's; None: the weights'
+            if they are pretrained. Read by ``training.preprocessing`` before the data are; the network is the same.
         freeze: ``backbone``: train the output layers only, until ``unfreeze()`` is called.
         dropout: before the output layer; None: the default of the library.
         auxiliary: whether to build auxiliary heads; None for an architecture without any.
@@ -65,6 +67,7 @@ class ZooNet(nn.Module):
         in_channels: Count,
         image_size: Count,
         pretrained: bool | str | None = False,
+        preprocessing: Literal["weights", "data"] | None = None,
         freeze: Literal["backbone"] | None = None,
         dropout: Probability | None = None,
         auxiliary: bool | None = None,

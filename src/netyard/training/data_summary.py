@@ -67,6 +67,10 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
         shown = [f"{name} {number:,}" for name, number in list(classes.items())[:_CLASSES_SHOWN]]
         rest = f", {len(classes) - len(shown)} more" if len(classes) > len(shown) else ""
         yield f"{len(classes)} classes in training: {', '.join(shown)}{rest}"
+    if prepared := summary.get("preprocessing"):
+        values = [f"{key} {_short(value)}" for key, value in prepared.items() if key != "made_for"]
+        made_for = f"images as the weights of {prepared['made_for']} need them: {', '.join(values)}"
+        yield f"{made_for} (model.preprocessing=data: as the data say)"
     if columns := summary.get("columns"):
         yield f"columns: {'; '.join(_by_kind(columns))}"
     found = [f"{_counted(each)} ({each['why']})" for each in summary.get("left_out", [])]
@@ -79,6 +83,12 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
         remarks.append(f"identical samples: {', '.join(same)}")
     if remarks:
         yield "; ".join(remarks)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_short, value))}]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _pairs(summary: Mapping[str, Any]) -> Mapping[str, int]:

@@ -38,7 +38,16 @@ from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
 from netyard.run_directories.study import trusted_url
 from netyard.tasks.interfaces import GuessesTarget
-from netyard.training import checkpoint, data_summary, lean_loop, performance, process_state, rank_processes, results
+from netyard.training import (
+    checkpoint,
+    data_summary,
+    lean_loop,
+    performance,
+    preprocessing,
+    process_state,
+    rank_processes,
+    results,
+)
 from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.devices import device_name, require_device
 from netyard.training.distributed import RankCommand
@@ -110,24 +119,30 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     # First of all: a missing GPU must be reported before minutes are spent on reading data.
     require_device(cfg.trainer)
     process_state.run_settings(cfg.seed)
+    # Before the data are built, which get the mean, std, filter and crop that pretrained weights were made for.
+    path, state = (_read_checkpoint(run_dir) if cfg.resume else None) or (None, {})
+    recorded = checkpoint.config_and_choices(state, path) if path else None
+    prepared = preprocessing.apply(cfg, run_dir, recorded[0] if recorded else None)
     datamodule = build(cfg.data)
     # A new mapping of plain types: no interpolations, and with the facts of the data (number of classes, input shape).
     config = resolve(cfg, datamodule, choices)
     # Does this task fit the kind of target that the data turned out to have?
     correction = datamodule.target_correction if isinstance(datamodule, GuessesTarget) else ""
     schema.require_outputs(config, choices, correction)
-    # Read before the Trainer is built: a broken checkpoint or a changed config is refused before anything is written.
-    found = _find_checkpoint(run_dir, config, choices) if config["resume"] else None
-    path, state = found or (None, {})
-    if not found:
+    # Before the Trainer is built: a changed config is refused before anything is written.
+    if recorded:
+        _require_same(recorded, config, choices, run_dir, state)
+    else:
         checkpoint.require_pretrained(config["model"].get("pretrained"))
     # Draws the initial weights; nothing may draw between the seed and this. A checkpoint has all weights: those that a
     # resumed run was started with may be gone.
-    task = build((checkpoint.without_pretrained(config) if found else config)["task"])
+    task = build((checkpoint.without_pretrained(config) if recorded else config)["task"])
     chosen = performance.choose(config, task)
     performance.prepare(chosen, task)
     # Reads the data, and hashes them: it draws no random numbers, so that the seeded generators stay as they are.
     summary = data_summary.summary_of(datamodule)
+    if prepared:
+        summary["preprocessing"] = prepared.record()
     return RunContext(
         config=config,
         choices=choices,
@@ -141,28 +156,37 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
         resumed_from=path,
         resumed_step=state.get("global_step", 0) if config["resume"] else None,
         # Lightning reads the file again in Trainer.fit; this hands out what was read already.
-        checkpoint_io=checkpoint.WholeFileIO(found),
+        checkpoint_io=checkpoint.WholeFileIO((path, state) if path else None),
     )
 
 
-def _find_checkpoint(
-    run_dir: RunDir, config: Mapping[str, Any], choices: Mapping[str, Any]
-) -> tuple[Path, dict[str, Any]] | None:
+def _read_checkpoint(run_dir: RunDir) -> tuple[Path, dict[str, Any]] | None:
     """Return path and content of a run's newest intact checkpoint; None if the run ended before its first save.
 
     Raises:
         CheckpointError: no checkpoint is intact.
+    """
+    if run_dir.has_checkpoint:
+        return checkpoint.find(run_dir.last)
+    log.info("%s has saved no checkpoint; it starts from the beginning", short_path(run_dir.path))
+    return None
+
+
+def _require_same(
+    recorded: tuple[dict[str, Any], dict[str, Any]],
+    config: Mapping[str, Any],
+    choices: Mapping[str, Any],
+    run_dir: RunDir,
+    state: Mapping[str, Any],
+) -> None:
+    """Refuse a resume with another config; log what differs and may.
+
+    Raises:
         ConfigError: the config differs from the recorded one in a key that a resume must not change.
     """
-    if not run_dir.has_checkpoint:
-        log.info("%s has saved no checkpoint; it starts from the beginning", short_path(run_dir.path))
-        return None
-    path, state = checkpoint.find(run_dir.last)
-    recorded_config, recorded_choices = checkpoint.config_and_choices(state, path)
-    recorded = {"config": recorded_config, "choices": recorded_choices}
-    changes = resume.require_same(recorded, config, choices, run_dir)
+    old = {"config": recorded[0], "choices": recorded[1]}
+    changes = resume.require_same(old, config, choices, run_dir)
     log.info("resuming after step %d%s", state["global_step"], f", with {', '.join(changes)}" if changes else "")
-    return path, state
 
 
 # Stage 2

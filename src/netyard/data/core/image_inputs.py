@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from netyard.data.core.inputs import InputBatch, Inputs
-from netyard.data.images.decode import SUFFIXES, CentreBox, read_square
+from netyard.data.images.decode import SUFFIXES, CentreBox, Interpolation, read_square
 from netyard.data.images.depth import Range
 from netyard.data.images.files import UNREAD, reason, walk_images
 from netyard.errors import ConfigError, DataError
@@ -42,6 +42,7 @@ class ImageReader:
     """The shorter side of the images in the run's cache, see ``read_square``; None: there is no cache."""
     value_range: Range | None = None
     """See ``read_square``."""
+    interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -57,7 +58,8 @@ class ImageReader:
         Raises:
             DataError: see ``read_square``.
         """
-        image = read_square(path, self.size, CentreBox(self.crop_ratio), self.cache_side, self.value_range)
+        box = CentreBox(self.crop_ratio)
+        image = read_square(path, self.size, box, self.cache_side, self.value_range, self.interpolation)
         # Pillow's "L" weighs the colours by their luminance (ITU-R 601).
         if self.channels == 1:
             image = np.asarray(Image.fromarray(image).convert("L"))[:, :, None]

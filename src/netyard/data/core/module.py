@@ -30,6 +30,7 @@ from netyard.data.core.statistics import moments, standardize
 from netyard.data.core.table_inputs import rows
 from netyard.data.core.tensors import Split, TensorSplit, check_split
 from netyard.data.images.augment import ImageAugmentation
+from netyard.data.images.decode import Interpolation
 from netyard.data.tables.columns import Column
 from netyard.errors import ConfigError, DataError
 from netyard.io.fingerprint import fingerprint
@@ -92,6 +93,8 @@ class DataModule(L.LightningDataModule):
     mean: list[float] | None = None
     """Mean of each channel, in images scaled to [0, 1]. None: measured on the training split."""
     std: list[Positive] | None = None
+    interpolation: Interpolation | None = None
+    """The filter by which image files are resized. None: bilinear."""
     mirror_invariant: bool = False
     """Whether a mirrored image still belongs to its class."""
     as_sequence: AsSequence = None
@@ -216,7 +219,8 @@ class DataModule(L.LightningDataModule):
 
     def image_reader(self, size: int) -> ImageReader:
         """The reader of a user's image files."""
-        return ImageReader(size, self.channels or len(self.mean or [0.0]), self.max_value)
+        channels = self.channels or len(self.mean or [0.0])
+        return ImageReader(size, channels, self.max_value, interpolation=self.interpolation or "bilinear")
 
     # Splits
 

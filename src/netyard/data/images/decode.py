@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageOps, features
@@ -30,6 +31,9 @@ SUFFIXES = frozenset(" ".join(_SUFFIXES.values()).split())
 MAX_PIXELS = 50_000_000  # a small file can hold a huge image (a decompression bomb) and exhaust the memory
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 swap width and height
 
+Interpolation: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+"""The filter by which an image is resized."""
+
 Box = tuple[float, float, float, float]
 """Left, upper, right and lower edge, as fractions of the width and height of the upright image."""
 
@@ -44,6 +48,7 @@ def read_square(
     choose_box: BoxChooser,
     side: int | None = None,
     value_range: Range | None = None,
+    interpolation: Interpolation = "bilinear",
 ) -> np.ndarray:
     """Read the box ``choose_box(width, height)`` of an image file, resized: uint8 (size, size, 3).
 
@@ -56,13 +61,13 @@ def read_square(
         DataError: the file is damaged, of a format not in FORMATS, or has more than MAX_PIXELS.
     """
     if side is not None:
-        return square(read_small(path, side, value_range), size, choose_box)
+        return square(read_small(path, side, value_range), size, choose_box, interpolation)
     with open_image(path) as (file, width, height, kind):
         box = left, upper, right, lower = choose_box(width, height)
         # The scale at which the box, not the whole image, has the wanted size.
         scale = max(size / ((right - left) * width), size / ((lower - upper) * height))
         image = _decoded(file, scale, value_range if kind != EIGHT else None)
-        return _resized(image, size, box)
+        return _resized(image, size, box, interpolation)
 
 
 def read_small(path: Path, side: int, value_range: Range | None = None) -> Image.Image:
@@ -98,9 +103,11 @@ def shape_of(path: Path) -> tuple[int, int]:
         return width, height
 
 
-def square(image: Image.Image, size: int, choose_box: BoxChooser) -> np.ndarray:
+def square(
+    image: Image.Image, size: int, choose_box: BoxChooser, interpolation: Interpolation = "bilinear"
+) -> np.ndarray:
     """Crop and resize an image in memory as ``read_square`` does a file."""
-    return _resized(image, size, choose_box(image.width, image.height))
+    return _resized(image, size, choose_box(image.width, image.height), interpolation)
 
 
 @contextmanager
@@ -161,7 +168,7 @@ def _decoded(file: Image.Image, scale: float, value_range: Range | None) -> Imag
     return to_rgb(file)
 
 
-def _resized(image: Image.Image, size: int, box: Box) -> np.ndarray:
+def _resized(image: Image.Image, size: int, box: Box, interpolation: Interpolation) -> np.ndarray:
     left, upper, right, lower = box
     right, lower = min(right, 1.0), min(lower, 1.0)  # rounding of a box at the border
     pixels = (
@@ -170,7 +177,8 @@ def _resized(image: Image.Image, size: int, box: Box) -> np.ndarray:
         right * image.width,
         lower * image.height,
     )
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=pixels, reducing_gap=3.0))
+    resampling = Image.Resampling[interpolation.upper()]
+    return np.asarray(image.resize((size, size), resampling, box=pixels, reducing_gap=3.0))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

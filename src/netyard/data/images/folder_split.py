@@ -13,7 +13,7 @@ from torch import Tensor
 from netyard.data.core.keys import uniform
 from netyard.data.core.loaders import Batch, WorkerLoader
 from netyard.data.core.orders import Order
-from netyard.data.images.decode import NUM_DRAWS, BoxChooser, CentreBox, RandomBox, read_square, square
+from netyard.data.images.decode import NUM_DRAWS, BoxChooser, CentreBox, Interpolation, RandomBox, read_square, square
 from netyard.data.images.depth import Range
 from netyard.data.images.packed import Cache, opened
 from netyard.errors import DataError
@@ -32,6 +32,7 @@ class Decoding:
     cache: Cache | None = None
     value_range: Range | None = None
     """See ``read_square``."""
+    interpolation: Interpolation = "bilinear"
 
     @property
     def side(self) -> int | None:
@@ -80,7 +81,9 @@ class FolderSplit:
         how = self.decoding
         # Sizes and times stand for the bytes: reading all files to hash them would take minutes.
         content = {"files": files, "y": self.y, "size": how.size, "crop_ratio": how.crop_ratio, "side": how.side}
-        return {**content, **({"range": list(how.value_range)} if how.value_range else {})}
+        # Only what is not usual: results that were cached before there was a choice stay valid.
+        more = {"range": list(how.value_range)} if how.value_range else {}
+        return {**content, **more, **({"interpolation": how.interpolation} if how.interpolation != "bilinear" else {})}
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -127,7 +130,9 @@ class ImageFiles:
         if self.cropping and how.crop_scale is not None:
             box = RandomBox(how.crop_scale, draws[1:])
         if self.packed is not None:
-            image = square(self.packed.read(int(self.places[index])), how.size, box)
+            image = square(self.packed.read(int(self.places[index])), how.size, box, how.interpolation)
         else:  # with the pixels of the cache, if there is to be one that was not written
-            image = read_square(Path(str(self.paths[index])), how.size, box, how.side, how.value_range)
+            image = read_square(
+                Path(str(self.paths[index])), how.size, box, how.side, how.value_range, how.interpolation
+            )
         return image[:, ::-1] if self.cropping and how.mirror and draws[0] < 0.5 else image

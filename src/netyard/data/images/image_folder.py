@@ -170,7 +170,13 @@ class ImageFolder(DataModule):
         return reader.inputs(split.paths, len(split), self.evaluation_batch_size(), split.y)
 
     def image_reader(self, size: int) -> ImageReader:
-        return ImageReader(size, 3, crop_ratio=self.crop_ratio, value_range=self.value_range)
+        return ImageReader(
+            size,
+            3,
+            crop_ratio=self.crop_ratio,
+            value_range=self.value_range,
+            interpolation=self.interpolation or "bilinear",
+        )
 
     # Depth: decided on the training split, the same for every image, and saved with the run
 
@@ -245,6 +251,7 @@ class ImageFolder(DataModule):
             self.mirror_invariant,
             _num_workers(self.num_workers),
             self.seed,
+            interpolation=self.interpolation or "bilinear",
         )
 
 

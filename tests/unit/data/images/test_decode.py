@@ -102,3 +102,14 @@ def test_the_largest_that_is_decoded(tmp_path: Path) -> None:
     assert np.unique(read_square(path, 8, CentreBox(1.0))).tolist() == [7]
     assert MAX_PIXELS < Image.MAX_IMAGE_PIXELS, "Pillow warns of none that we would open"
     assert set(FORMATS) <= set(Image.OPEN)
+
+
+@pytest.mark.parametrize("filter", ["nearest", "bilinear", "bicubic", "lanczos"])
+def test_an_image_is_resized_by_the_chosen_filter(tmp_path: Path, filter: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    found = read_square(tmp_path / "x.png", 10, CentreBox(1.0), interpolation=filter)
+    expected = Image.fromarray(pixels).resize((10, 10), Image.Resampling[filter.upper()], reducing_gap=3.0)
+    assert np.array_equal(found, np.asarray(expected))
+    if filter == "bilinear":
+        assert np.array_equal(found, read_square(tmp_path / "x.png", 10, CentreBox(1.0)))
