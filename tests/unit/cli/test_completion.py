@@ -34,7 +34,7 @@ def query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         ("netyard train model=vgg1", [f"model={name}" for name in catalog.options("model", "vgg1*")]),
         ("python train.py model=vgg11,res", [f"model=vgg11,{name}" for name in catalog.options("model", "res*")]),
         ("python3 train.py -m trainer.max_ep", ["trainer.max_epochs="]),
-        ("python train.py model=lenet5 model.pret", []),
+        ("python train.py model=lenet5 model.freez", []),
         ("python train.py model=resnet18 model.pret", ["model.pretrained="]),
         ("netyard evaluate run=x task.importance_s", []),
         ("netyard evaluate out", ["output="]),
