@@ -62,10 +62,10 @@ def test_a_resumed_job_does_not_report_an_epoch_twice(train, sweep, tmp_path: Pa
 
 def test_a_metric_that_is_not_logged_is_one_message(train, sweep, tmp_path: Path):
     search = sweep()
-    search.metric = "val/f1"
+    search.metric = "val/recall"
     ran = train(*RUN, FINE, path=begin(search, tmp_path / "job"))
     assert ran.code == 2
-    assert "the sweep is pruned by val/f1, which this job does not log; it logs " in ran.err
+    assert "the sweep is pruned by val/recall, which this job does not log; it logs " in ran.err
 
 
 def test_a_study_that_is_gone_does_not_end_the_run(train, sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -42,7 +42,7 @@ from support.mistaken_commands import check_answer
         (["data=csv"], 2, ["data=csv needs data.path and data.target"]),
         (["data=iris", "augmentation=standard"], 2, ["augmentation", "images"]),
         (["callbacks.checkpoint=null"], 2, ["callbacks has no checkpoint"]),
-        (["task.monitor=val/f1", "debug=smoke"], 2, ["task.monitor is val/f1", "val/accuracy"]),
+        (["task.monitor=val/recall", "debug=smoke"], 2, ["task.monitor is val/recall", "val/accuracy"]),
         (["model=nowhere", "--config-dir=CONF"], 2, ["nowhere", "_target_"]),
         (["data=csv", "data.path=missing.csv", "data.target=y"], 3, ["missing.csv", "data.path"]),
         (["loss=hinge", "augmentation=mixup"], 2, ["soft targets", "try loss=cross_entropy"]),
