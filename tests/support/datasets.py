@@ -59,4 +59,4 @@ def write_cifar(root: Path, num_classes: int) -> None:
 
 def learned(data: Any) -> dict[str, Any]:
     """Return the statistics fitted on the training split, without the fingerprint of the data."""
-    return {name: each for name, each in data.state_dict().items() if name != "fingerprint"}
+    return {name: each for name, each in data.state_dict().items() if not name.startswith("fingerprint")}
