@@ -14,11 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import timm
-import torch
-import torchvision
 from omegaconf import DictConfig, open_dict
-from timm.data import resolve_data_config
 
 from netyard.errors import CheckpointError
 from netyard.io import safe_load
@@ -96,6 +92,8 @@ def _of_weights(model: Mapping[str, Any]) -> Preprocessing | None:
         if library == "timm":
             return Preprocessing(f"timm's {architecture}", _of_timm(architecture))
         if library == "torchvision":
+            import torchvision
+
             made = torchvision.models.get_model_weights(architecture).DEFAULT.transforms()
             values = {"mean": list(made.mean), "std": list(made.std), "interpolation": made.interpolation.value}
             return Preprocessing(
@@ -105,6 +103,11 @@ def _of_weights(model: Mapping[str, Any]) -> Preprocessing | None:
 
 
 def _of_timm(architecture: str) -> dict[str, Any]:
+    # Imported here: it takes a second, and most runs have no network of timm.
+    import timm
+    import torch
+    from timm.data import resolve_data_config
+
     config = None if ":" in architecture else timm.get_pretrained_cfg(architecture)
     if config is None:  # hf-hub:owner/name, local-dir:path
         with torch.device("meta"):
