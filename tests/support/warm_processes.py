@@ -106,15 +106,8 @@ class WarmServer:
             self._server.communicate(timeout=60)
 
 
-def import_all() -> None:
-    """Import what any run needs."""
-    fork_server._warm_up()
-    for name in fork_server._modules():
-        fork_server._import(name)
-
-
 def main() -> None:
-    import_all()
+    fork_server._warm_up()  # what most runs need
     children: dict[int, Path] = {}
     orders = os.fdopen(0, "rb", buffering=0)  # unbuffered, so that select sees every order that is left
     while True:
