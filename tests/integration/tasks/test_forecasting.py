@@ -192,7 +192,7 @@ def test_a_window_without_change_is_forecast_all_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("make", "normalize"),
-    zip([Linear, partial(Recurrent, nn.GRU), partial(Recurrent, nn.LSTM)], NORMALIZATIONS, strict=True),
+    [*zip([Linear, partial(Recurrent, nn.GRU), partial(Recurrent, nn.LSTM)], NORMALIZATIONS, strict=True)],
 )
 def test_the_loss_falls_on_a_handful_of_fixed_samples(make: Any, normalize: str) -> None:
     torch.manual_seed(0)
