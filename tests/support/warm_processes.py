@@ -17,13 +17,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
 from netyard.sweeps.runners import fork_server
+from support.waiting import PATIENCE, wait_until
 
 
 class WarmProcess:
@@ -32,15 +32,7 @@ class WarmProcess:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.returncode: int | None = None
-        self.pid = int(self._wait_for("pid", None))
-
-    def _wait_for(self, name: str, timeout: float | None) -> str:
-        end = None if timeout is None else time.monotonic() + timeout
-        while not (text := self._read(name)):
-            if end is not None and time.monotonic() > end:
-                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
-            time.sleep(0.01)
-        return text
+        self.pid = int(wait_until(lambda: self._read("pid"), "a process of the server"))
 
     def _read(self, name: str) -> str:
         try:
@@ -53,11 +45,11 @@ class WarmProcess:
             self.returncode = int(code)
         return self.returncode
 
-    def wait(self, timeout: float | None = None) -> int:
-        self.returncode = int(self._wait_for("code", timeout))
+    def wait(self, timeout: float = PATIENCE) -> int:
+        self.returncode = int(wait_until(lambda: self._read("code"), f"the end of process {self.pid}", timeout))
         return self.returncode
 
-    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+    def communicate(self, timeout: float = PATIENCE) -> tuple[str, str]:
         """What it has written to stdout and to stderr, once it has ended."""
         self.wait(timeout)
         return self._read("stdout"), self._read("stderr")

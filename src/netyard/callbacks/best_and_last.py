@@ -24,9 +24,7 @@ from netyard.run_directories import manifest
 from netyard.run_directories.manifest import Manifest
 
 MAX_FAILURES = 3  # failed saves in a row with on_save_error=warn
-TIE_BREAKER = (
-    "val/loss"  # of epochs with equal values of the monitored metric, the one with the smaller loss is the best
-)
+TIE_BREAKER = "val/loss"  # of epochs with equal values of the monitored metric, the one with less of it is the best
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ class WeightAverage(WeightAveraging):
 
     The first update copies the weights. With ``warmup`` the decay of a later one, after n updates, is
     ``min(decay, (1 + n) / (10 + n))``, so that the weights of the first steps are soon forgotten; without it they make
-    up ``decay ** n`` of the average. An average goes on by the rule that it was begun with, after a resume too: one of
-    a checkpoint that names no rule was begun without a warm-up.
+    up ``decay ** n`` of the average. A resumed average keeps the rule it was started with, which the checkpoint holds;
+    checkpoints without it are of versions that had no warm-up.
 
     Args:
         decay: below 1, at which the average would never change.

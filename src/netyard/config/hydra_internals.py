@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,9 @@ from netyard.config.catalog import conf_dir
 from netyard.errors import ConfigError
 from netyard.io import redact, safe_yaml
 
-# Path, time of change and size of a file in netyard's own conf/ -> its pickled ConfigResult.
-_parsed: dict[tuple[Path, int, int], bytes] = {}
-# The same for the files of Hydra's own package, which do not change while a process runs.
-_of_hydra: dict[str, bytes] = {}
+# Pickled ConfigResults: of a file in netyard's own conf/ by its path, time of change and size; of a file of Hydra's own
+# package by its name, because it does not change while a process runs.
+_parsed: dict[Hashable, bytes] = {}
 
 OUR_PACKAGES = ("pkg://hydra.conf", "pkg://netyard.conf")
 
@@ -110,11 +109,14 @@ class FileConfigSource(file_config_source.FileConfigSource):
     def _load_cached(self, config_path: str, path: Path) -> ConfigResult:
         # A run reads two dozen files, the jobs of a sweep the same ones again: parsing them is a quarter of composing.
         status = path.stat()
-        key = (path, status.st_mtime_ns, status.st_size)
-        if key not in _parsed:
-            _parsed[key] = pickle.dumps(super().load_config(config_path))
-        # Hydra changes the config that it gets, so each gets its own; unpickling takes a tenth of the time of deepcopy.
-        return pickle.loads(_parsed[key])
+        return _parsed_once((path, status.st_mtime_ns, status.st_size), super().load_config, config_path)
+
+
+def _parsed_once(key: Hashable, load: Callable[[str], ConfigResult], config_path: str) -> ConfigResult:
+    if key not in _parsed:
+        _parsed[key] = pickle.dumps(load(config_path))
+    # Hydra changes the config that it gets, so each gets its own; unpickling takes a tenth of the time of deepcopy.
+    return pickle.loads(_parsed[key])
 
 
 def masked_yaml(config: Any) -> str:
@@ -129,9 +131,7 @@ class ImportlibResourcesConfigSource(importlib_resources_config_source.Importlib
     def load_config(self, config_path: str) -> ConfigResult:
         if self.path != "hydra.conf":
             return super().load_config(config_path)
-        if config_path not in _of_hydra:
-            _of_hydra[config_path] = pickle.dumps(super().load_config(config_path))
-        return pickle.loads(_of_hydra[config_path])
+        return _parsed_once(config_path, super().load_config, config_path)
 
 
 def require_folders(places: Sequence[Any] | str) -> None:

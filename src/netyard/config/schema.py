@@ -58,7 +58,7 @@ def faults(cfg: DictConfig, choices: Mapping[str, Any]) -> Iterator[ConfigError]
 
 
 def _replaced_nodes(config: Mapping[str, Any], choices: Mapping[str, Any]) -> Iterator[ConfigError]:
-    """Yield an error for each option or node of a group that a number, text or list was put in place of."""
+    """Yield an error for each option or node of a group that a number, text or list has replaced."""
     for group in GROUPS:
         chosen, node = choices.get(group), config.get(group)
         if not isinstance(node, Mapping):
@@ -70,10 +70,14 @@ def _replaced_nodes(config: Mapping[str, Any], choices: Mapping[str, Any]) -> It
                 f"it is one option, and results name it: {group} is one of {', '.join(options(group)[:12])}, ...;",
                 f"try {group}={options(group)[0]}.",
             )
-        file = option_file(group, chosen) if isinstance(chosen, str) else {}
+        plain = constraints.of(str(node.get("_target_")))
         for name, value in node.items():
+            if isinstance(value, Mapping) or name in plain or name.startswith("_"):
+                continue
+            # Only now, because this reads a file: a run without a mistake has next to no such values.
+            file = option_file(group, chosen) if isinstance(chosen, str) else {}
             inner = next((each for each in GROUPS if file.get(name) == f"${{{each}}}"), None)
-            if isinstance(value, Mapping) or (inner is None and group not in LISTS):
+            if inner is None and group not in LISTS:
                 continue
             # Only what a run can do without: a callback, and the augmentation of data.
             if value is not None or group == "task":

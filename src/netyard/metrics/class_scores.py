@@ -95,11 +95,10 @@ def best_threshold(score: DecisionScore, positive: Tensor, labels: Tensor) -> fl
     # Of the k samples with the largest probabilities, k = 0 .. N: how many are positive.
     true_positive = torch.cat([truth.new_zeros(1), truth.cumsum(0)])
     predicted = torch.arange(len(values) + 1, dtype=torch.float64, device=values.device)
-    positives = truth.sum()
-    rest = torch.stack([positives - true_positive, len(values) - positives - predicted + true_positive])
-    confusion = torch.stack(
-        [torch.stack([rest[1], predicted - true_positive], -1), torch.stack([rest[0], true_positive], -1)], -2
-    )  # (N + 1, 2, 2)
+    false_positive, false_negative = predicted - true_positive, truth.sum() - true_positive
+    true_negative = len(values) - true_positive - false_positive - false_negative
+    cells = [true_negative, false_positive, false_negative, true_positive]
+    confusion = torch.stack(cells, dim=-1).view(-1, 2, 2)  # (N + 1, 2, 2)
     quality = balanced_accuracy(confusion) if score == "balanced_accuracy" else f1(confusion)
     bounds = torch.cat([values.new_ones(1), values, values.new_zeros(1)])
     thresholds = (bounds[:-1] + bounds[1:]) / 2  # (N + 1,)

@@ -51,8 +51,8 @@ class Adversarial(Learner):
         r1: weight of the penalty on gradients at real images (see ``losses.adversarial``).
         weight_clip: the discriminator's weights are clipped to this magnitude; 0 does not clip (Arjovsky et al. 2017).
         ema_decay: decay of a moving average of the generator's weights, which generates the samples; 0: no average.
-        ema_warmup: whether its decay grows to ``ema_decay``, see ``metrics.moving_average``. A resumed run goes on as
-            it was begun.
+        ema_warmup: whether its decay grows to ``ema_decay``, see ``metrics.moving_average``. A resumed run keeps
+            the rule it was started with.
         diffaug: whether to augment the discriminator's input, see ``differentiable_augment``.
         optimizer, scheduler, monitor, mode: see ``Learner``.
 

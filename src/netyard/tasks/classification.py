@@ -171,11 +171,11 @@ class Classification(Learner):
         logits = self.net(x)
         predictions = self._predictions(logits)
         self._validation_confusion += self._counted(y, predictions)
-        means = {"loss": self.loss(logits, y), "accuracy": (predictions == y).mean(dtype=torch.float32)}
+        means = {"loss": self.loss(logits, y)}
+        if not self.threshold_score:  # else the accuracy is known once the threshold is
+            means["accuracy"] = (predictions == y).mean(dtype=torch.float32)
         if self._validated is not None:
             self._validated.update(logits.float().softmax(dim=1), y)
-        if self.threshold_score:
-            del means["accuracy"]  # it is known once the threshold is
         self.means.add(len(x), **means)
 
     def on_validation_epoch_end(self) -> None:
@@ -186,9 +186,9 @@ class Classification(Learner):
             with self._validated.sync_context():
                 samples = dim_zero_cat(self._validated.preds), dim_zero_cat(self._validated.target)
         if self.threshold_score and samples is not None and self.threshold is not None:
-            positive, labels = samples[0][:, 1], samples[1]
-            self.threshold.fill_(class_scores.best_threshold(self.threshold_score, positive, labels))
-            confusion = self._counted(labels, (positive >= self.threshold).long())
+            probabilities, labels = samples
+            chosen = class_scores.best_threshold(self.threshold_score, probabilities[:, 1], labels)
+            confusion = self._counted(labels, _by_threshold(probabilities, self.threshold.fill_(chosen)))
             self.log("val/accuracy", confusion.diagonal().sum() / confusion.sum())
         found = class_scores.scores(self.validation_scores, confusion, *(samples or ()))
         for name in self.validation_scores:
@@ -217,7 +217,7 @@ class Classification(Learner):
         """The predicted classes (B,) of logits (B, C)."""
         if self.threshold is None:
             return logits.argmax(dim=1)
-        return (logits.float().softmax(dim=1)[:, 1] >= self.threshold).long()
+        return _by_threshold(logits.float().softmax(dim=1), self.threshold)
 
     def on_test_start(self) -> None:
         super().on_test_start()
@@ -299,7 +299,7 @@ class Classification(Learner):
         if self.threshold is None:
             confidences, predictions = probabilities.max(dim=1)
             return confidences, predictions
-        predictions = (probabilities[:, 1] >= self.threshold).long()
+        predictions = _by_threshold(probabilities, self.threshold)
         return probabilities.gather(1, predictions[:, None])[:, 0], predictions
 
     def _keep_mistakes(self, x: Tensor, y: Tensor, probabilities: Tensor) -> None:
@@ -312,6 +312,11 @@ class Classification(Learner):
         # stable: equal confidences keep the order of the data, whatever the device.
         surest = found.confidences.argsort(descending=True, stable=True)[: self.NUM_MISTAKES]
         self.mistakes = Mistakes(*(each[surest] for each in found))
+
+
+def _by_threshold(probabilities: Tensor, threshold: Tensor) -> Tensor:
+    """The second class where its probability reaches the threshold, else the first: (B, 2) -> int64 (B,)."""
+    return (probabilities[:, 1] >= threshold).long()
 
 
 def accuracy(logits: Tensor, y: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ def count(hashes: Mapping[str, Iterable[bytes]]) -> dict[str, int]:
 
 
 def _hashes(split: TensorSplit) -> Iterator[bytes]:
-    # Not Python's own hash, of 64 bits: a collision would be told as a duplicate that nobody can find.
+    # Not Python's own hash, of 64 bits: a collision would be reported as a duplicate that nobody can find.
     for first in range(0, len(split), 4096):
         x, y = (each[first : first + 4096].cpu().contiguous().numpy() for each in (split.x, split.y))
         for inputs, target in zip(x, y, strict=True):

@@ -55,9 +55,9 @@ class CSVFile(DataModule):
     encoding: str | None = None
     """Of the file. None: UTF-8, or what its first bytes say, or Windows-1252."""
     header: bool | None = None
+    """Whether the first line names the columns. None: unless it looks like the other lines."""
     group: str | None = None
     """A column whose rows of one value stay in one split; it is no feature. None: rows are split one by one."""
-    """Whether the first line names the columns. None: unless it looks like the other lines."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,9 +75,7 @@ class CSVFile(DataModule):
 
     def settings(self) -> TableSettings:
         """The fields that say how the table is read."""
-        return TableSettings(
-            **{each.name: getattr(self, each.name) for each in fields(TableSettings) if hasattr(self, each.name)}
-        )
+        return TableSettings(**{each.name: getattr(self, each.name) for each in fields(TableSettings)})
 
     def read(self) -> dict[str, Split]:
         # Settings may be changed in an evaluation, but the features of an indicator are those of the network.
