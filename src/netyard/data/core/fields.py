@@ -1,0 +1,115 @@
+"""The config fields of all data sets, and their validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import lightning as L
+import torch
+
+from netyard.data.core.normalization import AsSequence, ImageNormalization
+from netyard.data.core.orders import Sampler
+from netyard.data.core.splits import Splitter
+from netyard.data.core.tensors import Split
+from netyard.data.images.augment import ImageAugmentation
+from netyard.data.images.decode import Interpolation
+from netyard.data.tables.columns import Column
+from netyard.errors import ConfigError
+from netyard.ranges.bounds import Classes, Count, Gt, Index, Part, Positive, Seed, ShareOrCount
+from netyard.ranges.signature import check
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class DataFields(L.LightningDataModule):
+    """What a config sets of every data set; see ``DataModule``."""
+
+    batch_size: Count = 128
+    """The global batch size: several devices share the batch."""
+    eval_batch_size: Count | None = None
+    """None: chosen by the memory that a sample takes, at least ``batch_size``."""
+    val_fraction: Part = 0.1
+    """Fraction of the training samples used for validation, if the data set has no validation split of its own."""
+    test_fraction: Part = 0.2
+    """Fraction of all samples used for testing, if the data set has no official test split."""
+    split_seed: Seed = 0
+    """Seed of the validation split, which does not depend on the run's seed."""
+    num_folds: Classes | None = None
+    """Number of folds of a cross-validation. One fold validates, instead of ``val_fraction``; none tests."""
+    fold: Index | None = None
+    """The fold that validates, from 0. None: the first, if there are folds."""
+    subset: Annotated[int | float, Gt(0), ShareOrCount()] | None = None
+    """Number or share of the training samples that are used, stratified by class; the same for every network and seed.
+    None: all."""
+    seed: Seed = 0
+    """Seed of the order of the samples and of their augmentation."""
+    sampler: Sampler = "uniform"
+    """How often each training sample is shown; ``balanced``: every class equally often, see ``BalancedOrder``."""
+    num_workers: Index | None = 0
+    """Processes that decode files. Data sets held in memory start none."""
+    augmentation: ImageAugmentation | None = None
+    """Applied to training batches, on the device. None or empty: no augmentation."""
+
+    num_classes: Classes | None = None
+    num_targets: Count | None = None
+    num_features: Count | None = None
+    channels: Count | None = None
+    image_size: Count | None = None
+    input_shape: list[Count] | None = None
+    max_value: Positive = 255
+    """White in the stored images."""
+    mean: list[float] | None = None
+    """Mean of each channel, in images scaled to [0, 1]. None: measured on the training split."""
+    std: list[Positive] | None = None
+    interpolation: Interpolation | None = None
+    """The filter by which image files are resized. None: bilinear."""
+    mirror_invariant: bool = False
+    """Whether a mirrored image still belongs to its class."""
+    as_sequence: AsSequence = None
+    """Read an image as a sequence of its rows or of its pixels, for networks that read sequences."""
+    sequence_length: Count | None = None
+    input_size: Count | None = None
+    """Numbers in each step of a sequence."""
+    vocab_size: Count | None = None
+    """Number of different tokens, of sequences of tokens; these have no ``input_size``."""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        # The config of a table gives ["${data.num_features}"], which is [None] until the table is read.
+        if None in (self.input_shape or []):
+            self.input_shape = None
+        check(type(self), vars(self), "data")
+        self.class_names: list[str] | None = None
+        self.feature_names: list[str] | None = None
+        self.columns: list[Column] = []
+        self.sources: dict[str, str] = {}
+        """Where each split comes from; ``read`` names those that it returns."""
+        self.left_out: list[dict[str, Any]] = []
+        self.groups: dict[str, int] = {}
+        """Number of groups in each split, of data with groups."""
+        self._has_subset = False
+        self._image_statistics: list[list[float]] | None = None
+        self._splits: dict[str, Split] = {}
+        self._fingerprint: str | None = None
+        self._fingerprints: dict[str, str] = {}
+        self._normalizations: dict[torch.device, ImageNormalization] = {}
+        # A config without augmentation may pass an empty mapping.
+        self.augmentation = self.augmentation or None
+        _ = self.splitter  # refuses a fold that does not exist
+        if self.augmentation and self.image_size is None:
+            raise ConfigError(
+                "an image augmentation was chosen for data without images;",
+                "tables, texts and series have no augmentation;",
+                "try augmentation=none.",
+            )
+        if self.augmentation and self.augmentation.mixes and self.num_targets is not None:
+            raise ConfigError(
+                "an augmentation that mixes classes was chosen for a regression;",
+                "it needs classes;",
+                "try augmentation=standard.",
+            )
+
+    @property
+    def splitter(self) -> Splitter:
+        """Cuts the splits that the data set does not have."""
+        return Splitter(self.val_fraction, self.test_fraction, self.split_seed, self.num_folds, self.fold)

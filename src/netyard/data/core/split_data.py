@@ -1,0 +1,224 @@
+"""Splits of a data set: read, cut, checked, described, and remembered with a run."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from netyard.data.core import duplicates
+from netyard.data.core.fields import DataFields
+from netyard.data.core.splits import Groups, hold_out
+from netyard.data.core.tensors import Split, TensorSplit, check_split
+from netyard.data.tables.columns import Column
+from netyard.errors import ConfigError, DataError
+from netyard.io.fingerprint import fingerprint
+
+log = logging.getLogger(__name__)
+
+
+class SplitData(DataFields):
+    """A data set as ``train``, ``val`` and ``test``; see ``DataModule``."""
+
+    UNIT: ClassVar[str] = "samples"
+    """What the numbers of the summary count."""
+
+    # What a data set implements
+
+    def read(self) -> dict[str, Split]:
+        """The splits that exist: ``train``, and ``val`` and ``test`` if the data set has official ones."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, Any]:
+        """Values for the keys that are null in the data set's yaml; the data are read to find them."""
+        return {}
+
+    # What ``read`` calls
+
+    def leave_out(self, what: str, count: int, why: str) -> None:
+        """Note what is not used of the data, for the summary: ``leave_out("rows", 3, "price is empty")``."""
+        self.left_out.append({"what": what, "count": count, "why": why})
+
+    def cut(self, labels: Tensor, source: str, groups: Groups = None) -> dict[str, Tensor]:
+        """Indices of the samples of each split, by the labels of all samples of ``source``: int64, ascending.
+
+        Args:
+            groups: the group of each sample; samples of a group are in one split.
+        """
+        self.sources = {"train": source, "val": self.splitter.source("val"), "test": self.splitter.source("test")}
+        parts = self.splitter.indices(labels, groups)
+        # What is learned of the training samples, such as a vocabulary, is learned of the subset.
+        parts["train"] = parts["train"][self._subset_of(labels[parts["train"]])]
+        if groups is not None:
+            self.groups = {name: len({groups[i] for i in index.tolist()}) for name, index in parts.items()}
+        return parts
+
+    def _subset_of(self, labels: Tensor) -> Tensor:
+        """Indices of the training samples that are used, by the labels of all of them: int64, ascending."""
+        everything = torch.arange(len(labels))
+        if self.subset is None or self._has_subset:
+            return everything
+        self._has_subset = True
+        wanted = round(self.subset * len(labels)) if isinstance(self.subset, float) else int(self.subset)
+        if not 1 <= wanted <= len(labels):
+            raise DataError(
+                f"data.subset is {self.subset} of {len(labels)} training samples;",
+                "it is a number of them or, up to 1.0, a share;",
+                f"try data.subset={max(len(labels) // 2, 1)}, or leave data.subset out.",
+            )
+        self.sources["train"] += f", {wanted:,} of {len(labels):,} by data.subset"
+        if wanted == len(labels):
+            return everything
+        # By the seed of the splits, not of the run: runs with several seeds are trained on the same samples.
+        return hold_out(labels, len(labels) - wanted, self.split_seed)[0]
+
+    # What a data set may replace
+
+    def check_split(self, name: str, split: Split) -> None:
+        """Refuse a split that cannot be trained or tested on.
+
+        Raises:
+            DataError: see ``check_split`` of ``tensors``.
+        """
+        check_split(name, split, self.num_classes, self.input_shape, self.as_sequence)
+
+    def duplicates(self) -> tuple[dict[str, int] | None, str]:
+        """Identical samples in each pair of splits; or None and the reason why they were not counted."""
+        return duplicates.between_splits(self._splits)
+
+    def fit_normalization(self, splits: dict[str, Split]) -> None:
+        """Measure on the training split what the config leaves open of its normalisation."""
+
+    # Splits
+
+    def setup(self, stage: str | None = None) -> None:
+        # Data are read once: a second reading would also standardise a table twice.
+        if self._splits:  # Lightning calls this once for fit and again for test
+            return
+        self.sources, self.left_out, self.groups, self._has_subset = {}, [], {}, False
+        splits = self.read()
+        for name, split in splits.items():
+            self.check_split(name, split)
+            self.sources.setdefault(name, "the data set")
+        for name in self.splitter.complete(splits):
+            self.sources[name] = self.splitter.source(name)
+        self._cut_subset(splits)
+        if found := {name: getattr(split, "groups", None) for name, split in splits.items()}:
+            self.groups = self.groups or {name: len(set(each)) for name, each in found.items() if each is not None}
+        self._check_sampler(splits["train"])
+        # Before normalization, whose floats differ between machines by rounding.
+        identities = {name: split.identity for name, split in splits.items()}
+        self._fingerprint = fingerprint(**identities)
+        self._fingerprints = {name: fingerprint(split=each) for name, each in identities.items()}
+        self.fit_normalization(splits)
+        # Last, so that a failed setup is not taken for a finished one.
+        self._splits = splits
+
+    def _cut_subset(self, splits: dict[str, Split]) -> None:
+        train = splits["train"]
+        if self.subset is None or self._has_subset:
+            return
+        if isinstance(train, TensorSplit) and train.x.ndim == 1:
+            raise ConfigError(
+                f"data.subset is {self.subset}, but a continuous text has no separate samples;",
+                "a subset is chosen among samples;",
+                "leave data.subset out, and use a shorter text.",
+            )
+        splits["train"] = train.take(self._subset_of(train.y))
+
+    def _check_sampler(self, train: Split) -> None:
+        if self.sampler == "balanced" and (train.y.is_floating_point() or train.y.ndim != 1):
+            raise ConfigError(
+                "data.sampler=balanced, but the data have no classes;",
+                "only classes can be shown equally often;",
+                "try data.sampler=uniform.",
+            )
+
+    def split(self, name: str) -> Split:
+        """One of ``train``, ``val``, ``test``."""
+        self.setup()
+        return self._splits[name]
+
+    def summary(self) -> dict[str, Any]:
+        """What was read, in plain types: what netyard has guessed about the data, and what a mistake in them shows in.
+
+        ``splits``: samples and source of each; ``classes``: training samples by name, None without classes;
+        ``left_out``: what, count and why; ``duplicates``: identical samples in two splits, ``{"train-test": n, ...}``,
+        None with ``duplicates_note`` if they were not counted. A data set may add keys.
+        """
+        self.prepare_data()
+        self.setup()
+        found, note = self.duplicates()
+        return {
+            "unit": self.UNIT,
+            "splits": {
+                name: {"samples": len(self._splits[name]), "source": self.sources[name]}
+                for name in ("train", "val", "test")
+                if name in self._splits
+            },
+            "classes": self._class_counts(),
+            **({"groups": dict(self.groups)} if self.groups else {}),
+            "left_out": [dict(each) for each in self.left_out],
+            "duplicates": found,
+            **({"duplicates_note": note} if note else {}),
+        }
+
+    def _class_counts(self) -> dict[str, int] | None:
+        y = self._splits["train"].y
+        if self.num_classes is None or y.is_floating_point() or y.ndim != 1:
+            return None
+        counts = torch.bincount(y.cpu(), minlength=self.num_classes).tolist()
+        return dict(zip(self.labels(), counts, strict=True))
+
+    def labels(self) -> list[str]:
+        """The names of the classes, in the order of their numbers; empty for data without classes."""
+        return self.class_names or [str(number) for number in range(self.num_classes or 0)]
+
+    # State: what prediction needs to know of the training split. Lightning saves it under the name of the class.
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was learned from the training split, in plain types."""
+        columns = [column.state() for column in self.columns]
+        state = {
+            "class_names": self.class_names,
+            "columns": columns,
+            "statistics": self._image_statistics,
+            "fingerprint": self._fingerprint,
+            "fingerprints": self._fingerprints,
+        }
+        return {name: value for name, value in state.items() if value}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what the data of a run, perhaps of another class, had learned.
+
+        Raises:
+            DataError: a resumed run has other samples than before.
+        """
+        if self._splits:  # of a resumed run: the same was learned again from the same samples
+            if self._trains_on_others(state_dict):
+                raise DataError(
+                    "the samples are not those that the run was started with;",
+                    "a resumed run needs the same samples in the same splits, or it would test on samples that it was"
+                    " trained on;",
+                    "restore the old data, or start a new run.",
+                )
+            return
+        # Before setup, for prediction: files are then read without the training data, which may be gone.
+        self.class_names = state_dict.get("class_names")
+        self.columns = [Column(**column) for column in state_dict.get("columns", [])]
+        if self.mean is None and "statistics" in state_dict:
+            self.mean, self.std = self._image_statistics = state_dict["statistics"]
+
+    def _trains_on_others(self, state_dict: dict[str, Any]) -> bool:
+        """Whether a run was trained or validated on other samples. Other test samples are only told."""
+        recorded = state_dict.get("fingerprints")
+        if state_dict.get("fingerprint", self._fingerprint) == self._fingerprint or not recorded:
+            return state_dict.get("fingerprint", self._fingerprint) != self._fingerprint
+        changed = [name for name, each in recorded.items() if self._fingerprints.get(name) != each]
+        if changed != ["test"]:
+            return True
+        # With test samples of its own, such as a folder from which a damaged file was removed, training is the same.
+        log.warning("the test samples are not those that the run was started with")
+        return False
