@@ -64,7 +64,7 @@ def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None, wh
     if "data" in typed:
         preprocessing.keep(cfg, config, typed)
     schema.check(cfg, choices)  # the same ranges as in training
-    metrics, task, data = testing.evaluate(cfg, recorded, run_dir, which)
+    metrics, task, data = testing.evaluate(cfg, recorded, run_dir, which, typed)
     assessed = assessment.assess(task, data, metrics)
     if found := assessment.text(assessed):
         run_log.log.info("\n%s", found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from netyard.callbacks.attach import attach
 from netyard.callbacks.sample_quality import SampleScores
 from netyard.config.instantiate import build, build_all
 from netyard.errors import ConfigError, first_line
+from netyard.inference.tested_files import TestedFiles
 from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import HasOutputs, depends_on_classes
 from netyard.training import checkpoint, performance, process_state, results
@@ -21,7 +22,7 @@ from netyard.training.devices import require_device
 
 
 def evaluate(
-    cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir, which: str = "best"
+    cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir, which: str = "best", typed: Collection[str] = ()
 ) -> tuple[dict[str, float], Any, Any]:
     """Test a checkpoint on the data of ``cfg``, with its task settings; returns metrics, task and datamodule.
 
@@ -33,13 +34,14 @@ def evaluate(
         recorded: the checkpoint, see ``checkpoint.read``.
         run_dir: the run's directory; nothing is written to it.
         which: the name of the checkpoint in it, for messages.
+        typed: the keys that the user has changed. Of files that are given by them all samples are tested.
 
     Raises:
         ConfigError: the network does not fit the data or the task settings.
         DataError: the classes of the data differ from those of training.
     """
     with process_state.restore_on_exit():
-        context = _prepare(cfg, recorded, run_dir, which)
+        context = _prepare(cfg, recorded, run_dir, which, typed)
         # SampleScores computes test metrics. Other callbacks only plot, save or log, and are left out.
         scores = [each for each in build_all(context.config["callbacks"]) if isinstance(each, SampleScores)]
         attach(context, scores)
@@ -52,14 +54,18 @@ def evaluate(
         return metrics, context.task, context.datamodule
 
 
-def _prepare(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir, which: str) -> RunContext:
+def _prepare(
+    cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir, which: str, typed: Collection[str]
+) -> RunContext:
     """Build data and task like ``fit.prepare``, but with the trained network of a checkpoint."""
     started = time.perf_counter()
     require_device(cfg.trainer)
     process_state.run_settings(cfg.seed)
+    given = TestedFiles.of(cfg, recorded, typed)
     datamodule = build(cfg.data)
     # Before the data are read for ``resolve``: vocabulary and columns of the checkpoint are used, not learned again.
     checkpoint.restore_data(datamodule, recorded)
+    given.apply(datamodule)
     config = resolve(cfg, datamodule, {})
     task: Any = checkpoint.rebuild(recorded, run_dir.checkpoint(which), config["task"])
     _require_fit(task, config["data"], run_dir)
@@ -68,6 +74,7 @@ def _prepare(cfg: DictConfig, recorded: Mapping[str, Any], run_dir: RunDir, whic
     # Also if the numbers of classes agree: with other names or another order, the accuracy would be meaningless.
     if depends_on_classes(task):
         checkpoint.require_classes(datamodule, recorded)
+    given.prepare(datamodule)
     return RunContext(
         config=config,
         choices=recorded["netyard"]["choices"],

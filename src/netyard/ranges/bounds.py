@@ -77,4 +77,5 @@ Positive: TypeAlias = Annotated[float, Gt(0)]
 NotNegative: TypeAlias = Annotated[float, Ge(0)]
 Unit: TypeAlias = Annotated[float, Ge(0), Le(1)]
 Probability: TypeAlias = Annotated[float, Ge(0), Lt(1)]  # below 1: a dropout of 1 would remove everything
-Part: TypeAlias = Annotated[float, Gt(0), Lt(1)]  # the fraction of a split: neither side may be empty
+Part: TypeAlias = Annotated[float, Gt(0), Lt(1)]  # neither side may be empty
+HeldOut: TypeAlias = Annotated[float, Ge(0), Lt(1)]  # the fraction of a split; 0: there is none

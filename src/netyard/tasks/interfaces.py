@@ -294,6 +294,31 @@ class SummarizesData(Protocol):
 
 
 @runtime_checkable
+class TestsFiles(Protocol):
+    """Data in files of the user, all samples of which can be tested by a network that was trained on others.
+
+    ``GIVEN`` is the field that names the files and what is in them, None if there is none; ``sources`` and
+    ``left_out`` are what the summary has.
+    """
+
+    GIVEN: tuple[str, str] | None
+    sources: dict[str, str]
+    left_out: list[dict[str, Any]]
+
+    @property
+    def tests_all(self) -> bool: ...
+
+    def test_all(self) -> None:
+        """Have every split be all of the samples; before they are read."""
+
+    def train_on(self, data: Callable[[], Any]) -> None:
+        """Let the training split be that of other data, which are built when it is needed."""
+
+    def files_key(self) -> str | None:
+        """A hash of the files."""
+
+
+@runtime_checkable
 class SampledData(Protocol):
     """Samples have a fixed shape, which is (C, H, W) for images."""
 
@@ -400,6 +425,11 @@ def class_names(data: Any) -> list[str] | None:
 def has_classes(data: Any) -> bool:
     """Whether each sample has a class."""
     return isinstance(data, LabelledData) and bool(data.num_classes)
+
+
+def has_training(data: Any) -> bool:
+    """Whether there are training samples that are not tested."""
+    return bool(getattr(data, "has_training", True))
 
 
 def shows_images(data: Any) -> bool:

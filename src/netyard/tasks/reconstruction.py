@@ -18,7 +18,7 @@ from netyard.losses.probe import check_regression_loss
 from netyard.metrics.linear_probe import Reader
 from netyard.ranges.bounds import Count, Index, NotNegative, OneOf, Part
 from netyard.ranges.signature import check
-from netyard.tasks.interfaces import PlainTraining, has_classes, mixes_samples
+from netyard.tasks.interfaces import PlainTraining, has_classes, has_training, mixes_samples
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_coder
 from netyard.tasks.parts.corruption import NOISES, check_noise_level, corrupt
@@ -221,7 +221,7 @@ class Reconstruction(Learner):
         super().on_test_start()
         self.reconstructions = self.codes = self._reader = None
         self._test_codes, self._test_images, self._errors = [], [], []
-        if has_classes(self.trainer.datamodule):
+        if has_classes(self.trainer.datamodule) and has_training(self.trainer.datamodule):
             self._reader = self._fit_reader(self.trainer.datamodule.num_classes)
 
     def _fit_reader(self, num_classes: int) -> Reader:

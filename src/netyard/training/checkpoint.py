@@ -284,7 +284,7 @@ def restore(task: LightningModule, checkpoint: Mapping[str, Any]) -> None:
 
 def restore_data(data: LightningDataModule, checkpoint: Mapping[str, Any]) -> None:
     """Load the state that the run's data module computed from its training split, such as a vocabulary."""
-    if state := _data_state(checkpoint):
+    if state := data_state(checkpoint):
         data.load_state_dict(state)
 
 
@@ -302,7 +302,7 @@ def require_classes(data: LightningDataModule, checkpoint: Mapping[str, Any]) ->
     Raises:
         DataError: a class has another name, or the order differs.
     """
-    trained = _data_state(checkpoint).get("class_names") or []
+    trained = data_state(checkpoint).get("class_names") or []
     if not trained:
         return
     data.prepare_data()
@@ -322,7 +322,7 @@ def require_classes(data: LightningDataModule, checkpoint: Mapping[str, Any]) ->
     )
 
 
-def _data_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+def data_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state of the run's data module; Lightning stores it under the name of the class."""
     return checkpoint.get(checkpoint["netyard"]["config"]["data"]["_target_"].rpartition(".")[2]) or {}
 

@@ -16,7 +16,7 @@ from netyard.data.images.augment import ImageAugmentation
 from netyard.data.images.decode import Interpolation
 from netyard.data.tables.columns import Column
 from netyard.errors import ConfigError
-from netyard.ranges.bounds import Classes, Count, Gt, Index, Part, Positive, Seed, ShareOrCount
+from netyard.ranges.bounds import Classes, Count, Gt, HeldOut, Index, Positive, Seed, ShareOrCount
 from netyard.ranges.signature import check
 
 
@@ -28,10 +28,11 @@ class DataFields(L.LightningDataModule):
     """The global batch size: several devices share the batch."""
     eval_batch_size: Count | None = None
     """None: chosen by the memory that a sample takes, at least ``batch_size``."""
-    val_fraction: Part = 0.1
-    """Fraction of the training samples used for validation, if the data set has no validation split of its own."""
-    test_fraction: Part = 0.2
-    """Fraction of all samples used for testing, if the data set has no official test split."""
+    val_fraction: HeldOut = 0.1
+    """Fraction of the training samples used for validation, if the data set has no validation split of its own. 0: none
+    is validated, and the last epoch counts as the best."""
+    test_fraction: HeldOut = 0.2
+    """Fraction of all samples used for testing, if the data set has no official test split. 0: none is tested."""
     split_seed: Seed = 0
     """Seed of the validation split, which does not depend on the run's seed."""
     num_folds: Classes | None = None
@@ -88,6 +89,9 @@ class DataFields(L.LightningDataModule):
         self.groups: dict[str, int] = {}
         """Number of groups in each split, of data with groups."""
         self._has_subset = False
+        self._tests_all = False
+        self._training_data: Any = None  # of a run whose network is tested on other files
+        self._files_key: str | None = None
         self._image_statistics: list[list[float]] | None = None
         self._splits: dict[str, Split] = {}
         self._fingerprint: str | None = None

@@ -5,8 +5,9 @@ Samples of a group resemble each other: with some of them in training, a test me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -65,6 +66,21 @@ def fold_of_groups(
         place[group] = min(allowed, key=lambda index: (costs[index], folds[index].sum()))
         folds[place[group]] += counts[group]
     return _indices(place[member] == fold)
+
+
+def require_separate_groups(groups: Mapping[str, Collection[str]]) -> None:
+    """Refuse a group that is in two files, by the names of the files.
+
+    Raises:
+        DataError: there is one.
+    """
+    for one, other in combinations(groups, 2):
+        if shared := sorted(set(groups[one]).intersection(groups[other])):
+            raise DataError(
+                f"group {shared[0]!r} of data.group is in {one} and {other} ({len(shared)} such);",
+                "a group is in one split;",
+                "take its samples out of one of them, or leave data.group out.",
+            )
 
 
 def _tables(labels: Tensor, groups: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray, list[int]]:

@@ -66,16 +66,19 @@ class DataModule(SplitData):
 
     def plain_train_dataloader(self) -> Loader:
         """The training split in one fixed order, without augmentation, whatever the position of the loop."""
-        return self._loaders().train_unaugmented()
+        data = self.data_of("train")
+        return self._loaders().train_unaugmented() if data is self else data.plain_train_dataloader()
 
-    def val_dataloader(self) -> Loader:
-        return self._loaders().evaluation("val")
+    def val_dataloader(self) -> Loader | list[Loader]:
+        # An empty list is Lightning's way to have none.
+        return self._loaders().evaluation("val") if self.has_split("val") else []
 
     def test_dataloader(self) -> Loader:
+        self.require_split("test")
         return self._loaders().evaluation("test")
 
     def predict_dataloader(self) -> Loader:
-        return self._loaders().evaluation("test")
+        return self.test_dataloader()
 
     def real_pictures(
         self, name: str, most: int | None = None, batch_size: int = 256, seed: int = 0
@@ -84,8 +87,10 @@ class DataModule(SplitData):
 
         All of them or ``most``, chosen and shuffled by the seed.
         """
-        for x, y in self._loaders().stored(name, most, batch_size, seed):
-            yield x.float().div_(self.max_value), y
+        data = self.data_of(name)
+        data.require_split(name)
+        for x, y in data._loaders().stored(name, most, batch_size, seed):
+            yield x.float().div_(data.max_value), y
 
     def _loaders(self) -> SplitLoaders:
         self.setup()

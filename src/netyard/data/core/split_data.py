@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from netyard.data.core import duplicates
 from netyard.data.core.fields import DataFields
+from netyard.data.core.file_keys import key_of_files
 from netyard.data.core.splits import Groups, hold_out
 from netyard.data.core.tensors import Split, TensorSplit, check_split
 from netyard.data.tables.columns import Column
@@ -24,6 +27,8 @@ class SplitData(DataFields):
 
     UNIT: ClassVar[str] = "samples"
     """What the numbers of the summary count."""
+    GIVEN: ClassVar[tuple[str, str] | None] = None
+    """The field that names the user's files, and what is in them: ``("path", "rows")``; None for other data."""
 
     # What a data set implements
 
@@ -47,13 +52,30 @@ class SplitData(DataFields):
         Args:
             groups: the group of each sample; samples of a group are in one split.
         """
-        self.sources = {"train": source, "val": self.splitter.source("val"), "test": self.splitter.source("test")}
-        parts = self.splitter.indices(labels, groups)
+        if self._tests_all:
+            return self.everything(torch.arange(len(labels)), source)
+        self.sources = {
+            "train": source,
+            **{name: self.splitter.source(name) for name in ("val", "test") if self.splitter.cuts(name)},
+        }
+        parts = self.splitter.indices(labels, groups, self.separate)
         # What is learned of the training samples, such as a vocabulary, is learned of the subset.
         parts["train"] = parts["train"][self._subset_of(labels[parts["train"]])]
         if groups is not None:
             self.groups = {name: len({groups[i] for i in index.tolist()}) for name, index in parts.items()}
         return parts
+
+    def everything(self, samples: Any, source: str) -> dict[str, Any]:
+        """All samples of ``source`` as each split: see ``test_all``."""
+        self.sources = dict.fromkeys(("train", "val", "test"), source)
+        return dict.fromkeys(("train", "val", "test"), samples)
+
+    @property
+    def separate(self) -> dict[str, str]:
+        """The files that the validation and the test split are read from, for data that have fields for them."""
+        key = self.GIVEN[0] if self.GIVEN else ""
+        found = {name: getattr(self, f"{name}_{key}", None) for name in ("val", "test")}
+        return {name: str(each) for name, each in found.items() if each is not None}
 
     def _subset_of(self, labels: Tensor) -> Tensor:
         """Indices of the training samples that are used, by the labels of all of them: int64, ascending."""
@@ -98,13 +120,15 @@ class SplitData(DataFields):
         if self._splits:  # Lightning calls this once for fit and again for test
             return
         self.sources, self.left_out, self.groups, self._has_subset = {}, [], {}, False
+        self._require_one_validation()
         splits = self.read()
         for name, split in splits.items():
             self.check_split(name, split)
             self.sources.setdefault(name, "the data set")
-        for name in self.splitter.complete(splits):
-            self.sources[name] = self.splitter.source(name)
-        self._cut_subset(splits)
+        if not self._tests_all:
+            for name in self.splitter.complete(splits):
+                self.sources[name] = self.splitter.source(name)
+            self._cut_subset(splits)
         if found := {name: getattr(split, "groups", None) for name, split in splits.items()}:
             self.groups = self.groups or {name: len(set(each)) for name, each in found.items() if each is not None}
         self._check_sampler(splits["train"])
@@ -115,6 +139,14 @@ class SplitData(DataFields):
         self.fit_normalization(splits)
         # Last, so that a failed setup is not taken for a finished one.
         self._splits = splits
+
+    def _require_one_validation(self) -> None:
+        if self.num_folds is not None and "val" in self.separate and self.GIVEN is not None:
+            raise ConfigError(
+                f"data.num_folds is {self.num_folds}, and data.val_{self.GIVEN[0]} is given;",
+                "of a cross-validation one fold validates;",
+                f"leave out data.val_{self.GIVEN[0]}, or data.num_folds.",
+            )
 
     def _cut_subset(self, splits: dict[str, Split]) -> None:
         train = splits["train"]
@@ -137,9 +169,76 @@ class SplitData(DataFields):
             )
 
     def split(self, name: str) -> Split:
-        """One of ``train``, ``val``, ``test``."""
+        """One of ``train``, ``val``, ``test``.
+
+        Raises:
+            DataError: the data have no such split.
+        """
         self.setup()
-        return self._splits[name]
+        self.require_split(name)
+        return self._splits[name] if self.data_of(name) is self else self.data_of(name).split(name)
+
+    def has_split(self, name: str) -> bool:
+        """Whether the data have a split: with ``test_fraction=0`` there is none for testing."""
+        self.setup()
+        return name in self._splits
+
+    def require_split(self, name: str) -> None:
+        """Refuse to go on without a split.
+
+        Raises:
+            DataError: the data do not have it.
+        """
+        if self.has_split(name):
+            return
+        part, key = {"val": ("validation", "val"), "test": ("test", "test")}.get(name, (name, name))
+        other = f" data.{self.GIVEN[0]}=..." if self.GIVEN else " other data with data=..."
+        raise DataError(
+            f"the data have no {part} part: data.{key}_fraction is 0;",
+            f"with data.{key}_fraction=0 everything is used for training;",
+            f"test the network by netyard evaluate RUN_DIR{other}."
+            if name == "test"
+            else f"try data.{key}_fraction=0.1.",
+        )
+
+    # The files that a trained network is tested on
+
+    def test_all(self) -> None:
+        """Before ``setup``: the given files are not those of training, and all of their samples are tested."""
+        self._tests_all = True
+        for name in self.separate:
+            setattr(self, f"{name}_{(self.GIVEN or ('',))[0]}", None)
+
+    @property
+    def tests_all(self) -> bool:
+        """Whether every split is all of the samples, of which none was trained on."""
+        return self._tests_all
+
+    def train_on(self, data: Callable[[], SplitData]) -> None:
+        """For tests that read a training split, such as probes of codes: that of the run, read when it is needed."""
+        self._training_data = data
+
+    @property
+    def has_training(self) -> bool:
+        """Whether there is a training split that is not the test split, too."""
+        return not self._tests_all or self._training_data is not None
+
+    def data_of(self, name: str) -> Any:
+        """The data that a split is read from."""
+        if name == "test" or self._training_data is None:
+            return self
+        if callable(self._training_data):
+            self._training_data = self._training_data()
+            self._training_data.trainer = self.trainer
+        return self._training_data
+
+    def files_key(self) -> str | None:
+        """A hash of the content of the user's files, wherever they are; None for other data."""
+        if self.GIVEN is None:
+            return None
+        if self._files_key is None:
+            self._files_key = key_of_files(Path(str(getattr(self, self.GIVEN[0]))).expanduser())
+        return self._files_key
 
     def summary(self) -> dict[str, Any]:
         """What was read, in plain types: what netyard has guessed about the data, and what a mistake in them shows in.
@@ -187,6 +286,7 @@ class SplitData(DataFields):
             "statistics": self._image_statistics,
             "fingerprint": self._fingerprint,
             "fingerprints": self._fingerprints,
+            "fingerprint_of_files": self.files_key() if self._splits else None,
         }
         return {name: value for name, value in state.items() if value}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,6 +45,12 @@ class Splitter:
     def __post_init__(self) -> None:
         check_fold(self.num_folds, self.fold)
 
+    def cuts(self, name: str) -> bool:
+        """Whether the validation or test split is cut; with a fraction of 0 there is none."""
+        if name == "val" and self.num_folds is not None:
+            return True
+        return (self.val_fraction if name == "val" else self.test_fraction) > 0
+
     def source(self, name: str) -> str:
         """Where the validation or test split comes from, for the summary of the data."""
         if name == "test":
@@ -54,20 +60,28 @@ class Splitter:
         return f"drawn from the training samples, val_fraction={self.val_fraction:g}"
 
     def complete(self, splits: dict[str, Split]) -> list[str]:
-        """Cut the missing ones of ``test`` and ``val`` from ``train``, in place; return their names."""
-        missing = [name for name in ("test", "val") if name not in splits]
+        """Cut the missing ones of ``test`` and ``val`` from ``train``, in place; return the names of those cut."""
+        missing = [name for name in ("test", "val") if name not in splits and self.cuts(name)]
         # The test split is cut first, so that neither val_fraction nor the folds move a sample of it.
         for name, cut in (("test", self.test), ("val", self.validation)):
-            if name not in splits:
+            if name in missing:
                 stays, goes = cut(splits["train"].y, getattr(splits["train"], "groups", None))
                 splits["train"], splits[name] = splits["train"].take(stays), splits["train"].take(goes)
         return missing
 
-    def indices(self, labels: Tensor, groups: Groups = None) -> dict[str, Tensor]:
-        """Indices of the samples of all three splits, by the labels of all samples: int64, ascending."""
-        rest, test = self.test(labels, groups)
-        stays, goes = self.validation(labels[rest], None if groups is None else [groups[i] for i in rest.tolist()])
-        return {"train": rest[stays], "val": rest[goes], "test": test}
+    def indices(self, labels: Tensor, groups: Groups = None, given: Collection[str] = ()) -> dict[str, Tensor]:
+        """Indices of the samples of each split, by the labels of all samples: int64, ascending.
+
+        Args:
+            given: splits that are not cut, because other files have them.
+        """
+        found = {"train": torch.arange(len(labels))}
+        for name, cut in (("test", self.test), ("val", self.validation)):
+            if name not in given and self.cuts(name):
+                rest = found["train"]
+                stays, goes = cut(labels[rest], None if groups is None else [groups[i] for i in rest.tolist()])
+                found["train"], found[name] = rest[stays], rest[goes]
+        return {name: found[name] for name in ("train", "val", "test") if name in found}
 
     def test(self, labels: Tensor, groups: Groups = None) -> tuple[Tensor, Tensor]:
         """Indices of the samples that are not tested on, and of those that are."""

@@ -16,11 +16,11 @@ from netyard.data.core.inputs import Inputs
 from netyard.data.core.module import DataModule
 from netyard.data.core.tensors import Split
 from netyard.data.images import depth, same_files
-from netyard.data.images.files import reason
+from netyard.data.images.files import reason, subfolders
 from netyard.data.images.folder_split import Decoding, FolderSplit
 from netyard.data.images.grouping import compiled, groups_of, require_whole_groups
 from netyard.data.images.inspection import Inspection, inspect
-from netyard.data.images.layout import find_layout
+from netyard.data.images.layout import Layout, find_parts, find_tested
 from netyard.data.images.listing import Listing, class_names, require_images, scan
 from netyard.data.images.packed import cache_of, make
 from netyard.errors import ConfigError, DataError
@@ -41,7 +41,13 @@ class ImageFolder(DataModule):
             training split does not have; while reading, a damaged image.
     """
 
+    GIVEN = ("root", "images")
+
     root: str
+    test_root: str | None = None
+    """Another folder with class folders, all images of which are the test split. None: it is below ``root``."""
+    val_root: str | None = None
+    """The same for validation."""
     train_folder: str | None = "train"
     """``train`` also means Train, training, train_set, ...; another name only itself. None: every folder is a class."""
     val_folder: str | None = "val"
@@ -110,13 +116,10 @@ class ImageFolder(DataModule):
             make(self._how.cache, self._image_paths, self._how.num_workers)
 
     def read(self) -> dict[str, Split]:
-        wanted = {"train": self.train_folder, "val": self.val_folder, "test": self.test_folder}
-        layout = find_layout(Path(self.root).expanduser(), wanted)
-        train_root = layout.splits["train"]
-        names = class_names(train_root)
-        if self.num_classes is not None and self.num_classes != len(names):
+        layout, names = self._tested() if self.tests_all else self._trained()
+        if not self.tests_all and self.num_classes is not None and self.num_classes != len(names):
             raise DataError(
-                f"{train_root} has {len(names)} class folders, data.num_classes is {self.num_classes};",
+                f"{layout.splits['train']} has {len(names)} class folders, data.num_classes is {self.num_classes};",
                 "each class has one folder;",
                 f"try data.num_classes={len(names)}.",
             )
@@ -130,27 +133,54 @@ class ImageFolder(DataModule):
         # The data of a trained run are not looked at again: damage in its training images is no matter of a test.
         if not self._restored or self.on_damaged == "skip":
             found = self._without_damage(found)
-        require_images(found, layout.splits, names)
+        # A folder for testing alone need not have every class.
+        trained = {part: each for part, each in found.items() if part == "train" or part not in self.separate}
+        require_images({} if self.tests_all else trained, layout.splits, names)
         # The cache holds the images of all splits in this order: a position in it is an index into this list.
         self._image_paths = [path for listing in found.values() for path in listing.paths]
         self._how = how = self._decoding()
         splits, first = {}, 0
         for part, listing in found.items():
             places = torch.arange(first, first + len(listing.paths))
-            groups = groups_of(listing, layout.splits[part], names, self.group) if self.group is not None else None
+            grouped = self.group is not None and not self.tests_all
+            groups = groups_of(listing, layout.splits[part], names, str(self.group)) if grouped else None
             splits[part] = FolderSplit(listing.paths, torch.tensor(listing.labels), places, how, groups)
             first += len(places)
+        if self.tests_all:
+            return self.everything(*_joined(splits, self.sources))
         self.class_names, self.num_classes = names, len(names)
         require_whole_groups({part: split.groups for part, split in splits.items() if split.groups is not None})
         if self.num_folds is not None and "val" in splits:
             self._merge_validation(splits)
         return {**splits}
 
+    def _wanted(self) -> dict[str, str | None]:
+        return {"train": self.train_folder, "val": self.val_folder, "test": self.test_folder}
+
+    def _trained(self) -> tuple[Layout, list[str]]:
+        """The folder of each split, and the names of the classes."""
+        layout = find_parts(Path(self.root).expanduser(), self._wanted(), self.separate)
+        return layout, class_names(layout.splits["train"])
+
+    def _tested(self) -> tuple[Layout, list[str]]:
+        """The folders of which all images are tested, and the names of the class folders in the order of the classes.
+
+        If other class folders are there than the run knows, they are the classes.
+        """
+        layout = find_tested(Path(self.root).expanduser(), self._wanted())
+        folders = sorted({name for place in layout.splits.values() for name in subfolders(place)})
+        # "0 - zero" is a name that torchvision gives the class of a folder "0".
+        short = {name.partition(" - ")[0]: name for name in self.class_names or []}
+        if set(folders) <= {*short, *short.values()}:
+            return layout, [name if name in folders else number for number, name in short.items()]
+        self.class_names, self.num_classes = folders, len(folders)
+        return layout, folders
+
     def _merge_validation(self, splits: dict[str, FolderSplit]) -> None:
         """Move the images of the validation folder to the training split, to be divided into folds."""
         self.sources["train"] += f" and {self.sources.pop('val')}"
         # First, so that the test split is the same with and without folds.
-        if "test" not in splits:
+        if "test" not in splits and self.splitter.cuts("test"):
             stays, goes = self.splitter.test(splits["train"].y, splits["train"].groups)
             self.sources["test"] = self.splitter.source("test")
             splits["train"], splits["test"] = splits["train"].take(stays), splits["train"].take(goes)
@@ -253,6 +283,14 @@ class ImageFolder(DataModule):
             self.seed,
             interpolation=self.interpolation or "bilinear",
         )
+
+
+def _joined(splits: dict[str, FolderSplit], sources: dict[str, str]) -> tuple[FolderSplit, str]:
+    """The images of several folders as one split, and the names of the folders."""
+    first, *others = splits.values()
+    for each in others:
+        first = first.join(each)
+    return first, " and ".join(sources.values())
 
 
 def _num_workers(wanted: int | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,12 +41,7 @@ def find_layout(root: Path, wanted: dict[str, str | None]) -> Layout:
     Raises:
         DataError: there is no folder, several mean the same split, or one but none for training.
     """
-    if not root.is_dir():
-        raise DataError(
-            f"{root} is {'a file' if root.is_file() else 'not there'};",
-            "data.root is a folder with a folder for each class, or with train/, val/ and test/;",
-            "try data.root=FOLDER.",
-        )
+    _require_folder(root)
     root = _unwrapped(root, wanted)
     if wanted["train"] is None:
         return _outside(Layout({"train": root}), root)
@@ -75,6 +71,87 @@ def find_layout(root: Path, wanted: dict[str, str | None]) -> Layout:
         if name not in used and (count := sum(1 for _ in walk_images(root / name))):
             layout.left_out.append((f"images in {root / name}", count, "beside the folders of the splits"))
     return _outside(layout, root)
+
+
+def find_parts(root: Path, wanted: dict[str, str | None], separate: Mapping[str, str]) -> Layout:
+    """As ``find_layout``, with splits that have a folder of their own elsewhere.
+
+    Args:
+        separate: the folder of the validation or test split; what ``root`` has for it is not used.
+
+    Raises:
+        DataError: see ``find_layout`` and ``find_tested``; a folder for testing is within that for training.
+    """
+    layout = find_layout(root, wanted)
+    for split, folder in separate.items():
+        found = find_tested(
+            Path(folder).expanduser(), {**wanted, "test": wanted[split] or wanted["test"]}, f"{split}_root"
+        )
+        if len(found.splits) > 1:
+            raise DataError(
+                f"{folder} has folders for {' and '.join(found.splits)};",
+                f"data.{split}_root is a folder with class folders;",
+                f"try data.{split}_root={next(iter(found.splits.values()))}.",
+            )
+        place = next(iter(found.splits.values()))
+        if place.resolve().is_relative_to(layout.splits["train"].resolve()):
+            raise DataError(
+                f"{folder} is in {layout.splits['train']}, whose images are for training;",
+                f"data.{split}_root is a folder beside it;",
+                "move it out of that folder.",
+            )
+        if (own := layout.splits.get(split)) is not None:
+            unused = sum(1 for _ in walk_images(own))
+            layout.left_out.append((f"images in {own}", unused, f"data.{split}_root is used instead"))
+        layout.splits[split] = place
+        layout.left_out += found.left_out
+    return layout
+
+
+def find_tested(root: Path, wanted: dict[str, str | None], key: str = "root") -> Layout:
+    """Find the folders with class folders in which all images are tested, by a network that was trained on others.
+
+    That is the test folder if there is one, else the folders of all splits, else the root itself.
+
+    Args:
+        root, wanted: see ``find_layout``.
+        key: of the config, for messages.
+
+    Raises:
+        DataError: there is no folder, or several mean the same split; the test folder has no class folders.
+    """
+    _require_folder(root, key)
+    root = _unwrapped(root, wanted)
+    named = {split: _folders_of(root, split, name) for split, name in wanted.items() if name is not None}
+    if wanted["train"] is None or not any(subfolders(root / each) for names in named.values() for each in names):
+        flat = images_directly_in(root)
+        if flat and not subfolders(root):
+            raise _without_classes(root)
+        return _outside(Layout({"test": root}), root)
+    if named.get("test"):
+        test = root / _only(root, "test", named["test"], str(wanted["test"]))
+        if not subfolders(test):
+            raise _without_classes(test)
+        return _outside(Layout({"test": _without_wrappers(test, [])}), test)
+    folders = {split: root / _only(root, split, names, str(wanted[split])) for split, names in named.items() if names}
+    return _outside(Layout({split: each for split, each in folders.items() if subfolders(each)}), root)
+
+
+def _without_classes(folder: Path) -> DataError:
+    return DataError(
+        f"{folder} has images, and no class folders;",
+        "images are tested by the class folders that they are in;",
+        f"sort them into class folders, or predict them with input={folder}.",
+    )
+
+
+def _require_folder(root: Path, key: str = "root") -> None:
+    if not root.is_dir():
+        raise DataError(
+            f"{root} is {'a file' if root.is_file() else 'not there'};",
+            f"data.{key} is a folder with a folder for each class, or with train/, val/ and test/;",
+            f"try data.{key}=FOLDER.",
+        )
 
 
 def _unwrapped(root: Path, wanted: dict[str, str | None]) -> Path:

@@ -84,7 +84,13 @@ class Series(DataModule):
 
     UNIT: ClassVar[str] = "windows"
 
+    GIVEN = ("path", "windows")
+
     path: str
+    test_path: str | None = None
+    """Another file, all steps of which are the test split. None: the end of ``path``."""
+    val_path: str | None = None
+    """The same for validation."""
     column: str
     package: str | None = None
     """An installed package that contains the file; ``path`` is then relative to its folder."""
@@ -112,17 +118,39 @@ class Series(DataModule):
 
     def read(self) -> dict[str, Split]:
         series, what = self._column()
+        if self.tests_all:
+            return self.everything(self._whole(series, what), str(Path(self.path).expanduser()))
         train, val, _ = self._lengths(len(series))
         self._check_length(len(series), what)
         # Statistics of the training steps only: later ones are unknown at that time.
         self._training_statistics = self._measure_training(series[:train].double(), what)
         ends = {"train": (0, train), "val": (train, train + val), "test": (train + val, len(series))}
+        ends = {name: (begin, end) for name, (begin, end) in ends.items() if end > begin}
         self.sources = {name: f"steps {begin + 1:,} to {end:,} of {what}" for name, (begin, end) in ends.items()}
         # Each section begins one window earlier, so that its first step can be forecast.
-        return {
+        cut: dict[str, Split] = {
             name: Windows(series[max(begin - self.window, 0) : end], self.window, self.horizon)
             for name, (begin, end) in ends.items()
         }
+        for name, path in self.separate.items():
+            cut[name] = self._whole(*self._numbers(read_table(Path(path).expanduser(), f"data.{name}_path")))
+            self.sources[name] = path
+        return cut
+
+    def _whole(self, series: Tensor, what: str) -> Windows:
+        """All windows of a series that is in one split.
+
+        Raises:
+            DataError: it is too short for one.
+        """
+        needed = self.window + self.horizon
+        if len(series) < needed:
+            raise DataError(
+                f"{what} has {len(series)} steps;",
+                f"a window of {self.window} steps and a horizon of {self.horizon} need {needed};",
+                "use a longer series.",
+            )
+        return Windows(series, self.window, self.horizon)
 
     def inputs(self, where: str) -> Inputs:
         """The last window of a series to predict, as one input: the forecast is for the steps after its end.
@@ -153,8 +181,8 @@ class Series(DataModule):
 
     def _lengths(self, steps: int) -> tuple[int, int, int]:
         """Numbers of steps of the training, validation and test split."""
-        test = round(steps * self.test_fraction)
-        val = round((steps - test) * self.val_fraction)
+        test = 0 if "test" in self.separate else round(steps * self.test_fraction)
+        val = 0 if "val" in self.separate else round((steps - test) * self.val_fraction)
         return steps - test - val, val, test  # val_fraction is a fraction of what the test split leaves
 
     def check_split(self, name: str, split: Split) -> None:
@@ -163,16 +191,19 @@ class Series(DataModule):
     def _check_length(self, steps: int, what: str) -> None:
         """Raise DataError if a split is too short for one window."""
 
+        cut = [name for name in ("val", "test") if name not in self.separate and self.splitter.cuts(name)]
+
         def enough(steps: int) -> bool:
             train, val, test = self._lengths(steps)
-            return train >= self.window + self.horizon and min(val, test) >= self.horizon
+            held_out = [length for name, length in (("val", val), ("test", test)) if name in cut]
+            return train >= self.window + self.horizon and min(held_out, default=self.horizon) >= self.horizon
 
         if enough(steps):
             return
         train, val, test = self._lengths(steps)
         # Rounding of the fractions has no simple inverse; ``enough`` is monotonic, so bisection finds the minimum.
         min_steps = bisect.bisect_left(range(2**62), True, key=enough)
-        horizon = min(self.horizon, val, test)
+        horizon = min([self.horizon, *[length for name, length in (("val", val), ("test", test)) if name in cut]])
         window = min(self.window, train - horizon)  # the training split needs both
         fits = horizon >= 1 and window >= self.season
         raise DataError(

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from netyard.data.core.groups import require_separate_groups
 from netyard.data.core.inputs import Inputs
 from netyard.data.core.module import DataModule
 from netyard.data.core.table_inputs import rows
@@ -36,7 +37,13 @@ class CSVFile(DataModule):
             not have; no feature column; the file of a resumed run has changed.
     """
 
+    GIVEN = ("path", "rows")
+
     path: str
+    test_path: str | None = None
+    """Another file, all rows of which are the test split. None: it is cut from ``path``."""
+    val_path: str | None = None
+    """The same for validation."""
     target: str
     target_kind: TargetKind = "auto"
     """``auto``: classes if the target has words or at most twenty different whole numbers, else numbers."""
@@ -75,7 +82,10 @@ class CSVFile(DataModule):
 
     def settings(self) -> TableSettings:
         """The fields that say how the table is read."""
-        return TableSettings(**{each.name: getattr(self, each.name) for each in fields(TableSettings)})
+        names = {each.name for each in fields(TableSettings)}
+        found = TableSettings(**{name: value for name, value in vars(self).items() if name in names})
+        # Rows that are all tested need no column of groups.
+        return replace(found, group=None) if self.tests_all else found
 
     def read(self) -> dict[str, Split]:
         # Settings may be changed in an evaluation, but the features of an indicator are those of the network.
@@ -85,7 +95,8 @@ class CSVFile(DataModule):
         ]
         prepared = prepare(self.settings(), known, self.class_names)
         y = self._targets(prepared)
-        groups = None if self.group is None else prepared.table.column(str(self.group), "group")
+        group = prepared.settings.group
+        groups = None if group is None else prepared.table.column(str(group), "group")
         parts = self.cut(y, str(prepared.table.path), groups)
         for what, count, why in prepared.left_out:
             self.leave_out(what, count, why)
@@ -99,7 +110,36 @@ class CSVFile(DataModule):
         if self.num_features is None:
             self.num_features, self.input_shape = x.shape[1], [x.shape[1]]
         self._prepared = prepared
-        return {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}
+        cut = {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}
+        return {**cut, **self._read_separate(groups)}
+
+    def _read_separate(self, groups: list[str] | None) -> dict[str, Split]:
+        """The splits that have a file of their own, encoded as the training split.
+
+        Args:
+            groups: of the rows of ``path``.
+
+        Raises:
+            DataError: a column or a class is not that of training; a group is in two files.
+        """
+        splits: dict[str, Split] = {}
+        seen = {self.path: set(groups or ())}
+        for name, path in self.separate.items():
+            settings = replace(self.settings(), path=path, key=f"{name}_path", group=None)
+            prepared = prepare(settings, self.columns, self.class_names)
+            for what, count, why in prepared.left_out:
+                self.leave_out(f"{what} of {path}", count, why)
+            unseen: Counter[tuple[str, str]] = Counter()
+            x = torch.from_numpy(encode(self.columns, prepared.table, unseen))
+            for sentence in unseen_words(unseen):
+                log.warning("%s: %s", path, sentence)
+            splits[name] = TensorSplit(x, self._targets(prepared))
+            self.sources[name] = path
+            if groups is not None and prepared.table.name_of(str(self.group)) is not None:
+                seen[path] = set(prepared.table.column(str(self.group), "group"))
+                self.groups[name] = len(seen[path])
+        require_separate_groups(seen)
+        return splits
 
     def inputs(self, where: str) -> Inputs:
         if not self.columns:

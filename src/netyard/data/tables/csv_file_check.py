@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from netyard.data.tables.columns import encode
 from netyard.data.tables.prepared import TableSettings, prepare
 
 _MOST_BYTES = 2**23
@@ -29,10 +30,15 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     if path.is_file() and path.stat().st_size > _MOST_BYTES:
         return {}, ""
     names = {each.name for each in fields(TableSettings)}
-    prepared = prepare(TableSettings(**{name: value for name, value in data.items() if name in names}))
+    settings = TableSettings(**{name: value for name, value in data.items() if name in names})
+    prepared = prepare(settings)
     # The cells are checked in all rows; how many words there are is known after the split.
-    prepared.fit(np.arange(1))
+    columns = prepared.fit(np.arange(1))
     target = prepared.target
+    for key in ("val_path", "test_path"):
+        if data.get(key) is not None:
+            other = prepare(replace(settings, path=str(data[key]), key=key, group=None), columns, target.class_names)
+            encode(columns, other.table)
     if target.class_names is None:
         return {"num_targets": 1}, target.correction
     return {"num_classes": len(target.class_names)}, target.correction

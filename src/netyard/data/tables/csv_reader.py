@@ -216,8 +216,8 @@ def _named(
     return found
 
 
-def require_columns(table: Table, names: Sequence[str]) -> None:
-    """Refuse a table without some of the columns of the training data.
+def require_columns(table: Table, names: Sequence[str], of_run: str = "the network was trained on") -> None:
+    """Refuse a table without some of the columns of the training data; ``of_run`` says what has them.
 
     Raises:
         DataError: a column is missing.
@@ -226,7 +226,7 @@ def require_columns(table: Table, names: Sequence[str]) -> None:
     if missing:
         raise DataError(
             f"{table.path} has no column {_listed([*map(repr, missing)])};",
-            f"the network was trained on {_listed(names)};",
+            f"{of_run} {_listed(names)};",
             f"its first line names {_listed([*table.columns])}: rename or add.",
         )
 

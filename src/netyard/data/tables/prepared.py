@@ -36,6 +36,8 @@ class TableSettings:
     encoding: str | None = None
     header: bool | None = None
     group: str | None = None
+    key: str = "path"
+    """The key that names the file, for messages; ``test_path`` of one beside that for training."""
 
     @property
     def reading(self) -> Reading:
@@ -91,14 +93,23 @@ def prepare(
     Raises:
         DataError: see ``read_table``, ``read_target`` and ``Column.encode``; there is no such column, or no feature.
     """
-    table = read_table(Path(settings.path).expanduser(), encoding=settings.encoding, header=settings.header)
+    table = read_table(
+        Path(settings.path).expanduser(), f"data.{settings.key}", settings.encoding, header=settings.header
+    )
+    beside = settings.key != "path"
+    if beside:
+        require_columns(table, [_text(settings.target)], "data.path has")
     table.column(_text(settings.target))
     target_name = table.name_of(_text(settings.target)) or ""
-    chosen = _chosen(table, settings, target_name)
+    # Of a run the columns decide: another file need not have those that are left out.
+    own: dict[str, Kind] = {target_name: "target"}
+    chosen = own if columns else _chosen(table, settings, target_name)
     reading = settings.reading
     if columns:
         parse(table, [target_name], reading)
         read_numbers(columns, table)
+        of_run = "data.path has" if beside else "the network was trained on"
+        require_columns(table, [column.name for column in columns], of_run)
         guesses = _of_run(table, columns, chosen)
     else:
         parse(table, table.columns, reading)
@@ -110,7 +121,14 @@ def prepare(
         table = _without_gaps(table, guesses, columns, reading, left_out)
     # The columns of a run decide: in another file, ``auto`` could find another kind of target.
     kind = settings.target_kind if not columns else "class" if class_names else "number"
-    target = read_target(table, target_name, kind, reading, class_names if columns else None)
+    target = read_target(
+        table,
+        target_name,
+        kind,
+        reading,
+        class_names if columns else None,
+        "data.path has" if beside else "the run was trained on",
+    )
     guesses[target_name].facts["as"] = "numbers" if target.class_names is None else "classes"
     guesses[target_name].facts |= {"note": target.note} if target.note else {}
     if without := len(table.lines) - len(target.rows):
@@ -173,17 +191,12 @@ def _guesses(table: Table, reading: Reading, chosen: Mapping[str, Kind]) -> dict
 
 
 def _of_run(table: Table, columns: Sequence[Column], chosen: Mapping[str, Kind]) -> dict[str, Guess]:
-    """The kinds of the columns that a run was trained on; others of the file are not used.
-
-    Raises:
-        DataError: one of them is not there.
-    """
-    require_columns(table, [column.name for column in columns])
+    """The kinds of the columns that a run was trained on; others of the file are not used."""
     kinds: dict[str | None, Kind] = {
         table.name_of(each.name): "number" if each.words is None else "category" for each in columns
     }
     return {
-        name: Guess(kinds[name], True) if name in kinds else _not_a_feature(chosen.get(name, "dropped"))
+        name: Guess(kinds[name], True) if name in kinds else Guess(chosen.get(name, "dropped"), False)
         for name in table.columns
     }
 

@@ -32,12 +32,20 @@ class Target:
     note: str = ""
 
 
-def read_target(table: Table, name: str, kind: TargetKind, reading: Reading, known: Sequence[str] | None) -> Target:
+def read_target(
+    table: Table,
+    name: str,
+    kind: TargetKind,
+    reading: Reading,
+    known: Sequence[str] | None,
+    of_run: str = "the run was trained on",
+) -> Target:
     """The column of the target, which has been parsed.
 
     Args:
         kind: ``auto``: classes if it has words or at most twenty different whole numbers, else numbers.
         known: the classes of a run, which other data must have; None for a new run.
+        of_run: says in a message what has these classes.
 
     Raises:
         DataError: no row has a target; words or bad cells where numbers are expected; a single class, or nearly as many
@@ -76,7 +84,7 @@ def read_target(table: Table, name: str, kind: TargetKind, reading: Reading, kno
     classes, y = np.unique(values if by_value else np.array(texts), return_inverse=True)
     names = [str(int(each)) if by_value else str(each) for each in classes]
     if known is not None:
-        return Target(_known_labels(table, name, names, known)[y], rows.tolist(), [*known])
+        return Target(_known_labels(table, name, names, known, of_run)[y], rows.tolist(), [*known])
     _check_classes(table, name, names, len(texts), numbers, reading)
     correction = "data.target_kind=number" if whole else ""
     note = _alike(names) or _single(names, np.bincount(y))
@@ -111,13 +119,13 @@ def _check_classes(
     )
 
 
-def _known_labels(table: Table, name: str, names: Sequence[str], known: Sequence[str]) -> np.ndarray:
+def _known_labels(table: Table, name: str, names: Sequence[str], known: Sequence[str], of_run: str) -> np.ndarray:
     """The label that each class has in the run: int64 (len(names),)."""
     unknown = [each for each in names if each not in known]
     if unknown:
         raise DataError(
             f"column {name!r} of {table.path} contains the class {unknown[0]!r};",
-            f"the run was trained on {', '.join(known[:20])}{', ...' * (len(known) > 20)};",
+            f"{of_run} {', '.join(known[:20])}{', ...' * (len(known) > 20)};",
             "drop those lines, or train a new network.",
         )
     return np.array([known.index(each) for each in names], dtype=np.int64)

@@ -29,7 +29,13 @@ class LabelledText(TokenData):
         DataError: the errors of ``read_table``; a missing column; an empty text or label; a single class.
     """
 
+    GIVEN = ("path", "texts")
+
     path: str
+    test_path: str | None = None
+    """Another file, all texts of which are the test split. None: it is cut from ``path``."""
+    val_path: str | None = None
+    """The same for validation."""
     text_column: str = "text"
     label_column: str = "label"
     tokens: Literal["characters", "words", "bpe"] = "words"
@@ -74,8 +80,7 @@ class LabelledText(TokenData):
             yield InputBatch(range(first, first + len(part)), x)
 
     def read(self) -> dict[str, Split]:
-        table = read_table(Path(self.path).expanduser())
-        texts = [self._lower(text) for text in _nonempty_cells(table, self.text_column, "text_column")]
+        table, texts = self._table(self.path)
         y = self._labels(table)
         parts = self.cut(y, str(table.path))
 
@@ -83,9 +88,30 @@ class LabelledText(TokenData):
             self.vocabularies["text"] = self._learn([texts[index] for index in parts["train"].tolist()])
         vocabulary = self.vocabularies["text"]  # of a checkpoint, or built above
         # The beginning of a long text, without END: a classifier does not generate.
-        x = padded(vocabulary.encode(text)[: self.sequence_length] for text in texts)  # (N, T)
+        length = self.sequence_length if self.tests_all else 0  # of training
+        x = padded((vocabulary.encode(text)[: self.sequence_length] for text in texts), length)  # (N, T)
         self.vocab_size, self.sequence_length = len(vocabulary), x.shape[1]
-        return {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}
+        cut = {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}
+        return {**cut, **self._read_separate(vocabulary)}
+
+    def _read_separate(self, vocabulary: Vocabulary) -> dict[str, Split]:
+        """The splits that have a file of their own, by the vocabulary, the classes and the length of training.
+
+        Raises:
+            DataError: a class is not that of training.
+        """
+        splits: dict[str, Split] = {}
+        for name, path in self.separate.items():
+            table, texts = self._table(path, f"{name}_path")
+            length = self.sequence_length
+            x = padded((vocabulary.encode(text)[:length] for text in texts), length)
+            splits[name] = TensorSplit(x, self._labels(table, known=True))
+            self.sources[name] = path
+        return splits
+
+    def _table(self, path: str, key: str = "path") -> tuple[Table, list[str]]:
+        table = read_table(Path(path).expanduser(), f"data.{key}")
+        return table, [self._lower(text) for text in _nonempty_cells(table, self.text_column, "text_column")]
 
     def _learn(self, texts: list[str]) -> Vocabulary:
         # A word token includes the space before it: with this prefix, the first word of a text has the same token as
@@ -93,9 +119,23 @@ class LabelledText(TokenData):
         prefix = " " if self.tokens in (Words.kind, BytePairs.kind) else ""
         return learn_vocabulary(self.tokens, texts, self.min_count, self.bpe_size, prefix)
 
-    def _labels(self, table: Table) -> Tensor:
+    def _labels(self, table: Table, known: bool = False) -> Tensor:
+        """The classes of the texts, int64 (N,); ``known``: of a file beside that of training."""
         cells = _nonempty_cells(table, self.label_column, "label_column")
-        self.class_names = sorted(set(cells))  # sorted: labels must not depend on the order of the rows
+        names = sorted(set(cells))  # sorted: labels must not depend on the order of the rows
+        # A file that is only tested need not have every class.
+        if self.class_names and set(names) <= set(self.class_names) and (known or self.tests_all):
+            numbers = {name: number for number, name in enumerate(self.class_names)}
+            return torch.tensor([numbers[cell] for cell in cells])
+        if known:
+            other = next(name for name in names if name not in (self.class_names or []))
+            raise DataError(
+                f"column {self.label_column!r} of {table.path} contains the class {other!r}, which {self.path} does"
+                " not have;",
+                f"classes are {', '.join((self.class_names or [])[:20])};",
+                "drop those lines, or add some of that class for training.",
+            )
+        self.class_names = names
         if len(self.class_names) < 2:
             raise DataError(
                 f"column {self.label_column!r} of {table.path} contains only one class, {cells[0]!r};",

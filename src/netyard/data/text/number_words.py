@@ -98,8 +98,7 @@ class NumberWords(TokenData):
         numbers = self._numbers()
         self.sources = {
             "train": f"numbers from 0 to {self.max_number:,}",
-            "val": self.splitter.source("val"),
-            "test": self.splitter.source("test"),
+            **{name: self.splitter.source(name) for name in ("val", "test") if self.splitter.cuts(name)},
         }
         words = [in_words(number) for number in numbers.tolist()]
         numerals = [str(number) for number in numbers.tolist()]
@@ -112,11 +111,16 @@ class NumberWords(TokenData):
         single = torch.tensor([not set(" -") & set(text) for text in words])
         digits = torch.tensor([len(text) for text in numerals])  # stratifies the splits
         (known,), (compound,) = single.nonzero(as_tuple=True), (~single).nonzero(as_tuple=True)
-        stays, test = holdout(digits[compound], self.test_fraction, TEST_SEED)
-        rest = compound[stays]
-        stays, val = holdout(digits[rest], self.val_fraction, self.split_seed)
-        parts = {"train": torch.cat([known, rest[stays]]), "val": rest[val], "test": compound[test]}
-        return {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}
+        rest, parts = compound, {}
+        for name, fraction, seed in (
+            ("test", self.test_fraction, TEST_SEED),
+            ("val", self.val_fraction, self.split_seed),
+        ):
+            if fraction:
+                stays, goes = holdout(digits[rest], fraction, seed)
+                rest, parts[name] = rest[stays], rest[goes]
+        parts["train"] = torch.cat([known, rest])
+        return {name: TensorSplit(x[parts[name]], y[parts[name]]) for name in ("train", "val", "test") if name in parts}
 
     def _numbers(self) -> Tensor:
         """Distinct numbers, int64 (size,), in a random order."""

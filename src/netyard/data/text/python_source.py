@@ -51,6 +51,8 @@ class PythonSource(ContinuousText):
         }
         texts = {}
         for name, fraction in fractions.items():
+            if not fraction:
+                continue
             limit = None if self.max_characters is None else self.max_characters * fraction
             chosen = self._choose(root, [path for path in paths if self._split_of(path) == name], limit)
             if not chosen:

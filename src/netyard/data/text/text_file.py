@@ -79,11 +79,15 @@ class TextFile(ContinuousText):
         DataError: the file is missing, empty, not UTF-8, or too short for three splits.
     """
 
+    GIVEN = ("path", "tokens")
+
     path: str
 
     def texts(self) -> dict[str, str]:
         path = Path(self.path).expanduser()
         text = _read(path)
+        if self.tests_all:
+            return self.everything(text, str(path))
         if len(text) < 3 * _MIN_TOKENS:
             raise DataError(
                 f"{path} contains {len(text)} character(s);",
@@ -97,7 +101,7 @@ class TextFile(ContinuousText):
         first, second = len(text) - num_test - num_val, len(text) - num_test
         bounds = {"train": (0, first), "val": (first, second), "test": (second, len(text))}
         self.sources = {name: f"characters {begin + 1:,} to {end:,} of {path}" for name, (begin, end) in bounds.items()}
-        return {name: text[begin:end] for name, (begin, end) in bounds.items()}
+        return {name: text[begin:end] for name, (begin, end) in bounds.items() if end > begin}
 
 
 def next_tokens(tokens: Tensor) -> TensorSplit:
@@ -106,7 +110,12 @@ def next_tokens(tokens: Tensor) -> TensorSplit:
 
 
 def _held_out_length(length: int, fraction: float, min_rest: int) -> int:
-    """How many of ``length`` characters to hold out: at least two, and so many that at least ``min_rest`` remain."""
+    """How many of ``length`` characters to hold out: at least two, and so many that at least ``min_rest`` remain.
+
+    None with a fraction of 0.
+    """
+    if not fraction:
+        return 0
     return min(max(round(length * fraction), _MIN_TOKENS), length - min_rest)
 
 

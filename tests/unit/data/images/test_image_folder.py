@@ -378,3 +378,32 @@ def test_a_subset_keeps_the_classes_and_the_other_splits(picture_folder: Path) -
         assert names(data, "val") == names(whole, "val") and names(data, "test") == names(whole, "test")
         assert names(data, "train") == names(folder(picture_folder, subset=subset), "train")
     assert data.summary()["splits"]["train"]["source"].endswith(", 13 of 26 by data.subset")
+
+
+def test_validation_and_test_may_have_folders_of_their_own(tmp_path: Path, picture_folder: Path) -> None:
+    for name, numbers in (("seen/val", range(2)), ("seen/test", range(3)), ("new", range(4))):
+        copy_part(picture_folder, tmp_path / name, numbers)
+    count = len(list(picture_folder.rglob("*.*")))
+    data = folder(picture_folder, test_root=str(tmp_path / "new"), val_root=str(tmp_path / "seen"))
+    data.setup()
+    classes = len(data.class_names or [])
+    assert [len(data.split(part)) for part in ("train", "val", "test")] == [count, 2 * classes, 4 * classes]
+    found = data.summary()
+    assert found["splits"]["test"]["source"] == str(tmp_path / "new")
+    assert found["splits"]["val"]["source"] == str(tmp_path / "seen" / "val")
+    (tmp_path / "new" / "nobody").mkdir()
+    for changes, message in (
+        ({"test_root": str(tmp_path / "new")}, "has a class folder 'nobody' that the training split does not have"),
+        ({"test_root": str(picture_folder)}, r"whose images are for training; data\.test_root is a folder beside it"),
+        ({"test_root": str(tmp_path / "gone")}, r"is not there; data\.test_root is .* try data\.test_root=FOLDER"),
+        ({"val_root": str(tmp_path / "new"), "num_folds": 3}, r"data\.val_root is given; of a cross-validation"),
+    ):
+        with pytest.raises((DataError, ConfigError), match=message):
+            folder(picture_folder, **changes).setup()
+
+
+def test_without_a_test_fraction_all_images_are_for_training(picture_folder: Path) -> None:
+    data = folder(picture_folder, test_fraction=0, val_fraction=0)
+    assert list(data.summary()["splits"]) == ["train"] and data.val_dataloader() == []
+    with pytest.raises(DataError, match=r"no test part: data\.test_fraction is 0; .* evaluate RUN_DIR data\.root="):
+        data.test_dataloader()

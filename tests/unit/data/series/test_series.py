@@ -275,7 +275,7 @@ def test_a_split_too_short_for_its_horizon(tmp_path: Path) -> None:
         ({"horizon": -1}, "num_targets is -1"),
         ({"season": 0}, "season is 0"),
         ({"test_fraction": 1.0}, r"test_fraction is 1\.0"),
-        ({"val_fraction": 0.0}, r"val_fraction is 0\.0"),
+        ({"val_fraction": -0.1}, r"val_fraction is -0\.1"),
         ({"season": 6}, r"season is 6 and data\.window 5; the window must include a season.*try data\.window=6"),
         ({"sequence_length": 9}, r"input_shape is \[9, 1\] .* follow from window and horizon"),
         ({"num_targets": 9}, r"num_targets 9; .* follow from window and horizon"),
@@ -285,3 +285,18 @@ def test_wrong_settings(tmp_path: Path, changes: dict[str, Any], message: str) -
     with pytest.raises(Exception, match=message) as caught:
         load(write(tmp_path / "s.csv", wavy(100)), **changes)
     assert isinstance(caught.value.__cause__ or caught.value, ConfigError)
+
+
+def test_a_test_series_of_its_own_leaves_all_steps_for_training(tmp_path: Path) -> None:
+    path, other = write(tmp_path / "s.csv", wavy(100)), write(tmp_path / "other.csv", wavy(30))
+    data = load(path, test_path=str(other), val_fraction=0.2)
+    assert [len(data.split(part)) for part in ("train", "val", "test")] == [
+        80 - data.window - data.horizon + 1,
+        20 - data.horizon + 1,
+        30 - data.window - data.horizon + 1,
+    ]
+    assert data.sources["test"] == str(other)
+    whole = load(path, test_fraction=0, val_fraction=0)
+    assert len(whole.split("train")) == 100 - whole.window - whole.horizon + 1 and not whole.has_split("val")
+    with pytest.raises(DataError, match="has 3 steps; a window of"):
+        load(path, test_path=str(write(tmp_path / "short.csv", wavy(3))))

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from netyard.data.tables.csv_file import CSVFile
+from netyard.data.tables.csv_file_check import check
 from netyard.data.tables.csv_reader import read_table
 from netyard.errors import ConfigError, DataError
 from support.datasets import build
@@ -284,3 +285,59 @@ def test_columns_are_learned_of_the_subset(write_csv) -> None:
     path = write_csv("x,y\n" + "".join(f"{number},{'ab'[number % 2]}\n" for number in range(100)))
     found = build("csv", path=str(path), target="y", subset=10)
     assert len(found.split("train")) == 10 and found.split("train").x.mean().abs() < 1e-5
+
+
+def test_validation_and_test_may_have_files_of_their_own(write_csv: Write, tmp_path: Path) -> None:
+    """They are encoded as the training split, which then is all of the first file."""
+    path, other = write_csv(table(60).replace('"Paris, Texas"', "Paris")), tmp_path / "other.csv"
+    cells = [line.split(",") for line in path.read_text().splitlines()]
+    moved = [",".join([age, bought, city, income]) for age, city, income, bought in cells]
+    other.write_text("\n".join([*moved[:11], "30,yes,Lima,2.5"]))
+    data, alone = load(path, test_path=str(other)), load(path, test_fraction=0)
+    assert [len(data.split(part)) for part in ("train", "val", "test")] == [54, 6, 11]
+    assert torch.equal(data.split("train").x, alone.split("train").x) and not alone.has_split("test")
+    assert torch.equal(data.split("test").x[:10], load(path, test_path=str(path)).split("test").x[:10])
+    assert (data.split("test").x[10, 1:4] == 0).all()  # a city that training has not seen
+    found = data.summary()
+    assert (
+        found["splits"]["test"] == {"samples": 11, "source": str(other)}
+        and found["duplicates"]["train-test"] + found["duplicates"]["val-test"] == 10
+    )
+    both = load(path, test_path=str(other), val_path=str(other), subset=0.5)
+    assert [len(both.split(part)) for part in ("train", "val", "test")] == [30, 11, 11]
+    folds = load(path, test_path=str(other), num_folds=3, fold=1)
+    assert [len(folds.split(part)) for part in ("train", "val", "test")] == [40, 20, 11]
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "message"),
+    [
+        ("age,city,bought\n30,Rome,yes\n", {}, r"no column 'income'; data\.path has age, city, income"),
+        ("age,city,income\n30,Rome,1\n", {}, r"no column 'bought'; data\.path has bought"),
+        ("age,city,income,bought\n30,Rome,1,maybe\n", {}, r"the class 'maybe'; data\.path has no, yes"),
+        ("age,city,income,bought\nold,Rome,1,yes\n", {}, r"column 'age', line 2 of .* is 'old'"),
+        (None, {}, r"cannot be read.*data\.test_path is a CSV file.*try data\.test_path=FILE"),
+        (
+            "age,city,income,bought\n30,Rome,1,yes\n",
+            {"group": "city"},
+            r"group 'Rome' of data\.group is in .*table.csv and .*other.csv \(1 such\); a group is in one split",
+        ),
+    ],
+)
+def test_a_file_that_does_not_fit_the_training_file_is_refused(
+    write_csv: Write, tmp_path: Path, text: str | None, changes: dict[str, Any], message: str
+) -> None:
+    if text is not None:
+        (tmp_path / "other.csv").write_text(text)
+    data = {"path": str(write_csv(table())), "target": "bought", "test_path": str(tmp_path / "other.csv"), **changes}
+    with pytest.raises(DataError, match=f"(?s){message}"):
+        load(Path(data.pop("path")), **data)
+    if not changes:  # and before torch is imported
+        with pytest.raises(DataError, match=f"(?s){message}"):
+            check({**data, "path": str(tmp_path / "table.csv")})
+
+
+def test_a_fold_and_a_validation_file_exclude_each_other(write_csv: Write) -> None:
+    path = write_csv(table())
+    with pytest.raises(ConfigError, match=r"data\.num_folds is 3, and data\.val_path is given; .* leave out"):
+        load(path, val_path=str(path), num_folds=3)

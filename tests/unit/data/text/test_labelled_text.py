@@ -172,3 +172,16 @@ def test_refusals(write_csv: Write, tmp_path: Path, text: str | None, changes: d
 def test_wrong_settings() -> None:
     with pytest.raises(ConfigError, match="sequence_length is 0"):
         LabelledText(path="x.csv", sequence_length=0)
+
+
+def test_a_test_file_of_its_own_is_read_by_the_vocabulary_of_training(write_csv: Write, tmp_path: Path) -> None:
+    path, other = write_csv(table()), tmp_path / "other.csv"
+    other.write_text("text,label\na bad film with unheard words,neg\n")
+    data = build("sentiment", path=str(path), test_path=str(other))
+    alone = build("sentiment", path=str(path), test_fraction=0)
+    data.setup(), alone.setup()
+    assert torch.equal(data.split("train").x, alone.split("train").x) and len(data.split("test")) == 1
+    assert data.split("test").x.shape[1] == data.split("train").x.shape[1]
+    other.write_text("text,label\na dull film,dull\n")
+    with pytest.raises(DataError, match=r"the class 'dull', which .* does not have; classes are neg, pos"):
+        build("sentiment", path=str(path), test_path=str(other)).setup()

@@ -153,8 +153,8 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 def test_wrong_settings(write: Write) -> None:
     path = str(write(numbered()))
     for changes, message in (
-        ({"val_fraction": 1.0}, r"val_fraction is 1\.0; it must be a number above 0 and below 1"),
-        ({"test_fraction": 0.0}, "test_fraction is 0"),
+        ({"val_fraction": 1.0}, r"val_fraction is 1\.0; it must be a number at least 0 and below 1"),
+        ({"test_fraction": -0.1}, "test_fraction is -0.1"),
         ({"tokens": "letters"}, "tokens is 'letters'"),
         ({"tokens": "bpe", "bpe_size": 100}, "bpe_size is 100"),
     ):
