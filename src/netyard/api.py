@@ -207,7 +207,8 @@ class Run:
         # One line: model, data, state and objective.
         chosen = " ".join(f"{group}={self.choices[group]}" for group in ("model", "data") if group in self.choices)
         objective = self.results.get("objective")
-        scored = f" {objective['name']}={objective['value']:.4g}" if objective else ""
+        value = objective["value"] if objective else None
+        scored = f" {objective['name']}={value:.4g}" if objective and value is not None else ""
         return f"<Run {self.path}: {chosen}, {self.state}{scored}>"
 
     def _repr_html_(self) -> str:

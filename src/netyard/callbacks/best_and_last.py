@@ -22,6 +22,7 @@ from netyard.ranges.bounds import Count
 from netyard.ranges.signature import check
 from netyard.run_directories import manifest
 from netyard.run_directories.manifest import Manifest
+from netyard.tasks.interfaces import has_split
 
 MAX_FAILURES = 3  # failed saves in a row with on_save_error=warn
 TIE_BREAKER = "val/loss"  # of epochs with equal values of the monitored metric, the one with less of it is the best
@@ -34,6 +35,7 @@ class BestAndLast(Checkpoint):
 
     Of epochs with equal values of ``monitor`` the one with the smaller ``val/loss`` is the best, and the earlier one if
     that is equal too, or is not logged. Ties are frequent: of 144 validation samples, 5 mistakes are 5 mistakes.
+    Without a validation split the last epoch is the best.
 
     Each checkpoint is written once, see ``run_directories.manifest``. Lightning runs checkpoint callbacks after all
     others, so an epoch is saved after all its other work, and a resumed run does not skip any of it.
@@ -65,6 +67,7 @@ class BestAndLast(Checkpoint):
         self.best_save: str | None = None
         self._number = 0  # of checkpoints written so far
         self._failures = 0  # failed saves in a row
+        self._validates = True  # whether there is a validation split
         self._validated: dict[str, float] | None = None  # metrics after this epoch's validation; None before it
 
     def attach(self, run: RunFacts) -> None:
@@ -82,9 +85,10 @@ class BestAndLast(Checkpoint):
         return self._run
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validates = has_split(getattr(trainer, "datamodule", None), "val")
         every, epochs = trainer.check_val_every_n_epoch or 1, trainer.max_epochs or -1
         # Without a validation there would be no best checkpoint: say so now, not after hours of training.
-        if 0 < epochs < every:
+        if 0 < epochs < every and self._validates:
             raise _never_validated(every, f"the run has {epochs} epoch{'s' * (epochs > 1)}")
         if trainer.is_global_zero:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -117,7 +121,10 @@ class BestAndLast(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         before = self.best_value, self.best_epoch, self.best_metrics, self.best_save
-        improved = self._validated is not None and self._improves(trainer)
+        if self._validates:
+            improved = self._validated is not None and self._improves(trainer)
+        else:
+            self.best_epoch, improved = trainer.current_epoch, True
         self._validated = None
         # The best epoch must have a checkpoint: if the save failed, the previous best stays.
         if not self.save(trainer, improved):

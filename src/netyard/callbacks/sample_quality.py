@@ -21,7 +21,7 @@ from netyard.metrics.kid import kernel_distance
 from netyard.metrics.precision_recall import manifold_scores
 from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, train_classifier
 from netyard.ranges.bounds import Classes, NotNegative
-from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, has_classes, shows_images
+from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, has_classes, has_split, shows_images
 
 log = logging.getLogger(__name__)
 
@@ -123,8 +123,9 @@ class SampleScores(Callback):
                 lambda epoch: _on(device, data.real_pictures("train", None, BATCH_SIZE, epoch)),
                 len(train),
             )
-            score = accuracy(net, _on(device, data.real_pictures("val")))
-            log.info("its validation accuracy is %.1f %%", 100 * score)
+            if has_split(data, "val"):
+                score = accuracy(net, _on(device, data.real_pictures("val")))
+                log.info("its validation accuracy is %.1f %%", 100 * score)
             return net.state_dict()
 
         # The key contains all that the weights depend on; ``classifier`` is the version of the training procedure.

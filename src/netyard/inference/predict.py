@@ -17,7 +17,7 @@ from netyard.errors import ConfigError, DataError
 from netyard.inference.given import inputs_of
 from netyard.io import table_writer
 from netyard.run_directories.directory import RunDir
-from netyard.tasks.interfaces import Predicts
+from netyard.tasks.interfaces import Predicts, has_split
 from netyard.training import checkpoint
 from netyard.training.performance import set_threads
 
@@ -86,6 +86,12 @@ class Predictor:
         Raises:
             DataError: no input can be read.
         """
+        if given is None and not has_split(self.data, "test"):
+            raise DataError(
+                "the run has no test part to predict: data.test_fraction is 0;",
+                "without it, predictions are for files;",
+                "try input=FILE.",
+            )
         if given is None:
             self.data.prepare_data()  # downloads the data set if it is missing; files of the user need no data set
         inputs = self.data.test_inputs() if given is None else inputs_of(self.data, given)

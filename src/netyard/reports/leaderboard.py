@@ -26,7 +26,9 @@ def leaderboard(sweep_dir: Path) -> str:
 def page(title: str, tables: Sequence[Table], runs: Sequence[Run], notes: Sequence[str]) -> str:
     """Return every table and the states of all runs, in Markdown."""
     # A sweep whose jobs all failed has a leaderboard too, with the reason of each.
-    empty = [] if tables else ["No run has completed."]
+    completed = any(run.state == "completed" for run in runs)
+    none = "No completed run was validated." if completed else "No run has completed."
+    empty = [] if tables else [none]
     return "\n\n".join([f"# {title}", *map(markdown, tables), *empty, states(runs, notes)]) + "\n"
 
 

@@ -427,6 +427,12 @@ def has_classes(data: Any) -> bool:
     return isinstance(data, LabelledData) and bool(data.num_classes)
 
 
+def has_split(data: Any, name: str) -> bool:
+    """Whether the data have a split ``val`` or ``test``; they do unless they say otherwise."""
+    found = getattr(data, "has_split", None)
+    return bool(found(name)) if callable(found) else True
+
+
 def has_training(data: Any) -> bool:
     """Whether there are training samples that are not tested."""
     return bool(getattr(data, "has_training", True))

@@ -62,7 +62,8 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
     """The lines of the log: splits; classes; columns; remarks, what was left out and what is in two splits."""
     if splits := summary.get("splits"):
         parts = [f"{name} {each['samples']:,} ({each['source']})" for name, each in splits.items()]
-        yield f"data: {', '.join(parts)}"
+        absent = [f"no {part}" for name, part in (("val", "validation"), ("test", "test")) if name not in splits]
+        yield f"data: {', '.join([*parts, *absent])}"
     if classes := summary.get("classes"):
         shown = [f"{name} {number:,}" for name, number in list(classes.items())[:_CLASSES_SHOWN]]
         rest = f", {len(classes) - len(shown)} more" if len(classes) > len(shown) else ""

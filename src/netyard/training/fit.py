@@ -37,8 +37,9 @@ from netyard.io.readable import short_path
 from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
 from netyard.run_directories.study import trusted_url
-from netyard.tasks.interfaces import GuessesTarget
+from netyard.tasks.interfaces import GuessesTarget, has_split
 from netyard.training import (
+    absent_splits,
     checkpoint,
     data_summary,
     lean_loop,
@@ -96,6 +97,10 @@ def fit(
         with assembly.ranks, _report_early_stop(context, assembly):
             fit_time = train(context, assembly)
             seconds = {"setup": fit_time.start - context.started, "fit": fit_time.seconds}
+            if not has_split(context.datamodule, "test"):
+                assembly.trainer.strategy.barrier()
+                _task_with_best_weights(context, assembly.trainer)
+                return record(context, assembly, seconds)
             try:
                 test_time = test(context, assembly)
             except DataError:
@@ -141,6 +146,7 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     performance.prepare(chosen, task)
     # Reads the data, and hashes them: it draws no random numbers, so that the seeded generators stay as they are.
     summary = data_summary.summary_of(datamodule)
+    absent_splits.require_unmonitored(config, datamodule, in_sweep=bool(run_dir.job()))
     if prepared:
         summary["preprocessing"] = prepared.record()
     return RunContext(
@@ -211,7 +217,9 @@ def assemble(context: RunContext, rank_command: RankCommand | None = None) -> As
     attach(context, [*callbacks, logger])
     environment = rank_processes.cluster_environment(rank_command)  # None for a run of one process
     settings = dict(context.config["trainer"])
-    if context.unchecked_metrics:
+    if not has_split(context.datamodule, "val"):
+        settings |= {"limit_val_batches": 0, "num_sanity_val_steps": 0}
+    elif context.unchecked_metrics:
         # One validation batch before training: a misspelled monitor is found now, not after the first epoch.
         settings["num_sanity_val_steps"] = 1
     trainer = performance.trainer(
@@ -294,6 +302,8 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
     """Write ``results.json``, the row of TensorBoard's HPARAMS tab and the run's state, and print the table."""
     # On every rank: collecting reads metrics only, and each rank returns the same results to its caller.
     content = results.collect(context, assembly.trainer, assembly.best, seconds, assembly.device)
+    if "test" not in seconds:  # the metrics of the Trainer are those of the last epoch
+        content["metrics"] = dict(assembly.best.best_metrics)
     if assembly.trainer.is_global_zero:
         log_hyperparameters(assembly.logger, context.config, context.choices, content, context.run_dir.path)
         # The state comes after the results: a run that says "completed" always has a results.json.

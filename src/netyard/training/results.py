@@ -24,6 +24,7 @@ from netyard.config import allowlist
 from netyard.io.readable import short_path
 from netyard.io.version import __version__
 from netyard.run_directories.directory import RunDir
+from netyard.tasks.interfaces import has_split
 from netyard.training import data_summary
 from netyard.training.context import RunContext
 
@@ -113,7 +114,16 @@ def log_finish(context: RunContext, results: Mapping[str, Any]) -> None:
     log_table(f"{context.choices['model']} on {context.choices['data']}", results)
     log.info("results     %s", short_path(path / "results.json"))
     log.info("dashboard   %s --logdir %s", _command("tensorboard"), short_path(path))
-    log.info("test again  %s evaluate %s", _command("netyard"), _arguments(f"run={short_path(path)}"))
+    command = f"{_command('netyard')} evaluate {_arguments(f'run={short_path(path)}')}"
+    if has_split(context.datamodule, "test"):
+        log.info("test again  %s", command)
+    else:
+        given = getattr(context.datamodule, "GIVEN", None)
+        log.info(
+            "not tested, there is no test part; test it by %s %s",
+            command,
+            f"data.{given[0]}=..." if given else "data=...",
+        )
 
 
 def log_stopped(run_dir: RunDir) -> None:

@@ -118,7 +118,9 @@ def log_hyperparameters(
         return
     columns = redact.tree({**run_columns(config, choices, results), **sweep_columns(config, choices, path)})
     scores = {f"hp/{name}": value for name, value in results["metrics"].items() if not name.startswith("train/")}
-    logger.log_hyperparams(columns, {"hp/objective": results["objective"]["value"], **scores}, results["steps"] + 1)
+    # A run without a validation has no value.
+    objective = {} if results["objective"]["value"] is None else {"hp/objective": results["objective"]["value"]}
+    logger.log_hyperparams(columns, {**objective, **scores}, results["steps"] + 1)
     logger.finalize("success")
 
 

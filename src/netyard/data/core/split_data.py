@@ -192,11 +192,11 @@ class SplitData(DataFields):
         if self.has_split(name):
             return
         part, key = {"val": ("validation", "val"), "test": ("test", "test")}.get(name, (name, name))
-        other = f" data.{self.GIVEN[0]}=..." if self.GIVEN else " other data with data=..."
+        other = f" data.{self.GIVEN[0]}=..." if self.GIVEN else " data=..., on other data"
         raise DataError(
             f"the data have no {part} part: data.{key}_fraction is 0;",
             f"with data.{key}_fraction=0 everything is used for training;",
-            f"test the network by netyard evaluate RUN_DIR{other}."
+            f"test the network by netyard evaluate RUN_DIR{other}"
             if name == "test"
             else f"try data.{key}_fraction=0.1.",
         )
