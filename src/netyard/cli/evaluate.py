@@ -62,7 +62,7 @@ def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None, wh
     cfg = OmegaConf.create(config)
     typed = _overlay(cfg, choices, [*overrides])
     if "data" in typed:
-        preprocessing.keep(cfg, config, typed)
+        preprocessing.keep(cfg, config, checkpoint.data_state(recorded), typed)
     schema.check(cfg, choices)  # the same ranges as in training
     metrics, task, data = testing.evaluate(cfg, recorded, run_dir, which, typed)
     assessed = assessment.assess(task, data, metrics)

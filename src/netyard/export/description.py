@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from netyard.tasks.interfaces import DescribesData, NormalizedData, NormalizedImages
+from netyard.tasks.interfaces import DescribesData, NormalizedData, NormalizedImages, PreparesImages
 
 _FACTS = (
     "channels",
@@ -40,7 +40,25 @@ def of_graph(signature: Any, inputs: tuple[Tensor, ...], data: Any, normalized: 
     units = data.own_units if isinstance(data, NormalizedData) else None
     if units and signature.reads_data:  # the input of a GAN is noise, without units
         described[signature.inputs[0].name]["meaning"] = units if normalized else f"({units} - mean) / std"
-    return {"inputs": described, "outputs": {spec.name: spec.meaning for spec in signature.outputs}}
+    prepared = _preparation(data, normalized) if signature.reads_data else None
+    return {
+        "inputs": described,
+        "outputs": {spec.name: spec.meaning for spec in signature.outputs},
+        **({"preparation": prepared} if prepared else {}),
+    }
+
+
+def _preparation(data: Any, normalized: bool) -> dict[str, Any] | None:
+    """How an image file becomes an input: the steps, and ``scale`` and ``shift`` of the pixels; None for other data."""
+    described = data.describe_preparation() if isinstance(data, PreparesImages) else None
+    if described is None:
+        return None
+    if normalized:  # the graph takes pixels in [0, 1]
+        described |= {
+            "scale": [1 / described["white"]] * len(described["scale"]),
+            "shift": [0.0] * len(described["shift"]),
+        }
+    return {**described, "value": "pixels from 0 to white, times scale, plus shift, of each channel"}
 
 
 def of_run(version: str, choices: Mapping[str, Any], config: Mapping[str, Any], data: Any) -> dict[str, Any]:

@@ -98,20 +98,21 @@ def _as_samples(data: Any, x: Tensor) -> Tensor:
     """
     if isinstance(data, ImageData) and data.image_size:
         x = _images(data, x)
-    elif isinstance(data, TextData):
+        # Stored pixels are normalised by ``DataModule.prepare``, as those of files are.
+        return data.normalize(x) if x.is_floating_point() and isinstance(data, NormalizedData) else x
+    if isinstance(data, TextData):
         x = _in_shape(x, None)
         return x.long()
-    else:
-        expected = tuple(data.input_shape or ()) if isinstance(data, SampledData) else ()
-        if expected[1:] == (1,) and x.shape[-1:] == expected[:1]:  # a window of a series, (W,) or (B, W)
-            x = x[..., None]
-        x = _in_shape(x, expected).float()
+    expected = tuple(data.input_shape or ()) if isinstance(data, SampledData) else ()
+    if expected[1:] == (1,) and x.shape[-1:] == expected[:1]:  # a window of a series, (W,) or (B, W)
+        x = x[..., None]
+    x = _in_shape(x, expected).float()
     # Floats pass ``DataModule.prepare`` unchanged: it normalises only stored integers, so that is done here.
     return data.normalize(x) if isinstance(data, NormalizedData) and data.own_units else x
 
 
 def _images(data: Any, x: Tensor) -> Tensor:
-    """Convert images in one of the accepted layouts to (B, C, H, W) in [0, 1]."""
+    """Convert images in one of the accepted layouts to (B, C, H, W), in [0, 1] or as they are stored."""
     channels, side = len(data.pixel_statistics()[0]), data.image_size
     expected = (channels, side, side)
     # An array that is both layouts, as 3 x 3 images of 3 channels, is taken as (C, H, W).
@@ -126,7 +127,7 @@ def _images(data: Any, x: Tensor) -> Tensor:
         # Arrays of more than 8 bits have the values of the files, which were read with one range.
         if deep is not None and x.dtype not in (torch.uint8, torch.bool):
             return ((x.double() - deep[0]) / (deep[1] - deep[0])).clamp(0, 1).float()
-        return x.float() / data.max_value
+        return x
     # Floats of 0 to 255 would be predicted without any other error, and wrongly.
     if x.min() < 0 or x.max() > 1:
         raise DataError(

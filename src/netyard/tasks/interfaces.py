@@ -347,6 +347,14 @@ class NormalizedImages(ImageData, Protocol):
 
 
 @runtime_checkable
+class PreparesImages(Protocol):
+    """Data that say how an image file becomes an input of the network."""
+
+    def describe_preparation(self) -> dict[str, Any] | None:
+        """The steps by name, with ``scale`` and ``shift`` of each channel; None without image files."""
+
+
+@runtime_checkable
 class RealImages(SampledData, Protocol):
     """Real images that generated ones can be compared with."""
 

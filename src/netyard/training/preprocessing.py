@@ -61,17 +61,22 @@ def apply(cfg: DictConfig, run_dir: RunDir, recorded: Mapping[str, Any] | None =
     return _write(cfg, found, _typed(run_dir))
 
 
-def keep(cfg: DictConfig, recorded: Mapping[str, Any], typed: Iterable[str]) -> None:
-    """Write the preprocessing of a run into the config of other data that its network is tested on.
+def keep(cfg: DictConfig, recorded: Mapping[str, Any], state: Mapping[str, Any], typed: Iterable[str]) -> None:
+    """Write the preprocessing of a run into the config of other images that its network is tested on.
 
     Args:
         cfg: the run's config with other data.
         recorded: the config in the run's checkpoint.
+        state: of the run's data, in its checkpoint.
         typed: the keys that the user has set.
     """
-    # Runs from before there was a choice normalised each data set by its own statistics.
-    if "preprocessing" in recorded["model"] and _applies(recorded["model"], cfg.data):
-        _write(cfg, Preprocessing("the run", _known(recorded["data"])), typed)
+    if cfg.data.get("image_size") is None or recorded["data"].get("image_size") is None:
+        return
+    found = _known(recorded["data"])
+    # Statistics that were measured on the training split.
+    if "mean" not in found and (measured := state.get("statistics")):
+        found["mean"], found["std"] = measured
+    _write(cfg, Preprocessing("the run", found), typed)
 
 
 def _applies(model: Mapping[str, Any], data: Mapping[str, Any]) -> bool:

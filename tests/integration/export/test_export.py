@@ -6,11 +6,13 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import safetensors
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from netyard.cli import main
@@ -174,10 +176,14 @@ def test_the_code_of_the_guide_runs(finished, tmp_path: Path, monkeypatch, capsy
     capsys.readouterr()
     text = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
     programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    Image.fromarray(np.full((9, 20), 200, dtype=np.uint8)).save(tmp_path / "photo.png")
     known = {"pixels": np.random.default_rng(0).random((3, 1, 8, 8), dtype=np.float32)}
-    for program in programs:
+    prepared: dict[str, Any] = {}
+    exec(programs[0].replace("RUN_DIR/exports/", ""), prepared)
+    assert prepared["pixels"].shape == (1, 1, 8, 8)
+    for program in programs[1:]:
         exec(program.replace("RUN_DIR/exports/", ""), known)
-    assert len(programs) == 3 and known["logits"].shape == (3, 10)
+    assert len(programs) == 4 and known["logits"].shape == (3, 10)
     assert len(json.loads(capsys.readouterr().out.splitlines()[0].replace("'", '"'))) == 3
 
 
@@ -190,7 +196,9 @@ def test_predictions_of_test_samples_are_those_of_the_run(finished, tmp_path: Pa
     accuracy = float((made["probabilities"].argmax(axis=1) == split.y.numpy()).mean())
     results = json.loads((finished("judge") / "results.json").read_text())
     assert accuracy == pytest.approx(results["metrics"]["test/accuracy"], abs=1e-6)
-    assert metadata(file)["inputs"]["input"]["meaning"] == "pixels in [0, 1]"
+    about = metadata(file)
+    assert about["inputs"]["input"]["meaning"] == "pixels in [0, 1]"
+    assert (about["preparation"]["scale"], about["preparation"]["shift"]) == ([1 / 16], [0.0])
 
 
 def test_a_table_in_its_own_units_has_predictions_in_its_own_units(finished, tmp_path: Path) -> None:

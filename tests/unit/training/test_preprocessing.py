@@ -108,16 +108,15 @@ def test_weights_of_a_run_bring_the_preprocessing_of_the_run(tmp_path: Path, mea
         assert (cfg.data.mean, cfg.data.std) == ([0.1], [0.2])
 
 
-def test_other_data_of_an_evaluation_are_prepared_as_the_run_prepared_its_own() -> None:
-    recorded = {
-        "model": {"library": "timm", "pretrained": "x", "preprocessing": None},
-        "data": {**OF_VIT, "channels": 3},
-    }
+def test_other_images_of_an_evaluation_are_prepared_as_the_run_prepared_its_own() -> None:
+    recorded = {"model": {}, "data": {**OF_VIT, "channels": 3, "image_size": 224}}
     cfg, _ = compose([*VIT, *FOLDER])
-    preprocessing.keep(cfg, recorded, {"data", "data.crop_ratio"})
+    preprocessing.keep(cfg, recorded, {}, {"data", "data.crop_ratio"})
     assert values(cfg) == {**OF_VIT, "crop_ratio": 0.875}, "a key that was typed stays"
-    old, _ = compose([*VIT, *FOLDER])
-    del recorded["model"]["preprocessing"]  # a run from before there was a choice
-    before = values(old)
-    preprocessing.keep(old, recorded, {"data"})
-    assert values(old) == before
+    # Statistics that were measured on the training images.
+    cfg, _ = compose([*VIT, *FOLDER])
+    measured = {"statistics": [[0.1, 0.2, 0.3], [0.5, 0.5, 0.5]]}
+    preprocessing.keep(cfg, {"model": {}, "data": {"image_size": 8, "mean": None}}, measured, {"data"})
+    assert values(cfg)["mean"] == [0.1, 0.2, 0.3]
+    preprocessing.keep(cfg, {"model": {}, "data": {}}, {}, {"data"})  # a run on a table
+    assert values(cfg)["mean"] == [0.1, 0.2, 0.3]

@@ -12,37 +12,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from netyard.data.core.inputs import InputBatch, Inputs
-from netyard.data.images.decode import SUFFIXES, CentreBox, Interpolation, read_square
-from netyard.data.images.depth import Range
+from netyard.data.images.decode import SUFFIXES
 from netyard.data.images.files import UNREAD, reason, walk_images
+from netyard.data.images.preparation import Preparation
 from netyard.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class ImageReader:
-    """Reads image files in the size, channels and value range of a run's stored images.
+class ImageReader(Preparation):
+    """Reads image files of a user as a run's images are prepared.
 
     Raises:
         ConfigError: the run's images have neither one channel nor three.
     """
-
-    size: int
-    channels: int
-    max_value: float = 255
-    """White in the run's stored images."""
-    crop_ratio: float = 1.0
-    """Side of the central square that is read, as a fraction of the shorter side."""
-    cache_side: int | None = None
-    """The shorter side of the images in the run's cache, see ``read_square``; None: there is no cache."""
-    value_range: Range | None = None
-    """See ``read_square``."""
-    interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -51,22 +38,6 @@ class ImageReader:
                 "image files are read with 1 channel (grey) or 3 (RGB);",
                 "leave input out to predict the test split of the run's own data.",
             )
-
-    def read(self, path: Path) -> np.ndarray:
-        """uint8 (channels, size, size), from 0 to ``max_value``.
-
-        Raises:
-            DataError: see ``read_square``.
-        """
-        box = CentreBox(self.crop_ratio)
-        image = read_square(path, self.size, box, self.cache_side, self.value_range, self.interpolation)
-        # Pillow's "L" weighs the colours by their luminance (ITU-R 601).
-        if self.channels == 1:
-            image = np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
-        if self.max_value != 255:
-            # Files have 8 bits per channel; scikit-learn's digits, for example, are stored from 0 to 16.
-            image = np.rint(image * (self.max_value / 255)).astype(np.uint8)
-        return image.transpose(2, 0, 1)
 
     def inputs_at(self, where: str, batch_size: int) -> Inputs:
         """A file, the files in a folder, or those that match a pattern: see ``find_images``."""

@@ -8,6 +8,7 @@ device of ``placement``, and ``image_inputs`` and ``table_inputs`` read the file
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -118,6 +119,18 @@ class DataModule(SplitData):
     def example_inputs(self, count: int, steps: int | None = None) -> Tensor:
         """Random inputs of a network (count, ...), the same in each call; sequences have ``steps`` steps."""
         return torch.randn(count, *(self.input_shape or []), generator=torch.Generator().manual_seed(count))
+
+    def describe_preparation(self) -> dict[str, Any] | None:
+        """How an image file becomes an input of a network, in plain types; None if image files are not read.
+
+        The steps of ``Preparation.describe``; ``mean`` and ``std`` of pixels in [0, 1]; ``scale`` and ``shift``, with
+        which an input is ``pixels * scale + shift`` in float32; and ``as_sequence``.
+        """
+        if self.image_size is None or len(self.pixel_statistics()[0]) not in (1, 3):
+            return None
+        normalization = self._image_normalization(torch.device("cpu"))
+        numbers = {name: getattr(normalization, name).flatten().tolist() for name in ("mean", "std", "scale", "shift")}
+        return {**self.image_reader(self.image_size).describe(), **numbers, "as_sequence": self.as_sequence}
 
     # Normalization
 

@@ -28,6 +28,7 @@ _SUFFIXES = {
 }
 FORMATS = tuple(_SUFFIXES)
 SUFFIXES = frozenset(" ".join(_SUFFIXES.values()).split())
+REDUCING_GAP = 3.0  # of Pillow: an image that is made much smaller is first averaged over whole blocks of pixels
 MAX_PIXELS = 50_000_000  # a small file can hold a huge image (a decompression bomb) and exhaust the memory
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 swap width and height
 
@@ -84,7 +85,7 @@ def read_small(path: Path, side: int, value_range: Range | None = None) -> Image
         if image.size == shape:
             return image
         # Bicubic: the crop is resized once more by a bilinear filter, and two of these would blur.
-        return image.resize(shape, Image.Resampling.BICUBIC, reducing_gap=3.0)
+        return image.resize(shape, Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
 
 
 def small_shape(width: int, height: int, side: int) -> tuple[int, int]:
@@ -178,7 +179,7 @@ def _resized(image: Image.Image, size: int, box: Box, interpolation: Interpolati
         lower * image.height,
     )
     resampling = Image.Resampling[interpolation.upper()]
-    return np.asarray(image.resize((size, size), resampling, box=pixels, reducing_gap=3.0))
+    return np.asarray(image.resize((size, size), resampling, box=pixels, reducing_gap=REDUCING_GAP))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -13,9 +13,9 @@ from torch import Tensor
 from netyard.data.core.keys import uniform
 from netyard.data.core.loaders import Batch, WorkerLoader
 from netyard.data.core.orders import Order
-from netyard.data.images.decode import NUM_DRAWS, BoxChooser, CentreBox, Interpolation, RandomBox, read_square, square
-from netyard.data.images.depth import Range
+from netyard.data.images.decode import NUM_DRAWS, BoxChooser, RandomBox
 from netyard.data.images.packed import Cache, opened
+from netyard.data.images.preparation import Preparation
 from netyard.errors import DataError
 
 
@@ -23,20 +23,13 @@ from netyard.errors import DataError
 class Decoding:
     """How a file is decoded into a square of uint8 pixels."""
 
-    size: int
-    crop_ratio: float
+    preparation: Preparation
+    """That of an evaluation."""
     crop_scale: tuple[float, float] | None
     mirror: bool
     num_workers: int
     seed: int
     cache: Cache | None = None
-    value_range: Range | None = None
-    """See ``read_square``."""
-    interpolation: Interpolation = "bilinear"
-
-    @property
-    def side(self) -> int | None:
-        return self.cache.side if self.cache else None
 
 
 @dataclass
@@ -78,9 +71,9 @@ class FolderSplit:
     def content(self) -> dict[str, Any]:
         stats = [path.stat() for path in self.paths]
         files = [[str(path), each.st_size, each.st_mtime_ns] for path, each in zip(self.paths, stats, strict=True)]
-        how = self.decoding
+        how = self.decoding.preparation
         # Sizes and times stand for the bytes: reading all files to hash them would take minutes.
-        content = {"files": files, "y": self.y, "size": how.size, "crop_ratio": how.crop_ratio, "side": how.side}
+        content = {"files": files, "y": self.y, "size": how.size, "crop_ratio": how.crop_ratio, "side": how.cache_side}
         # Only what is not usual: results that were cached before there was a choice stay valid.
         more = {"range": list(how.value_range)} if how.value_range else {}
         return {**content, **more, **({"interpolation": how.interpolation} if how.interpolation != "bilinear" else {})}
@@ -121,18 +114,15 @@ class ImageFiles:
             images = [self._read(i, drawn) for i, drawn in zip(index.tolist(), draws, strict=True)]
         except DataError as error:
             return error
-        x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()  # (B, C, H, W)
+        x = torch.from_numpy(np.stack(images)).contiguous()  # (B, C, H, W)
         return x, self.y[index], key
 
     def _read(self, index: int, draws: list[float]) -> np.ndarray:
         how = self.decoding
-        box: BoxChooser = CentreBox(how.crop_ratio)
+        box: BoxChooser | None = None
         if self.cropping and how.crop_scale is not None:
             box = RandomBox(how.crop_scale, draws[1:])
-        if self.packed is not None:
-            image = square(self.packed.read(int(self.places[index])), how.size, box, how.interpolation)
-        else:  # with the pixels of the cache, if there is to be one that was not written
-            image = read_square(
-                Path(str(self.paths[index])), how.size, box, how.side, how.value_range, how.interpolation
-            )
-        return image[:, ::-1] if self.cropping and how.mirror and draws[0] < 0.5 else image
+        # Without the file of the cache, as in a test on another machine, its images are made for the moment.
+        small = self.packed.read(int(self.places[index])) if self.packed is not None else None
+        image = how.preparation.read(Path(str(self.paths[index])), box, small)
+        return image[:, :, ::-1] if self.cropping and how.mirror and draws[0] < 0.5 else image

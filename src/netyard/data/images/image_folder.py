@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -74,6 +74,7 @@ class ImageFolder(DataModule):
         self._how: Decoding | None = None
         self._inspection: Inspection | None = None
         self._value_range: depth.Range | None = None
+        self._was_cached: bool | None = None  # of a run that was trained; None of older versions
         self._restored = False  # whether this is the data of a run that was trained
         # Every file is converted to RGB, grey ones too: pretrained networks expect three channels.
         if self.channels not in (None, 3):
@@ -194,9 +195,7 @@ class ImageFolder(DataModule):
     def test_inputs(self) -> Inputs:
         split = self.split("test")
         assert isinstance(split, FolderSplit)
-        reader = replace(
-            self.image_reader(split.decoding.size), cache_side=split.decoding.side, value_range=self.value_range
-        )
+        reader = self.image_reader(split.decoding.preparation.size)
         return reader.inputs(split.paths, len(split), self.evaluation_batch_size(), split.y)
 
     def image_reader(self, size: int) -> ImageReader:
@@ -204,9 +203,16 @@ class ImageFolder(DataModule):
             size,
             3,
             crop_ratio=self.crop_ratio,
+            # Evaluation then crops (almost) without resizing.
+            cache_side=math.ceil(size / self.crop_ratio) if self.cached else None,
             value_range=self.value_range,
             interpolation=self.interpolation or "bilinear",
         )
+
+    @property
+    def cached(self) -> bool:
+        """Whether images are prepared as with a cache: that of training decides, whether its file is there or not."""
+        return self.cache is not None if self._was_cached is None else self._was_cached
 
     # Depth: decided on the training split, the same for every image, and saved with the run
 
@@ -222,10 +228,10 @@ class ImageFolder(DataModule):
         if self._inspection is not None and not self._restored:
             seen = [self._inspection.files[path] for path in train.paths if path in self._inspection.files]
             self._value_range = self._measured([each.values for each in seen if each.values is not None])
-        self._how.value_range = self.value_range
-        if self.cache is not None:
-            side = math.ceil(self._how.size / self.crop_ratio)  # evaluation then crops (almost) without resizing
-            self._how.cache = cache_of(self._image_paths, side, Path(self.cache).expanduser(), self.value_range)
+        self._how.preparation = prepared = self.image_reader(self.image_size or 224)
+        if self.cache is not None and prepared.cache_side is not None:
+            folder = Path(self.cache).expanduser()
+            self._how.cache = cache_of(self._image_paths, prepared.cache_side, folder, self.value_range)
 
     def _measured(self, values: list[depth.Range]) -> depth.Range | None:
         if not values and self.range is not None:
@@ -241,7 +247,7 @@ class ImageFolder(DataModule):
 
     def state_dict(self) -> dict[str, Any]:
         found = self.value_range
-        return {**super().state_dict(), **({"range": list(found)} if found else {})}
+        return {**super().state_dict(), "cached": self.cached, **({"range": list(found)} if found else {})}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
@@ -250,7 +256,9 @@ class ImageFolder(DataModule):
         self._value_range = (low_high[0], low_high[1]) if low_high else None
         self._restored = not self._splits
         if self._how is not None:
-            self._how.value_range = self.value_range
+            self._how.preparation = self.image_reader(self._how.preparation.size)
+        else:
+            self._was_cached = state_dict.get("cached")
 
     # What was seen of the files
 
@@ -275,13 +283,11 @@ class ImageFolder(DataModule):
 
     def _decoding(self) -> Decoding:
         return Decoding(
-            self.image_size or 224,
-            self.crop_ratio,
+            self.image_reader(self.image_size or 224),
             (self.crop_scale[0], self.crop_scale[1]) if self.crop_scale else None,
             self.mirror_invariant,
             _num_workers(self.num_workers),
             self.seed,
-            interpolation=self.interpolation or "bilinear",
         )
 
 

@@ -124,16 +124,16 @@ def test_batches_go_through_pipes_where_shared_memory_is_small(monkeypatch, capl
 KILLED = """
 import os, signal, sys
 from netyard.cli import main as cli
-from netyard.data.images import folder_split
+from netyard.data.images import preparation
 
-read = folder_split.read_square
+read = preparation.read_square
 
 def deadly(path, *rest):
     if path.name == "3.png" and os.getpid() != main:
         os.kill(os.getpid(), signal.SIGKILL)
     return read(path, *rest)
 
-folder_split.read_square, main = deadly, os.getpid()
+preparation.read_square, main = deadly, os.getpid()
 sys.argv = ["train.py", *sys.argv[1:]]
 sys.exit(cli.train())
 """
