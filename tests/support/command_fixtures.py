@@ -13,9 +13,10 @@ from support.warm_processes import WarmServer
 
 
 @pytest.fixture(scope="session")
-def warm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmServer]:
-    """Forks processes; it is started for the first one."""
-    made = WarmServer(tmp_path_factory.mktemp("warm_processes"))
+def warm_server(session_folder: Path) -> Iterator[WarmServer]:
+    """Forks processes, of all workers; it is started for the first one."""
+    (session_folder / "warm_processes").mkdir(exist_ok=True)
+    made = WarmServer(session_folder / "warm_processes")
     yield made
     made.close()
 

@@ -7,41 +7,44 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from support.warm_processes import WarmProcess, WarmServer
+
+TESTS = Path(__file__).parents[1]
+
 
 class ForkServer:
     """Runs a module that calls ``serve`` in its own process."""
 
-    def __init__(self, module: str, *words: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *words],
-            cwd=Path(__file__).parents[1],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    def __init__(self, server: WarmServer, module: str, *words: str) -> None:
+        (theirs, requests), (answers, said) = os.pipe(), os.pipe()
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        descriptors = {0: theirs, 1: said, 2: 2}
+        self._process = WarmProcess(server.order(["-m", module, *words], TESTS, environment, descriptors))
+        for each in (theirs, said):
+            os.close(each)
+        self._requests, self._answers = os.fdopen(requests, "w"), os.fdopen(answers)
 
     def order(self, *what: Any) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(what, default=str) + "\n")
-        self._process.stdin.flush()
+        self._requests.write(json.dumps(what, default=str) + "\n")
+        self._requests.flush()
 
     def answer(self) -> tuple[int, Any]:
         """How the process of the next order ended, and what it said."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self._answers.readline()
         assert line, f"the server has ended with code {self._process.wait()}"
         code, said = json.loads(line)
         return code, said
 
     def close(self) -> None:
-        self._process.communicate(timeout=60)
+        self._requests.close()
+        self._process.wait()
+        self._answers.close()
 
 
 def serve(obey: Callable[..., object]) -> None:

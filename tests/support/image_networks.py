@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netyard.config.catalog import variants
-from support.meta_kernels import ShapesOnly
+from support.meta_kernels import on_meta
 
 MODULES = ("mlp", "cnn", "lenet", "zoo")
 NAMES = [name for name, node in variants().items() if node["_target_"].split(".")[2] in MODULES]
@@ -31,7 +31,7 @@ def require_gradients(net: nn.Module, outputs: tuple[Tensor, ...]) -> None:
 def check_gradients(build: Callable[..., nn.Module], name: str, shape: tuple[int, int]) -> None:
     """Check that images of this shape give ten outputs, and every parameter a gradient."""
     channels, side = shape
-    with torch.device("meta"), ShapesOnly():
+    with on_meta():
         net = build(name, channels, side).train()
         outputs = outputs_of(net, torch.empty(2, channels, side, side))
         assert {output.shape for output in outputs} == {(2, 10)}

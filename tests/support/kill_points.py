@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from support.fork_server import ForkServer, serve
+from support.warm_processes import WarmServer
 
 Point = tuple[int, int | None]
 """Before which call that changes the disk, counted from 0; or once the file it opens has so many bytes."""
@@ -128,9 +129,9 @@ def _fault(writer: Writer, folder: Path, ending: tuple[int, Any], states: tuple[
         return repr(error)
 
 
-def server_of(module: str) -> ForkServer:
+def server_of(module: str, server: WarmServer) -> ForkServer:
     """Start the program below with the writers of a module."""
-    return ForkServer("support.kill_points", module)
+    return ForkServer(server, "support.kill_points", module)
 
 
 def main(module: str) -> None:

@@ -23,6 +23,7 @@ from netyard.run_directories.directory import RunDir
 from netyard.sweeps.runners import fork_server
 from support.fork_server import ForkServer, serve
 from support.run_comparison import all_of, differences
+from support.warm_processes import WarmServer
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=40", "model.dropout=0.2", "scheduler=cosine", "logger=none")
 SHORT, LONG = 4, 60  # epochs
@@ -51,8 +52,8 @@ class Ending:
 class Runs:
     """Starts or resumes runs in their own processes, and kills them at an instant if one is given."""
 
-    def __init__(self) -> None:
-        self._server = ForkServer("support.killed_runs")
+    def __init__(self, server: WarmServer) -> None:
+        self._server = ForkServer(server, "support.killed_runs")
 
     def run(
         self, folder: Path, epochs: int, instant: Instant | None = None, how: str = "", counted: bool = False

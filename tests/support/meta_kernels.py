@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -40,3 +42,10 @@ class ShapesOnly(TorchDispatchMode):
         if func is aten.native_batch_norm_backward.default and args[2] is not None:
             return tuple(each.new_empty(each.shape) for each in (args[1], args[2], args[2]))
         return func(*args, **(kwargs or {}))
+
+
+@contextlib.contextmanager
+def on_meta() -> Iterator[None]:
+    """Inside, networks are built and run on the meta device: shapes without values."""
+    with torch.device("meta"), ShapesOnly():
+        yield

@@ -11,10 +11,9 @@ import uuid
 from pathlib import Path
 
 from support.waiting import PATIENCE
-from support.warm_processes import WarmProcess, WarmServer
+from support.warm_processes import MARK, WarmProcess, WarmServer
 
 ROOT = Path(__file__).resolve().parents[2]
-MARK = "NETYARD_STARTED_BY"
 
 
 def _heard() -> None:
@@ -74,7 +73,7 @@ class Processes:
     def left(self) -> list[int]:
         """Every process that was started, or that one of them has started."""
         mark, found = f"{MARK}={self.mark}".encode(), []
-        sessions = {process.pid for process in self._forked}
+        sessions = self._server.sessions(self.mark)
         for folder in Path("/proc").glob("[0-9]*"):
             # It has ended meanwhile, or is another user's.
             with contextlib.suppress(OSError):

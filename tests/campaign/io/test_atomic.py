@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -12,15 +12,17 @@ import pytest
 from support import file_writers, tensor_writers
 from support.fork_server import ForkServer
 from support.kill_points import deaths, server_of
+from support.warm_processes import WarmServer
 
 KINDS = {kind: module for module in (file_writers, tensor_writers) for kind in module.WRITERS}
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[dict[str, ForkServer]]:
-    """By the modules of the writers, of which one is there in a moment and the other imports torch."""
-    with closing(server_of(file_writers.__name__)) as small, closing(server_of(tensor_writers.__name__)) as large:
-        yield {file_writers.__name__: small, tensor_writers.__name__: large}
+def servers(warm_server: WarmServer) -> Iterator[dict[str, ForkServer]]:
+    """By the modules of the writers."""
+    with ExitStack() as stack:
+        modules = (file_writers.__name__, tensor_writers.__name__)
+        yield {module: stack.enter_context(closing(server_of(module, warm_server))) for module in modules}
 
 
 @pytest.mark.parametrize("kind", KINDS)

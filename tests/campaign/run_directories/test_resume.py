@@ -14,6 +14,7 @@ from support import killed_runs
 from support.killed_runs import LONG, SHORT, Runs, faults, left_alone
 from support.resumed_runs import check_refused, killed
 from support.stopped_runs import RUNS, stopped_everywhere
+from support.warm_processes import WarmServer
 
 CHANGES = {
     "data.batch_size=30": "data.batch_size changed from 20 to 30",
@@ -44,8 +45,8 @@ def test_a_run_stopped_at_any_step_ends_alike(tally, tmp_path: Path, task: str, 
 
 
 @pytest.fixture(scope="module")
-def runs() -> Iterator[Runs]:
-    with closing(Runs()) as server:
+def runs(warm_server: WarmServer) -> Iterator[Runs]:
+    with closing(Runs(warm_server)) as server:
         yield server
 
 
