@@ -8,6 +8,9 @@ Written for Hydra 1.3.8. ``tests/unit/config/test_hydra_internals.py`` fails whe
 * ``Callbacks``: an argument of ``run_job``, which is public.
 * ``SourcesRegistry.types``: the size of files is checked before they are parsed, on every search path, and parsed files
   of netyard and Hydra are kept. A plugin cannot replace the sources for ``file://`` and ``pkg://``.
+* ``_create_interpolation_map`` and OmegaConf's ``parse``: a config of every known choice is made for each file that is
+  read, though no option of ours has an interpolation in its name, and each interpolation is parsed as often as it is
+  read. Both together are a third of composing.
 * ``get_args_parser``: the flags of Hydra.
 * ``get_omega_conf_dumper``: ``OmegaConf.to_yaml`` takes only configs, and a config made of a masked tree for it alone
   takes longer than all else that writes ``.hydra/``.
@@ -17,12 +20,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import pickle
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import omegaconf.base
 import yaml
+from hydra._internal import defaults_list
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins import file_config_source, importlib_resources_config_source
 from hydra._internal.hydra import Hydra
@@ -43,6 +49,9 @@ from netyard.io import redact, safe_yaml
 _parsed: dict[Hashable, bytes] = {}
 
 OUR_PACKAGES = ("pkg://hydra.conf", "pkg://netyard.conf")
+
+_interpolations_of_hydra = defaults_list._create_interpolation_map
+_parsed_interpolation = functools.lru_cache(4096)(omegaconf.base.parse)  # the trees are only read
 
 
 def parse_flags(words: Sequence[str]) -> argparse.Namespace:
@@ -148,9 +157,16 @@ def require_folders(places: Sequence[Any] | str) -> None:
             )
 
 
+def _interpolation_map(overrides: Any, defaults_list: list[Any], self_added: bool) -> DictConfig:
+    """The choices that an interpolation in this defaults list may name; none without an interpolation."""
+    if not any(each.is_interpolation() for each in defaults_list if not each.is_self()):
+        return OmegaConf.create()
+    return _interpolations_of_hydra(overrides, defaults_list, self_added)
+
+
 @contextlib.contextmanager
 def measured_files() -> Iterator[None]:
-    """Inside, the size of every file that Hydra reads is checked first, and parsed files are kept."""
+    """Inside, the size of every file that Hydra reads is checked first, and what was parsed is kept."""
     sources: list[tuple[type[ConfigSource], type[ConfigSource]]] = [
         (file_config_source.FileConfigSource, FileConfigSource),
         (importlib_resources_config_source.ImportlibResourcesConfigSource, ImportlibResourcesConfigSource),
@@ -158,8 +174,12 @@ def measured_files() -> Iterator[None]:
     types = SourcesRegistry.instance().types
     before = {ours.scheme(): types.get(ours.scheme(), hydras) for hydras, ours in sources}
     types.update({ours.scheme(): ours for _, ours in sources})
+    parse, create_map = omegaconf.base.parse, defaults_list._create_interpolation_map
+    omegaconf.base.parse = _parsed_interpolation
+    defaults_list._create_interpolation_map = _interpolation_map
     try:
         yield
     finally:
+        omegaconf.base.parse, defaults_list._create_interpolation_map = parse, create_map
         # If Hydra was first used inside, it found these schemes registered, and its own sources are in `before` alone.
         SourcesRegistry.instance().types.update(before)
