@@ -12,7 +12,15 @@ from omegaconf import DictConfig, OmegaConf
 from netyard.config import schema
 
 # What is in the files, and not known before they are read.
-FACTS = ("num_classes", "num_features", "vocab_size", "target_vocab_size", "sequence_length", "target_length")
+FACTS = (
+    "num_classes",
+    "num_labels",
+    "num_features",
+    "vocab_size",
+    "target_vocab_size",
+    "sequence_length",
+    "target_length",
+)
 
 
 def check_with_facts(cfg: DictConfig, choices: Mapping[str, Any]) -> None:

@@ -52,6 +52,11 @@ RUNS: dict[str, tuple[str, ...]] = {
     "photos": (
         "model=cnn_tiny", "loss=label_smoothing", *PHOTOS, *EPOCH,
     ),
+    "tags": ("model=cnn_tiny", *PHOTOS, "data.labels=FILES/tags.csv", "task=multilabel", *DRAWN),
+    "places": (
+        "model=cnn_tiny", *PHOTOS, "data.labels=FILES/places.csv", "data.target=[x,y]", "task=regression", "loss=mse",
+        *EPOCH,
+    ),
     "coded_photos": ("model=autoencoder_tiny", *PHOTOS, *SMOKE),
     "opinions": (
         "model=bilstm", "model.hidden_size=8", "model.num_layers=1", "data=sentiment",

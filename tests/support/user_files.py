@@ -1,4 +1,4 @@
-"""Example files of users: photographs in folders, a table, labelled texts, a series, a text."""
+"""Example files of users: photographs in folders and in lists, a table, labelled texts, a series, a text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ SONG = "row, row, row your boat\ngently down the stream\n"
 
 
 def write_user_files(folder: Path) -> None:
-    """``photos/``, ``table.csv``, ``opinions.csv``, ``sales.csv`` and ``song.txt``, always the same."""
+    """``photos/``, ``tags.csv``, ``places.csv``, ``table.csv``, ``opinions.csv``, ``sales.csv``, ``song.txt``; the same
+    each time."""
     write_photos(folder / "photos")
+    write_lists(folder)
     write_table(folder / "table.csv")
     write_opinions(folder / "opinions.csv")
     write_sales(folder / "sales.csv")
@@ -28,6 +30,15 @@ def write_photos(folder: Path, num_each: int = 10, classes: tuple[str, ...] = ("
             noise = np.random.default_rng(number).integers(-20, 20, (24, 32, 3))
             pixels = noise + colours.get(label.lower(), (30, 200, 30))
             Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{number}.png")
+
+
+def write_lists(folder: Path, num_each: int = 10) -> None:
+    """Labels of the photographs in ``tags.csv``, and two numbers of each in ``places.csv``."""
+    files = [(label, number) for label in ("red", "blue") for number in range(num_each)]
+    tags = (f"{label}/{number}.png,{'|'.join([label, 'even'][: 1 + (number % 2 == 0)])}" for label, number in files)
+    (folder / "tags.csv").write_text("\n".join(["file,tags", *tags]) + "\n", encoding="utf-8")
+    places = (f"{label}/{number}.png,{100 * (label == 'red')},{number / 10}" for label, number in files)
+    (folder / "places.csv").write_text("\n".join(["file,x,y", *places]) + "\n", encoding="utf-8")
 
 
 def write_table(path: Path) -> None:

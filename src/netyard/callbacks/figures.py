@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ from netyard.tasks.interfaces import (
     ImageData,
     KeepsMistakes,
     KeepsProbabilities,
+    ScoresLabels,
     TextData,
     class_names,
 )
 
 MAX_CURVES = 30  # classes with a precision-recall curve each; more would be too many to look at
+MAX_LINES = 10  # labels in one plot
 MAX_TICKS = 60  # classes; with more, their names do not fit beside the matrix
 MAX_COUNTS = 25  # classes; with more, the counts do not fit into the cells
 MAX_NAME = 24  # characters of a class name beside the matrix
@@ -43,7 +45,8 @@ class Figures(Callback):
 
     ``test/confusion`` and ``test/mistakes`` (images or texts) for a classification, ``test/predicted_vs_true`` for a
     regression or a forecast; also in the run directory, as ``pictures/test_confusion.png``, ``texts/test_mistakes.csv``
-    and so on. With up to 30 classes, ``test/precision_recall/<class>`` is the curve of one class against the others.
+    and so on. With up to 30 classes or labels, ``test/precision_recall/<class>`` is the curve of each against the
+    others. For labels there are a picture of these curves and a table, ``texts/test_labels.csv``.
     """
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -59,6 +62,8 @@ class Figures(Callback):
             write_confusion(pl_module.confusion.tolist(), class_names(trainer.datamodule), file)
         if (texts := mistaken_texts(pl_module, trainer.datamodule)) is not None:
             show(board, folder, "test/mistakes", texts, trainer.global_step)
+        if isinstance(pl_module, ScoresLabels) and pl_module.label_table:
+            show(board, folder, "test/labels", table_of_labels(pl_module, trainer.datamodule), trainer.global_step)
         names = class_names(trainer.datamodule)
         scored = pl_module.scored if isinstance(pl_module, KeepsProbabilities) else None
         if scored is not None and scored.probabilities.shape[1] <= MAX_CURVES:
@@ -66,7 +71,8 @@ class Figures(Callback):
             probabilities, labels = scored.probabilities.float().nan_to_num().cpu(), scored.labels.cpu()
             for index, each in enumerate(probabilities.unbind(dim=1)):  # (N,) of each class
                 tag = f"test/precision_recall/{names[index] if names else index}"
-                board.add_pr_curve(tag, labels == index, each, trainer.global_step)
+                truth = labels == index if labels.ndim == 1 else labels[:, index]
+                board.add_pr_curve(tag, truth, each, trainer.global_step)
 
 
 def write_confusion(counts: Sequence[Sequence[int]], names: Sequence[str] | None, path: Path) -> None:
@@ -90,7 +96,48 @@ def draw(task: Any, data: Any) -> dict[str, Tensor]:
         pictures["mistakes"] = mistaken_images(images, mistakes.labels.tolist(), mistakes.predictions.tolist(), names)
     if isinstance(task, EvaluatesNumbers) and task.predicted is not None and task.true is not None:
         pictures["predicted_vs_true"] = scatter(task.true.flatten(), task.predicted.flatten())
+    if isinstance(task, ScoresLabels) and isinstance(task, KeepsProbabilities) and task.scored is not None:
+        probabilities, truth = (each.cpu() for each in task.scored)
+        pictures["precision_recall"] = precision_recall(probabilities, truth, names)
     return pictures
+
+
+def table_of_labels(task: ScoresLabels, data: Any) -> Table:
+    """The scores of each label in a test, as text."""
+    rows = task.label_table
+    names = class_names(data) or range(len(rows))
+    cells = [
+        (str(name), *("-" if value is None else f"{value:.4g}" for value in row.values()))
+        for name, row in zip(names, rows, strict=True)
+    ]
+    return Table(("label", *rows[0]), cells)
+
+
+def precision_recall(probabilities: Tensor, truth: Tensor, names: Sequence[str] | None = None) -> Tensor:
+    """Plot the precision-recall curve of each label; probabilities and bool truth (N, L) -> (3, H, W) uint8.
+
+    Of many labels those that most samples have are drawn.
+    """
+    counts = truth.sum(dim=0)
+    frequent = counts.argsort(descending=True, stable=True)[:MAX_LINES]
+    curves = {}
+    for label in sorted(frequent.tolist()):
+        if counts[label]:
+            order = probabilities[:, label].argsort(descending=True, stable=True)
+            right = truth[order, label].cumsum(dim=0).double()
+            places = torch.arange(1, len(order) + 1)
+            curves[names[label] if names else str(label)] = (right / counts[label]).tolist(), (right / places).tolist()
+    return as_tensor(pixels(partial(_plot_precision_recall, curves), 560, 480, (56, 20, 20, 48)))
+
+
+def _plot_precision_recall(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], axes: Any) -> None:
+    for name, (recalls, precisions) in curves.items():
+        short = name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+        axes.plot(recalls, precisions, linewidth=1.2, label=escape(short))
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+    axes.grid()
+    if curves:
+        axes.legend(fontsize=8, loc="lower left")
 
 
 def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None) -> Tensor:

@@ -140,7 +140,11 @@ def _faults(each: _Value, choices: Mapping[str, Any]) -> Iterator[ConfigError]:
 
 
 # Facts about a table's target -> the options of a task that fits it.
-_ANSWERED = {"num_classes": "task=classification loss=cross_entropy", "num_targets": "task=regression loss=mse"}
+_ANSWERED = {
+    "num_classes": "task=classification loss=cross_entropy",
+    "num_labels": "task=multilabel",
+    "num_targets": "task=regression loss=mse",
+}
 
 
 def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +186,7 @@ def require_outputs(config: Mapping[str, Any], choices: Mapping[str, Any], corre
     Raises:
         ConfigError: the target of a table does not fit the task, as numbers do not fit a classification.
     """
-    # num_outputs interpolates num_classes or num_targets of the data, whichever the task needs.
+    # num_outputs interpolates num_classes, num_labels or num_targets of the data, whichever the task needs.
     if config["task"].get("num_outputs", 0) is None:
         fact = str(option_file("task", str(choices["task"])).get("num_outputs"))[7:-1]
         found = [each for each in _ANSWERED if config["data"].get(each) is not None]

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from netyard.tasks.interfaces import DescribesData, NormalizedData, NormalizedImages, PreparesImages
+from netyard.tasks.interfaces import DescribesData, NormalizedData, NormalizedImages, PreparesImages, target_names
 
 _FACTS = (
     "channels",
@@ -67,7 +67,8 @@ def of_run(version: str, choices: Mapping[str, Any], config: Mapping[str, Any], 
     if isinstance(data, NormalizedImages) and data.image_size is not None and data.mean is None:
         data.mean, data.std = (each.flatten().tolist() for each in data.pixel_statistics())
     facts = {name: getattr(data, name, None) for name in _FACTS}
-    labels = data.labels() if isinstance(data, DescribesData) else []
+    targets = target_names(data) or []
+    labels = data.output_names() if isinstance(data, DescribesData) and not targets else []
     # Two keys of the state only: that of an environment contains the replay memory.
     learned = data.state_dict() if isinstance(data, DescribesData) else {}
     learned = {name: value for name, value in learned.items() if name in ("columns", "vocabularies")}
@@ -78,6 +79,7 @@ def of_run(version: str, choices: Mapping[str, Any], config: Mapping[str, Any], 
         "network": {name: value for name, value in config["model"].items() if name != "pretrained"},
         "facts": {name: value for name, value in facts.items() if value is not None},
         **({"class_names": labels} if labels else {}),
+        **({"target_names": targets} if targets else {}),
         **{name: value for name, value in learned.items() if len(json.dumps(value)) <= _MOST_TEXT},
     }
 

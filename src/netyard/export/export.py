@@ -13,7 +13,7 @@ from netyard.export.request import Request
 from netyard.io.atomic import open_atomically
 from netyard.io.readable import short_path
 from netyard.io.version import __version__
-from netyard.tasks.interfaces import Exportable, NormalizedData
+from netyard.tasks.interfaces import Exportable, NormalizedData, StatesExportFacts
 from netyard.training import checkpoint
 from netyard.training.performance import set_threads
 
@@ -34,6 +34,8 @@ def export(request: Request) -> str:
 
 def write(request: Request, task: Any, data: Any, of_run: dict[str, Any]) -> str:
     """Export a task that is already built; ``of_run`` is the description of its run."""
+    if isinstance(task, StatesExportFacts):
+        of_run = {**of_run, **task.export_facts()}
     if request.format in ("state_dict", "safetensors"):
         return _weights(request, task.net, of_run)
     return _graph(request, _signature(request, task, data, of_run["task"]), data, of_run)

@@ -25,9 +25,12 @@ from netyard.tasks.interfaces import (
     Acts,
     CountsConfusion,
     EvaluatesNumbers,
+    KeepsProbabilities,
     LooksAhead,
     MeasuresCalibration,
+    ScoresLabels,
     class_names,
+    target_names,
 )
 
 MAX_CLASSES = 20  # with up to so many classes, the whole confusion matrix is printed
@@ -39,7 +42,8 @@ def assess(task: Any, data: Any, metrics: Mapping[str, float]) -> dict[str, Any]
     """Return the report of the test that a task has just run, in plain types.
 
     Its keys are ``metrics``; ``intervals`` of metrics, by name; for a classification ``classes``, ``confusion`` and
-    ``calibration``; for a regression or a forecast ``errors``, one entry for each target or step.
+    ``calibration``; for several labels ``labels``, one entry for each; for a regression or a forecast ``errors``, one
+    entry for each target or step.
     """
     report: dict[str, Any] = {"metrics": dict(metrics), "intervals": {}}
     if isinstance(task, CountsConfusion) and task.confusion is not None:
@@ -51,8 +55,15 @@ def assess(task: Any, data: Any, metrics: Mapping[str, float]) -> dict[str, Any]
         report["intervals"]["test/accuracy"] = _interval_entry(wilson(right, total), "Wilson", total)
     if isinstance(task, MeasuresCalibration) and task.calibration is not None:
         report["calibration"] = _calibration(task.calibration.sums.cpu(), float(task.calibration.error()))
+    if isinstance(task, ScoresLabels) and task.label_table:
+        names = class_names(data) or [*map(str, range(len(task.label_table)))]
+        report["labels"] = [{"label": name, **row} for name, row in zip(names, task.label_table, strict=True)]
+        samples = len(task.scored.labels) if isinstance(task, KeepsProbabilities) else 0
+        if samples and "test/subset_accuracy" in metrics:
+            found = wilson(round(metrics["test/subset_accuracy"] * samples), samples)
+            report["intervals"]["test/subset_accuracy"] = _interval_entry(found, "Wilson", samples)
     if isinstance(task, EvaluatesNumbers) and task.predicted is not None:
-        report["errors"] = _errors(task, report["intervals"])
+        report["errors"] = _errors(task, report["intervals"], target_names(data))
     if isinstance(task, Acts) and task.episodes:
         report["intervals"]["test/return"] = _mean_interval([total_return for total_return, _ in task.episodes])
     # Too few values have no interval.
@@ -71,6 +82,15 @@ def text(report: Mapping[str, Any]) -> str:
         )
     if "classes" in report:
         parts += _class_tables(report["classes"], report["confusion"])
+    if "labels" in report:
+        names = list(report["labels"][0])
+        rows = (
+            sorted(report["labels"], key=lambda each: each["f1"] or 0.0)
+            if len(report["labels"]) > MAX_CLASSES
+            else (report["labels"])
+        )
+        table = grid([(name, [_format_number(row[name]) for row in rows[:MAX_CLASSES]]) for name in names])
+        parts.append(f"the {MAX_CLASSES} labels of lowest f1\n{table}" if len(rows) > MAX_CLASSES else table)
     if "calibration" in report:
         found = report["calibration"]
         direction = "above" if found["confidence"] > found["accuracy"] else "not above"
@@ -202,7 +222,7 @@ def _reliability(calibration: Mapping[str, Any], axes: Any) -> None:
     axes.legend(fontsize=8, loc="upper left")
 
 
-def _errors(task: Any, intervals: dict[str, Any]) -> list[dict[str, Any]]:
+def _errors(task: Any, intervals: dict[str, Any], targets: Sequence[str] | None) -> list[dict[str, Any]]:
     """Statistics of predicted minus true values, for each target or forecast step; adds intervals of MAE and RMSE."""
     errors = task.predicted.double() - task.true.double()  # (N, T)
     horizon = task.horizon if isinstance(task, LooksAhead) else None
@@ -223,7 +243,7 @@ def _errors(task: Any, intervals: dict[str, Any]) -> list[dict[str, Any]]:
         ordered, spread = column.sort().values, float((true - true.mean()).square().sum())
         rows.append(
             {
-                kind: number,
+                kind: targets[number - 1] if targets and len(targets) > 1 else number,
                 "mean error": float(column.mean()),
                 "mae": float(column.abs().mean()),
                 "rmse": float(column.square().mean().sqrt()),

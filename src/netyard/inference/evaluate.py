@@ -95,7 +95,7 @@ def _require_fit(task: Any, data: Mapping[str, Any], run_dir: RunDir) -> None:
     """
     reason = ""
     # The first key that the data set has: tokens of the target precede those of the source, which the network reads.
-    counts = ("num_classes", "num_targets", "num_actions", "target_vocab_size", "vocab_size")
+    counts = ("num_classes", "num_labels", "num_targets", "num_actions", "target_vocab_size", "vocab_size")
     outputs = next((data[count] for count in counts if data.get(count)), None)
     example = performance.example_input(data)
     # A task without predictions has no number of outputs that could differ.

@@ -16,6 +16,7 @@ from torch import Tensor
 from netyard.errors import ConfigError, DataError
 from netyard.inference.given import inputs_of
 from netyard.io import table_writer
+from netyard.metrics.output_names import label_lists, target_suffixes
 from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import Predicts, has_split
 from netyard.training import checkpoint
@@ -95,7 +96,7 @@ class Predictor:
         if given is None:
             self.data.prepare_data()  # downloads the data set if it is missing; files of the user need no data set
         inputs = self.data.test_inputs() if given is None else inputs_of(self.data, given)
-        labels = self.data.labels()
+        labels = self.data.output_names()
         written = refused = 0
         # Inference mode lasts until the generator ends, so it covers the code of the caller between two batches.
         with _bar() as bar, torch.inference_mode():
@@ -140,11 +141,13 @@ def _prediction_columns(task: Any, run_dir: RunDir, choice: str) -> PredictionCo
 
 
 def _target_columns(y: Tensor | None, labels: Sequence[str]) -> dict[str, list[Any]]:
-    """True classes (N,) or targets (N, num_targets) by column; none if they are unknown."""
+    """True classes (N,), labels or targets (N, num_targets) by column; none if they are unknown."""
     if y is None:
         return {}
+    if not y.is_floating_point() and y.ndim == 2:
+        return {"labels": label_lists(y > 0, labels)}
     if not y.is_floating_point():  # integers are class indices
         return {"label": [labels[number] if labels else number for number in y.tolist()]}
-    # Suffixes as in the prediction columns: target_1 is the truth of prediction_1; a single one has no suffix.
-    numbers = [""] if y.shape[1] == 1 else [f"_{number}" for number in range(1, y.shape[1] + 1)]
-    return {f"target{number}": each.tolist() for number, each in zip(numbers, y.T, strict=True)}
+    # Suffixes as in the prediction columns: target_1 is the truth of prediction_1.
+    suffixes = target_suffixes(y.shape[1], labels)
+    return {f"target{suffix}": each.tolist() for suffix, each in zip(suffixes, y.T, strict=True)}

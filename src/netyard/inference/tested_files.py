@@ -16,7 +16,7 @@ from netyard.training import checkpoint
 
 log = logging.getLogger(__name__)
 
-_TEST_KEYS = {"data.test_path": "path", "data.test_root": "root"}
+_TEST_KEYS = {"data.test_path": "path", "data.test_root": "root", "data.test_labels": "labels"}
 
 
 @dataclass
@@ -53,7 +53,9 @@ class TestedFiles:
         self._log(data)
 
     def _are_given(self, data: TestsFiles) -> bool:
-        return data.GIVEN is not None and (self.explicit or f"data.{data.GIVEN[0]}" in self.typed)
+        # The folder of images that a file of labels names is given, too.
+        keys = {f"data.{data.GIVEN[0]}", "data.root"} if data.GIVEN is not None else set()
+        return data.GIVEN is not None and (self.explicit or not keys.isdisjoint(self.typed))
 
     def _are_own(self, data: TestsFiles) -> bool:
         """Whether the run was trained on these files, wherever they are now."""

@@ -1,11 +1,11 @@
-"""Binary cross-entropy for classification: one binary decision for each class."""
+"""Binary cross-entropy: one binary decision for each class, or for each of several labels."""
 
 from __future__ import annotations
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from netyard.losses.class_weights import ClassWeighted, ClassWeights, weighted_mean
+from netyard.losses.class_weights import ClassWeights, LabelWeighted, weighted_mean
 from netyard.losses.targets import as_probabilities
 from netyard.ranges.signature import check
 
@@ -20,8 +20,8 @@ def binary_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, as_probabilities(target, logits))
 
 
-class BinaryCrossEntropy(ClassWeighted):
-    """``binary_cross_entropy`` as a module; ``class_weights`` weight each sample by its class."""
+class BinaryCrossEntropy(LabelWeighted):
+    """``binary_cross_entropy`` as a module; ``class_weights`` weight each sample by its class, or its labels."""
 
     def __init__(self, class_weights: ClassWeights = None) -> None:
         super().__init__()
@@ -37,4 +37,6 @@ class BinaryCrossEntropy(ClassWeighted):
         if self.weight is None:
             return binary_cross_entropy(logits, target)
         terms = F.binary_cross_entropy_with_logits(logits, as_probabilities(target, logits), reduction="none")
+        if self.decides_labels:
+            return self.mean_over_labels(terms, target)
         return weighted_mean(terms.mean(dim=1), target, logits, self.weight)

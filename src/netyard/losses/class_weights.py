@@ -24,6 +24,7 @@ class ClassWeighted(nn.Module):
     """
 
     class_weights: Sequence[float] | str | None
+    _of = "classes"
     weight: Tensor | None
     """(C,), saved with the network: balanced weights are known after training has begun only."""
 
@@ -41,7 +42,7 @@ class ClassWeighted(nn.Module):
         if len(self.class_weights) != num_classes:
             raise ArgumentError(
                 f"loss.class_weights has {len(self.class_weights)} weights;",
-                f"it must have one for each of the {num_classes} classes;",
+                f"it must have one for each of the {num_classes} {self._of};",
                 "try loss.class_weights=balanced.",
             )
         self.register_buffer("weight", torch.tensor(self.class_weights, dtype=torch.float32))
@@ -53,6 +54,39 @@ class ClassWeighted(nn.Module):
             # A class without training samples is never weighted; 1 keeps its number finite.
             weight = counts.sum() / (present.sum() * counts.clamp(min=1))
             self.weight.copy_(torch.where(present, weight, 1.0))
+
+
+class LabelWeighted(ClassWeighted):
+    """A loss that also decides each label of a sample by itself, once ``set_labels`` was called.
+
+    Targets are then (B, L) with 0 and 1, or probabilities of labels. ``class_weights`` weight the samples that have a
+    label, ``balanced`` by ``samples without it / samples with it``.
+    """
+
+    decides_labels = False
+
+    def set_labels(self, num_labels: int) -> None:
+        """Decide labels instead of classes, and create ``weight``.
+
+        Raises:
+            ArgumentError: there is not one weight for each label.
+        """
+        self.decides_labels, self._of = True, "labels"
+        self.set_classes(num_labels)
+
+    def balance_labels(self, counts: Tensor, num_samples: int) -> None:
+        """Set balanced weights by the number of training samples that have each label, int64 (L,)."""
+        if self.class_weights == "balanced" and self.weight is not None:
+            # A label that no training sample has, or every one, has no positive or no negative to weigh.
+            some = (counts > 0) & (counts < num_samples)
+            self.weight.copy_(torch.where(some, (num_samples - counts) / counts.clamp(min=1), 1.0))
+
+    def mean_over_labels(self, terms: Tensor, target: Tensor) -> Tensor:
+        """The mean of losses (B, L), in which those of present labels have their weight."""
+        if self.weight is None:
+            return terms.mean()
+        weights = 1 + (self.weight - 1) * target  # between both for a soft target
+        return (terms * weights).sum() / weights.sum()
 
 
 class CrossEntropyLoss(ClassWeighted, nn.CrossEntropyLoss):

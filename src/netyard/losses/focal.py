@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from netyard.errors import ArgumentError
-from netyard.losses.class_weights import ClassWeighted, ClassWeights, weighted_mean
+from netyard.losses.class_weights import ClassWeights, LabelWeighted, weighted_mean
 from netyard.losses.targets import as_probabilities
 from netyard.ranges.bounds import NotNegative
 from netyard.ranges.signature import check
@@ -36,8 +36,19 @@ def focal_terms(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
     return -(one_minus_p**gamma) * log_p * as_probabilities(target, log_p)
 
 
-class FocalLoss(ClassWeighted):
+def focal_label_terms(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
+    """The focal loss of each label, in its published form with a sigmoid: logits and targets (B, L) -> (B, L)."""
+    log_p, log_not_p = F.logsigmoid(logits), F.logsigmoid(-logits)
+    # Clamped as in ``focal_terms``.
+    tiny = torch.finfo(log_p.dtype).tiny
+    p, not_p = log_p.exp().clamp_min(tiny), log_not_p.exp().clamp_min(tiny)
+    return -(target * not_p**gamma * log_p + (1 - target) * p**gamma * log_not_p)
+
+
+class FocalLoss(LabelWeighted):
     """``focal_loss`` as a module; with ``class_weights`` as the mean weighted by the classes of the samples.
+
+    Of labels it is the mean over samples and labels; ``alpha`` or ``class_weights`` weight the present ones.
 
     Raises:
         ArgumentError: ``gamma`` or a weight below 0; both ``alpha`` and ``class_weights``; at the first batch, not one
@@ -67,15 +78,25 @@ class FocalLoss(ClassWeighted):
 
     def plain(self) -> FocalLoss | None:
         """Return the loss without class weights; None if it has none."""
-        return None if self.alpha is None and self.weight is None else FocalLoss(self.gamma)
+        if self.alpha is None and self.weight is None:
+            return None
+        made = FocalLoss(self.gamma)
+        made.decides_labels = self.decides_labels
+        return made
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         if self.alpha is not None and self.alpha.shape != logits.shape[1:]:
             raise ArgumentError(
                 f"alpha has {self.alpha.numel()} weights;",
-                f"it must have one for each of the {logits.shape[1]} classes;",
+                f"it must have one for each of the {logits.shape[1]} {'labels' if self.decides_labels else 'classes'};",
                 "try loss.alpha=null.",
             )
+        if self.decides_labels:
+            target = as_probabilities(target, logits)
+            terms = focal_label_terms(logits, target, self.gamma)
+            if self.alpha is not None:
+                terms = terms * (1 + (self.alpha - 1) * target)
+            return self.mean_over_labels(terms, target)
         if self.weight is None:
             return focal_loss(logits, target, self.gamma, self.alpha)
         return weighted_mean(focal_terms(logits, target, self.gamma).sum(dim=1), target, logits, self.weight)

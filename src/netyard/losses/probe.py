@@ -59,6 +59,32 @@ def check_classification_loss(loss: Loss, num_classes: int, soft_targets: bool =
             ) from error
 
 
+def check_multilabel_loss(loss: Loss, num_labels: int) -> None:
+    """Raise ArgumentError unless a loss decides each label by itself, of logits and targets ``(B, L)`` each.
+
+    Raises:
+        ArgumentError: it takes no labels, is not finite, or does not decrease with the logit of each present label.
+    """
+    name = _name(loss)
+
+    def refuse(found: str, cause: Exception | None = None) -> NoReturn:
+        raise ArgumentError(
+            f"loss {name} {found};",
+            "several labels need a loss that decides each of them: bce, focal or asymmetric;",
+            "try loss=bce.",
+        ) from cause
+
+    # All labels, none of them, and every second one: a softmax would divide one decision among the labels.
+    second = (torch.arange(num_labels, device="cpu") % 2).float()
+    for target in (torch.ones(3, num_labels), torch.zeros(3, num_labels), second.expand(3, -1)):
+        try:
+            none, better = (_value(loss, logit * (2 * target - 1), target) for logit in (0.0, 1.0))
+        except _UNSUITABLE as error:
+            refuse("does not take labels", error)
+        if not better < none:
+            refuse("does not decrease when each present label becomes more probable, and each absent one less")
+
+
 def check_regression_loss(loss: Loss, num_targets: int) -> None:
     """Raise ArgumentError unless a loss has its minimum where predictions ``(B, T)`` equal targets ``(B, T)``.
 

@@ -63,13 +63,17 @@ class RunningMean:
             )
         self._sums = self._sums.to(terms.device).add_(terms, alpha=weight)
 
-    def log(self, task: LightningModule, stage: str, **derived: Callable[[dict[str, Tensor]], Tensor]) -> None:
-        """Log every mean, and functions ``derived`` of them, as ``stage/name`` over all devices, and reset."""
+    def log(self, task: LightningModule, stage: str, **derived: Callable[[dict[str, Tensor]], Tensor | None]) -> None:
+        """Log every mean, and functions ``derived`` of them, as ``stage/name`` over all devices, and reset.
+
+        A function that returns None logs nothing.
+        """
         if self._sums is not None:
             sums = self._totals(task, self._sums)
             means = dict(zip(self._names, (sums[:-1] / sums[-1]).unbind(), strict=True))
             # Derived after averaging: the perplexity of an epoch is exp of its mean loss, not the mean of exp.
-            means |= {name: derive(means) for name, derive in derived.items()}
+            found = {name: derive(means) for name, derive in derived.items()}
+            means |= {name: value for name, value in found.items() if value is not None}
             named = {f"{stage}/{name}": mean for name, mean in means.items() if not name.startswith("_")}
             # Without sync_dist: the values are already the same on all devices.
             task.log_dict(named, on_step=False, on_epoch=True, batch_size=1)

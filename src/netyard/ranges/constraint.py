@@ -63,14 +63,14 @@ class Constraint:
 
     @property
     def is_text(self) -> bool:
-        """Whether every value is a text, so that a number or ``true`` of YAML is meant as one."""
-        return self.kinds == ("str",) and not self.words
+        """Whether every value is a text, or a list, so that a number or ``true`` of YAML is meant as a text."""
+        return "str" in self.kinds and {*self.kinds} <= {"str", "list"} and not self.words
 
     def text(self, value: Any) -> Any:
         """A number or boolean that stands where a text is meant, or such items of a list, as they are typed."""
         if self.is_text and isinstance(value, bool | numbers.Real):
             return str(value).lower() if isinstance(value, bool) else str(value)
-        if self.items is not None and self.kinds == ("list",) and isinstance(value, list | tuple):
+        if self.items is not None and {*self.kinds} <= {"str", "list"} and isinstance(value, list | tuple):
             return [self.items.text(item) for item in value]
         return value
 

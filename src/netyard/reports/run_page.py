@@ -168,15 +168,16 @@ def _metrics(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _data(summary: Mapping[str, Any]) -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]]]]:
-    """Tables of the data, each with its header: splits; classes; columns; what was left out; identical samples."""
+    """Tables of the data, each with its header: splits; classes, labels; columns; what was left out; equal samples."""
     if parts := mapping(summary.get("parts")):
         rows = [
             (name, _count(mapping(part).get("samples")), str(mapping(part).get("from"))) for name, part in parts.items()
         ]
         yield ("split", str(summary.get("unit", "samples")), "from"), rows
-    classes = mapping(summary.get("classes"))
-    if 0 < len(classes) <= MAX_CLASSES:
-        yield ("class", "training samples"), [(name, _count(number)) for name, number in classes.items()]
+    for key, head in (("classes", "class"), ("labels", "label")):
+        counts = mapping(summary.get(key))
+        if 0 < len(counts) <= MAX_CLASSES:
+            yield (head, "training samples"), [(name, _count(number)) for name, number in counts.items()]
     columns, facts = mapping(summary.get("columns")), mapping(summary.get("column_facts"))
     if 0 < len(columns) <= MAX_CLASSES:
         yield (

@@ -30,6 +30,14 @@ class Exportable(Protocol):
 
 
 @runtime_checkable
+class StatesExportFacts(Protocol):
+    """A task with facts for the metadata of an exported file, such as thresholds."""
+
+    def export_facts(self) -> dict[str, Any]:
+        """Return entries in plain types."""
+
+
+@runtime_checkable
 class Predicts(Protocol):
     """A task that ``netyard predict`` can use: it returns one row of a table for each sample."""
 
@@ -118,9 +126,17 @@ class KeepsMistakes(Protocol):
 
 @runtime_checkable
 class KeepsProbabilities(Protocol):
-    """``scored`` are the probabilities (N, C) and labels (N,) of all test samples."""
+    """``scored`` are the probabilities (N, C) and labels of all test samples: classes (N,), or bool (N, C) for sets."""
 
     scored: Any
+
+
+@runtime_checkable
+class ScoresLabels(Protocol):
+    """``label_table`` has the scores of each label in a test, a row for each; empty before a test."""
+
+    @property
+    def label_table(self) -> list[dict[str, Any]]: ...
 
 
 @runtime_checkable
@@ -271,9 +287,16 @@ class HasSplits(Protocol):
 
 @runtime_checkable
 class NamedClasses(Protocol):
-    """``class_names`` are the names of the classes in the order of their numbers; None if they have no names."""
+    """``class_names`` are the names of classes or labels in the order of their numbers; None if they have no names."""
 
     class_names: list[str] | None
+
+
+@runtime_checkable
+class NamedTargets(Protocol):
+    """``target_names`` are the names of the targets of a regression with several; else None."""
+
+    target_names: list[str] | None
 
 
 @runtime_checkable
@@ -380,9 +403,12 @@ class TokenStream(Protocol):
 
 @runtime_checkable
 class DescribesData(Protocol):
-    """Data whose names of classes, columns or vocabulary are saved with a run."""
+    """Data whose names of classes, columns or vocabulary are saved with a run.
 
-    def labels(self) -> list[str]: ...
+    ``output_names`` are those of classes, labels, or several targets, in the order of the network's outputs.
+    """
+
+    def output_names(self) -> list[str]: ...
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -428,6 +454,11 @@ class EnvironmentData(Protocol):
 def class_names(data: Any) -> list[str] | None:
     """Return the names of the classes; None if there are no classes, or they have no names."""
     return data.class_names if isinstance(data, NamedClasses) else None
+
+
+def target_names(data: Any) -> list[str] | None:
+    """Return the names of a regression's targets; None if there is one, or they have no names."""
+    return data.target_names if isinstance(data, NamedTargets) else None
 
 
 def has_classes(data: Any) -> bool:

@@ -59,7 +59,7 @@ def log_summary(summary: Mapping[str, Any]) -> None:
 
 
 def lines(summary: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of the log: splits; classes; columns; remarks, what was left out and what is in two splits."""
+    """The lines of the log: splits; classes or labels; columns; remarks, what was left out, what is in two splits."""
     if splits := summary.get("splits"):
         parts = [f"{name} {each['samples']:,} ({each['source']})" for name, each in splits.items()]
         absent = [f"no {part}" for name, part in (("val", "validation"), ("test", "test")) if name not in splits]
@@ -68,6 +68,12 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
         shown = [f"{name} {number:,}" for name, number in list(classes.items())[:_CLASSES_SHOWN]]
         rest = f", {len(classes) - len(shown)} more" if len(classes) > len(shown) else ""
         yield f"{len(classes)} classes in training: {', '.join(shown)}{rest}"
+    if labels := summary.get("labels"):
+        # The most frequent first, and the others by their number.
+        ordered = sorted(labels.items(), key=lambda item: -item[1])
+        shown = [f"{name} {number:,}" for name, number in ordered[:_CLASSES_SHOWN]]
+        rest = f", {len(labels) - len(shown)} more" if len(labels) > len(shown) else ""
+        yield f"{len(labels)} labels in training: {', '.join(shown)}{rest}"
     if prepared := summary.get("preprocessing"):
         values = [f"{key} {_short(value)}" for key, value in prepared.items() if key != "made_for"]
         made_for = f"images as the weights of {prepared['made_for']} need them: {', '.join(values)}"

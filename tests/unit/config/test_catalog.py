@@ -29,6 +29,7 @@ CHOICES += [
 # What only a user can say, and company that fits; any path will do to compose.
 COMPANY = {
     ("task", "regression"): ["data=diabetes"],
+    ("task", "multilabel"): ["data=csv", "data.path=x", "data.target=x"],
     ("task", "language"): ["model=lstm", "data=python_source"],
     ("task", "forecasting"): ["data=sunspots"],
     ("task", "translation"): ["model=seq2seq"],

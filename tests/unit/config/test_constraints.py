@@ -32,6 +32,7 @@ NEEDED = {
     "image_folder": ["data.root=x"],
     "imagenet": ["data.root=x"],
     "regression": ["data=diabetes"],
+    "multilabel": ["data=csv", "data.path=x.csv", "data.target=y"],
     "forecasting": ["data=sunspots"],
     "language": ["data=text", "data.path=x.txt", "model=lstm_tiny"],
     "translation": ["data=number_words", "model=seq2seq_tiny"],

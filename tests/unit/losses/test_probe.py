@@ -7,11 +7,12 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from netyard.config import catalog
-from netyard.losses.probe import check_classification_loss, check_regression_loss
+from netyard.losses.probe import check_classification_loss, check_multilabel_loss, check_regression_loss
 
-CLASSIFICATION = ["bce", "cross_entropy", "focal", "hinge", "label_smoothing"]
+CLASSIFICATION = ["asymmetric", "bce", "cross_entropy", "focal", "hinge", "label_smoothing"]
 REGRESSION = ["huber", "mae", "mse"]
 # Of pictures or returns, and not of labels or numbers; their own tests are test_likelihoods, test_returns and so on.
+LABELS = ["asymmetric", "bce", "focal"]  # decide each label by itself, once they are told to
 OTHERS = ["bernoulli", "discretized_logistic", "gaussian"]
 OTHERS += ["categorical_return", "quantile_return"]  # test_returns
 
@@ -39,6 +40,18 @@ def test_classification_losses(name, num_classes):
         ValueError, match=rf"^loss {type(loss).__name__} does not .*; regression needs .*; try loss=mse\."
     ):
         check_regression_loss(loss, num_classes)
+
+
+@pytest.mark.parametrize("num_labels", [1, 2, 7])
+@pytest.mark.parametrize("name", CLASSIFICATION + REGRESSION)
+def test_losses_of_labels(name, num_labels):
+    loss = chosen(name)
+    if name in LABELS:
+        loss.set_labels(num_labels)
+        check_multilabel_loss(loss, num_labels)
+    else:
+        with pytest.raises(ValueError, match=rf"^loss {type(loss).__name__} does not .*; several labels need .*=bce\."):
+            check_multilabel_loss(loss, num_labels)
 
 
 @pytest.mark.parametrize("num_targets", [1, 2, 3, 10])

@@ -52,6 +52,8 @@ class DataFields(L.LightningDataModule):
     """Applied to training batches, on the device. None or empty: no augmentation."""
 
     num_classes: Classes | None = None
+    num_labels: Count | None = None
+    """Number of labels of which a sample has any number, of data for ``task=multilabel``."""
     num_targets: Count | None = None
     num_features: Count | None = None
     channels: Count | None = None
@@ -81,6 +83,9 @@ class DataFields(L.LightningDataModule):
             self.input_shape = None
         check(type(self), vars(self), "data")
         self.class_names: list[str] | None = None
+        """Names of the classes, or of the labels."""
+        self.target_names: list[str] | None = None
+        """Names of the targets of a regression, if it has several."""
         self.feature_names: list[str] | None = None
         self.columns: list[Column] = []
         self.sources: dict[str, str] = {}

@@ -86,9 +86,14 @@ def require_separate_groups(groups: Mapping[str, Collection[str]]) -> None:
 def _tables(labels: Tensor, groups: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """The group of each sample, samples of each group and class, and the groups in random order."""
     names, member = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
-    classes = np.zeros(len(labels), np.int64) if labels.is_floating_point() else labels.cpu().numpy()
-    counts = np.zeros((len(names), int(classes.max(initial=0)) + 1), np.int64)
-    np.add.at(counts, (member, classes), 1)
+    if labels.ndim == 2 and not labels.is_floating_point():
+        # Of a set of labels each counts, and one more column the samples, of which some have no label.
+        counts = np.zeros((len(names), labels.shape[1] + 1), np.int64)
+        np.add.at(counts, member, np.pad(labels.cpu().numpy().astype(np.int64), ((0, 0), (0, 1)), constant_values=1))
+    else:
+        classes = np.zeros(len(labels), np.int64) if labels.is_floating_point() else labels.cpu().numpy()
+        counts = np.zeros((len(names), int(classes.max(initial=0)) + 1), np.int64)
+        np.add.at(counts, (member, classes), 1)
     # By name, not by number: a further group does not move the others.
     keys = [blake2b(f"{seed} {name}".encode(), digest_size=8).digest() for name in names]
     return member, counts, sorted(range(len(names)), key=keys.__getitem__)

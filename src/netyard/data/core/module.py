@@ -36,8 +36,8 @@ class DataModule(SplitData):
 
     x: float32, images (B, C, H, W) or rows of a table (B, num_features), both normalised by the mean and std of the
     training split; with ``as_sequence`` images are read row by row (B, H, C * W) or pixel by pixel (B, H * W, C).
-    y: int64 (B,); float32 (B, num_targets) of a regression, in its own units; float32 (B, num_classes) if an
-    augmentation mixes samples.
+    y: int64 (B,); uint8 (B, num_labels) of several labels; float32 (B, num_targets) of a regression, in its own units;
+    float32 (B, num_classes) or (B, num_labels) if an augmentation mixes samples.
     """
 
     # What a data set may replace
@@ -152,7 +152,7 @@ class DataModule(SplitData):
         if key is None or self.augmentation is None:
             return normalization.prepare(x), y
         if self.augmentation.mixes:
-            y = F.one_hot(y, self._known_classes()).float()
+            y = self._as_mixable(y)
         # Augmentation needs pixels in [0, 1]: it pads with black, and changes brightness and contrast.
         x, y = self.augmentation(normalization.pixels(x), y, key)
         return normalization.normalize(x), y
@@ -224,7 +224,10 @@ class DataModule(SplitData):
             self._normalizations[device] = normalization.to(device)
         return self._normalizations[device]
 
-    def _known_classes(self) -> int:
+    def _as_mixable(self, y: Tensor) -> Tensor:
+        """Classes (B,) or labels (B, num_labels) as float32 (B, num_classes) or (B, num_labels)."""
+        if y.ndim == 2 and not y.is_floating_point():
+            return y.float()
         if self.num_classes is None:
             self.setup()
         if self.num_classes is None:
@@ -233,4 +236,4 @@ class DataModule(SplitData):
                 "it needs data.num_classes;",
                 "try augmentation=none.",
             )
-        return self.num_classes
+        return F.one_hot(y, self.num_classes).float()

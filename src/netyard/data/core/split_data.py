@@ -243,13 +243,17 @@ class SplitData(DataFields):
     def summary(self) -> dict[str, Any]:
         """What was read, in plain types: what netyard has guessed about the data, and what a mistake in them shows in.
 
-        ``splits``: samples and source of each; ``classes``: training samples by name, None without classes;
+        ``splits``: samples and source of each; ``classes``: training samples by name, None without classes; ``labels``:
+        the same of labels, which a sample may have several of; ``remarks``: sentences about them;
         ``left_out``: what, count and why; ``duplicates``: identical samples in two splits, ``{"train-test": n, ...}``,
         None with ``duplicates_note`` if they were not counted. A data set may add keys.
         """
         self.prepare_data()
         self.setup()
         found, note = self.duplicates()
+        labels = self._label_counts()
+        never = [name for name, count in (labels or {}).items() if not count]
+        shown = f"{', '.join(map(repr, never[:5]))}{', ...' * (len(never) > 5)}"
         return {
             "unit": self.UNIT,
             "splits": {
@@ -258,6 +262,8 @@ class SplitData(DataFields):
                 if name in self._splits
             },
             "classes": self._class_counts(),
+            **({} if labels is None else {"labels": labels}),
+            **({"remarks": [f"no training sample has the label {shown}"]} if never else {}),
             **({"groups": dict(self.groups)} if self.groups else {}),
             "left_out": [dict(each) for each in self.left_out],
             "duplicates": found,
@@ -269,11 +275,19 @@ class SplitData(DataFields):
         if self.num_classes is None or y.is_floating_point() or y.ndim != 1:
             return None
         counts = torch.bincount(y.cpu(), minlength=self.num_classes).tolist()
-        return dict(zip(self.labels(), counts, strict=True))
+        return dict(zip(self.output_names(), counts, strict=True))
 
-    def labels(self) -> list[str]:
-        """The names of the classes, in the order of their numbers; empty for data without classes."""
-        return self.class_names or [str(number) for number in range(self.num_classes or 0)]
+    def _label_counts(self) -> dict[str, int] | None:
+        y = self._splits["train"].y
+        if self.num_labels is None or y.is_floating_point() or y.ndim != 2:
+            return None
+        return dict(zip(self.output_names(), y.sum(dim=0).tolist(), strict=True))
+
+    def output_names(self) -> list[str]:
+        """The names of classes or labels, or of several targets, in their order; empty for data without any."""
+        if self.target_names:
+            return self.target_names
+        return self.class_names or [str(number) for number in range(self.num_classes or self.num_labels or 0)]
 
     # State: what prediction needs to know of the training split. Lightning saves it under the name of the class.
 
@@ -282,6 +296,7 @@ class SplitData(DataFields):
         columns = [column.state() for column in self.columns]
         state = {
             "class_names": self.class_names,
+            "target_names": self.target_names,
             "columns": columns,
             "statistics": self._image_statistics,
             "fingerprint": self._fingerprint,
@@ -307,6 +322,7 @@ class SplitData(DataFields):
             return
         # Before setup, for prediction: files are then read without the training data, which may be gone.
         self.class_names = state_dict.get("class_names")
+        self.target_names = state_dict.get("target_names")
         self.columns = [Column(**column) for column in state_dict.get("columns", [])]
         if self.mean is None and "statistics" in state_dict:
             self.mean, self.std = self._image_statistics = state_dict["statistics"]

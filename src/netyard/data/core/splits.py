@@ -10,6 +10,7 @@ from torch import Tensor
 
 from netyard.data.core.groups import fold_of_groups, holdout_groups
 from netyard.data.core.keys import SPLIT, sample_keys
+from netyard.data.core.label_splits import parts_of
 from netyard.data.core.tensors import Split
 from netyard.errors import ConfigError, DataError
 
@@ -104,7 +105,8 @@ def holdout(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]
     """Indices of the remaining and of the held-out samples, each ascending; together they are every sample once.
 
     Integer labels (N,) are stratified: the same fraction of each class is held out, and at least one sample of each
-    remains if possible. With float labels (N, num_targets) samples are held out at random.
+    remains if possible; so are several labels of a sample, (N, num_labels) with 0 and 1, see ``label_splits``. With
+    float labels (N, num_targets) samples are held out at random.
 
     Raises:
         ConfigError: the fraction is not strictly between 0 and 1.
@@ -128,6 +130,9 @@ def hold_out(labels: Tensor, wanted: int, seed: int) -> tuple[Tensor, Tensor]:
             "at least one sample is held out and one remains;",
             "add samples.",
         )
+    if _are_sets(labels):
+        held = torch.from_numpy(parts_of(labels, [num_samples - wanted, wanted], seed) == 1)
+        return (~held).nonzero().squeeze(1), held.nonzero().squeeze(1)
     classes = _classes(labels)
     order = _by_class(classes, seed)
     counts = torch.bincount(classes)
@@ -148,8 +153,9 @@ def one_fold(labels: Tensor, num_folds: int, fold: int, seed: int) -> tuple[Tens
     """Indices of the samples outside of a fold and of those in it, each ascending; together they are every sample.
 
     The folds depend on the labels and the seed alone, and each sample is in one of them. Integer labels (N,) are
-    stratified: two folds differ by at most one sample, in total and in each class. With float labels
-    (N, num_targets) samples are assigned at random.
+    stratified: two folds differ by at most one sample, in total and in each class. Several labels of a sample,
+    (N, num_labels), are stratified by ``label_splits``. With float labels (N, num_targets) samples are assigned at
+    random.
 
     Raises:
         DataError: there are more folds than samples, or than samples of a class.
@@ -158,12 +164,16 @@ def one_fold(labels: Tensor, num_folds: int, fold: int, seed: int) -> tuple[Tens
     counts = torch.bincount(classes)
     fewest, rarest = min(((count, label) for label, count in enumerate(counts.tolist()) if count), default=(0, 0))
     if fewest < num_folds:
-        what = "there are" if labels.is_floating_point() else f"class number {rarest} has"
+        what = "there are" if labels.is_floating_point() or labels.ndim > 1 else f"class number {rarest} has"
         raise DataError(
             f"data.num_folds is {num_folds}, and {what} {fewest} sample(s) outside the test split;",
             "every fold needs a sample of every class;",
             f"try data.num_folds={fewest}." if fewest > 1 else "add samples, or leave that class out.",
         )
+    if _are_sets(labels):
+        sizes = [len(part) for part in torch.arange(len(labels)).tensor_split(num_folds)]
+        inside = torch.from_numpy(parts_of(labels, sizes, seed) == fold)
+        return (~inside).nonzero().squeeze(1), inside.nonzero().squeeze(1)
     folds = torch.empty_like(classes)
     # Round-robin over samples sorted by class, without starting anew at each class: the remainders of the classes then
     # go to different folds, not all to the first.
@@ -200,8 +210,15 @@ def check_fold(num_folds: int | None, fold: int | None) -> None:
 
 
 def _classes(labels: Tensor) -> Tensor:
-    """The class by which each sample is stratified: int64 (N,); one class for all if labels are floats."""
-    return torch.zeros(len(labels), dtype=torch.long) if labels.is_floating_point() else labels.cpu()
+    """The class by which each sample is stratified: int64 (N,); one class for all if labels are floats or sets."""
+    if labels.is_floating_point() or labels.ndim > 1:
+        return torch.zeros(len(labels), dtype=torch.long)
+    return labels.cpu()
+
+
+def _are_sets(labels: Tensor) -> bool:
+    """Whether each sample has a set of labels, (N, num_labels) with 0 and 1."""
+    return labels.ndim == 2 and not labels.is_floating_point()
 
 
 def _by_class(classes: Tensor, seed: int) -> Tensor:

@@ -52,7 +52,7 @@ class TensorSplit:
     """Inputs and targets.
 
     x: images, uint8 (N, C, H, W), or a table, float32 (N, num_features).
-    y: class indices, int64 (N,), or float32 (N, num_targets).
+    y: class indices, int64 (N,); labels, uint8 (N, num_labels); or float32 (N, num_targets).
     """
 
     x: Tensor

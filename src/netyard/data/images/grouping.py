@@ -43,10 +43,15 @@ def groups_of(listing: Listing, folder: Path, names: Sequence[str], pattern: str
     Raises:
         DataError: an image has no group.
     """
+    pairs = zip(listing.paths, listing.labels, strict=True)
+    return named_groups(listing.paths, [path.relative_to(folder / names[n]).as_posix() for path, n in pairs], pattern)
+
+
+def named_groups(paths: Sequence[Path], places: Sequence[str], pattern: str) -> list[str]:
+    """As ``groups_of``, of images whose paths below their folder are given."""
     expression = compiled(r"(.+)/[^/]*$" if pattern == FOLDER else pattern)
     found = []
-    for path, label in zip(listing.paths, listing.labels, strict=True):
-        below = path.relative_to(folder / names[label]).as_posix()
+    for path, below in zip(paths, places, strict=True):
         match = expression.search(below)
         name = match[match.re.groups] if match else None  # of the parentheses, or the whole match without any
         if not name:

@@ -1,4 +1,4 @@
-"""Images in class folders, decoded by worker processes: a user's own data, or ImageNet in its usual layout."""
+"""Images in class folders, or listed in a CSV file, decoded by worker processes: a user's own data, or ImageNet."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import torch
 
 from netyard.data.core.image_inputs import ImageReader
 from netyard.data.core.inputs import Inputs
-from netyard.data.core.module import DataModule
 from netyard.data.core.tensors import Split
 from netyard.data.images import depth, same_files
 from netyard.data.images.files import reason, subfolders
 from netyard.data.images.folder_split import Decoding, FolderSplit
 from netyard.data.images.grouping import compiled, groups_of, require_whole_groups
 from netyard.data.images.inspection import Inspection, inspect
+from netyard.data.images.label_file_data import LabelFileData, targets_of
 from netyard.data.images.layout import Layout, find_parts, find_tested
 from netyard.data.images.listing import Listing, class_names, require_images, scan
 from netyard.data.images.packed import cache_of, make
@@ -28,13 +28,15 @@ from netyard.ranges.bounds import Gt, Le, Length
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ImageFolder(DataModule):
+class ImageFolder(LabelFileData):
     """``root/<class>/**/image``, or ``root/train/<class>/...`` and optional folders for validation and test.
 
     See ``find_layout`` for the names of these folders, and for folders that wrap the data.
 
     A split without a folder is cut from the training split. With ``num_folds`` the images of the validation folder
     are among those that are divided into folds.
+
+    With ``labels`` a CSV file says what the images show, and class folders mean nothing; see ``label_file``.
 
     Raises:
         DataError: the folder is missing, or has fewer than two class folders; a class without images, or one that the
@@ -43,11 +45,6 @@ class ImageFolder(DataModule):
 
     GIVEN = ("root", "images")
 
-    root: str
-    test_root: str | None = None
-    """Another folder with class folders, all images of which are the test split. None: it is below ``root``."""
-    val_root: str | None = None
-    """The same for validation."""
     train_folder: str | None = "train"
     """``train`` also means Train, training, train_set, ...; another name only itself. None: every folder is a class."""
     val_folder: str | None = "val"
@@ -57,9 +54,6 @@ class ImageFolder(DataModule):
     """Side of the central square that is evaluated, as a fraction of the shorter side."""
     crop_scale: Annotated[list[Annotated[float, Gt(0), Le(1)]], Length(2, 2)] | None = None
     """Smallest and largest area of the random crop in training, as fractions. None: the centre, as in evaluation."""
-    group: str | None = None
-    """What keeps images together in one split: a regular expression that is searched in the path below the class
-    folder, whose group in parentheses is the name; or ``folder``, the folder of the image. None: nothing."""
     range: Annotated[list[float], Length(2, 2)] | None = None
     """The values that become black and white in images of more than 8 bits per channel. None: the smallest and the
     largest value of the training images."""
@@ -107,7 +101,7 @@ class ImageFolder(DataModule):
 
     def facts(self) -> dict[str, Any]:
         self.setup()
-        return {"num_classes": len(self.class_names or [])}
+        return super().facts() or {"num_classes": len(self.class_names or [])}
 
     def setup(self, stage: str | None = None) -> None:
         super().setup(stage)
@@ -117,6 +111,8 @@ class ImageFolder(DataModule):
             make(self._how.cache, self._image_paths, self._how.num_workers)
 
     def read(self) -> dict[str, Split]:
+        if self.labels is not None:
+            return self._read_labelled()
         layout, names = self._tested() if self.tests_all else self._trained()
         if not self.tests_all and self.num_classes is not None and self.num_classes != len(names):
             raise DataError(
@@ -176,6 +172,35 @@ class ImageFolder(DataModule):
             return layout, [name if name in folders else number for number, name in short.items()]
         self.class_names, self.num_classes = folders, len(folders)
         return layout, folders
+
+    def _read_labelled(self) -> dict[str, Split]:
+        """The images that files of labels name."""
+        files = self.read_labels(self._restored)
+        listings = {part: Listing(each.paths, [*range(len(each.paths))]) for part, each in files.items()}
+        if not self._restored or self.on_damaged == "skip":
+            listings = self._without_damage(listings)
+        self._image_paths = [path for listing in listings.values() for path in listing.paths]
+        self._how = self._decoding()
+        splits, first = {}, 0
+        for part, listing in listings.items():
+            y = targets_of(files[part], listing.labels)
+            places = torch.arange(first, first + len(y))
+            groups = self.groups_of(files[part], listing.labels)
+            splits[part] = FolderSplit(listing.paths, y, places, self._how, groups)
+            first += len(y)
+        everything, source = splits.pop("train"), str(files["train"].source)
+        if self.tests_all:
+            return self.everything(everything, source)
+        parts = self.parts_by_folder(listings["train"].labels, self._wanted())
+        by_folder = bool(parts)
+        if not by_folder:
+            parts = self.cut(everything.y, source, everything.groups)
+        splits |= {part: everything.take(index) for part, index in parts.items()}
+        self.sources |= {part: str(files[part].source) for part in self.separate}
+        require_whole_groups({part: split.groups for part, split in splits.items() if split.groups is not None})
+        if self.num_folds is not None and by_folder and "val" in splits:
+            self._merge_validation(splits)
+        return {**splits}
 
     def _merge_validation(self, splits: dict[str, FolderSplit]) -> None:
         """Move the images of the validation folder to the training split, to be divided into folds."""
@@ -264,7 +289,9 @@ class ImageFolder(DataModule):
 
     def summary(self) -> dict[str, Any]:
         found, seen = super().summary(), self._inspection
-        return {**found, **(seen.describe(self.value_range, self.range is not None) if seen else {})}
+        described = seen.describe(self.value_range, self.range is not None) if seen else {}
+        remarks = [*found.get("remarks", []), *described.get("remarks", [])]
+        return {**found, **described, **({"remarks": remarks} if remarks else {})}
 
     def _without_damage(self, found: dict[str, Listing]) -> dict[str, Listing]:
         """Refuse or skip damaged files of all splits."""
@@ -284,7 +311,7 @@ class ImageFolder(DataModule):
     def _decoding(self) -> Decoding:
         return Decoding(
             self.image_reader(self.image_size or 224),
-            (self.crop_scale[0], self.crop_scale[1]) if self.crop_scale else None,
+            (self.crop_scale[0], self.crop_scale[1]) if self.crop_scale and self.crops else None,
             self.mirror_invariant,
             _num_workers(self.num_workers),
             self.seed,

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from netyard.data.images.grouping import compiled
+from netyard.data.images.label_file import LabelSettings, read_labelled_files
 from netyard.data.images.layout import find_parts
 from netyard.data.images.listing import class_names, require_images, scan
 
+_MOST_BYTES = 2**22  # of a file of labels, whose images are looked for, too
 _MOST_CLASSES = 100  # listing a million files takes longer than to import torch
 
 
 def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """What the folders say of the classes: ``num_classes``, and that no other kind of target is there.
+    """What the folders say of the classes, ``num_classes``; or what a file of labels has, and what corrects the guess.
 
     Args:
         data: the resolved config of the data set.
 
     Raises:
-        DataError: a folder is missing, or a class without images; see ``find_layout``.
+        DataError: a folder is missing, or a class without images; see ``find_layout`` and ``read_labelled_files``.
         ConfigError: ``group`` is no regular expression.
     """
     wanted = {split: data.get(f"{split}_folder") for split in ("train", "val", "test")}
     compiled(str(data.get("group") or ""))
+    if data.get("labels") is not None:
+        path = Path(str(data["labels"])).expanduser()
+        if path.is_file() and path.stat().st_size > _MOST_BYTES:
+            return {}, ""
+        settings = {each.name: data[each.name] for each in fields(LabelSettings) if each.name in data}
+        target = read_labelled_files(LabelSettings(**settings)).target
+        return target.facts, target.correction
     separate = {split: str(data[f"{split}_root"]) for split in ("val", "test") if data.get(f"{split}_root") is not None}
     layout = find_parts(Path(data["root"]).expanduser(), wanted, separate)
     names = class_names(layout.splits["train"])

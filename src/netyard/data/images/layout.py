@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -152,6 +152,30 @@ def _require_folder(root: Path, key: str = "root") -> None:
             f"data.{key} is a folder with a folder for each class, or with train/, val/ and test/;",
             f"try data.{key}=FOLDER.",
         )
+
+
+def splits_of(below: Sequence[str], wanted: Mapping[str, str | None]) -> dict[str, list[int]]:
+    """Which of the images are in each split, if the first folder of each means one and some are for training.
+
+    Args:
+        below: the path of each image below the root.
+        wanted: see ``find_layout``.
+
+    Returns:
+        The numbers of the images; empty if folders are no splits.
+    """
+    kinds: dict[str, str | None] = {}
+    for place in below:
+        first, slash, _ = place.partition("/")
+        meant = (split for split, name in wanted.items() if slash and name is not None and _means(split, name, first))
+        kinds.setdefault(first, next(meant, None))
+    found: dict[str, list[int]] = {}
+    for number, place in enumerate(below):
+        split = kinds[place.partition("/")[0]]
+        if split is None:
+            return {}
+        found.setdefault(split, []).append(number)
+    return found if "train" in found and len(found) > 1 else {}
 
 
 def _unwrapped(root: Path, wanted: dict[str, str | None]) -> Path:

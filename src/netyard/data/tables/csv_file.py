@@ -22,6 +22,7 @@ from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.tables.columns import Column, Missing, encode, unseen_words
 from netyard.data.tables.numeric_cells import Decimal
 from netyard.data.tables.prepared import PreparedTable, TableSettings, prepare
+from netyard.data.tables.several_targets import EmptyTarget
 from netyard.data.tables.targets import TargetKind
 from netyard.errors import DataError
 
@@ -44,9 +45,15 @@ class CSVFile(DataModule):
     """Another file, all rows of which are the test split. None: it is cut from ``path``."""
     val_path: str | None = None
     """The same for validation."""
-    target: str
+    target: str | list[str]
+    """A column, or several of numbers, or of labels that are 0 or 1, true or false, yes or no."""
     target_kind: TargetKind = "auto"
-    """``auto``: classes if the target has words or at most twenty different whole numbers, else numbers."""
+    """``auto``: labels if cells of the target are lists, ``a|b``, or in several columns of 0 and 1; classes if it has
+    words or at most twenty different whole numbers; else numbers."""
+    label_separator: str | None = None
+    """Between the labels of a cell. None: ``|``."""
+    empty_target: EmptyTarget = "drop"
+    """What an empty cell means where the target is labels: unknown, so that the row is left out, or no label."""
     drop: list[str] = field(default_factory=list)
     """Columns to leave out."""
     categories: list[str] = field(default_factory=list)
@@ -72,8 +79,8 @@ class CSVFile(DataModule):
 
     def facts(self) -> dict[str, Any]:
         self.setup()
-        size = {"num_classes": len(self.class_names)} if self.class_names else {"num_targets": 1}
-        return {"num_features": sum(column.num_features for column in self.columns), **size}
+        assert self._prepared is not None  # of ``setup``
+        return {"num_features": sum(column.num_features for column in self.columns), **self._prepared.target.facts}
 
     @property
     def target_correction(self) -> str:
@@ -93,7 +100,7 @@ class CSVFile(DataModule):
             each if "indicator" in (each.missing, self.missing) else replace(each, missing=self.missing)
             for each in self.columns
         ]
-        prepared = prepare(self.settings(), known, self.class_names)
+        prepared = prepare(self.settings(), known, self.class_names, self._trained_kind)
         y = self._targets(prepared)
         group = prepared.settings.group
         groups = None if group is None else prepared.table.column(str(group), "group")
@@ -126,7 +133,7 @@ class CSVFile(DataModule):
         seen = {self.path: set(groups or ())}
         for name, path in self.separate.items():
             settings = replace(self.settings(), path=path, key=f"{name}_path", group=None)
-            prepared = prepare(settings, self.columns, self.class_names)
+            prepared = prepare(settings, self.columns, self.class_names, self._trained_kind)
             for what, count, why in prepared.left_out:
                 self.leave_out(f"{what} of {path}", count, why)
             unseen: Counter[tuple[str, str]] = Counter()
@@ -161,27 +168,35 @@ class CSVFile(DataModule):
         assert self._prepared is not None  # of ``setup``
         return {**found, "columns": self._prepared.columns_summary(), "file": self._prepared.table.format}
 
+    @property
+    def _trained_kind(self) -> TargetKind:
+        """The kind of target of the run that the columns are of."""
+        if not self.class_names:
+            return "number"
+        return "labels" if self.num_labels else "class"
+
     def _targets(self, prepared: PreparedTable) -> Tensor:
-        """int64 (N,) for classes, float32 (N, 1) for numbers.
+        """int64 (N,) for classes, uint8 (N, num_labels) for labels, float32 (N, num_targets) for numbers.
 
         Raises:
             DataError: ``data.num_classes`` is not their number.
         """
         target = prepared.target
-        if target.class_names is None:
-            self.num_targets = 1
-            return torch.from_numpy(target.values).float()[:, None]
-        self.class_names = target.class_names
+        self.class_names, self.target_names = target.class_names, target.target_names
+        ((key, count),) = target.facts.items()
         # Of a run they may be more than the file has.
-        if not self.columns and self.num_classes not in (None, len(target.class_names)):
+        if not self.columns and getattr(self, key) not in (None, count):
+            what = {"num_classes": "classes", "num_labels": "labels", "num_targets": "targets"}[key]
             raise DataError(
-                f"column {self.target!r} of {prepared.table.path} contains {len(target.class_names)} classes,"
-                f" not {self.num_classes};",
-                "data.num_classes is their number;",
-                f"try data.num_classes={len(target.class_names)}.",
+                f"column {self.target!r} of {prepared.table.path} contains {count} {what}, not {getattr(self, key)};",
+                f"data.{key} is their number;",
+                f"try data.{key}={count}.",
             )
-        self.num_classes = len(target.class_names)
-        return torch.from_numpy(target.values).long()
+        setattr(self, key, count)
+        values = torch.from_numpy(target.values)
+        if target.kind == "number":
+            return values.float().reshape(len(values), -1)
+        return values if target.kind == "labels" else values.long()
 
     def _tell_unseen(self, unseen: Counter[tuple[str, str]], prepared: PreparedTable, told: bool) -> None:
         """Note words that the training split does not have; warn of them if the network was trained on other data."""

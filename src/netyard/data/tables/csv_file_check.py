@@ -16,7 +16,7 @@ _MOST_BYTES = 2**23
 
 
 def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """What a table says of its target: ``num_classes`` or ``num_targets``, and what corrects the guess.
+    """What a table says of its target: ``num_classes``, ``num_labels`` or ``num_targets``, and what corrects the guess.
 
     Of a large table nothing is said, because it takes longer to read than torch to import.
 
@@ -37,8 +37,6 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     target = prepared.target
     for key in ("val_path", "test_path"):
         if data.get(key) is not None:
-            other = prepare(replace(settings, path=str(data[key]), key=key, group=None), columns, target.class_names)
-            encode(columns, other.table)
-    if target.class_names is None:
-        return {"num_targets": 1}, target.correction
-    return {"num_classes": len(target.class_names)}, target.correction
+            beside = replace(settings, path=str(data[key]), key=key, group=None)
+            encode(columns, prepare(beside, columns, target.class_names, target.kind).table)
+    return target.facts, target.correction

@@ -16,7 +16,8 @@ from netyard.data.tables.columns import MAX_WORDS, Column, Missing, fit_number, 
 from netyard.data.tables.csv_reader import Table, read_table, require_columns, typed
 from netyard.data.tables.kinds import Guess, Kind, guess
 from netyard.data.tables.numeric_cells import Decimal, Reading, missing_words, parse
-from netyard.data.tables.targets import Target, TargetKind, read_target
+from netyard.data.tables.several_targets import EmptyTarget, TargetSettings, read_targets
+from netyard.data.tables.targets import Target, TargetKind
 from netyard.errors import DataError
 
 
@@ -25,8 +26,10 @@ class TableSettings:
     """How a table is read: the keys of ``data=csv`` with these names."""
 
     path: str
-    target: str
+    target: str | Sequence[str]
     target_kind: TargetKind = "auto"
+    label_separator: str | None = None
+    empty_target: EmptyTarget = "drop"
     drop: Sequence[str] = ()
     categories: Sequence[str] = ()
     numbers: Sequence[str] = ()
@@ -38,6 +41,11 @@ class TableSettings:
     group: str | None = None
     key: str = "path"
     """The key that names the file, for messages; ``test_path`` of one beside that for training."""
+
+    @property
+    def targets(self) -> list[str]:
+        """The names of the columns of the target, as they are typed."""
+        return [*map(_text, self.target)] if isinstance(self.target, list | tuple) else [_text(self.target)]
 
     @property
     def reading(self) -> Reading:
@@ -82,31 +90,34 @@ class PreparedTable:
 
 
 def prepare(
-    settings: TableSettings, columns: Sequence[Column] = (), class_names: Sequence[str] | None = None
+    settings: TableSettings,
+    columns: Sequence[Column] = (),
+    class_names: Sequence[str] | None = None,
+    trained_kind: TargetKind | None = None,
 ) -> PreparedTable:
     """Read a table.
 
     Args:
         columns: of a run, which other data must have; empty for a new run.
-        class_names: the classes of that run; None if its target is a number.
+        class_names: the classes or labels of that run; None if its target is a number.
+        trained_kind: the kind of its target.
 
     Raises:
-        DataError: see ``read_table``, ``read_target`` and ``Column.encode``; there is no such column, or no feature.
+        DataError: see ``read_table``, ``read_targets`` and ``Column.encode``; there is no such column, or no feature.
     """
     table = read_table(
         Path(settings.path).expanduser(), f"data.{settings.key}", settings.encoding, header=settings.header
     )
     beside = settings.key != "path"
     if beside:
-        require_columns(table, [_text(settings.target)], "data.path has")
-    table.column(_text(settings.target))
-    target_name = table.name_of(_text(settings.target)) or ""
+        require_columns(table, settings.targets, "data.path has")
+    names = _target_columns(table, settings)
     # Of a run the columns decide: another file need not have those that are left out.
-    own: dict[str, Kind] = {target_name: "target"}
-    chosen = own if columns else _chosen(table, settings, target_name)
+    own: dict[str, Kind] = dict.fromkeys(names, "target")
+    chosen = own if columns else _chosen(table, settings, names)
     reading = settings.reading
     if columns:
-        parse(table, [target_name], reading)
+        parse(table, names, reading)
         read_numbers(columns, table)
         of_run = "data.path has" if beside else "the network was trained on"
         require_columns(table, [column.name for column in columns], of_run)
@@ -116,26 +127,53 @@ def prepare(
         guesses = _guesses(table, reading, chosen)
     left_out = [*table.left_out, *_columns_left_out(guesses)]
     if not any(each.used for each in guesses.values()):
-        raise _no_feature_error(table, guesses, target_name)
+        raise _no_feature_error(table, guesses, names)
     if settings.missing == "drop":
         table = _without_gaps(table, guesses, columns, reading, left_out)
     # The columns of a run decide: in another file, ``auto`` could find another kind of target.
-    kind = settings.target_kind if not columns else "class" if class_names else "number"
-    target = read_target(
-        table,
-        target_name,
-        kind,
-        reading,
-        class_names if columns else None,
-        "data.path has" if beside else "the run was trained on",
-    )
-    guesses[target_name].facts["as"] = "numbers" if target.class_names is None else "classes"
-    guesses[target_name].facts |= {"note": target.note} if target.note else {}
+    kind = (trained_kind if columns else None) or settings.target_kind
+    how = TargetSettings(kind, settings.label_separator, settings.empty_target)
+    of_run = "data.path has" if beside else "the run was trained on"
+    target = read_targets(table, names, how, reading, class_names if columns else None, of_run)
+    told = {"class": "classes", "labels": "labels", "number": "numbers"}[target.kind]
+    for name in names:
+        guesses[name].facts["as"] = told
+    guesses[names[0]].facts |= {"note": target.note} if target.note else {}
     if without := len(table.lines) - len(target.rows):
-        marks = {table.columns[target_name][row] for row in {*range(len(table.lines))} - {*target.rows}}
-        shown = ", ".join(repr(mark) if mark else "empty" for mark in sorted(marks))
-        left_out.append(("rows", without, f"the target {target_name!r} is {shown}"))
+        left_out.append(("rows", without, why_left_out(table, names, target)))
     return PreparedTable(table.take(target.rows), target, guesses, settings, left_out)
+
+
+def why_left_out(table: Table, names: Sequence[str], target: Target) -> str:
+    """Why rows have no target: its cells that are no value, and what keeps rows that mean that there are no labels."""
+    lacking = {*range(len(table.lines))} - {*target.rows}
+    if len(names) == 1:
+        marks = {table.columns[names[0]][row] for row in lacking}
+        shown = ", ".join(repr(mark) if mark else "empty" for mark in sorted(marks))
+        why = f"the target {names[0]!r} is {shown}"
+    else:
+        why = f"a target of {_shown(names)} is missing"
+    return f"{why}; data.empty_target=no_label: no label" if target.kind == "labels" else why
+
+
+def _target_columns(table: Table, settings: TableSettings) -> list[str]:
+    """The columns of the target.
+
+    Raises:
+        DataError: there is no such column, or it is named twice.
+    """
+    several = len(settings.targets) > 1
+    for name in settings.targets:
+        table.column(name, listed=several)
+    names = [table.name_of(name) or name for name in settings.targets]
+    if not names or len(set(names)) < len(names):
+        given = "is empty" if not names else f"is {', '.join(settings.targets)}, which names a column twice"
+        raise DataError(
+            f"data.target {given};",
+            "it is a column, or a list of different columns;",
+            f"try {typed('target', [*dict.fromkeys(names)] or [*table.columns][-1])}.",
+        )
+    return names
 
 
 def _columns_left_out(guesses: Mapping[str, Guess]) -> list[tuple[str, int, str]]:
@@ -159,7 +197,7 @@ def _text(name: Any) -> str:
     return str(name)
 
 
-def _chosen(table: Table, settings: TableSettings, target_name: str) -> dict[str, Kind]:
+def _chosen(table: Table, settings: TableSettings, targets: Sequence[str]) -> dict[str, Kind]:
     """What the user says of columns, by name.
 
     Raises:
@@ -178,7 +216,7 @@ def _chosen(table: Table, settings: TableSettings, target_name: str) -> dict[str
     if settings.group is not None:
         table.column(_text(settings.group), "group")
         chosen[table.name_of(_text(settings.group)) or ""] = "group"
-    return chosen | {target_name: "target"}
+    return chosen | dict.fromkeys(targets, "target")
 
 
 def _guesses(table: Table, reading: Reading, chosen: Mapping[str, Kind]) -> dict[str, Guess]:
@@ -236,8 +274,8 @@ def _without_gaps(
     return table.take(np.flatnonzero(~missing).tolist())
 
 
-def _no_feature_error(table: Table, guesses: Mapping[str, Guess], target_name: str) -> DataError:
-    given = f"no column of {table.path} is left besides the target {target_name!r};"
+def _no_feature_error(table: Table, guesses: Mapping[str, Guess], targets: Sequence[str]) -> DataError:
+    given = f"no column of {table.path} is left besides the target {_shown(targets)};"
     allowed = "at least one feature is needed;"
     reasons = {name: each for name, each in guesses.items() if not each.used and each.why}
     dropped = [name for name, each in reasons.items() if each.kind == "dropped"]

@@ -12,9 +12,9 @@ from netyard.data.tables.csv_reader import Table, typed
 from netyard.data.tables.numeric_cells import Numbers, Reading, formatted, missing_words
 from netyard.errors import DataError
 
-TargetKind: TypeAlias = Literal["auto", "class", "number"]
+TargetKind: TypeAlias = Literal["auto", "class", "labels", "number"]
 
-_MAX_CLASSES = 20  # a column of whole numbers with more distinct values is a regression target
+MAX_CLASSES = 20  # a column of whole numbers with more distinct values is a regression target
 
 
 @dataclass
@@ -22,14 +22,23 @@ class Target:
     """The targets of the rows that have one."""
 
     values: np.ndarray
-    """Int64 (N,), numbers of classes, or float64 (N,)."""
+    """Int64 (N,), numbers of classes; uint8 (N, L), labels; float64 (N,), or (N, T) of several numbers."""
     rows: list[int]
     """The rows of the table that have a target."""
     class_names: list[str] | None
-    """In the order of their numbers; None if the target is a number."""
+    """Of classes or labels in the order of their numbers; None if the target is a number."""
     correction: str = ""
     """What to type if the guess is wrong; empty if there is no other way to read the column."""
     note: str = ""
+    kind: Literal["class", "labels", "number"] = "class"
+    target_names: list[str] | None = None
+    """The columns of numbers."""
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """The key of the data set that says how many outputs a network has, with its value."""
+        key = {"class": "num_classes", "labels": "num_labels", "number": "num_targets"}[self.kind]
+        return {key: len(self.class_names or self.target_names or [""])}
 
 
 def read_target(
@@ -69,7 +78,7 @@ def read_target(
         )
     values = numbers.values[rows]
     whole = numbers.is_number and numbers.whole and not len(numbers.bad)
-    few = len(np.unique(values)) <= _MAX_CLASSES
+    few = len(np.unique(values)) <= MAX_CLASSES
     # A price, a percentage or 1,234 is no name of a class, however few there are.
     amounts = numbers.is_amount or bool(numbers.thousands)
     as_classes = kind == "class" or not numbers.is_number or (whole and few and not amounts)
@@ -77,7 +86,8 @@ def read_target(
         if len(numbers.bad):
             allowed = "the other cells are numbers, and each must be finite;"
             raise table.bad_cell_error(name, int(numbers.bad[0]), allowed, "data.target_kind=class")
-        return Target(values, rows.tolist(), None, _class_correction(values, numbers), formatted(numbers))
+        correction = _class_correction(values, numbers)
+        return Target(values, rows.tolist(), None, correction, formatted(numbers), "number")
     texts = [cells[row] for row in rows.tolist()]
     # As numbers, "1" and "1.0" are the same class, and 10 is sorted after 2. With a unit they are names: 2D, 3D.
     by_value = whole and not numbers.unit
@@ -101,7 +111,7 @@ def _check_classes(
     table: Table, name: str, names: Sequence[str], num_rows: int, numbers: Numbers, reading: Reading
 ) -> None:
     """Raise DataError for a single class, or for nearly as many as rows."""
-    if len(names) > 1 and len(names) <= max(_MAX_CLASSES, num_rows / 2):
+    if len(names) > 1 and len(names) <= max(MAX_CLASSES, num_rows / 2):
         return
     other = _other_target(table, name, reading)
     attempt = f"try {typed('target', other)}." if other else "try another data.target."
@@ -137,7 +147,7 @@ def _other_target(table: Table, name: str, reading: Reading) -> str | None:
         cells = table.columns[other]
         if other == name or missing_words(cells, reading).any():
             continue
-        if 2 <= len(set(cells)) <= max(2, min(_MAX_CLASSES, len(cells) // 2)):
+        if 2 <= len(set(cells)) <= max(2, min(MAX_CLASSES, len(cells) // 2)):
             return other
     return None
 

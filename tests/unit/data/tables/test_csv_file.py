@@ -179,7 +179,7 @@ def test_binary_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_kind(write_csv: Write) -> None:
-    with pytest.raises(Exception, match="it must be one of auto, class, number") as caught:
+    with pytest.raises(Exception, match="it must be one of auto, class, labels, number") as caught:
         load(write_csv(table()), target_kind="float")
     assert isinstance(caught.value.__cause__ or caught.value, ConfigError)
 
