@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from netyard.sweeps.runners import local
 from netyard.sweeps.runners.local import Ending, Pool
 from support.failing_jobs import ALLOW, HAPPENING
 from support.sweep_command import QUICK
+from support.warm_processes import WarmServer
 
 
 def write_happening(folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -24,6 +26,12 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a callback of the user's, that jobs can import."""
     write_happening(tmp_path, monkeypatch)
     return tmp_path
+
+
+@pytest.fixture
+def forked_server(warm_server: WarmServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that starts a sweep's jobs needs no import, if the driver is in this process."""
+    monkeypatch.setattr(local, "subprocess", warm_server.starter())
 
 
 @pytest.fixture(scope="module")

@@ -105,7 +105,12 @@ class WarmServer:
     ) -> socket.socket:
         """``python WORDS`` with these descriptors: the number in that process, and the number here."""
         self._require()
-        return order(self.address, words, cwd, {**environment, ADDRESS: self.address}, descriptors, nohup)
+        return order(self.address, words, cwd, environment, descriptors, nohup)
+
+    def starter(self) -> SimpleNamespace:
+        """See the function of this name: for a driver of a sweep in this process."""
+        self._require()
+        return starter(self.address)
 
     def sessions(self, mark: str) -> set[int]:
         """The sessions of the processes with this mark, which are those of their children too."""
@@ -167,7 +172,13 @@ def order(
 ) -> socket.socket:
     """Have a process forked, which owns copies of the descriptors; ``below`` another one, which leads no session."""
     connection = connect(address)
-    what = {"words": list(words), "cwd": str(cwd), "environment": dict(environment), "nohup": nohup, "below": below}
+    what = {
+        "words": list(words),
+        "cwd": str(cwd),
+        "environment": {**environment, ADDRESS: address},
+        "nohup": nohup,
+        "below": below,
+    }
     text = json.dumps({**what, "numbers": list(descriptors)})
     socket.send_fds(connection, [text.encode() + b"\n"], [*descriptors.values()])
     return connection
@@ -240,9 +251,9 @@ def become(
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    local.subprocess = starter(environment[ADDRESS])  # type: ignore[assignment]
     code = 1
     try:
+        local.subprocess = starter(environment[ADDRESS])  # type: ignore[assignment]
         run(words)
         code = 0
     except SystemExit as end:

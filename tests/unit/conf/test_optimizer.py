@@ -73,7 +73,7 @@ def test_the_loss_falls_with_the_files_own_settings(name, weight_decay, chosen):
 @pytest.mark.parametrize("scheduler", catalog.options("scheduler"))
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_takes_every_schedule(name, scheduler, chosen):
-    losses = learn(chosen("optimizer", name), chosen("scheduler", scheduler), 12)
+    losses = learn(chosen("optimizer", name), chosen("scheduler", scheduler), 6)
     assert losses[-1] < losses[0]
 
 
