@@ -58,6 +58,8 @@ def follow(train, line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         overrides = [*overrides, "launcher=basic", "debug=smoke"]
     elif not any(text.startswith(("resume=", "debug=", "trainer.max_epochs=")) for text in overrides):
         overrides += ["trainer.max_epochs=1" if "hydra.run.dir=" in line else "debug=smoke"]
+    if "data=gym" in words:
+        overrides += ["data.val_episodes=1", "data.test_episodes=1"]
     if "=" in line and "hydra.run.dir=" not in line and "resume=" not in line and "-m" not in overrides:
         overrides.append(f"hydra.run.dir=runs/{len(list(Path.cwd().glob('runs/*')))}")
     ran = train(*overrides)
