@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import sys
 from pathlib import Path
@@ -50,6 +51,9 @@ def follow(train, line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         return main.main(words), capsys.readouterr().err
     if words[:2] == ["-m", "netyard.config.constraints"]:
         return constraints.main(words[2:]), capsys.readouterr().err
+    if words == ["messy.py"]:  # a file of the guide
+        runpy.run_path(words[0], run_name="__main__")
+        return 0, ""
     assert (program, words[0]) == ("python", "train.py")
     overrides = words[1:]
     if "--help" not in overrides and not runs_here(line):
@@ -79,16 +83,19 @@ def install_editable(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def write_files_of_a_user(place: Path) -> None:
     draw = np.random.default_rng(0)
     for label, colour in (("red", (200, 30, 30)), ("blue", (30, 30, 200))):
-        (place / "photos" / label).mkdir(parents=True)
-        for number in range(15):
-            pixels = (draw.integers(-20, 20, (40, 48, 3)) + colour).astype(np.uint8)
-            Image.fromarray(pixels).save(place / "photos" / label / f"{number}.png")
+        for folder, count in (("photos", 15), ("new_photos", 4)):
+            (place / folder / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = (draw.integers(-20, 20, (40, 48, 3)) + colour).astype(np.uint8)
+                Image.fromarray(pixels).save(place / folder / label / f"{number}.png")
     cities = ["Rome", "Oslo", "Bonn"]
     houses = (f"{a:.1f},{cities[number % 3]},{50 + 2 * a:.3f}" for number, a in enumerate(draw.uniform(0, 90, 90)))
+    new = (f"{a:.1f},{50 + 2 * a:.3f},Oslo" for a in draw.uniform(0, 90, 40))
     opinions = (f"{'no ' * (i % 3)}{'fine' if i % 2 else 'poor'} food,{'good' if i % 2 else 'bad'}" for i in range(80))
     sales = (f"{month},{month % 12 + month / 100}" for month in range(240))
     for name, head, rows in (
         ("houses", "age,city,price", houses),
+        ("new_houses", "age,price,city", new),
         ("opinions", "text,label", opinions),
         ("sales", "month,sold", sales),
     ):
