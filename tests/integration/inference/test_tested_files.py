@@ -8,9 +8,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from omegaconf import OmegaConf
 
 import netyard
 from netyard.cli import main
+from netyard.config import instantiate
+from netyard.inference import evaluate as testing
+from netyard.run_directories.directory import RunDir
+from netyard.training import checkpoint
 from support.user_files import write_photos, write_sales
 
 
@@ -50,6 +56,22 @@ def test_all_rows_of_a_table_are_tested_by_the_columns_of_the_run(finished, eval
     assert report["metrics"]["test/accuracy"] == pytest.approx(right / 30, abs=1e-6)
     code, said, report = evaluate("kind", f"data.test_path={path}")
     assert code == 0 and sum(map(sum, report["confusion"])) == 30
+
+
+def test_a_row_is_prepared_alike_in_training_evaluate_and_predict(finished, tmp_path: Path) -> None:
+    run = RunDir(finished("kind"))
+    recorded, config, _ = checkpoint.read_of(run)
+    trained = instantiate.build(config["data"])
+    trained.setup()
+    shutil.copy(finished.files / "table.csv", tmp_path / "copy.csv")
+    cfg = OmegaConf.create(config)
+    cfg.data.test_path = str(tmp_path / "copy.csv")
+    _, _, evaluating = testing.evaluate(cfg, recorded, run, typed={"data.test_path"})
+    predicting = checkpoint.build_data(recorded, config)
+    predicted = torch.cat([batch.x for batch in predicting.inputs(str(tmp_path / "copy.csv")).batches])
+    assert torch.equal(predicted, evaluating.split("test").x) and len(predicted) == 90
+    rows = {tuple(row) for row in predicted.tolist()}
+    assert all(tuple(row) in rows for part in ("train", "val", "test") for row in trained.split(part).x.tolist())
 
 
 def test_one_row_and_one_class_are_enough(finished, evaluate, tmp_path: Path) -> None:
