@@ -79,7 +79,7 @@ def _area(name: ClassScore, probabilities: Tensor, labels: Tensor) -> Tensor | N
     return score(probabilities[:, classes], truth, num_labels=len(classes), average="macro")
 
 
-def best_threshold(score: DecisionScore, positive: Tensor, labels: Tensor) -> float:
+def best_threshold(score: DecisionScore, positive: Tensor, labels: Tensor, standard_errors: float = 0.0) -> float:
     """The probability from which a sample is of the second class, where the score of the decisions is largest.
 
     Between two neighbouring probabilities all thresholds decide alike; returned is their middle, of several equally
@@ -89,6 +89,8 @@ def best_threshold(score: DecisionScore, positive: Tensor, labels: Tensor) -> fl
         score: what is to be large.
         positive: (N,), the probability of the second of two classes.
         labels: (N,), 0 or 1.
+        standard_errors: scores that are lower than the largest by so many standard errors count as equally good, and
+            0.5 itself is chosen if it is one of these. With few samples the largest is large by chance.
     """
     values, order = positive.double().sort(descending=True)
     truth = labels[order].double()
@@ -104,5 +106,9 @@ def best_threshold(score: DecisionScore, positive: Tensor, labels: Tensor) -> fl
     thresholds = (bounds[:-1] + bounds[1:]) / 2  # (N + 1,)
     # A threshold between equal probabilities would separate what cannot be separated.
     quality = torch.where(bounds[:-1] > bounds[1:], quality, -1.0)
-    best = quality >= quality.max() - 1e-12
+    largest = quality.max()
+    error = (largest * (1 - largest) / truth.sum().clamp(min=1)).sqrt()
+    best = quality >= largest - max(1e-12, standard_errors * float(error))
+    if standard_errors and bool((best & (bounds[1:] < 0.5) & (bounds[:-1] >= 0.5)).any()):
+        return 0.5
     return float(thresholds[best][(thresholds[best] - 0.5).abs().argmin()])

@@ -103,12 +103,15 @@ def scores(names: Sequence[str], probabilities: Tensor, truth: Tensor, threshold
 
 
 def best_thresholds(score: DecisionScore, probabilities: Tensor, truth: Tensor) -> Tensor:
-    """The threshold of each label at which its score is largest, see ``best_threshold``: float32 (L,).
+    """The threshold of each label, float32 (L,): the nearest to 0.5 whose score is the largest, or as good by chance.
 
-    A label that all samples or none have shows nothing: its threshold is 0.5.
+    As good are scores within one standard error of the largest: of many labels some have few samples, and the threshold
+    that fits these best is a worse one for others. A label that all samples or none have keeps 0.5.
     """
-    pairs = zip(probabilities.T, truth.T, strict=True)
-    found = [best_threshold(score, each, true.long()) if 0 < true.sum() < len(true) else 0.5 for each, true in pairs]
+    found = [
+        best_threshold(score, each, true.long(), standard_errors=1.0) if 0 < true.sum() < len(true) else 0.5
+        for each, true in zip(probabilities.T, truth.T, strict=True)
+    ]
     return torch.tensor(found, dtype=torch.float32, device=probabilities.device)
 
 

@@ -51,7 +51,8 @@ class Multilabel(Learner):
         validation_scores: what a validation logs beside the loss; the monitored score is always logged. All scores need
             the probabilities of all validation samples in memory.
         threshold: the probability from which a label is set: one for all, or one for each. A score: after each
-            validation the threshold of each label is chosen where its score is largest, and saved with the weights.
+            validation the threshold of each label is chosen by its score, and saved with the weights; see
+            ``label_scores.best_thresholds``.
         l1: weight of the sum of absolute weights added to the training loss (Lasso; Tibshirani 1996).
 
     Raises:

@@ -82,16 +82,19 @@ def test_scores_are_those_of_all_samples_whatever_the_batches(sizes: tuple[int, 
 
 
 def test_the_threshold_of_each_label_is_chosen_on_validation_and_saved() -> None:
-    task, trainer, data = task_of(nn.Linear(4, 3)), trainer_of(), Batches(samples((40,)))
+    net = nn.Linear(4, 3)
+    torch.nn.init.constant_(net.bias, -2.0)
+    task, trainer, data = task_of(net), trainer_of(), Batches(samples((40,)))
     trainer.fit(task, data)
-    assert (task.threshold != 0.5).any()
+    assert (task.threshold < 0.4).all()
     x, y = data.batches[0]
     with torch.no_grad():
         p = task.net(x).sigmoid()
     for label in range(3):
         scores = [metrics.f1_score(y[:, label], p[:, label] >= t) for t in (0.0, *p[:, label].tolist())]
         chosen = metrics.f1_score(y[:, label], p[:, label] >= task.threshold[label])
-        assert chosen == pytest.approx(max(scores))
+        error = (max(scores) * (1 - max(scores)) / int(y[:, label].sum())) ** 0.5
+        assert max(scores) - error - 1e-6 <= chosen <= max(scores)
     other = task_of(nn.Linear(4, 3))
     other.load_state_dict(task.state_dict())
     assert torch.equal(other.threshold, task.threshold)

@@ -92,11 +92,22 @@ def write_files_of_a_user(place: Path) -> None:
     houses = (f"{a:.1f},{cities[number % 3]},{50 + 2 * a:.3f}" for number, a in enumerate(draw.uniform(0, 90, 90)))
     new = (f"{a:.1f},{50 + 2 * a:.3f},Oslo" for a in draw.uniform(0, 90, 40))
     opinions = (f"{'no ' * (i % 3)}{'fine' if i % 2 else 'poor'} food,{'good' if i % 2 else 'bad'}" for i in range(80))
+    files = [f"{label}/{number}.png" for label in ("red", "blue") for number in range(15)]
+    films = (
+        f"{number % 7},{number % 11},{'|'.join(['war', 'love', 'crime'][: 1 + number % 3])}" for number in range(60)
+    )
+    meals = (f"{number % 5},{number % 8},{number % 2},{int(number % 3 == 0)}" for number in range(60))
     sales = (f"{month},{month % 12 + month / 100}" for month in range(240))
     for name, head, rows in (
         ("houses", "age,city,price", houses),
         ("new_houses", "age,price,city", new),
         ("opinions", "text,label", opinions),
+        ("films", "length,year,genres", films),
+        ("meals", "price,size,vegan,spicy", meals),
+        ("tags", "file,tags", (f"{file},{file[:3]}|{'even' if i % 2 else 'odd'}" for i, file in enumerate(files))),
+        ("kinds", "file,kind", (f"{file},{file[:3]}" for file in files)),
+        ("angles", "file,angle", (f"{file},{1.5 * i}" for i, file in enumerate(files))),
+        ("places", "file,x,y", (f"{file},{1.5 * i},{i % 4}.5" for i, file in enumerate(files))),
         ("sales", "month,sold", sales),
     ):
         (place / f"{name}.csv").write_text("\n".join([head, *rows]), encoding="utf-8")
