@@ -155,7 +155,8 @@ class Run:
         """Test the run again, as ``netyard evaluate``: ``run.evaluate("data=cifar10", "data.batch_size=512")``.
 
         Args:
-            overrides: changes of the config, for another data set or batch size.
+            overrides: changes of the config, for another data set or batch size. ``data.path=test.csv`` and
+                ``data.root=FOLDER`` test all rows or images of the given files.
             output: a folder for ``evaluation.json`` and images.
 
         Returns:

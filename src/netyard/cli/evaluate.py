@@ -119,8 +119,8 @@ COMMAND = Command(
     run=evaluate,
     body=(
         (
-            "Tests the network again; data=... tests on other data, task.KEY=... with other settings. Besides "
-            "the metrics it prints, depending on the task:"
+            "Tests the network again; data=... tests on other data, data.path=FILE or data.root=FOLDER on all rows or "
+            "images of your own, task.KEY=... with other settings. Besides the metrics it prints, by task:"
         ),
         (
             "  classification   precision, recall, f1 and support of each class; the confusion matrix, of more "
