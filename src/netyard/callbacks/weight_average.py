@@ -10,11 +10,23 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
+from netyard.errors import ArgumentError
 from netyard.metrics.moving_average import decay_at
 from netyard.ranges.bounds import Count, Index, Part
 from netyard.ranges.signature import check
 
 log = logging.getLogger(__name__)
+
+
+def _check_device(device: str | None) -> None:
+    try:
+        torch.device(device or "cpu")
+    except RuntimeError:  # torch lists the names of all devices that it was ever written for
+        raise ArgumentError(
+            f"callbacks.ema.device is {device!r};",
+            "it must be the name of a device, or null for that of the weights;",
+            "try callbacks.ema.device=cpu.",
+        ) from None
 
 
 class WeightAverage(WeightAveraging):
@@ -49,6 +61,7 @@ class WeightAverage(WeightAveraging):
         use_buffers: bool = True,
     ) -> None:
         check(WeightAverage, locals(), "callbacks.ema")
+        _check_device(device)
         super().__init__(device=device, use_buffers=use_buffers, multi_avg_fn=self._average)
         self.decay, self.warmup = decay, warmup
         self.update_every_n_steps = update_every_n_steps

@@ -27,6 +27,8 @@ _OF_THE_MACHINE = (  # errors of the machine; others, like a missing file, are b
 )
 # How Hydra's messages start if the constructor raised; its other messages mean that the class was not found.
 _IN_THE_CALL = ("Error in call to target", "Error in creating partial")
+# Parts of messages of torch about tensors that no memory has room for.
+_TOO_LARGE = ("can't allocate memory", "Storage size calculation overflowed", "invalid tensor size")
 # Parts of messages of gloo and NCCL after another rank of the run has ended.
 _LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL communicator was aborted")
 
@@ -94,7 +96,8 @@ def _of_the_machine(error: RuntimeError | MemoryError) -> NetyardError | None:
     """Errors about memory, ports, processes and home directories, which can be identified only by their text."""
     words = str(error)
     # The CPU allocator raises a plain RuntimeError; CUDA has a class, which is compared by name to avoid the import.
-    memory = "can't allocate memory" in words or type(error).__name__ == "OutOfMemoryError"
+    too_large = any(text in words for text in _TOO_LARGE)
+    memory = too_large or type(error).__name__ == "OutOfMemoryError"
     if memory or isinstance(error, MemoryError):
         return PlatformError(
             f"there is not enough memory: {_first_line(error)}{_taken_so_far()};",

@@ -35,7 +35,7 @@ from netyard.ranges.bounds import (
     Unit,
 )
 from netyard.ranges.constraint import Constraint, from_annotation
-from netyard.ranges.signature import constraints
+from netyard.ranges.signature import constraints, nodes
 
 OURS = "netyard"
 
@@ -66,7 +66,7 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "performance": Literal["auto", "safe", "max"],  # a key of netyard, which is not passed to the Trainer
         # -1: no limit.
         "max_epochs": (Count | Literal[-1] | None, 10),
-        "max_steps": (Count | Literal[-1] | None, 1000),
+        "max_steps": (Count | Literal[-1], 1000),
         "min_epochs": (Count | None, 1),
         "min_steps": (Count | None, 1),
         "gradient_clip_val": (Positive | None, 1.0),
@@ -147,6 +147,14 @@ _OF_A_RUN: dict[str, Any] = {
     "tags": list[str],
     "resume": str | None,
 }
+# What Hydra reads of a node besides its class.
+_OF_A_NODE: dict[str, Any] = {
+    "_target_": str,
+    "_partial_": bool,
+    "_recursive_": bool,
+    "_convert_": Literal["none", "partial", "object", "all"],
+    "_args_": list[Any],
+}
 
 
 def of(target: str) -> Mapping[str, Constraint]:
@@ -171,6 +179,12 @@ def of_run_keys() -> dict[str, Constraint]:
     return _read(_OF_A_RUN)
 
 
+@cache
+def of_node_keys() -> dict[str, Constraint]:
+    """The constraints of the keys of a node that Hydra reads itself, such as ``_partial_``."""
+    return _read(_OF_A_NODE)
+
+
 def gather(package: str = OURS) -> dict[str, dict[str, Any]]:
     """The table for ``constraints.json``, from the annotations; imports every class of the package in its ``conf/``.
 
@@ -181,11 +195,12 @@ def gather(package: str = OURS) -> dict[str, dict[str, Any]]:
         ConfigError: no such package is installed, or a file of its ``conf/`` cannot be read.
     """
     folder, prefix = _folder_and_prefix(package)
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for target in sorted(allowlist.targets_in(folder)):
         # A package says what its own classes allow, not what others' do. MODULE:ID is an environment of Gymnasium.
-        if target.startswith(prefix) and ":" not in target and (each := constraints(_imported(target))):
-            found[target] = {parameter: constraint.to_plain() for parameter, constraint in each.items()}
+        if target.startswith(prefix) and ":" not in target:
+            each = constraints(_imported(target)) | nodes(_imported(target))
+            found |= {target: {name: constraint.to_plain() for name, constraint in each.items()}} if each else {}
     return found
 
 

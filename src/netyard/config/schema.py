@@ -21,7 +21,16 @@ from netyard.errors import ConfigError
 from netyard.ranges.constraint import Constraint, written
 from netyard.ranges.signature import refused
 
-GLOBALS = ("seed", "threads", "tags", "resume")  # keys of conf/train.yaml outside of all groups
+_DEFAULTS: dict[str, Any] = {"seed": 0, "threads": "auto", "tags": [], "resume": None}
+GLOBALS = tuple(_DEFAULTS)  # keys of conf/train.yaml outside of all groups
+_NODES = ("task", "loss", "optimizer", "scheduler", "trainer", "data", "model")
+_DISPENSABLE = ("augmentation", "callbacks", "logger")  # groups that can be empty
+# Keys of networks and tasks that repeat what the data, the task or the loss say.
+FACTS = {
+    *("input_shape", "in_channels", "image_size", "input_size", "vocab_size", "num_classes", "num_actions"),
+    *("num_outputs", "num_atoms", "num_outputs_per_pixel"),
+}
+_PARTIAL = ("optimizer", "scheduler")  # built later, with the parameters of the network
 
 
 def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
@@ -41,6 +50,7 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
             )
     # Before resolving, which would run resolvers, and again after, because an interpolation may insert a name.
     allowlist.require(cfg)
+    _check_groups(cfg)
     _check_missing(cfg, choices)
     if fault := next(faults(cfg, choices), None):
         raise fault
@@ -50,41 +60,67 @@ def faults(cfg: DictConfig, choices: Mapping[str, Any]) -> Iterator[ConfigError]
     """Yield an error for each value of a complete config that is of the wrong type or outside of its range."""
     resolved = resolve(cfg, choices)
     allowlist.require(resolved)
-    yield from _replaced_nodes(resolved, choices)
+    yield from _wrong_nodes(resolved, choices)
+    yield from _changed_facts(resolved, choices)
     found = list(_values(resolved, OmegaConf.to_container(cfg, resolve=False)))
     # A value that repeats another key's is checked last: a mistake is reported at the key that was typed.
     for each in sorted(found, key=lambda value: (value.source is not None, value.key.startswith("task."))):
         yield from _faults(each, choices)
 
 
-def _replaced_nodes(config: Mapping[str, Any], choices: Mapping[str, Any]) -> Iterator[ConfigError]:
-    """Yield an error for each option or node of a group that a number, text or list has replaced."""
-    for group in GROUPS:
-        chosen, node = choices.get(group), config.get(group)
-        if not isinstance(node, Mapping):
+def _check_groups(cfg: DictConfig) -> None:
+    """Refuse a group that is left out, or that an experiment file or Python has set to a value of another type.
+
+    Before resolving: every interpolation of the group's keys would fail, and be reported in its place.
+    """
+    config: Any = OmegaConf.to_container(cfg, resolve=False)
+    for group in (*_NODES, *_DISPENSABLE):
+        # Callbacks are a mapping of nodes, and no node themselves; with callbacks=[] there are none.
+        node = config.get(group, {} if group in LISTS else "")
+        if isinstance(node, Mapping) and ("_target_" in node or group in LISTS):
             continue
+        if group in _DISPENSABLE and (node is None or node == {}):
+            continue
+        given = ("is left out" if group not in config else f"is {written(node)}")[:200]
+        raise ConfigError(
+            f"{group} {given};",
+            f"it is an option, a node with a _target_: {group} is one of {', '.join(options(group)[:12])}, ...;",
+            f"try {group}={_simple(group)}.",
+        )
+    for key in GLOBALS:
+        if key not in config:
+            raise ConfigError(f"{key} is left out;", "every run has it;", f"try {key}={written(_DEFAULTS[key])}.")
+
+
+def _simple(group: str) -> str:
+    """An option to try: none, if the group has that."""
+    return "none" if "none" in options(group) else options(group)[0]
+
+
+def _wrong_nodes(config: Mapping[str, Any], choices: Mapping[str, Any]) -> Iterator[ConfigError]:
+    """Yield an error for each group that is not one option, and for each callback that is not a node."""
+    for group in _NODES:
         # Hydra names no choice where a list was given.
-        if group not in choices and group not in LISTS:
+        if group not in choices:
             yield ConfigError(
                 f"{group} is given as a list, or not as an option;",
                 f"it is one option, and results name it: {group} is one of {', '.join(options(group)[:12])}, ...;",
                 f"try {group}={options(group)[0]}.",
             )
-        plain = constraints.of(str(node.get("_target_")))
-        for name, value in node.items():
-            if isinstance(value, Mapping) or name in plain or name.startswith("_"):
-                continue
-            # Only now, because this reads a file: a run without a mistake has next to no such values.
-            file = option_file(group, chosen) if isinstance(chosen, str) else {}
-            inner = next((each for each in GROUPS if file.get(name) == f"${{{each}}}"), None)
-            if inner is None and group not in LISTS:
-                continue
-            # Only what a run can do without: a callback, and the augmentation of data.
-            if value is not None or group == "task":
+        # Hydra builds such a node only as far as a function that waits for its other arguments, and any other at once.
+        if (partial := config[group].get("_partial_", False)) is not (group in _PARTIAL):
+            yield ConfigError(
+                f"{group}._partial_ is {written(partial)};",
+                f"of {group} it must be {written(group in _PARTIAL)};",
+                f"take {group}._partial_ out of the config.",
+            )
+    for group in LISTS:
+        for name, value in (config.get(group) or {}).items():
+            if value is not None and not (isinstance(value, Mapping) and "_target_" in value):
                 yield ConfigError(
                     f"{group}.{name} is {written(value)};",
-                    f"it is the node of the group {inner};" if inner else "it must be a node with a _target_, or null;",
-                    f"try {inner}={options(inner)[0]}." if inner else f"try {group}.{name}=null.",
+                    "it must be a node with a _target_, or null;",
+                    f"try {group}.{name}=null.",
                 )
 
 
@@ -102,7 +138,9 @@ def _values(node: Mapping[str, Any], raw: Any, prefix: str = "", source: str | N
     """Every value under a resolved node; ``raw`` is the same node before interpolations were resolved."""
     target = node.get("_target_")
     # At the top level there is no class: those keys have constraints of their own.
-    known = constraints.of_run_keys() if not prefix else constraints.of(target) if isinstance(target, str) else {}
+    known: Mapping[str, Constraint] = {} if prefix else constraints.of_run_keys()
+    if prefix and isinstance(target, str):
+        known = {**constraints.of_node_keys(), **constraints.of(target)}
     for name, value in node.items():
         key, written = f"{prefix}{name}", raw.get(name) if isinstance(raw, Mapping) else None
         repeated = f"{source}.{name}" if source else _repeats(written)
@@ -130,13 +168,42 @@ def _faults(each: _Value, choices: Mapping[str, Any]) -> Iterator[ConfigError]:
         # What the chosen option has fits better than a constructor's default: its batch size is for its data.
         group, _, name = each.key.partition(".")
         default = option_file(group, str(choices[group])).get(name) if isinstance(choices.get(group), str) else None
-        constraint = replace(each.constraint, default=default) if each.constraint.admits(default) else each.constraint
+        if each.constraint.is_node:
+            yield _no_node(each, default)
+            return
+        fits = default != "???" and each.constraint.admits(default)
+        constraint = replace(each.constraint, default=default) if fits else each.constraint
         yield refused(each.key, each.value, constraint, each.source or each.key)
         return
     for key, value in leaves(each.value, each.key):  # of mappings that a constructor passes on, as model.arguments
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, float) and not math.isfinite(item):
                 yield ConfigError(f"{key} is {item};", "numbers are finite;", f"take {key} out of the command.")
+
+
+def _changed_facts(config: Mapping[str, Any], choices: Mapping[str, Any]) -> Iterator[ConfigError]:
+    """Yield an error for each key of a network or task that has to repeat another one, and has another value."""
+    for group in ("model", "task"):
+        file = option_file(group, str(choices.get(group)))
+        for key in FACTS & {*file} & {*config.get(group, {})}:
+            source = str(file[key])[2:-1]
+            owner, _, fact = source.partition(".")
+            true, given = (config.get(owner) or {}).get(fact), config[group][key]
+            if true is not None and given is not None and given != true:
+                yield ConfigError(
+                    f"{group}.{key} is {written(given)}, and {source} is {written(true)};",
+                    f"the network has to fit the {owner}, so {group}.{key} repeats {source};",
+                    f"take {group}.{key} out of the command.",
+                )
+
+
+def _no_node(each: _Value, default: Any) -> ConfigError:
+    inner = next((group for group in GROUPS if default == f"${{{group}}}"), None)
+    return ConfigError(
+        f"{each.key} is {written(each.value)};",
+        f"it is the node of the group {inner};" if inner else f"it must be {each.constraint};",
+        f"try {inner}={options(inner)[0]}." if inner else f"take {each.key} out of the config.",
+    )
 
 
 # Facts about a table's target -> the options of a task that fits it.
@@ -171,7 +238,7 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
         attempts = [*(f"model={name}" for name in models[:1]), *(f"{group}={name}" for name in complete[:1])]
         raise ConfigError(
             f"{_chosen(asked, choices)} does not fit {group}={choices.get(group)}, which has no {fact} for {asked};",
-            f"{group} with {fact}: {', '.join(giving) or 'none'};"
+            f"{group} with {fact}: {', '.join(giving[:12]) or 'none'}{', ...' * (len(giving) > 12)};"
             + f" models that fit {group}={choices.get(group)}: {', '.join(models[:8])};" * bool(models),
             f"try {' or '.join(attempts)}." if attempts else "try another combination.",
         ) from error
@@ -186,6 +253,8 @@ def require_outputs(config: Mapping[str, Any], choices: Mapping[str, Any], corre
     Raises:
         ConfigError: the target of a table does not fit the task, as numbers do not fit a classification.
     """
+    if fault := next(_changed_facts(config, choices), None):
+        raise fault
     # num_outputs interpolates num_classes, num_labels or num_targets of the data, whichever the task needs.
     if config["task"].get("num_outputs", 0) is None:
         fact = str(option_file("task", str(choices["task"])).get("num_outputs"))[7:-1]

@@ -43,7 +43,7 @@ def evaluate(
     with process_state.restore_on_exit():
         context = _prepare(cfg, recorded, run_dir, which, typed)
         # SampleScores computes test metrics. Other callbacks only plot, save or log, and are left out.
-        scores = [each for each in build_all(context.config["callbacks"]) if isinstance(each, SampleScores)]
+        scores = [each for each in build_all(context.config.get("callbacks")) if isinstance(each, SampleScores)]
         attach(context, scores)
         arguments = {"logger": False, "callbacks": scores, "default_root_dir": str(run_dir.path)}
         trainer = performance.trainer(context.performance, context.config["trainer"], **arguments)

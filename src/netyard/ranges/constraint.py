@@ -21,7 +21,7 @@ class Constraint:
     """The values that one parameter admits; every value if both ``kinds`` and ``words`` are empty."""
 
     kinds: tuple[str, ...] = ()
-    """Admitted types, out of: int, float, bool, str, list, mapping."""
+    """Admitted types, out of: int, float, bool, str, list, mapping, and node: a mapping that names a class to build."""
     ge: float | None = None
     gt: float | None = None
     le: float | None = None
@@ -58,13 +58,19 @@ class Constraint:
         if isinstance(value, str):
             return "str" in self.kinds
         if isinstance(value, Mapping):
-            return "mapping" in self.kinds
+            # An empty node stands for null: Hydra composes one from an empty file.
+            return "mapping" in self.kinds or (self.is_node and (self.null if not value else "_target_" in value))
         return "list" in self.kinds and isinstance(value, Sequence) and self._admits_items(value)
 
     @property
     def is_text(self) -> bool:
         """Whether every value is a text, or a list, so that a number or ``true`` of YAML is meant as a text."""
         return "str" in self.kinds and {*self.kinds} <= {"str", "list"} and not self.words
+
+    @property
+    def is_node(self) -> bool:
+        """Whether the parameter is built from a config of its own, as the network of a task."""
+        return "node" in self.kinds
 
     def text(self, value: Any) -> Any:
         """A number or boolean that stands where a text is meant, or such items of a list, as they are typed."""
@@ -88,6 +94,9 @@ class Constraint:
             return False
         if not {"int", "float"} & {*self.kinds}:  # a text that YAML reads as a number, as a column called 3
             return "str" in self.kinds or not (self.kinds or self.words)
+        # NumPy and torch keep whole numbers in 64 bits, also those that they are given for a float.
+        if isinstance(value, numbers.Integral) and not -(2**63) <= int(value) < 2**63:
+            return False
         # An int is admitted for a float; a float for an int is not, not even 2.0, which range() would refuse later.
         if not isinstance(value, numbers.Integral) and (
             "float" not in self.kinds or (self.whole_above_one and value > 1)
@@ -122,6 +131,8 @@ class Constraint:
             ways.append("a text")
         if "mapping" in self.kinds:
             ways.append("a mapping of keys to values")
+        if self.is_node:
+            ways.append("a node with a _target_")
         if self.words:
             words = [str(word).lower() if isinstance(word, bool) else str(word) for word in self.words]
             ways.append(words[0] if len(words) == 1 else f"one of {', '.join(words)}")
@@ -204,6 +215,11 @@ def from_annotation(annotation: Any, default: Any = None) -> Constraint | None:
     if not isinstance(default, bool | int | float | str | list):
         default = None
     return Constraint(**found, default=default)
+
+
+def node_of(annotation: Any) -> Constraint:
+    """Return the constraint of a parameter of a type that a config cannot contain: it is built from a node."""
+    return Constraint(kinds=("node",), null=annotation is Any or NoneType in get_args(annotation))
 
 
 def _read(annotation: Any) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from netyard.errors import ArgumentError
-from netyard.ranges.constraint import Constraint, from_annotation, written
+from netyard.ranges.constraint import Constraint, from_annotation, node_of, written
 
 
 @cache
@@ -23,6 +23,18 @@ def constraints(target: Callable[..., Any]) -> dict[str, Constraint]:
         if name in hints and (constraint := from_annotation(hints[name], default)):
             found[name] = constraint
     return found
+
+
+def nodes(target: Callable[..., Any]) -> dict[str, Constraint]:
+    """Return the constraint of each parameter that a config can only set by a node, such as a network."""
+    hints, known = _hints(target), constraints(target)
+    named = {
+        name: parameter
+        for name, parameter in inspect.signature(target).parameters.items()
+        if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    }
+    # Without an annotation any value is allowed.
+    return {name: node_of(hints[name]) for name in named if name in hints and name not in known}
 
 
 def check(target: Callable[..., Any], arguments: Mapping[str, Any], group: str = "") -> None:
@@ -47,11 +59,12 @@ def refused(name: str, value: Any, constraint: Constraint, key: str) -> Argument
     allowed = constraint
     if (wrong := constraint.wrong_item(value)) is not None and constraint.items is not None:
         value, allowed = wrong[0], constraint.items
-    shown = written(value) if value is None or isinstance(value, bool | tuple) else repr(value)
+    shown = written(value) if value is None or isinstance(value, bool | tuple | Mapping) else repr(value)
     reasons = allowed.reasons or {}
     # Only texts are looked up: a list cannot be hashed.
     reason = f"{value} {reasons[value]}; " if isinstance(value, str) and value in reasons else ""
-    given, admitted = f"{name} is {shown};", f"it must be {allowed};"
+    size = " of 64 bits" * (isinstance(value, int) and not -(2**63) <= value < 2**63)
+    given, admitted = f"{name} is {shown};", f"it must be {allowed}{size};"
     return ArgumentError(given, admitted, f"{reason}try {key}={constraint.example(value)}.")
 
 

@@ -13,7 +13,7 @@ FILE = (
     "constraints.json"  # beside the groups of a conf/; generated, so that a config is checked before torch is imported
 )
 
-_KINDS = {"int", "float", "bool", "str", "list", "mapping"}
+_KINDS = {"int", "float", "bool", "str", "list", "mapping", "node"}
 
 
 def load(path: Path) -> dict[str, dict[str, Any]]:

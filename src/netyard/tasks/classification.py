@@ -24,6 +24,7 @@ from netyard.ranges.bounds import Count, NotNegative, Part
 from netyard.ranges.signature import check
 from netyard.tasks.interfaces import HasAuxiliaryHeads, HasSplits, NamedClasses, mixes_samples
 from netyard.tasks.learner import Learner
+from netyard.tasks.parts.readers import check_reader
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class Classification(Learner):
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         if isinstance(loss, ClassWeighted):
             loss.set_classes(num_outputs)
+        check_reader(net, "classification")
         check_classification_loss(loss, num_outputs)
         self.num_outputs = num_outputs
         self.l1 = l1

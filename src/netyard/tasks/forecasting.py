@@ -14,6 +14,7 @@ from netyard.losses.probe import check_regression_loss
 from netyard.ranges.bounds import Count, OneOf
 from netyard.ranges.signature import check
 from netyard.tasks.learner import Learner
+from netyard.tasks.parts.readers import check_reader
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 NORMALIZATIONS = ("series", "last", "window")
@@ -78,6 +79,7 @@ class Forecasting(Learner):
     ) -> None:
         check(Forecasting, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
+        check_reader(net, "forecasting")
         check_regression_loss(loss, num_outputs)
         self.num_outputs = num_outputs
         self.season = season

@@ -18,6 +18,7 @@ from netyard.ranges.bounds import Count, NotNegative
 from netyard.ranges.signature import check
 from netyard.tasks.interfaces import target_names
 from netyard.tasks.learner import Learner
+from netyard.tasks.parts.readers import check_reader
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 _NO_SPREAD = 1e-6  # of standardised targets in float32: what rounding makes of a constant one
@@ -68,6 +69,7 @@ class Regression(Learner):
     ) -> None:
         check(Regression, locals(), "task")
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
+        check_reader(net, "regression")
         check_regression_loss(loss, num_outputs)
         self.num_outputs = num_outputs
         self.l1 = l1

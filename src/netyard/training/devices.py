@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import lightning as L
@@ -23,6 +24,13 @@ def require_device(trainer: DictConfig) -> None:
             "trainers without one: auto, cpu, ddp_cpu;",
             "try trainer=cpu.",
         )
+    processes = trainer.devices
+    if trainer.accelerator == "cpu" and isinstance(processes, int) and processes > (most := _most_processes()):
+        raise PlatformError(
+            f"trainer.devices is {processes}, and the number of CPU cores here is {os.cpu_count()};",
+            f"on the CPU it is a number of processes, of which {most} are started at most;",
+            f"try trainer.devices={min(2, most)}.",
+        )
     # For accelerator=cpu, ``devices`` counts processes, and no GPU is needed.
     available = torch.cuda.device_count() if trainer.accelerator in ("gpu", "cuda", "auto") else 0
     wanted = trainer.devices  # a count, -1 or "auto" for all, or a list of indices
@@ -34,6 +42,11 @@ def require_device(trainer: DictConfig) -> None:
             "a run trains on devices of this machine, numbered from 0;",
             f"try trainer.devices={available}, or -1 for all of them.",
         )
+
+
+def _most_processes() -> int:
+    """Two for each core: more only wait for each other, and hundreds take all the memory."""
+    return max(8, 2 * (os.cpu_count() or 1))
 
 
 def device_name(trainer: L.Trainer) -> str:

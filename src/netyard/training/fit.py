@@ -53,6 +53,7 @@ from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.devices import device_name, require_device
 from netyard.training.distributed import RankCommand
 from netyard.training.lightning_internals import advance_log_step
+from netyard.training.matching import check_data
 from netyard.training.results import FinishedRun
 from netyard.training.tensorboard import log_hyperparameters
 
@@ -142,6 +143,7 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     # Draws the initial weights; nothing may draw between the seed and this. A checkpoint has all weights: those that a
     # resumed run was started with may be gone.
     task = build((checkpoint.without_pretrained(config) if recorded else config)["task"])
+    check_data(task, datamodule)
     chosen = performance.choose(config, task)
     performance.prepare(chosen, task)
     # Reads the data, and hashes them: it draws no random numbers, so that the seeded generators stay as they are.
@@ -206,7 +208,7 @@ def assemble(context: RunContext, rank_command: RankCommand | None = None) -> As
     """
     node = context.config["logger"]
     logger = build(node, save_dir=str(context.run_dir.path)) if node else None
-    callbacks = [*build_all(context.config["callbacks"]), *_pruning_callbacks(context.run_dir)]
+    callbacks = [*build_all(context.config.get("callbacks")), *_pruning_callbacks(context.run_dir)]
     best = next((each for each in callbacks if isinstance(each, BestAndLast)), None)
     if best is None:
         raise ConfigError(

@@ -84,7 +84,7 @@ def choose(config: Mapping[str, Any], task: L.LightningModule) -> Choice:
     compilable = isinstance(task, SaysHowItLearns) and task.compilable
     if compilable and not sharded and shutil.which("gcc"):  # Triton needs a C compiler at run time
         # CUDA graphs replay all kernels of a step with one launch; in a large network launches hardly count.
-        small = multiply_adds(task, data) * data["batch_size"] < WORK_FOR_GRAPHS
+        small = multiply_adds(task, data) * data.get("batch_size", 1) < WORK_FOR_GRAPHS
         mode = "reduce-overhead" if small else "default"
     return Choice(threads, precision, channels_last, mode)
 

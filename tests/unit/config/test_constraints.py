@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import random
 from functools import cache
-from itertools import zip_longest
 from typing import Any
 
 import pytest
@@ -16,53 +15,18 @@ from netyard.errors import ConfigError
 from netyard.ranges import table
 from netyard.ranges.constraint import Constraint
 from support.fake_packages import Install
+from support.wrong_values import VALUES, classes, composed, nodes, require_refused, rows
 
 BOUNDS = ("ge", "gt", "le", "lt")
 # Any finite number: of returns that may be losses, of a logarithm, of the mean of pixels, of the values of a sensor.
 UNBOUNDED = {"ignore_index", "v_min", "v_max", "log_variance_range", "mean", "version", "range"}
-# What the user alone can know, and what a task or a model asks of the data.
-NEEDED = {
-    "csv": ["data.path=x.csv", "data.target=y"],
-    "series": ["data.path=x.csv", "data.column=y"],
-    "sentiment": ["model=lstm_tiny", "data.path=x.csv"],
-    "text": ["model=lstm_tiny", "data.path=x.txt"],
-    "python_source": ["model=lstm_tiny"],
-    "number_words": ["model=seq2seq_tiny"],
-    "gym": ["data.id=CartPole-v1"],
-    "image_folder": ["data.root=x"],
-    "imagenet": ["data.root=x"],
-    "regression": ["data=diabetes"],
-    "multilabel": ["data=csv", "data.path=x.csv", "data.target=y"],
-    "forecasting": ["data=sunspots"],
-    "language": ["data=text", "data.path=x.txt", "model=lstm_tiny"],
-    "translation": ["data=number_words", "model=seq2seq_tiny"],
-    "q_learning": ["model=dqn"],
-    "reconstruction": ["model=autoencoder_tiny"],
-    "adversarial": ["model=gan_tiny"],
-    "variational": ["model=vae_tiny"],
-    "vector_quantized": ["model=vq_vae_tiny"],
-}
+# A message reads the file of the option; here hundreds of messages are of one file.
+read_once = cache(catalog.option_file)
 
 
-def nodes(group: str, option: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The nodes of an option that name a class, with their keys; those that inherit theirs are their parents' too."""
-    waiting = [(group, catalog.option_file(group, option))]
-    while waiting:
-        key, node = waiting.pop()
-        if "_target_" in node:
-            yield key, node
-        waiting += [(f"{key}.{name}", each) for name, each in node.items() if isinstance(each, dict)]
-
-
-@cache
-def classes() -> dict[str, tuple[str, str, str]]:
-    """Every class of conf/ -> the group and the option that name it first, and its key in a config."""
-    found: dict[str, tuple[str, str, str]] = {}
-    for group in catalog.GROUPS:
-        for option in catalog.options(group):
-            for key, node in nodes(group, option):
-                found.setdefault(node["_target_"], (group, option, key.removeprefix("debug.")))
-    return found
+@pytest.fixture(autouse=True)
+def _files_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "option_file", read_once)
 
 
 def is_number(value: object) -> bool:
@@ -108,29 +72,29 @@ def test_every_number_of_every_option_has_a_range(group: str) -> None:
                     assert any(getattr(numbers, bound) is not None for bound in BOUNDS), f"{node['_target_']}: {name}"
 
 
+@pytest.mark.parametrize("group", catalog.GROUPS)
+def test_every_key_of_every_option_has_a_type(group: str) -> None:
+    for option in catalog.options(group):
+        for key, node in nodes(group, option):
+            known = {*constraints.of(node["_target_"]), *constraints.of_node_keys(), "defaults"}
+            # A table of variants is no key of a config.
+            assert {*node} - {"variants"} <= known, f"{group}={option}: {key} has keys without a type"
+
+
 def test_the_example_that_is_proposed_is_admitted() -> None:
     for target in classes():
         for name, each in constraints.of(target).items():
+            if each.is_node:  # a group is proposed instead
+                continue
             example = each._example()
             assert each.admits(example), f"{target}: {name}: {example!r} is not {each}"
 
 
-# Groups whose options fit together, whichever they are; data, tasks, models and debug change other groups.
-TOGETHER = ("loss", "optimizer", "scheduler", "augmentation", "trainer", "logger", "callbacks")
-
-
-def rows() -> list[tuple[tuple[str, str], ...]]:
-    """The options that name the classes, in rows of those that are composed together."""
-    named = list(dict.fromkeys((group, option) for group, option, _ in classes().values()))
-    lanes = [[choice for choice in named if choice[0] == group] for group in TOGETHER]
-    return [
-        *(((group, option),) for group, option in named if group not in TOGETHER),
-        *(tuple(filter(None, row)) for row in zip_longest(*lanes)),
-    ]
-
-
 @pytest.mark.parametrize("row", rows(), ids=lambda row: " ".join(map("=".join, row)))
-def test_values_at_the_ends_of_each_range_pass_and_those_beyond_do_not(row: tuple[tuple[str, str], ...]) -> None:
+def test_values_at_the_ends_of_each_range_pass_and_those_beyond_or_of_another_type_do_not(
+    row: tuple[tuple[str, str], ...], rng: random.Random
+) -> None:
+    """Two types of values for each row; the campaign tries all of them."""
     cfg, choices = composed(row)
     inside: dict[str, Any] = {}
     outside: dict[str, Any] = {}
@@ -142,21 +106,13 @@ def test_values_at_the_ends_of_each_range_pass_and_those_beyond_do_not(row: tupl
             admitted, refused = edges(constraint)
             assert all(map(constraint.admits, admitted)) and not any(map(constraint.admits, refused)), (target, name)
             outside[f"{place}.{name}"] = refused[-1]
-            inside |= {f"{place}.{name}": admitted[0]} if admitted else {}
+            # A key that repeats what the data say admits that value alone.
+            inside |= {f"{place}.{name}": admitted[0]} if admitted and name not in schema.FACTS else {}
     # All of them at once, for a check takes a hundred times as long as a comparison.
     assert not faults(cfg, choices, inside) & {*inside}
     assert faults(cfg, choices, outside) >= {*outside}, "others repeat a value"
-
-
-def composed(row: tuple[tuple[str, str], ...]) -> tuple[DictConfig, Any]:
-    """The config of some options, which passes the check, and the option of each group."""
-    words = [word for choice in row for word in NEEDED.get(choice[1], [])]
-    for group, option in row:
-        listed = group == "callbacks" and option != "default"
-        words.append(f"callbacks=[default,{option}]" if listed else f"{group}={option}")
-    cfg, choices = compose.compose(words)
-    schema.check(cfg, choices)
-    return cfg, choices
+    for kind in rng.sample([*VALUES], 2):
+        require_refused(cfg, choices, kind)
 
 
 def faults(cfg: DictConfig, choices: Any, values: dict[str, Any]) -> set[str]:

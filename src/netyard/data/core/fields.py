@@ -16,7 +16,8 @@ from netyard.data.images.augment import ImageAugmentation
 from netyard.data.images.decode import Interpolation
 from netyard.data.tables.columns import Column
 from netyard.errors import ConfigError
-from netyard.ranges.bounds import Classes, Count, Gt, HeldOut, Index, Positive, Seed, ShareOrCount
+from netyard.ranges.bounds import Classes, Count, Gt, HeldOut, Index, Length, Positive, Seed, ShareOrCount
+from netyard.ranges.constraint import written
 from netyard.ranges.signature import check
 
 
@@ -58,7 +59,7 @@ class DataFields(L.LightningDataModule):
     num_features: Count | None = None
     channels: Count | None = None
     image_size: Count | None = None
-    input_shape: list[Count] | None = None
+    input_shape: Annotated[list[Count], Length(1)] | None = None
     max_value: Positive = 255
     """White in the stored images."""
     mean: list[float] | None = None
@@ -104,6 +105,7 @@ class DataFields(L.LightningDataModule):
         self._normalizations: dict[torch.device, ImageNormalization] = {}
         # A config without augmentation may pass an empty mapping.
         self.augmentation = self.augmentation or None
+        self._check_statistics()
         _ = self.splitter  # refuses a fold that does not exist
         if self.augmentation and self.image_size is None:
             raise ConfigError(
@@ -117,6 +119,16 @@ class DataFields(L.LightningDataModule):
                 "it needs classes;",
                 "try augmentation=standard.",
             )
+
+    def _check_statistics(self) -> None:
+        """Refuse a mean or std that has not one number for each channel; one number is for all of them."""
+        for name, value in (("mean", self.mean), ("std", self.std)):
+            if value is not None and self.image_size and self.channels and len(value) not in (1, self.channels):
+                raise ConfigError(
+                    f"data.{name} is {written(value)};",
+                    f"it is a number for each of the {self.channels} channels, or one for all;",
+                    f"try data.{name}=[{','.join(['0.5'] * self.channels)}].",
+                )
 
     @property
     def splitter(self) -> Splitter:

@@ -105,6 +105,18 @@ class SplitData(DataFields):
             DataError: see ``check_split`` of ``tensors``.
         """
         check_split(name, split, self.num_classes, self.input_shape, self.as_sequence)
+        if self.num_targets not in (None, 1 if split.y.ndim == 1 else split.y.shape[1]):
+            raise DataError(
+                f"data.num_targets is {self.num_targets};",
+                f"the {name} targets have the shape {list(split.y.shape)};",
+                "leave data.num_targets as the data's yaml has it.",
+            )
+        if self.class_names is not None and self.num_classes not in (None, len(self.class_names)):
+            raise DataError(
+                f"data.num_classes is {self.num_classes};",
+                f"the data have {len(self.class_names)} classes: {', '.join(self.class_names[:8])}, ...;",
+                f"try data.num_classes={len(self.class_names)}.",
+            )
 
     def duplicates(self) -> tuple[dict[str, int] | None, str]:
         """Identical samples in each pair of splits; or None and the reason why they were not counted."""

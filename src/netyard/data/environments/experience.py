@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import lightning as L
 import numpy as np
@@ -25,7 +25,7 @@ from netyard.data.environments.vector import (
     episode_seed,
 )
 from netyard.errors import ConfigError, DataError
-from netyard.ranges.bounds import Count, Index, Seed
+from netyard.ranges.bounds import Count, Ge, Index, Le, Seed
 from netyard.ranges.signature import check
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Experience(L.LightningDataModule):
     id: str
     options: dict[str, Any] | None = None
     """Keyword arguments of the environment's constructor."""
-    num_envs: Count = 1
+    num_envs: Annotated[int, Ge(1), Le(4096)] = 1
     """Environments that training steps side by side."""
     input_shape: list[Count] | None = None
     num_actions: Count | None = None

@@ -115,7 +115,7 @@ class CSVFile(DataModule):
         self.mean, self.std = [0.0] * x.shape[1], [1.0] * x.shape[1]
         # The yaml derives input_shape from num_features, which is known only now.
         if self.num_features is None:
-            self.num_features, self.input_shape = x.shape[1], [x.shape[1]]
+            self.num_features, self.input_shape = x.shape[1], self.input_shape or [x.shape[1]]
         self._prepared = prepared
         cut = {name: TensorSplit(x[index], y[index]) for name, index in parts.items()}
         return {**cut, **self._read_separate(groups)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import sklearn.datasets
@@ -10,6 +11,7 @@ import torch
 
 from netyard.data.core.module import DataModule
 from netyard.data.core.tensors import Split, TensorSplit
+from netyard.errors import DataError
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -19,7 +21,7 @@ class ScikitData(DataModule):
     There are no official test splits: a fixed fifth of the samples is held out, the same in every run.
     """
 
-    dataset: str
+    dataset: Literal["breast_cancer", "diabetes", "digits", "iris", "wine"]
 
     def read(self) -> dict[str, Split]:
         self.sources["train"] = f"scikit-learn's {self.dataset}"
@@ -32,5 +34,11 @@ class ScikitData(DataModule):
             self.feature_names = [str(name) for name in bunch.feature_names]
         if self.num_targets is not None:  # a regression, as its yaml says
             return {"train": TensorSplit(x, torch.from_numpy(bunch.target.astype(np.float32)).view(len(x), -1))}
+        if "target_names" not in bunch:
+            raise DataError(
+                f"data.dataset is {self.dataset}, whose target is a number;",
+                "this option has classes: data.num_classes is their number;",
+                f"try data={self.dataset}.",
+            )
         self.class_names = [str(name) for name in bunch.target_names]
         return {"train": TensorSplit(x, torch.from_numpy(bunch.target.astype(np.int64)))}

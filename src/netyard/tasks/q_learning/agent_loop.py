@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from torch import nn
 
 from netyard.errors import ArgumentError
 from netyard.tasks.interfaces import EnvironmentData
@@ -65,6 +66,18 @@ def check_optimizer(optimizer: partial[torch.optim.Optimizer]) -> None:
             f"{kind.__name__} evaluates its loss several times a step;",
             "task q_learning evaluates the loss once for each batch;",
             "try optimizer=adam.",
+        )
+
+
+def check_atoms(net: nn.Module, loss: nn.Module) -> None:
+    """Raise ArgumentError if the loss is of another number of values for each action than the network returns."""
+    # A network without the attribute returns one value; a loss without it takes as many as there are.
+    wanted, given = getattr(loss, "num_atoms", None), getattr(net, "num_atoms", 1)
+    if wanted not in (None, given):
+        raise ArgumentError(
+            f"{type(net).__name__} returns {given} value(s) for each action, and {type(loss).__name__} takes {wanted};",
+            "the loss of a distribution needs a network that returns the distribution;",
+            "try model=c51 for loss=categorical_return, model=qr_dqn for loss=quantile_return, or loss=huber.",
         )
 
 

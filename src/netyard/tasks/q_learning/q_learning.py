@@ -23,7 +23,14 @@ from netyard.ranges.signature import check
 from netyard.tasks.interfaces import ValuesActions
 from netyard.tasks.learner import Learner
 from netyard.tasks.q_learning.acting import greedy_policy, scores, training_policy
-from netyard.tasks.q_learning.agent_loop import advance, check_loop, check_optimizer, run_steps, take_over_clipping
+from netyard.tasks.q_learning.agent_loop import (
+    advance,
+    check_atoms,
+    check_loop,
+    check_optimizer,
+    run_steps,
+    take_over_clipping,
+)
 from netyard.tasks.q_learning.bootstrapping import Bootstrap, updates_per_collection
 from netyard.tasks.q_learning.exploration import Exploration, RandomActions
 from netyard.tasks.signature import ExportSignature, TensorSpec
@@ -108,6 +115,7 @@ class QLearning(Learner):
         super().__init__(net, loss, optimizer, scheduler, monitor, mode)
         self.automatic_optimization = False  # a rollout has many updates, or none while the replay fills
         self.loss = loss if isinstance(loss, ValuesActions) else ScalarReturn(loss)
+        check_atoms(net, loss)
         self.num_outputs, self.double, self.n_steps, self.discount = num_outputs, double, n_steps, discount
         self.collect_steps = collect_steps
         self.updates_per_collection = updates_per_collection(collect_steps, updates_per_step)
