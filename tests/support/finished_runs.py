@@ -78,7 +78,9 @@ RUNS: dict[str, tuple[str, ...]] = {
         "loss=mse", *EPOCH,
     ),
     # Other ways of learning.
-    "anomalies": ("model=autoencoder_tiny", "task.anomaly_class=3", *EPOCH),
+    "anomalies": (
+        "model=autoencoder_tiny", "task=anomaly", "task.normal=[0,1,2,4,5,6,7,8,9]", "task.false_alarms=0.05", *DRAWN,
+    ),
     "denoised": ("model=denoising_autoencoder", "model.hidden_sizes=[16]", *SMOKE),
     "wider": ("model=vae_tiny", "model.latent_size=5", "callbacks.scores=null", *SMOKE),
     "conditional": ("model=conditional_vae", "model.hidden_sizes=[16]", "callbacks.scores=null", *SMOKE),

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torchvision.transforms.functional import pil_to_tensor
 from torchvision.utils import make_grid
 
+from netyard.callbacks.alarms import alarms_picture, alarms_table
 from netyard.io.atomic import open_atomically
 from netyard.plots.dashboard import as_tensor
 from netyard.plots.figure import ACCENT, DARK, GREY, WHITE, axis_ticks, colour, escape, pixels
@@ -25,6 +26,7 @@ from netyard.tasks.interfaces import (
     CountsConfusion,
     EvaluatesNumbers,
     ImageData,
+    KeepsAlarms,
     KeepsMistakes,
     KeepsProbabilities,
     ScoresLabels,
@@ -44,9 +46,10 @@ class Figures(Callback):
     """After a test, draws the results that the task has stored; nothing if it has none.
 
     ``test/confusion`` and ``test/mistakes`` (images or texts) for a classification, ``test/predicted_vs_true`` for a
-    regression or a forecast; also in the run directory, as ``pictures/test_confusion.png``, ``texts/test_mistakes.csv``
-    and so on. With up to 30 classes or labels, ``test/precision_recall/<class>`` is the curve of each against the
-    others. For labels there are a picture of these curves and a table, ``texts/test_labels.csv``.
+    regression or a forecast, ``test/scores`` and ``test/alarms`` for an anomaly detection; also in the run directory,
+    as ``pictures/test_confusion.png``, ``texts/test_mistakes.csv`` and so on. With up to 30 classes or labels,
+    ``test/precision_recall/<class>`` is the curve of each against the others. For labels there are a picture of these
+    curves and a table, ``texts/test_labels.csv``.
     """
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -65,6 +68,9 @@ class Figures(Callback):
         if isinstance(pl_module, ScoresLabels) and pl_module.label_table:
             show(board, folder, "test/labels", table_of_labels(pl_module, trainer.datamodule), trainer.global_step)
         names = class_names(trainer.datamodule)
+        alarms = pl_module.alarms if isinstance(pl_module, KeepsAlarms) else None
+        if alarms is not None and (table := alarms_table(alarms, names)) is not None:
+            show(board, folder, "test/alarms", table, trainer.global_step)
         scored = pl_module.scored if isinstance(pl_module, KeepsProbabilities) else None
         if scored is not None and scored.probabilities.shape[1] <= MAX_CURVES:
             # float: NumPy has no bfloat16. A NaN would belong to none of the bins that add_pr_curve counts samples in.
@@ -99,6 +105,8 @@ def draw(task: Any, data: Any) -> dict[str, Tensor]:
     if isinstance(task, ScoresLabels) and isinstance(task, KeepsProbabilities) and task.scored is not None:
         probabilities, truth = (each.cpu() for each in task.scored)
         pictures["precision_recall"] = precision_recall(probabilities, truth, names)
+    if isinstance(task, KeepsAlarms) and task.alarms is not None:
+        pictures["scores"] = alarms_picture(task.alarms)
     return pictures
 
 

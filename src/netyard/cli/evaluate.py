@@ -63,7 +63,7 @@ def evaluated(run_dir: RunDir, overrides: Sequence[str], output: Path | None, wh
     typed = _overlay(cfg, choices, [*overrides])
     if "data" in typed:
         preprocessing.keep(cfg, config, checkpoint.data_state(recorded), typed)
-    schema.check(cfg, choices)  # the same ranges as in training
+    schema.check(cfg, choices, trained=True)  # the same ranges as in training
     metrics, task, data = testing.evaluate(cfg, recorded, run_dir, which, typed)
     assessed = assessment.assess(task, data, metrics)
     if found := assessment.text(assessed):

@@ -83,7 +83,7 @@ COMMAND = Command(
             "  reconstruction   reconstruction_error, the mean squared error: larger for inputs unlike the "
             "training data;"
         ),
-        "                   with task.anomaly_class the same number is called anomaly_score",
+        "  anomaly          score, threshold, and anomaly: true if the score is above the threshold",
         (
             "  variational      negative_elbo, in nats, and reconstruction_error, of pixels in [0, 1]; both are "
             "larger for inputs"

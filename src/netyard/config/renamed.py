@@ -46,6 +46,11 @@ CLASSES = {
     "lightning.pytorch.loggers.TensorBoardLogger": "netyard.training.tensorboard.BufferedTensorBoardLogger",
 }
 
+# Keys that a class no longer has, with the value that had no effect.
+REMOVED: dict[str, dict[str, Any]] = {
+    "netyard.tasks.reconstruction.Reconstruction": {"anomaly_class": None},  # task=anomaly
+}
+
 
 def target(name: str) -> str:
     """The present dotted name of a class: ``netyard.data.csv_file.CsvFile`` -> ``netyard.data.tables...``."""
@@ -58,9 +63,11 @@ def target(name: str) -> str:
 def config(node: Any) -> Any:
     """A copy of a recorded config, plain mappings and lists, with the present name in every ``_target_``."""
     if isinstance(node, Mapping):
+        removed = REMOVED.get(str(node.get("_target_")), {})
         return {
             key: target(value) if key == "_target_" and isinstance(value, str) else config(value)
             for key, value in node.items()
+            if not (key in removed and value == removed[key])
         }
     return [config(value) for value in node] if isinstance(node, list | tuple) else node
 

@@ -33,8 +33,11 @@ FACTS = {
 _PARTIAL = ("optimizer", "scheduler")  # built later, with the parameters of the network
 
 
-def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
+def check(cfg: DictConfig, choices: Mapping[str, Any], trained: bool = False) -> None:
     """Check a composed config.
+
+    Args:
+        trained: the network is that of a finished run, which ``inference.evaluate`` compares with other data itself.
 
     Raises:
         ConfigError: an unknown or missing key, an interpolation of a key that does not exist, a value of the wrong type
@@ -54,6 +57,8 @@ def check(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
     _check_missing(cfg, choices)
     if fault := next(faults(cfg, choices), None):
         raise fault
+    if not trained and (fault := next(_changed_facts(resolve(cfg, choices), choices), None)):
+        raise fault
 
 
 def faults(cfg: DictConfig, choices: Mapping[str, Any]) -> Iterator[ConfigError]:
@@ -61,7 +66,6 @@ def faults(cfg: DictConfig, choices: Mapping[str, Any]) -> Iterator[ConfigError]
     resolved = resolve(cfg, choices)
     allowlist.require(resolved)
     yield from _wrong_nodes(resolved, choices)
-    yield from _changed_facts(resolved, choices)
     found = list(_values(resolved, OmegaConf.to_container(cfg, resolve=False)))
     # A value that repeats another key's is checked last: a mistake is reported at the key that was typed.
     for each in sorted(found, key=lambda value: (value.source is not None, value.key.startswith("task."))):
@@ -233,7 +237,7 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
             (name for name in giving if "???" not in files[name].values()), key=lambda name: "root" in files[name]
         )
         asked_by_model = f"${{{wanted}}}" in option_file("model", str(choices.get("model"))).values()
-        models = _fitting_models(choices) if asked_by_model and group == "data" else []
+        models = _fitting_models(choices, group) if asked_by_model and group in ("data", "task") else []
         # One model and one data set: either may be what the user wants to keep.
         attempts = [*(f"model={name}" for name in models[:1]), *(f"{group}={name}" for name in complete[:1])]
         raise ConfigError(
@@ -267,11 +271,11 @@ def require_outputs(config: Mapping[str, Any], choices: Mapping[str, Any], corre
         )
 
 
-def _fitting_models(choices: Mapping[str, Any]) -> list[str]:
-    """The models whose interpolations of data facts can all be resolved with the chosen data set."""
-    facts = option_file("data", str(choices.get("data")))
+def _fitting_models(choices: Mapping[str, Any], group: str = "data") -> list[str]:
+    """The models whose interpolations of keys of a group, as facts of data, can all be resolved with its option."""
+    facts, start = option_file(group, str(choices.get(group))), f"${{{group}."
     asked = {
-        name: {str(value)[7:-1] for value in node.values() if str(value).startswith("${data.")}
+        name: {str(value)[len(start) : -1] for value in node.values() if str(value).startswith(start)}
         for name, node in variants().items()
     }
     fitting = [name for name, keys in asked.items() if keys <= set(facts)]

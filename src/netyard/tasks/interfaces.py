@@ -140,6 +140,13 @@ class ScoresLabels(Protocol):
 
 
 @runtime_checkable
+class KeepsAlarms(Protocol):
+    """``alarms`` are the scores of all test samples and their threshold; see ``netyard.tasks.parts.alarms.Alarms``."""
+
+    alarms: Any
+
+
+@runtime_checkable
 class EvaluatesNumbers(Protocol):
     """``predicted`` and ``true`` are the numbers of a regression's or forecast's test: (N, T) each, in own units."""
 

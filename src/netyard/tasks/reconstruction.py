@@ -1,4 +1,4 @@
-"""Autoencoders, which reconstruct their input: plain, denoising, sparse and contractive; anomaly detection."""
+"""Autoencoders, which reconstruct their input: plain, denoising, sparse and contractive."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torchmetrics.functional.classification import binary_auroc
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from netyard.errors import ArgumentError
 from netyard.losses.code_penalties import SPARSITIES, contraction, kl_sparsity, l1_sparsity
 from netyard.losses.probe import check_regression_loss
 from netyard.metrics.linear_probe import Reader
-from netyard.ranges.bounds import Count, Index, NotNegative, OneOf, Part
+from netyard.ranges.bounds import Count, NotNegative, OneOf, Part
 from netyard.ranges.signature import check
-from netyard.tasks.interfaces import PlainTraining, has_classes, has_training, mixes_samples
+from netyard.tasks.interfaces import PlainTraining, has_classes, has_training
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_coder
 from netyard.tasks.parts.corruption import NOISES, check_noise_level, corrupt
@@ -55,19 +53,18 @@ class Reconstruction(Learner):
         sparsity: ``l1``, the sum of a code's absolute values, or ``kl``, the KL divergence of each unit's mean
             activation over the batch from ``sparsity_target`` (Ng 2011), which needs codes in [0, 1].
         contraction: weight of the squared Frobenius norm of the encoder's Jacobian (Rifai et al. 2011).
-        anomaly_class: its samples are excluded from training and from all means; the test logs ``auroc``, with the
-            reconstruction error as the score of belonging to this class.
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
         ArgumentError: the net has no encode and decode; the loss does not take predictions and targets; a value is
-            out of its range; KL sparsity with codes outside [0, 1]; before training, the data have no such
-            anomaly_class.
+            out of its range; KL sparsity with codes outside [0, 1].
     """
 
     # Limits: images and codes that are kept for plots; training samples of the classifiers, and the numbers in them,
     # 2**24 of which take 64 MiB.
     NUM_PICTURES, NUM_CODES, NUM_PROBED, NUM_PROBED_NUMBERS = 32, 1_000, 10_000, 2**24
+
+    reads_classes = True  # whether a test fits classifiers on the codes
 
     def __init__(
         self,
@@ -82,7 +79,6 @@ class Reconstruction(Learner):
         sparsity_weight: NotNegative = 0.001,
         sparsity_target: Part = 0.05,
         contraction: NotNegative = 0.0,
-        anomaly_class: Index | None = None,
         monitor: str = "val/loss",
         mode: Literal["min", "max"] = "min",
     ) -> None:
@@ -95,18 +91,12 @@ class Reconstruction(Learner):
         self.noise, self.noise_level = noise, noise_level
         self.sparsity, self.sparsity_weight, self.sparsity_target = sparsity, sparsity_weight, sparsity_target
         self.contraction = contraction
-        self.anomaly_class = anomaly_class
         self.pixels = Pixels(input_shape)
         self.reconstructions: Reconstructions | None = None
         self.codes: Codes | None = None
         self._reader: Reader | None = None
         self._test_codes: list[tuple[Tensor, ...]] = []
         self._test_images: list[Tensor] = []
-        self._errors: list[tuple[Tensor, Tensor]] = []
-
-    def setup(self, stage: str) -> None:
-        if self.anomaly_class is not None:
-            check_anomaly_class(self.anomaly_class, self.trainer.datamodule)
 
     def on_fit_start(self) -> None:
         self.pixels.set_statistics(self.trainer.datamodule)
@@ -117,8 +107,8 @@ class Reconstruction(Learner):
     # Training and validation
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        x = self._without_anomalies(batch)
-        # All samples may be anomalies. Then the loss is 0 * parameters: DDP waits for a gradient of every parameter.
+        x = self.learned(batch)
+        # If none of the samples is learned, the loss is 0 * parameters: DDP waits for a gradient of every parameter.
         if not len(x):
             return torch.stack([parameter.sum() for parameter in self.net.parameters()]).sum() * 0.0
         noise = self.random_at(self.current_epoch, batch_idx)  # on the CPU: the same noise on every device
@@ -145,7 +135,7 @@ class Reconstruction(Learner):
         self._evaluate(batch, batch_idx)
 
     def _evaluate(self, batch: Batch, batch_idx: int) -> None:
-        x = self._without_anomalies(batch)
+        x = self.learned(batch)
         if not len(x):
             return
         # Not seeded by the run: every epoch and every run is evaluated on the same noise.
@@ -168,10 +158,9 @@ class Reconstruction(Learner):
                 self.reconstructions = Reconstructions(shown[:most].cpu(), made[:most].cpu())
         self.means.add(len(x), loss=loss, **metrics)
 
-    def _without_anomalies(self, batch: Batch) -> Tensor:
-        """Return the inputs of a batch that are not of the anomaly class."""
-        x, y = batch
-        return x if self.anomaly_class is None else x[y != self.anomaly_class]
+    def learned(self, batch: Batch) -> Tensor:
+        """Return the inputs of a batch that are reconstructed; a subclass may leave some out."""
+        return batch[0]
 
     def _corrupt(self, x: Tensor, generator: torch.Generator) -> Tensor:
         low, high = (0.0, 1.0) if self.pixels.is_image else TABLE_EXTREMES
@@ -215,13 +204,13 @@ class Reconstruction(Learner):
         z = z.to(self.device, self.dtype)
         return self._to_images(self.net.decode(z.flatten(0, 1))).cpu().unflatten(0, (rows, columns))
 
-    # Test: classifiers on the codes, and the error as an anomaly score
+    # Test: classifiers on the codes
 
     def on_test_start(self) -> None:
         super().on_test_start()
         self.reconstructions = self.codes = self._reader = None
-        self._test_codes, self._test_images, self._errors = [], [], []
-        if has_classes(self.trainer.datamodule) and has_training(self.trainer.datamodule):
+        self._test_codes, self._test_images = [], []
+        if self.reads_classes and has_classes(self.trainer.datamodule) and has_training(self.trainer.datamodule):
             self._reader = self._fit_reader(self.trainer.datamodule.num_classes)
 
     def _fit_reader(self, num_classes: int) -> Reader:
@@ -237,14 +226,12 @@ class Reconstruction(Learner):
             count += len(x) * self.trainer.world_size  # each device encodes its own samples; they are gathered below
             if count >= most:
                 break
-        codes, x, y = (self._gather(part)[:most] for part in zip(*parts, strict=True))
+        codes, x, y = (self.gathered(part)[:most] for part in zip(*parts, strict=True))
         return Reader(codes, x, y, num_classes)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         x, y = batch
         self._evaluate(batch, batch_idx)
-        if self.anomaly_class is not None:
-            self._errors.append((self.reconstruction_error(x), y == self.anomaly_class))
         if self._reader is not None:
             if self.pixels.is_image and sum(map(len, self._test_images)) < self.NUM_CODES:
                 self._test_images.append(self._to_images(x).cpu())
@@ -258,16 +245,10 @@ class Reconstruction(Learner):
             codes, pca_codes, labels = (torch.cat(part) for part in zip(*self._test_codes, strict=True))
             pictures = torch.cat(self._test_images)[: self.NUM_CODES] if self._test_images else None
             self.codes = Codes(codes[: self.NUM_CODES], labels[: self.NUM_CODES], pictures)
-            everywhere = (self._gather([part]) for part in (codes, pca_codes, labels))
+            everywhere = (self.gathered([part]) for part in (codes, pca_codes, labels))
             self.log_dict({f"test/{name}": value for name, value in self._reader.scores(*everywhere).items()})
-        if self.anomaly_class is not None:
-            errors, anomalous = (self._gather(part) for part in zip(*self._errors, strict=True))
-            # A ROC curve needs samples of both kinds. Errors are scaled to [0, 1], which keeps their order, because
-            # torchmetrics takes larger values for logits, and a sigmoid in float32 would make large errors equal.
-            if anomalous.any() and not anomalous.all():
-                self.log("test/auroc", binary_auroc(errors / errors.max(), anomalous.long()))
 
-    def _gather(self, parts: Sequence[Tensor]) -> Tensor:
+    def gathered(self, parts: Sequence[Tensor]) -> Tensor:
         """Concatenate the batches of every device in one tensor, on the CPU."""
         here = torch.cat(tuple(parts))
         if self.trainer.world_size == 1:
@@ -279,10 +260,9 @@ class Reconstruction(Learner):
         """Return reconstruction errors (B,): large for inputs that differ from the training data."""
         return self.reconstruction_error(batch if isinstance(batch, Tensor) else batch[0])
 
-    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[float]]:
-        """Return the columns of the prediction table: the reconstruction error, which is also the anomaly score."""
-        errors = self.predict_step(x, 0).tolist()
-        return {"reconstruction_error": errors} | ({} if self.anomaly_class is None else {"anomaly_score": errors})
+    def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
+        """Return the column of the prediction table, the reconstruction error."""
+        return {"reconstruction_error": self.predict_step(x, 0).tolist()}
 
     def export_signature(self) -> ExportSignature:
         """Return the signature of the reconstruction and the code, without noise."""
@@ -299,28 +279,6 @@ class Reconstruction(Learner):
     def reconstruction_error(self, x: Tensor) -> Tensor:
         """Return the mean squared error of each sample, without noise: (B, *input_shape) -> (B,)."""
         return (self(x) - x).float().square().flatten(1).mean(dim=1)
-
-
-def check_anomaly_class(label: int, data: Any) -> None:
-    """Raise ArgumentError if the data have no such class, or an augmentation mixes it with the other classes."""
-    if not has_classes(data):
-        raise ArgumentError(
-            f"anomaly_class is {label}, and the data have no classes;",
-            "it must be one of the classes;",
-            "try task.anomaly_class=null, or data=digits.",
-        )
-    if not 0 <= label < data.num_classes:
-        raise ArgumentError(
-            f"anomaly_class is {label};",
-            f"the data have the classes 0 to {data.num_classes - 1};",
-            "try task.anomaly_class=0.",
-        )
-    if mixes_samples(data):
-        raise ArgumentError(
-            "anomaly_class is set, and the augmentation mixes classes;",
-            "samples of that class are excluded from training, so augmentation must not mix classes;",
-            "try augmentation=none.",
-        )
 
 
 def _psnr_of(means: dict[str, Tensor], name: str) -> Tensor:

@@ -38,14 +38,6 @@ def test_every_variant_is_complete(train: Any, model: str, task: str, names: set
     assert loaded.pixels.std.flatten().tolist() == pytest.approx([0.3760])
 
 
-def test_anomalies_end_to_end(train: Any) -> None:
-    ran = train("model=autoencoder_tiny", "task.anomaly_class=0", "trainer=cpu", "logger=none")
-    assert ran.code == 0, ran.err
-    assert ran.json("results.json")["metrics"]["test/auroc"] > 0.5
-    ran = train("model=autoencoder_tiny", "task.anomaly_class=10", *FEW, path=ran.path.parent / "none")
-    assert ran.code == 2 and "anomaly_class is 10; the data have the classes 0 to 9" in ran.err
-
-
 @pytest.mark.parametrize("data", ["iris", "diabetes", "digits_rows"])
 def test_other_data_than_pictures(train: Any, data: str) -> None:
     ran = train("model=autoencoder_tiny", f"data={data}", *FEW)

@@ -321,17 +321,21 @@ def test_a_series_is_continued(finished, predict, tmp_path: Path) -> None:
     assert close([last], without(tested[-1:], "target_1", "target_2", "target_3"))
 
 
-def test_anomaly_scores_give_the_recorded_auroc(finished, predict, tmp_path: Path) -> None:
+def test_anomaly_scores_give_the_recorded_metrics(finished, predict, tmp_path: Path) -> None:
     rows = predict("anomalies")
-    assert set(rows[0]) == {"row", "label", "reconstruction_error", "anomaly_score"}
-    assert column(rows, "reconstruction_error") == column(rows, "anomaly_score")
-    auroc = roc_auc_score([row["label"] == "3" for row in rows], column(rows, "anomaly_score"))
+    assert set(rows[0]) == {"row", "label", "score", "threshold", "anomaly"}
+    scores, threshold = column(rows, "score"), float(rows[0]["threshold"])
+    assert [row["anomaly"] == "true" for row in rows] == [score > threshold for score in scores]
     recorded = json.loads((finished("anomalies") / "results.json").read_text())["metrics"]
-    assert auroc == pytest.approx(recorded["test/auroc"], abs=1e-6)
+    anomalous = [row["label"] == "3" for row in rows]
+    assert roc_auc_score(anomalous, scores) == pytest.approx(recorded["test/auroc"], abs=1e-6)
+    above = [score > threshold for score, each in zip(scores, anomalous, strict=True) if each]
+    assert sum(above) / len(above) == pytest.approx(recorded["test/recall"])
+    assert threshold == pytest.approx(recorded["test/threshold"])
     split = data_of(finished("anomalies")).split("test")
     write_png(split.x[7] / 16, tmp_path / "digit.png")
     (row,) = predict("anomalies", tmp_path / "digit.png")
-    assert float(row["anomaly_score"]) == pytest.approx(float(rows[7]["anomaly_score"]), rel=1e-5)
+    assert float(row["score"]) == pytest.approx(float(rows[7]["score"]), rel=1e-4)
 
 
 def test_a_denoising_autoencoder_predicts_without_noise(predict) -> None:

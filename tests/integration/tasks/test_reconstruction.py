@@ -9,7 +9,6 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from netyard.data.tables import scikit
@@ -199,67 +198,6 @@ def test_a_penalty_falls_where_it_counts(settings: dict[str, Any], name: str) ->
     assert fallen[1] < 0.5 * fallen[0]
 
 
-def test_the_class_left_out_is_in_no_step_and_told_by_its_error() -> None:
-    net, data = Coder(), Pictures((6, 4))
-    task = task_of(net, anomaly_class=2)
-    got = run(task, data)
-    x, y = (torch.cat(part) for part in zip(*data.trained, strict=True))
-    normal = x[y != 2]
-    torch.testing.assert_close(torch.cat(net.seen[1:3]), normal)
-    with torch.no_grad():
-        loss = nn.functional.mse_loss(net.decode(net.encode(normal)), normal)
-    assert got["train/loss"] == pytest.approx(loss.item(), rel=1e-5)
-    x, y = (torch.cat(part) for part in zip(*data.evaluated, strict=True))
-    with torch.no_grad():
-        errors = (net.decode(net.encode(x)) - x).square().flatten(1).mean(1)
-    assert got["test/auroc"] == pytest.approx(roc_auc_score((y == 2).numpy(), errors.numpy()), abs=1e-5)
-    torch.testing.assert_close(task.predict_step((x, y), 0), errors)
-    torch.testing.assert_close(task.predict_step(x, 0), errors)
-
-
-def test_a_batch_of_anomalies_alone_teaches_nothing() -> None:
-    data = Pictures((6, 3, 6))
-    data.trained[1] = data.evaluated[1] = (data.trained[1][0], torch.full((3,), 2))
-    net = Coder()
-    task = task_of(net, lr=0.01, anomaly_class=2)
-    got = run(task, data)
-    assert all(value == value for value in got.values()) and task.trainer.global_step == 3
-    loss = task.training_step(data.trained[1], 0)
-    loss.backward()
-    assert loss.item() == 0
-    assert all(parameter.grad is not None and not parameter.grad.any() for parameter in net.parameters())
-
-
-def test_a_test_without_anomalies_has_no_auroc() -> None:
-    data = Pictures()
-    data.evaluated = [(x, torch.zeros_like(y)) for x, y in data.evaluated]
-    assert "test/auroc" not in run(task_of(Coder(), anomaly_class=1), data)
-
-
-@pytest.mark.parametrize(
-    ("label", "num_classes", "message"),
-    [
-        (3, 3, r"anomaly_class is 3; the data have the classes 0 to 2; try task\.anomaly_class=0"),
-        (-1, 3, "anomaly_class is -1"),
-        (True, 3, "anomaly_class is true"),
-        ("cat", 3, "anomaly_class is 'cat'"),
-        (1, None, r"anomaly_class is 1, and the data have no classes; .*try task\.anomaly_class=null"),
-    ],
-)
-def test_a_class_that_does_not_exist_is_refused(label: Any, num_classes: int | None, message: str) -> None:
-    data = Pictures()
-    data.num_classes = num_classes
-    with pytest.raises(ValueError, match=message):
-        trainer_of().fit(task_of(Coder(), anomaly_class=label), data)
-
-
-def test_an_anomaly_may_not_be_mixed_into_the_others() -> None:
-    data = Pictures()
-    data.augmentation = type("Mixing", (), {"mixes": True})()  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match=r"the augmentation mixes classes; .*try augmentation=none"):
-        trainer_of().fit(task_of(Coder(), anomaly_class=1), data)
-
-
 def test_what_is_kept_for_the_dashboard() -> None:
     net, data = Coder(), Pictures((40, 20))
     task = task_of(net)
@@ -378,13 +316,6 @@ def test_the_noise_can_be_typed(train: Any, finished) -> None:
     stronger = ran.json("results.json")["metrics"]["test/psnr_noisy"]
     usual = json.loads((finished("denoised") / "results.json").read_text())["metrics"]["test/psnr_noisy"]
     assert usual > stronger + 2
-
-
-def test_anomalies_end_to_end(train: Any, finished) -> None:
-    metrics = json.loads((finished("anomalies") / "results.json").read_text())["metrics"]
-    assert 0 < metrics["test/auroc"] < 1
-    ran = train("model=autoencoder_tiny", "task.anomaly_class=10", "debug=smoke", "logger=none")
-    assert ran.code == 2 and "anomaly_class is 10; the data have the classes 0 to 9" in ran.err
 
 
 @pytest.mark.parametrize("data", ["iris", "diabetes"])

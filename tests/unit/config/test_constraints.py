@@ -20,6 +20,7 @@ from support.wrong_values import VALUES, classes, composed, nodes, require_refus
 BOUNDS = ("ge", "gt", "le", "lt")
 # Any finite number: of returns that may be losses, of a logarithm, of the mean of pixels, of the values of a sensor.
 UNBOUNDED = {"ignore_index", "v_min", "v_max", "log_variance_range", "mean", "version", "range"}
+
 # A message reads the file of the option; here hundreds of messages are of one file.
 read_once = cache(catalog.option_file)
 

@@ -54,7 +54,7 @@ def test_a_folder_without_permission_is_refused(monkeypatch, tmp_path: Path, cap
 def test_help_names_every_column(capsys) -> None:
     assert main.main(["predict", "--help"]) == 0
     said = capsys.readouterr().out
-    for word in ("probability_CLASS", "reconstruction_error", "anomaly_score", "step_1", "input=", "output="):
+    for word in ("probability_CLASS", "reconstruction_error", "threshold", "step_1", "input=", "output="):
         assert word in said
     assert main.main(["predict"]) == 2
     assert main.main(["--help"]) == 0

@@ -45,8 +45,8 @@ class CSVFile(DataModule):
     """Another file, all rows of which are the test split. None: it is cut from ``path``."""
     val_path: str | None = None
     """The same for validation."""
-    target: str | list[str]
-    """A column, or several of numbers, or of labels that are 0 or 1, true or false, yes or no."""
+    target: str | list[str] | None
+    """None: there is no target, for a task that needs none. A column, or several of numbers, or of labels that are 0 or 1, true or false, yes or no."""
     target_kind: TargetKind = "auto"
     """``auto``: labels if cells of the target are lists, ``a|b``, or in several columns of 0 and 1; classes if it has
     words or at most twenty different whole numbers; else numbers."""
@@ -183,6 +183,8 @@ class CSVFile(DataModule):
         """
         target = prepared.target
         self.class_names, self.target_names = target.class_names, target.target_names
+        if target.kind == "none":
+            return torch.from_numpy(target.values).float()[:, None]
         ((key, count),) = target.facts.items()
         # Of a run they may be more than the file has.
         if not self.columns and getattr(self, key) not in (None, count):

@@ -26,7 +26,7 @@ class TableSettings:
     """How a table is read: the keys of ``data=csv`` with these names."""
 
     path: str
-    target: str | Sequence[str]
+    target: str | Sequence[str] | None
     target_kind: TargetKind = "auto"
     label_separator: str | None = None
     empty_target: EmptyTarget = "drop"
@@ -44,7 +44,9 @@ class TableSettings:
 
     @property
     def targets(self) -> list[str]:
-        """The names of the columns of the target, as they are typed."""
+        """The names of the columns of the target, as they are typed; empty for a table without one."""
+        if self.target is None:
+            return []
         return [*map(_text, self.target)] if isinstance(self.target, list | tuple) else [_text(self.target)]
 
     @property
@@ -130,6 +132,14 @@ def prepare(
         raise _no_feature_error(table, guesses, names)
     if settings.missing == "drop":
         table = _without_gaps(table, guesses, columns, reading, left_out)
+    if not target_name:
+        count = len(table.lines)
+        return PreparedTable(table, Target(np.zeros(count), [*range(count)], None), guesses, settings, left_out)
+    if not names:
+        count = len(table.lines)
+        return PreparedTable(
+            table, Target(np.zeros(count), [*range(count)], None, kind="none"), guesses, settings, left_out
+        )
     # The columns of a run decide: in another file, ``auto`` could find another kind of target.
     kind = (trained_kind if columns else None) or settings.target_kind
     how = TargetSettings(kind, settings.label_separator, settings.empty_target)
@@ -166,6 +176,8 @@ def _target_columns(table: Table, settings: TableSettings) -> list[str]:
     for name in settings.targets:
         table.column(name, listed=several)
     names = [table.name_of(name) or name for name in settings.targets]
+    if settings.target is None:
+        return []
     if not names or len(set(names)) < len(names):
         given = "is empty" if not names else f"is {', '.join(settings.targets)}, which names a column twice"
         raise DataError(

@@ -1,0 +1,101 @@
+"""Parts of anomaly detection: which classes are normal, the scale of a series, and the results of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from netyard.errors import ArgumentError
+from netyard.tasks.interfaces import class_names, has_classes
+
+
+class Alarms(NamedTuple):
+    """The test samples of an anomaly detection, on the CPU."""
+
+    scores: Tensor  # float32 (N,)
+    labels: Tensor  # (N,)
+    anomalous: Tensor | None  # bool (N,); None if it is unknown
+    threshold: float
+
+    def statistics(self) -> dict[str, float]:
+        """Return the metrics of the test that need no order of the scores."""
+        above = self.scores > self.threshold
+        found = {"threshold": self.threshold, "score_mean": float(self.scores.mean())}
+        found["score_max"] = float(self.scores.max())
+        if self.anomalous is None:
+            return found | {"alarms": float(above.float().mean())}
+        for name, part in (("recall", above[self.anomalous]), ("false_alarms", above[~self.anomalous])):
+            if len(part):
+                found[name] = float(part.float().mean())
+        return found
+
+    def rows(self, names: Sequence[str] | None) -> list[tuple[str, str, str, str]]:
+        """Return a row for each class: name, whether it is normal, the number of samples, and of alarms."""
+        if self.anomalous is None:
+            return []
+        found = []
+        for label in self.labels.unique().tolist():
+            of_class = self.labels == label
+            kind = "anomalous" if bool(self.anomalous[of_class][0]) else "normal"
+            above = int((self.scores[of_class] > self.threshold).sum())
+            found.append((str(names[label] if names else label), kind, str(int(of_class.sum())), str(above)))
+        return found
+
+
+class SeriesScale(nn.Module):
+    """Standardise the windows of a series, which data give in its own units; other samples are not changed."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("std", torch.ones(()))
+
+    def set_statistics(self, data: Any) -> None:
+        """Copy mean and standard deviation of the training steps of a series."""
+        if hasattr(data, "series_statistics"):
+            mean, std, _ = data.series_statistics()
+            self.mean.copy_(mean)
+            self.std.copy_(std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+    def inverse(self, x: Tensor) -> Tensor:
+        return x * self.std + self.mean
+
+
+def normal_labels(normal: Sequence[str] | None, data: Any) -> Tensor | None:
+    """Return the labels of the normal classes, int64; None if the data have no classes.
+
+    Raises:
+        ArgumentError: the data have no classes, or not these; they have some, and none is named; all are normal.
+    """
+    if not has_classes(data):
+        if normal is None:
+            return None
+        raise ArgumentError(
+            f"task.normal is {','.join(normal)}, and the data have no classes;",
+            "without classes all samples are taken as normal;",
+            "try task.normal=null, or of a table data.target=COLUMN.",
+        )
+    known = [str(name) for name in class_names(data) or range(data.num_classes)]
+    shown = f"the classes are {', '.join(known[:12])}{', ...' * (len(known) > 12)};"
+    if not normal:
+        raise ArgumentError("task.normal names no class, and the data have classes;", shown, f"try {_typed(known[0])}.")
+    if unknown := [name for name in normal if name not in known]:
+        near = [*get_close_matches(unknown[0], known, n=1), known[0]][0]
+        raise ArgumentError(
+            f"task.normal is {unknown[0]}, which is no class of the data;", shown, f"try {_typed(near)}."
+        )
+    return torch.tensor([known.index(name) for name in normal])
+
+
+def _typed(name: str) -> str:
+    return f"task.normal={name}" if name.isidentifier() else f"task.normal=[{name}]"
