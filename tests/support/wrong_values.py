@@ -31,6 +31,7 @@ NEEDED = {
     "translation": ["data=number_words", "model=seq2seq_tiny"],
     "q_learning": ["model=dqn"],
     "reconstruction": ["model=autoencoder_tiny"],
+    "anomaly": ["model=autoencoder_tiny"],
     "adversarial": ["model=gan_tiny"],
     "variational": ["model=vae_tiny"],
     "vector_quantized": ["model=vq_vae_tiny"],

@@ -34,6 +34,7 @@ COMPANY = {
     ("task", "forecasting"): ["data=sunspots"],
     ("task", "translation"): ["model=seq2seq"],
     ("task", "reconstruction"): ["model=autoencoder"],
+    ("task", "anomaly"): ["model=autoencoder"],
     ("task", "denoising"): ["model=denoising_autoencoder"],
     ("task", "sparse_coding"): ["model=sparse_autoencoder"],
     ("task", "contraction"): ["model=contractive_autoencoder"],

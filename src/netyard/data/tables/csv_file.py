@@ -46,7 +46,8 @@ class CSVFile(DataModule):
     val_path: str | None = None
     """The same for validation."""
     target: str | list[str] | None
-    """None: there is no target, for a task that needs none. A column, or several of numbers, or of labels that are 0 or 1, true or false, yes or no."""
+    """A column, or several of numbers, or of labels that are 0 or 1, true or false, yes or no. None: there is none,
+    for a task that needs no target."""
     target_kind: TargetKind = "auto"
     """``auto``: labels if cells of the target are lists, ``a|b``, or in several columns of 0 and 1; classes if it has
     words or at most twenty different whole numbers; else numbers."""
@@ -183,7 +184,7 @@ class CSVFile(DataModule):
         """
         target = prepared.target
         self.class_names, self.target_names = target.class_names, target.target_names
-        if target.kind == "none":
+        if target.absent:
             return torch.from_numpy(target.values).float()[:, None]
         ((key, count),) = target.facts.items()
         # Of a run they may be more than the file has.

@@ -132,13 +132,14 @@ def prepare(
         raise _no_feature_error(table, guesses, names)
     if settings.missing == "drop":
         table = _without_gaps(table, guesses, columns, reading, left_out)
-    if not target_name:
-        count = len(table.lines)
-        return PreparedTable(table, Target(np.zeros(count), [*range(count)], None), guesses, settings, left_out)
     if not names:
         count = len(table.lines)
         return PreparedTable(
-            table, Target(np.zeros(count), [*range(count)], None, kind="none"), guesses, settings, left_out
+            table,
+            Target(np.zeros(count), [*range(count)], None, kind="number", absent=True),
+            guesses,
+            settings,
+            left_out,
         )
     # The columns of a run decide: in another file, ``auto`` could find another kind of target.
     kind = (trained_kind if columns else None) or settings.target_kind

@@ -30,15 +30,16 @@ class Target:
     correction: str = ""
     """What to type if the guess is wrong; empty if there is no other way to read the column."""
     note: str = ""
-    kind: Literal["class", "labels", "number", "none"] = "class"
-    """``none``: the table has no target, and the values are zeros."""
+    kind: Literal["class", "labels", "number"] = "class"
     target_names: list[str] | None = None
     """The columns of numbers."""
+    absent: bool = False
+    """Whether the table has no target; the values are zeros then."""
 
     @property
     def facts(self) -> dict[str, int]:
         """The key of the data set that says how many outputs a network has, with its value; empty without a target."""
-        if self.kind == "none":
+        if self.absent:
             return {}
         key = {"class": "num_classes", "labels": "num_labels", "number": "num_targets"}[self.kind]
         return {key: len(self.class_names or self.target_names or [""])}
