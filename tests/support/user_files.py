@@ -37,7 +37,7 @@ def write_lists(folder: Path, num_each: int = 10) -> None:
     files = [(label, number) for label in ("red", "blue") for number in range(num_each)]
     tags = (f"{label}/{number}.png,{'|'.join([label, 'even'][: 1 + (number % 2 == 0)])}" for label, number in files)
     (folder / "tags.csv").write_text("\n".join(["file,tags", *tags]) + "\n", encoding="utf-8")
-    places = (f"{label}/{number}.png,{100 * (label == 'red')},{number / 10}" for label, number in files)
+    places = (f"{label}/{number}.png,{100 * (label == 'red') + number},{number / 10}" for label, number in files)
     (folder / "places.csv").write_text("\n".join(["file,x,y", *places]) + "\n", encoding="utf-8")
 
 

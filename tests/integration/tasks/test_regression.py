@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -12,8 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+import netyard
+from netyard.errors import DataError
 from netyard.tasks.regression import Regression
 from netyard.training import checkpoint
+from support.exports import export, metadata
 from support.trainers import trainer_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
@@ -76,9 +80,38 @@ def test_metrics_are_those_of_the_whole_epoch_in_the_targets_units(sizes: tuple[
     for stage in ("train", "val", "test"):
         for name, value in wanted.items():
             assert got[f"{stage}/{name}"].item() == pytest.approx(value, rel=1e-5), f"{stage}/{name}"
+    r2 = (1 - error.square().sum(0) / (y - y.mean(0)).square().sum(0)).mean().item()
+    for stage in ("val", "test"):
+        assert got[f"{stage}/r2"].item() == pytest.approx(r2, rel=1e-4, abs=1e-4)
+        for target in range(2):
+            assert got[f"{stage}/mae_{target + 1}"].item() == pytest.approx(
+                error[:, target].abs().mean().item(), rel=1e-5
+            )
+            wanted_rmse = error[:, target].square().mean().sqrt().item()
+            assert got[f"{stage}/rmse_{target + 1}"].item() == pytest.approx(wanted_rmse, rel=1e-5)
+    assert "train/r2" not in got
     assert task.predicted is not None and task.true is not None
     torch.testing.assert_close(task.predicted, output * STD + MEAN)
     assert torch.equal(task.true, y)
+
+
+def test_r2_of_a_constant_target_is_undefined() -> None:
+    data = Measured((6,))
+    data.batches = [(x, torch.stack([y[:, 0], torch.full((len(y),), -2.0)], dim=1)) for x, y in data.batches]
+    trainer = trainer_of()
+    trainer.fit(task_of(nn.Linear(4, 2)), data)
+    assert "val/rmse" in trainer.callback_metrics and "val/r2" not in trainer.callback_metrics
+    with pytest.raises(DataError, match=r"val/r2 is undefined: a target is the same .*; try .*task\.monitor=val/loss"):
+        trainer_of().fit(task_of(nn.Linear(4, 2), monitor="val/r2", mode="max"), data)
+
+
+def test_numbers_of_images_have_their_names(finished, tmp_path: Path) -> None:
+    run = netyard.load(finished("places"))
+    assert {"test/mae_x", "test/rmse_y", "test/r2"} <= set(run.metrics)
+    assert {"prediction_x", "prediction_y"} <= set(run.predict(finished.files / "photos")[0])
+    assert {"target_x", "target_y"} <= set(run.predict()[0])
+    _, file = export(finished("places"), tmp_path, "format=onnx")
+    assert metadata(file)["target_names"] == ["x", "y"] and "class_names" not in metadata(file)
 
 
 def test_the_loss_falls_on_a_handful_of_fixed_samples():
