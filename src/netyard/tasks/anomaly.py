@@ -99,6 +99,15 @@ class Anomaly(Reconstruction):
         super().on_fit_start()
         self.scale.set_statistics(self.trainer.datamodule)
 
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        objective, devices = super().training_step(batch, batch_idx), self.trainer.world_size
+        if devices == 1:
+            return objective
+        # Gradients are averaged over devices, whose parts of the batch have different numbers of normal samples.
+        count = self._is_normal(batch[1]).sum().to(torch.float32)
+        total = self.trainer.strategy.reduce(count.clone(), reduce_op="sum")
+        return objective * (count * devices / total.clamp(min=1))
+
     def learned(self, batch: Batch) -> Tensor:
         """Return the inputs of a batch that are normal."""
         return self.scale(batch[0][self._is_normal(batch[1])])
