@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,3 +75,4 @@ def require_told(train: Callable[..., Ran], words: str, files: Path, must_be_ref
         assert "Traceback" not in ran.err, (words, ran)
     else:
         assert all(math.isfinite(value) for value in ran.json("results.json")["metrics"].values()), words
+    shutil.rmtree(ran.path, ignore_errors=True)  # the next pair is trained in the same place
