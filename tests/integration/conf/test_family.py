@@ -49,7 +49,7 @@ RUNS = [
     "model=mlp_tiny data=sunspots",
     # The losses and data that no family has chosen above.
     "model=mlp_table data=breast_cancer loss=bce",
-    "model=mlp_table data=wine",
+    "model=mlp_table data=wine loss=asymmetric",
     "model=mlp_table data=diabetes loss=mse",
     "model=vae_tiny loss=bernoulli " + DRAWN,
     "model=vae_tiny loss=discretized_logistic " + DRAWN,
