@@ -61,6 +61,7 @@ class Dying:
         if self._point == (self._count, None):
             os.kill(os.getpid(), signal.SIGKILL)
         if writes and self._point and self._point[0] == self._count and self._point[1] is not None:
+            sys.dont_write_bytecode = True  # Python would leave .pyc files that are cut off
             resource.setrlimit(resource.RLIMIT_FSIZE, (self._point[1], self._point[1]))
         self.points.append((self._count, None))
         self._open = str(arguments[0]) if writes else ""

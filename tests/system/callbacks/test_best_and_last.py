@@ -10,6 +10,7 @@ import resource, signal, sys
 from netyard.cli import main as cli
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+sys.dont_write_bytecode = True  # Python would leave .pyc files that are cut off, and later processes import them
 resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
 sys.exit(cli.train())
 """
