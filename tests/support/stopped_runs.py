@@ -16,6 +16,7 @@ from netyard.config.compose import compose
 from netyard.run_directories.directory import RunDir
 from netyard.training import fit
 from support.run_comparison import all_of, differences
+from support.user_files import write_user_files
 
 QUIET = (
     "trainer=cpu", "trainer.max_epochs=3", "trainer.limit_train_batches=4", "trainer.limit_val_batches=2",
@@ -27,6 +28,7 @@ AGENT = (
     "trainer.limit_train_batches=null", "data.steps_per_batch=32", "data.steps_per_epoch=128", "data.val_episodes=1",
     "data.test_episodes=1", "data.batch_size=8", "task.warmup_steps=40", "trainer.log_every_n_steps=8",
 )  # fmt: skip
+# FILES becomes the folder of the files that ``write_user_files`` makes.
 RUNS: dict[str, list[tuple[str, ...]]] = {
     "classification": [
         ("model=mlp_tiny", "data=iris", "data.batch_size=8", "model.dropout=0.3", "trainer.log_every_n_steps=1"),
@@ -43,6 +45,17 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
     ],
     "language": [
         ("model=lstm", "data=python_source", "model.hidden_size=8", "data.batch_size=4", "model.dropout=0.2"),
+    ],
+    "multilabel": [
+        (
+            "model=mlp_tiny", "task=multilabel", "data=image_folder", "data.root=FILES/photos",
+            "data.labels=FILES/tags.csv", "data.image_size=8", "data.num_workers=0", "data.batch_size=3",
+            "data.val_fraction=0.3", "model.dropout=0.3", "trainer.log_every_n_steps=1",
+        ),
+    ],
+    "anomaly": [
+        ("model=autoencoder", *PICTURES, "task=anomaly", "task.normal=[0,1,2]", "task.noise=masking"),
+        ("model=autoencoder", *PICTURES, "task=anomaly", "task.normal=[3]", "callbacks=[default,ema]"),
     ],
     "forecasting": [("model=gru", "data=sunspots", "data.batch_size=16", "model.hidden_size=8")],
     "translation": [("model=seq2seq", "data=number_words", "data.batch_size=8", "data.size=200")],
@@ -67,7 +80,9 @@ def stopped_everywhere(settings: tuple[str, ...], folder: Path) -> Iterator[list
 
     Yields where each of these runs differs from the one that was left alone.
     """
-    cfg, choices = compose([*settings, *QUIET])
+    if any("FILES" in each for each in settings):
+        write_user_files(folder / "files")
+    cfg, choices = compose([*(each.replace("FILES", str(folder / "files")) for each in settings), *QUIET])
     alone = folder / "alone"
     points: list[Path] = []
 

@@ -13,12 +13,21 @@ import pytest
 from netyard.run_directories import manifest
 from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
+from support.finished_runs import FinishedRuns
 from support.processes import Processes
 from support.ranks import WITNESS, assert_every_sample_once, assert_same_scores
 from support.waiting import PATIENCE, wait_until_gone
 
 ROOT = Path(__file__).resolve().parents[3]
 QUICK = ("model=mlp_tiny", "trainer.max_epochs=2", "logger=none")
+LEARNED = [
+    (
+        "task=multilabel", "model=mlp_tiny", "data=image_folder", "data.root=FILES/photos",
+        "data.labels=FILES/tags.csv", "data.image_size=8", "data.num_workers=0", "data.batch_size=4",
+        "data.val_fraction=0.3",
+    ),
+    ("task=anomaly", "model=autoencoder_tiny", "task.normal=[0,1,2,3,4]", "task.false_alarms=0.05"),
+]  # fmt: skip
 RAISING = """
 import os
 from pathlib import Path
@@ -180,6 +189,17 @@ def test_two_processes_that_share_the_weights_train_as_one(command, user: Path) 
     two = command("train.py", *QUICK, *words, f"hydra.run.dir={user / 'two'}")
     assert (one.code, two.code) == (0, 0), two.err
     assert_same_scores(user / "one", user / "two")
+
+
+@pytest.mark.parametrize("words", LEARNED, ids=lambda words: words[0])
+def test_two_processes_learn_as_one(command, finished: FinishedRuns, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Their shares of normal samples differ, and thresholds are chosen on the scores of all."""
+    files = [word.replace("FILES", str(finished.files)) for word in words]
+    for name, trainer in (("one", "cpu"), ("two", "ddp_cpu")):
+        settings = (f"trainer={trainer}", "trainer.max_epochs=2", "logger=none", f"hydra.run.dir={tmp_path / name}")
+        ran = command("train.py", *files, *settings)
+        assert ran.code == 0, ran.err
+    assert_same_scores(tmp_path / "one", tmp_path / "two")
 
 
 def test_an_evaluation_by_two_processes_shows_every_sample_once(command, user: Path) -> None:

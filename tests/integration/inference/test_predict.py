@@ -127,7 +127,7 @@ def test_a_damaged_image_is_reported_and_left_out(finished, predict, capsys, tmp
     rows = predict("photos", tmp_path / "mixed")
     said = capsys.readouterr()
     assert len(rows) == 10 and "10 row(s) in" in said.out and "1 left out" in said.out
-    assert said.err.count("\n") == 2 and "left out: 1 files .heic (a format that is not read" in said.err
+    assert said.err.count("\n") == 2 and "left out: 1 file .heic (a format that is not read" in said.err
     assert "broken.png cannot be read as an image" in said.err
 
 

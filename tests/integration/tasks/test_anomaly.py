@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+import netyard
 from netyard.metrics.false_alarms import conformal_threshold
 from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
@@ -29,6 +32,20 @@ def table(path: Path, labels: bool = True) -> Path:
     lines = [f"{a:.4f},{b:.4f},{c:.4f}" + f",{k}" * labels for (a, b), c, k in zip(rows, third, kinds, strict=True)]
     path.write_text("\n".join(["a,b,c" + ",state" * labels, *lines]) + "\n", encoding="utf-8")
     return path
+
+
+def parts(root: Path) -> Path:
+    """Images of good parts for training, and of good, broken and scratched ones for testing, with masks of these."""
+    rng = np.random.default_rng(0)
+    for place, count in (("train/good", 40), ("test/good", 8), ("test/broken", 6), ("test/scratched", 4)):
+        (root / place).mkdir(parents=True)
+        for number in range(count):
+            pixels = rng.integers(90, 110, (12, 12), dtype=np.uint8)
+            pixels[4:8] += np.uint8(0 if place.endswith("good") else 120)
+            Image.fromarray(pixels).save(root / place / f"{number:03}.png")
+    (root / "ground_truth" / "broken").mkdir(parents=True)
+    Image.fromarray(np.zeros((12, 12), np.uint8)).save(root / "ground_truth" / "broken" / "000_mask.png")
+    return root
 
 
 def metrics(ran: Any) -> dict[str, float]:
@@ -60,6 +77,31 @@ def test_a_table_without_labels_has_statistics_of_scores_alone(train, tmp_path: 
     found = metrics(ran)
     assert 0 <= found["test/alarms"] <= 1 and not {"test/auroc", "test/recall", "test/false_alarms"} & set(found)
     assert "needs 99" in ran.err and "try task.false_alarms=" in ran.err
+
+
+def test_images_of_good_parts_are_trained_on_and_those_of_others_are_tested(train, tmp_path: Path) -> None:
+    root = parts(tmp_path / "bottle")
+    words = ("data=image_folder", f"data.root={root}", "data.image_size=12", "data.crop_ratio=1", "data.num_workers=0")
+    ran = train(
+        *FAST, *words, "task.normal=good", "task.false_alarms=0.2", "data.val_fraction=0.25", "logger=tensorboard"
+    )
+    assert metrics(ran)["test/auroc"] == 1 and metrics(ran)["test/recall"] == 1
+    rows = list(csv.reader((ran.path / "texts" / "test_alarms.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row[:3] for row in rows[1:]] == [
+        ["good", "normal", "8"],
+        ["broken", "anomalous", "6"],
+        ["scratched", "anomalous", "4"],
+    ]
+    summary = ran.json("results.json")["data_summary"]
+    assert {name: part["samples"] for name, part in summary["parts"].items()} == {"train": 30, "val": 10, "test": 18}
+    assert summary["left_out"][0][0] == f"image in {root / 'ground_truth'}".replace("image", "1 image", 1)
+    run = netyard.load(ran.path)
+    assert [row["anomaly"] for row in run.predict(root / "test" / "broken")] == ["true"] * 6
+    # Anomalies of another kind are tested, too.
+    (root / "test" / "scratched").rename(root / "test" / "melted")
+    shutil.rmtree(root / "test" / "broken")
+    (root / "test").rename(tmp_path / "later")
+    assert run.evaluate(f"data.root={tmp_path / 'later'}")["test/auroc"] == 1
 
 
 def test_windows_of_a_series_are_scored(train, tmp_path: Path) -> None:

@@ -52,6 +52,9 @@ class DataFields(L.LightningDataModule):
     augmentation: ImageAugmentation | None = None
     """Applied to training batches, on the device. None or empty: no augmentation."""
 
+    normal: str | list[str] | None = None
+    """The classes that training needs, of a task that learns from normal samples alone: mean and std are those of their
+    training samples, and files for testing and validation may have more classes. None: all classes."""
     num_classes: Classes | None = None
     num_labels: Count | None = None
     """Number of labels of which a sample has any number, of data for ``task=multilabel``."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from netyard.data.core.image_inputs import ImageReader
 from netyard.data.core.inputs import Inputs, samples
 from netyard.data.core.loaders import Batch
+from netyard.data.core.normal_samples import normal_indices
 from netyard.data.core.normalization import ImageNormalization, RowNormalization
 from netyard.data.core.orders import Orders, SampleOrders
 from netyard.data.core.placement import Placement
@@ -202,13 +203,13 @@ class DataModule(SplitData):
         train = splits["train"]
         if not isinstance(train, TensorSplit) or (self.mean is not None and self.std is not None):
             return
+        # Indexing copies a whole data set.
+        x = train.x if self.normal is None else train.x[normal_indices(train.y, self.class_names, self.normal)]
         if train.x.is_floating_point():
-            self.columns = standardize(splits, self.feature_names, self.columns)
+            self.columns = standardize(splits, self.feature_names, self.columns, x)
             self.mean, self.std = ([getattr(column, key) for column in self.columns] for key in ("mean", "std"))
         else:
-            self.mean, self.std = self._image_statistics = [
-                (moment / self.max_value).tolist() for moment in moments(train.x)
-            ]
+            self.mean, self.std = self._image_statistics = [(moment / self.max_value).tolist() for moment in moments(x)]
 
     def _normalization(self, device: torch.device) -> ImageNormalization | RowNormalization:
         if self.image_size is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,6 +45,8 @@ class SplitData(DataFields):
 
     def leave_out(self, what: str, count: int, why: str) -> None:
         """Note what is not used of the data, for the summary: ``leave_out("rows", 3, "price is empty")``."""
+        if count == 1:
+            what = re.sub(r"\b(file|image|row)s\b", r"\1", what, count=1)
         self.left_out.append({"what": what, "count": count, "why": why})
 
     def cut(self, labels: Tensor, source: str, groups: Groups = None) -> dict[str, Tensor]:

@@ -27,17 +27,20 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, std
 
 
-def standardize(splits: Mapping[str, Split], names: list[str] | None, known: list[Column]) -> list[Column]:
+def standardize(
+    splits: Mapping[str, Split], names: list[str] | None, known: list[Column], measured: Tensor | None = None
+) -> list[Column]:
     """Standardise the features of tables in place, and return them as columns.
 
     Args:
         splits: ``train`` is a table of floats.
         names: of the features; None: feature_0, feature_1, ...
         known: columns of a run, whose mean and std are used if they have these names.
+        measured: the training samples (M, F) that mean and std are those of; None: all.
     """
     train = splits["train"]
     assert isinstance(train, TensorSplit)
-    mean, std = (moment.tolist() for moment in moments(train.x))
+    mean, std = (moment.tolist() for moment in moments(train.x if measured is None else measured))
     names = names or [f"feature_{number}" for number in range(len(mean))]
     # The network of a run expects features on the scale of its own training split, whatever is in this one.
     if names == [column.name for column in known]:

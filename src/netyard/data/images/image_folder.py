@@ -13,6 +13,8 @@ import torch
 
 from netyard.data.core.image_inputs import ImageReader
 from netyard.data.core.inputs import Inputs
+from netyard.data.core.normal_classes import normal_names
+from netyard.data.core.normal_samples import normal_indices
 from netyard.data.core.tensors import Split
 from netyard.data.images import depth, same_files
 from netyard.data.images.files import reason, subfolders
@@ -70,13 +72,6 @@ class ImageFolder(LabelFileData):
         self._value_range: depth.Range | None = None
         self._was_cached: bool | None = None  # of a run that was trained; None of older versions
         self._restored = False  # whether this is the data of a run that was trained
-        # Every file is converted to RGB, grey ones too: pretrained networks expect three channels.
-        if self.channels not in (None, 3):
-            raise ConfigError(
-                f"data.channels is {self.channels}; images in folders are read as RGB;",
-                "it must be 3;",
-                "try data.channels=3.",
-            )
         # Measuring them would decode the whole training split before the first step.
         if self.mean is None or self.std is None:
             raise ConfigError(
@@ -99,6 +94,16 @@ class ImageFolder(LabelFileData):
                 f"try data.crop_scale=[{high},{low}].",
             )
 
+    def _check_statistics(self) -> None:
+        # Every file is converted to RGB, grey ones too: pretrained networks expect three channels.
+        if self.channels not in (None, 3):
+            raise ConfigError(
+                f"data.channels is {self.channels}; images in folders are read as RGB;",
+                "it must be 3;",
+                "try data.channels=3.",
+            )
+        super()._check_statistics()
+
     def facts(self) -> dict[str, Any]:
         self.setup()
         return super().facts() or {"num_classes": len(self.class_names or [])}
@@ -114,7 +119,8 @@ class ImageFolder(LabelFileData):
         if self.labels is not None:
             return self._read_labelled()
         layout, names = self._tested() if self.tests_all else self._trained()
-        if not self.tests_all and self.num_classes is not None and self.num_classes != len(names):
+        fixed = not self.tests_all and not (self._restored and self.normal is not None)
+        if fixed and self.num_classes is not None and self.num_classes != len(names):
             raise DataError(
                 f"{layout.splits['train']} has {len(names)} class folders, data.num_classes is {self.num_classes};",
                 "each class has one folder;",
@@ -132,7 +138,7 @@ class ImageFolder(LabelFileData):
             found = self._without_damage(found)
         # A folder for testing alone need not have every class.
         trained = {part: each for part, each in found.items() if part == "train" or part not in self.separate}
-        require_images({} if self.tests_all else trained, layout.splits, names)
+        require_images({} if self.tests_all else trained, layout.splits, names, normal_names(self.normal))
         # The cache holds the images of all splits in this order: a position in it is an index into this list.
         self._image_paths = [path for listing in found.values() for path in listing.paths]
         self._how = how = self._decoding()
@@ -156,13 +162,14 @@ class ImageFolder(LabelFileData):
 
     def _trained(self) -> tuple[Layout, list[str]]:
         """The folder of each split, and the names of the classes."""
-        layout = find_parts(Path(self.root).expanduser(), self._wanted(), self.separate)
-        return layout, class_names(layout.splits["train"])
+        normal = normal_names(self.normal)
+        layout = find_parts(Path(self.root).expanduser(), self._wanted(), self.separate, normal)
+        return layout, class_names(layout.splits, normal, self.class_names or ())
 
     def _tested(self) -> tuple[Layout, list[str]]:
         """The folders of which all images are tested, and the names of the class folders in the order of the classes.
 
-        If other class folders are there than the run knows, they are the classes.
+        If other class folders are there than the run knows, they are the classes; with normal classes they are more.
         """
         layout = find_tested(Path(self.root).expanduser(), self._wanted())
         folders = sorted({name for place in layout.splits.values() for name in subfolders(place)})
@@ -170,8 +177,10 @@ class ImageFolder(LabelFileData):
         short = {name.partition(" - ")[0]: name for name in self.class_names or []}
         if set(folders) <= {*short, *short.values()}:
             return layout, [name if name in folders else number for number, name in short.items()]
-        self.class_names, self.num_classes = folders, len(folders)
-        return layout, folders
+        known = self.class_names or [] if self.normal is not None else []
+        self.class_names = [*dict.fromkeys([*known, *folders])]
+        self.num_classes = len(self.class_names)
+        return layout, self.class_names
 
     def _read_labelled(self) -> dict[str, Split]:
         """The images that files of labels name."""
@@ -251,7 +260,8 @@ class ImageFolder(LabelFileData):
         train = splits["train"]
         assert isinstance(train, FolderSplit) and self._how is not None
         if self._inspection is not None and not self._restored:
-            seen = [self._inspection.files[path] for path in train.paths if path in self._inspection.files]
+            paths = train.take(normal_indices(train.y, self.class_names, self.normal)).paths
+            seen = [self._inspection.files[path] for path in paths if path in self._inspection.files]
             self._value_range = self._measured([each.values for each in seen if each.values is not None])
         self._how.preparation = prepared = self.image_reader(self.image_size or 224)
         if self.cache is not None and prepared.cache_side is not None:

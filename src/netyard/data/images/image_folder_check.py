@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from netyard.data.core.normal_classes import normal_names
 from netyard.data.images.grouping import compiled
 from netyard.data.images.label_file import LabelSettings, read_labelled_files
 from netyard.data.images.layout import find_parts
@@ -34,14 +35,18 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         if path.is_file() and path.stat().st_size > _MOST_BYTES:
             return {}, ""
         settings = {each.name: data[each.name] for each in fields(LabelSettings) if each.name in data}
-        target = read_labelled_files(LabelSettings(**settings)).target
-        return target.facts, target.correction
+        separate_files = any(data.get(f"{split}_labels") is not None for split in ("val", "test"))
+        more_classes = data.get("normal") is not None and separate_files
+        target = read_labelled_files(LabelSettings(**settings, more_classes=more_classes)).target
+        return {} if more_classes else target.facts, target.correction
     separate = {split: str(data[f"{split}_root"]) for split in ("val", "test") if data.get(f"{split}_root") is not None}
-    layout = find_parts(Path(data["root"]).expanduser(), wanted, separate)
-    names = class_names(layout.splits["train"])
+    normal = normal_names(data.get("normal"))
+    layout = find_parts(Path(data["root"]).expanduser(), wanted, separate, normal)
+    names = class_names(layout.splits, normal)
     if len(names) > _MOST_CLASSES:
         return {"num_classes": len(names)}, ""
     found = {split: scan(folder, names, Counter()) for split, folder in layout.splits.items()}
     # A folder for testing alone need not have every class.
-    require_images({split: each for split, each in found.items() if split not in separate}, layout.splits, names)
+    needed = {split: each for split, each in found.items() if split not in separate}
+    require_images(needed, layout.splits, names, normal)
     return {"num_classes": len(names)}, ""

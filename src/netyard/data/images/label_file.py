@@ -37,6 +37,8 @@ class LabelSettings:
     group: str | None = None
     key: str = "labels"
     """The key that names the file, for messages."""
+    more_classes: bool = False
+    """Whether classes may be in one of the files alone: see ``read_target``."""
 
 
 @dataclass
@@ -78,7 +80,8 @@ def read_labelled_files(
     reading = Reading()
     parse(used, used.columns, reading)
     names = _targets(used, settings.target, [column, *([group] if group else [])], reading)
-    how = TargetSettings(kind or settings.target_kind, settings.label_separator, settings.empty_target)
+    chosen_kind = kind or settings.target_kind
+    how = TargetSettings(chosen_kind, settings.label_separator, settings.empty_target, settings.more_classes)
     target = read_targets(used, names, how, reading, known)
     if without := len(rows) - len(target.rows):
         left_out.append(("rows", without, why_left_out(used, names, target)))

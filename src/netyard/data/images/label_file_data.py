@@ -13,6 +13,7 @@ from torch import Tensor
 from netyard.data.core.file_keys import key_of_files
 from netyard.data.core.inputs import Inputs
 from netyard.data.core.module import DataModule
+from netyard.data.core.normal_classes import require_anomalies
 from netyard.data.images.grouping import named_groups
 from netyard.data.images.label_file import LabelledFiles, LabelSettings, files_in, find_file, read_labelled_files
 from netyard.data.images.layout import splits_of
@@ -77,7 +78,7 @@ class LabelFileData(DataModule):
 
     def facts(self) -> dict[str, Any]:
         self.setup()
-        return self._labelled.target.facts if self._labelled else {}
+        return {key: getattr(self, key) for key in self._labelled.target.facts} if self._labelled else {}
 
     @property
     def target_correction(self) -> str:
@@ -138,13 +139,15 @@ class LabelFileData(DataModule):
         settings = LabelSettings(**{name: value for name, value in vars(self).items() if name in names})
         if self.tests_all:
             settings = replace(settings, group=None)
+        more_classes = self.normal is not None and bool(self.separate or trained)
+        settings = replace(settings, more_classes=more_classes)
         read = read_labelled_files(settings, kind, self.class_names if trained else None)
         for what, count, why in read.left_out:
             self.leave_out(what, count, why)
         target = read.target
         ((key, count),) = target.facts.items()
         given = getattr(self, key)
-        if given not in (None, count):
+        if given not in (None, count) and not more_classes:
             raise DataError(
                 f"{self.labels} has {count} {key.removeprefix('num_')}, data.{key} is {given};",
                 "it is counted;",
@@ -159,9 +162,13 @@ class LabelFileData(DataModule):
             root = getattr(self, f"{part}_root") or self.root
             columns = target.target_names if target.kind == "number" else self.target
             beside = replace(settings, root=root, labels=labels, key=f"{part}_labels", target=columns, group=None)
-            files[part] = read_labelled_files(beside, target.kind, target.class_names)
+            files[part] = read_labelled_files(beside, target.kind, self.class_names)
+            self.class_names = files[part].target.class_names
+            setattr(self, key, files[part].target.facts[key])
             for what, count, why in files[part].left_out:
                 self.leave_out(f"{what} of {labels}", count, why)
+        if self.separate and self.num_classes == 1:
+            require_anomalies([str(self.labels), *self.separate.values()], self.output_names())
         return files
 
     def groups_of(self, read: LabelledFiles, chosen: list[int]) -> list[str] | None:

@@ -27,7 +27,7 @@ class Layout:
     """What, how many and why, of images that are in no class folder of a split."""
 
 
-def find_layout(root: Path, wanted: dict[str, str | None]) -> Layout:
+def find_layout(root: Path, wanted: dict[str, str | None], normal: Sequence[str] = ()) -> Layout:
     """Find the splits below a folder; a folder that only wraps another one is skipped.
 
     A folder is a split if it has subfolders and its name means one, in any case: ``train``, ``Training``, ``VAL``,
@@ -37,12 +37,13 @@ def find_layout(root: Path, wanted: dict[str, str | None]) -> Layout:
         root: an existing folder.
         wanted: the name of each split's folder, ``{"train": "train", ...}``; None: the data have none. Without a
             training folder every folder is a class.
+        normal: names of classes, of which the only one for training wraps no others.
 
     Raises:
         DataError: there is no folder, several mean the same split, or one but none for training.
     """
     _require_folder(root)
-    root = _unwrapped(root, wanted)
+    root = _unwrapped(root, wanted, normal)
     if wanted["train"] is None:
         return _outside(Layout({"train": root}), root)
     named = {split: _folders_of(root, split, name) for split, name in wanted.items() if name is not None}
@@ -59,7 +60,7 @@ def find_layout(root: Path, wanted: dict[str, str | None]) -> Layout:
             # A test folder without labels, as competitions have it, cannot be tested on.
             layout.left_out.append((f"images in {root / name}", flat, "not in a class folder, so without a class"))
         else:
-            known = subfolders(layout.splits["train"]) if "train" in layout.splits else []
+            known = subfolders(layout.splits["train"]) if "train" in layout.splits else [*normal]
             layout.splits[split] = _without_wrappers(root / name, known)
     if "train" not in layout.splits:
         raise DataError(
@@ -73,16 +74,19 @@ def find_layout(root: Path, wanted: dict[str, str | None]) -> Layout:
     return _outside(layout, root)
 
 
-def find_parts(root: Path, wanted: dict[str, str | None], separate: Mapping[str, str]) -> Layout:
+def find_parts(
+    root: Path, wanted: dict[str, str | None], separate: Mapping[str, str], normal: Sequence[str] = ()
+) -> Layout:
     """As ``find_layout``, with splits that have a folder of their own elsewhere.
 
     Args:
         separate: the folder of the validation or test split; what ``root`` has for it is not used.
+        normal: see ``find_layout``.
 
     Raises:
         DataError: see ``find_layout`` and ``find_tested``; a folder for testing is within that for training.
     """
-    layout = find_layout(root, wanted)
+    layout = find_layout(root, wanted, normal)
     for split, folder in separate.items():
         found = find_tested(
             Path(folder).expanduser(), {**wanted, "test": wanted[split] or wanted["test"]}, f"{split}_root"
@@ -178,15 +182,15 @@ def splits_of(below: Sequence[str], wanted: Mapping[str, str | None]) -> dict[st
     return found if "train" in found and len(found) > 1 else {}
 
 
-def _unwrapped(root: Path, wanted: dict[str, str | None]) -> Path:
+def _unwrapped(root: Path, wanted: dict[str, str | None], classes: Sequence[str] = ()) -> Path:
     """The folder below which classes or splits are: archives are often unpacked into a folder of their own."""
     # One split alone is no wrapper.
     splits = [name for name in subfolders(root) for split, wish in wanted.items() if wish and _means(split, wish, name)]
-    inner = root if splits else _without_wrappers(root, [], 1)
-    return inner if inner == root else _unwrapped(inner, wanted)
+    inner = root if splits else _without_wrappers(root, classes, 1)
+    return inner if inner == root else _unwrapped(inner, wanted, classes)
 
 
-def _without_wrappers(folder: Path, classes: list[str], most: int = 8) -> Path:
+def _without_wrappers(folder: Path, classes: Sequence[str], most: int = 8) -> Path:
     """The folder itself, or that in it, if it is alone there and has subfolders of its own, which are the classes."""
     names = subfolders(folder)
     alone = len(names) == 1 and names[0] not in classes and not images_directly_in(folder)

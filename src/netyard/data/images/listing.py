@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,21 +24,36 @@ class Listing:
         return Listing([path for path, _ in kept], [label for _, label in kept])
 
 
-def class_names(folder: Path) -> list[str]:
-    """The names of the class folders of the training split.
+def class_names(folders: Mapping[str, Path], normal: Sequence[str] = (), known: Sequence[str] = ()) -> list[str]:
+    """The names of the class folders of the training split, and after them those of other splits alone.
+
+    Args:
+        folders: the folder of each split.
+        normal: the classes that training needs; with these, other splits may have more classes than training.
+        known: the classes of a run, which come first, then.
 
     Raises:
         DataError: there are fewer than two.
     """
     # Sorted, so that the number of a class is the same on every machine.
-    names = subfolders(folder)
-    if len(names) < 2:
+    trained = subfolders(folders["train"])
+    others = sorted({name for folder in folders.values() for name in subfolders(folder)}) if normal else []
+    names = [*dict.fromkeys([*(known if normal else ()), *trained, *others])]
+    if len(names) > 1:
+        return names
+    given = f"{folders['train']} has {f'1 class folder: {names[0]}' if names else '0 class folders'};"
+    if normal and names:
         raise DataError(
-            f"{folder} has {len(names)} class folder(s){': ' + names[0] if names else ''};",
-            "a classification needs at least two, each with the images of one class;",
-            "sort the images into class folders, or choose another folder with data.root=FOLDER.",
+            given,
+            "anomalies are images of other classes, in a folder for testing or in all;",
+            f"add test/{names[0]}/ and a folder beside it for anomalies, or try data.test_root=FOLDER.",
         )
-    return names
+    other = f", or, if images of other classes are anomalies, try task=anomaly task.normal={names[0]}" if names else ""
+    raise DataError(
+        given,
+        "a classification needs at least two, each with the images of one class;",
+        f"sort the images into class folders, or choose another folder with data.root=FOLDER{other}.",
+    )
 
 
 def scan(folder: Path, names: list[str], others: Counter[str]) -> Listing:
@@ -59,16 +74,19 @@ def scan(folder: Path, names: list[str], others: Counter[str]) -> Listing:
     return Listing([path for path, _ in found], [label for _, label in found])
 
 
-def require_images(found: Mapping[str, Listing], folders: Mapping[str, Path], names: list[str]) -> None:
-    """Refuse a class without images in any split.
+def require_images(
+    found: Mapping[str, Listing], folders: Mapping[str, Path], names: list[str], normal: Sequence[str] = ()
+) -> None:
+    """Refuse a class without images in any split; with normal classes only a class folder without images.
 
     Raises:
         DataError: there is one.
     """
     for split, listing in found.items():
         present = set(listing.labels)
+        own = set(subfolders(folders[split])) if normal else set(names)
         for label, name in enumerate(names):
-            if label not in present:
+            if label not in present and name in own:
                 raise DataError(
                     f"class folder {folders[split] / name} contains no image;",
                     f"every class needs some, with a suffix of {' '.join(sorted(SUFFIXES))};",

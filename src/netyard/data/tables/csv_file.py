@@ -17,6 +17,8 @@ from torch import Tensor
 from netyard.data.core.groups import require_separate_groups
 from netyard.data.core.inputs import Inputs
 from netyard.data.core.module import DataModule
+from netyard.data.core.normal_classes import require_anomalies
+from netyard.data.core.normal_samples import normal_indices
 from netyard.data.core.table_inputs import rows
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.data.tables.columns import Column, Missing, encode, unseen_words
@@ -81,7 +83,8 @@ class CSVFile(DataModule):
     def facts(self) -> dict[str, Any]:
         self.setup()
         assert self._prepared is not None  # of ``setup``
-        return {"num_features": sum(column.num_features for column in self.columns), **self._prepared.target.facts}
+        outputs = {key: getattr(self, key) for key in self._prepared.target.facts}
+        return {"num_features": sum(column.num_features for column in self.columns), **outputs}
 
     @property
     def target_correction(self) -> str:
@@ -92,6 +95,7 @@ class CSVFile(DataModule):
         """The fields that say how the table is read."""
         names = {each.name for each in fields(TableSettings)}
         found = TableSettings(**{name: value for name, value in vars(self).items() if name in names})
+        found = replace(found, more_classes=self.normal is not None and bool(self.separate or self.columns))
         # Rows that are all tested need no column of groups.
         return replace(found, group=None) if self.tests_all else found
 
@@ -108,7 +112,8 @@ class CSVFile(DataModule):
         parts = self.cut(y, str(prepared.table.path), groups)
         for what, count, why in prepared.left_out:
             self.leave_out(what, count, why)
-        self.columns = known or prepared.fit(parts["train"].numpy())
+        fitted = parts["train"][normal_indices(y[parts["train"]], self.class_names, self.normal)]
+        self.columns = known or prepared.fit(fitted.numpy())
         unseen: Counter[tuple[str, str]] = Counter()
         x = torch.from_numpy(encode(self.columns, prepared.table, unseen))
         self._tell_unseen(unseen, prepared, told=bool(known))
@@ -147,6 +152,8 @@ class CSVFile(DataModule):
                 seen[path] = set(prepared.table.column(str(self.group), "group"))
                 self.groups[name] = len(seen[path])
         require_separate_groups(seen)
+        if self.separate and self.num_classes == 1:
+            require_anomalies([self.path, *self.separate.values()], self.output_names())
         return splits
 
     def inputs(self, where: str) -> Inputs:
@@ -188,7 +195,7 @@ class CSVFile(DataModule):
             return torch.from_numpy(target.values).float()[:, None]
         ((key, count),) = target.facts.items()
         # Of a run they may be more than the file has.
-        if not self.columns and getattr(self, key) not in (None, count):
+        if not self.columns and getattr(self, key) not in (None, count) and not prepared.settings.more_classes:
             what = {"num_classes": "classes", "num_labels": "labels", "num_targets": "targets"}[key]
             raise DataError(
                 f"column {self.target!r} of {prepared.table.path} contains {count} {what}, not {getattr(self, key)};",

@@ -31,12 +31,17 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         return {}, ""
     names = {each.name for each in fields(TableSettings)}
     settings = TableSettings(**{name: value for name, value in data.items() if name in names})
+    separate = [key for key in ("val_path", "test_path") if data.get(key) is not None]
+    settings = replace(settings, more_classes=data.get("normal") is not None and bool(separate))
     prepared = prepare(settings)
     # The cells are checked in all rows; how many words there are is known after the split.
     columns = prepared.fit(np.arange(1))
     target = prepared.target
-    for key in ("val_path", "test_path"):
-        if data.get(key) is not None:
-            beside = replace(settings, path=str(data[key]), key=key, group=None)
-            encode(columns, prepare(beside, columns, target.class_names, target.kind).table)
-    return target.facts, target.correction
+    correction = target.correction
+    for key in separate:
+        beside = prepare(
+            replace(settings, path=str(data[key]), key=key, group=None), columns, target.class_names, target.kind
+        )
+        encode(columns, beside.table)
+        target = beside.target
+    return target.facts, correction

@@ -41,6 +41,8 @@ class TableSettings:
     group: str | None = None
     key: str = "path"
     """The key that names the file, for messages; ``test_path`` of one beside that for training."""
+    more_classes: bool = False
+    """Whether classes may be in one of the files alone: see ``read_target``."""
 
     @property
     def targets(self) -> list[str]:
@@ -143,7 +145,7 @@ def prepare(
         )
     # The columns of a run decide: in another file, ``auto`` could find another kind of target.
     kind = (trained_kind if columns else None) or settings.target_kind
-    how = TargetSettings(kind, settings.label_separator, settings.empty_target)
+    how = TargetSettings(kind, settings.label_separator, settings.empty_target, settings.more_classes)
     of_run = "data.path has" if beside else "the run was trained on"
     target = read_targets(table, names, how, reading, class_names if columns else None, of_run)
     told = {"class": "classes", "labels": "labels", "number": "numbers"}[target.kind]

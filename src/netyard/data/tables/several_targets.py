@@ -32,6 +32,8 @@ class TargetSettings:
     target_kind: TargetKind = "auto"
     label_separator: str | None = None
     empty_target: EmptyTarget = "drop"
+    more_classes: bool = False
+    """Whether other data may have more classes than these: see ``read_target``."""
 
 
 def read_targets(
@@ -65,7 +67,7 @@ def read_targets(
             return _flags(table, names, settings, reading, known, of_run)
         if wanted or (kind == "auto" and not table.parsed[name].is_number and any(SEPARATOR in cell for cell in cells)):
             return _lists(table, name, separator, settings, reading, known, of_run)
-        target = read_target(table, name, kind, reading, known, of_run)
+        target = read_target(table, name, kind, reading, known, of_run, settings.more_classes)
         if target.class_names is None:
             target.target_names = [name]
         elif known is None and (other := _other_separator(cells, target.class_names)):

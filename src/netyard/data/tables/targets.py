@@ -52,6 +52,7 @@ def read_target(
     reading: Reading,
     known: Sequence[str] | None,
     of_run: str = "the run was trained on",
+    more_classes: bool = False,
 ) -> Target:
     """The column of the target, which has been parsed.
 
@@ -59,6 +60,7 @@ def read_target(
         kind: ``auto``: classes if it has words or at most twenty different whole numbers, else numbers.
         known: the classes of a run, which other data must have; None for a new run.
         of_run: says in a message what has these classes.
+        more_classes: whether other data may have more, and these a single one.
 
     Raises:
         DataError: no row has a target; words or bad cells where numbers are expected; a single class, or nearly as many
@@ -98,8 +100,10 @@ def read_target(
     classes, y = np.unique(values if by_value else np.array(texts), return_inverse=True)
     names = [str(int(each)) if by_value else str(each) for each in classes]
     if known is not None:
-        return Target(_known_labels(table, name, names, known, of_run)[y], rows.tolist(), [*known])
-    _check_classes(table, name, names, len(texts), numbers, reading)
+        known = [*known, *(each for each in names if more_classes and each not in known)]
+        return Target(_known_labels(table, name, names, known, of_run)[y], rows.tolist(), known)
+    if not (more_classes and len(names) == 1):
+        _check_classes(table, name, names, len(texts), numbers, reading)
     correction = "data.target_kind=number" if whole else ""
     note = _alike(names) or _single(names, np.bincount(y))
     return Target(y.astype(np.int64), rows.tolist(), names, correction, note)

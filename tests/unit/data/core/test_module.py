@@ -314,3 +314,13 @@ def test_a_subset_that_does_not_exist_is_refused() -> None:
         build("iris", subset=109).setup()
     with pytest.raises(Exception, match=r"try data\.subset="):
         build("iris", subset=1.5)
+
+
+def test_a_table_is_standardised_on_the_samples_of_the_normal_classes() -> None:
+    data = build("wine", normal="class_1")
+    data.setup()
+    train = data.split("train")
+    normal = train.x[train.y == 1]
+    torch.testing.assert_close(normal.mean(dim=0), torch.zeros(13), rtol=0, atol=1e-5)
+    torch.testing.assert_close(normal.std(dim=0, correction=0), torch.ones(13), rtol=1e-4, atol=0)
+    assert train.x.mean(dim=0).abs().max() > 0.1

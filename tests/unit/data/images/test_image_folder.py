@@ -105,10 +105,10 @@ def test_refusals(tmp_path: Path, picture_folder: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere is not there; .*try data\.root=FOLDER"):
         folder(tmp_path / "nowhere").setup()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"has 0 class folder\(s\)"):
+    with pytest.raises(DataError, match=r"has 0 class folders;"):
         folder(tmp_path / "empty").setup()
     (tmp_path / "empty" / "only").mkdir()
-    with pytest.raises(DataError, match=r"has 1 class folder\(s\): only"):
+    with pytest.raises(DataError, match=r"has 1 class folder: only; .* try task=anomaly task\.normal=only\.$"):
         folder(tmp_path / "empty").setup()
     with pytest.raises(DataError, match=r"has 3 class folders, data\.num_classes is 4"):
         folder(picture_folder, num_classes=4).setup()
@@ -230,7 +230,7 @@ def test_the_summary_counts_what_is_read_and_what_is_not(picture_folder: Path) -
     (picture_folder / "__MACOSX" / "ape").mkdir(parents=True)
     found = folder(picture_folder).summary()
     assert sum(part["samples"] for part in found["splits"].values()) == 36 - 2
-    assert [(each["what"], each["count"]) for each in found["left_out"]] == [("files .heic", 2), ("files .txt", 1)]
+    assert [(each["what"], each["count"]) for each in found["left_out"]] == [("files .heic", 2), ("file .txt", 1)]
     assert found["splits"]["train"]["source"] == str(picture_folder)
     assert found["classes"].keys() == {"ape", "bee", "cat"}
 
@@ -324,7 +324,7 @@ def test_damage_in_any_split_is_found_before_training(damaged_folder: Path) -> N
 def test_damaged_images_are_skipped_and_counted(damaged_folder: Path) -> None:
     found = folder(damaged_folder, on_damaged="skip").summary()
     assert [found["splits"][part]["samples"] for part in ("train", "val", "test")] == [22, 2, 11]
-    assert [(each["what"], each["count"]) for each in found["left_out"]] == [("damaged images", 1)]
+    assert [(each["what"], each["count"]) for each in found["left_out"]] == [("damaged image", 1)]
     assert "09.png cannot be read as an image" in found["left_out"][0]["why"]
 
 
@@ -407,3 +407,53 @@ def test_without_a_test_fraction_all_images_are_for_training(picture_folder: Pat
     assert list(data.summary()["splits"]) == ["train"] and data.val_dataloader() == []
     with pytest.raises(DataError, match=r"no test part: data\.test_fraction is 0; .* evaluate RUN_DIR data\.root="):
         data.test_dataloader()
+
+
+def write_parts(root: Path, source: Path, parts: dict[str, tuple[str, ...]]) -> Path:
+    """Class folders of each part, with the images of another folder's first class."""
+    for part, classes in parts.items():
+        for name in classes:
+            (root / part / name).mkdir(parents=True)
+            for path in sorted((source / "ape").iterdir()):
+                (root / part / name / path.name).write_bytes(path.read_bytes())
+    return root
+
+
+def test_other_parts_may_have_classes_of_their_own_if_training_needs_only_normal_ones(
+    tmp_path: Path, picture_folder: Path
+) -> None:
+    parts = {"train": ("good",), "test": ("scratch", "good", "broken")}
+    root = write_parts(tmp_path / "bottle", picture_folder, parts)
+    data = folder(root, normal="good")
+    assert data.facts() == {"num_classes": 3} and data.class_names == ["good", "broken", "scratch"]
+    assert [len(data.split(part)) for part in ("train", "val", "test")] == [11, 1, 36]
+    assert set(data.split("val").y.tolist()) == {0} and data.split("test").y.bincount().tolist() == [12, 12, 12]
+    # A run whose test folder has one class less, and another one more.
+    (root / "test" / "scratch").rename(root / "test" / "melted")
+    again = folder(root, normal=["good"], num_classes=3)
+    again.load_state_dict({"class_names": data.class_names})
+    again.setup()
+    assert again.class_names == ["good", "broken", "scratch", "melted"]
+    assert again.split("test").y.bincount().tolist() == [12, 12, 0, 12]
+    tested = folder(root / "test" / "..", normal=["good"])
+    tested.load_state_dict({"class_names": data.class_names})
+    tested.test_all()
+    tested.setup()
+    assert tested.class_names == again.class_names and len(tested.split("test")) == 36
+    # Without normal classes they are a mistake.
+    with pytest.raises(DataError, match=r"has 1 class folder: good; .* try task=anomaly task\.normal=good\.$"):
+        folder(root).setup()
+
+
+def test_a_folder_for_testing_has_the_anomalies(tmp_path: Path, picture_folder: Path) -> None:
+    root = write_parts(tmp_path, picture_folder, {"normal": ("good",), "odd": ("broken",)})
+    data = folder(root / "normal", normal="good", test_root=str(root / "odd"), val_fraction=0.25)
+    data.setup()
+    assert data.class_names == ["good", "broken"] and set(data.split("test").y.tolist()) == {1}
+    assert [len(data.split(part)) for part in ("train", "val", "test")] == [9, 3, 12]
+    with pytest.raises(DataError, match=r"normal has 1 class folder: good; .* try data\.test_root=FOLDER"):
+        folder(root / "normal", normal="good").setup()
+    (root / "odd" / "empty").mkdir()
+    (root / "normal" / "none").mkdir()
+    with pytest.raises(DataError, match="none contains no image"):
+        folder(root / "normal", normal="good", test_root=str(root / "odd")).setup()

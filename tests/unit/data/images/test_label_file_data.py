@@ -108,3 +108,18 @@ def test_a_given_number_of_labels_must_be_theirs(place: Path) -> None:
     labels = listed(place, "tags", ["a|b", "b"] * 20)
     with pytest.raises(DataError, match=r"has 2 labels, data\.num_labels is 3; it is counted; try data\.num_labels=2"):
         build("image_folder", root=str(place / "photos"), labels=labels, num_labels=3).setup()
+
+
+def test_another_file_may_have_classes_of_its_own_if_training_needs_only_normal_images(place: Path) -> None:
+    labels = listed(place, "state", ["ok"] * 30)
+    (place / "test.csv").write_text("file,state\n30.png,bent\n31.png,ok\n32.png,bad\n", encoding="utf-8")
+    keys = {"labels": labels, "test_labels": str(place / "test.csv")}
+    data = folder(place / "photos", normal="ok", **keys)
+    assert data.facts() == {"num_classes": 3} and data.class_names == ["ok", "bad", "bent"]
+    assert data.split("test").y.tolist() == [2, 0, 1] and set(data.split("train").y.tolist()) == {0}
+    assert check({**keys, "root": str(place / "photos"), "normal": "ok"}) == ({}, "")
+    with pytest.raises(DataError, match="contains only one class, 'ok'"):
+        folder(place / "photos", **keys).setup()
+    (place / "test.csv").write_text("file,state\n30.png,ok\n", encoding="utf-8")
+    with pytest.raises(DataError, match="have only the class 'ok'; anomalies are"):
+        folder(place / "photos", normal="ok", **keys).setup()

@@ -67,6 +67,13 @@ def test_a_name_of_the_users_own_is_that_alone(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("place", ["", "train"])
+def test_the_only_normal_class_is_no_wrapper(tmp_path: Path, place: str) -> None:
+    put(tmp_path / place, "good", classes=("monday", "tuesday"))
+    assert find_layout(tmp_path, WANTED, ["good"]).splits["train"] == tmp_path / place
+    assert find_layout(tmp_path, WANTED).splits["train"] == tmp_path / place / "good"
+
+
 def test_two_folders_for_one_split_are_refused(tmp_path: Path) -> None:
     put(tmp_path, "train", "valid", "validation")
     with pytest.raises(DataError, match=r"valid and validation, which both mean the val split; .*data\.val_folder=val"):

@@ -341,3 +341,39 @@ def test_a_fold_and_a_validation_file_exclude_each_other(write_csv: Write) -> No
     path = write_csv(table())
     with pytest.raises(ConfigError, match=r"data\.num_folds is 3, and data\.val_path is given; .* leave out"):
         load(path, val_path=str(path), num_folds=3)
+
+
+def test_columns_are_fitted_on_normal_rows(write_csv: Write) -> None:
+    rows = "".join(f"{i % 7 if i % 2 else 1e6 + i},{['bad', 'ok'][i % 2]}\n" for i in range(80))
+    path = write_csv("x,state\n" + rows)
+    data = load(path, target="state", normal="ok")
+    train = data.split("train")
+    normal = train.x[train.y == data.class_names.index("ok")]
+    torch.testing.assert_close(normal.mean(dim=0), torch.zeros(1), rtol=0, atol=1e-5)
+    torch.testing.assert_close(normal.std(dim=0, correction=0), torch.ones(1))
+    assert not torch.equal(train.x, load(path, target="state").split("train").x)
+
+
+def test_other_files_may_have_classes_of_their_own_if_training_needs_only_normal_rows(
+    write_csv: Write, tmp_path: Path
+) -> None:
+    path = write_csv("x,state\n" + "".join(f"{i},ok\n" for i in range(40)))
+    other = tmp_path / "other.csv"
+    other.write_text("x,state\n90,bent\n1,ok\n95,bad\n")
+    found = load(path, target="state", normal=["ok"], test_path=str(other))
+    assert found.facts() == {"num_features": 1, "num_classes": 3} and found.class_names == ["ok", "bad", "bent"]
+    assert found.split("test").y.tolist() == [2, 0, 1] and set(found.split("train").y.tolist()) == {0}
+    keys = {"path": str(path), "target": "state", "test_path": str(other)}
+    assert check({**keys, "normal": "ok"})[0] == {"num_classes": 3}
+    # The file of another day, tested by the same network.
+    (tmp_path / "later.csv").write_text("x,state\n90,melted\n1,ok\n")
+    later = build("csv", path=str(tmp_path / "later.csv"), target="state", normal=["ok"], num_classes=3)
+    later.load_state_dict(found.state_dict())
+    later.test_all()
+    later.setup()
+    assert later.class_names == ["ok", "bad", "bent", "melted"] and later.split("test").y.tolist() == [3, 0]
+    with pytest.raises(DataError, match="contains only one class, 'ok'"):
+        check(keys)
+    other.write_text("x,state\n90,ok\n")
+    with pytest.raises(DataError, match="csv have only the class 'ok'; anomalies are samples of"):
+        load(path, target="state", normal=["ok"], test_path=str(other))
