@@ -46,7 +46,8 @@ class ImageReader(Preparation):
         total = sum(1 for _ in find_images(where, others))
         # Not of notes and tables beside the images: nobody expects a prediction for them.
         for suffix in sorted(UNREAD.intersection(others)):
-            log.warning("left out: %d files %s (%s)", others[suffix], suffix, reason(suffix))
+            files = "file" if others[suffix] == 1 else "files"
+            log.warning("left out: %d %s %s (%s)", others[suffix], files, suffix, reason(suffix))
         return self.inputs(find_images(where), total, batch_size)
 
     def inputs(self, paths: Iterable[Path], total: int, batch_size: int, labels: Tensor | None = None) -> Inputs:
