@@ -67,7 +67,7 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
     if classes := summary.get("classes"):
         shown = [f"{name} {number:,}" for name, number in list(classes.items())[:_CLASSES_SHOWN]]
         rest = f", {len(classes) - len(shown)} more" if len(classes) > len(shown) else ""
-        yield f"{len(classes)} classes in training: {', '.join(shown)}{rest}"
+        yield f"{len(classes)} class{'es' * (len(classes) != 1)} in training: {', '.join(shown)}{rest}"
     if labels := summary.get("labels"):
         # The most frequent first, and the others by their number.
         ordered = sorted(labels.items(), key=lambda item: -item[1])

@@ -120,6 +120,8 @@ def test_a_folder_of_colour_images_is_read_like_the_training_data(finished, pred
 
 
 def test_a_damaged_image_is_reported_and_left_out(finished, predict, capsys, tmp_path: Path) -> None:
+    finished("photos")
+    capsys.readouterr()  # of the training, if this is its first use
     shutil.copytree(finished.files / "photos" / "red", tmp_path / "mixed" / "deep")
     (tmp_path / "mixed" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     (tmp_path / "mixed" / "notes.txt").write_text("no picture, and not meant as one")

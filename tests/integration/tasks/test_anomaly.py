@@ -93,6 +93,7 @@ def test_images_of_good_parts_are_trained_on_and_those_of_others_are_tested(trai
         ["scratched", "anomalous", "4"],
     ]
     summary = ran.json("results.json")["data_summary"]
+    assert summary["classes"] == {"good": 30} and "1 class in training: good 30" in (ran.path / "train.log").read_text()
     assert {name: part["samples"] for name, part in summary["parts"].items()} == {"train": 30, "val": 10, "test": 18}
     assert summary["left_out"][0][0] == f"image in {root / 'ground_truth'}".replace("image", "1 image", 1)
     run = netyard.load(ran.path)

@@ -290,7 +290,8 @@ class SplitData(DataFields):
         if self.num_classes is None or y.is_floating_point() or y.ndim != 1:
             return None
         counts = torch.bincount(y.cpu(), minlength=self.num_classes).tolist()
-        return dict(zip(self.output_names(), counts, strict=True))
+        found = dict(zip(self.output_names(), counts, strict=True))
+        return {name: count for name, count in found.items() if count or self.normal is None}
 
     def _label_counts(self) -> dict[str, int] | None:
         y = self._splits["train"].y
