@@ -10,12 +10,9 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from support.warm_processes import WarmProcess, WarmServer
-
-TESTS = Path(__file__).parents[1]
+from support.warm_processes import TESTS, WarmProcess, WarmServer
 
 
 class ForkServer:

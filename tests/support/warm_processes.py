@@ -29,6 +29,7 @@ from netyard.io.process import end_with_parent
 from netyard.sweeps.runners import fork_server, local
 from support.waiting import PATIENCE
 
+TESTS = Path(__file__).parents[1]
 ADDRESS = "NETYARD_WARM_SERVER"
 """The environment variable with the server's address, in the processes that it has forked."""
 MARK = "NETYARD_STARTED_BY"
@@ -49,9 +50,9 @@ class WarmProcess:
             self._end()
         return self.returncode
 
-    def wait(self, timeout: float = PATIENCE) -> int:
+    def wait(self, timeout: float | None = PATIENCE) -> int:
         if self.returncode is None and not select.select([self._connection], [], [], timeout)[0]:
-            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
         return self.returncode if self.returncode is not None else self._end()
 
     def _end(self) -> int:
@@ -107,6 +108,11 @@ class WarmServer:
         self._require()
         return order(self.address, words, cwd, environment, descriptors, nohup)
 
+    def environment(self) -> dict[str, str]:
+        """Variables of a process that orders others of this server by itself."""
+        self._require()
+        return {ADDRESS: self.address, "PYTHONPATH": str(TESTS)}
+
     def starter(self) -> SimpleNamespace:
         """See the function of this name: for a driver of a sweep in this process."""
         self._require()
@@ -132,7 +138,7 @@ class WarmServer:
                 self._lease = connect(self.address)
                 self._server = subprocess.Popen(
                     [sys.executable, "-m", "support.warm_processes", str(opened.fileno()), str(self._folder)],
-                    cwd=Path(__file__).parents[1],
+                    cwd=TESTS,
                     pass_fds=[opened.fileno()],
                     start_new_session=True,
                 )

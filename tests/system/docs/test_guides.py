@@ -55,7 +55,7 @@ def follow(train, line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         runpy.run_path(words[0], run_name="__main__")
         return 0, ""
     assert (program, words[0]) == ("python", "train.py")
-    overrides = words[1:]
+    overrides = [re.sub(r"^(trainer.max_epochs)=[1-9]\d+$", r"\1=1", text) for text in words[1:]]
     if "--help" not in overrides and not runs_here(line):
         return 0, ""
     if "-m" in overrides:

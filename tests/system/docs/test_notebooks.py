@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from nbclient import NotebookClient
 
 from support.documented_commands import ROOT
 from support.waiting import PATIENCE
+from support.warm_kernel import SPEC
+from support.warm_processes import WarmServer
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 
@@ -59,11 +62,18 @@ def shown(cell: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_an_interrupted_cell_saves_and_the_kernel_stays_as_it_was(path: Path, tmp_path: Path) -> None:
+def test_a_notebook_runs_an_interrupted_cell_saves_and_the_kernel_stays_as_it_was(
+    warm_server: WarmServer, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = tmp_path / "jupyter" / "kernels" / "warm" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({**SPEC, "env": warm_server.environment()}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     before, interrupted, after = (nbformat.v4.new_code_cell(text) for text in (BEFORE, INTERRUPTED, AFTER))
     cells = nbformat.read(path, as_version=4).cells
     notebook = nbformat.v4.new_notebook(cells=[before, *cells, interrupted, after])
-    NotebookClient(notebook, timeout=PATIENCE, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=PATIENCE, kernel_name="warm", resources=resources).execute()
     code = [cell for cell in notebook.cells if cell.cell_type == "code"][1:-2]
     fit, run = code[0], code[1]
     assert "text/html" in shown(fit), "the bar"
