@@ -6,6 +6,7 @@ import re
 import runpy
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,14 @@ from PIL import Image
 from netyard.cli import main
 from netyard.config import constraints
 from support.documented_commands import GUIDES, ROOT, runs_here
+
+
+@pytest.fixture(autouse=True)
+def no_module_of_a_guide_stays(tmp_path: Path) -> Iterator[None]:
+    yield
+    for name, module in [*sys.modules.items()]:
+        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.mark.parametrize("name", GUIDES)
@@ -55,7 +64,9 @@ def follow(train, line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         runpy.run_path(words[0], run_name="__main__")
         return 0, ""
     assert (program, words[0]) == ("python", "train.py")
-    overrides = [re.sub(r"^(trainer.max_epochs)=[1-9]\d+$", r"\1=1", text) for text in words[1:]]
+    overrides = words[1:]
+    if "debug=" not in line:
+        overrides = [re.sub(r"^(trainer.max_epochs)=[1-9]\d+$", r"\1=1", text) for text in overrides]
     if "--help" not in overrides and not runs_here(line):
         return 0, ""
     if "-m" in overrides:
