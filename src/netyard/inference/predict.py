@@ -73,6 +73,8 @@ class Predictor:
         task = checkpoint.rebuild(recorded, run_dir.checkpoint(which))
         columns_of = _prediction_columns(task, run_dir, choices["task"])
         data = checkpoint.build_data(recorded, config)
+        if hasattr(data, "every_window"):
+            data.every_window = getattr(task, "every_window", False)
         set_threads(config["threads"], task, config["data"])
         # The best device that is there, not that of training: a run of a GPU can be used on a laptop.
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

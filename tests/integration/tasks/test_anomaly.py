@@ -114,9 +114,15 @@ def test_windows_of_a_series_are_scored(train, tmp_path: Path) -> None:
         "data.window=12",
         "data.horizon=1",
     )
-    found = metrics(train(*FAST, *series, "task.false_alarms=0.1"))
+    ran = train(*FAST, *series, "task.false_alarms=0.1")
+    found = metrics(ran)
     assert found["test/loss"] < 10, "the windows are standardised"
     assert found["test/score_max"] >= found["test/score_mean"] > 0
+    run = netyard.load(ran.path)
+    rows, tested = run.predict(tmp_path / "sales.csv"), run.predict()
+    assert [row["last_step"] for row in rows] == list(range(11, 120)), "each window of the file"
+    # The last tested window ends a step before the file, because a step to forecast is after it.
+    assert rows[-2]["score"] == pytest.approx(tested[-1]["score"], rel=1e-5)
 
 
 def test_a_resumed_run_is_the_same_to_the_bit(train, tmp_path: Path) -> None:

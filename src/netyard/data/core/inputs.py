@@ -29,7 +29,7 @@ class Inputs:
     """All inputs, read lazily: one batch is in memory at a time."""
 
     kind: str
-    """What names are: file or row."""
+    """What names are: file, row, or the last step of a window."""
     batches: Iterator[InputBatch]
     total: int
     """Number of inputs, including those that cannot be read."""

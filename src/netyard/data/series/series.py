@@ -21,6 +21,8 @@ from netyard.data.tables.csv_reader import Table, read_table, require_columns
 from netyard.errors import ConfigError, DataError, PlatformError
 from netyard.ranges.bounds import Count
 
+_PORTION = 4096  # windows in memory
+
 
 @dataclass
 class Windows:
@@ -152,8 +154,13 @@ class Series(DataModule):
             )
         return Windows(series, self.window, self.horizon)
 
+    every_window = False
+    """Whether ``inputs`` are all windows of a series, of a task that forecasts nothing."""
+
     def inputs(self, where: str) -> Inputs:
         """The last window of a series to predict, as one input: the forecast is for the steps after its end.
+
+        With ``every_window`` all windows, one that ends at each step; each has the number of that step, from 0.
 
         Raises:
             DataError: there is no such file or column, a step without a number, or fewer steps than a window.
@@ -167,6 +174,12 @@ class Series(DataModule):
                 f"the network reads a window of {self.window};",
                 "use a longer series.",
             )
+        if self.every_window:
+            windows = series.unfold(0, self.window, 1)[..., None]  # (T - window + 1, window, 1), a view
+            ends = range(self.window - 1, len(series))
+            starts = range(0, len(windows), _PORTION)
+            parts = (InputBatch(ends[at : at + _PORTION], windows[at : at + _PORTION]) for at in starts)
+            return Inputs("last_step", parts, len(windows))
         window = InputBatch([str(table.path)], series[None, -self.window :, None])  # (1, window, 1)
         return Inputs("file", iter([window]), 1)
 
