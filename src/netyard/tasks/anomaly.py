@@ -198,17 +198,18 @@ class Anomaly(Reconstruction):
         self._labels.append(y.to(self.device))
 
     def on_test_epoch_end(self) -> None:
-        super().on_test_epoch_end()
         scores, labels = self.gathered(self._scores), self.gathered(self._labels)
         anomalous = None if self._normal_labels is None else ~self._is_normal(labels)
         self.alarms = Alarms(scores, labels, anomalous, float(self.threshold))
-        self.log_dict({f"test/{name}": value for name, value in self.alarms.statistics().items()})
+        # The page of a run shows the first ones.
         if anomalous is not None and anomalous.any() and not anomalous.all():
             # Ranks keep the order, and are between 0 and 1: torchmetrics takes larger values for logits.
             ranks = scores.double().unique(return_inverse=True)[1].double()
             ranks = ranks / ranks.max().clamp(min=1)
             self.log("test/auroc", binary_auroc(ranks, anomalous.long()))
             self.log("test/average_precision", binary_average_precision(ranks, anomalous.long()))
+        self.log_dict({f"test/{name}": value for name, value in self.alarms.statistics().items()})
+        super().on_test_epoch_end()
 
     def prediction_columns(self, x: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
         """Return the columns of the prediction table: score, threshold, and whether the score is above it."""

@@ -24,14 +24,12 @@ class Alarms(NamedTuple):
     def statistics(self) -> dict[str, float]:
         """Return the metrics of the test that need no order of the scores."""
         above = self.scores > self.threshold
-        found = {"threshold": self.threshold, "score_mean": float(self.scores.mean())}
-        found["score_max"] = float(self.scores.max())
-        if self.anomalous is None:
-            return found | {"alarms": float(above.float().mean())}
-        for name, part in (("recall", above[self.anomalous]), ("false_alarms", above[~self.anomalous])):
-            if len(part):
-                found[name] = float(part.float().mean())
-        return found
+        parts = {"alarms": above}
+        if self.anomalous is not None:
+            parts = {"recall": above[self.anomalous], "false_alarms": above[~self.anomalous]}
+        found = {name: float(part.float().mean()) for name, part in parts.items() if len(part)}
+        mean, most = float(self.scores.mean()), float(self.scores.max())
+        return found | {"threshold": self.threshold, "score_mean": mean, "score_max": most}
 
     def rows(self, names: Sequence[str] | None) -> list[tuple[str, str, str, str]]:
         """Return a row for each class: name, whether it is normal, the number of samples, and of alarms."""
