@@ -174,16 +174,19 @@ def order(
     environment: Mapping[str, str],
     descriptors: Mapping[int, int],
     nohup: bool = False,
-    below: bool = False,
+    may_lead_group: bool = False,
 ) -> socket.socket:
-    """Have a process forked, which owns copies of the descriptors; ``below`` another one, which leads no session."""
+    """Have a process forked, which owns copies of the descriptors.
+
+    ``may_lead_group``: it leads no session, so that it can become the leader of a process group, as a sweep's does.
+    """
     connection = connect(address)
     what = {
         "words": list(words),
         "cwd": str(cwd),
         "environment": {**environment, ADDRESS: address},
         "nohup": nohup,
-        "below": below,
+        "may_lead_group": may_lead_group,
     }
     text = json.dumps({**what, "numbers": list(descriptors)})
     socket.send_fds(connection, [text.encode() + b"\n"], [*descriptors.values()])
@@ -243,13 +246,13 @@ def become(
     cwd: str,
     environment: dict[str, str],
     nohup: bool,
-    below: bool,
+    may_lead_group: bool,
     numbers: list[int],
 ) -> None:
     """In the forked process: do what ``python WORDS`` does, and end."""
     os.setsid()
-    if below:
-        one_below()
+    if may_lead_group:
+        go_on_in_child()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
     given = dict(zip(numbers, descriptors, strict=True))
@@ -285,7 +288,7 @@ def own(descriptors: Mapping[int, int]) -> None:
         os.close(each)
 
 
-def one_below() -> None:
+def go_on_in_child() -> None:
     """Go on in a child, which does not lead its session and may so lead a group; this process ends as it does."""
     if child := os.fork():
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -320,7 +323,7 @@ def starter(address: str) -> SimpleNamespace:
         assert words[1:3] == ["-m", fork_server.__name__] and stdin == subprocess.DEVNULL
         nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
         descriptors = {number: number for number in (1, 2, *pass_fds)}
-        return WarmProcess(order(address, words[1:], Path.cwd(), os.environ, descriptors, nohup, below=True))
+        return WarmProcess(order(address, words[1:], Path.cwd(), os.environ, descriptors, nohup, may_lead_group=True))
 
     return SimpleNamespace(**{**vars(subprocess), "Popen": start})
 

@@ -83,12 +83,9 @@ def text(report: Mapping[str, Any]) -> str:
     if "classes" in report:
         parts += _class_tables(report["classes"], report["confusion"])
     if "labels" in report:
-        names = list(report["labels"][0])
-        rows = (
-            sorted(report["labels"], key=lambda each: each["f1"] or 0.0)
-            if len(report["labels"]) > MAX_CLASSES
-            else (report["labels"])
-        )
+        names, rows = list(report["labels"][0]), report["labels"]
+        if len(rows) > MAX_CLASSES:
+            rows = sorted(rows, key=lambda each: each["f1"] or 0.0)
         table = grid([(name, [_format_number(row[name]) for row in rows[:MAX_CLASSES]]) for name in names])
         parts.append(f"the {MAX_CLASSES} labels of lowest f1\n{table}" if len(rows) > MAX_CLASSES else table)
     if "calibration" in report:

@@ -22,9 +22,10 @@ from netyard.metrics.class_scores import ClassScore, DecisionScore
 from netyard.optim.parameters import regularised_parameters
 from netyard.ranges.bounds import Count, NotNegative, Part
 from netyard.ranges.signature import check
-from netyard.tasks.interfaces import HasAuxiliaryHeads, HasSplits, NamedClasses, mixes_samples
+from netyard.tasks.interfaces import HasAuxiliaryHeads, NamedClasses, mixes_samples
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.readers import check_reader
+from netyard.tasks.parts.training_targets import training_targets
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 log = logging.getLogger(__name__)
@@ -131,19 +132,8 @@ class Classification(Learner):
         if stage == "fit" and mixes_samples(self.trainer.datamodule):
             check_classification_loss(self.loss, self.num_outputs, soft_targets=True)
         if stage == "fit" and isinstance(self.loss, ClassWeighted) and self.loss.class_weights == "balanced":
-            self.loss.balance(self._training_counts())
-
-    def _training_counts(self) -> Tensor:
-        """The number of training samples of each class: int64 (C,)."""
-        data = self.trainer.datamodule
-        if not isinstance(data, HasSplits):
-            raise ArgumentError(
-                "loss.class_weights=balanced counts the classes of the training split, which this datamodule does not"
-                " give;",
-                "it gives them by a method split;",
-                "try loss.class_weights=[1.0,3.0], a weight for each class.",
-            )
-        return data.split("train").y.cpu().bincount(minlength=self.num_outputs)
+            classes = training_targets(self.trainer.datamodule, "class", "classes")
+            self.loss.balance(classes.bincount(minlength=self.num_outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)

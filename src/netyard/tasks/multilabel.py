@@ -22,8 +22,9 @@ from netyard.metrics.output_names import label_lists, metric_name
 from netyard.optim.parameters import regularised_parameters
 from netyard.ranges.bounds import Count, NotNegative, Part
 from netyard.ranges.signature import check
-from netyard.tasks.interfaces import HasAuxiliaryHeads, HasSplits, class_names
+from netyard.tasks.interfaces import HasAuxiliaryHeads, class_names
 from netyard.tasks.learner import Learner
+from netyard.tasks.parts.training_targets import training_targets
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
 
 log = logging.getLogger(__name__)
@@ -112,16 +113,8 @@ class Multilabel(Learner):
     def setup(self, stage: str) -> None:
         if stage != "fit" or not isinstance(self.loss, LabelWeighted) or self.loss.class_weights != "balanced":
             return
-        data = self.trainer.datamodule
-        if not isinstance(data, HasSplits):
-            raise ArgumentError(
-                "loss.class_weights=balanced counts the labels of the training split, which this datamodule does not"
-                " give;",
-                "it gives them by a method split;",
-                "try loss.class_weights=[1.0,3.0], a weight for each label.",
-            )
-        y = data.split("train").y
-        self.loss.balance_labels(y.sum(dim=0).cpu(), len(y))
+        labels = training_targets(self.trainer.datamodule, "label", "labels")
+        self.loss.balance_labels(labels.sum(dim=0), len(labels))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)

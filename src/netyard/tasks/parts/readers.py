@@ -8,6 +8,12 @@ from torch import nn
 
 from netyard.errors import ArgumentError
 
+_REQUIRED = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+)
+
 
 def check_reader(net: nn.Module, task: str) -> None:
     """Refuse a network that needs more than one input, such as a decoder that reads its own output.
@@ -31,10 +37,3 @@ def check_reader(net: nn.Module, task: str) -> None:
             f"task {task} needs a net that reads its input alone, as forward(x);",
             "try model=mlp, or of texts and series model=lstm.",
         )
-
-
-_REQUIRED = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.KEYWORD_ONLY,
-)
