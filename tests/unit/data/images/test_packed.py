@@ -20,6 +20,7 @@ from PIL import Image
 from netyard.data.images import decode, packed
 from netyard.errors import DataError, PlatformError
 from support.packed_folder import batches, equal, files, fitting, folder, write_photos
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -86,8 +87,17 @@ def test_without_a_file_the_pixels_are_the_same(photos: Path, tmp_path: Path, de
     assert torch.equal(x, torch.cat([x for x, *_ in made.test_dataloader()]))
 
 
-def test_two_at_once_make_it_once(photos: Path, tmp_path: Path, decoded: list[Path], caplog: Any) -> None:
+def test_two_at_once_make_it_once(
+    photos: Path, tmp_path: Path, decoded: list[Path], caplog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     caplog.set_level(logging.INFO)
+    whole = decode._decoded
+
+    def once_the_other_waits(file: Any, *how: Any) -> Any:
+        wait_until(lambda: "waiting for it" in caplog.text, "the one that does not write")
+        return whole(file, *how)
+
+    monkeypatch.setattr(decode, "_decoded", once_the_other_waits)
     with ThreadPoolExecutor(2) as both:
         one, other = both.map(lambda _: fitting(photos, tmp_path / "cache"), range(2))
     assert len(decoded) == 24 and equal(one, other) and len(files(tmp_path / "cache")) == 1
