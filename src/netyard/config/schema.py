@@ -55,15 +55,19 @@ def check(cfg: DictConfig, choices: Mapping[str, Any], trained: bool = False) ->
     allowlist.require(cfg)
     _check_groups(cfg)
     _check_missing(cfg, choices)
-    if fault := next(faults(cfg, choices), None):
+    resolved = resolve(cfg, choices)
+    if fault := next(_faults_of_all(resolved, cfg, choices), None):
         raise fault
-    if not trained and (fault := next(_changed_facts(resolve(cfg, choices), choices), None)):
+    if not trained and (fault := next(_changed_facts(resolved, choices), None)):
         raise fault
 
 
 def faults(cfg: DictConfig, choices: Mapping[str, Any]) -> Iterator[ConfigError]:
     """Yield an error for each value of a complete config that is of the wrong type or outside of its range."""
-    resolved = resolve(cfg, choices)
+    yield from _faults_of_all(resolve(cfg, choices), cfg, choices)
+
+
+def _faults_of_all(resolved: Mapping[str, Any], cfg: DictConfig, choices: Mapping[str, Any]) -> Iterator[ConfigError]:
     allowlist.require(resolved)
     yield from _wrong_nodes(resolved, choices)
     found = list(_values(resolved, OmegaConf.to_container(cfg, resolve=False)))

@@ -116,7 +116,12 @@ class DataFields(L.LightningDataModule):
                 "tables, texts and series have no augmentation;",
                 "try augmentation=none.",
             )
-        if self.augmentation and self.augmentation.mixes and self.num_targets is not None:
+        if self.num_targets is not None:
+            self._require_unmixed()
+
+    def _require_unmixed(self) -> None:
+        """Refuse an augmentation that mixes the samples of a regression."""
+        if self.augmentation and self.augmentation.mixes:
             raise ConfigError(
                 "an augmentation that mixes classes was chosen for a regression;",
                 "it needs classes;",

@@ -137,10 +137,8 @@ class LabelFileData(DataModule):
             kind = "number" if not self.class_names else "labels" if self.num_labels else "class"
         names = {each.name for each in fields(LabelSettings)}
         settings = LabelSettings(**{name: value for name, value in vars(self).items() if name in names})
-        if self.tests_all:
-            settings = replace(settings, group=None)
         more_classes = self.normal is not None and bool(self.separate or trained)
-        settings = replace(settings, more_classes=more_classes)
+        settings = replace(settings, more_classes=more_classes, group=None if self.tests_all else self.group)
         read = read_labelled_files(settings, kind, self.class_names if trained else None)
         for what, count, why in read.left_out:
             self.leave_out(what, count, why)
@@ -198,12 +196,7 @@ class LabelFileData(DataModule):
     def _prepare_augmentation(self) -> None:
         if self.augmentation is None or not self._has_numbers:
             return
-        if self.augmentation.mixes:
-            raise ConfigError(
-                "an augmentation that mixes classes was chosen for a regression;",
-                "it needs classes;",
-                "try augmentation=standard.",
-            )
+        self._require_unmixed()
         if not self.crops:
             self.augmentation.flip = False
 
