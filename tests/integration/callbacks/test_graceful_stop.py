@@ -28,6 +28,7 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "slow_steps.py").write_text(SLOW)
     monkeypatch.syspath_prepend(tmp_path)
     handlers = {number: signal.getsignal(number) for number in Signals.HANDLED}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests were started with nohup
     yield tmp_path
     sys.modules.pop("slow_steps", None)
     for number, handler in handlers.items():
