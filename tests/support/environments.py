@@ -107,3 +107,71 @@ gym.register("netyard-tests/Counting-v0", Counting)
 gym.register("netyard-tests/Corridor-v0", Corridor)
 gym.register("netyard-tests/Continuous-v0", Continuous)
 COUNTING, CORRIDOR, CONTINUOUS = (f"netyard-tests/{name}-v0" for name in ("Counting", "Corridor", "Continuous"))
+
+
+class Shown(gym.Env[Any, Any]):
+    """Shows samples of any space, and takes any actions; five steps, each with a reward of 1."""
+
+    def __init__(self, space: Any = None, actions: Any = None) -> None:
+        self.observation_space = spaces.Box(0, 1, (3,)) if space is None else space
+        self.action_space = spaces.Discrete(2) if actions is None else actions
+        self.taken: list[Any] = []
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        if seed is not None:
+            self.observation_space.seed(seed)
+        self.now = 0
+        return self.observation_space.sample(), {}
+
+    def step(self, action: Any) -> Any:
+        assert self.action_space.contains(action), action
+        self.taken.append(action)
+        self.now += 1
+        return self.observation_space.sample(), 1.0, self.now >= 5, False, {}
+
+
+class Masked(gym.Env[Any, Any]):
+    """A line of six cells, to be walked to its right end; action 2 does nothing, and is invalid in even cells.
+
+    ``way`` is where the mask is: in the info, a method, or the observation.
+    """
+
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012
+
+    def __init__(self, way: str = "info", render_mode: str | None = None) -> None:
+        self.way, self.render_mode = way, render_mode
+        self.action_space = spaces.Discrete(3)
+        box = spaces.Box(0, 1, (6,))
+        self.observation_space = spaces.Dict(place=box, action_mask=spaces.MultiBinary(3)) if way == "key" else box
+        if way == "method":
+            self.action_masks = self.mask
+
+    def mask(self) -> np.ndarray[Any, Any]:
+        return np.array([1, 1, self.at % 2], np.int8)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.at = int(self.np_random.integers(3))
+        return self._shown()
+
+    def step(self, action: Any) -> Any:
+        if not self.mask()[action]:
+            raise ValueError(f"action {action} is not valid in {self.at}")
+        self.at = max(self.at + (-1, 1, 0)[action], 0)
+        observation, info = self._shown()
+        return observation, float(self.at == 5), self.at == 5, False, info
+
+    def render(self) -> Any:
+        return np.full((8, 8, 3), self.at, np.uint8)
+
+    def _shown(self) -> Any:
+        place = np.eye(6, dtype=np.float32)[min(self.at, 5)]
+        mask = np.zeros(3, np.int8) if self.at == 5 else self.mask()  # the end has no valid action
+        shown = {"place": place, "action_mask": mask} if self.way == "key" else place
+        return shown, {"action_mask": mask} if self.way == "info" else {}
+
+
+gym.register("netyard-tests/Shown-v0", Shown)
+gym.register("netyard-tests/Masked-v0", Masked, max_episode_steps=30)
+SHOWN, MASKED = (f"netyard-tests/{name}-v0" for name in ("Shown", "Masked"))

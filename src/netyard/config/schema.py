@@ -28,7 +28,7 @@ _DISPENSABLE = ("augmentation", "callbacks", "logger")  # groups that can be emp
 # Keys of networks and tasks that repeat what the data, the task or the loss say.
 FACTS = {
     *("input_shape", "in_channels", "image_size", "input_size", "vocab_size", "num_classes", "num_actions"),
-    *("num_outputs", "num_atoms", "num_outputs_per_pixel"),
+    *("num_outputs", "num_atoms", "num_outputs_per_pixel", "masked"),
 }
 _PARTIAL = ("optimizer", "scheduler")  # built later, with the parameters of the network
 

@@ -14,8 +14,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-Policy = Callable[[Any], Any]
-"""A function of the observations of several environments that returns the action in each."""
+Policy = Callable[..., Any]
+"""A function of the observations of several environments, and of masks of valid actions if there are any, that returns
+the action in each."""
 
 # Features of tasks. ``isinstance`` with a runtime-checkable Protocol looks only for the names of its members, not at
 # their types or parameters: a member of the same name must have the meaning that is described here.
@@ -96,8 +97,8 @@ class Acts(Protocol):
 
     episodes: list[tuple[float, int]]
 
-    def greedy(self, observations: Any) -> Any:
-        """Return the best action for each observation: (B, ...) -> int64 (B,), NumPy arrays."""
+    def greedy(self, observations: Any, masks: Any = None) -> Any:
+        """Return the best valid action for each observation: (B, ...) -> int64 (B,), NumPy arrays."""
 
 
 # Results of a validation or test that callbacks and reports read

@@ -1,6 +1,6 @@
 """Creating Gymnasium environments by id, with observations that a network can take.
 
-After ``make`` an observation is one array: float32, or uint8 or bool if the environment has these; images (C, H, W).
+After ``make`` and ``arrange`` an action is a number from 0, and an observation one array: see ``layout``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
-from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 
-from netyard.errors import ConfigError, DataError, NetyardError, PlatformError
+from netyard.data.environments.actions import numbered
+from netyard.data.environments.constructor import constructor_of, misfits, renders, require_arguments
+from netyard.data.environments.layout import Arranged, Layout
+from netyard.data.environments.lenient import is_of_library, lenient
+from netyard.data.environments.returned import raised
+from netyard.errors import ConfigError, DataError, ForeignCodeError, NetyardError, PlatformError, first_line
 
 # The namespace of an id, the module that registers it, and the extra that installs it.
 PROVIDERS = {"ALE": ("ale_py", "atari"), "MinAtar": ("minatar.gym", "minatar")}
-SMALLEST_PICTURE = 8
-_MOST_PLANES = 4  # an array (H, W, C) with at most so many channels is an image
+_LISTED = 8  # ids of a package in a message
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are rendered into memory; a server may have no display
@@ -43,95 +47,71 @@ def make(
     render: bool = False,
     adapted: bool = True,
 ) -> gym.Env[Any, Any]:
-    """One environment; ``options`` are the keyword arguments of its constructor.
+    """One environment with actions numbered from 0; ``options`` are the keyword arguments of its constructor.
 
     ``max_episode_steps`` replaces the registered limit; an episode that reaches it is truncated. Without ``adapted``
     the environment is as Gymnasium made it, so that wrappers can be applied before ``adapt``.
 
     Raises:
-        ConfigError: the id is unknown, an option is refused, or the action space is not discrete.
+        ConfigError: the id is unknown, an option is refused, or the actions cannot be numbered.
         PlatformError: the package it needs is not installed.
-        DataError: its constructor fails for another reason.
+        ForeignCodeError: its own code fails.
     """
     arguments = dict(options or {})
-    if render:
-        arguments["render_mode"] = "rgb_array"
     register(id)
+    spec: EnvSpec | None = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Box2D's bindings warn at import, Gymnasium about older versions
+            spec = _spec(id)
+            require_arguments(id, spec, arguments)
+            if render:
+                _require_renders(id, spec)
+                arguments["render_mode"] = "rgb_array"
             environment = gym.make(id, max_episode_steps=max_episode_steps, disable_env_checker=True, **arguments)
         return adapt(environment, id) if adapted else environment
     except NetyardError:
         raise
     except gym.error.DependencyNotInstalled as error:
         raise _missing(id, str(error)) from error
-    except (gym.error.UnregisteredEnv, gym.error.NamespaceNotFound, gym.error.NameNotFound) as error:
+    except gym.error.UnregisteredEnv as error:
         raise _unknown(id) from error
     except gym.error.Error as error:
         raise ConfigError(
-            f"environment {id} cannot be made: {error};", "an id is NAME-vN;", f"try {_try(id)}."
+            f"environment {id} cannot be made: {first_line(error)};", "an id is NAME-vN;", f"try {_try(id)}."
         ) from error
-    except TypeError as error:
-        raise ConfigError(
-            f"environment {id} cannot be made: {error};",
-            "data.options are the keyword arguments of its constructor;",
-            "try it without data.options.",
-        ) from error
+    except ImportError as error:
+        raise _not_imported(id, error) from error
     except Exception as error:  # of the environment's own code
-        raise DataError(
-            f"environment {id} cannot be made: {type(error).__name__}: {error};",
-            "its own code raised this;",
-            "try to make it with gymnasium.make alone.",
-        ) from error
+        raise raised(id, error, "its constructor" if spec else "its module", misfits(spec, arguments)) from error
 
 
 def adapt(environment: gym.Env[Any, Any], id: str) -> gym.Env[Any, Any]:
-    """Wrap an environment so that an observation is one array, and images have their channels first.
+    """An environment that takes numbers of actions, and returns what the present API of Gymnasium asks for.
 
     Raises:
-        ConfigError: the action space is not discrete.
+        ConfigError: its actions are continuous, or too many.
+        DataError: it has no spaces.
     """
-    if not isinstance(environment.action_space, spaces.Discrete):
-        raise ConfigError(
-            f"environment {id} has the actions {environment.action_space};",
-            "Q-learning needs a Discrete action space;",
-            "try data=cartpole, or data=gym data.id=Acrobot-v1.",
-        )
-    # A network's outputs are numbered from 0.
-    if environment.action_space.start != 0:
-        environment = gym.wrappers.TransformAction(
-            environment,
-            lambda action, start=environment.action_space.start: action + start,  # type: ignore[misc]
-            spaces.Discrete(int(environment.action_space.n)),
-        )
+    for name in ("action_space", "observation_space"):
+        if getattr(environment.unwrapped, name, None) is None:
+            raise DataError(
+                f"environment {id} has no {name};",
+                f"its constructor sets self.{name} to a space of gymnasium.spaces;",
+                "fix the environment, or choose another with data.id=...",
+            )
+    environment = numbered(lenient(environment, id), id)
     if hasattr(environment.unwrapped, "game") and hasattr(environment.unwrapped.game, "last_action"):
         environment = ForgetLastAction(environment)
-    if not isinstance(environment.observation_space, spaces.Box):
-        environment = gym.wrappers.FlattenObservation(
-            environment
-        )  # a number becomes one-hot, a tuple or dict is concatenated
-    shape = environment.observation_space.shape or ()
-    if shape == ():
-        environment = gym.wrappers.ReshapeObservation(environment, (1,))
-    if len(shape) == 2:
-        environment = gym.wrappers.ReshapeObservation(environment, (1, *shape))
-    if len(shape) == 3 and _channels_last(shape, environment.observation_space.dtype):
-        environment = ChannelsFirst(environment)
     return environment
 
 
-class ChannelsFirst(gym.ObservationWrapper[Any, Any, Any]):
-    """Images (H, W, C) as (C, H, W)."""
-
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
-        super().__init__(env)
-        space: Any = env.observation_space
-        H, W, C = space.shape
-        self.observation_space = spaces.Box(float(space.low.min()), float(space.high.max()), (C, H, W), space.dtype)
-
-    def observation(self, observation: Any) -> Any:
-        return np.moveaxis(observation, -1, 0)
+def arrange(environment: gym.Env[Any, Any], layout: Layout) -> gym.Env[Any, Any]:
+    """An environment from ``make`` whose observations have a layout."""
+    # A wrapper takes time at every step, which the environments of Gymnasium itself can do without.
+    if is_of_library(environment) and layout.unchanged:
+        return environment
+    return Arranged(environment, layout)
 
 
 class ForgetLastAction(gym.Wrapper[Any, Any, Any, Any]):
@@ -144,16 +124,11 @@ class ForgetLastAction(gym.Wrapper[Any, Any, Any, Any]):
 
 
 def spaces_of(environment: gym.Env[Any, Any]) -> Spaces:
-    """The spaces of an environment from ``make``."""
+    """The spaces of an environment from ``arrange``."""
     observation: Any = environment.observation_space
     actions: Any = environment.action_space
     compact = observation.dtype in (np.uint8, np.bool_)
     return Spaces(observation.shape, observation.dtype if compact else np.dtype(np.float32), int(actions.n))
-
-
-def _channels_last(shape: tuple[int, ...], dtype: Any) -> bool:
-    first, second, last = shape
-    return min(first, second) >= SMALLEST_PICTURE and (last <= _MOST_PLANES or dtype == np.bool_)
 
 
 def register(id: str) -> None:
@@ -184,15 +159,77 @@ def _missing(id: str, reason: str) -> PlatformError:
     )
 
 
+def _spec(id: str) -> EnvSpec:
+    """What an id is registered with; the module of MODULE:ID is imported, and that of the constructor."""
+    module, _, name = id.rpartition(":")
+    if module:
+        importlib.import_module(module)
+    try:
+        spec = gym.spec(name)
+    except gym.error.UnregisteredEnv:
+        # An id without a version is the newest one: only gymnasium.make knows which.
+        newest = [each for key, each in gym.registry.items() if key.rpartition("-v")[0] == name]
+        if not newest:
+            raise
+        spec = max(newest, key=lambda each: each.version or 0)
+    constructor_of(spec)
+    return spec
+
+
+def _require_renders(id: str, spec: EnvSpec) -> None:
+    if not renders(spec):
+        raise DataError(
+            f"environment {id} cannot be drawn: its constructor takes no render_mode;",
+            "a film needs render_mode='rgb_array' and a method render() that returns a frame (H, W, 3);",
+            "netyard evaluate RUN_DIR measures its returns without one.",
+        )
+
+
+def _not_imported(id: str, error: ImportError) -> NetyardError:
+    """The error for a module that is not there, or that raises when it is imported."""
+    module = id.partition(":")[0]
+    if isinstance(error, ModuleNotFoundError) and error.name and f"{module}.".startswith(f"{error.name}."):
+        return ConfigError(
+            f"environment {id} is of package {module}, which is neither installed nor in the working folder;",
+            "data.id is MODULE:ID, and MODULE is imported before the environment is made;",
+            "change to the folder that contains it, or install it.",
+        )
+    # An optional dependency of Gymnasium's own environments is reported by another error.
+    return ForeignCodeError(
+        f"environment {id} raised {type(error).__name__}: {first_line(error)} in its module;",
+        "the error comes from its own code, see the lines above;",
+        f"install what it needs{f', pip install {error.name}' * bool(error.name)}, or fix the environment.",
+    )
+
+
 def _unknown(id: str) -> ConfigError:
-    close = get_close_matches(id, list(gym.registry), n=3, cutoff=0.5)
+    module, colon, name = id.rpartition(":")
+    ids = _ids(module)
+    close = get_close_matches(name, ids, n=3, cutoff=0.5)
+    known = "ids are those of gymnasium.pprint_registry(), and PACKAGE:ID for those of a package of your own;"
+    if colon:
+        more = f" and {len(ids) - _LISTED} more" if len(ids) > _LISTED else ""
+        known = f"{module} registers {', '.join(ids[:_LISTED])}{more};" if ids else f"{module} registers none;"
     return ConfigError(
         f"there is no environment {id};",
-        f"did you mean {' or '.join(close)}?" if close else "ids are those of gymnasium.pprint_registry();",
-        f"try {_try(id)}.",
+        f"did you mean {' or '.join(f'{module}{colon}{each}' for each in close)}?" if close else known,
+        f"try {_try(id)}." if close or not colon or ids else f"add gymnasium.register(id=...) to {module}.",
     )
 
 
 def _try(id: str) -> str:
-    close = get_close_matches(id, list(gym.registry), n=1, cutoff=0.5)
-    return f"data.id={close[0] if close else 'CartPole-v1'}"
+    module, colon, name = id.rpartition(":")
+    ids = _ids(module)
+    close = get_close_matches(name, ids, n=1, cutoff=0.5) or (ids[:1] if colon else [])
+    return f"data.id={module}{colon}{close[0]}" if close else "data.id=CartPole-v1"
+
+
+def _ids(module: str) -> list[str]:
+    """The ids that a module registers, or all that are registered if no module is given."""
+    if not module:
+        return list(gym.registry)
+    points = ((id, spec.entry_point) for id, spec in gym.registry.items())
+    places = (
+        (id, point.partition(":")[0] if isinstance(point, str) else point.__module__) for id, point in points if point
+    )
+    return [id for id, place in places if f"{place}.".startswith(f"{module.partition('.')[0]}.")]

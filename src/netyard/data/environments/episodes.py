@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import torch
 
+from netyard.data.environments.returned import not_finite
 from netyard.data.environments.vector import Array, VectorEnvironment
 from netyard.errors import DataError
 
-Policy = Callable[[Array], Array]
-"""Observations (B, *shape) to actions, int (B,)."""
+Policy = Callable[..., Array]
+"""Observations (B, *shape), and if there are masks of valid actions, bool (B, num_actions), these -> actions (B,)."""
 _ENDLESS = 200_000  # steps after which an episode is assumed never to end
 
 
@@ -27,7 +28,9 @@ def run_episodes(environments: VectorEnvironment, policy: Policy, seeds: list[in
     # Only running episodes are passed to the policy: finished ones cost nothing while the longest continue.
     running = list(range(len(seeds)))
     while running:
-        actions = policy(environments.observations[running])
+        masks = environments.masks
+        observations = environments.observations[running]
+        actions = policy(observations) if masks is None else policy(observations, masks[running])
         for index, action in zip(tuple(running), actions.tolist(), strict=True):
             result = environments.step(index, action)
             # False for every finite number; NaN and infinity give NaN.
@@ -54,7 +57,9 @@ def record_episode(
     environments.reset(0, seed)
     frames, total = [environments.render(0)], 0.0
     for step in range(1, limit + 1):
-        result = environments.step(0, int(policy(environments.observations)[0]))
+        masks = environments.masks
+        action = policy(environments.observations) if masks is None else policy(environments.observations, masks)
+        result = environments.step(0, int(action[0]))
         total += result.reward
         ended = result.terminated or result.truncated
         if step % every == 0 or ended:
@@ -62,12 +67,3 @@ def record_episode(
         if ended:
             break
     return frames, total
-
-
-def not_finite(id: str, what: str, value: object) -> DataError:
-    """The error for an environment that returned NaN or infinity."""
-    return DataError(
-        f"environment {id} returned the {what} {value};",
-        "observations and rewards must be finite numbers;",
-        "fix the environment, or choose another with data.id=...",
-    )

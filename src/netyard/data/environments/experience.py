@@ -12,8 +12,14 @@ import numpy as np
 import torch
 
 from netyard.data.environments import create
-from netyard.data.environments.episodes import Policy, not_finite, record_episode, run_episodes
+from netyard.data.environments.actions import Numbered
+from netyard.data.environments.earlier_layout import earlier_layout
+from netyard.data.environments.episodes import Policy, record_episode, run_episodes
+from netyard.data.environments.first_look import STEPS, look, restored
+from netyard.data.environments.layout import Layout, layout_of
+from netyard.data.environments.lenient import is_of_library
 from netyard.data.environments.replay import GOES_ON, TERMINATED, TRUNCATED, Replay
+from netyard.data.environments.returned import not_finite
 from netyard.data.environments.rollout import EpisodeBatches, RolloutBatches
 from netyard.data.environments.vector import (
     RENDERING,
@@ -29,6 +35,8 @@ from netyard.ranges.bounds import Count, Ge, Index, Le, Seed
 from netyard.ranges.signature import check
 
 log = logging.getLogger(__name__)
+
+_TIME_LIMIT = 1_000  # steps of an episode, for environments without one
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -50,6 +58,12 @@ class Experience(L.LightningDataModule):
     """Environments that training steps side by side."""
     input_shape: list[Count] | None = None
     num_actions: Count | None = None
+    observation_parts: list[dict[str, Any]] | None = None
+    """The parts of an observation and their scales, in the order of the network's input; None: as in ``conf/``."""
+    action_masks: bool = False
+    """Whether the environment says which actions are valid. It follows from the environment."""
+    scaling: Literal["auto", "none"] = "auto"
+    """auto: large numbers in observations are scaled by mean and deviation of random steps; none: as they are."""
     frame_stack: Count = 1
     """Frames that are stacked into an observation; the replay stores each frame once."""
     clip_rewards: bool = False
@@ -84,6 +98,8 @@ class Experience(L.LightningDataModule):
         self._evaluation_envs: VectorEnvironment | None = None
         self._replay: Replay | None = None
         self._saved: dict[str, Any] | None = None
+        self._layout: Layout | None = None
+        self._remarks: list[str] = []
         self._returns, self._lengths = [0.0] * self.num_envs, [0] * self.num_envs
         self._episodes = [0] * self.num_envs
         self.finished: list[tuple[float, int]] = []
@@ -103,12 +119,44 @@ class Experience(L.LightningDataModule):
             )
 
     def facts(self) -> dict[str, Any]:
-        """Shape of an observation and number of actions; read from an environment unless they are known."""
-        if self.input_shape is None or self.num_actions is None:
+        """Shape and scales of an observation, and the number of actions; read from an environment unless known."""
+        if self.input_shape is None:
+            self._look()
+        elif self.num_actions is None:
             environments = self._make_environments(1)
-            self.input_shape, self.num_actions = list(environments.observations.shape[1:]), environments.num_actions
+            self.num_actions = environments.num_actions
             environments.close()
-        return {"input_shape": list(self.input_shape), "num_actions": self.num_actions}
+        return {
+            "input_shape": list(self.input_shape or []),
+            "num_actions": self.num_actions,
+            "observation_parts": self.observation_parts,
+            "action_masks": self.action_masks,
+            "max_episode_steps": self.max_episode_steps,
+        }
+
+    def _look(self) -> None:
+        """Set the facts from random steps in one environment."""
+        environment = self.make(self.id, self.options, self.max_episode_steps, False)
+        actions = int(environment.action_space.n)
+        layout = layout_of(self.id, environment.observation_space, actions)
+        found = look(self.id, environment, layout, self.scaling == "auto")
+        self._layout, self.action_masks, self._remarks = found.layout, found.masked, found.remarks
+        self.observation_parts = found.layout.record()
+        limit = None if environment.spec is None else environment.spec.max_episode_steps
+        # Emulators and libraries have limits of their own, or episodes that end.
+        unlimited = limit is None and self.max_episode_steps is None and not is_of_library(environment)
+        if unlimited and not found.truncates:
+            self.max_episode_steps = _TIME_LIMIT
+            self._remarks.append(
+                f"{self.id} has no time limit, and no episode was truncated in {STEPS} random steps: episodes are truncated"
+                f" after {_TIME_LIMIT:,} steps (data.max_episode_steps)"
+            )
+        if isinstance(environment, Numbered):
+            self._remarks.append(f"{actions:,} actions: {environment.unwrapped.action_space}")
+        environment.close()
+        environments = self._make_environments(1)
+        self.input_shape, self.num_actions = list(environments.observations.shape[1:]), actions
+        environments.close()
 
     def summary(self) -> dict[str, Any]:
         """What training and evaluation run, with the keys of ``DataModule.summary``."""
@@ -123,6 +171,7 @@ class Experience(L.LightningDataModule):
             "left_out": [],
             "duplicates": None,
             "duplicates_note": "episodes are no samples",
+            **({"remarks": list(self._remarks)} if self._remarks else {}),
         }
 
     # Training
@@ -156,6 +205,12 @@ class Experience(L.LightningDataModule):
         assert self._training_envs is not None
         return self._training_envs.observations
 
+    @property
+    def masks(self) -> Array | None:
+        """The valid actions of each training environment, bool (num_envs, num_actions); None if there are no masks."""
+        assert self._training_envs is not None
+        return self._training_envs.masks
+
     def step(self, actions: Array) -> None:
         """Take one step in every training environment and store it in the replay; finished episodes are restarted."""
         environments, replay = self._training_envs, self._replay
@@ -170,7 +225,9 @@ class Experience(L.LightningDataModule):
             ending = TERMINATED if terminated or life_lost else TRUNCATED if truncated else GOES_ON
             # Mnih et al. 2015: signs make one learning rate fit games of any scale of scores.
             kept = float(np.sign(reward)) if self.clip_rewards else reward
-            replay.add(index, action, kept, ending, frame)
+            replay.add(
+                index, action, kept, ending, frame, None if environments.masks is None else environments.masks[index]
+            )
             self._returns[index] += reward
             self._lengths[index] += 1
             if terminated or truncated:
@@ -190,9 +247,13 @@ class Experience(L.LightningDataModule):
     def _begin(self, index: int) -> None:
         assert self._training_envs is not None and self._replay is not None
         seed = episode_seed(self.seed, TRAINING, index, self._episodes[index])
-        self._replay.begin(index, self._training_envs.reset(index, seed))
+        frame = self._training_envs.reset(index, seed)
+        self._replay.begin(index, frame, self._mask(index))
         self._returns[index], self._lengths[index] = 0.0, 0
         self._episodes[index] += 1
+
+    def _mask(self, index: int) -> Array | None:
+        return None if self.masks is None else self.masks[index]
 
     # Evaluation
 
@@ -291,7 +352,7 @@ class Experience(L.LightningDataModule):
             for index in range(self.num_envs):
                 # Of a stack of frames the newest alone: the replay stores each frame once.
                 first = self._training_envs.observations[index]
-                self._replay.begin(index, first[-self._training_envs.frame_shape[0] :])
+                self._replay.begin(index, first[-self._training_envs.frame_shape[0] :], self._mask(index))
         else:
             self._replay.load_state_dict(saved["replay"])
         for index in lost:
@@ -303,14 +364,30 @@ class Experience(L.LightningDataModule):
 
     def _make_environments(self, count: int, render: bool = False) -> VectorEnvironment:
         made = [self.make(self.id, self.options, self.max_episode_steps, render) for _ in range(count)]
-        return VectorEnvironment(self.id, made, self.frame_stack)
+        layout = self._layout = self._layout or self._known_layout(made[0])
+        return VectorEnvironment(self.id, [create.arrange(each, layout.own()) for each in made], self.frame_stack)
+
+    def _known_layout(self, environment: Any) -> Layout:
+        """The layout that the facts describe."""
+        space, actions = environment.observation_space, int(environment.action_space.n)
+        if self.observation_parts is None:
+            return earlier_layout(self.id, space, actions)
+        found = restored(layout_of(self.id, space, actions), self.observation_parts)
+        if found is None:
+            raise self._changed(f"the observations {space}", f"{len(self.observation_parts)} other part(s)")
+        return found
 
     def _check_facts(self, environments: VectorEnvironment) -> None:
         shape, num_actions = list(environments.observations.shape[1:]), environments.num_actions
         if (self.input_shape and list(self.input_shape) != shape) or (self.num_actions or num_actions) != num_actions:
-            raise DataError(
-                f"environment {self.id} has observations {shape} and {num_actions} actions, the config has "
-                f"{self.input_shape} and {self.num_actions};",
-                "data.input_shape and data.num_actions are properties of the environment, not settings;",
-                "leave them as the data's yaml has them.",
+            raise self._changed(
+                f"observations {shape} and {num_actions} actions", f"{self.input_shape} and {self.num_actions}"
             )
+
+    def _changed(self, has: str, config: str) -> DataError:
+        return DataError(
+            f"environment {self.id} has {has}, the config has {config};",
+            "data.input_shape, data.num_actions and data.observation_parts are properties of the environment, not"
+            " settings;",
+            f"leave them as the data's yaml has them, or try data=gym data.id={self.id}.",
+        )

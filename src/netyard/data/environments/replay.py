@@ -31,6 +31,7 @@ class Transitions(NamedTuple):
     next_observation: Tensor  # (B, *shape)
     weight: Tensor | None  # (B,), importance weights; None where sampling is uniform
     row: Array  # int64 (B,), where each is in the replay
+    next_mask: Tensor | None = None  # bool (B, num_actions), the valid actions of next_observation; None: all are
 
 
 class Replay:
@@ -85,6 +86,7 @@ class Replay:
         # Whether an action was taken there: False for the last frame of an episode, and for the present one.
         self.played = np.zeros(total, np.bool_)
         self.ages = np.zeros(total, np.uint8)  # frames of the same episode before this one, at most frame_stack - 1
+        self.masks: Array | None = None  # bool (total, num_actions): the valid actions at a row's frame
         self.cursors = [-1] * num_environments  # the row of each environment's latest frame
         self.written = [0] * num_environments
         self.added = 0
@@ -99,11 +101,11 @@ class Replay:
 
     # Writing
 
-    def begin(self, index: int, frame: Array) -> None:
-        """Store the first frame of an episode."""
-        self._advance(index, frame, age=0)
+    def begin(self, index: int, frame: Array, mask: Array | None = None) -> None:
+        """Store the first frame of an episode, and which actions are valid there."""
+        self._advance(index, frame, mask, age=0)
 
-    def add(self, index: int, action: int, reward: float, ending: int, frame: Array) -> None:
+    def add(self, index: int, action: int, reward: float, ending: int, frame: Array, mask: Array | None = None) -> None:
         """Store an action, its reward and the next frame; ``ending`` is GOES_ON, TERMINATED or TRUNCATED."""
         row = self.cursors[index]
         self.actions[row], self.rewards[row], self.endings[row] = action, reward, ending
@@ -113,10 +115,10 @@ class Replay:
             self.priorities.set_one(row, self.largest_priority)
         self.added += 1
         self._advance(
-            index, frame, age=min(int(self.ages[row]) + 1, self.frame_stack - 1) if self.frame_stack > 1 else 0
+            index, frame, mask, age=min(int(self.ages[row]) + 1, self.frame_stack - 1) if self.frame_stack > 1 else 0
         )
 
-    def _advance(self, index: int, frame: Array, age: int) -> None:
+    def _advance(self, index: int, frame: Array, mask: Array | None, age: int) -> None:
         first = index * self.rows
         row = self.cursors[index] + 1
         if self.cursors[index] < 0 or row == first + self.rows:
@@ -127,6 +129,10 @@ class Replay:
             self._view[row] = frame
         else:
             self.frames[row] = torch.as_tensor(np.ascontiguousarray(frame))
+        if mask is not None:
+            if self.masks is None:  # what was stored before the first mask allowed all actions
+                self.masks = np.ones((len(self.actions), len(mask)), np.bool_)
+            self.masks[row] = mask
         if self.played[row]:  # the oldest transition is overwritten
             self.played[row] = False
             if self.priorities is not None:
@@ -156,6 +162,7 @@ class Replay:
             self.observations(after),
             weight,
             rows,
+            None if self.masks is None else self._on_device(self.masks[after]),
         )
 
     def _on_device(self, array: Array) -> Tensor:
@@ -262,6 +269,8 @@ class Replay:
         state: dict[str, Any] = {name: rows(torch.from_numpy(getattr(self, name))) for name in _COLUMNS}
         state |= {"frames": rows(self.frames), "cursors": list(self.cursors), "written": list(self.written)}
         state |= {"added": self.added, "largest_priority": self.largest_priority}
+        if self.masks is not None:
+            state["masks"] = rows(torch.from_numpy(self.masks))
         if self.priorities is not None:
             state["priorities"] = rows(torch.from_numpy(self.priorities.values()))
         return state
@@ -278,7 +287,10 @@ class Replay:
                 "a resumed run needs the same number of environments and the same replay size;",
                 "leave data.num_envs and data.replay_size as they were.",
             )
-        for name in (*_COLUMNS, "frames"):
+        masks = state.get("masks")
+        if masks is not None:
+            self.masks = np.ones((len(self.actions), masks.shape[2]), np.bool_)
+        for name in (*_COLUMNS, "frames", *(["masks"] if masks is not None else [])):
             own = getattr(self, name)
             own = own if isinstance(own, Tensor) else torch.from_numpy(own)
             own.view(self.num_environments, self.rows, *own.shape[1:])[:, :filled] = state[name].to(own.device)

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from netyard.tasks.interfaces import Noisy
 from netyard.tasks.q_learning.chain import Chain, numpy_choice
 
-Act = Callable[[Any], Any]
-"""A policy: observations (B, *shape) -> actions int64 (B,), both NumPy arrays."""
+Act = Callable[..., Any]
+"""A policy: observations (B, *shape), and masks of valid actions, bool (B, num_actions), if there are any -> actions
+int64 (B,), all NumPy arrays."""
 _NUMPY_BATCH = 32  # observations; for larger batches torch is faster than NumPy
 
 # Layers whose output in training differs from that in evaluation.
@@ -23,11 +24,14 @@ _TRAINING_DEPENDENT = nn.Dropout | nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNor
 def greedy_policy(net: nn.Module, values: Callable[[Tensor], Tensor], device: torch.device) -> Act:
     """Return the policy of the action with the largest value; it uses the net's current weights at each call."""
 
-    def slow(observations: Any) -> Any:
+    def slow(observations: Any, masks: Any = None) -> Any:
         with torch.inference_mode():
             # from_numpy does not accept arrays with negative strides, as flipped frames have.
             x = torch.from_numpy(np.ascontiguousarray(observations)).to(device)  # (B, *shape)
-            return values(net(x)).argmax(dim=-1).cpu().numpy()  # (B, num_actions) -> (B,)
+            estimated = values(net(x))  # (B, num_actions)
+            if masks is not None:
+                estimated = only_valid(estimated, torch.from_numpy(masks).to(device))
+            return estimated.argmax(dim=-1).cpu().numpy()  # (B,)
 
     # On the CPU a small net is computed by NumPy, since calling torch's modules takes longer than their arithmetic.
     chain = Chain.of(net) if device.type == "cpu" else None
@@ -35,8 +39,12 @@ def greedy_policy(net: nn.Module, values: Callable[[Tensor], Tensor], device: to
         return slow
     arrays = chain.arrays()  # views of the parameters, which the optimizer changes in place
 
-    def fast(observations: Any) -> Any:
-        return numpy_choice(arrays, observations) if len(observations) <= _NUMPY_BATCH else slow(observations)
+    types = {np.dtype(np.float32), *(np.dtype(str(kind).removeprefix("torch.")) for kind in chain.scales)}
+
+    def fast(observations: Any, masks: Any = None) -> Any:
+        if len(observations) > _NUMPY_BATCH or observations.dtype not in types:
+            return slow(observations, masks)
+        return numpy_choice(arrays, observations, masks, chain.scales)
 
     return fast
 
@@ -51,16 +59,21 @@ def training_policy(net: Any, values: Callable[[Tensor], Tensor], device: torch.
     if not noisy and not any(isinstance(each, _TRAINING_DEPENDENT) for each in net.modules()):
         return choose
 
-    def act(observations: Any) -> Any:
+    def act(observations: Any, masks: Any = None) -> Any:
         if noisy:
             net.draw_noise(noise)  # new noise for every step: Fortunato et al. 2018, arXiv:1706.10295, section 3.1
-            return choose(observations)
+            return choose(observations, masks)
         net.eval()
-        actions = choose(observations)
+        actions = choose(observations, masks)
         net.train()
         return actions
 
     return act
+
+
+def only_valid(values: Tensor, masks: Tensor) -> Tensor:
+    """The values of valid actions, and minus infinity for the others: (B, A) and bool (B, A) -> (B, A)."""
+    return values.masked_fill(~masks, -torch.inf)
 
 
 def scores(episodes: list[tuple[float, int]]) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from netyard.errors import ArgumentError
 from netyard.losses.returns import ScalarReturn
 from netyard.tasks.interfaces import Noisy
+from netyard.tasks.q_learning.acting import only_valid
 from netyard.tasks.q_learning.chain import Chain
 from netyard.tasks.q_learning.gradients import AnalyticGradient, AutogradGradient, Batch, Gradient, select_action
 
@@ -102,7 +103,9 @@ class Bootstrap:
             part = min(count, at_once, self.target_every - self.updates % self.target_every)
             sample = self._on_device(replay.sample(part, batch_size, rng, beta))
             # A noisy target is evaluated in each update instead, because it gets new noise there.
-            evaluated = repeat(None, part) if self.noisy else self._target_outputs(sample.next_observation)
+            evaluated = (
+                repeat(None, part) if self.noisy else self._target_outputs(sample.next_observation, sample.next_mask)
+            )
             batches = zip(*(repeat(None, part) if each is None else each for each in sample), strict=True)
             for fields, next_outputs in zip(batches, evaluated, strict=True):
                 batch = type(sample)(*fields)
@@ -127,11 +130,13 @@ class Bootstrap:
             self.net.draw_noise(self.generator)
             self.target.draw_noise(self.generator)
         if next_outputs is None:
-            next_outputs = self._target_outputs(batch.next_observation[None])[0]
+            mask = None if batch.next_mask is None else batch.next_mask[None]
+            next_outputs = self._target_outputs(batch.next_observation[None], mask)[0]
         if self.double:
             # The net chooses and the target network evaluates: the maximum of one noisy estimate is biased upwards.
             # van Hasselt et al. 2016, arXiv:1509.06461.
-            next_outputs = self._best(next_outputs, self.gradient.forward(batch.next_observation))
+            own = self.gradient.forward(batch.next_observation)
+            next_outputs = self._best(next_outputs, own, batch.next_mask)
         outputs, error = self.gradient.set(batch, next_outputs)
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self._weights, self.clip)
@@ -154,16 +159,21 @@ class Bootstrap:
             torch.stack(losses).mean(), q_value.mean(), (q_value - target).abs().mean(), len(losses)
         )
 
-    def _target_outputs(self, observation: Tensor) -> Tensor:
-        """Return the target network's outputs for batches (count, B, ...): of all actions if double, else the best."""
+    def _target_outputs(self, observation: Tensor, masks: Tensor | None) -> Tensor:
+        """Return the target network's outputs for batches (count, B, ...): of all actions if double, else the best.
+
+        ``masks``, bool (count, B, num_actions), are the valid actions; None: all are.
+        """
         flat = observation.flatten(0, 1)
         outputs = self.target_chain.forward(flat)[-1] if self.target_chain else self.target(flat)
-        outputs = outputs if self.double else self._best(outputs, outputs)
+        if not self.double:
+            outputs = self._best(outputs, outputs, None if masks is None else masks.flatten(0, 1))
         return outputs.unflatten(0, observation.shape[:2])
 
-    def _best(self, outputs: Tensor, ranked_by: Tensor) -> Tensor:
-        """Return the outputs of the action with the largest value in ``ranked_by``: (B, A[, N]) -> (B[, N])."""
-        return select_action(outputs, self.loss.values(ranked_by).argmax(dim=1))
+    def _best(self, outputs: Tensor, ranked_by: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the outputs of the valid action with the largest value in ``ranked_by``: (B, A[, N]) -> (B[, N])."""
+        values = self.loss.values(ranked_by)
+        return select_action(outputs, (values if mask is None else only_valid(values, mask)).argmax(dim=1))
 
     def _update_target(self) -> None:
         # One call for all parameters; a loop over them would take longer than the update of a small network.

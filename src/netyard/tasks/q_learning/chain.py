@@ -7,6 +7,7 @@ ReLU between them is computed directly from its weights: by NumPy to act, and wi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+# Types of observations, besides float32, whose conversion by a network a chain can repeat.
+_TYPES = (torch.uint8, torch.bool, torch.int8, torch.int16, torch.int32, torch.int64, torch.float64)
+_TORCH_TYPES = {str(kind).removeprefix("torch."): kind for kind in _TYPES}
 _ZERO = np.zeros((), np.float32)  # a float32 array: a Python 0.0 would be converted at every call
 
 
@@ -22,9 +26,11 @@ class Chain:
 
     Args:
         layers: the linear ones.
+        scales: what the net multiplies observations of other types with, after it has converted them to float32.
     """
 
-    def __init__(self, layers: list[nn.Linear]) -> None:
+    def __init__(self, layers: list[nn.Linear], scales: dict[torch.dtype, float] | None = None) -> None:
+        self.scales = {} if scales is None else scales
         # Looked up once: reading attributes of a module is slow.
         self.weights = [(each.weight, each.bias) for each in layers]
 
@@ -43,14 +49,23 @@ class Chain:
             return None
         if any(each.dtype != torch.float32 for each in net.parameters()):
             return None  # observations are float32
-        x = torch.linspace(-1, 1, 3 * layers[0].in_features, device=layers[0].weight.device).view(3, -1)
-        try:
-            with torch.no_grad():
-                expected, found = net(x), cls(layers).forward(x)[-1]
-        except RuntimeError:  # the net takes inputs of another shape
-            return None
-        fits = expected.shape == found.shape and torch.allclose(expected, found, rtol=1e-4, atol=1e-5)
-        return cls(layers) if fits else None
+        device, features = layers[0].weight.device, layers[0].in_features
+        scales: dict[torch.dtype, float] = {}
+        chain = cls(layers, scales)
+        if _differ(net, chain, torch.linspace(-1, 1, 3 * features, device=device).view(3, -1)) is not False:
+            return None  # it computes something else, or takes inputs of another shape
+        for kind in _TYPES:
+            x = (torch.arange(3 * features, device=device).view(3, -1) % 7).to(kind)
+            for scale in (1.0, 1 / 255):
+                scales[kind] = scale
+                differ = _differ(net, chain, x)
+                if differ is None:  # the net does not take this type, and neither does the chain
+                    del scales[kind]
+                if not differ:
+                    break
+            else:
+                return None
+        return chain
 
     def arrays(self) -> list[tuple[Any, Any]]:
         """Return weights (in, out) and biases as NumPy arrays that share memory with the net's parameters."""
@@ -58,6 +73,8 @@ class Chain:
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the input of each layer, and last the output. To be called while autograd is off."""
+        if x.dtype is not torch.float32 and x.dtype in self.scales:
+            x = x.float() * self.scales[x.dtype]
         activations = [x.flatten(1)]  # (B, F)
         *hidden, last = self.weights
         for weight, bias in hidden:
@@ -85,15 +102,38 @@ class Chain:
                 grad = torch.ops.aten.threshold_backward(grad.mm(weight), x, 0)
 
 
+def _differ(net: nn.Module, chain: Chain, x: Tensor) -> bool | None:
+    """Whether the outputs of a net and a chain differ; None if the net does not take the input."""
+    try:
+        with torch.no_grad():
+            expected = net(x)
+    except RuntimeError:
+        return None
+    with torch.no_grad():
+        found = chain.forward(x)[-1]
+    return expected.shape != found.shape or not torch.allclose(expected, found, rtol=1e-4, atol=1e-5)
+
+
 # OpenBLAS computes whole vector registers, and what lies in the unused part of one can set the flag of an invalid
 # operation though all inputs and outputs are finite; NumPy would warn of it at random.
 @np.errstate(invalid="ignore")
-def numpy_choice(arrays: list[tuple[Any, Any]], observations: Any) -> Any:
-    """Return the index of the largest output for each observation: (B, *shape) -> int64 (B,)."""
+def numpy_choice(
+    arrays: list[tuple[Any, Any]],
+    observations: Any,
+    masks: Any = None,
+    scales: Mapping[torch.dtype, float] | None = None,
+) -> Any:
+    """Return the index of the largest output for each observation: (B, *shape) -> int64 (B,).
+
+    ``masks``, bool (B, A), are the outputs that count; ``scales`` those of the ``Chain``.
+    """
     *hidden, (last_weight, last_bias) = arrays
     x = observations.reshape(len(observations), -1)
+    if x.dtype != np.float32:
+        x = x.astype(np.float32) * np.float32((scales or {}).get(_TORCH_TYPES[x.dtype.name], 1.0))
     for weight, bias in hidden:
         x = x.dot(weight)  # takes half the time of matmul for a single row
         x += bias  # in place, like the next line: no new arrays
         np.maximum(x, _ZERO, out=x)
-    return (x.dot(last_weight) + last_bias).argmax(axis=1)
+    outputs = x.dot(last_weight) + last_bias
+    return (outputs if masks is None else np.where(masks, outputs, -np.inf)).argmax(axis=1)

@@ -61,14 +61,28 @@ class RandomActions:
         self.random_actions: Array = rng.integers(num_actions, size=(len(epsilons), num_envs))
         # Each environment decides alone. random() is below 1, so an epsilon of 1 always chooses a random action.
         self.is_random = chance < np.array(epsilons)[:, None]
+        # For masks: a place among the valid actions. Drawn in any case, so that the other numbers never depend on it.
+        self.places: Array = rng.random((len(epsilons), num_envs))
         # As Python lists, because indexing a NumPy array at every environment step is slow.
         self.any_random, self.all_random = self.is_random.any(axis=1).tolist(), self.is_random.all(axis=1).tolist()
 
-    def actions(self, number: int, act: Act, observations: Array) -> Array:
-        """Return the actions of a step, int64 (num_envs,): random ones, and those of the policy ``act``."""
+    def actions(self, number: int, act: Act, observations: Array, masks: Array | None = None) -> Array:
+        """Return the actions of a step, int64 (num_envs,): random ones, and those of the policy ``act``.
+
+        With ``masks``, bool (num_envs, num_actions), all are valid, and random ones are uniform among those.
+        """
+        if masks is not None:
+            return self._valid(number, act, observations, masks)
         if self.all_random[number]:  # the net need not be evaluated
             return self.random_actions[number]
         chosen = act(observations)
         return (
             np.where(self.is_random[number], self.random_actions[number], chosen) if self.any_random[number] else chosen
         )
+
+    def _valid(self, number: int, act: Act, observations: Array, masks: Array) -> Array:
+        places = (self.places[number] * masks.sum(axis=1)).astype(np.int64)  # of the action among the valid ones
+        random_actions = (masks.cumsum(axis=1) > places[:, None]).argmax(axis=1)
+        if self.all_random[number]:
+            return random_actions
+        return np.where(self.is_random[number], random_actions, act(observations, masks))

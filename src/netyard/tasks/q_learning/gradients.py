@@ -21,6 +21,7 @@ class Batch(Protocol):
     next_observation: Tensor  # (B, *input_shape)
     weight: Tensor | None  # (B,), importance weights; None if sampling is uniform
     row: Any  # int64 (B,), the index in the replay
+    next_mask: Tensor | None  # bool (B, num_actions), the valid actions of next_observation; None: all are
 
 
 class Prediction(NamedTuple):

@@ -22,7 +22,7 @@ from netyard.ranges.bounds import Count, Gt, Index, Le, NotNegative, Positive, U
 from netyard.ranges.signature import check
 from netyard.tasks.interfaces import ValuesActions
 from netyard.tasks.learner import Learner
-from netyard.tasks.q_learning.acting import greedy_policy, scores, training_policy
+from netyard.tasks.q_learning.acting import greedy_policy, only_valid, scores, training_policy
 from netyard.tasks.q_learning.agent_loop import (
     advance,
     check_atoms,
@@ -79,6 +79,7 @@ class QLearning(Learner):
         priority_exponent: exponent of the error in a transition's sampling priority; 0 samples uniformly
             (Schaul et al. 2015, arXiv:1511.05952).
         importance_start: the exponent of the importance weights at the start; it grows to 1 at the end of the run.
+        masked: whether the environment has action masks, which an exported policy then takes too.
 
     Raises:
         ArgumentError: a value is out of its range, or contradicts another; the loss is of neither kind; the data are
@@ -108,6 +109,7 @@ class QLearning(Learner):
         epsilon_schedule: Literal["linear", "exponential"] = "linear",
         priority_exponent: NotNegative = 0.0,
         importance_start: Unit = 0.4,
+        masked: bool = False,
         monitor: str = "val/return",
         mode: Literal["min", "max"] = "max",
     ) -> None:
@@ -121,7 +123,7 @@ class QLearning(Learner):
         self.updates_per_collection = updates_per_collection(collect_steps, updates_per_step)
         self.warmup_steps, self.target_every, self.tau = warmup_steps, target_every, tau
         self.exploration = Exploration(epsilon_start, epsilon_end, epsilon_fraction, epsilon_schedule, warmup_steps)
-        self.priority_exponent, self.importance_start = priority_exponent, importance_start
+        self.priority_exponent, self.importance_start, self.masked = priority_exponent, importance_start, masked
         # A copy that changes rarely: with targets from the net itself, each update would move its own target.
         self.target_net = copy.deepcopy(net).requires_grad_(False)
         self.episodes: list[tuple[float, int]] = []  # (return, length) of each episode of a validation or test
@@ -211,7 +213,7 @@ class QLearning(Learner):
         first_update = max(self.warmup_steps, self.n_steps * data.num_envs + 1)
         waiting = self._waiting  # a local variable, because setting an attribute of a module is slow
         for number in range(len(steps)):
-            data.step(random_actions.actions(number, act, data.observations))
+            data.step(random_actions.actions(number, act, data.observations, data.masks))
             waiting += data.num_envs
             if waiting >= self.collect_steps:
                 collections, waiting = divmod(waiting, self.collect_steps)
@@ -274,24 +276,39 @@ class QLearning(Learner):
 
     # Evaluation
 
-    def greedy(self, observations: Any) -> Any:
-        """Return the action with the largest value for each observation: (B, *input_shape) -> int64 (B,), in NumPy."""
+    def greedy(self, observations: Any, masks: Any = None) -> Any:
+        """Return the action with the largest value for each observation: (B, *input_shape) -> int64 (B,), in NumPy.
+
+        ``masks``, bool (B, num_outputs), are the valid actions.
+        """
         training = self.net.training
         self.net.eval()
         try:
-            return greedy_policy(self.net, self.loss.values, self.device)(observations)
+            return greedy_policy(self.net, self.loss.values, self.device)(observations, masks)
         finally:
             self.net.train(training)
 
     def export_signature(self) -> ExportSignature:
-        """Return the signature of the value of each action, without noise."""
+        """Return the signature of the value of each action, without noise; with action masks also of the action."""
+        parts = nn.ModuleList([self.net, self.loss])
+        observation = TensorSpec("observation", "as the environment returns it")
+        outputs = [TensorSpec("q_values", f"(batch, {self.num_outputs}), the expected return of each action")]
 
         def value(observation: Tensor) -> Tensor:
             return self.loss.values(self.net(observation))
 
-        values = TensorSpec("q_values", f"(batch, {self.num_outputs}), the expected return of each action")
-        parts = nn.ModuleList([self.net, self.loss])
-        return ExportSignature(parts, value, [TensorSpec("observation", "as the environment returns it")], [values])
+        if not self.masked:
+            return ExportSignature(parts, value, [observation], outputs)
+
+        def choice(observation: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+            values = value(observation)
+            return values, only_valid(values, mask).argmax(dim=1)
+
+        mask = TensorSpec("action_mask", f"bool (batch, {self.num_outputs}), whether each action is valid")
+        outputs.append(TensorSpec("action", "(batch,), the number of the valid action with the largest value"))
+        return ExportSignature(
+            parts, choice, [observation, mask], outputs, more_inputs=partial(_example_masks, self.num_outputs)
+        )
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         self._evaluate_episodes(batch, VALIDATION)
@@ -333,3 +350,10 @@ class QLearning(Learner):
         super().on_load_checkpoint(checkpoint)
         state = checkpoint["q_learning"]
         self._updates, self._waiting = state["updates"], state["waiting"]
+
+
+def _example_masks(num_actions: int, count: int) -> tuple[Tensor]:
+    """Masks (count, num_actions) of one invalid action each, another in each row."""
+    mask = torch.ones(count, num_actions, dtype=torch.bool)
+    mask[torch.arange(count), torch.arange(count) % num_actions] = num_actions == 1
+    return (mask,)

@@ -18,10 +18,11 @@ from torch import nn
 from netyard.cli import main
 from netyard.data.environments.experience import Experience
 from netyard.data.environments.replay import Transitions
+from netyard.losses.returns import CategoricalReturn, QuantileReturn
 from netyard.models.q_network import QNetwork
 from netyard.tasks.q_learning.gradients import AnalyticGradient, AutogradGradient
 from netyard.tasks.q_learning.q_learning import QLearning
-from support.environments import CORRIDOR, COUNTING, Corridor
+from support.environments import CORRIDOR, COUNTING, MASKED, Corridor
 from support.q_learning_task import check_finds_way, check_mistake, task_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
@@ -111,6 +112,67 @@ def test_an_update_is_the_one_of_the_paper(double: bool, weighted: bool, by_hand
     assert bootstrap.gradient.losses() == []
     for parameter, slope in zip(task.net.parameters(), slopes, strict=True):
         torch.testing.assert_close(parameter.grad, slope)
+
+
+@pytest.mark.parametrize("analytic", [True, False])
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("kind", ["value", "noisy", "categorical", "quantile"])
+def test_the_target_is_of_the_best_valid_action(kind: str, double: bool, analytic: bool) -> None:
+    atoms = {"categorical": 7, "quantile": 5}.get(kind, 1)
+    net = QNetwork((4,), 2, hidden_sizes=[16], noisy=kind == "noisy", num_atoms=atoms)
+    loss = {"categorical": CategoricalReturn(7, -2, 2), "quantile": QuantileReturn(5)}.get(kind, nn.MSELoss())
+    task = task_of(net, loss, double=double)
+    opened(task)
+    bootstrap = task._bootstrap
+    if not analytic:
+        bootstrap.gradient, bootstrap.target_chain = AutogradGradient(net, bootstrap.loss, bootstrap._weights), None
+    for parameter in task.target_net.parameters():
+        parameter.data.add_(0.3 * torch.randn(parameter.shape))
+    sample = batch()._replace(next_mask=torch.tensor([[1, 1], [1, 0], [0, 1], [1, 0], [0, 1], [1, 1]]).bool())
+    seen: list[torch.Tensor] = []
+    set_gradient = bootstrap.gradient.set
+    bootstrap.gradient.set = lambda batch, next_outputs: (seen.append(next_outputs), set_gradient(batch, next_outputs))[
+        1
+    ]
+    bootstrap._step = lambda: None
+    with torch.no_grad():
+        bootstrap.update(sample)
+        for row in range(6):
+            after = sample.next_observation[row : row + 1]
+            target, own = task.target_net(after)[0], task.net(after)[0]
+            ranked = task.loss.values(own if double else target)
+            valid = [action for action in range(2) if sample.next_mask[row, action]]
+            best = max(valid, key=lambda action: float(ranked[action]))
+            torch.testing.assert_close(seen[0][row], target[best])
+
+
+@pytest.mark.parametrize("way", ["info", "method", "key"])
+@pytest.mark.parametrize("keys", [{}, {"double": True, "n_steps": 3, "priority_exponent": 0.6}], ids=["plain", "more"])
+def test_invalid_actions_are_never_taken_and_a_resumed_run_is_the_run(tmp_path: Path, way: str, keys: dict) -> None:
+    class Save(L.Callback):
+        def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
+            if trainer.fit_loop.epoch_loop.batch_progress.total.processed == 3:
+                trainer.save_checkpoint(tmp_path / "stopped.ckpt")
+
+    def task() -> QLearning:
+        learner = task_of(QNetwork((6,), 3, hidden_sizes=[16]), warmup_steps=60, epsilon_end=0.2, **keys)
+        learner.num_outputs = 3
+        return learner
+
+    def data() -> Experience:
+        made = data_of(MASKED, options={"way": way}, num_envs=2)
+        assert made.facts().items() >= {"input_shape": [6], "num_actions": 3, "action_masks": True}.items()
+        return made
+
+    whole, one = task(), data()
+    trainer_of(2, callbacks=[Save()]).fit(whole, one)
+    resumed, two = task(), data()
+    trainer_of(2).fit(resumed, two, ckpt_path=tmp_path / "stopped.ckpt")
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    assert np.array_equal(one._replay.masks, two._replay.masks) and np.array_equal(one.masks, two.masks)
+    assert not one._replay.masks.all()
+    assert len(one.record_episode(whole.greedy)[0]) > 1
 
 
 @pytest.mark.parametrize("tau", [1.0, 0.25])

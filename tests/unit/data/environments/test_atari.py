@@ -73,7 +73,7 @@ def test_pong_goes_on_where_a_checkpoint_left_it() -> None:
     pytest.importorskip("ale_py")
     sizes = {"steps_per_batch": 10, "steps_per_epoch": 10, "replay_size": 200, "frame_stack": 4, "clip_rewards": True}
     first, second = (Atari(game="Pong", **sizes) for _ in range(2))
-    assert first.facts() == {"input_shape": [4, 84, 84], "num_actions": 6}
+    assert first.facts().items() >= {"input_shape": [4, 84, 84], "num_actions": 6}.items()
     first.open(1, 0.99, False, torch.device("cpu"))
     rng = np.random.default_rng(0)
     for _ in range(60):

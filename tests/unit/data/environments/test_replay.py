@@ -230,3 +230,46 @@ def test_frames_may_live_in_a_file(tmp_path) -> None:
     lived(replay, Obvious(1, 0.99, 1), 20)
     assert (tmp_path / "frames").stat().st_size == 200
     assert replay.sample(1, 8, np.random.default_rng(0)).observation.min() > 0
+
+
+@pytest.mark.parametrize("n_steps", [1, 3])
+@pytest.mark.parametrize("prioritized", [False, True])
+def test_the_mask_of_a_transition_is_that_of_the_state_it_ends_in(n_steps: int, prioritized: bool) -> None:
+    replay = Replay(40, 2, (1,), FLOAT, 1, n_steps, 0.9, prioritized)
+    rng = np.random.default_rng(0)
+    known: dict[float, list[bool]] = {}
+    number = 0.0
+
+    def state() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        nonlocal number
+        number += 1
+        mask = rng.integers(0, 2, 3).astype(bool)
+        known[number] = mask.tolist()
+        return np.array([number], np.float32), mask
+
+    for place in range(2):
+        replay.begin(place, *state())
+    for _ in range(70):
+        for place in range(2):
+            ending = int(rng.choice([GOES_ON, TERMINATED, TRUNCATED], p=[0.8, 0.1, 0.1]))
+            replay.add(place, 0, 1.0, ending, *state())
+            if ending != GOES_ON:
+                replay.begin(place, *state())
+    other = Replay(40, 2, (1,), FLOAT, 1, n_steps, 0.9, prioritized)
+    other.load_state_dict(replay.state_dict())
+    for each in (replay, other):
+        found = each.sample(1, 200, np.random.default_rng(1), beta=1.0)
+        assert found.next_mask is not None and found.next_mask.shape == (1, 200, 3)
+        ends = found.next_observation[0, :, 0].tolist()
+        assert found.next_mask[0].tolist() == [known[end] for end in ends]
+
+
+def test_a_replay_from_before_the_masks_allows_all() -> None:
+    old = Replay(20, 1, (1,), FLOAT)
+    old.begin(0, np.zeros(1))
+    old.add(0, 1, 1.0, GOES_ON, np.ones(1))
+    new = Replay(20, 1, (1,), FLOAT)
+    new.load_state_dict(old.state_dict())
+    assert new.sample(1, 4, np.random.default_rng(0)).next_mask is None
+    new.add(0, 1, 1.0, GOES_ON, np.ones(1), np.array([False, True]))
+    assert new.masks is not None and new.masks[:3].tolist() == [[True, True], [True, True], [False, True]]

@@ -11,6 +11,7 @@ from netyard.losses.returns import ScalarReturn
 from netyard.models.q_network import QNetwork
 from netyard.tasks.q_learning.acting import greedy_policy, interquartile_mean
 from netyard.tasks.q_learning.chain import Chain, numpy_choice
+from netyard.tasks.q_learning.exploration import RandomActions
 from support.q_learning_task import task_of
 
 
@@ -60,6 +61,73 @@ def test_numpy_does_not_warn_of_the_flag_that_blas_may_set() -> None:
 )
 def test_a_net_is_taken_for_a_chain_only_if_it_is_one(net: nn.Module, found: bool) -> None:
     assert (Chain.of(net) is not None) == found
+
+
+class Halved(nn.Module):
+    """Layers of a chain, but another input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers(x.float() / 2 if x.dtype == torch.uint8 else x.float())
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.uint8, np.bool_, np.int64, np.int8], ids=str)
+@pytest.mark.parametrize("shape", [(12,), (3, 4), (3, 2, 2)], ids=str)
+def test_a_chain_does_what_its_net_does_to_every_observation(kind: type, shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    x = (np.random.default_rng(0).normal(size=(20, *shape)) * 3).astype(kind)
+    if kind == np.uint8:
+        x = np.random.default_rng(0).integers(0, 256, (20, *shape)).astype(kind)
+    masks = np.random.default_rng(1).integers(0, 2, (20, 3)).astype(bool)
+    masks[:, 0] |= ~masks.any(axis=1)
+    for scalings in range(3):
+        net = QNetwork(shape, 3, encoder="mlp", hidden_sizes=[16, 8])
+        with torch.no_grad():
+            net.advantage[-1].weight *= 10.0**scalings
+            expected = net(torch.from_numpy(x))
+            chain = Chain.of(net)
+            assert chain is not None
+            torch.testing.assert_close(chain.forward(torch.from_numpy(x))[-1], expected, rtol=1e-4, atol=1e-4)
+        act = greedy_policy(net, lambda q: q, torch.device("cpu"))
+        assert act.__name__ == "fast"
+        assert np.array_equal(act(x), expected.argmax(1).numpy())
+        valid = expected.masked_fill(~torch.from_numpy(masks), -torch.inf).argmax(1).numpy()
+        assert np.array_equal(act(x, masks), valid) and masks[np.arange(20), act(x, masks)].all()
+        assert np.array_equal(act(np.tile(x, (2,) + (1,) * len(shape)))[:20], act(x)), "as in a large batch"
+
+
+def test_a_net_that_converts_its_input_in_another_way_is_no_chain() -> None:
+    assert Chain.of(Halved()) is None
+
+
+@pytest.mark.parametrize("all_random", [True, False])
+def test_random_actions_are_uniform_among_the_valid_ones(all_random: bool) -> None:
+    masks = np.array([[True, False, True, True], [False, True, False, False]])
+    epsilons = [1.0 if all_random else 0.5] * 4000
+    actions = RandomActions(np.random.default_rng(0), epsilons, 2, 4)
+    act = lambda observations, masks: np.array([3, 1])  # noqa: E731
+    taken = np.stack([actions.actions(number, act, None, masks) for number in range(4000)])
+    shares = np.bincount(taken[:, 0], minlength=4) / 4000
+    expected = [1 / 3, 0, 1 / 3, 1 / 3] if all_random else [1 / 6, 0, 1 / 6, 4 / 6]
+    assert np.abs(shares - expected).max() < 0.03 and (taken[:, 1] == 1).all()
+
+
+@pytest.mark.parametrize(
+    "net", [QNetwork((4,), 3), QNetwork((4,), 3, dueling=True, noisy=True)], ids=["chain", "dueling"]
+)
+def test_an_exported_policy_takes_masks(net: nn.Module) -> None:
+    task = task_of(net, masked=True)
+    task.num_outputs = 3
+    signature = task.export_signature()
+    assert [spec.name for spec in signature.inputs] == ["observation", "action_mask"]
+    x, (mask,) = torch.randn(7, 4), signature.more_inputs(7)
+    values, action = signature(x, mask)
+    assert mask.sum(dim=1).tolist() == [2] * 7 and mask[torch.arange(7), action].all()
+    assert np.array_equal(task.greedy(x.numpy(), mask.numpy()), action.numpy())
+    assert torch.equal(action, values.masked_fill(~mask, -torch.inf).argmax(1))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 100])
