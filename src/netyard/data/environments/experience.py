@@ -148,7 +148,7 @@ class Experience(L.LightningDataModule):
         if unlimited and not found.truncates:
             self.max_episode_steps = _TIME_LIMIT
             self._remarks.append(
-                f"{self.id} has no time limit, and no episode was truncated in {STEPS} random steps: episodes are truncated"
+                f"{self.id} has no time limit, and truncated no episode in {STEPS} random steps: episodes are truncated"
                 f" after {_TIME_LIMIT:,} steps (data.max_episode_steps)"
             )
         if isinstance(environment, Numbered):
