@@ -15,7 +15,7 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf.errors import OmegaConfBaseException
 
 from netyard import plugins
-from netyard.config import allowlist, catalog
+from netyard.config import allowlist, catalog, synonyms
 from netyard.config.suggest import all_keys, did_you_mean, nearest, no_such_key
 from netyard.errors import ConfigError, ForeignCodeError, NetyardError, PlatformError, first_line, lost_peer
 
@@ -235,10 +235,13 @@ def _misfit(where: str, error: TypeError) -> ConfigError:
 def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError:
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        guess = nearest(option, error.options)
+        meant = synonyms.OPTIONS.get(group, {}).get(synonyms.plain(option))
+        guess = [meant] if meant else nearest(option, error.options)
         return ConfigError(
             f"there is no {group}={option};",
-            did_you_mean(option, error.options) or f"{group} is one of {', '.join(error.options[:12])}, ...;",
+            f"did you mean {group}={meant}?" * bool(meant)
+            or did_you_mean(option, error.options)
+            or f"{group} is one of {', '.join(error.options[:12])}, ...;",
             f"try {group}={guess[0]}." if guess else f"netyard list {group} prints them all.",
         )
     # From here on the message of Hydra is too vague; look for the override that it may be about.

@@ -22,7 +22,7 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from netyard.cli import torch_import
+from netyard.cli import torch_import, typed_words
 from netyard.cli.command import Command
 from netyard.cli.error_messages import explain
 from netyard.cli.failure import failed
@@ -132,6 +132,7 @@ def train(arguments: Sequence[str]) -> int:
     if "--version" in arguments:
         print(f"netyard {__version__}")
         return 0
+    typed_words.require(arguments, process.train_command())
     asked = Request(*sweeping.split(arguments))
     hydra_guard.require_arguments(asked.flags, asked.overrides)
     if asked.prints:

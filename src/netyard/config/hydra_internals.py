@@ -11,7 +11,7 @@ Written for Hydra 1.3.8. ``tests/unit/config/test_hydra_internals.py`` fails whe
 * ``_create_interpolation_map`` and OmegaConf's ``parse``: a config of every known choice is made for each file that is
   read, though no option of ours has an interpolation in its name, and each interpolation is parsed as often as it is
   read. Both together are a third of composing.
-* ``get_args_parser``: the flags of Hydra.
+* ``get_args_parser``: the flags of Hydra, and ``_option_string_actions`` of Python's own parser.
 * ``get_omega_conf_dumper``: ``OmegaConf.to_yaml`` takes only configs, and a config made of a masked tree for it alone
   takes longer than all else that writes ``.hydra/``.
 """
@@ -57,6 +57,13 @@ _parsed_interpolation = functools.lru_cache(4096)(omegaconf.base.parse)  # the t
 def parse_flags(words: Sequence[str]) -> argparse.Namespace:
     """Hydra's flags among these words, as attributes; exits with code 2 at an unknown flag."""
     return get_args_parser().parse_args([*words])
+
+
+@functools.cache
+def flags() -> dict[str, tuple[bool, tuple[str, ...]]]:
+    """Hydra's flags: whether each may have a value, and all of its values, if they can be listed."""
+    actions = get_args_parser()._option_string_actions.items()
+    return {name: (action.nargs != 0, tuple(action.choices or ())) for name, action in actions}
 
 
 def use_loader(app: Hydra, loader: ConfigLoader) -> None:

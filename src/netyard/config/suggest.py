@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from netyard.config import catalog, flatten
+from netyard.config import catalog, flatten, synonyms
 from netyard.config.compose import compose
 from netyard.config.schema import GLOBALS
 from netyard.errors import ConfigError
@@ -17,6 +17,8 @@ from netyard.errors import ConfigError
 def nearest(word: str, names: Iterable[str], count: int = 3) -> list[str]:
     """The names most similar to a word, best first; if there are none, those that contain it."""
     names = list(dict.fromkeys(names))
+    if alike := synonyms.same(word, names):  # MNIST is mnist, not fashion_mnist
+        return [alike]
     # 0.7 of difflib's ratio: at most three wrong letters in ten; lower values suggest unrelated names.
     close = get_close_matches(word, names, n=count, cutoff=0.7)
     return close or [name for name in names if len(word) > 2 and word.lower() in name.lower()][:count]
@@ -51,8 +53,11 @@ def no_such_key(key: str, line: str, keys: Iterable[str]) -> ConfigError:
         )
     names = [*keys, *catalog.GROUPS]
     last = key.rpartition(".")[2]
-    # Or the right name in the wrong place: lr=0.1 for optimizer.lr=0.1.
-    guess = nearest(key, names) or [name for name in keys if name.rpartition(".")[2] == last]
+    meant = synonyms.KEYS.get(synonyms.plain(last), "").partition("={}")[0]
+    # Another tool's name, or the right name in the wrong place: lr=0.1 for optimizer.lr=0.1.
+    guess = (
+        [meant] * (meant in keys) or nearest(key, names) or [name for name in keys if name.rpartition(".")[2] == last]
+    )
     return ConfigError(
         f"there is no key '{key}';",
         f"did you mean {' or '.join(repr(name) for name in guess[:3])}?" if guess else "--cfg job prints all keys;",

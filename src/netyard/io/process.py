@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 
 def is_main_process() -> bool:
@@ -20,3 +21,9 @@ def end_with_parent() -> None:
     """On Linux: have this process killed when the process that started it dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def train_command() -> str:
+    """What a user types to train: ``netyard train`` if this process was started as ``netyard``."""
+    started = Path(sys.argv[0]) if sys.argv else Path()
+    return "netyard train" if started.stem == "netyard" or started.match("netyard/__main__.py") else "python train.py"
