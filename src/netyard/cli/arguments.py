@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from netyard.config.suggest import no_such_option
@@ -16,24 +16,68 @@ def asks_for_help(arguments: Sequence[str]) -> bool:
     return bool(HELP_FLAGS & {*arguments})
 
 
-def with_run(arguments: Sequence[str], command: str) -> list[str]:
-    """The arguments, with a bare ``RUN_DIR`` written as ``run=RUN_DIR``.
+def with_run(arguments: Sequence[str], command: str, second: str | None = None) -> list[str]:
+    """The arguments of a command for one run, each as ``name=value``.
+
+    A bare ``RUN_DIR`` is ``run=RUN_DIR``, and ``--name value`` is ``name=value``, as in every other command. The file
+    of a checkpoint stands for its run, and for ``which=``.
+
+    Args:
+        second: the option that a second bare word stands for.
 
     Raises:
-        ConfigError: several runs are named.
+        ConfigError: several runs are named, or an option of the last word has no value.
     """
-    named = [text for text in arguments if text.startswith("run=")]
-    words = [text for text in arguments if "=" not in text and not text.startswith(("-", "~"))]
+    pairs = list(_without_dashes(arguments))
+    named = [text for text in pairs if text.startswith("run=")]
+    words = [text for text in pairs if "=" not in text and not text.startswith(("-", "~"))]
     # A directory's name may look like an override: hydra.job.override_dirname is "model=mlp,seed=0".
     if not (named or words):
-        words = [text for text in arguments if (Path(text).expanduser() / ".hydra").is_dir()][:1]
-    if len(named) + len(words) > 1:
+        words = [text for text in pairs if (Path(text).expanduser() / ".hydra").is_dir()][:1]
+    other: list[str] = []
+    if second is not None and len(words) == 2 - len(named) and not any(text.startswith(f"{second}=") for text in pairs):
+        # In either order; if neither is a run, the last word is not.
+        other = [text for text in words if not (Path(text).expanduser() / ".hydra").is_dir()][-1:]
+    runs = [*named, *(text for text in words if text not in other)]
+    if len(runs) > 1:
         raise ConfigError(
-            f"{len(named) + len(words)} directories were given, {', '.join([*named, *words][:4])};",
+            f"{len(runs)} directories were given, {', '.join(runs[:4])};",
             f"netyard {command} takes one run, and everything else is name=value;",
             f"type netyard {command} RUN_DIR.",
         )
-    return [f"run={text}" if text in words else text for text in arguments]
+    full = [f"{second}={text}" if text in other else f"run={text}" if text in words else text for text in pairs]
+    return list(_with_checkpoint(full))
+
+
+def _without_dashes(arguments: Sequence[str]) -> Iterator[str]:
+    waiting = ""  # an option --name whose value is the next argument
+    for text in arguments:
+        if waiting:
+            yield f"{waiting}={text}"
+            waiting = ""
+        elif text.startswith("--") and text not in HELP_FLAGS:
+            name, sign, value = text[2:].partition("=")
+            name = name.replace("-", "_")
+            if sign:
+                yield f"{name}={value}"
+            else:
+                waiting = name
+        else:
+            yield text
+    if waiting:
+        raise _no_value(waiting)
+
+
+def _with_checkpoint(arguments: Sequence[str]) -> Iterator[str]:
+    """``run=RUN_DIR/checkpoints/last.ckpt`` as ``run=RUN_DIR which=last``."""
+    for text in arguments:
+        path = Path(text.removeprefix("run="))
+        if text.startswith("run=") and path.suffix == ".ckpt" and path.parent.name == "checkpoints":
+            yield f"run={path.parent.parent}"
+            if not any(each.startswith("which=") for each in arguments):
+                yield f"which={path.stem}"
+        else:
+            yield text
 
 
 def require_choice(name: str, value: str, allowed: Sequence[str]) -> str:
@@ -68,8 +112,12 @@ def divided(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         else:
             places.append(text)
     if waiting:
-        raise ConfigError(f"{waiting} was given no value;", "an option is name=value;", f"try {waiting}=VALUE.")
+        raise _no_value(waiting)
     return places, options
+
+
+def _no_value(name: str) -> ConfigError:
+    return ConfigError(f"{name} was given no value;", "an option is name=value;", f"try {name}=VALUE.")
 
 
 def require_given(options: Mapping[str, str], wanted: Mapping[str, str], command: str) -> None:

@@ -18,6 +18,8 @@ from netyard import plugins
 from netyard.config import allowlist, catalog, synonyms
 from netyard.config.suggest import all_keys, did_you_mean, nearest, no_such_key
 from netyard.errors import ConfigError, ForeignCodeError, NetyardError, PlatformError, first_line, lost_peer
+from netyard.io.process import train_command
+from netyard.io.readable import listed
 
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _OF_THE_MACHINE = (  # errors of the machine; others, like a missing file, are bugs in netyard
@@ -73,7 +75,7 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
         return ConfigError(
             f"Lightning refuses these settings: {_first_line(error)};",
             "trainer holds the arguments of its Trainer;",
-            "python train.py --cfg job prints those that are set.",
+            f"{train_command()} --cfg job prints those that are set.",
         )
     if isinstance(error, RuntimeError | MemoryError) and (found := _of_the_machine(error)):
         return found
@@ -220,7 +222,7 @@ def _from_target(error: InstantiationException) -> NetyardError | None:
     return ConfigError(
         f"{where} cannot be built: {_first_line(cause)};",
         f"the keys of its node are the parameters of {target}, in the ranges it documents;",
-        "python train.py --cfg job prints those that are set.",
+        f"{train_command()} --cfg job prints those that are set.",
     )
 
 
@@ -228,7 +230,7 @@ def _misfit(where: str, error: TypeError) -> ConfigError:
     return ConfigError(
         f"{where} cannot be built: {error};",
         "the keys of a node are the parameters of its _target_;",
-        "python train.py --cfg job prints those that are set.",
+        f"{train_command()} --cfg job prints those that are set.",
     )
 
 
@@ -241,7 +243,7 @@ def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError
             f"there is no {group}={option};",
             f"did you mean {group}={meant}?" * bool(meant)
             or did_you_mean(option, error.options)
-            or f"{group} is one of {', '.join(error.options[:12])}, ...;",
+            or f"{group} is one of {listed(error.options)};",
             f"try {group}={guess[0]}." if guess else f"netyard list {group} prints them all.",
         )
     # From here on the message of Hydra is too vague; look for the override that it may be about.
@@ -258,7 +260,7 @@ def _from_composition(error: Exception, overrides: Sequence[str]) -> ConfigError
     return ConfigError(
         f"{_first_line(error)};",
         "overrides are key=value of keys that exist;",
-        "python train.py --cfg job prints them.",
+        f"{train_command()} --cfg job prints them.",
     )
 
 
@@ -269,7 +271,7 @@ def _several(override: Override) -> ConfigError | None:
     return ConfigError(
         f"{override.input_line} has several values;",
         "a single run takes one value, a sweep takes several;",
-        f"try python train.py -m {override.input_line}, or quote a list: '{override.key_or_group}=[...]'.",
+        f"try {train_command()} -m {override.input_line}, or quote a list: '{override.key_or_group}=[...]'.",
     )
 
 
@@ -285,7 +287,7 @@ def _no_option(override: Override) -> ConfigError | None:
     options = catalog.options(group)
     return ConfigError(
         f"{override.input_line} is not an option of {group};",
-        f"{group} is one of {', '.join(options[:12])}, ...;",
+        f"{group} is one of {listed(options)};",
         f"try {group}={options[0]}{', or leave it out' * (value is None)}.",
     )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 
-from netyard.cli import completion, doctor, evaluate, export, generate, new, predict, report, rerun, runs
+from netyard.cli import completion, doctor, evaluate, export, generate, new, predict, report, rerun, runs, typed_words
 from netyard.cli import list as listing
 from netyard.cli import train as training
 from netyard.cli.arguments import asks_for_help
 from netyard.cli.command import Command
 from netyard.cli.failure import failed
+from netyard.config import synonyms
 from netyard.config.suggest import did_you_mean
 from netyard.errors import ConfigError
 from netyard.io import run_log
@@ -69,19 +71,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _printed(f"netyard COMMAND ...\n\n{_listed()}\n\nnetyard COMMAND --help says more.")
     if name == "--version":
         return _printed(f"netyard {__version__}")  # without importing torch, as every answer of this function
-    if name not in COMMANDS:  # the same three-part message as for any other mistake, exit code 2
-        mistake = ConfigError(
-            f"there is no command '{name}';",
-            did_you_mean(name, COMMANDS) or f"commands are {', '.join(COMMANDS)};",
-            "netyard --help prints them.",
-        )
-        return failed(mistake, rest)
+    if name not in COMMANDS:
+        return failed(_no_command(name, rest), rest)  # a message as for any other mistake, exit code 2
     command = COMMANDS[name]
     if asks_for_help(rest) or not (rest or command.alone):
         _printed(_help(command))
         # Help that was not asked for is the answer to a mistake: a command that needs arguments got none.
         return 0 if rest else ConfigError.exit_code
     return command(rest)
+
+
+def _no_command(name: str, rest: Sequence[str]) -> ConfigError:
+    """The error for a first word that is no command: another tool's name for one, or a setting of a run."""
+    typed = " ".join(map(shlex.quote, rest))
+    meant = synonyms.ACTIONS.get(synonyms.plain(name), "")
+    if "=" in name or name.startswith("-"):
+        try:
+            typed_words.require([name, *rest], "netyard train")
+        except ConfigError as error:
+            return error
+        meant = f"train {shlex.quote(name)}"
+    if meant.startswith("train"):
+        meant = f"netyard {meant} {typed}".rstrip()
+    elif meant:
+        # What was typed, in place of the examples; a word stands for the run.
+        meant = f"{' '.join(meant.split()[:2])} {typed}" if typed and "RUN_DIR" in meant else meant
+    return ConfigError(
+        f"there is no command '{name}';",
+        (not meant and did_you_mean(name, COMMANDS)) or f"commands are {', '.join(COMMANDS)};",
+        f"try {meant}." if meant else "netyard --help prints them.",
+    )
 
 
 def train(arguments: Sequence[str] | None = None) -> int:

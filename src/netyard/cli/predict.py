@@ -16,7 +16,7 @@ from netyard.run_directories.directory import RunDir
 
 def predict(arguments: Sequence[str]) -> str:
     """Write the predictions of a run's network for files; see ``inference.predict``."""
-    options = dict(text.partition("=")[::2] for text in with_run(arguments, "predict"))
+    options = dict(text.partition("=")[::2] for text in with_run(arguments, "predict", "input"))
     # Here every option is known: those of a task are in its config, not on this command line.
     for name in options:
         if name not in COMMAND.options:
@@ -52,14 +52,15 @@ def predict(arguments: Sequence[str]) -> str:
 COMMAND = Command(
     name="predict",
     does="Write the predictions of a trained network for your own files",
-    usage="RUN_DIR [which=last] [input=PATH] output=FILE",
+    usage="RUN_DIR [PATH] [which=last] output=FILE",
     run=predict,
     body=(
         Option("run=RUN_DIR", "the run; RUN_DIR alone is enough"),
         WHICH_OPTION,
         Option(
             "input=PATH",
-            "what to predict; default: the test split of the run's own data, with the true value in column 2",
+            "what to predict; PATH alone is enough; default: the test split of the run's own data, with the true value "
+            "in column 2",
         ),
         Option(
             "output=FILE",

@@ -20,7 +20,7 @@ from netyard.io import run_log, safe_yaml
 from netyard.io.atomic import write_atomically
 from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
-from netyard.io.process import is_main_process
+from netyard.io.process import is_main_process, train_command
 from netyard.io.readable import short_path
 from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
@@ -54,7 +54,7 @@ def rerun(arguments: Sequence[str]) -> int:
     resume.require_packages(before)  # says what to install, before a confusing error about an unknown option
     flags = _config_dirs(before.path)
     run_log.start(None)
-    print(f"again: python train.py {' '.join([*flags, *overrides])}")
+    print(f"again: {train_command()} {' '.join([*flags, *overrides])}")
     recorded = before.results()  # empty if the run has not finished
     _warn_of_environment(recorded.get("environment", {}))
     # A changed command has another config anyway, and --config-dir may be gone.

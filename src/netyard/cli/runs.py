@@ -10,6 +10,7 @@ from netyard.cli.command import Command, Option
 from netyard.config import catalog, schema
 from netyard.config.suggest import did_you_mean
 from netyard.errors import CheckpointError, ConfigError
+from netyard.io.process import train_command
 from netyard.reports import run_list
 from netyard.reports.tables import STATES
 from netyard.run_directories.directory import outputs
@@ -33,7 +34,7 @@ def runs(arguments: Sequence[str]) -> str:
             raise CheckpointError(
                 f"{folder} is {'a file' if folder.exists() else 'not there'};",
                 "runs are looked for in and below folders, outputs/ where none is given;",
-                "try netyard runs FOLDER, or python train.py first.",
+                f"try netyard runs FOLDER, or {train_command()} first.",
             )
     options = {
         name: require_choice(name, value, COMMAND.options[name]) for name, value in typed.items() if name in OPTIONS

@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from netyard.config import allowlist
 from netyard.config.hydra_internals import parse_flags, require_folders
 from netyard.errors import CheckpointError, ConfigError
+from netyard.io.process import train_command
 
 LOGGING = (  # the classes in the files of hydra/job_logging and hydra/hydra_logging, of Hydra and of netyard
     "netyard.io.redact.Formatter",
@@ -90,7 +91,7 @@ def require_hydra(hydra: DictConfig, allowed: Sequence[str] = ()) -> None:
         raise ConfigError(
             f"hydra.job.env_set sets {', '.join(map(str, environment))};",
             "environment variables decide which programs and modules are run, so a config may not set them;",
-            f"type them before the command: {next(iter(environment))}=... python train.py.",
+            f"type them before the command: {next(iter(environment))}=... {train_command()}.",
         )
 
 

@@ -18,6 +18,7 @@ from netyard.config import allowlist, constraints
 from netyard.config.catalog import GROUPS, LISTS, option_file, options, variants
 from netyard.config.flatten import leaves
 from netyard.errors import ConfigError
+from netyard.io.readable import listed
 from netyard.ranges.constraint import Constraint, written
 from netyard.ranges.signature import refused
 
@@ -92,7 +93,7 @@ def _check_groups(cfg: DictConfig) -> None:
         given = ("is left out" if group not in config else f"is {written(node)}")[:200]
         raise ConfigError(
             f"{group} {given};",
-            f"it is an option, a node with a _target_: {group} is one of {', '.join(options(group)[:12])}, ...;",
+            f"it is an option, a node with a _target_: {group} is one of {listed(options(group))};",
             f"try {group}={_simple(group)}.",
         )
     for key in GLOBALS:
@@ -112,7 +113,7 @@ def _wrong_nodes(config: Mapping[str, Any], choices: Mapping[str, Any]) -> Itera
         if group not in choices:
             yield ConfigError(
                 f"{group} is given as a list, or not as an option;",
-                f"it is one option, and results name it: {group} is one of {', '.join(options(group)[:12])}, ...;",
+                f"it is one option, and results name it: {group} is one of {listed(options(group))};",
                 f"try {group}={options(group)[0]}.",
             )
         # Hydra builds such a node only as far as a function that waits for its other arguments, and any other at once.
@@ -246,8 +247,8 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
         attempts = [*(f"model={name}" for name in models[:1]), *(f"{group}={name}" for name in complete[:1])]
         raise ConfigError(
             f"{_chosen(asked, choices)} does not fit {group}={choices.get(group)}, which has no {fact} for {asked};",
-            f"{group} with {fact}: {', '.join(giving[:12]) or 'none'}{', ...' * (len(giving) > 12)};"
-            + f" models that fit {group}={choices.get(group)}: {', '.join(models[:8])};" * bool(models),
+            f"{group} with {fact}: {listed(giving) or 'none'};"
+            + f" models that fit {group}={choices.get(group)}: {listed(models, 8)};" * bool(models),
             f"try {' or '.join(attempts)}." if attempts else "try another combination.",
         ) from error
 

@@ -12,6 +12,8 @@ from netyard.config import catalog, flatten, synonyms
 from netyard.config.compose import compose
 from netyard.config.schema import GLOBALS
 from netyard.errors import ConfigError
+from netyard.io.process import train_command
+from netyard.io.readable import listed
 
 
 def nearest(word: str, names: Iterable[str], count: int = 3) -> list[str]:
@@ -34,7 +36,7 @@ def no_such_option(name: str, known: Collection[str], command: str) -> ConfigErr
     """The error for an option that a subcommand does not have."""
     return ConfigError(
         f"there is no option '{name}';",
-        did_you_mean(name, known) or f"options are {', '.join(known)};",
+        did_you_mean(name, known) or f"options are {listed(known, 30)};",
         f"netyard {command} --help explains them.",
     )
 
@@ -48,7 +50,7 @@ def no_such_key(key: str, line: str, keys: Iterable[str]) -> ConfigError:
         group = key.partition(".")[0]
         return ConfigError(
             f"the chosen {group} has no key '{key}';",
-            f"options with that key are {group}={', '.join(elsewhere[:8])}{', ...' * (len(elsewhere) > 8)};",
+            f"options with that key are {group}={listed(elsewhere, 8)};",
             f"remove it, or try {group}={elsewhere[0]}.",
         )
     names = [*keys, *catalog.GROUPS]
@@ -61,7 +63,7 @@ def no_such_key(key: str, line: str, keys: Iterable[str]) -> ConfigError:
     return ConfigError(
         f"there is no key '{key}';",
         f"did you mean {' or '.join(repr(name) for name in guess[:3])}?" if guess else "--cfg job prints all keys;",
-        f"try {line.replace(key, guess[0], 1)}." if guess else "python train.py --cfg job prints them.",
+        f"try {line.replace(key, guess[0], 1)}." if guess else f"{train_command()} --cfg job prints them.",
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
@@ -19,3 +21,8 @@ def format_bytes(count: float) -> str:
 def short_path(path: Path) -> str:
     """Return the path relative to the working directory if it is below it, else unchanged."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def listed(names: Collection[str], most: int = 12) -> str:
+    """The names with commas between them; of more than ``most`` the first ones, and dots."""
+    return ", ".join([*islice(names, most), *["..."] * (len(names) > most)])

@@ -20,7 +20,7 @@ from netyard.io.atomic import write_atomically
 from netyard.io.buffered_writer import warn
 from netyard.io.claim import remove_if_empty, unwritable
 from netyard.io.finite_json import finite
-from netyard.io.process import is_main_process
+from netyard.io.process import is_main_process, train_command
 from netyard.run_directories import lock, manifest
 
 WHICH = ("best", "last")
@@ -230,7 +230,7 @@ class RunDir:
             reason = "it contains no .hydra/" if self.path.exists() else "it does not exist"
             raise CheckpointError(
                 f"{self.path} is not a run directory: {reason};",
-                "a run directory is a folder that python train.py wrote;",
+                f"a run directory is a folder that {train_command()} wrote;",
                 "netyard runs lists those below outputs/.",
             )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.run_directories import manifest
 from netyard.run_directories.records import Run
@@ -46,10 +47,10 @@ def check(runs: list[Run], notes: list[str], hashes: bool = True) -> Report:
         for path, fault in _checkpoints(run.path / "checkpoints", hashes):
             report.checkpoints += 1  # missing ones too: a manifest says that they were there
             if fault:
-                mend = f"python train.py resume={short_path(run.path)} continues from an intact checkpoint"
+                mend = f"{train_command()} resume={short_path(run.path)} continues from an intact checkpoint"
                 report.broken.append(f"{short_path(path)}: {fault}; {mend}")
         if run.stale:
-            again = f"python train.py resume={short_path(run.path)}"
+            again = f"{train_command()} resume={short_path(run.path)}"
             report.stale.append(f"{short_path(run.path)}: {run.reason}; continue with {again}")
     return report
 

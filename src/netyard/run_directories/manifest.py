@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from netyard.errors import CheckpointError
 from netyard.io.atomic import open_atomically, sync_folder, temporary_path
+from netyard.io.process import train_command
 
 SCHEMA = 1  # of the manifest files
 CHUNK = 1 << 20  # bytes hashed at a time
@@ -215,5 +216,5 @@ def _broken(path: Path, fault: str) -> CheckpointError:
     return CheckpointError(
         f"{path} is broken: {fault};",
         "a checkpoint is loaded only if its SHA-256 is the one that was saved;",
-        "restore a backup of it, or continue its run from an older one with python train.py resume=RUN_DIR.",
+        f"restore a backup of it, or continue its run from an older one with {train_command()} resume=RUN_DIR.",
     )

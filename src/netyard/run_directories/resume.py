@@ -17,6 +17,7 @@ from netyard.config.flatten import leaves
 from netyard.config.overrides import override, value_of
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io import redact
+from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.run_directories.directory import RunDir, outputs
 
@@ -204,5 +205,5 @@ def refuse_single(path: Path) -> None:
         raise CheckpointError(
             f"{path} contains a sweep, not a run;",
             "a sweep is resumed with -m;",
-            f"try python train.py -m resume={path}.",
+            f"try {train_command()} -m resume={path}.",
         )

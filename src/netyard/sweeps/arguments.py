@@ -17,6 +17,7 @@ from netyard.config.overrides import override, value_of
 from netyard.config.suggest import did_you_mean
 from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.io import redact
+from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.run_directories.directory import outputs
 from netyard.sweeps.ledger import Ledger
@@ -58,7 +59,7 @@ def with_full_names(overrides: Sequence[str], sweeping: bool) -> list[str]:
             raise ConfigError(
                 f"{was} is a setting of a sweep, and this is a single run;",
                 "a sweep is started with -m;",
-                f"try python train.py -m {' '.join(overrides)}.",
+                f"try {train_command()} -m {' '.join(overrides)}.",
             )
     for text in long:
         _require_extra(text)

@@ -15,6 +15,7 @@ from netyard.config import allowlist
 from netyard.errors import Interrupted, SweepError
 from netyard.io import redact
 from netyard.io.atomic import write_atomically
+from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.sweeps import outcome
 from netyard.sweeps.ledger import ENDED, Job, Ledger
@@ -216,4 +217,4 @@ def _signals_raise() -> Iterator[None]:
 
 
 def _resume(ledger: Ledger) -> str:
-    return " ".join(["python train.py -m", f"resume={short_path(ledger.folder)}", *allowlist.flags()])
+    return " ".join([f"{train_command()} -m", f"resume={short_path(ledger.folder)}", *allowlist.flags()])

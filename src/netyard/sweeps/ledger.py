@@ -19,6 +19,7 @@ from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.io import redact
 from netyard.io.atomic import write_atomically
 from netyard.io.finite_json import finite
+from netyard.io.process import train_command
 from netyard.run_directories import lock
 
 FORMAT = 1  # of the file; another number is refused instead of read wrongly
@@ -66,7 +67,7 @@ class Ledger:
         if not path.is_file():
             raise CheckpointError(
                 f"{folder} is not a sweep: {'it contains no sweep.json' if folder.exists() else 'it does not exist'};",
-                "a sweep's directory is a folder that python train.py -m wrote;",
+                f"a sweep's directory is a folder that {train_command()} -m wrote;",
                 "look for yours below outputs/sweeps/.",
             )
         try:
@@ -131,7 +132,7 @@ class Ledger:
             raise ConfigError(
                 f"the sweep in {self.folder} cannot be resumed with another search space: {'; '.join(changes)};",
                 "a resumed sweep keeps its search space;",
-                f"try python train.py -m resume={self.folder} alone, or start another sweep.",
+                f"try {train_command()} -m resume={self.folder} alone, or start another sweep.",
             )
 
 
@@ -154,7 +155,7 @@ def refuse_if_taken(folder: Path) -> None:
         raise CheckpointError(
             f"{folder} already contains a sweep;",
             "a sweep's directory belongs to one sweep, which resume= continues;",
-            f"try python train.py -m resume={folder}, or another hydra.sweep.dir.",
+            f"try {train_command()} -m resume={folder}, or another hydra.sweep.dir.",
         )
 
 

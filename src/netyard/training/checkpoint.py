@@ -24,6 +24,7 @@ from netyard.config.instantiate import build
 from netyard.errors import CheckpointError, ConfigError, DataError, first_line
 from netyard.io import redact, safe_load
 from netyard.io.atomic import open_atomically
+from netyard.io.process import train_command
 from netyard.run_directories import manifest
 from netyard.run_directories.directory import RunDir
 from netyard.run_directories.manifest import Hashing
@@ -194,7 +195,7 @@ def _require_saved(run_dir: RunDir, path: Path) -> None:
         raise CheckpointError(
             f"there is no checkpoint at {path}: the run is {state}{f', by {error}' if error else ''};",
             "its network is saved after its first epoch;",
-            f"continue it with python train.py resume={run_dir.path}.",
+            f"continue it with {train_command()} resume={run_dir.path}.",
         )
 
 

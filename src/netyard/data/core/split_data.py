@@ -19,6 +19,7 @@ from netyard.data.core.tensors import Split, TensorSplit, check_split
 from netyard.data.tables.columns import Column
 from netyard.errors import ConfigError, DataError
 from netyard.io.fingerprint import fingerprint
+from netyard.io.readable import listed
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class SplitData(DataFields):
         if self.class_names is not None and self.num_classes not in (None, len(self.class_names)):
             raise DataError(
                 f"data.num_classes is {self.num_classes};",
-                f"the data have {len(self.class_names)} classes: {', '.join(self.class_names[:8])}, ...;",
+                f"the data have {len(self.class_names)} classes: {listed(self.class_names, 8)};",
                 f"try data.num_classes={len(self.class_names)}.",
             )
 

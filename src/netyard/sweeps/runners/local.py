@@ -18,6 +18,7 @@ from typing import Any
 
 from netyard.config.overrides import override
 from netyard.errors import ConfigError, PlatformError
+from netyard.io.process import train_command
 from netyard.sweeps.runners.messages import LineBuffer
 
 GRACE = 15.0  # seconds between SIGTERM, on which a job saves a checkpoint, and SIGKILL
@@ -171,7 +172,7 @@ class Pool:
             self._server.wait()
             raise PlatformError(
                 "the process that starts a sweep's jobs ended while it was starting;",
-                "it imports what python train.py imports; its error is above;",
+                f"it imports what {train_command()} imports; its error is above;",
                 "try the same command without -m.",
             )
         return own_end, int(messages[0]["ready"])

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from netyard.config import flatten
 from netyard.config.suggest import did_you_mean, nearest, no_such_key
 from netyard.errors import ConfigError
+from netyard.io.readable import listed
 from netyard.sweeps.search.axes import Axis
 
 CONFIG = "train"  # the name of the primary config, conf/train.yaml
@@ -41,7 +42,7 @@ def _check_options(group: str, values: Iterable[str], options: Sequence[str]) ->
         guess = nearest(value, options)
         raise ConfigError(
             f"there is no {group}={value};",
-            did_you_mean(value, options) or f"{group} is one of {', '.join(options[:12])}, ...;",
+            did_you_mean(value, options) or f"{group} is one of {listed(options)};",
             f"try {group}={guess[0]}." if guess else f"netyard list {group} prints them all.",
         )
 
