@@ -20,7 +20,11 @@ from support.mistaken_commands import check_answer
             2,
             ["'trainer.max_epoch'", "did you mean 'trainer.max_epochs'", "try trainer.max_epochs=3"],
         ),
-        (["lr=0.1"], 2, ["'lr'", "'optimizer.lr'", "try optimizer.lr=0.1"]),
+        (
+            ["lr=0.1"],
+            2,
+            ["there is no key 'lr'; did you mean optimizer.lr=0.1?", "try python train.py optimizer.lr=0.1"],
+        ),
         (["optimizer.lr=0.1,0.2"], 2, ["several values", "-m optimizer.lr=0.1,0.2"]),
         (["optimizer.lr=-1"], 2, ["optimizer.lr is -1", "above 0", "try optimizer.lr=0.001"]),
         (["data.batch_size=2.5"], 2, ["data.batch_size is 2.5", "whole number"]),
