@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from netyard.cli import completion, doctor, evaluate, export, generate, new, predict, report, rerun, runs, typed_words
+from netyard.cli import help as explaining
 from netyard.cli import list as listing
 from netyard.cli import train as training
 from netyard.cli.arguments import asks_for_help
@@ -56,6 +57,7 @@ COMMANDS = {
         runs.COMMAND,
         doctor.COMMAND,
         listing.COMMAND,
+        explaining.COMMAND,
         new.COMMAND,
         COMPLETION,
     )
@@ -73,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _printed(f"netyard {__version__}")  # without importing torch, as every answer of this function
     if name not in COMMANDS:
         return failed(_no_command(name, rest), rest)  # a message as for any other mistake, exit code 2
+    if name == "help" and rest and rest[0] in COMMANDS:  # netyard help train
+        name, rest = rest[0], ["--help"]
     command = COMMANDS[name]
     if asks_for_help(rest) or not (rest or command.alone):
         _printed(_help(command))

@@ -154,7 +154,7 @@ def options(group: str, pattern: str = "*") -> list[str]:
 
 def owner(group: str, name: str) -> str:
     """The package that has an option: ``netyard``, or one that extends it."""
-    path = _file(group, name)
+    path = file_of(group, name)
     return next((source.name for source in sources() if path and path.is_relative_to(source.folder)), "netyard")
 
 
@@ -162,20 +162,20 @@ def option_file(group: str, name: str) -> dict[str, Any]:
     """The content of an option's file, as written: without resolved interpolations and without its defaults."""
     if group == "model" and name in variants():  # a variant has no file of its own
         return variants()[name]
-    path = _file(group, name)
+    path = file_of(group, name)
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path else {}
 
 
 def headline(group: str, name: str) -> str:
     """The first comment in the file of an option, which describes it in lists."""
-    path = _file(group, name)
+    path = file_of(group, name)
     lines = path.read_text(encoding="utf-8").splitlines() if path else []
     # "# @package _global_" is an instruction to Hydra.
     comments = (line.removeprefix("#").strip() for line in lines if line.startswith("#"))
     return next((comment for comment in comments if not comment.startswith("@package")), "")
 
 
-def _file(group: str, name: str) -> Path | None:
+def file_of(group: str, name: str) -> Path | None:
     """The file of an option, or of the family of a variant; None if there is no such option."""
     family = family_of(name) if group == "model" else None
     inside = Path("family" if family else group, f"{family or name}.yaml")
