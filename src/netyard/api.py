@@ -127,13 +127,14 @@ class Run:
 
     # What can be done with it
 
-    def predict(self, given: Any = None, *, which: str = "best") -> Rows:
+    def predict(self, given: Any = None, *, which: str = "best", column: str | None = None) -> Rows:
         """Return the predictions, one row for each input, as ``netyard predict`` writes them.
 
         Args:
             given: a path, an array (B, ...) in the data's own units, a data frame, a list of texts; see
                 ``netyard.inference.given.inputs_of``. None: the test split, with its labels.
             which: the checkpoint, ``best`` or ``last``; the same in the methods below.
+            column: the column of texts of a table; None: that of training.
 
         Raises:
             ConfigError: the task makes no predictions.
@@ -144,7 +145,7 @@ class Run:
 
         # By batches of columns, as they are written to files; transposed to rows below.
         with _undisturbed():
-            batches = [columns for columns, _ in Predictor.of(self._directory, which).columns(given) if columns]
+            batches = [columns for columns, _ in Predictor.of(self._directory, which).columns(given, column) if columns]
         return Rows(
             dict(zip(columns, values, strict=True))
             for columns in batches

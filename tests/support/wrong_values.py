@@ -18,6 +18,7 @@ NEEDED = {
     "csv": ["data.path=x.csv", "data.target=y"],
     "series": ["data.path=x.csv", "data.column=y"],
     "sentiment": ["model=lstm_tiny", "data.path=x.csv"],
+    "labelled_text": ["model=lstm_tiny", "data.path=x.csv"],
     "text": ["model=lstm_tiny", "data.path=x.txt"],
     "python_source": ["model=lstm_tiny"],
     "number_words": ["model=seq2seq_tiny"],

@@ -1,4 +1,4 @@
-"""``netyard predict RUN_DIR [which=last] [input=PATH] output=FILE``: predictions of a run's network as a table."""
+"""``netyard predict RUN_DIR [which=last] [input=PATH] [column=NAME] output=FILE``: predictions as a table."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def predict(arguments: Sequence[str]) -> str:
     with torch_import.torch():
         from netyard.inference import predict as predicting
 
-    return predicting.predict(run_dir, where, output, which)
+    return predicting.predict(run_dir, where, output, which, options.get("column"))
 
 
 COMMAND = Command(
     name="predict",
     does="Write the predictions of a trained network for your own files",
-    usage="RUN_DIR [PATH] [which=last] output=FILE",
+    usage="RUN_DIR [PATH] [which=last] [column=NAME] output=FILE",
     run=predict,
     body=(
         Option("run=RUN_DIR", "the run; RUN_DIR alone is enough"),
@@ -68,13 +68,15 @@ COMMAND = Command(
             "FILE.csv, or FILE.jsonl, one object per line, or FILE.parquet (pip install "
             "'netyard[parquet]')",
         ),
+        Option("column=NAME", "the column of texts of a .csv file; default: that of training"),
         (
             "A network for images reads an image, a folder with all below it, or a pattern ('photos/*.png' in "
             "quotes): the central square, resized to the run's image size, in grayscale or colour. Brightness is "
             "not inverted: the digits data sets are white on black. A file that cannot be read is named and left "
             "out; one batch at a time is held in memory. A network for tables reads a CSV file with the columns of "
-            "the training data, by name; others are ignored. A network for texts reads the lines of a file, or the "
-            "column of texts of a .csv file; one for time series reads the end of a series."
+            "the training data, by name; others are ignored. A network for texts reads the lines of a file, the "
+            "column of texts of a .csv file, or the files of a folder; an empty line has a row without a "
+            "prediction. One for time series reads the end of a series."
         ),
         # The columns of the table, by task.
         "  classification   prediction, probability, and probability_CLASS of each class",
@@ -90,5 +92,6 @@ COMMAND = Command(
             "larger for inputs"
         ),
         "                   unlike the training data; vector_quantized: only the latter",
+        "  translation      translation; of the test split also source and target. FILE.txt: one line for each input",
     ),
 )

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netyard.errors import DataError
-from netyard.tasks.interfaces import ImageData, NormalizedData, SampledData, TextData
+from netyard.errors import ConfigError, DataError
+from netyard.tasks.interfaces import ImageData, NormalizedData, ReadsTexts, SampledData, TextData
 
 PORTION = 256  # samples in a batch
 
@@ -38,7 +38,7 @@ class Samples:
     kind: str = "row"
 
 
-def inputs_of(data: Any, given: Any) -> Any:
+def inputs_of(data: Any, given: Any, column: str | None = None) -> Any:
     """The given samples as inputs of the datamodule of a run.
 
     Args:
@@ -46,16 +46,26 @@ def inputs_of(data: Any, given: Any) -> Any:
             sample of it: images are (B, C, H, W), (B, H, W, C) or (B, H, W), integers up to ``data.max_value`` (of
             more than 8 bits in the range of the run's images, if it has one) or floats from 0 to 1; a
             ``pandas.DataFrame`` with the columns of training; a list of texts.
+        column: the column of texts of a table; None: that of training.
 
     Raises:
+        ConfigError: a column is given for data that are no texts.
         DataError: it has another type or shape, or contains NaN.
     """
+    if column is not None and not isinstance(data, ReadsTexts):
+        raise ConfigError(
+            f"column is {column}, and the run is none of texts;",
+            "a table is read by the names of its columns;",
+            "leave column out.",
+        )
+    named = {} if column is None else {"column": column}
     if isinstance(given, str | os.PathLike):
-        return data.inputs(os.fspath(given))
+        return data.inputs(os.fspath(given), **named)
     if hasattr(given, "to_csv"):  # a data frame of pandas or of a library with its methods; none is imported for it
-        return _by_file(data, lambda path: given.to_csv(path, index=False), ".csv")
+        return _by_file(data, lambda path: given.to_csv(path, index=False), ".csv", **named)
     if isinstance(given, list | tuple) and given and all(isinstance(each, str) for each in given):
-        # A line is one text, so a line break within a text becomes a space.
+        if isinstance(data, ReadsTexts):
+            return data.text_inputs(given)
         lines = "\n".join(" ".join(text.split()) for text in given)
         return _by_file(data, lambda path: Path(path).write_text(lines, encoding="utf-8"), ".txt")
     x = _as_samples(data, _tensor(given))
@@ -64,12 +74,12 @@ def inputs_of(data: Any, given: Any) -> Any:
     return Samples((Portion(names.tolist(), part) for names, part in pairs), len(x))
 
 
-def _by_file(data: Any, write: Any, suffix: str) -> Any:
+def _by_file(data: Any, write: Any, suffix: str, **named: str) -> Any:
     """Write a temporary file and read it with the reader of the training data."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"given{suffix}"
         write(path)
-        found = data.inputs(str(path))
+        found = data.inputs(str(path), **named)
         # Batches are read lazily, and the file is deleted when this returns.
         found.batches = iter(list(found.batches))
         return found

@@ -28,7 +28,7 @@ PredictionColumns = Callable[[Tensor, Sequence[str]], Mapping[str, Sequence[Any]
 """(inputs, class names) -> columns by name, each as long as the batch."""
 
 
-def predict(run_dir: RunDir, where: str | None, output: Path, which: str = "best") -> str:
+def predict(run_dir: RunDir, where: str | None, output: Path, which: str = "best", column: str | None = None) -> str:
     """Write the predictions of a run's network, batch by batch; returns a message with the number of rows.
 
     The first column is the file of an input, or the number of its row, from 0. The predictions follow; see
@@ -40,16 +40,17 @@ def predict(run_dir: RunDir, where: str | None, output: Path, which: str = "best
             with the true value of each sample as the second column.
         output: a file of ``table_writer``, replaced when all rows have been written.
         which: the checkpoint, ``best`` or ``last``.
+        column: the column of texts of a CSV file; None: that of training.
 
     Raises:
-        ConfigError: the task predicts nothing.
+        ConfigError: the task predicts nothing, or the run is none of texts and has no such column.
         DataError: no input can be read.
     """
     model = Predictor.of(run_dir, which)
     written = refused = 0
     with table_writer.open_table(output) as add:
         # One batch at a time, so that memory does not grow with the number of files.
-        for columns, left_out in model.columns(where):
+        for columns, left_out in model.columns(where, column):
             refused += left_out
             if columns:
                 add(columns)
@@ -80,11 +81,12 @@ class Predictor:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return cls(task.to(device), data, columns_of, device)
 
-    def columns(self, given: Any = None) -> Iterator[tuple[dict[str, Sequence[Any]], int]]:
+    def columns(self, given: Any = None, column: str | None = None) -> Iterator[tuple[dict[str, Sequence[Any]], int]]:
         """For each batch, its rows by column, and how many inputs of it could not be read.
 
         Args:
             given: see ``given.inputs_of``. None: the test split.
+            column: see ``predict``.
 
         Raises:
             DataError: no input can be read.
@@ -97,9 +99,9 @@ class Predictor:
             )
         if given is None:
             self.data.prepare_data()  # downloads the data set if it is missing; files of the user need no data set
-        inputs = self.data.test_inputs() if given is None else inputs_of(self.data, given)
+        inputs = self.data.test_inputs() if given is None else inputs_of(self.data, given, column)
         labels = self.data.output_names()
-        written = refused = 0
+        written = refused = empty = 0
         # Inference mode lasts until the generator ends, so it covers the code of the caller between two batches.
         with _bar() as bar, torch.inference_mode():
             progress = bar.add_task("", total=inputs.total)
@@ -113,9 +115,13 @@ class Predictor:
                     # prepare() takes targets, which the user's files do not have: zeros, and the result is ignored.
                     x, _ = self.data.prepare(batch.x.to(self.device), torch.zeros(len(batch.x)))
                     targets = _target_columns(batch.y, labels)
-                    columns = {inputs.kind: batch.names, **targets, **self.columns_of(x, labels)}
+                    made = _without(self.columns_of(x, labels), getattr(batch, "empty", ()))
+                    columns = {inputs.kind: batch.names, **targets, **made}
+                    empty += len(getattr(batch, "empty", ()))
                 written += len(batch.names)
                 yield columns, len(batch.refused)
+        if empty:
+            log.warning("%s empty input(s) have a row without a prediction", f"{empty:,}")
         # Only now is it known; a damaged file among others is no error.
         if not written:
             raise DataError(
@@ -123,6 +129,16 @@ class Predictor:
                 "the warnings above give the reason for each;",
                 "repair them, or try another input.",
             )
+
+
+def _without(columns: Mapping[str, Sequence[Any]], empty: Sequence[int]) -> Mapping[str, Sequence[Any]]:
+    """The columns with None at the places of inputs without content."""
+    if not empty:
+        return columns
+    places = {*empty}
+    return {
+        name: [None if place in places else cell for place, cell in enumerate(cells)] for name, cells in columns.items()
+    }
 
 
 def _bar() -> Progress:

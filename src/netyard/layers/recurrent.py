@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn import init
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
@@ -70,8 +71,10 @@ class RecurrentLayers(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
         """Return outputs and state; steps after ``lengths`` (B,), if given, are not read, and are 0 in the output."""
         steps: Tensor | PackedSequence = x
-        traced = lengths is not None and torch.compiler.is_exporting()
-        if lengths is not None and not traced:
+        if lengths is not None and _is_faster_padded(x) and not torch.compiler.is_compiling():
+            lengths = None if bool((lengths == x.shape[1]).all()) else lengths
+        padded = lengths is not None and (torch.compiler.is_exporting() or _is_faster_padded(x))
+        if lengths is not None and not padded:
             # Packed, so that the reverse direction starts at the last real step instead of in the padding, and the
             # final state is that of the last real step. Torch needs the lengths on the CPU.
             steps = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
@@ -80,7 +83,7 @@ class RecurrentLayers(nn.Module):
         for index, (group, norm) in enumerate(zip(self.groups, self.norms, strict=True)):
             if index:  # torch's own dropout is between the layers of one group
                 steps = _map_steps(self.dropout, steps)
-            if traced:
+            if padded:
                 steps, last = unpacked(group, steps, lengths, before[index])
             else:
                 steps, last = group(steps, before[index])
@@ -104,6 +107,15 @@ class RecurrentLayers(nn.Module):
         return [group if len(group) > 1 else group[0] for group in zip(*parts, strict=True)]
 
 
+def _is_faster_padded(x: Tensor) -> bool:
+    """Whether padded steps are computed faster than packed ones, which torch computes step by step on the CPU.
+
+    Measured for 32 texts of 280 to 382 tokens, forwards and backwards: 1.9 s packed, 0.05 s padded for an LSTM.
+    """
+    # Under autocast torch converts the weights of modules only, not those that ``unpacked`` passes.
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+
+
 def _map_steps(function: nn.Module, steps: Tensor | PackedSequence) -> Tensor | PackedSequence:
     """Apply a module to each step, of a tensor or of a packed sequence."""
     return steps._replace(data=function(steps.data)) if isinstance(steps, PackedSequence) else function(steps)
@@ -113,6 +125,8 @@ def unpacked(
     cells: nn.RNNBase, x: Tensor, lengths: Tensor, state: State | Tensor | None = None
 ) -> tuple[Tensor, State]:
     """Compute what ``cells`` return for a packed sequence, but without packing, which cannot be exported to a graph.
+
+    On the CPU it is also much faster.
 
     (B, T, input_size), lengths (B,) -> (B, T, output_size), correct up to the lengths, and the state, layers first.
     For the reverse direction each sequence is reversed within its length. To keep the cell state of an LSTM unchanged
@@ -129,6 +143,8 @@ def unpacked(
     initial = () if state is None else (state,) if isinstance(state, Tensor) else state
     after: list[State] = []
     for layer in range(cells.num_layers):
+        if layer and cells.dropout and cells.training:
+            x = F.dropout(x, cells.dropout)
         by_direction = []
         for direction in range(directions):
             suffix = f"l{layer}{'_reverse' * direction}"

@@ -168,7 +168,7 @@ def _metrics(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _data(summary: Mapping[str, Any]) -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]]]]:
-    """Tables of the data, each with its header: splits; classes, labels; columns; what was left out; equal samples."""
+    """Tables of the data, each with its header: splits; classes, labels; columns; texts; left out; equal samples."""
     if parts := mapping(summary.get("parts")):
         rows = [
             (name, _count(mapping(part).get("samples")), str(mapping(part).get("from"))) for name, part in parts.items()
@@ -184,11 +184,28 @@ def _data(summary: Mapping[str, Any]) -> Iterator[tuple[Sequence[str], Sequence[
             ("column", "kind", "remarks"),
             [(name, str(kind), ", ".join(_remarks(mapping(facts.get(name))))) for name, kind in columns.items()],
         )
+    if texts := {name: mapping(each) for name, each in mapping(summary.get("texts")).items()}:
+        yield (
+            ("texts", "vocabulary", "unknown", "length", "cut"),
+            [_text_row(name, each) for name, each in texts.items()],
+        )
+    remarks = summary.get("remarks")
+    if isinstance(remarks, list) and remarks:
+        yield ("remarks",), [(str(each),) for each in remarks]
     left_out = summary.get("left_out")
     if isinstance(left_out, list) and left_out:
         yield ("left out", "because"), [tuple(map(str, each)) for each in left_out if isinstance(each, list)]
     if pairs := mapping(summary.get("duplicate_pairs")):
         yield ("identical samples in", "number"), [(pair.replace("-", " and "), _count(n)) for pair, n in pairs.items()]
+
+
+def _text_row(name: str, facts: Mapping[str, Any]) -> Sequence[str]:
+    """A row of the table of texts: of each vocabulary its size, unknown tokens, and how many texts were cut."""
+    unknown = [f"{share:.2%} of {part}" for part, share in mapping(facts.get("unknown")).items() if share]
+    cut = [f"{_count(number)} in {part}" for part, number in mapping(facts.get("cut")).items() if number]
+    length = _count(facts["length"]) if "length" in facts else ""
+    vocabulary = f"{_count(facts.get('vocabulary'))} {facts.get('tokens')}"
+    return name, vocabulary, ", ".join(unknown) or "none", length, ", ".join(cut) or "none" * bool(length)
 
 
 def _remarks(facts: Mapping[str, Any]) -> Iterator[str]:

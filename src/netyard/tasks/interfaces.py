@@ -403,6 +403,14 @@ class TextData(Protocol):
 
 
 @runtime_checkable
+class ReadsTexts(Protocol):
+    """Data that make inputs of a network of texts."""
+
+    def text_inputs(self, texts: Sequence[str]) -> Any:
+        """The texts as inputs of ``netyard predict``, a row each, also of empty ones."""
+
+
+@runtime_checkable
 class TokenStream(Protocol):
     """Text for language modelling; ``token_lengths`` are the numbers of characters in each token, (V,)."""
 

@@ -59,7 +59,7 @@ def log_summary(summary: Mapping[str, Any]) -> None:
 
 
 def lines(summary: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of the log: splits; classes or labels; columns; remarks, what was left out, what is in two splits."""
+    """The lines of the log: splits; classes, labels; columns; texts; remarks, what was left out or is in two splits."""
     if splits := summary.get("splits"):
         parts = [f"{name} {each['samples']:,} ({each['source']})" for name, each in splits.items()]
         absent = [f"no {part}" for name, part in (("val", "validation"), ("test", "test")) if name not in splits]
@@ -80,6 +80,7 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"{made_for} (model.preprocessing=data: as the data say)"
     if columns := summary.get("columns"):
         yield f"columns: {'; '.join(_by_kind(columns))}"
+    yield from (str(each["sentence"]) for each in summary.get("texts", {}).values())
     found = [f"{_counted(each)} ({each['why']})" for each in summary.get("left_out", [])]
     remarks = list(summary.get("remarks", []))
     if found:

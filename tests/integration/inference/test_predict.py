@@ -31,11 +31,11 @@ from support.finished_runs import RUNS
 def predict(finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Predict, and read the table that was written."""
 
-    def run(name: str | Path, where: Path | str | None = None) -> list[dict[str, str]]:
+    def run(name: str | Path, where: Path | str | None = None, *options: str) -> list[dict[str, str]]:
         output = tmp_path / "out.csv"
         given = [] if where is None else [f"input={where}"]
         path = name if isinstance(name, Path) else finished(name)
-        assert main.main(["predict", f"run={path}", *given, f"output={output}"]) == 0, capsys.readouterr().err
+        assert main.main(["predict", f"run={path}", *given, *options, f"output={output}"]) == 0, capsys.readouterr().err
         assert not list(tmp_path.glob(".*.tmp"))
         with output.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             return list(csv.DictReader(file))
@@ -298,12 +298,23 @@ def test_a_checkpoint_without_columns_measures_its_data_again(finished, predict,
 
 def test_texts_are_lines_or_a_column(predict, tmp_path: Path) -> None:
     texts = ["no no fine", "Poor", "unheard of", "no " * 50 + "fine"]
-    (tmp_path / "lines.txt").write_text("\n\n".join(texts), encoding="utf-8")
+    (tmp_path / "lines.txt").write_text("\n".join(texts), encoding="utf-8")
     (tmp_path / "cells.csv").write_text("\n".join(["id;text", *(f"1;{text}" for text in texts)]), encoding="utf-8")
     rows = predict("opinions", tmp_path / "lines.txt")
     assert [row["row"] for row in rows] == ["0", "1", "2", "3"]
     assert {row["prediction"] for row in rows} <= {"good", "bad"}
     assert rows == predict("opinions", tmp_path / "cells.csv")
+
+
+def test_empty_lines_have_a_row_without_a_prediction(predict, tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("\nno fine\n \nno fine\n\n", encoding="utf-8")
+    rows = predict("opinions", tmp_path / "lines.txt")
+    assert [row["row"] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert [bool(row["prediction"]) for row in rows] == [False, True, False, True, False]
+    assert rows[1] == {**rows[3], "row": "1"} and set(rows[0].values()) == {"0", ""}
+    (tmp_path / "cells.csv").write_text('id,words\n1,no fine\n2,""\n', encoding="utf-8")
+    first, second = predict("opinions", tmp_path / "cells.csv", "column=words")
+    assert close([first], [rows[1]]) and second["probability"] == ""
 
 
 def test_predictions_of_texts_are_those_of_the_test(finished, predict, tmp_path: Path) -> None:
@@ -391,6 +402,8 @@ def test_a_variational_autoencoder_predicts_its_reconstruction_error(finished, p
         ("kind", ["input=FILES/sales.csv", "output=out.csv"], 3, ["no column 'age', 'city'", "age, city", "month"]),
         ("kind", ["input=BAD", "output=out.csv"], 3, ["column 'age', line 3 of", "'old'", "a finite number"]),
         ("opinions", ["input=FILES/sales.csv", "output=out.csv"], 3, ["no column 'text'", "month, sold"]),
+        ("opinions", ["input=FILES/opinions.csv", "column=words", "output=out.csv"], 3, ["'words'", "try column=text"]),
+        ("kind", ["input=FILES/table.csv", "column=age", "output=out.csv"], 2, ["none of texts", "leave column out"]),
         ("opinions", ["input=nowhere.txt", "output=out.csv"], 3, ["cannot be read: No such file"]),
         ("sales", ["input=FILES/table.csv", "output=out.csv"], 3, ["no column 'sold'"]),
         (

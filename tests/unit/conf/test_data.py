@@ -29,6 +29,7 @@ MODELS = {
     "text": "lstm",
     "python_source": "lstm",
     "sentiment": "lstm",
+    "labelled_text": "lstm",
     "number_words": "seq2seq",
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from torch import Tensor
 
@@ -22,6 +21,8 @@ class InputBatch:
     """Labels or targets; None if they are unknown."""
     refused: list[DataError] = field(default_factory=list)
     """The errors of samples that could not be read, which are not in ``x``."""
+    empty: Sequence[int] = ()
+    """The places in the batch of inputs without content, such as an empty line, whose predictions are left empty."""
 
 
 @dataclass
@@ -33,29 +34,6 @@ class Inputs:
     batches: Iterator[InputBatch]
     total: int
     """Number of inputs, including those that cannot be read."""
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file without empty ones.
-
-    Raises:
-        DataError: the file is missing, is not UTF-8 text, or has only empty lines.
-    """
-    try:
-        # utf-8-sig: editors on Windows write a byte order mark, which would become part of the first word. Split at \n
-        # only: str.splitlines would also cut at form feeds and Unicode separators within a text.
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").split("\n")]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DataError(
-            f"{path} cannot be read: {reason};",
-            "input is a text file, each line an input, or a .csv file with a column of texts;",
-            "try input=FILE.",
-        ) from error
-    lines = [line for line in lines if line]
-    if not lines:
-        raise DataError(f"{path} contains no text;", "each line is an input;", "add lines of text.")
-    return lines
 
 
 def samples(batches: Iterable[tuple[Tensor, Tensor, Tensor]], total: int) -> Inputs:

@@ -99,7 +99,13 @@ def typed(key: str, value: str | list[str]) -> str:
     return f"data.{key}={text}" if plain else f'"data.{key}={text}"'
 
 
-def read_table(path: Path, key: str = "data.path", encoding: str | None = None, header: bool | None = None) -> Table:
+def read_table(
+    path: Path,
+    key: str = "data.path",
+    encoding: str | None = None,
+    header: bool | None = None,
+    keep_empty: bool = False,
+) -> Table:
     """Read a CSV file whose first line has the column names; the delimiter is , ; | a tab, or spaces.
 
     Args:
@@ -107,6 +113,7 @@ def read_table(path: Path, key: str = "data.path", encoding: str | None = None, 
         key: the config key or option that names the file, for messages.
         encoding: of the text. None: UTF-8, or what a byte order mark says, or Windows-1252.
         header: whether the first line has the names. None: unless it looks like the other lines.
+        keep_empty: whether a row of empty cells is kept, if it is not a blank line, or there is one column.
 
     Raises:
         DataError: there is no such file, it is not text, it has no rows, two columns have the same name, or a row
@@ -135,8 +142,8 @@ def read_table(path: Path, key: str = "data.path", encoding: str | None = None, 
         cells = [cell.strip() for cell in row] if spaces else row
         if len(row) == 1 < len(names) and cells[0].startswith("#"):
             comments += 1
-        elif any(cells):  # not a blank line
-            rows.append(cells)
+        elif any(cells) or (keep_empty and (cells or len(names) == 1)):  # not a blank line
+            rows.append(cells or [""])
             lines.append(reader.line_num + start)  # the last line of a row whose quoted cell has line breaks
     if comments:
         skipped.append(("lines of comments", comments, "they begin with #"))

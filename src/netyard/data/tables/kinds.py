@@ -130,7 +130,7 @@ def _words_left_out(name: str, cells: list[str], missing: np.ndarray) -> Guess |
         return Guess("date left out", False, "dates are no features")
     spaces = sum(word.count(" ") for word in words) / len(words)
     if len(words) > _MANY and len(words) > len(present) / 2 and spaces >= _WORDS_OF_TEXT - 1:
-        return Guess("text", False, "texts are no features of a table")
+        return Guess("text", False, "texts are no features of a table: data=labelled_text classifies them")
     named = len(present) >= 10 and len(words) == len(present) and _ID_NAME.fullmatch(name)
     if named or (len(words) > _MANY and len(words) >= _ALMOST_ALL * len(present)):
         return Guess("identifier left out", False, "each row has another value")

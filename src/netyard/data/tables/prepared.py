@@ -297,6 +297,10 @@ def _no_feature_error(table: Table, guesses: Mapping[str, Guess], targets: Seque
     if dropped:
         return DataError(given, allowed, f"try {typed('drop', dropped[:-1])}.")
     listed = ", ".join(f"{name!r} is left out ({each.why})" for name, each in reasons.items())
+    texts = [name for name, each in reasons.items() if each.kind == "text"]
+    if texts and len(targets) == 1:
+        given_keys = f"data.path={table.path} {typed('column', texts[0])} {typed('target', targets[0])}"
+        return DataError(given, f"{listed}; {allowed}", f"try data=labelled_text {given_keys} model=bilstm.")
     for name in reasons:
         numbers = table.parsed[name]
         if numbers.is_number and not len(numbers.bad):

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from netyard.data.core.module import DataModule
-from netyard.data.core.tensors import Split
-from netyard.data.text.vocabulary import NUM_SPECIAL, PADDING, Vocabulary, from_state
+from netyard.data.core.tensors import Split, TensorSplit
+from netyard.data.text.text_facts import TextFacts, sentences
+from netyard.data.text.vocabulary import NUM_SPECIAL, PADDING, UNKNOWN, Vocabulary, from_state
 from netyard.errors import DataError
 
 _EVAL_TOKENS = 2**16  # a default evaluation batch has up to this many tokens ...
@@ -30,6 +31,8 @@ class TokenData(DataModule):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.vocabularies: dict[str, Vocabulary] = {}
+        self.text_facts: dict[str, TextFacts] = {}
+        """Facts of the texts in each vocabulary; ``read`` sets those of texts that are cut."""
 
     def facts(self) -> dict[str, Any]:
         self.setup()  # builds the vocabulary
@@ -64,6 +67,48 @@ class TokenData(DataModule):
         # Different lengths, so that an export that ignores padding differs from the network in the comparison.
         ends = (length - torch.arange(count)).clamp(min=1)
         return tokens.masked_fill(torch.arange(length) >= ends[:, None], PADDING)
+
+    # What is told of the texts
+
+    def summary(self) -> dict[str, Any]:
+        """As ``DataModule.summary``, with ``texts``, see ``describe_texts``, and remarks about them."""
+        found = super().summary()
+        return {
+            **found,
+            "texts": self.describe_texts(),
+            "remarks": [*found.get("remarks", []), *self.text_remarks()],
+        }
+
+    def describe_texts(self) -> dict[str, dict[str, Any]]:
+        """Of each vocabulary: its kind and size, the share of unknown tokens in each split, the cut texts; a sentence.
+
+        Of files that are only tested, the test split alone.
+        """
+        self.setup()
+        found: dict[str, dict[str, Any]] = {}
+        for name, vocabulary in self.vocabularies.items():
+            if name not in (self.READS, self.WRITES):
+                continue
+            unknown = {part: self._unknown_share(split, name) for part, split in self._told_splits().items()}
+            facts = self.text_facts.get(name, TextFacts()).record(list(unknown))
+            found[name] = {"tokens": vocabulary.kind, "vocabulary": len(vocabulary.tokens), "unknown": unknown, **facts}
+        told = sentences(found)
+        return {name: {**each, "sentence": told[place]} for place, (name, each) in enumerate(found.items())}
+
+    def text_remarks(self) -> list[str]:
+        """Sentences about what is unusual in the texts."""
+        return []
+
+    def _told_splits(self) -> dict[str, Split]:
+        """The splits that differ from each other."""
+        names = ("test",) if self.tests_all else ("train", "val", "test")
+        return {name: self._splits[name] for name in names if name in self._splits}
+
+    def _unknown_share(self, split: Split, name: str) -> float:
+        """The share of the tokens of a split that are unknown to the vocabulary of its inputs or its targets."""
+        assert isinstance(split, TensorSplit)
+        tokens = split.x if name == self.READS else split.y
+        return int((tokens == UNKNOWN).sum()) / max(int((tokens > PADDING).sum()), 1)
 
     # Lightning stores the state in a checkpoint, under the name of the class
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Annotated, Any, ClassVar, TypeAlias
 
+from netyard.data.text.text_facts import without_spaces
 from netyard.errors import DataError
 from netyard.ranges.bounds import Count, Ge, OneOf
 from netyard.ranges.signature import check
@@ -55,13 +56,14 @@ class Vocabulary:
         Raises:
             DataError: there are no such tokens.
         """
+        texts = list(texts)
         counts = Counter(chain.from_iterable(cls.split(prefix + text) for text in texts))
         kept = [token for token, count in counts.items() if count >= min_count]
         if not kept:
             raise DataError(
                 f"no {cls.kind} occur {min_count} times in the training text;",
                 "a vocabulary needs at least one token;",
-                "try data.min_count=1, or a longer text.",
+                "try data.tokens=characters." if without_spaces(texts) else "try data.min_count=1, or a longer text.",
             )
         # Tokens of equal frequency in alphabetical order, so that the order of the texts does not matter.
         return cls(sorted(kept, key=lambda token: (-counts[token], token)), prefix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_the_encoding_can_be_chosen(tmp_path: Path) -> None:
     [
         (b"PK\x03\x04\x14\x00\x06\x00\x08\x00", "a workbook or archive"),
         (b"\x1f\x8b\x08\x00\xff\xfe", "compressed"),
+        (b"%PDF-1.7\n", "a PDF document"),
         (b"PAR1\x15\x04\xff\x00", "a Parquet file"),
         (bytes(range(256)), "not UTF-8 text"),
     ],
@@ -51,3 +53,8 @@ def test_other_files_are_named(tmp_path: Path, content: bytes, said: str) -> Non
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(DataError, match=f"cannot be read: it is {said}; .*; save it as CSV in UTF-8"):
         read_text(tmp_path / "t.csv", "data.path")
+
+
+def test_a_compressed_text_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress("a,b\r\n1,ü\n".encode()))
+    assert read_text(tmp_path / "t.csv.gz", "data.path") == ("a,b\n1,ü\n", "utf-8")

@@ -185,3 +185,54 @@ def test_a_test_file_of_its_own_is_read_by_the_vocabulary_of_training(write_csv:
     other.write_text("text,label\na dull film,dull\n")
     with pytest.raises(DataError, match=r"the class 'dull', which .* does not have; classes are neg, pos"):
         build("sentiment", path=str(path), test_path=str(other)).setup()
+
+
+def test_the_length_is_that_of_the_training_texts_and_what_is_cut_is_told(write_csv: Write) -> None:
+    path = write_csv(table())
+    data = load(path, min_count=1)
+    told = data.summary()["texts"]["text"]
+    assert data.sequence_length == told["length"] == max(told["longest"]["train"], 1) and told["cut"]["train"] == 0
+    assert told["tokens"] == "words" and told["vocabulary"] == len(data.vocabularies["text"].tokens)
+    assert told["unknown"]["train"] == 0 and told["unknown"]["test"] > 0
+    told = load(path, min_count=1, sequence_length=5).summary()["texts"]["text"]
+    assert sum(told["cut"].values()) == sum(len(text.split()) > 4 for text in path.read_text().splitlines()[1:])
+    assert "data.sequence_length=8 cuts none of training" in told["sentence"]
+
+
+def test_empty_texts_to_predict_keep_their_places(write_csv: Write, tmp_path: Path) -> None:
+    data = load(write_csv(table()))
+    (tmp_path / "in.txt").write_text("a good film\n\n  \na good film\n\n")
+    inputs = data.inputs(str(tmp_path / "in.txt"))
+    (batch,) = inputs.batches
+    assert (inputs.total, list(batch.names), batch.empty) == (5, [0, 1, 2, 3, 4], [1, 2, 4])
+    assert torch.equal(batch.x[0], batch.x[3]) and batch.x[1, 0] == 1 and batch.x.shape[1] == data.sequence_length
+    (batch,) = data.text_inputs(["a bad film", ""]).batches
+    assert batch.empty == [1]
+
+
+def test_a_column_to_predict_is_named(write_csv: Write, tmp_path: Path) -> None:
+    data, other = load(write_csv(table())), tmp_path / "other.csv"
+    other.write_text('id,words\n1,a good film\n2,\n3,"a bad, dull film"\n')
+    (batch,) = data.inputs(str(other), column="words").batches
+    assert list(batch.names) == [0, 1, 2] and batch.empty == [1]
+    with pytest.raises(DataError, match=r"has no column 'text'; it has id, words; try column=words"):
+        data.inputs(str(other))
+    other.write_text('words\na good film\n""\n')
+    assert data.inputs(str(other)).total == 2
+    other.write_text("\n \n")
+    with pytest.raises(DataError, match="contains no"):
+        data.inputs(str(other.rename(tmp_path / "other.txt")))
+
+
+def test_parts_in_folders(tmp_path: Path) -> None:
+    for part, count in (("train", 20), ("test", 5)):
+        for mood in ("bad", "good"):
+            (tmp_path / part / mood).mkdir(parents=True)
+            for number in range(count):
+                (tmp_path / part / mood / f"{number}.txt").write_text(f"a {mood} film")
+    data = build("labelled_text", path=str(tmp_path))
+    data.setup()
+    assert [len(data.split(part)) for part in PARTS] == [36, 4, 10] and data.class_names == ["bad", "good"]
+    assert data.sources["test"] == str(tmp_path / "test")
+    with pytest.raises(ConfigError, match=r"data\.test_path is given, and .* has a folder for that part"):
+        build("labelled_text", path=str(tmp_path), test_path=str(tmp_path / "test")).setup()
