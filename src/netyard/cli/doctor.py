@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from netyard.cli import torch_import
 from netyard.cli.arguments import divided, require_choice, require_options
 from netyard.cli.command import Command, Option
 from netyard.errors import CheckpointError, PlatformError
@@ -37,7 +38,8 @@ def doctor(arguments: Sequence[str]) -> int:
                 "doctor checks folders with runs, outputs/ by default;",
                 "try netyard doctor.",
             )
-    from netyard.cli import environment  # imports torch, which takes seconds
+    with torch_import.torch():
+        from netyard.cli import environment  # imports torch, which takes seconds
 
     findings = environment.examine(written, Path(os.environ.get("NETYARD_DATA", "~/.cache/netyard")).expanduser())
     for each in findings:

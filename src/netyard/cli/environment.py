@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import os
 import platform
@@ -15,10 +16,13 @@ import torch
 from packaging.requirements import Requirement
 
 from netyard import plugins
+from netyard.cli.torch_import import unusable
+from netyard.errors import PlatformError
 from netyard.io.readable import format_bytes
 from netyard.io.version import __version__
 
 SCARCE = 1e9  # bytes; less is not enough for a few checkpoints of a large network
+_IMPORTED = ("torchvision", "lightning", "timm", "torchmetrics", "tensorboard")  # torch is imported here already
 DEVELOPMENT = ("dev", "campaign", "mutants")  # extras for developing netyard, not for using it
 # Versions that a bug report needs; unmet requirements are always shown.
 SHOWN = ("torch", "torchvision", "lightning", "hydra-core", "tensorboard", "timm")
@@ -56,8 +60,20 @@ def _versions() -> Iterator[Finding]:
     faults = [fault for each in _requirements() if not each.marker or each.marker.evaluate() if (fault := _unmet(each))]
     for fault in faults:
         yield Finding("missing", fault)
-    if not faults:
+    # A package can be there and yet not be usable, as a torchvision that was built for another torch.
+    broken = [str(error) for name in _IMPORTED if (error := _import_error(name)) is not None]
+    for fault in broken:
+        yield Finding("missing", fault)
+    if not faults and not broken:
         yield Finding("ok", ", ".join(shown))
+
+
+def _import_error(package: str) -> PlatformError | None:
+    try:
+        importlib.import_module(package)
+    except Exception as error:  # whatever its code raises
+        return unusable(package, error)
+    return None
 
 
 def _devices() -> Iterator[Finding]:

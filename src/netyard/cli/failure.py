@@ -13,21 +13,18 @@ from netyard.io import redact
 from netyard.io.process import is_main_process
 from netyard.training import distributed
 
-_MEASURING = ("debug=lr_finder", "debug=batch_size")  # tools in the group debug that are not for debugging
-
 
 def failed(error: BaseException, overrides: Sequence[str]) -> int:
     """Print the error; returns the exit code.
 
-    The traceback is printed for a bug, and for any error under ``debug=`` or Hydra's ``HYDRA_FULL_ERROR=1``.
+    The traceback is printed for a bug and for code of the user, and for any error under Hydra's ``HYDRA_FULL_ERROR=1``.
     """
     mistake = explain(error, overrides)
     # One message for a run, not one for each device. The other ranks wait: torchrun stops rank 0 when one of them ends.
     if not is_main_process():
         distributed.wait_for_rank_0_message()
         return mistake.exit_code if mistake else 1
-    debugs = any(text.startswith("debug=") and text not in _MEASURING for text in overrides)
-    if mistake is None or mistake.shows_traceback or debugs or os.environ.get("HYDRA_FULL_ERROR") == "1":
+    if mistake is None or mistake.shows_traceback or os.environ.get("HYDRA_FULL_ERROR") == "1":
         # The lines of a traceback may contain passwords of database URLs.
         print(redact.text("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     if mistake is None:

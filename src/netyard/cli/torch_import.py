@@ -6,7 +6,14 @@ import atexit
 import contextlib
 import gc
 import sys
+import traceback
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from netyard.errors import PlatformError, first_line
+
+# Packages that have to fit each other, and how they are installed together.
+_FITTING = ("torch", "torchvision", "lightning", "timm")
 
 
 @contextlib.contextmanager
@@ -14,15 +21,60 @@ def torch() -> Iterator[None]:
     """Inside, imports run without garbage collection, and their objects are never scanned afterwards.
 
     Collection would take a seventh of the import time: half a million objects are scanned again and again, and all
-    of them live until the process ends. If torch is imported already, this does nothing.
+    of them live until the process ends. If torch is imported already, it goes on.
+
+    Raises:
+        PlatformError: a package cannot be imported, as a torchvision that was built for another torch.
     """
     if "torch" in sys.modules:  # in a notebook, freezing would keep the user's own objects alive
-        yield
+        with _installed():
+            yield
         return
     gc.disable()
     try:
-        yield
+        with _installed():
+            yield
     finally:
         gc.freeze()  # to a generation that is never collected
         atexit.register(gc.unfreeze)  # otherwise Triton's library prints a long leak report at exit
         gc.enable()
+
+
+@contextlib.contextmanager
+def _installed() -> Iterator[None]:
+    try:
+        yield
+    except (ImportError, OSError, RuntimeError) as error:
+        if (package := _culprit(error)) is None:
+            raise  # a bug in netyard
+        raise unusable(package, error) from error
+
+
+def unusable(package: str, error: Exception) -> PlatformError:
+    """The error of an installed package that cannot be imported."""
+    here = ", ".join(f"{name} {found}" for name in _FITTING if (found := _version(name)))
+    together = package in _FITTING
+    return PlatformError(
+        f"{package} cannot be imported: {first_line(error).rstrip('.;')};",
+        f"installed are {here}, which have to fit each other;" if together else "netyard needs it;",
+        "type pip install --upgrade torch torchvision."
+        if together
+        else f"type pip install --force-reinstall {package}.",
+    )
+
+
+def _culprit(error: Exception) -> str | None:
+    """The package that raised the error, or that is missing; None if it is netyard."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return None if error.name.startswith("netyard") else error.name.partition(".")[0]
+    modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    last = next((number for number, name in reversed([*enumerate(modules)]) if name.startswith("netyard.")), -1)
+    outside = [name.partition(".")[0] for name in modules[last + 1 :]]
+    return next((name for name in outside if name not in ("importlib", "_frozen_importlib")), None)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -24,6 +24,12 @@ def require_device(trainer: DictConfig) -> None:
             "trainers without one: auto, cpu, ddp_cpu;",
             "try trainer=cpu.",
         )
+    if trainer.accelerator == "mps" and not torch.backends.mps.is_available():
+        raise PlatformError(
+            "trainer.accelerator is mps, and there is no GPU of Apple's;",
+            "it needs a Mac with Apple silicon, and a torch that was built for it;",
+            "try trainer=auto.",
+        )
     processes = trainer.devices
     if trainer.accelerator == "cpu" and isinstance(processes, int) and processes > (most := _most_processes()):
         raise PlatformError(

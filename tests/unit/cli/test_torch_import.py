@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import torch
 
 from netyard.cli import torch_import
+from netyard.errors import PlatformError
 
 
 @pytest.fixture
@@ -31,9 +35,38 @@ def test_nothing_is_collected_while_torch_wakes_and_all_of_it_stays() -> None:
 
 @pytest.mark.usefixtures("asleep")
 def test_an_import_that_fails_leaves_the_collection_on() -> None:
-    with pytest.raises(ImportError), torch_import.torch():
-        raise ImportError
+    with pytest.raises(PlatformError), torch_import.torch():
+        importlib.import_module("a_package_that_is_not_there")
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise RuntimeError('operator torchvision::nms does not exist')", "operator torchvision::nms does not exist"),
+        ("import a_library_that_is_not_there", "No module named 'a_library_that_is_not_there'"),
+        ("raise OSError('libcudart.so.13: cannot open shared object file')", "libcudart.so.13"),
+    ],
+)
+def test_a_package_that_cannot_be_imported_is_named_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    (tmp_path / "half_installed.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PlatformError) as refused, torch_import.torch():
+        importlib.import_module("half_installed")
+    assert said in str(refused.value) and "pip install" in str(refused.value) and refused.value.exit_code == 5
+
+
+def test_a_torchvision_for_another_torch_names_the_versions() -> None:
+    error = torch_import.unusable("torchvision", RuntimeError("operator torchvision::nms does not exist"))
+    assert f"installed are torch {version('torch')}, torchvision " in str(error)
+    assert str(error).endswith("type pip install --upgrade torch torchvision.")
+
+
+def test_an_import_of_netyard_that_fails_is_a_bug() -> None:
+    with pytest.raises(ModuleNotFoundError), torch_import.torch():
+        importlib.import_module("netyard.nowhere")
 
 
 def test_torch_awake_is_left_alone() -> None:

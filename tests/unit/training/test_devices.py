@@ -33,3 +33,12 @@ def test_a_gpu_is_not_replaced_by_the_cpu(monkeypatch: pytest.MonkeyPatch) -> No
     trainer: Any = Devices(accelerator="gpu", devices=1)
     with pytest.raises(PlatformError, match=r"accelerator is gpu, and there is no CUDA device; .*try trainer=cpu"):
         require_device(trainer)
+
+
+def test_the_gpu_of_a_mac_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer: Any = Devices(accelerator="mps", devices=1)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    require_device(trainer)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(PlatformError, match=r"accelerator is mps, and there is no GPU of Apple's; .*try trainer=auto"):
+        require_device(trainer)
