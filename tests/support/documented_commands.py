@@ -18,7 +18,17 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "conf").rglob("*.yaml")),
 ]
-GUIDES = ("anomaly", "first_run", "honest_score", "own_data", "own_model", "plugins", "resuming", "several_labels")
+GUIDES = (
+    "anomaly",
+    "environments",
+    "first_run",
+    "honest_score",
+    "own_data",
+    "own_model",
+    "plugins",
+    "resuming",
+    "several_labels",
+)
 """Pages whose commands run from top to bottom."""
 
 _TRAIN = re.compile(

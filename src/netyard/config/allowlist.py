@@ -9,7 +9,9 @@ command line; no file can allow it.
 
 from __future__ import annotations
 
+import importlib
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -58,8 +60,20 @@ def take_flags(arguments: Sequence[str]) -> list[str]:
 
 
 def allow(names: Iterable[str]) -> None:
-    """Allow these names in this process, besides those of ``conf/``. Replaces what was allowed before."""
+    """Allow these names in this process, besides those of ``conf/``. Replaces what was allowed before.
+
+    Their packages are also searched in the working folder, after all others, so that none of its files hides a module.
+    """
     _ALLOWED[:] = dict.fromkeys(names)
+    if any(plugins.is_missing(name) and _lies_here(name) for name in _ALLOWED):
+        sys.path.append(str(Path.cwd()))
+        importlib.invalidate_caches()
+
+
+def _lies_here(name: str) -> bool:
+    """Whether the package of a name is a folder or a file of the working folder."""
+    top = name.partition(":")[0].partition(".")[0]
+    return Path(top).is_dir() or Path(f"{top}.py").is_file()
 
 
 def allowed() -> tuple[str, ...]:
@@ -155,7 +169,7 @@ def _refused(key: str, name: Any, kind: type[NetyardError]) -> NetyardError:
             "it must be a dotted name as plain text, without interpolations;",
             "write the full name, or remove the key.",
         )
-    if plugins.is_missing(name):
+    if plugins.is_missing(name) and not _lies_here(name):
         top = name.partition(":")[0].partition(".")[0]
         return kind(
             f"{key} is {shown}, and no package {top} is installed;",

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from netyard.config import allowlist
 from netyard.config.hydra_internals import parse_flags, require_folders
+from netyard.config.overrides import free_keys_added
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io.process import train_command
 
@@ -114,12 +115,13 @@ class Guarded(ConfigLoader):
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
-        config = self.inner.load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+        added = free_keys_added(overrides)
+        config = self.inner.load_configuration(config_name, added, run_mode, from_shell, validate_sweep_overrides)
         require_hydra(config.hydra, self.allowed)
         return config
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        config = self.inner.load_sweep_config(master_config, sweep_overrides)
+        config = self.inner.load_sweep_config(master_config, free_keys_added(sweep_overrides))
         # Overrides of a single job may change the node hydra again.
         require_hydra(config.hydra, self.allowed)
         defer_hydra_files(config)  # a job of a sweep: cli.train does it for a single run

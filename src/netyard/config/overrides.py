@@ -9,6 +9,7 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+_FREE = ("data.options.",)  # keys that hold the arguments of code that netyard does not know
 _PLAIN = re.compile(r"[\w./:+-]+", re.ASCII)
 
 
@@ -25,6 +26,11 @@ def value_of(overrides: Sequence[str], key: str) -> str | None:
     except (HydraException, ValueError):  # ValueError: .value() of an override with several values
         value = texts[-1].partition("=")[2]
     return None if value is None or value == "" else str(value)
+
+
+def free_keys_added(overrides: Sequence[str]) -> list[str]:
+    """The overrides, with ``++`` before those of a key that may have any keys below it, as ``data.options.size=8``."""
+    return [f"++{text}" if text.startswith(_FREE) else text for text in overrides]
 
 
 def override(key: str, value: str | Path) -> str:

@@ -8,7 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
-from netyard.tasks.interfaces import DescribesData, NormalizedData, NormalizedImages, PreparesImages, target_names
+from netyard.tasks.interfaces import (
+    DescribesData,
+    DescribesEnvironment,
+    NormalizedData,
+    NormalizedImages,
+    PreparesImages,
+    target_names,
+)
 
 _FACTS = (
     "channels",
@@ -79,6 +86,7 @@ def of_run(version: str, choices: Mapping[str, Any], config: Mapping[str, Any], 
         "network": {name: value for name, value in config["model"].items() if name != "pretrained"},
         "facts": {name: value for name, value in facts.items() if value is not None},
         **({"class_names": labels} if labels else {}),
+        **(data.describe_environment() if isinstance(data, DescribesEnvironment) else {}),
         **({"target_names": targets} if targets else {}),
         **{name: value for name, value in learned.items() if len(json.dumps(value)) <= _MOST_TEXT},
     }

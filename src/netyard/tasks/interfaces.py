@@ -467,6 +467,22 @@ class EnvironmentData(Protocol):
     def record_episode(self, policy: Policy, episode: int = 0, every: int = 1, limit: int = 3_000) -> Any: ...
 
 
+@runtime_checkable
+class RemarksOnEpisodes(Protocol):
+    """Environments that say what their training episodes show to be wrong."""
+
+    def remarks_on_episodes(self, finished: bool) -> list[str]:
+        """Sentences for the log after the first epoch, and after the last, when training is ``finished``."""
+
+
+@runtime_checkable
+class DescribesEnvironment(Protocol):
+    """Environments that are described in the metadata of an exported policy."""
+
+    def describe_environment(self) -> dict[str, Any]:
+        """Return entries in plain types: the actions in the order of the outputs, the parts of an observation."""
+
+
 def class_names(data: Any) -> list[str] | None:
     """Return the names of the classes; None if there are no classes, or they have no names."""
     return data.class_names if isinstance(data, NamedClasses) else None

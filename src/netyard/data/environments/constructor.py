@@ -36,7 +36,7 @@ def require_arguments(id: str, spec: EnvSpec, given: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"environment {id} has no option '{name}';",
                 has,
-                f"try data.options.{close[0]}=..." if close else "leave data.options out.",
+                f"try data.options.{close[0]}=VALUE." if close else "leave data.options out.",
             )
     filled = {**spec.kwargs, **given}
     missing = [name for name in known if parameters[name].default is inspect.Parameter.empty and name not in filled]
@@ -44,7 +44,7 @@ def require_arguments(id: str, spec: EnvSpec, given: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"environment {id} needs {' and '.join(f'the option {name!r}' for name in missing)};",
             has,
-            f"type {' '.join(f'+data.options.{name}=...' for name in missing)}",
+            f"type {' '.join(f'data.options.{name}=VALUE' for name in missing)}.",
         )
 
 

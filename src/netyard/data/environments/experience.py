@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import lightning as L
 import numpy as np
 import torch
 
-from netyard.data.environments import create
-from netyard.data.environments.actions import Numbered
-from netyard.data.environments.earlier_layout import earlier_layout
 from netyard.data.environments.episodes import Policy, record_episode, run_episodes
-from netyard.data.environments.first_look import STEPS, look, restored
-from netyard.data.environments.layout import Layout, layout_of
-from netyard.data.environments.lenient import is_of_library
 from netyard.data.environments.replay import GOES_ON, TERMINATED, TRUNCATED, Replay
 from netyard.data.environments.returned import not_finite
 from netyard.data.environments.rollout import EpisodeBatches, RolloutBatches
+from netyard.data.environments.source import EnvironmentSource
 from netyard.data.environments.vector import (
     RENDERING,
     TEST,
@@ -30,17 +24,17 @@ from netyard.data.environments.vector import (
     VectorEnvironment,
     episode_seed,
 )
-from netyard.errors import ConfigError, DataError
+from netyard.errors import ConfigError
 from netyard.ranges.bounds import Count, Ge, Index, Le, Seed
 from netyard.ranges.signature import check
 
 log = logging.getLogger(__name__)
 
-_TIME_LIMIT = 1_000  # steps of an episode, for environments without one
+_FEW_EPISODES = 10  # from which on equal returns are no chance
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Experience(L.LightningDataModule):
+class Experience(EnvironmentSource):
     """An environment of Gymnasium with a few actions.
 
     A training batch is a rollout of ``steps_per_batch`` environment steps, taken by the task with ``step``: the loader
@@ -51,25 +45,10 @@ class Experience(L.LightningDataModule):
         ConfigError: settings that contradict each other; see ``create.make`` for what it raises.
     """
 
-    id: str
-    options: dict[str, Any] | None = None
-    """Keyword arguments of the environment's constructor."""
     num_envs: Annotated[int, Ge(1), Le(4096)] = 1
     """Environments that training steps side by side."""
-    input_shape: list[Count] | None = None
-    num_actions: Count | None = None
-    observation_parts: list[dict[str, Any]] | None = None
-    """The parts of an observation and their scales, in the order of the network's input; None: as in ``conf/``."""
-    action_masks: bool = False
-    """Whether the environment says which actions are valid. It follows from the environment."""
-    scaling: Literal["auto", "none"] = "auto"
-    """auto: large numbers in observations are scaled by mean and deviation of random steps; none: as they are."""
-    frame_stack: Count = 1
-    """Frames that are stacked into an observation; the replay stores each frame once."""
     clip_rewards: bool = False
     """Learn from the signs of the rewards; reported returns are not clipped."""
-    max_episode_steps: Count | None = None
-    """An episode is truncated after so many steps. None: the limit that the environment is registered with."""
     replay_size: Count = 50_000
     replay_device: Literal["cpu", "training"] = "cpu"
     """The device of the frames: cpu, or training for the network's device."""
@@ -88,22 +67,19 @@ class Experience(L.LightningDataModule):
     seed: Seed = 0
     num_workers: Index | None = 0
     augmentation: Any = None
-    make: Callable[..., Any] = field(default=create.make)
-    """Creates an environment, with the arguments of ``create.make``; tests pass their own."""
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         check(type(self), vars(self), "data")
         self._training_envs: VectorEnvironment | None = None
         self._evaluation_envs: VectorEnvironment | None = None
         self._replay: Replay | None = None
         self._saved: dict[str, Any] | None = None
-        self._layout: Layout | None = None
-        self._remarks: list[str] = []
         self._returns, self._lengths = [0.0] * self.num_envs, [0] * self.num_envs
         self._episodes = [0] * self.num_envs
         self.finished: list[tuple[float, int]] = []
         """Return and length of each training episode that ended since the task last cleared the list."""
+        self._outcomes: list[float] = [0, math.inf, -math.inf]  # number of training episodes, lowest and highest return
         if self.steps_per_batch % self.num_envs or self.steps_per_epoch % self.steps_per_batch:
             raise ConfigError(
                 f"data.steps_per_epoch is {self.steps_per_epoch}, data.steps_per_batch {self.steps_per_batch} and "
@@ -117,46 +93,6 @@ class Experience(L.LightningDataModule):
                 "observations of an agent are not augmented;",
                 "try augmentation=none.",
             )
-
-    def facts(self) -> dict[str, Any]:
-        """Shape and scales of an observation, and the number of actions; read from an environment unless known."""
-        if self.input_shape is None:
-            self._look()
-        elif self.num_actions is None:
-            environments = self._make_environments(1)
-            self.num_actions = environments.num_actions
-            environments.close()
-        return {
-            "input_shape": list(self.input_shape or []),
-            "num_actions": self.num_actions,
-            "observation_parts": self.observation_parts,
-            "action_masks": self.action_masks,
-            "max_episode_steps": self.max_episode_steps,
-        }
-
-    def _look(self) -> None:
-        """Set the facts from random steps in one environment."""
-        environment = self.make(self.id, self.options, self.max_episode_steps, False)
-        actions = int(environment.action_space.n)
-        layout = layout_of(self.id, environment.observation_space, actions)
-        found = look(self.id, environment, layout, self.scaling == "auto")
-        self._layout, self.action_masks, self._remarks = found.layout, found.masked, found.remarks
-        self.observation_parts = found.layout.record()
-        limit = None if environment.spec is None else environment.spec.max_episode_steps
-        # Emulators and libraries have limits of their own, or episodes that end.
-        unlimited = limit is None and self.max_episode_steps is None and not is_of_library(environment)
-        if unlimited and not found.truncates:
-            self.max_episode_steps = _TIME_LIMIT
-            self._remarks.append(
-                f"{self.id} has no time limit, and truncated no episode in {STEPS} random steps: episodes are truncated"
-                f" after {_TIME_LIMIT:,} steps (data.max_episode_steps)"
-            )
-        if isinstance(environment, Numbered):
-            self._remarks.append(f"{actions:,} actions: {environment.unwrapped.action_space}")
-        environment.close()
-        environments = self._make_environments(1)
-        self.input_shape, self.num_actions = list(environments.observations.shape[1:]), actions
-        environments.close()
 
     def summary(self) -> dict[str, Any]:
         """What training and evaluation run, with the keys of ``DataModule.summary``."""
@@ -231,8 +167,30 @@ class Experience(L.LightningDataModule):
             self._returns[index] += reward
             self._lengths[index] += 1
             if terminated or truncated:
-                self.finished.append((self._returns[index], self._lengths[index]))
+                self._note_end(index)
                 self._begin(index)
+
+    def _note_end(self, index: int) -> None:
+        self.finished.append((self._returns[index], self._lengths[index]))
+        count, low, high = self._outcomes
+        self._outcomes = [count + 1, min(low, self._returns[index]), max(high, self._returns[index])]
+
+    def remarks_on_episodes(self, finished: bool) -> list[str]:
+        """What the training episodes show to be wrong, after an epoch, or when the training is ``finished``."""
+        count, low, high = self._outcomes
+        if not count:
+            remark = (
+                f"no training episode of {self.id} has ended yet: train/return is missing, and only rewards on the way"
+                " are learned from; data.max_episode_steps=N ends episodes earlier"
+            )
+            return [remark]
+        if not finished or count < _FEW_EPISODES or low != high:
+            return []
+        seen = f"all {count:,.0f} training episodes of {self.id} returned {low:g}"
+        if low == 0:
+            more = "train longer (trainer.max_epochs), act randomly for longer (task.epsilon_fraction)"
+            return [f"{seen}: no action was ever rewarded, so there was nothing to learn; {more}, or reward steps"]
+        return [f"{seen}: the return does not show what is learned; the length may, or rewards that differ"]
 
     def check(self) -> None:
         """Raises:
@@ -286,21 +244,8 @@ class Experience(L.LightningDataModule):
         environments.close()
         return recorded
 
-    def example_inputs(self, count: int, steps: int | None = None) -> torch.Tensor:
-        """Synthetic observations (count, *input_shape) in the environment's dtype; the same at every call."""
-        generator = torch.Generator().manual_seed(count)
-        kind = self._dtype()
-        if kind.is_floating_point:
-            return torch.randn(count, *(self.input_shape or []), generator=generator, dtype=kind)
-        high = 2 if kind == torch.bool else 256
-        return torch.randint(high, (count, *(self.input_shape or [])), generator=generator).to(kind)
-
     def _dtype(self) -> torch.dtype:
-        if self._saved is not None:
-            return self._saved["stage"]["observations"].dtype
-        environments = self._make_environments(1)
-        environments.close()
-        return torch.from_numpy(environments.observations).dtype
+        return super()._dtype() if self._saved is None else self._saved["stage"]["observations"].dtype
 
     # Loaders
 
@@ -331,6 +276,7 @@ class Experience(L.LightningDataModule):
             "returns": list(self._returns),
             "lengths": list(self._lengths),
             "finished": [list(each) for each in self.finished],
+            "outcomes": list(self._outcomes),
             "replay": self._replay.state_dict() if self.save_replay else None,
         }
 
@@ -344,6 +290,7 @@ class Experience(L.LightningDataModule):
             [(total, length) for total, length in saved["finished"]],
         )
         self._returns, self._lengths = list(saved["returns"]), list(saved["lengths"])
+        self._outcomes = list(saved.get("outcomes", self._outcomes))
         lost = self._training_envs.load_state_dict(saved["stage"])
         if saved["replay"] is None:
             log.warning(
@@ -359,35 +306,3 @@ class Experience(L.LightningDataModule):
             log.warning("environment %d did not reproduce its saved episode: it starts a new one", index)
             self._begin(index)
         self._saved = None
-
-    # Creating environments
-
-    def _make_environments(self, count: int, render: bool = False) -> VectorEnvironment:
-        made = [self.make(self.id, self.options, self.max_episode_steps, render) for _ in range(count)]
-        layout = self._layout = self._layout or self._known_layout(made[0])
-        return VectorEnvironment(self.id, [create.arrange(each, layout.own()) for each in made], self.frame_stack)
-
-    def _known_layout(self, environment: Any) -> Layout:
-        """The layout that the facts describe."""
-        space, actions = environment.observation_space, int(environment.action_space.n)
-        if self.observation_parts is None:
-            return earlier_layout(self.id, space, actions)
-        found = restored(layout_of(self.id, space, actions), self.observation_parts)
-        if found is None:
-            raise self._changed(f"the observations {space}", f"{len(self.observation_parts)} other part(s)")
-        return found
-
-    def _check_facts(self, environments: VectorEnvironment) -> None:
-        shape, num_actions = list(environments.observations.shape[1:]), environments.num_actions
-        if (self.input_shape and list(self.input_shape) != shape) or (self.num_actions or num_actions) != num_actions:
-            raise self._changed(
-                f"observations {shape} and {num_actions} actions", f"{self.input_shape} and {self.num_actions}"
-            )
-
-    def _changed(self, has: str, config: str) -> DataError:
-        return DataError(
-            f"environment {self.id} has {has}, the config has {config};",
-            "data.input_shape, data.num_actions and data.observation_parts are properties of the environment, not"
-            " settings;",
-            f"leave them as the data's yaml has them, or try data=gym data.id={self.id}.",
-        )

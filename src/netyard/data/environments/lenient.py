@@ -13,7 +13,8 @@ from netyard.errors import DataError
 
 log = logging.getLogger(__name__)
 
-_LIBRARIES = ("gymnasium", "ale_py", "minatar")
+_EMULATORS = ("ale_py", "minatar")  # whose games end, and have limits of their own
+_LIBRARIES = ("gymnasium", *_EMULATORS)
 """Packages whose environments have the present API; theirs are not wrapped, for speed."""
 
 
@@ -103,7 +104,16 @@ def lenient(environment: gym.Env[Any, Any], id: str) -> gym.Env[Any, Any]:
 
 def is_of_library(environment: gym.Env[Any, Any]) -> bool:
     """Whether an environment is of Gymnasium itself, or of another library that is known to follow its API."""
-    return type(environment.unwrapped).__module__.partition(".")[0] in _LIBRARIES
+    return _package(environment) in _LIBRARIES
+
+
+def is_of_emulator(environment: gym.Env[Any, Any]) -> bool:
+    """Whether an environment is a game of an emulator."""
+    return _package(environment) in _EMULATORS
+
+
+def _package(environment: gym.Env[Any, Any]) -> str:
+    return type(environment.unwrapped).__module__.partition(".")[0]
 
 
 def remarks_of(environment: gym.Env[Any, Any]) -> list[str]:

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 
 from netyard.data.environments.actions import as_mask, none_valid, sizes_of
+from netyard.data.environments.constructor import misfits
 from netyard.data.environments.create import spaces_of
 from netyard.data.environments.layout import MASK_KEY, Arranged
 from netyard.data.environments.returned import as_flag, as_number, lost_life, raised
-from netyard.errors import DataError, NetyardError, PlatformError, first_line
+from netyard.errors import DataError, ForeignCodeError, NetyardError, PlatformError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class VectorEnvironment:
         except NetyardError:
             raise
         except Exception as error:  # of the environment's own code
-            raise raised(self.id, error, "reset") from error
+            raise self._raised(index, error, "reset") from error
         frame = self._checked(frame)
         self.seeds[index], self.actions[index] = seed, []
         if self.frame_stack == 1:
@@ -93,7 +94,7 @@ class VectorEnvironment:
         except NetyardError:
             raise
         except Exception as error:  # of the environment's own code
-            raise raised(self.id, error, "step") from error
+            raise self._raised(index, error, "step") from error
         self.actions[index].append(action)  # seed and actions are the whole state of a deterministic environment
         # The full checks are calls that most steps can do without.
         if type(frame) is not np.ndarray or frame.shape != self.frame_shape:
@@ -121,7 +122,7 @@ class VectorEnvironment:
             try:
                 given = method()
             except Exception as error:  # of the environment's own code
-                raise raised(self.id, error, "action_masks") from error
+                raise self._raised(index, error, "action_masks") from error
         if given is None and self.masks is None:
             return
         if self.masks is None:
@@ -162,6 +163,10 @@ class VectorEnvironment:
         if picture.dtype.kind == "f":  # MinAtar renders floats from 0 to 1
             picture = np.nan_to_num(picture).clip(0, 1) * 255
         return picture.clip(0, 255).astype(np.uint8) if picture.dtype != np.uint8 else picture.copy()
+
+    def _raised(self, index: int, error: Exception, doing: str) -> ForeignCodeError:
+        spec = self.environments[index].spec
+        return raised(self.id, error, doing, "" if spec is None else misfits(spec, spec.kwargs))
 
     def _not_drawn(self, reason: str) -> DataError:
         return DataError(

@@ -38,7 +38,7 @@ def check_loop(trainer: L.Trainer, training: bool) -> None:
     data: Any = trainer.datamodule
     if not isinstance(data, EnvironmentData):
         raise ArgumentError(
-            f"{type(data).__name__} has no environments;",
+            "the data have no environments;",
             "task q_learning needs data that an agent can act in;",
             "try data=cartpole.",
         )

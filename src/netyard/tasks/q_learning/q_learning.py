@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import time
 import warnings
@@ -20,7 +21,7 @@ from netyard.losses.returns import ScalarReturn
 from netyard.optim import configure_optimizer
 from netyard.ranges.bounds import Count, Gt, Index, Le, NotNegative, Positive, Unit
 from netyard.ranges.signature import check
-from netyard.tasks.interfaces import ValuesActions
+from netyard.tasks.interfaces import RemarksOnEpisodes, ValuesActions
 from netyard.tasks.learner import Learner
 from netyard.tasks.q_learning.acting import greedy_policy, only_valid, scores, training_policy
 from netyard.tasks.q_learning.agent_loop import (
@@ -34,6 +35,8 @@ from netyard.tasks.q_learning.agent_loop import (
 from netyard.tasks.q_learning.bootstrapping import Bootstrap, updates_per_collection
 from netyard.tasks.q_learning.exploration import Exploration, RandomActions
 from netyard.tasks.signature import ExportSignature, TensorSpec
+
+log = logging.getLogger(__name__)
 
 VALIDATION, TEST = 1, 2  # the purpose of an episode, as in data.environments.vector; each has its own seeds
 # Numbers in the seeds of independent random streams: for random actions, for sampling the replay, and for noise.
@@ -269,10 +272,21 @@ class QLearning(Learner):
                 returns, lengths = np.array(data.finished, np.float64).T
                 self.log_dict({"train/return": float(returns.mean()), "train/length": float(lengths.mean())})
                 data.finished.clear()
+            if self.trainer.current_epoch == 0:
+                self._log_remarks(finished=False)
             self.log_dict(
                 {"train/epsilon": self.epsilon(self.trainer.global_step), "train/updates": float(self.updates)}
             )
         super().log_means(stage)
+
+    def on_train_end(self) -> None:
+        super().on_train_end()
+        self._log_remarks(finished=True)
+
+    def _log_remarks(self, finished: bool) -> None:
+        data = self.trainer.datamodule
+        for remark in data.remarks_on_episodes(finished) if isinstance(data, RemarksOnEpisodes) else ():
+            log.warning("%s", remark)
 
     # Evaluation
 
