@@ -15,6 +15,7 @@ from netyard.plots.image_grid import grid, rows, side_by_side, write_png
 from netyard.plots.text import Table, show
 from netyard.ranges.bounds import Count
 from netyard.tasks.interfaces import (
+    DatesForecasts,
     DrawsImages,
     GeneratesText,
     Interpolates,
@@ -63,18 +64,20 @@ class Samples(Callback):
         if not hasattr(board, "add_text") or not trainer.is_global_zero:
             return
         folder = Path(trainer.default_root_dir)
-        for name, picture in _pictures(task, trainer.datamodule).items():
+        for name, picture in _pictures(task, trainer.datamodule, stage).items():
             board.add_image(f"{stage}/{name}", picture, trainer.global_step)
             write_png(picture, folder / "pictures" / f"{stage}_{name}.png")
         for name, text in _texts(task, trainer.datamodule).items():
             show(board, folder, f"{stage}/{name}", text, trainer.global_step)
 
 
-def _pictures(task: Any, data: Any) -> dict[str, Tensor]:
+def _pictures(task: Any, data: Any, stage: str) -> dict[str, Tensor]:
     """Return all images that the task can draw by name, each uint8 (3, H, W)."""
     pictures = {}
     if isinstance(task, KeepsForecast) and task.forecast is not None:
-        pictures["forecast"] = forecast_picture(*task.forecast)
+        # The datamodule knows the dates of the last window of a split, which this is unless batches are limited.
+        dates = data.forecast_dates(stage, task.forecast.past) if isinstance(data, DatesForecasts) else None
+        pictures["forecast"] = forecast_picture(*task.forecast, dates=dates)
     if isinstance(task, Reconstructs) and task.reconstructions is not None:
         pictures["reconstructions"] = side_by_side(*task.reconstructions)
     if isinstance(task, MeasuresCodes) and task.latent_use is not None:

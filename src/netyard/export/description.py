@@ -11,6 +11,7 @@ from torch import Tensor
 from netyard.tasks.interfaces import (
     DescribesData,
     DescribesEnvironment,
+    DescribesSeries,
     NormalizedData,
     NormalizedImages,
     PreparesImages,
@@ -88,6 +89,7 @@ def of_run(version: str, choices: Mapping[str, Any], config: Mapping[str, Any], 
         **({"class_names": labels} if labels else {}),
         **(data.describe_environment() if isinstance(data, DescribesEnvironment) else {}),
         **({"target_names": targets} if targets else {}),
+        **({"series": data.describe_series()} if isinstance(data, DescribesSeries) else {}),
         **{name: value for name, value in learned.items() if len(json.dumps(value)) <= _MOST_TEXT},
     }
 

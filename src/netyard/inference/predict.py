@@ -31,9 +31,9 @@ PredictionColumns = Callable[[Tensor, Sequence[str]], Mapping[str, Sequence[Any]
 def predict(run_dir: RunDir, where: str | None, output: Path, which: str = "best", column: str | None = None) -> str:
     """Write the predictions of a run's network, batch by batch; returns a message with the number of rows.
 
-    The first column is the file of an input, or the number of its row, from 0. The predictions follow; see
-    ``prediction_columns`` of the tasks. Files that cannot be read have a line in the log and no row. A terminal shows
-    a progress bar.
+    The first column is the file of an input, or the number of its row, from 0; of series with dates there is a row for
+    each step ahead, with its date. The predictions follow; see ``prediction_columns`` of the tasks. Files that cannot
+    be read have a line in the log and no row. A terminal shows a progress bar.
 
     Args:
         where: images, a CSV file, or texts, as the run's data set reads them. None: the test split of the run's data,
@@ -117,6 +117,8 @@ class Predictor:
                     targets = _target_columns(batch.y, labels)
                     made = _without(self.columns_of(x, labels), getattr(batch, "empty", ()))
                     columns = {inputs.kind: batch.names, **targets, **made}
+                    if arrange := getattr(batch, "arrange", None):
+                        columns = dict(arrange(made, targets))
                     empty += len(getattr(batch, "empty", ()))
                 written += len(batch.names)
                 yield columns, len(batch.refused)

@@ -44,6 +44,7 @@ class Anomaly(Reconstruction):
         normal: the names of the normal classes; None for data without classes, of which all samples are normal.
         false_alarms: the share of normal samples that may be taken for anomalies.
         score: ``mahalanobis``, or ``error``, the mean squared residual.
+        num_columns, num_series: of series, whose windows are standardised by the statistics of each.
         loss, optimizer, scheduler, input_shape, noise, noise_level, monitor, mode: see ``Reconstruction``.
 
     Raises:
@@ -71,6 +72,8 @@ class Anomaly(Reconstruction):
         score: Literal["mahalanobis", "error"] = "mahalanobis",
         noise: Annotated[str, OneOf(NOISES)] = "none",
         noise_level: NotNegative = 0.3,
+        num_columns: Count = 1,
+        num_series: Count = 1,
         monitor: str = "val/loss",
         mode: Literal["min", "max"] = "min",
     ) -> None:
@@ -82,7 +85,7 @@ class Anomaly(Reconstruction):
         size = math.prod(input_shape)
         self.code_distance = Whitening(_code_size(net, input_shape), full=True)
         self.residual_distance = Whitening(size, full=size <= self.NUM_CORRELATED)
-        self.scale = SeriesScale()
+        self.scale = SeriesScale(num_series, num_columns)
         self.register_buffer("threshold", torch.tensor(float("nan")))
         self.alarms: Alarms | None = None
         self._normal_labels: Tensor | None = None
@@ -225,7 +228,7 @@ class Anomaly(Reconstruction):
             scaled = self.scale(x)
             code = self.net.encode(scaled)
             made = self.net.decode(code)
-            return self._score(code, made - scaled), self.scale.inverse(made)
+            return self._score(code, made - scaled), self.scale.inverse(made, x)
 
         meaning = f"(batch,), an anomaly above the threshold {float(self.threshold):.9g}"
         outputs = TensorSpec("score", meaning), TensorSpec("reconstruction", "like the input")

@@ -308,6 +308,37 @@ class NamedTargets(Protocol):
 
 
 @runtime_checkable
+class NamesColumns(Protocol):
+    """Series whose forecast columns have names; several targets have their own errors under these."""
+
+    @property
+    def target_columns(self) -> list[str]: ...
+
+
+@runtime_checkable
+class MeasuresDrift(Protocol):
+    """Series that know how far the trend of their training part leads from its mean, in standard deviations."""
+
+    @property
+    def level_drift(self) -> float: ...
+
+
+@runtime_checkable
+class DescribesSeries(Protocol):
+    """Series that say what an input is: channels, order, frequency and season; see ``Series.describe_series``."""
+
+    def describe_series(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class DatesForecasts(Protocol):
+    """Series that know the dates of a window."""
+
+    def forecast_dates(self, name: str, past: Tensor) -> list[str] | None:
+        """The dates of the last window of a split, whose values are ``past`` (W,), and of the steps after it."""
+
+
+@runtime_checkable
 class GuessesTarget(Protocol):
     """Data that guess whether the target is a class or a number."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
 from netyard.errors import DataError
+
+Columns = Mapping[str, Sequence[Any]]
 
 
 @dataclass
@@ -23,6 +26,8 @@ class InputBatch:
     """The errors of samples that could not be read, which are not in ``x``."""
     empty: Sequence[int] = ()
     """The places in the batch of inputs without content, such as an empty line, whose predictions are left empty."""
+    arrange: Callable[[Columns, Columns], Columns] | None = None
+    """(predictions, true values) by column -> the rows of the table. None: a row for each sample, after its name."""
 
 
 @dataclass

@@ -122,7 +122,7 @@ class SplitData(DataFields):
                 f"try data.num_classes={len(self.class_names)}.",
             )
 
-    def duplicates(self) -> tuple[dict[str, int] | None, str]:
+    def count_duplicates(self) -> tuple[dict[str, int] | None, str]:
         """Identical samples in each pair of splits; or None and the reason why they were not counted."""
         return duplicates.between_splits(self._splits)
 
@@ -266,7 +266,7 @@ class SplitData(DataFields):
         """
         self.prepare_data()
         self.setup()
-        found, note = self.duplicates()
+        found, note = self.count_duplicates()
         labels = self._label_counts()
         never = [name for name, count in (labels or {}).items() if not count]
         shown = f"{', '.join(map(repr, never[:5]))}{', ...' * (len(never) > 5)}"

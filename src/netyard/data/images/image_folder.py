@@ -221,7 +221,7 @@ class ImageFolder(LabelFileData):
             splits["train"], splits["test"] = splits["train"].take(stays), splits["train"].take(goes)
         splits["train"] = splits["train"].join(splits.pop("val"))
 
-    def duplicates(self) -> tuple[dict[str, int] | None, str]:
+    def count_duplicates(self) -> tuple[dict[str, int] | None, str]:
         return same_files.between_splits(
             {name: split.paths for name, split in self._splits.items() if isinstance(split, FolderSplit)}
         )

@@ -1,86 +1,52 @@
-"""A time series with one number per step, split by time: validation and test steps follow all training steps."""
+"""Series of a CSV file, split by time: validation and test steps follow all training steps."""
 
 from __future__ import annotations
 
-import bisect
-import importlib.util
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from netyard.data.core.inputs import InputBatch, Inputs
-from netyard.data.core.loaders import TensorLoader
+from netyard.data.core.inputs import Inputs
 from netyard.data.core.module import DataModule
-from netyard.data.core.orders import Order
-from netyard.data.core.tensors import Split, TensorSplit
-from netyard.data.tables.csv_reader import Table, read_table, require_columns
-from netyard.errors import ConfigError, DataError, PlatformError
-from netyard.ranges.bounds import Count
+from netyard.data.core.tensors import Split
+from netyard.data.series import forecast_table
+from netyard.data.series.calendar import CalendarPart
+from netyard.data.series.channels import Channels
+from netyard.data.series.dates import DateOrder
+from netyard.data.series.forecast_table import ForecastTable
+from netyard.data.series.frame import Frame, Known, Track, columns_summary, read_frame
+from netyard.data.series.frequency import Frequency
+from netyard.data.series.lengths import Lengths
+from netyard.data.series.season import choose, drift, remarks, too_short
+from netyard.data.series.settings import NO_DATE, Duplicates, Gaps, SeriesSettings
+from netyard.data.series.statistics import SeriesStatistics, measure
+from netyard.data.series.windows import ChannelWindows, Windows
+from netyard.data.tables.numeric_cells import Decimal
+from netyard.errors import ConfigError, DataError
+from netyard.ranges.bounds import Count, Index
 
-_PORTION = 4096  # windows in memory
-
-
-@dataclass
-class Windows:
-    """All windows of a section of a series, at every step: the past as x, and the following steps as y.
-
-    series: float32 (T,). x: (N, window, 1) and y: (N, horizon) with N = T - window - horizon + 1.
-    """
-
-    series: Tensor
-    window: int
-    horizon: int
-
-    def __post_init__(self) -> None:
-        # Views of the series: overlapping windows take no additional memory.
-        both = self.series.unfold(0, self.window + self.horizon, 1)  # (N, window + horizon)
-        self.x, self.y = both[:, : self.window, None], both[:, self.window :]
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def take(self, index: Tensor) -> TensorSplit:
-        return TensorSplit(self.x[index], self.y[index])
-
-    def to(self, device: torch.device) -> Windows:
-        # Moves the series and not x and y, whose copies would be window + horizon times as large.
-        return Windows(self.series.to(device), self.window, self.horizon)
-
-    def loader(self, order: Order, training: bool) -> TensorLoader:
-        return TensorLoader(self.x, self.y, order)
-
-    @property
-    def device(self) -> torch.device:
-        return self.series.device
-
-    @property
-    def num_bytes(self) -> int:
-        return self.series.nbytes
-
-    @property
-    def content(self) -> dict[str, Any]:
-        return {"series": self.series, "window": self.window, "horizon": self.horizon}
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        return self.content  # parsed from text, not computed: equal on all machines
+log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Series(DataModule):
-    """A column of a CSV file, whose rows are steps in order of time, as batches of windows.
+    """Columns of a CSV file as batches of windows; rows are steps, in order of their dates.
 
-    x: float32 (B, window, 1), the past; y: float32 (B, horizon), the following steps; both in the series' own units.
-    The series is split in order: training, validation, test. A window is in the split of its targets; its past may be
-    in the previous split, because it is known when the forecast is made.
+    x: float32 (B, window, C), the past; y: float32 (B, columns * horizon), the following steps, column by column; both
+    in the series' own units. With covariates or a calendar that are known in advance x is (B, window + horizon, C). See
+    ``Channels`` for the order of the C channels; one series of one column has C = 1.
+
+    All series are split at the same dates, in order: training, validation, test. A window is in the split of its
+    targets; its past may be in the previous split, because it is known when the forecast is made.
 
     Raises:
-        DataError: there is no such file or column; a step without a number; the series is too short or constant.
-        ConfigError: window, horizon, season or a fraction is out of range.
+        DataError: see ``read_frame``; the series is too short or constant.
+        ConfigError: window, horizon, season or a fraction is out of range; a column has two meanings.
         PlatformError: the package that contains the file is not installed.
     """
 
@@ -93,223 +59,524 @@ class Series(DataModule):
     """Another file, all steps of which are the test split. None: the end of ``path``."""
     val_path: str | None = None
     """The same for validation."""
-    column: str
+    column: str | list[str]
+    """The column to forecast, or several."""
     package: str | None = None
     """An installed package that contains the file; ``path`` is then relative to its folder."""
+    date: str | None = NO_DATE
+    """The column of dates, by which rows are sorted. None: one that reads as dates; ``none``: rows are in order."""
+    date_order: DateOrder = "auto"
+    """What is first in dates such as 01/02/2021. ``auto``: as the cells show."""
+    series_id: str | list[str] | None = None
+    """The column that names the series of each row, or several. None: the file has one series."""
+    past_covariates: list[str] = field(default_factory=list)
+    """Columns that are read beside the past, and unknown in advance."""
+    future_covariates: list[str] = field(default_factory=list)
+    """Columns that are known in advance, such as holidays: their values at the forecast steps are read, too."""
+    static_covariates: list[str] = field(default_factory=list)
+    """Columns with one value for each series."""
+    calendar: list[CalendarPart] = field(default_factory=list)
+    """What is read of the date of each step, past and future."""
+    duplicates: Duplicates = "refuse"
+    """What becomes of several rows of one date."""
+    gaps: Gaps = "refuse"
+    """What a missing date or an empty cell becomes; ``linear`` uses the value after it, which was not known then."""
+    missing_marks: list[str] | None = None
+    """Cells that are missing, besides empty ones. None: NA, nan, null, ? and others."""
+    decimal: Decimal = "auto"
+    """The decimal separator. ``auto``: as the cells of a column show."""
+    encoding: str | None = None
+    """Of the file. None: UTF-8, or what its first bytes say, or Windows-1252."""
+    header: bool | None = None
+    """Whether the first line names the columns. None: unless it looks like the other lines."""
     window: Count
     """Number of past steps that the network reads."""
     horizon: Count
     """Number of steps to forecast."""
-    season: Count = 1
-    """Period of the series in steps; 1: not seasonal."""
+    season: Count | None = 1
+    """Period of the series in steps; 1: not seasonal. None: that of the frequency, if the series shows it."""
+
+    num_series: Count | None = None
+    num_columns: Count | None = None
+    num_past_channels: Index | None = None
+    num_future_channels: Index | None = None
+    num_static_channels: Index | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.season > self.window:
+        if self.season is not None and self.season > self.window:
             raise ConfigError(
                 f"data.season is {self.season} and data.window {self.window};",
                 "the window must include a season, because the seasonal naive forecast repeats it;",
                 f"try data.window={self.season}, or data.season=1.",
             )
-        if self.input_shape not in (None, [self.window, 1]) or self.num_targets not in (None, self.horizon):
+        _ = self.settings().roles  # refuses a column that is named twice
+        if self.calendar and self.date == NO_DATE:
             raise ConfigError(
-                f"data.input_shape is {self.input_shape} and data.num_targets {self.num_targets};",
-                "data.sequence_length, data.input_size and data.num_targets follow from window and horizon;",
-                f"leave them as the data's yaml has them, and try data.window={self.window}.",
+                f"data.calendar is {','.join(self.calendar)}, and data.date none;",
+                "a calendar is that of dates;",
+                "try data.date=COLUMN, or leave data.calendar out.",
             )
+        self.layout = Channels(self.settings().roles)
+        self.series_names: list[str] = []
+        self._known: Known | None = None  # of a run that is used on other files
+        self._trained_date: str | None = None
+        self._frame: Frame | None = None
+        self._statistics: SeriesStatistics | None = None
+        self._tables: dict[str, ForecastTable] = {}
+        self._remarks: list[str] = []
+        self._drift = 0.0
+        self._season_chosen = self.season
+        if self.layout.plain and not self.calendar and self.series_id is None:
+            self._require_shape(self.window, 1, self.horizon)
+
+    def settings(self, **changes: Any) -> SeriesSettings:
+        """The fields that say how a file is read."""
+        date = self.date
+        if date is None and self._is_trained:  # the column of the run, not one that the other file suggests
+            date = self._trained_date or NO_DATE
+        return SeriesSettings.of(vars(self), date=date, **changes)
+
+    @property
+    def _is_trained(self) -> bool:
+        return getattr(self, "_known", None) is not None
+
+    def lengths(self) -> Lengths:
+        val, test = (
+            0.0 if name in self.separate else fraction
+            for name, fraction in (("val", self.val_fraction), ("test", self.test_fraction))
+        )
+        return Lengths(self.window, self.horizon, self.season or 1, val, test)
+
+    def facts(self) -> dict[str, Any]:
+        self.setup()
+        channels = self.layout
+        return {
+            "season": self.season,
+            "input_size": len(channels.all_names),
+            "sequence_length": self.num_steps,
+            "num_targets": channels.num_targets * self.horizon,
+            "num_series": len(self.series_names),
+            "num_columns": channels.num_targets,
+            "num_past_channels": channels.num_past,
+            "num_future_channels": channels.num_future,
+            "num_static_channels": channels.num_static,
+        }
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of an input: the window, and the horizon if channels are known in advance."""
+        return self.window + (self.horizon if self.layout.num_future else 0)
+
+    @property
+    def target_columns(self) -> list[str]:
+        """The names of the columns that are forecast."""
+        return self.settings().targets
+
+    @property
+    def level_drift(self) -> float:
+        """How far the trend of the training part leads from its mean until the end, in standard deviations."""
+        self.setup()
+        return self._drift
+
+    def series_statistics(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean, std and scale of MASE, measured on the training split: float32 scalars.
+
+        Of several series or columns: (series, columns). The scale is the mean absolute error of the seasonal naive
+        forecast, which repeats the value one season before (Hyndman & Koehler 2006, "Another look at measures of
+        forecast accuracy", section 3).
+        """
+        self.setup()
+        assert self._statistics is not None  # of a setup that does not test all
+        return self._statistics.targets
+
+    def covariate_statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and std of the other channels over the training steps of all series: two float32 (channels,)."""
+        self.setup()
+        assert self._statistics is not None
+        return self._statistics.covariates
+
+    # Reading
 
     def read(self) -> dict[str, Split]:
-        series, what = self._column()
+        frame = read_frame(self.settings(), self._known)
+        self._frame, self._remarks = frame, []
+        if self.calendar and frame.frequency is None:
+            raise _no_calendar(frame)
+        for what, count, why in frame.left_out:
+            self.leave_out(what, count, why)
         if self.tests_all:
-            return self.everything(self._whole(series, what), str(Path(self.path).expanduser()))
-        train, val, _ = self._lengths(len(series))
-        self._check_length(len(series), what)
-        # Statistics of the training steps only: later ones are unknown at that time.
-        self._training_statistics = self._measure_training(series[:train].double(), what)
-        ends = {"train": (0, train), "val": (train, train + val), "test": (train + val, len(series))}
-        ends = {name: (begin, end) for name, (begin, end) in ends.items() if end > begin}
-        self.sources = {name: f"steps {begin + 1:,} to {end:,} of {what}" for name, (begin, end) in ends.items()}
-        # Each section begins one window earlier, so that its first step can be forecast.
-        cut: dict[str, Split] = {
-            name: Windows(series[max(begin - self.window, 0) : end], self.window, self.horizon)
-            for name, (begin, end) in ends.items()
-        }
+            tracks = self._of_run(frame)
+            self._shape(frame, tracks)
+            return self.everything(self._whole("test", frame, tracks), str(self.settings().table().path))
+        splits = self._cut(frame)
         for name, path in self.separate.items():
-            cut[name] = self._whole(*self._numbers(read_table(Path(path).expanduser(), f"data.{name}_path")))
+            known = self._learned()
+            other = read_frame(self.settings(path=path, package=None, key=f"data.{name}_path"), known)
+            splits[name] = cast(Split, self._whole(name, other, self._of_run(other)))
             self.sources[name] = path
-        return cut
+        return splits
 
-    def _whole(self, series: Tensor, what: str) -> Windows:
-        """All windows of a series that is in one split.
+    def _cut(self, frame: Frame) -> dict[str, Split]:
+        """Training, validation and test windows of all series, cut at the same steps."""
+        tracks, lengths = self._of_run(frame), self.lengths()
+        begin = min(track.first for track in tracks)
+        end = max(track.first + track.known for track in tracks)
+        train, val, _ = lengths.of(end - begin)
+        self._require_dates(frame, tracks)
+        lengths.require(end - begin, self._what(frame))
+        cuts = {"train": (begin, begin + train), "val": (begin + train, begin + train + val)}
+        cuts = {**cuts, "test": (begin + train + val, end)}
+        tracks = self._trainable(frame, tracks, begin + train)
+        if self.season is None:
+            self.season = self._choose_season(frame, tracks, begin + train)
+        self.series_names = [track.name for track in tracks]
+        if not self._is_trained:
+            self.layout = Channels.learn(frame, tracks, begin + train, self.calendar, len(tracks) > 1)
+        self._shape(frame, tracks)
+        encoded = self.encode(frame, tracks)
+        what = self._what(frame)
+        training = [
+            each[: max(begin + train - track.first, 0)].astype(np.float64)
+            for each, track in zip(encoded, tracks, strict=True)
+        ]
+        self._statistics = measure(training, self.layout, self.season or 1, what, self.target_columns)
+        self._say(frame, tracks, begin + train, end - begin)
+        found: dict[str, Split] = {}
+        for name, (first, last) in cuts.items():
+            if last <= first:
+                continue
+            found[name] = cast(Split, self._section(name, frame, tracks, encoded, first, last))
+            self.sources[name] = self._source(frame, begin, first, last, what)
+            if not len(found[name]):
+                raise DataError(
+                    f"no series has {self.window + self.horizon} steps that end in the {name} part of {what};",
+                    f"it is {self.sources[name]};",
+                    f"try a larger data.{'test' if name == 'test' else 'val'}_fraction, or a shorter data.horizon.",
+                )
+        return found
+
+    def _of_run(self, frame: Frame) -> list[Track]:
+        """The series of a file that the run knows, in its order; all of them for a new run.
 
         Raises:
-            DataError: it is too short for one.
+            DataError: there is none.
         """
-        needed = self.window + self.horizon
-        if len(series) < needed:
-            raise DataError(
-                f"{what} has {len(series)} steps;",
-                f"a window of {self.window} steps and a horizon of {self.horizon} need {needed};",
-                "use a longer series.",
+        if not self.series_names:
+            return frame.tracks
+        by_name = {track.name: track for track in frame.tracks}
+        if new := [name for name in by_name if name not in self.series_names]:
+            shown = ", ".join(new[:5]) + ", ..." * (len(new) > 5)
+            self.leave_out(
+                "series", len(new), f"{shown}: the run was not trained on them, and does not know their scale"
             )
-        return Windows(series, self.window, self.horizon)
+        found = [by_name[name] for name in self.series_names if name in by_name]
+        if not found:
+            raise DataError(
+                f"{frame.table.path} has the series {', '.join([*by_name][:8])};",
+                f"the run was trained on {', '.join(self.series_names[:8])}, and knows the scales of these alone;",
+                "give a file with one of them, or train a new run.",
+            )
+        return found
+
+    def _require_dates(self, frame: Frame, tracks: Sequence[Track]) -> None:
+        """Refuse series of different lengths without dates: their steps cannot be matched."""
+        if frame.frequency is None and len({(track.first, track.known) for track in tracks}) > 1:
+            raise DataError(
+                f"the series of {frame.table.path} have different lengths, and no dates;",
+                "series are split at the same dates;",
+                "try data.date=COLUMN.",
+            )
+
+    def _trainable(self, frame: Frame, tracks: list[Track], until: int) -> list[Track]:
+        """The series that have a training window and are not constant there."""
+        if len(tracks) == 1 or self._is_trained:
+            return tracks
+        least = self.window + self.horizon
+        spans = {track.name: min(until - track.first, track.known) for track in tracks}
+        if short := [name for name, steps in spans.items() if steps < least]:
+            longest = max(spans[name] for name in short)
+            self.leave_out("series", len(short), too_short(short, self.window, self.horizon, longest))
+        rest = [track for track in tracks if spans[track.name] >= least]
+        if not rest:
+            raise DataError(
+                f"no series of {frame.table.path} has {least} training steps; the longest has {max(spans.values())};",
+                f"a window of {self.window} steps and a horizon of {self.horizon} need as many;",
+                "try a shorter data.window and data.horizon.",
+            )
+        constant = [
+            track.name
+            for track in rest
+            if any(np.ptp(track.numbers[name][: spans[track.name]]) == 0 for name in self.layout.columns("target"))
+        ]
+        if constant:
+            shown = ", ".join(constant[:5]) + ", ..." * (len(constant) > 5)
+            self.leave_out("series", len(constant), f"{shown}: constant in training, which has no scale for errors")
+        kept = [track for track in rest if track.name not in constant]
+        if not kept:
+            raise DataError(
+                f"each series of {frame.table.path} is constant in its training steps;",
+                "a constant series has nothing to learn, and no scale for its errors;",
+                "try another data.column.",
+            )
+        return kept
+
+    def _choose_season(self, frame: Frame, tracks: Sequence[Track], until: int) -> int:
+        column = self.layout.columns("target")[0]
+        parts = [track.numbers[column][: max(until - track.first, 0)] for track in tracks]
+        season, sentence = choose(frame.frequency, parts, self.window, None)
+        if sentence:
+            self._remarks.append(sentence)
+        return season
+
+    def _say(self, frame: Frame, tracks: Sequence[Track], until: int, steps: int) -> None:
+        """Collect what the training part says about the settings."""
+        parts = {
+            name: [track.numbers[name][: max(until - track.first, 0)] for track in tracks]
+            for name in self.layout.columns("target")
+        }
+        if self._season_chosen is not None:
+            first = next(iter(parts.values()))
+            sentence = choose(frame.frequency, first, self.window, self._season_chosen)[1]
+            self._remarks += [sentence] * bool(sentence)
+        self._remarks += remarks(parts, self.window)
+        self._drift = max(drift(each, steps) for each in parts.values())
+
+    def _shape(self, frame: Frame, tracks: Sequence[Track]) -> None:
+        """Set what is known of the shape of a sample now, and refuse another that a config has."""
+        channels = self.layout
+        if channels.columns("static"):
+            channels.require_static(frame, tracks)
+        self._require_shape(self.num_steps, len(channels.all_names), channels.num_targets * self.horizon)
+        self.input_size, self.sequence_length = len(channels.all_names), self.num_steps
+        self.input_shape = [self.num_steps, self.input_size]
+        self.num_targets = channels.num_targets * self.horizon
+        if channels.num_targets > 1:
+            steps = range(1, self.horizon + 1)
+            self.target_names = [f"{name}_step_{step}" for name in self.target_columns for step in steps]
+
+    def _require_shape(self, steps: int, channels: int, targets: int) -> None:
+        """Refuse a shape that the config has, and the file has not."""
+        derived = {"sequence_length": steps, "input_size": channels, "num_targets": targets}
+        given = {name: getattr(self, name) for name in derived}
+        if any(value not in (None, derived[name]) for name, value in given.items()) or self.input_shape not in (
+            None,
+            [steps, channels],
+        ):
+            wrong = next((name for name, value in given.items() if value not in (None, derived[name])), "input_shape")
+            raise ConfigError(
+                f"data.{wrong} is {getattr(self, wrong)}, and the file has {derived.get(wrong, [steps, channels])};",
+                "the shape of a sample follows from window and horizon, and from the columns that are read;",
+                f"take data.{wrong} out of the command.",
+            )
+
+    def _what(self, frame: Frame) -> str:
+        names = self.target_columns
+        of = f", the longest of {len(frame.tracks)} series" if len(frame.tracks) > 1 else ""
+        column = f"column {names[0]!r}" if len(names) == 1 else f"columns {', '.join(map(repr, names))}"
+        return f"{column} of {frame.table.path}{of}"
+
+    def _source(self, frame: Frame, begin: int, first: int, last: int, what: str) -> str:
+        what = what.split(", the longest of ")[0]
+        if frame.frequency is None:
+            return f"steps {first - begin + 1:,} to {last - begin:,} of {what}"
+        dates = frame.date_texts([first, last - 1])
+        count = f"{len(self.series_names)} series of " if len(self.series_names) > 1 else ""
+        return f"{dates[0]} to {dates[1]}, {last - first:,} {frame.frequency.name.split(',')[0]}, {count}{what}"
+
+    # Windows
+
+    def encode(self, frame: Frame, tracks: Sequence[Track], more: int = 0) -> list[np.ndarray]:
+        """The channels of each series: float32 (T, C).
+
+        Raises:
+            DataError: a covariate has no value; the changes of a series are lost in float32.
+        """
+        found = []
+        for track in tracks:
+            number = self.series_names.index(track.name) if self.series_names else 0
+            values = self.layout.encode(frame, track, number, more)
+            empty = np.flatnonzero(~np.isfinite(values[: track.known]).all(axis=0))
+            if len(empty):
+                of = f" of {track.name}" if track.name else ""
+                raise DataError(
+                    f"column {self.layout.all_names[int(empty[0])]!r} of {frame.table.path} has no value{of};",
+                    "a covariate has a number, or a word, at every step;",
+                    "take it out of the covariates.",
+                )
+            for place, name in enumerate(self.layout.columns("target")):
+                _require_float32(track.numbers[name][: track.known], values[: track.known, place], name, frame)
+            found.append(values)
+        return found
+
+    def _whole(self, name: str, frame: Frame, tracks: list[Track]) -> Windows | ChannelWindows:
+        """All windows of a file that is in one split.
+
+        Raises:
+            DataError: no series is long enough for one.
+        """
+        longest = max(track.known for track in tracks)
+        self.lengths().require_window(longest, self._what(frame), self.horizon)
+        encoded = self.encode(frame, tracks)
+        begin = min(track.first for track in tracks)
+        end = max(track.first + track.known for track in tracks)
+        return self._section(name, frame, tracks, encoded, begin, end)
+
+    def _section(
+        self,
+        name: str,
+        frame: Frame,
+        tracks: Sequence[Track],
+        encoded: Sequence[np.ndarray],
+        first: int,
+        last: int,
+    ) -> Windows | ChannelWindows:
+        """The windows whose targets are in the steps ``first`` to ``last - 1`` of the calendar."""
+        length = self.window + self.horizon
+        starts: list[np.ndarray] = []
+        places: list[np.ndarray] = []
+        offset = 0
+        for track, values in zip(tracks, encoded, strict=True):
+            # A window begins up to ``window`` steps earlier, so that the first step can be forecast.
+            begin = max(track.first, first - self.window)
+            end = min(track.first + track.known, last) - length
+            found = np.arange(begin, max(end, begin - 1) + 1)
+            starts.append(found - track.first + offset)
+            places.append(found)
+            offset += len(values)
+        self._tables[name] = ForecastTable.of_windows(self, frame, tracks, places)
+        if self.layout.plain:
+            (values,), (index,) = encoded, starts
+            series = torch.from_numpy(values[:, 0])
+            part = series[int(index[0]) : int(index[-1]) + length] if len(index) else series[:0]
+            return Windows(part, self.window, self.horizon)
+        joined = torch.from_numpy(np.concatenate(encoded))
+        unknown = self.layout.num_targets + self.layout.num_past
+        index = torch.from_numpy(np.concatenate(starts))
+        ahead = self.layout.num_future > 0
+        return ChannelWindows(joined, index, self.window, self.horizon, self.layout.num_targets, unknown, ahead)
 
     every_window = False
     """Whether ``inputs`` are all windows of a series, of a task that forecasts nothing."""
 
     def inputs(self, where: str) -> Inputs:
-        """The last window of a series to predict, as one input: the forecast is for the steps after its end.
+        """The last window of each series to predict: the forecast is for the steps after its last target.
 
-        With ``every_window`` all windows, one that ends at each step; each has the number of that step, from 0.
+        With ``every_window`` all windows, one that ends at each step.
 
         Raises:
-            DataError: there is no such file or column, a step without a number, or fewer steps than a window.
+            DataError: see ``read_frame``; fewer steps than a window; no rows of the future, for covariates of them.
         """
-        table = read_table(Path(where).expanduser(), "input")
-        require_columns(table, [self.column])  # others, such as dates, are ignored
-        series, what = self._numbers(table)
-        if len(series) < self.window:
-            raise DataError(
-                f"{what} has {len(series)} steps;",
-                f"the network reads a window of {self.window};",
-                "use a longer series.",
-            )
-        if self.every_window:
-            windows = series.unfold(0, self.window, 1)[..., None]  # (T - window + 1, window, 1), a view
-            ends = range(self.window - 1, len(series))
-            starts = range(0, len(windows), _PORTION)
-            parts = (InputBatch(ends[at : at + _PORTION], windows[at : at + _PORTION]) for at in starts)
-            return Inputs("last_step", parts, len(windows))
-        window = InputBatch([str(table.path)], series[None, -self.window :, None])  # (1, window, 1)
-        return Inputs("file", iter([window]), 1)
+        frame = read_frame(self.settings(path=where, package=None, key="input"), self._known or Known())
+        tracks = self._of_run(frame)
+        for sentence in frame.notes:
+            # Rows that are taken as they are, although something speaks against it, would be a wrong forecast.
+            log.log(logging.WARNING if frame.frequency is None else logging.INFO, "%s: %s", where, sentence)
+        for what, count, why in frame.left_out:
+            log.info("%s: left out: %s %s (%s)", where, f"{count:,}", what, why)
+        for each in self.left_out:
+            log.warning("%s: left out: %s %s (%s)", where, each["count"], each["what"], each["why"])
+        return forecast_table.inputs(self, frame, tracks)
 
-    def series_statistics(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean, std and scale of MASE, measured on the training split: three float32 scalars.
-
-        The scale is the mean absolute error of the seasonal naive forecast, which repeats the value one season before
-        (Hyndman & Koehler 2006, "Another look at measures of forecast accuracy", section 3).
-        """
+    def test_inputs(self) -> Inputs:
+        found = super().test_inputs()
         self.setup()
-        return self._training_statistics
+        return self._tables["test"].of_test(found)
 
-    def _lengths(self, steps: int) -> tuple[int, int, int]:
-        """Numbers of steps of the training, validation and test split."""
-        test = 0 if "test" in self.separate else round(steps * self.test_fraction)
-        val = 0 if "val" in self.separate else round((steps - test) * self.val_fraction)
-        return steps - test - val, val, test  # val_fraction is a fraction of what the test split leaves
+    def forecast_dates(self, name: str, past: Tensor) -> list[str] | None:
+        """The dates of the last window of a split and of the steps after it, of which ``past`` are its first target's.
+
+        None without dates, or if these are the values of another window.
+        """
+        table = self._tables.get(name)
+        return None if table is None else table.last_dates(past, self._splits[name])
+
+    def example_inputs(self, count: int, steps: int | None = None) -> Tensor:
+        found = super().example_inputs(count, steps)
+        if self.layout.marked:
+            found[..., -1] = torch.arange(count)[:, None] % max(len(self.series_names), 1)
+        return found
 
     def check_split(self, name: str, split: Split) -> None:
         """Nothing: each value was looked at once when it was read, and would be here in every window."""
 
-    def _check_length(self, steps: int, what: str) -> None:
-        """Raise DataError if a split is too short for one window."""
+    # What is told and remembered
 
-        cut = [name for name in ("val", "test") if name not in self.separate and self.splitter.cuts(name)]
+    def summary(self) -> dict[str, Any]:
+        """The base class's, with ``columns``; ``file``: how it was read; ``series``: frequency, names and season."""
+        found = super().summary()
+        frame = self._frame
+        assert frame is not None  # of ``setup``
+        said = [*found.get("remarks", []), *frame.notes, *self._remarks]
+        return {
+            **found,
+            "columns": columns_summary(frame, self.settings().ids),
+            "file": frame.table.format,
+            "series": self.describe_series(),
+            **({"remarks": said} if said else {}),
+        }
 
-        def enough(steps: int) -> bool:
-            train, val, test = self._lengths(steps)
-            held_out = [length for name, length in (("val", val), ("test", test)) if name in cut]
-            return train >= self.window + self.horizon and min(held_out, default=self.horizon) >= self.horizon
+    def describe_series(self) -> dict[str, Any]:
+        """What an input of the network is, in plain types: channels, order, frequency, season, and series by number."""
+        channels = self.layout
+        frequency = self._known.frequency if self._known else self._frame.frequency if self._frame else None
+        return {
+            "targets": self.target_columns,
+            "channels": channels.all_names,
+            "known_in_advance": channels.names("future"),
+            "order": "oldest first",
+            "frequency": frequency.name if frequency else None,
+            "season": self.season,
+            "series": self.series_names if channels.several else [],
+        }
 
-        if enough(steps):
+    def state_dict(self) -> dict[str, Any]:
+        found = super().state_dict()
+        known = self._learned()
+        return {
+            **found,
+            "series": {
+                "names": self.series_names,
+                "words": self.layout.words,
+                "reading": {name: list(each) for name, each in known.reading.items()},
+                "frequency": known.frequency.state() if known.frequency else None,
+                "date": self._frame.date if self._frame else self._trained_date,
+            },
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        state = state_dict.get("series")
+        if self._splits or state is None:
             return
-        train, val, test = self._lengths(steps)
-        # Rounding of the fractions has no simple inverse; ``enough`` is monotonic, so bisection finds the minimum.
-        min_steps = bisect.bisect_left(range(2**62), True, key=enough)
-        horizon = min([self.horizon, *[length for name, length in (("val", val), ("test", test)) if name in cut]])
-        window = min(self.window, train - horizon)  # the training split needs both
-        fits = horizon >= 1 and window >= self.season
+        frequency = Frequency.of_state(state["frequency"]) if state["frequency"] else None
+        reading = {name: (each[0], each[1]) for name, each in state["reading"].items()}
+        self._known = Known(state["words"], reading, frequency)
+        self._trained_date, self.series_names = state["date"], state["names"]
+        several = len(self.series_names) > 1
+        self.layout = Channels(self.settings().roles, state["words"], tuple(self.calendar), several)
+
+    def _learned(self) -> Known:
+        if self._known is not None or self._frame is None:
+            return self._known or Known()
+        return Known(self.layout.words, self._frame.reading, self._frame.frequency)
+
+
+def _require_float32(exact: np.ndarray, stored: np.ndarray, name: str, frame: Frame) -> None:
+    """Refuse a small range at a large offset (such as 1e9 + sin t): float32 would have rounding errors alone."""
+    # The second comparison lets constant series pass, which have a message of their own.
+    if np.abs(stored - exact).max() > 0.001 * np.ptp(exact) > 0:
         raise DataError(
-            f"{what} has {steps} steps: {train} to train, {val} to validate and {test} to test;",
-            f"a window of {self.window} steps and a horizon of {self.horizon} need {min_steps} in all: "
-            "both for training, and a horizon each for validation and test;",
-            f"try data.window={window} data.horizon={horizon}." if fits else "use a longer series.",
+            f"the changes of column {name!r} of {frame.table.path} are too small compared with its values of about"
+            f" {exact.mean():.10g};",
+            "samples are 32-bit floats, which have about seven digits;",
+            "subtract a constant from all values.",
         )
 
-    def _measure_training(self, train: Tensor, what: str) -> tuple[Tensor, Tensor, Tensor]:
-        """The values of ``series_statistics``, from the training steps in float64 (T,).
 
-        Raises:
-            DataError: the series is constant, or exactly periodic, so that the scale of MASE is 0.
-        """
-        if bool((train == train[0]).all()):
-            raise DataError(
-                f"{what} is {train[0]:g} at each of its {len(train)} training steps;",
-                "a constant series has nothing to learn, and no scale for its errors;",
-                "try another data.column.",
-            )
-        # |y_t - y_(t - season)|, the denominator of MASE.
-        scale = (train[self.season :] - train[: -self.season]).abs().mean()
-        if not scale > 0:
-            raise DataError(
-                f"{what} repeats itself exactly every {self.season} steps of training;",
-                "MASE divides by the error of the seasonal naive forecast, which is 0 here;",
-                "try data.season=1.",
-            )
-        # Rounded to float32 at the end only: a sum of many float32 numbers loses digits.
-        return train.mean().float(), train.std(correction=0).float(), scale.float()
-
-    def _column(self) -> tuple[Tensor, str]:
-        """The series (T,), and its description for messages."""
-        return self._numbers(self._table())
-
-    def _numbers(self, table: Table) -> tuple[Tensor, str]:
-        cells, what = table.column(self.column, "column"), f"column {self.column!r} of {table.path}"
-        _check_no_gap(table)
-        # In float64 first, to see below what float32 loses.
-        exact = torch.tensor([_number(cell) for cell in cells], dtype=torch.float64)
-        series = exact.float()
-        bad = (~series.isfinite()).nonzero()
-        if len(bad):
-            cell = cells[int(bad[0])]
-            raise DataError(
-                f"line {table.lines[int(bad[0])]} of {what} is {repr(cell) if cell else 'empty'};",
-                "a series has a finite number at every step;",
-                "repair that line, or try another data.column.",
-            )
-        # A small range at a large offset (such as 1e9 + sin t) is lost in float32: the network would learn rounding
-        # errors. The second comparison lets constant series pass, which have a message of their own.
-        if (series - exact).abs().max() > 0.001 * (exact.max() - exact.min()) > 0:
-            raise DataError(
-                f"the changes of {what} are too small compared with its values of about {exact.mean():.10g};",
-                "samples are 32-bit floats, which have about seven digits;",
-                "subtract a constant from all values.",
-            )
-        return series, what
-
-    def _table(self) -> Table:
-        path = Path(self.path).expanduser()
-        if self.package is not None:
-            spec = importlib.util.find_spec(self.package)  # finds it without the seconds that importing it may take
-            if spec is None or not spec.submodule_search_locations:
-                raise PlatformError(
-                    f"the package {self.package}, which contains {self.path}, is not installed;",
-                    "data.package is a package that Python can import;",
-                    f"try pip install {self.package}.",
-                )
-            path = Path(spec.submodule_search_locations[0]) / path
-        return read_table(path)
-
-
-def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")  # refused together with NaN and infinity of the file
-
-
-def _check_no_gap(table: Table) -> None:
-    """Raise DataError if there is a blank line between two rows.
-
-    ``read_table`` ignores blank lines, but in a series one is a missing step, and later steps would move.
-    """
-    # Line numbers that increase by more than 1; the first line has the column names.
-    for row in np.flatnonzero(np.diff(table.lines, prepend=1) > 1).tolist():
-        breaks = sum(cells[row].count("\n") for cells in table.columns.values())  # lines of one quoted cell
-        first = table.lines[row] - breaks
-        if first > (table.lines[row - 1] if row else 1) + 1:
-            raise DataError(
-                f"line {first - 1} of {table.path} is blank, between two rows;",
-                "a series has a finite number at every step;",
-                "fill that line in, or take it out.",
-            )
+def _no_calendar(frame: Frame) -> DataError:
+    return DataError(
+        f"no column of {frame.table.path} is known to have dates, and data.calendar needs them;",
+        f"its columns are {', '.join([*frame.table.columns][:20])};",
+        "try data.date=COLUMN, or leave data.calendar out.",
+    )

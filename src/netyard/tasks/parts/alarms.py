@@ -45,28 +45,61 @@ class Alarms(NamedTuple):
 
 
 class SeriesScale(nn.Module):
-    """Standardise the windows of a series, which data give in its own units; other samples are not changed."""
+    """Standardise the windows of series, which data give in their own units; other samples are not changed.
+
+    Of several series the last channel of a window (..., num_columns + 1) is the number of its series, and becomes 0.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, num_series: int = 1, num_columns: int = 1) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(()))
-        self.register_buffer("std", torch.ones(()))
+        self.num_series = num_series
+        shape = () if num_series * num_columns == 1 else (num_series, num_columns)
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("std", torch.ones(shape))
 
     def set_statistics(self, data: Any) -> None:
-        """Copy mean and standard deviation of the training steps of a series."""
-        if hasattr(data, "series_statistics"):
-            mean, std, _ = data.series_statistics()
-            self.mean.copy_(mean)
-            self.std.copy_(std)
+        """Copy mean and standard deviation of the training steps of a series.
+
+        Raises:
+            ArgumentError: the data have covariates, which have no scale here.
+        """
+        if not hasattr(data, "series_statistics"):
+            return
+        counts = [getattr(data, f"num_{role}_channels", 0) or 0 for role in ("past", "future", "static")]
+        if any(counts):
+            raise ArgumentError(
+                "task=anomaly scores series, and the data have covariates;",
+                "each column that a window is scored by is named in data.column;",
+                "try data.column=[a,b], without covariates and data.calendar.",
+            )
+        mean, std, _ = data.series_statistics()
+        self.mean.copy_(mean)
+        self.std.copy_(std)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x - self.mean) / self.std
+        if not self.mean.ndim:
+            return (x - self.mean) / self.std
+        mean, std = self._statistics(x)
+        scaled = (x[..., : mean.shape[-1]] - mean) / std
+        return scaled if self.num_series == 1 else torch.cat([scaled, torch.zeros_like(x[..., :1])], dim=-1)
 
-    def inverse(self, x: Tensor) -> Tensor:
-        return x * self.std + self.mean
+    def inverse(self, made: Tensor, x: Tensor) -> Tensor:
+        """What was made of the windows ``x``, in their own units."""
+        if not self.mean.ndim:
+            return made * self.std + self.mean
+        mean, std = self._statistics(x)
+        found = made[..., : mean.shape[-1]] * std + mean
+        return found if self.num_series == 1 else torch.cat([found, x[..., -1:]], dim=-1)
+
+    def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation for windows (B, W, C): (1 or B, 1, num_columns)."""
+        if self.num_series == 1:
+            return self.mean[:, None], self.std[:, None]
+        number = x[:, 0, -1].long()
+        return self.mean[number][:, None], self.std[number][:, None]
 
 
 def normal_labels(normal: Sequence[str] | None, data: Any) -> Tensor | None:

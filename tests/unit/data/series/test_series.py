@@ -11,7 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from netyard.data.series.series import Series, Windows
+from netyard.data.series.frame import Frame, Track
+from netyard.data.series.series import Series
+from netyard.data.series.windows import Windows
+from netyard.data.tables.csv_reader import Table
 from netyard.errors import ConfigError, DataError, PlatformError
 from support.datasets import build
 
@@ -154,8 +157,9 @@ def test_windows_are_views_of_one_series(tmp_path: Path) -> None:
 
 
 def test_a_million_steps_need_no_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    series = torch.randn(1_000_000)
-    monkeypatch.setattr(Series, "_column", lambda self: (series, "it"))
+    track = Track("", 0, 1_000_000, {"y": torch.randn(1_000_000).double().numpy()}, {})
+    frame = Frame(Table(tmp_path / "it.csv", {"y": []}, []), [track], {"y": "target"})
+    monkeypatch.setattr("netyard.data.series.series.read_frame", lambda settings, known: frame)
     data = load(tmp_path / "unread.csv", window=5000, horizon=500, batch_size=64)  # copies would take 14 GB
     x, y, _ = next(iter(data.train_dataloader()))
     assert x.shape == (64, 5000, 1) and y.shape == (64, 500)
@@ -270,15 +274,14 @@ def test_a_split_too_short_for_its_horizon(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        # In the yaml input_shape and num_targets follow the window and the horizon, and are checked first.
-        ({"window": 0}, "input_shape is 0; it must be a whole number at least 1"),
-        ({"horizon": -1}, "num_targets is -1"),
+        ({"window": 0}, "window is 0; it must be a whole number at least 1"),
+        ({"horizon": -1}, "horizon is -1"),
         ({"season": 0}, "season is 0"),
         ({"test_fraction": 1.0}, r"test_fraction is 1\.0"),
         ({"val_fraction": -0.1}, r"val_fraction is -0\.1"),
         ({"season": 6}, r"season is 6 and data\.window 5; the window must include a season.*try data\.window=6"),
-        ({"sequence_length": 9}, r"input_shape is \[9, 1\] .* follow from window and horizon"),
-        ({"num_targets": 9}, r"num_targets 9; .* follow from window and horizon"),
+        ({"sequence_length": 9}, r"sequence_length is 9, and the file has 5; .* follows from window and horizon"),
+        ({"num_targets": 9}, r"num_targets is 9, and the file has 2; .* follows from window and horizon"),
     ],
 )
 def test_wrong_settings(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
