@@ -77,7 +77,8 @@ def _pictures(task: Any, data: Any, stage: str) -> dict[str, Tensor]:
     if isinstance(task, KeepsForecast) and task.forecast is not None:
         # The datamodule knows the dates of the last window of a split, which this is unless batches are limited.
         dates = data.forecast_dates(stage, task.forecast.past) if isinstance(data, DatesForecasts) else None
-        pictures["forecast"] = forecast_picture(*task.forecast, dates=dates)
+        past, true, predicted, seasonal = task.forecast
+        pictures["forecast"] = forecast_picture(past, true, predicted, seasonal, dates=dates)
     if isinstance(task, Reconstructs) and task.reconstructions is not None:
         pictures["reconstructions"] = side_by_side(*task.reconstructions)
     if isinstance(task, MeasuresCodes) and task.latent_use is not None:

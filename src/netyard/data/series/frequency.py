@@ -137,11 +137,12 @@ def _days(series: Sequence[np.ndarray], values: np.ndarray, style: Style) -> Fre
         return found
     days = tuple(sorted({int(day) for day in (values // DAY + _MONDAY) % 7}))
     span = int(values[-1] - values[0]) // DAY
-    if 1 < len(days) < 7 and span >= 7:
+    if 1 < len(days) < 7:
         pattern = Frequency("weekdays", 1, clock, days=days, style=style)
         steps = np.concatenate([np.diff(pattern.numbers(each)[0]) for each in series])
-        # Two days of a week in most weeks would also be days with many gaps.
-        if _most_frequent(steps) == 1 and (steps == 1).mean() > 0.5:
+        # A few days of a week, in some weeks, would also be days with many gaps.
+        weeks, share = (1, 0.5) if len(days) >= 5 else (3, 0.9)
+        if span >= 7 * weeks and (steps == 1).mean() > share:
             return pattern
     return _fixed(series, values, style)
 
