@@ -24,13 +24,15 @@ class Linear(nn.Module):
         return self.head(x[..., 0])
 
 
-def task_of(net: nn.Module, lr: float = 0.0, season: int = SEASON, **settings: Any) -> Forecasting:
+def task_of(
+    net: nn.Module, lr: float = 0.0, season: int = SEASON, num_outputs: int = HORIZON, **settings: Any
+) -> Forecasting:
     return Forecasting(
         net,
         nn.MSELoss(),
         partial(torch.optim.SGD, lr=lr),
         lambda optimizer, total_steps: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
-        HORIZON,
+        num_outputs,
         season=season,
         **settings,
     )

@@ -213,7 +213,7 @@ def test_every_file_opens_with_what_it_is_and_has_the_common_keys(path: Any) -> 
     assert text.startswith("# ")
     common = ["batch_size", "eval_batch_size", "seed", "num_workers", "augmentation"]
     assert all(f"\n{key}: " in text for key in common)
-    tokens = "\ninput_size: null" in text and "\nvocab_size: null" not in text
+    tokens = "\ninput_size: null" in text and "steps are numbers, not tokens" not in text
     assert ("\ninput_shape: " in text) != tokens, "tokens have no shape, numbers have one"
     if "\nnum_envs: " in text:  # an environment is lived through and not cut
         return

@@ -57,4 +57,14 @@ def test_a_series_is_standardised_and_other_data_are_not() -> None:
     scale.set_statistics(UNLABELLED)
     assert torch.equal(scale(x), x)
     scale.set_statistics(SimpleNamespace(series_statistics=lambda: (torch.tensor(1.0), torch.tensor(2.0), None)))
-    assert torch.equal(scale(x), torch.tensor([[0.0, 1.0]])) and torch.equal(scale.inverse(scale(x)), x)
+    assert torch.equal(scale(x), torch.tensor([[0.0, 1.0]])) and torch.equal(scale.inverse(scale(x), x), x)
+
+
+def test_each_of_several_series_has_its_own_scale() -> None:
+    scale = SeriesScale(num_series=2, num_columns=1)
+    mean, std = torch.tensor([[1.0], [10.0]]), torch.tensor([[2.0], [20.0]])
+    scale.set_statistics(SimpleNamespace(series_statistics=lambda: (mean, std, None)))
+    x = torch.tensor([[[3.0, 0.0], [1.0, 0.0]], [[30.0, 1.0], [10.0, 1.0]]])  # values, and the number of the series
+    assert scale(x).tolist() == [[[1, 0], [0, 0]]] * 2 and torch.equal(scale.inverse(scale(x), x), x)
+    with pytest.raises(ArgumentError, match="the data have covariates"):
+        scale.set_statistics(SimpleNamespace(series_statistics=None, num_past_channels=2))
