@@ -28,7 +28,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     "io": ({"pandas", "numpy", "omegaconf", "packaging", "pyarrow", "safetensors", "torch", "yaml"}, set()),
     "config": ({"hydra", "omegaconf", "yaml"}, {"io", "plugins"}),
     "models": ({"torch", "timm", "torchvision"}, {"layers", "io"}),
-    "metrics": ({"filelock", "lightning", "numpy", "torch", "torch_fidelity", "torchmetrics"}, {"io"}),
+    "metrics": ({"filelock", "lightning", "numpy", "scipy", "torch", "torch_fidelity", "torchmetrics"}, {"io"}),
     "data": (
         {*TORCH, "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers", "statsmodels"},
         {"io"},

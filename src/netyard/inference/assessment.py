@@ -19,7 +19,7 @@ from netyard.callbacks import figures
 from netyard.io.atomic import open_atomically
 from netyard.io.finite_json import finite
 from netyard.io.markdown import grid
-from netyard.metrics.intervals import deviation, interval, mean, wilson
+from netyard.metrics.intervals import interval, mean, wilson
 from netyard.plots import figure
 from netyard.tasks.interfaces import (
     Acts,
@@ -35,7 +35,6 @@ from netyard.tasks.interfaces import (
 
 MAX_CLASSES = 20  # with up to so many classes, the whole confusion matrix is printed
 MAX_PAIRS = 10  # of classes that are confused most
-MAX_BOOTSTRAP = 1000  # with more values, a mean's interval is the normal one: a bootstrap would take 10,000 x n numbers
 
 
 def assess(task: Any, data: Any, metrics: Mapping[str, float]) -> dict[str, Any]:
@@ -252,13 +251,9 @@ def _errors(task: Any, intervals: dict[str, Any], targets: Sequence[str] | None)
 
 
 def _mean_interval(values: Sequence[float]) -> dict[str, Any] | None:
-    """The 95 % interval of a mean: by a bootstrap for few values, by a normal distribution for many."""
-    if len(values) <= MAX_BOOTSTRAP:
-        found = interval(values)
-        return _interval_entry(found, "bootstrap", len(values)) if found else None
-    # 1.96: the 97.5 % quantile of the standard normal distribution.
-    centre, half = mean(values), 1.96 * (deviation(values) or 0.0) / math.sqrt(len(values))
-    return _interval_entry((centre - half, centre + half), "normal", len(values))
+    """The 95 % interval of a mean; None for too few values."""
+    found = interval(values)
+    return _interval_entry(found, "Student's t", len(values)) if found else None
 
 
 def _interval_entry(ends: Sequence[float], method: str, count: int) -> dict[str, Any]:

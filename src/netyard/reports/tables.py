@@ -11,7 +11,7 @@ from typing import Any
 
 from netyard.io.markdown import grid
 from netyard.io.readable import short_path
-from netyard.metrics.intervals import MAX_EXACT_PAIRS, MIN_VALUES, deviation, interval, mean, sign_flip
+from netyard.metrics.intervals import ENOUGH_PAIRS, MAX_EXACT_PAIRS, MIN_VALUES, deviation, interval, mean, sign_flip
 from netyard.reports.configurations import Row, Table
 from netyard.run_directories.records import MISSING, Run
 
@@ -49,10 +49,10 @@ def remarks(table: Table) -> list[str]:
         lines.append(f"No intervals of the means: an interval needs at least {MIN_VALUES} {table.repeated}.")
     elif small:
         lines.append(
-            f"Rows with n below {MIN_VALUES} have no interval of the mean; the others are bootstrap intervals."
+            f"Rows with n below {MIN_VALUES} have no interval of the mean; the others are Student's t intervals."
         )
     else:
-        lines.append("Intervals of the mean are percentile bootstrap intervals (10,000 resamples).")
+        lines.append("Intervals of the mean are Student's t intervals.")
     if len(table.rows) > 1:
         lines.append(compared(table))
     if table.others:
@@ -74,10 +74,12 @@ def compared(table: Table) -> str:
     differences = [first[key] - second[key] for key in shared]
     how = "exact" if len(shared) <= MAX_EXACT_PAIRS else "random flips"
     # With n pairs there are 2^n sign flips, and the observed one and its opposite always count: p >= 2^(1 - n).
+    least = max(2.0 ** (1 - len(shared)), 1e-5)
+    more = f"; below 0.05 takes {ENOUGH_PAIRS} of them" if len(shared) < ENOUGH_PAIRS else ""
     return (
         f"1 against 2 over {len(shared)} shared {table.repeated}: {mean(differences):+.4g} on average, p = "
         f"{sign_flip(differences):.3g} (paired sign-flip test, two-sided, {how}; {len(shared)} pairs can give "
-        f"p >= {max(2.0 ** (1 - len(shared)), 1e-5):.2g})."
+        f"p >= {least:.2g}{more})."
     )
 
 

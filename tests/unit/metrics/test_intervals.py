@@ -18,10 +18,19 @@ def test_mean_and_deviation_by_hand() -> None:
 
 
 def test_an_interval_by_hand() -> None:
-    # Three values have 27 resamples. One in 27 (3.7 %) is of the least alone, so the lowest 2.5 % are it.
-    assert interval([1.0, 2.0, 3.0]) == (1.0, 3.0)
-    # Five zeros and ones: P(no one among 5 draws at 1/5) = 0.33, P(3 or more) = 0.058, P(4 or more) = 0.0067.
-    assert interval([0.0, 0.0, 0.0, 0.0, 1.0]) == pytest.approx((0.0, 0.6))
+    # Deviation 1, and 4.302653 is the 97.5 % quantile of t with 2 degrees of freedom.
+    half = 4.302653 / 3**0.5
+    assert interval([1.0, 2.0, 3.0]) == pytest.approx((2 - half, 2 + half), abs=1e-6)
+    # Mean 0.2, deviation 0.447214; 2.776445 with 4 degrees of freedom.
+    assert interval([0.0, 0.0, 0.0, 0.0, 1.0]) == pytest.approx((0.2 - 0.555289, 0.2 + 0.555289), abs=1e-6)
+
+
+@pytest.mark.parametrize("count", [3, 5, 10])
+def test_an_interval_of_95_per_cent_holds_the_mean_in_95_per_cent(count: int) -> None:
+    generator = random.Random(count)
+    found = [interval([generator.gauss(1, 2) for _ in range(count)]) for _ in range(2000)]
+    held = sum(low <= 1 <= high for low, high in found)  # type: ignore[misc]
+    assert 1900 - 3 * 9.7 < held < 1900 + 3 * 9.7, "three deviations of the binomial of 2,000 draws at 0.95"
 
 
 def test_an_interval_is_deterministic_and_needs_three_values() -> None:
@@ -34,7 +43,7 @@ def test_an_interval_of_many_values_is_close_to_the_normal_one() -> None:
     generator = random.Random(1)
     values = [generator.gauss(10, 2) for _ in range(400)]
     half = 1.96 * deviation(values) / 20
-    assert interval(values) == pytest.approx((mean(values) - half, mean(values) + half), abs=0.03)
+    assert interval(values) == pytest.approx((mean(values) - half, mean(values) + half), rel=0.003)
 
 
 @pytest.mark.parametrize(

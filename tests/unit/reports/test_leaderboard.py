@@ -55,9 +55,9 @@ def test_two_rates_on_three_seeds_are_two_rows(sweep: Path) -> None:
         "test/loss",
         "best run",
     ]
-    # deviations: 0.02 and 0.05 by hand; three values have 27 resamples, so the interval is the least and the most
-    assert first[:6] == ["1", "0.01", "0.9500 ± 0.0200", "0.9300 to 0.9700", "3", "0.8500 ± 0.0200"]
-    assert second[:6] == ["2", "0.1", "0.8500 ± 0.0500", "0.8000 to 0.9000", "3", "0.7500 ± 0.0500"]
+    # deviations: 0.02 and 0.05 by hand; 4.302653 times them, by the root of 3, on both sides of the mean
+    assert first[:6] == ["1", "0.01", "0.9500 ± 0.0200", "0.9003 to 0.9997", "3", "0.8500 ± 0.0200"]
+    assert second[:6] == ["2", "0.1", "0.8500 ± 0.0500", "0.7258 to 0.9742", "3", "0.7500 ± 0.0500"]
     assert (first[-1], second[-1]) == ("sweep/5", "sweep/1")
 
 
@@ -84,7 +84,7 @@ def test_both_files_are_written(sweep: Path) -> None:
     assert (first["rank"], first["optimizer.lr"], first["n"], first["seeds"]) == ("1", "0.01", "3", "2 0 1")
     assert float(first["mean"]) == pytest.approx(0.95)
     assert float(first["std"]) == pytest.approx(0.02)
-    assert float(first["interval_low"]) == 0.93
+    assert float(first["interval_low"]) == pytest.approx(0.95 - 4.302653 * 0.02 / 3**0.5)
     assert float(second["test/accuracy"]) == pytest.approx(0.75)
     assert float(second["test/accuracy std"]) == pytest.approx(0.05)
     assert first["best_run"] == str(sweep / "5")
