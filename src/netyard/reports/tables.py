@@ -75,7 +75,7 @@ def compared(table: Table) -> str:
     how = "exact" if len(shared) <= MAX_EXACT_PAIRS else "random flips"
     # With n pairs there are 2^n sign flips, and the observed one and its opposite always count: p >= 2^(1 - n).
     least = max(2.0 ** (1 - len(shared)), 1e-5)
-    more = f"; below 0.05 takes {ENOUGH_PAIRS} of them" if len(shared) < ENOUGH_PAIRS else ""
+    more = f"; p < 0.05 takes {ENOUGH_PAIRS}" if len(shared) < ENOUGH_PAIRS else ""
     return (
         f"1 against 2 over {len(shared)} shared {table.repeated}: {mean(differences):+.4g} on average, p = "
         f"{sign_flip(differences):.3g} (paired sign-flip test, two-sided, {how}; {len(shared)} pairs can give "
