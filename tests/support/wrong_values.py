@@ -19,6 +19,7 @@ NEEDED = {
     "series": ["data.path=x.csv", "data.column=y"],
     "sentiment": ["model=lstm_tiny", "data.path=x.csv"],
     "labelled_text": ["model=lstm_tiny", "data.path=x.csv"],
+    "pairs": ["model=seq2seq_tiny", "data.path=x.tsv"],
     "text": ["model=lstm_tiny", "data.path=x.txt"],
     "python_source": ["model=lstm_tiny"],
     "number_words": ["model=seq2seq_tiny"],

@@ -18,7 +18,7 @@ from netyard.inference.given import inputs_of
 from netyard.io import table_writer
 from netyard.metrics.output_names import label_lists, target_suffixes
 from netyard.run_directories.directory import RunDir
-from netyard.tasks.interfaces import Predicts, has_split
+from netyard.tasks.interfaces import PairData, Predicts, PredictsText, has_split
 from netyard.training import checkpoint
 from netyard.training.performance import set_threads
 
@@ -72,8 +72,8 @@ class Predictor:
         """Load the best or the last checkpoint of a run; raises as ``predict`` does."""
         recorded, config, choices = checkpoint.read_of(run_dir, which)
         task = checkpoint.rebuild(recorded, run_dir.checkpoint(which))
-        columns_of = _prediction_columns(task, run_dir, choices["task"])
         data = checkpoint.build_data(recorded, config)
+        columns_of = _prediction_columns(task, data, run_dir, choices["task"])
         if hasattr(data, "every_window"):
             data.every_window = getattr(task, "every_window", False)
         set_threads(config["threads"], task, config["data"])
@@ -114,7 +114,7 @@ class Predictor:
                 if batch.names:
                     # prepare() takes targets, which the user's files do not have: zeros, and the result is ignored.
                     x, _ = self.data.prepare(batch.x.to(self.device), torch.zeros(len(batch.x)))
-                    targets = _target_columns(batch.y, labels)
+                    targets = self._true_columns(batch, labels)
                     made = _without(self.columns_of(x, labels), getattr(batch, "empty", ()))
                     columns = {inputs.kind: batch.names, **targets, **made}
                     if arrange := getattr(batch, "arrange", None):
@@ -131,6 +131,15 @@ class Predictor:
                 "the warnings above give the reason for each;",
                 "repair them, or try another input.",
             )
+
+    def _true_columns(self, batch: Any, labels: Sequence[str]) -> dict[str, list[Any]]:
+        """What is known of the samples of a batch; of pairs of texts the source, too."""
+        if batch.y is None or not (isinstance(self.task, PredictsText) and isinstance(self.data, PairData)):
+            return _target_columns(batch.y, labels)
+        return {
+            "source": [self.data.decode_source(row) for row in batch.x],
+            "target": [self.data.decode(row) for row in batch.y],
+        }
 
 
 def _without(columns: Mapping[str, Sequence[Any]], empty: Sequence[int]) -> Mapping[str, Sequence[Any]]:
@@ -150,12 +159,14 @@ def _bar() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _prediction_columns(task: Any, run_dir: RunDir, choice: str) -> PredictionColumns:
+def _prediction_columns(task: Any, data: Any, run_dir: RunDir, choice: str) -> PredictionColumns:
     if isinstance(task, Predicts):
         return task.prediction_columns
+    if isinstance(task, PredictsText):
+        return lambda x, _: task.translation_columns(x, data)
     raise ConfigError(
         f"{run_dir.path} is a run of task={choice}, which makes no predictions;",
-        "classification, regression, forecasting, reconstruction and variational tasks do;",
+        "classification, regression, forecasting, translation, reconstruction and variational tasks do;",
         f"try netyard generate run={run_dir.path}.",
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from netyard.tasks.interfaces import TestsFiles, class_names
+from netyard.tasks.interfaces import DescribesTexts, TestsFiles, class_names
 from netyard.training import checkpoint
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,9 @@ class TestedFiles:
                 "%s is what the run was trained on: only its test part is tested, %s; data.test_%s=%s tests all of it"
             )
             log.info(said, own, counted, key, own)
+        if data.tests_all and isinstance(data, DescribesTexts):
+            for facts in data.describe_texts().values():
+                log.info("%s", facts["sentence"])
         for each in data.left_out:
             log.info("left out: %s %s (%s)", f"{each['count']:,}", each["what"], each["why"])
         if missing := _missing_classes(data):

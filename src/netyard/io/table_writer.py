@@ -1,4 +1,4 @@
-"""Write a table batch by batch as CSV, JSON lines or Parquet, by the suffix of the file. Imports no torch."""
+"""Write a table batch by batch as CSV, JSON lines, Parquet or lines, by the suffix of the file. Imports no torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netyard.errors import PlatformError
 from netyard.io.atomic import open_atomically, require_file
 from netyard.io.finite_json import finite
 
-SUFFIXES = (".csv", ".jsonl", ".parquet")
+SUFFIXES = (".csv", ".jsonl", ".parquet", ".txt")
 _ROW_GROUP = 4096  # rows that are collected for a row group of Parquet; a group has overhead
 
 Add = Callable[[Mapping[str, Sequence[Any]]], None]
@@ -41,7 +41,8 @@ def open_table(output: Path) -> contextlib.AbstractContextManager[Add]:
 
     File names among the cells may contain bytes that are not UTF-8: CSV keeps them, the other formats have ``\\udcff``.
     """
-    return {".csv": _csv, ".jsonl": _json_lines, ".parquet": _parquet}[output.suffix.lower()](output)
+    writers = {".csv": _csv, ".jsonl": _json_lines, ".parquet": _parquet, ".txt": _lines}
+    return writers[output.suffix.lower()](output)
 
 
 @contextlib.contextmanager
@@ -53,6 +54,20 @@ def _csv(output: Path) -> Iterator[Add]:
             if not file.tell():  # the first batch: only now are the columns known
                 writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
+
+        yield add
+
+
+@contextlib.contextmanager
+def _lines(output: Path) -> Iterator[Add]:
+    """Write the translation or prediction of each row, or its last cell, as a line; empty for a row without one."""
+    with open_atomically(output, errors="surrogateescape") as file:
+
+        def add(columns: Mapping[str, Sequence[Any]]) -> None:
+            name = next((each for each in ("translation", "prediction") if each in columns), list(columns)[-1])
+            for cell in columns[name]:
+                file.write("" if cell is None else " ".join(str(cell).splitlines()))
+                file.write("\n")
 
         yield add
 

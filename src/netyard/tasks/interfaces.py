@@ -47,6 +47,14 @@ class Predicts(Protocol):
 
 
 @runtime_checkable
+class PredictsText(Protocol):
+    """A task that ``netyard predict`` can use, whose predictions are texts."""
+
+    def translation_columns(self, x: Tensor, data: Any) -> Mapping[str, list[str]]:
+        """Tokens (B, S) and the data that decode them -> columns by name, of B texts each."""
+
+
+@runtime_checkable
 class DrawsImages(Protocol):
     """A task that generates images."""
 
@@ -434,11 +442,28 @@ class TextData(Protocol):
 
 
 @runtime_checkable
+class DescribesTexts(Protocol):
+    """Data that say how well a vocabulary fits their texts."""
+
+    def describe_texts(self) -> dict[str, dict[str, Any]]:
+        """The facts of each vocabulary, with a ``sentence``."""
+
+
+@runtime_checkable
 class ReadsTexts(Protocol):
     """Data that make inputs of a network of texts."""
 
     def text_inputs(self, texts: Sequence[str]) -> Any:
         """The texts as inputs of ``netyard predict``, a row each, also of empty ones."""
+
+
+@runtime_checkable
+class PairData(Protocol):
+    """Pairs of texts: ``decode_source`` is for tokens of the source, ``decode`` for those of the target."""
+
+    def decode_source(self, tokens: Any) -> str: ...
+
+    def decode(self, tokens: Any) -> str: ...
 
 
 @runtime_checkable

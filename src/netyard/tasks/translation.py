@@ -135,6 +135,10 @@ class Translation(Learner):
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         return self._translate(batch if isinstance(batch, Tensor) else batch[0], self.beam_size)
 
+    def translation_columns(self, x: Tensor, data: SentencePairs) -> dict[str, list[str]]:
+        """Return the column of the prediction table: the translations of sources (B, S) as text."""
+        return {"translation": [data.decode(row) for row in self._translate(x, self.beam_size).cpu()]}
+
     def export_signature(self) -> ExportSignature:
         """Return the signature of the next token's logits; the decoding loop, token by token, is left to the caller."""
         source = TensorSpec("source", "int64 (batch, steps), padded with 0 at the end", ("batch", "steps"))

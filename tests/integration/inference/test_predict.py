@@ -317,6 +317,18 @@ def test_empty_lines_have_a_row_without_a_prediction(predict, tmp_path: Path) ->
     assert close([first], [rows[1]]) and second["probability"] == ""
 
 
+def test_translations_are_a_line_for_each_line(finished, predict, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("42\n\n7\n42\n")
+    rows = predict("translation", tmp_path / "in.txt")
+    assert [row["row"] for row in rows] == ["0", "1", "2", "3"] and rows[1]["translation"] == ""
+    assert rows[0]["translation"] == rows[3]["translation"]
+    given = [f"input={tmp_path}/in.txt", f"output={tmp_path}/out.txt"]
+    assert main.main(["predict", f"run={finished('translation')}", *given]) == 0
+    assert (tmp_path / "out.txt").read_text().split("\n") == [*(row["translation"] for row in rows), ""]
+    tested = predict("translation")
+    assert set(tested[0]) == {"row", "source", "target", "translation"} and tested[0]["target"].isascii()
+
+
 def test_predictions_of_texts_are_those_of_the_test(finished, predict, tmp_path: Path) -> None:
     tested, data = predict("opinions"), data_of(finished("opinions"))
     (tmp_path / "lines.txt").write_text("\n".join(data.decode(row) for row in data.split("test").x), encoding="utf-8")
@@ -388,7 +400,7 @@ def test_a_variational_autoencoder_predicts_its_reconstruction_error(finished, p
             "classification",
             ["output=out.png"],
             2,
-            ["output is out.png", "ends in .csv, .jsonl or .parquet", "try output=out.csv"],
+            ["output is out.png", "ends in .csv, .jsonl, .parquet or .txt", "try output=out.csv"],
         ),
         ("classification", ["output=FILES"], 2, ["a folder", "ends in .csv", "predictions.csv"]),
         ("classification", ["output=none/out.csv"], 2, ["there is no folder none", "mkdir -p none"]),

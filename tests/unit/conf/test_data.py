@@ -16,6 +16,7 @@ TASKS = {
     "text": "language",
     "python_source": "language",
     "number_words": "translation",
+    "pairs": "translation",
 }
 
 
@@ -31,6 +32,7 @@ MODELS = {
     "sentiment": "lstm",
     "labelled_text": "lstm",
     "number_words": "seq2seq",
+    "pairs": "seq2seq",
 }
 
 

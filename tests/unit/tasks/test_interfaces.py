@@ -17,7 +17,7 @@ CHOICES = {
     "gru_tiny data=sunspots": {"EvaluatesNumbers", "Exportable", "KeepsForecast", "LooksAhead", "Predicts"},
     "mlp_table data=diabetes": {"EvaluatesNumbers", "Exportable", "Predicts"},
     "lstm_tiny data=python_source": {"Exportable", "GeneratesText"},
-    "seq2seq_tiny": {"Exportable", "GeneratesText", "Translates"},
+    "seq2seq_tiny": {"Exportable", "GeneratesText", "PredictsText", "Translates"},
     "autoencoder_tiny": {"Exportable", "Interpolates", "KeepsCodes", "Predicts", "Reconstructs"},
     "vae_tiny": {
         "DrawsClasses", "DrawsImages", "Exportable", "Interpolates", "KeepsCodes", "MeasuresCodes", "Predicts",

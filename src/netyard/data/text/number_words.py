@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from netyard.data.core.inputs import Inputs
 from netyard.data.core.keys import CONTENT, sample_keys, uniform
 from netyard.data.core.splits import TEST_SEED, holdout
 from netyard.data.core.tensors import Split, TensorSplit
+from netyard.data.text.text_inputs import batches, texts_of
 from netyard.data.text.tokens import TokenData, padded
 from netyard.data.text.vocabulary import END, Characters, Vocabulary, Words
 from netyard.errors import ConfigError
@@ -93,6 +95,21 @@ class NumberWords(TokenData):
     def decode_source(self, tokens: Tensor | Iterable[int]) -> str:
         """Source tokens as text; ``decode`` is for tokens of the target."""
         return self.vocabularies["source"].decode(tokens.tolist() if isinstance(tokens, Tensor) else tokens)
+
+    def inputs(self, where: str, column: str | None = None) -> Inputs:
+        """Texts to translate: the lines of a file, or a column of a .csv or .tsv file.
+
+        Raises:
+            DataError: there is no such file or column, or it contains no text.
+        """
+        return self.text_inputs(texts_of(where, column)[2])
+
+    def text_inputs(self, texts: Sequence[str]) -> Inputs:
+        """Texts to translate, a row each."""
+        stripped = [text.strip() for text in texts]
+        self.setup()  # for the length
+        encode = self.vocabularies["source"].encode
+        return batches(stripped, encode, self.sequence_length or 1, self.evaluation_batch_size())
 
     def read(self) -> dict[str, Split]:
         numbers = self._numbers()

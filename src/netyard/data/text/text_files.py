@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from pathlib import Path
 
+from netyard.data.core.file_keys import key_of_files
 from netyard.data.images.files import walk
 from netyard.data.tables.file_text import read_text
 from netyard.errors import DataError
@@ -89,6 +92,67 @@ def read_documents(
             f"try {key}=FILE.",
         )
     return found
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of documents that follow each other."""
+
+    text: str
+    begin: int
+    """The characters of all documents before it."""
+    size: int
+    """Its characters, without the line breaks between documents."""
+    first: int
+    last: int
+    """The numbers of its first and last document."""
+    whole: bool
+    """Whether no document of it is in another part, too."""
+
+
+def joined(texts: Sequence[str]) -> str:
+    """Texts one after another, with a line break between two."""
+    *before, last = texts
+    return "".join([*(text if text.endswith("\n") else f"{text}\n" for text in before), last])
+
+
+def cut_documents(texts: Sequence[str], sizes: Sequence[int]) -> list[Part]:
+    """Cut documents in their order into parts of so many characters; a size of 0 gives an empty part.
+
+    A cut is moved to the nearest border of two documents, unless a part next to it would then be smaller than half of
+    what is wanted, or twice as large.
+    """
+    ends = [*accumulate(map(len, texts))]
+    wanted = [0, *accumulate(sizes)]
+    cuts = list(wanted)
+    for place in range(1, len(sizes)):
+        if not sizes[place] or not sizes[place - 1] or len(texts) == 1:
+            continue
+        border = min(ends[:-1], key=lambda end: abs(end - wanted[place]))
+        before, after = border - cuts[place - 1], wanted[place + 1] - border
+        if sizes[place - 1] / 2 <= before <= 2 * sizes[place - 1] and sizes[place] / 2 <= after <= 2 * sizes[place]:
+            cuts[place] = border
+    starts = [0, *ends]
+    parts = []
+    for begin, end in pairwise(cuts):
+        inside = [n for n in range(len(texts)) if starts[n] < end and ends[n] > begin]
+        pieces = [texts[n][max(begin - starts[n], 0) : end - starts[n]] for n in inside]
+        whole = bool(inside) and starts[inside[0]] >= begin and ends[inside[-1]] <= end
+        first, last = (inside[0], inside[-1]) if inside else (0, 0)
+        parts.append(Part(joined(pieces) if pieces else "", begin, end - begin, first, last, whole))
+    return parts
+
+
+def key_of_texts(path: str | Path | Sequence[str]) -> str | None:
+    """A hash of all files that a path names, wherever they are; None if one is not there."""
+    if not isinstance(path, list | tuple) and not glob.has_magic(str(path)):
+        return key_of_files(Path(str(path)).expanduser())
+    try:
+        paths = read_documents(path).paths
+    except DataError:
+        return None
+    keys = [key_of_files(each) or "" for each in paths]
+    return hashlib.sha256("\0".join(keys).encode()).hexdigest()[:32]
 
 
 def shown(path: str | Path | Sequence[str]) -> str:

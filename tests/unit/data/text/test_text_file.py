@@ -132,7 +132,6 @@ def test_a_loaded_vocabulary_needs_no_text(write: Write, tmp_path: Path, tokens:
         (b"", {}, r"contains 0 character\(s\); training, validation and test need 2 each"),
         (b"a", {}, r"contains 1 character\(s\)"),
         (b"\xef\xbb\xbf", {}, r"contains 0 character\(s\)"),
-        (b"caf\xe9 and more", {}, r"cannot be read: it is not UTF-8 text \(byte 3\)"),
         (bytes(range(256)), {}, "not UTF-8"),
         (b"unquestionably", {"tokens": "words"}, r"the train split of the text has 1 token\(s\).*tokens=characters"),
         (b"some words", {"tokens": "words", "min_count": 9}, r"no words occur 9 times.*try data\.min_count=1"),
@@ -145,9 +144,29 @@ def test_refusals(write: Write, tmp_path: Path, content: bytes | None, changes: 
     assert "\n" not in str(caught.value) and caught.value.exit_code == 3
 
 
-def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read: "):
-        load(tmp_path)
+def test_several_files_are_read_as_one_text(tmp_path: Path) -> None:
+    for number in range(10):
+        write_text(tmp_path, numbered()[: 100 + number], f"{number}.txt")
+    data = build("text", path=str(tmp_path))
+    assert isinstance(data, TextFile)
+    texts = data.texts()
+    assert [len(texts[part]) for part in PARTS] == [8 * 100 + 28 + 6, 108, 109]
+    assert data.sources["train"] == "828 characters of 8 files, 0.txt to 7.txt"
+    assert data.sources["test"] == f"109 characters, {tmp_path}/9.txt"
+    listed = build("text", path=[f"{tmp_path}/1.txt", f"{tmp_path}/2.txt"])
+    keys = {str(each.files_key()) for each in (data, listed, build("text", path=f"{tmp_path}/*.txt"))}
+    assert len(keys) == 3
+    whole = build("text", path=f"{tmp_path}/1.txt", test_path=f"{tmp_path}/2.txt", val_fraction=0)
+    whole.setup()
+    assert [whole.has_split(part) for part in PARTS] == [True, False, True] and len(whole.split("test")) == 102
+
+
+def test_western_text_is_read_and_told(write: Write) -> None:
+    path = write("")
+    path.write_bytes(("größe " * 50).encode("cp1252"))
+    data = load(path)
+    assert "größe" in data.decode(data.split("train").x)
+    assert data.summary()["remarks"] == ["1 file read as cp1252"]
 
 
 def test_wrong_settings(write: Write) -> None:

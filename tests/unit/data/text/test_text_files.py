@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard.data.text.text_files import read_documents
+from netyard.data.text.text_files import cut_documents, joined, read_documents
 from netyard.errors import DataError
 
 
@@ -94,3 +94,27 @@ def test_refusals(tmp_path: Path, name: str, message: str) -> None:
         read_documents(tmp_path / name if "*" not in name else f"{tmp_path}/{name}")
     with pytest.raises(DataError, match="is an empty list"):
         read_documents([])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sizes", "parts"),
+    [
+        ([100] * 10, [800, 100, 100], [800, 100, 100]),
+        ([90] * 10 + [100], [810, 90, 100], [810, 90, 100]),
+        ([130, 70] * 5, [810, 90, 100], [800, 130, 70]),
+        ([1000], [810, 90, 100], [810, 90, 100]),  # one document is cut within
+        ([500, 500], [810, 90, 100], [810, 90, 100]),
+        ([100] * 10, [900, 0, 100], [900, 0, 100]),
+    ],
+)
+def test_documents_are_cut_at_their_borders(lengths: list[int], sizes: list[int], parts: list[int]) -> None:
+    texts = [chr(ord("a") + number) * length for number, length in enumerate(lengths)]
+    found = cut_documents(texts, sizes)
+    assert [part.size for part in found] == parts
+    assert "".join(part.text for part in found).replace("\n", "") == "".join(texts)
+    if set(lengths) == {100}:
+        assert all(part.whole for part in found if part.size)
+
+
+def test_documents_are_joined_by_one_line_break() -> None:
+    assert joined(["a", "b\n", "c"]) == "a\nb\nc"
