@@ -27,6 +27,7 @@ GUIDES = (
     "own_model",
     "plugins",
     "resuming",
+    "series",
     "several_labels",
 )
 """Pages whose commands run from top to bottom."""

@@ -81,7 +81,8 @@ COMMAND = Command(
         # The columns of the table, by task.
         "  classification   prediction, probability, and probability_CLASS of each class",
         "  regression       prediction, in the target's unit; prediction_1, prediction_2, ... of several",
-        "  forecasting      step_1, step_2, ...: the steps after the end of the series",
+        "  forecasting      step_1, step_2, ...: the steps after the end of the series; with dates or several series",
+        "                   a row for each step, with its date, the series, and the value of each column",
         (
             "  reconstruction   reconstruction_error, the mean squared error: larger for inputs unlike the "
             "training data;"

@@ -100,7 +100,21 @@ def continuation_overrides(run_dir: RunDir, overrides: Sequence[str]) -> list[st
     if run_dir.status().get("state") == "completed" and not new:
         return []
     # Hydra takes the last of several overrides of one key, so the new ones come after the saved ones.
-    return [*saved, *new, override("resume", run_dir.path), override("hydra.run.dir", run_dir.path)]
+    return [
+        *_of_older_series(run_dir),
+        *saved,
+        *new,
+        override("resume", run_dir.path),
+        override("hydra.run.dir", run_dir.path),
+    ]
+
+
+def _of_older_series(run_dir: RunDir) -> list[str]:
+    """Overrides for a run from before series had dates: its option had other defaults of these keys."""
+    data = run_dir.composed()[0].get("data") or {}
+    if not str(data.get("_target_", "")).endswith(".series.Series") or "date" in data:
+        return []
+    return [override("data.date", "none"), override("data.season", data.get("season", 1))]
 
 
 def find_auto(overrides: Sequence[str], cfg: DictConfig) -> Path | None:
@@ -133,7 +147,10 @@ def require_same(
     old.setdefault("trainer.performance", "safe")  # checkpoints from before this key existed
     old.update({key: new[key] for key in ADDED if key in new and key not in old})
     # A key that is younger than the run: without it, the class was built with its default.
-    old = {key: value for key, value in _defaults(config) if key not in old and new.get(key) == value} | old
+    younger = {key: value for key, value in _defaults(config) if key not in old}
+    # The constraints have no default of a list that is made anew for each object.
+    younger = {key: [] if value is None and new.get(key) == [] else value for key, value in younger.items()}
+    old = {key: value for key, value in younger.items() if new.get(key) == value} | old
     # Groups that are free, such as the logger, may be chosen anew.
     groups = [group for group in recorded["choices"] if group in choices and group not in FREE and group in config]
     pairs = [(group, recorded["choices"][group], choices[group]) for group in groups]

@@ -212,3 +212,15 @@ def test_bound_and_free_keys() -> None:
         *("precision", "performance", "accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm"),
         *("limit_train_batches", "limit_val_batches", "overfit_batches"),
     }
+
+
+def test_a_run_from_before_series_had_dates_reads_its_rows_in_order(tmp_path: Path) -> None:
+    for target, keys, wanted in (
+        ("netyard.data.series.series.Series", {"season": 12}, ["data.date=none", "data.season=12"]),
+        ("netyard.data.series.series.Series", {"season": None, "date": None}, []),
+        ("netyard.data.tables.csv_file.CSVFile", {}, []),
+    ):
+        config = {"data": {"_target_": target, **keys}}
+        (tmp_path / ".hydra").mkdir(exist_ok=True)
+        (tmp_path / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+        assert resume._of_older_series(RunDir(tmp_path)) == wanted

@@ -25,6 +25,7 @@ from netyard.errors import DataError
 SEPARATOR = " | "
 """Between the cells that name a series, if several columns do."""
 _MOST_SERIES = 10_000
+_SEPARATED = 0.95  # of the rows that are the only one of their date and series, if a column separates series
 _MOST_GAPS = 50  # missing steps for each step that is there; with more, the dates are irregular
 
 
@@ -273,10 +274,12 @@ def _resolve_duplicates(
         names = sorted(set(zip(*(table.columns[name] for name in columns), strict=True)))
         listed = ", ".join(SEPARATOR.join(name) for name in names[:4]) + ", ..." * (len(names) > 4)
         key = typed("series_id", columns[0] if len(columns) == 1 else columns)
-        what = " and ".join(map(repr, columns))
+        separate = f"column {columns[0]!r} separates"
+        if len(columns) > 1:
+            separate = f"columns {' and '.join(map(repr, columns))} separate"
         raise DataError(
             given,
-            f"each date is one step of a series, and column {what} separates {len(names)} series ({listed});",
+            f"each date is one step of a series, and {separate} {len(names)} series ({listed});",
             f"try {key}.",
         )
     same = len({tuple(cells[row] for cells in table.columns.values()) for row in rows.tolist()}) == 1
@@ -290,7 +293,7 @@ def _resolve_duplicates(
 
 
 def _separating(table: Table, dates: Dates, used: Sequence[str]) -> list[str]:
-    """One or two columns of few texts or whole numbers, in each value of which every date is there once."""
+    """One or two columns of few texts or whole numbers, in each value of which almost every date is there once."""
     found: dict[str, int] = {}
     for name, cells in table.columns.items():
         if name not in used and all(cells) and 1 < (count := len(set(cells))) <= max(len(cells) // 3, 2):
@@ -301,7 +304,8 @@ def _separating(table: Table, dates: Dates, used: Sequence[str]) -> list[str]:
     for size in (1, 2):
         for columns in combinations(order[:8], size):
             keys = {*zip(times, *(table.columns[name] for name in columns), strict=True)}
-            if len(keys) == len(times):
+            # A few rows may be there twice besides.
+            if len(keys) >= _SEPARATED * len(times) > len(set(times)):
                 return list(columns)
     return []
 

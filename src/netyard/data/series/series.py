@@ -96,11 +96,12 @@ class Series(DataModule):
     season: Count | None = 1
     """Period of the series in steps; 1: not seasonal. None: that of the frequency, if the series shows it."""
 
-    num_series: Count | None = None
-    num_columns: Count | None = None
-    num_past_channels: Index | None = None
-    num_future_channels: Index | None = None
-    num_static_channels: Index | None = None
+    # Facts; the defaults are those of one column without covariates, which runs of older versions have.
+    num_series: Count | None = 1
+    num_columns: Count | None = 1
+    num_past_channels: Index | None = 0
+    num_future_channels: Index | None = 0
+    num_static_channels: Index | None = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -392,7 +393,7 @@ class Series(DataModule):
         Raises:
             DataError: a covariate has no value; the changes of a series are lost in float32.
         """
-        found = []
+        found, unseen = [], dict[str, set[str]]()
         for track in tracks:
             number = self.series_names.index(track.name) if self.series_names else 0
             values = self.layout.encode(frame, track, number, more)
@@ -404,9 +405,15 @@ class Series(DataModule):
                     "a covariate has a number, or a word, at every step;",
                     "take it out of the covariates.",
                 )
+            for name, cells in track.words.items():
+                if new := sorted({*cells} - {*self.layout.words[name], ""}):
+                    unseen.setdefault(name, set()).update(new)
             for place, name in enumerate(self.layout.columns("target")):
                 _require_float32(track.numbers[name][: track.known], values[: track.known, place], name, frame)
             found.append(values)
+        for name, words in unseen.items():
+            shown = ", ".join(map(repr, sorted(words)[:5]))
+            log.warning("%s: training has no %s in column %r: read as empty", frame.table.path, shown, name)
         return found
 
     def _whole(self, name: str, frame: Frame, tracks: list[Track]) -> Windows | ChannelWindows:
