@@ -229,4 +229,6 @@ def _method(environment: gym.Env[Any, Any]) -> Callable[[], Any] | None:
 
 
 def _form(picture: Array) -> str:
-    return "nothing" if picture.dtype == object and picture.ndim == 0 else f"an array of shape {picture.shape}"
+    if picture.dtype.kind not in "biuf":
+        return "nothing" if picture.dtype == object and picture.ndim == 0 else "no array of numbers"
+    return f"an array of shape {picture.shape}"

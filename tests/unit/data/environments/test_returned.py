@@ -11,6 +11,7 @@ import torch
 from gymnasium import spaces
 
 from netyard.data.environments.experience import Experience
+from netyard.data.environments.vector import VectorEnvironment
 from netyard.errors import DataError, ForeignCodeError
 
 ID = "netyard-tests/Returning-v0"
@@ -138,3 +139,58 @@ def test_an_environment_without_a_time_limit_gets_one_that_is_told() -> None:
     assert endless.max_episode_steps == 1_000 and "has no time limit" in " ".join(endless.summary()["remarks"])
     ends = stepped(lambda: (SEEN, 0.0, False, True, {}))
     assert ends.max_episode_steps is None and stepped(max_episode_steps=7).max_episode_steps == 7
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (None, r"render\(\) returned nothing"),
+        ([np.zeros((4, 4, 3))] * 2, r"render\(\) returned an array of shape \(2, 4, 4, 3\)"),
+        ("a picture", r"render\(\) returned no array of numbers"),
+        (NotImplementedError(), r"it has no method render\(\)"),
+        (KeyError("x"), r"render\(\) raised KeyError"),
+    ],
+    ids=["nothing", "list", "text", "none", "exception"],
+)
+def test_what_is_no_frame_is_one_sentence(picture: Any, said: str) -> None:
+    def render(self: Any) -> Any:
+        if isinstance(picture, Exception):
+            raise picture
+        return picture
+
+    environments = VectorEnvironment("x", [drawing(render)])
+    with pytest.raises(DataError, match=rf"environment x cannot be drawn: {said}.*; a film needs render_mode"):
+        environments.render(0)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [np.full((4, 5), 9, np.uint8), np.full((4, 5, 4), 9, np.uint8), np.full((4, 5, 3), 9.4 / 255)],
+    ids=["grey", "rgba", "float"],
+)
+def test_every_kind_of_picture_becomes_a_frame(picture: Any) -> None:
+    frame = VectorEnvironment("x", [drawing(lambda self: picture)]).render(0)
+    assert frame.shape == (4, 5, 3) and frame.dtype == np.uint8 and (frame == 9).all()
+
+
+def drawing(render: Any) -> Any:
+    kind = type("Drawing", (Returning,), {"render": render})
+    return kind()
+
+
+def test_episodes_that_teach_nothing_are_told() -> None:
+    def remarks(reward: float, ends: bool, count: int = 12) -> str:
+        data = stepped(lambda: (SEEN, reward, ends, False, {}))
+        for _ in range(count):
+            data.step(np.array([0]))
+        return " ".join(data.remarks_on_episodes(finished=True))
+
+    assert f"no training episode of {ID} has ended yet" in remarks(1.0, False)
+    assert "episodes of netyard-tests/Returning-v0 returned 0: no action was ever rewarded" in remarks(0.0, True)
+    assert "returned 1: the return does not show what is learned" in remarks(1.0, True)
+    assert remarks(0.0, True, count=2) == "" == remarks_after_an_epoch()
+
+
+def remarks_after_an_epoch() -> str:
+    data = stepped(lambda: (SEEN, 0.0, True, False, {}))
+    return " ".join(data.remarks_on_episodes(finished=False))
