@@ -39,10 +39,11 @@ def greedy_policy(net: nn.Module, values: Callable[[Tensor], Tensor], device: to
         return slow
     arrays = chain.arrays()  # views of the parameters, which the optimizer changes in place
 
-    types = {np.dtype(np.float32), *(np.dtype(str(kind).removeprefix("torch.")) for kind in chain.scales)}
+    # Characters, since comparing types of NumPy takes as long as a layer.
+    types = {"f", *(np.dtype(str(kind).removeprefix("torch.")).char for kind in chain.scales)}
 
     def fast(observations: Any, masks: Any = None) -> Any:
-        if len(observations) > _NUMPY_BATCH or observations.dtype not in types:
+        if len(observations) > _NUMPY_BATCH or observations.dtype.char not in types:
             return slow(observations, masks)
         return numpy_choice(arrays, observations, masks, chain.scales)
 

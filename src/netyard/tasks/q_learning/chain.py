@@ -129,7 +129,7 @@ def numpy_choice(
     """
     *hidden, (last_weight, last_bias) = arrays
     x = observations.reshape(len(observations), -1)
-    if x.dtype != np.float32:
+    if x.dtype.char != "f":
         x = x.astype(np.float32) * np.float32((scales or {}).get(_TORCH_TYPES[x.dtype.name], 1.0))
     for weight, bias in hidden:
         x = x.dot(weight)  # takes half the time of matmul for a single row
