@@ -14,7 +14,7 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from netyard.config import catalog, hydra_internals
+from netyard.config import by_task, catalog, hydra_internals
 from netyard.config.hydra_guard import Guarded
 from netyard.errors import ConfigError
 from netyard.io.claim import create_unused
@@ -90,12 +90,13 @@ def compose(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[DictC
 
 
 def prepare() -> None:
-    """Register the families' models and netyard's resolver, before Hydra composes."""
+    """Register the families' models and netyard's resolvers, before Hydra composes."""
     # OpenMP's threads spin while they wait for each other: beside another busy program a network of two threads
     # becomes ten times slower. Read when torch is imported, so set here.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     catalog.register()  # each time: a package may have been installed since
     OmegaConf.register_new_resolver("unclaimed", create_unused, replace=True)
+    by_task.register()
 
 
 def choices_of(hydra_cfg: Any) -> dict[str, Any]:

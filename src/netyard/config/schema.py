@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
-from netyard.config import allowlist, constraints
+from netyard.config import allowlist, by_task, constraints
 from netyard.config.catalog import GROUPS, LISTS, option_file, options, variants
 from netyard.config.flatten import leaves
 from netyard.errors import ConfigError
@@ -265,7 +265,7 @@ def require_outputs(config: Mapping[str, Any], choices: Mapping[str, Any], corre
     if fault := next(_changed_facts(config, choices), None):
         raise fault
     # num_outputs interpolates num_classes, num_labels or num_targets of the data, whichever the task needs.
-    if config["task"].get("num_outputs", 0) is None:
+    if config["task"].get("num_outputs", 0) is None and by_task.predicts(config["task"]):
         fact = str(option_file("task", str(choices["task"])).get("num_outputs"))[7:-1]
         found = [each for each in _ANSWERED if config["data"].get(each) is not None]
         attempts = [*[correction] * bool(correction), *(_ANSWERED[each] for each in found)]
@@ -289,7 +289,9 @@ def _fitting_models(choices: Mapping[str, Any], group: str = "data") -> list[str
 
 
 def _check_missing(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
-    missing = sorted(_missing(cfg))
+    # Some tasks alone need a key such as the target of a table.
+    needed = (f"data.{name}" for name in by_task.chosen_keys(cfg.data) if cfg.data[name] == by_task.REQUIRED)
+    missing = sorted([*_missing(cfg), *needed])
     if missing:
         group = missing[0].partition(".")[0]
         raise ConfigError(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from netyard.errors import ConfigError, DataError
+from netyard.ranges.image_size import height_and_width
 from netyard.tasks.interfaces import ImageData, NormalizedData, ReadsTexts, SampledData, TextData
 
 PORTION = 256  # samples in a batch
@@ -123,13 +124,13 @@ def _as_samples(data: Any, x: Tensor) -> Tensor:
 
 def _images(data: Any, x: Tensor) -> Tensor:
     """Convert images in one of the accepted layouts to (B, C, H, W), in [0, 1] or as they are stored."""
-    channels, side = len(data.pixel_statistics()[0]), data.image_size
-    expected = (channels, side, side)
+    channels, (height, width) = len(data.pixel_statistics()[0]), height_and_width(data.image_size)
+    expected = (channels, height, width)
     # An array that is both layouts, as 3 x 3 images of 3 channels, is taken as (C, H, W).
-    if x.shape[-3:] == (side, side, channels) and x.shape[-3:] != expected:
+    if x.shape[-3:] == (height, width, channels) and x.shape[-3:] != expected:
         x = x.movedim(-1, -3)
     # Grey images without a channel axis: (H, W) or (B, H, W).
-    elif channels == 1 and x.ndim in (2, 3) and x.shape[-2:] == (side, side) and x.shape[-3:] != expected:
+    elif channels == 1 and x.ndim in (2, 3) and x.shape[-2:] == (height, width) and x.shape[-3:] != expected:
         x = x.unsqueeze(-3)
     x = _in_shape(x, expected)
     if not x.is_floating_point():

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from netyard.ranges.image_size import height_and_width, shortest
+
 
 class Resize(nn.Module):
-    """(B, C, H, W) -> (B, C, size, size), bilinear; a batch of that size is returned unchanged."""
+    """(B, C, H, W) -> (B, C, *size), bilinear; a batch of that size is returned unchanged.
 
-    def __init__(self, size: int) -> None:
+    Args:
+        size: height and width, or the side of squares.
+    """
+
+    def __init__(self, size: int | Sequence[int]) -> None:
         super().__init__()
-        self.size = size
+        self.size = height_and_width(size)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[-2:] == (self.size, self.size):
+        if x.shape[-2:] == self.size:
             return x
         # Downsampling needs a low-pass filter against aliasing; when upsampling it changes nothing and costs time.
         # align_corners=False: pixels are areas, as in Pillow and OpenCV, so that the image is not shifted.
-        shrinks = x.shape[-1] > self.size
-        return F.interpolate(x, (self.size, self.size), mode="bilinear", align_corners=False, antialias=shrinks)
+        shrinks = x.shape[-1] > self.size[1] or x.shape[-2] > self.size[0]
+        return F.interpolate(x, self.size, mode="bilinear", align_corners=False, antialias=shrinks)
 
     def extra_repr(self) -> str:
-        return f"size={self.size}"
+        return f"size={shortest(*self.size)}"
 
 
 class PadOrResize(Resize):
@@ -37,7 +45,7 @@ class PadOrResize(Resize):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        bottom, right = self.size - height, self.size - width
+        bottom, right = self.size[0] - height, self.size[1] - width
         if min(bottom, right) >= 0 and max(bottom, right) <= self.largest_margin:
             # F.pad counts from the last axis: left, right, top, bottom. An odd pixel goes to the right and bottom.
             return F.pad(x, (right // 2, right - right // 2, bottom // 2, bottom - bottom // 2))

@@ -16,19 +16,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+Size = tuple[int, int]
+"""Height and width."""
+
 TOTAL_STRIDE = 32  # of every ImageNet network here: five halvings, 224 -> 7
 SMALLEST_MAP = 4  # pixels a side that the last map keeps, as CIFAR networks do (32 -> 4)
 
 
-def num_kept(image_size: int, num_early: int) -> int:
+def num_kept(side: int, num_early: int) -> int:
     """Return how many early halvings to remove so that the last map has ``SMALLEST_MAP`` pixels a side, or all.
+
+    ``side`` is the shorter one of the image.
 
     224 -> 0, 64 -> 1, 32 and 28 -> 2: at 32 a ResNet is then that of He et al. for CIFAR, with a 3x3 stem of stride 1
     and without a pool.
     """
     kept = 0
     # -(-a // b) is the division rounded up: strided convolutions with padding round up.
-    while kept < num_early and -(-image_size * 2**kept // TOTAL_STRIDE) < SMALLEST_MAP:
+    while kept < num_early and -(-side * 2**kept // TOTAL_STRIDE) < SMALLEST_MAP:
         kept += 1
     return kept
 
@@ -65,7 +70,7 @@ def _three_by_three(layer: nn.Conv2d, shrink_weights: bool) -> nn.Conv2d:
     return small
 
 
-def fold_repeated_pool(network: nn.Module, pool_path: str, linear_path: str, in_channels: int, image_size: int) -> None:
+def fold_repeated_pool(network: nn.Module, pool_path: str, linear_path: str, in_channels: int, image_size: Size) -> None:
     """Merge a pool that enlarges its input with the linear layer after it; the network computes the same function.
 
     VGG and AlexNet pool any map to 7x7 and 6x6. The pixels of a smaller map are only repeated: VGG's first linear
@@ -75,31 +80,32 @@ def fold_repeated_pool(network: nn.Module, pool_path: str, linear_path: str, in_
     pool = cast(nn.AdaptiveAvgPool2d, network.get_submodule(pool_path))
     linear = cast(nn.Linear, network.get_submodule(linear_path))
     height, width = cast("tuple[int, int]", pool.output_size)
-    side = _input_side(network, pool, in_channels, image_size)
-    if side >= height:
+    given = _input_size(network, pool, in_channels, image_size)
+    low, narrow = min(given[0], height), min(given[1], width)  # what the pool does not enlarge
+    if (low, narrow) == (height, width):
         return
     with torch.no_grad():
         # The pool is linear. Applied to unit images it gives its matrix: row i holds the share of pixel i in each
         # pixel of the large map.
-        pixels = torch.eye(side * side).view(side * side, 1, side, side)
-        matrix = F.adaptive_avg_pool2d(pixels, (height, width)).flatten(1).to(linear.weight.device)  # (s * s, H * W)
-        weight = linear.weight.unflatten(1, (-1, height * width)) @ matrix.T  # (outputs, channels, s * s)
+        pixels = torch.eye(low * narrow).view(low * narrow, 1, low, narrow)
+        matrix = F.adaptive_avg_pool2d(pixels, (height, width)).flatten(1).to(linear.weight.device)  # (h * w, H * W)
+        weight = linear.weight.unflatten(1, (-1, height * width)) @ matrix.T  # (outputs, channels, h * w)
         linear.weight = nn.Parameter(weight.flatten(1))
     linear.in_features = linear.weight.shape[1]
-    network.set_submodule(pool_path, nn.AdaptiveAvgPool2d((side, side)))
+    network.set_submodule(pool_path, nn.AdaptiveAvgPool2d((low, narrow)))
 
 
-def _input_side(network: nn.Module, layer: nn.Module, in_channels: int, image_size: int) -> int:
-    """Return the side of the map that is the input of a layer."""
-    sides: list[int] = []
-    hook = layer.register_forward_pre_hook(partial(_record_side, sides))
+def _input_size(network: nn.Module, layer: nn.Module, in_channels: int, image_size: Size) -> Size:
+    """Return height and width of the map that is the input of a layer."""
+    sizes: list[Size] = []
+    hook = layer.register_forward_pre_hook(partial(_record_size, sizes))
     # The meta device computes shapes only; VGG's convolutions would take seconds on the CPU.
     shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in network.state_dict().items()}
-    image = torch.empty(2, in_channels, image_size, image_size, device="meta")  # batch norm in training needs two
+    image = torch.empty(2, in_channels, *image_size, device="meta")  # batch norm in training needs two
     functional_call(network, shapes, (image,))
     hook.remove()
-    return sides[0]
+    return sizes[0]
 
 
-def _record_side(sides: list[int], _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    sides.append(inputs[0].shape[-1])
+def _record_size(sizes: list[Size], _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    sizes.append((inputs[0].shape[-2], inputs[0].shape[-1]))

@@ -11,6 +11,7 @@ from netyard.layers.activations import Activation, activation_layer
 from netyard.layers.initialization import WeightInit, initialize_weights
 from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count, Ge, Length, Odd, Probability
+from netyard.ranges.image_size import ImageSize, height_and_width
 from netyard.ranges.signature import check
 
 
@@ -28,7 +29,7 @@ class CNN(nn.Module):
         self,
         num_outputs: Count,
         in_channels: Count,
-        image_size: Count,
+        image_size: ImageSize,
         channels: Annotated[Sequence[Count], Length(1)] = (32, 64, 128),
         kernel_size: Annotated[int, Ge(1), Odd()] = 3,
         activation: Activation = "relu",
@@ -40,7 +41,7 @@ class CNN(nn.Module):
         super().__init__()
         check(CNN, locals(), "model")
         blocks: list[nn.Module] = []
-        width, side = in_channels, image_size
+        width, side = in_channels, min(height_and_width(image_size))  # the shorter side
         for out_channels in channels:
             # Half of an odd kernel as padding keeps H and W. Batch norm subtracts the mean, and any bias with it.
             layers: list[nn.Module] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated
@@ -13,9 +14,14 @@ from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
 from netyard.errors import ArgumentError
+from netyard.models.gan import without_labels
 from netyard.models.weight_files import load_pretrained
 from netyard.ranges.bounds import Count, Length, OneOf
+from netyard.ranges.image_size import ImageSize, height_and_width
 from netyard.ranges.signature import check
+
+Size = tuple[int, int]
+"""Height and width."""
 
 NORMS = ("batch", "layer", "spectral", "none")
 LABELS = ("none", "input", "auxiliary")
@@ -25,9 +31,12 @@ class DCGAN(nn.Module):
     """``generator(z[, y]) -> (B, C, H, W)`` in [-1, 1]; ``discriminator(x[, y]) -> (B,)`` logits of being real.
 
     z: (B, latent_size). Radford et al. 2015, arXiv:1511.06434: strided convolutions in place of pooling, batch norm,
-    weights drawn from N(0, 0.02). The image is halved until it has less than 8 pixels a side, at least twice.
+    weights drawn from N(0, 0.02). The image is halved until its shorter side has less than 8 pixels, at least twice;
+    half of an odd side is rounded down.
 
     Args:
+        image_size: the side of squares, or height and width.
+        num_classes: of the data; None: they have none.
         channels: numbers of channels after each halving, starting at the image; the last one is repeated for a larger
             image.
         discriminator_norm: ``batch``; ``layer`` or ``none`` for a gradient penalty, which needs the gradient of each
@@ -38,14 +47,14 @@ class DCGAN(nn.Module):
             arXiv:1610.09585).
 
     Raises:
-        ArgumentError: an image size that cannot be halved like this, a size below 1, an unknown norm or use of labels.
+        ArgumentError: a side below 8, a size below 1, an unknown norm or use of labels, labels of data without classes.
     """
 
     def __init__(
         self,
         in_channels: Count,
-        image_size: Count,
-        num_classes: Count,
+        image_size: ImageSize,
+        num_classes: Count | None,
         latent_size: Count = 100,
         channels: Annotated[Sequence[Count], Length(1)] = (64, 128, 256, 512),
         discriminator_norm: Annotated[str, OneOf(NORMS)] = "batch",
@@ -55,15 +64,19 @@ class DCGAN(nn.Module):
         super().__init__()
         check(DCGAN, locals(), "model")
         self.conditional = labels != "none"
-        self.latent_size, self.input_shape = latent_size, (in_channels, image_size, image_size)
-        halvings, side = halve(image_size)
+        if self.conditional and num_classes is None:
+            raise without_labels(f"model.labels is {labels}")
+        size, num_classes = height_and_width(image_size), num_classes or 0
+        self.latent_size, self.input_shape = latent_size, (in_channels, *size)
+        sizes = halve(size)
+        halvings = len(sizes) - 1
         # A smaller image uses the first widths only, a larger one repeats the last.
         widths = [in_channels, *channels[:halvings], *[channels[-1]] * (halvings - len(channels))]
         # The generator of an ACGAN needs the label as an input too; its discriminator predicts it instead.
         num_inputs = num_classes if labels == "input" else 0
         num_auxiliary = num_classes if labels == "auxiliary" else 0
-        self.generator = Generator(latent_size, num_classes if self.conditional else 0, widths[::-1], side)
-        self.discriminator = Discriminator(widths, side, discriminator_norm, num_inputs, num_auxiliary)
+        self.generator = Generator(latent_size, num_classes if self.conditional else 0, widths[::-1], sizes[::-1])
+        self.discriminator = Discriminator(widths, sizes[-1], discriminator_norm, num_inputs, num_auxiliary)
         self.apply(_initialize)
         load_pretrained(self, pretrained)
 
@@ -71,31 +84,33 @@ class DCGAN(nn.Module):
 class Generator(nn.Module):
     """(B, latent_size) and labels (B,) if conditional -> (B, C, H, W) in [-1, 1], by transposed convolutions."""
 
-    def __init__(self, latent_size: int, num_classes: int, widths: Sequence[int], side: int) -> None:
+    def __init__(self, latent_size: int, num_classes: int, widths: Sequence[int], sizes: Sequence[Size]) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.first = nn.Linear(latent_size + num_classes, widths[0] * side * side, bias=False)  # batch norm follows
-        self.shape = (widths[0], side, side)
+        self.first = nn.Linear(latent_size + num_classes, widths[0] * math.prod(sizes[0]), bias=False)  # batch norm follows
+        self.shape = (widths[0], *sizes[0])
         blocks: list[nn.Module] = []
-        # Kernel 4, stride 2, padding 1 doubles a side exactly: (n - 1) * 2 - 2 + 4 = 2 n. A kernel size that is a
-        # multiple of the stride covers all pixels equally often, which weakens checkerboard patterns.
-        for width, next_width in pairwise(widths[:-1]):
-            blocks += [*_norm_relu(width), nn.ConvTranspose2d(width, next_width, 4, 2, 1, bias=False)]
+        # Kernel 4, stride 2, padding 1 doubles a side exactly: (n - 1) * 2 - 2 + 4 = 2 n, and one more pixel is added
+        # for an odd side. A kernel size that is a multiple of the stride covers all pixels equally often, which
+        # weakens checkerboard patterns.
+        added = [(high - 2 * low, wide - 2 * narrow) for (low, narrow), (high, wide) in pairwise(sizes)]
+        for (width, next_width), more in zip(pairwise(widths[:-1]), added, strict=False):
+            blocks += [*_norm_relu(width), nn.ConvTranspose2d(width, next_width, 4, 2, 1, more, bias=False)]
         self.blocks = nn.Sequential(*blocks, *_norm_relu(widths[-2]))
         # No batch norm on the output, which would fix its mean and scale; section 3 of Radford et al.
-        self.last = nn.ConvTranspose2d(widths[-2], widths[-1], 4, 2, 1)
+        self.last = nn.ConvTranspose2d(widths[-2], widths[-1], 4, 2, 1, added[-1])
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         if self.num_classes and y is not None:
             z = torch.cat([z, F.one_hot(y, self.num_classes).to(z.dtype)], dim=1)  # (B, latent_size + num_classes)
-        # (B, widths[0], side, side) -> (B, C, H, W); tanh, as real images are scaled to [-1, 1].
+        # (B, widths[0], h, w) -> (B, C, H, W); tanh, as real images are scaled to [-1, 1].
         return self.last(self.blocks(self.first(z).unflatten(1, self.shape))).tanh()
 
 
 class Discriminator(nn.Module):
     """(B, C, H, W) and labels (B,) if conditional -> (B,) logits; with an auxiliary head also (B, num_classes)."""
 
-    def __init__(self, widths: Sequence[int], side: int, norm: str, num_classes: int, num_auxiliary: int) -> None:
+    def __init__(self, widths: Sequence[int], size: Size, norm: str, num_classes: int, num_auxiliary: int) -> None:
         super().__init__()
         self.num_classes = num_classes
         blocks: list[nn.Module] = []
@@ -111,37 +126,37 @@ class Discriminator(nn.Module):
             blocks.append(nn.LeakyReLU(0.2))  # the slope of Radford et al., section 4
             width = next_width
         self.blocks = nn.Sequential(*blocks, nn.Flatten())
-        self.head = _spectral(nn.Linear(width * side * side, 1), norm)
-        self.auxiliary = nn.Linear(width * side * side, num_auxiliary) if num_auxiliary else None
+        features = width * math.prod(size)
+        self.head = _spectral(nn.Linear(features, 1), norm)
+        self.auxiliary = nn.Linear(features, num_auxiliary) if num_auxiliary else None
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         if self.num_classes and y is not None:
             maps = F.one_hot(y, self.num_classes).to(x.dtype)[:, :, None, None]  # (B, num_classes, 1, 1)
             x = torch.cat([x, maps.expand(-1, -1, *x.shape[2:])], dim=1)  # (B, C + num_classes, H, W)
-        features = self.blocks(x)  # (B, width * side * side)
+        features = self.blocks(x)  # (B, width * h * w)
         logits = self.head(features)[:, 0]
         return logits if self.auxiliary is None else (logits, self.auxiliary(features))
 
 
-def halve(image_size: int) -> tuple[int, int]:
-    """Return how often a side is halved, and the side after it: at least twice, and until it is below 8.
+def halve(size: Size) -> list[Size]:
+    """Return height and width before and after each halving, rounded down: at least two, until a side is below 8.
 
     Raises:
-        ArgumentError: the result is not a whole number of at least 2.
+        ArgumentError: the shorter side ends below 2.
     """
-    halvings = 2  # with a single one an 8x8 image would be made from 4x4 by one layer
-    while image_size >> halvings >= 8:
-        halvings += 1
-    side = image_size >> halvings
-    if side < 2 or side << halvings != image_size:
-        nearest = max(2, round(image_size / 2**halvings)) << halvings
+    sizes = [size]
+    # With a single one an 8x8 image would be made from 4x4 by one layer.
+    while len(sizes) < 3 or min(sizes[-1]) >= 8:
+        height, width = sizes[-1]
+        sizes.append((height // 2, width // 2))
+    if min(sizes[-1]) < 2:
         raise ArgumentError(
-            f"image_size is {image_size};",
-            "an image is made from a map of 2 to 7 pixels a side that is doubled at least twice"
-            " (8, 12, 16, 28, 32, 64);",
-            f"try data whose images have {nearest}, or model=gan.",
+            f"images have {size[1]} x {size[0]} pixels;",
+            "an image is made from a map of 2 to 7 pixels a side that is doubled at least twice, so 8 or more;",
+            "try model=gan.",
         )
-    return halvings, side
+    return sizes
 
 
 def _norm_relu(width: int) -> list[nn.Module]:

@@ -24,13 +24,13 @@ class GAN(nn.Module):
     one-hot label: Mirza & Osindero 2014, arXiv:1411.1784.
 
     Raises:
-        ArgumentError: data other than images, a size below 1, a dropout outside [0, 1), an unknown activation.
+        ArgumentError: data other than images, a conditional net of data without classes, a size below 1, a dropout outside [0, 1), an unknown activation.
     """
 
     def __init__(
         self,
         input_shape: Sequence[Count],
-        num_classes: Count,
+        num_classes: Count | None,
         latent_size: Count = 64,
         hidden_sizes: Sequence[Count] = (256, 256),
         activation: Activation = "leaky_relu",
@@ -48,7 +48,9 @@ class GAN(nn.Module):
                 "try data=digits.",
             )
         self.latent_size, self.input_shape, self.conditional = latent_size, tuple(input_shape), conditional
-        labels = num_classes if conditional else 0
+        if conditional and num_classes is None:
+            raise without_labels("model.conditional is true")
+        labels = (num_classes or 0) if conditional else 0
         # Batch norm for the generator only: in the discriminator a sample's logit would depend on the other samples,
         # and batches of real and of generated images would have different statistics.
         self.generator = Generator(input_shape, labels, latent_size, hidden_sizes, activation, batch_norm)
@@ -103,6 +105,15 @@ def append_label(x: Tensor, y: Tensor | None, num_classes: int) -> Tensor:
     if not num_classes or y is None:  # a net that is not conditional ignores labels
         return x
     return torch.cat([x, F.one_hot(y, num_classes).to(x.dtype)], dim=1)
+
+
+def without_labels(given: str) -> ArgumentError:
+    """Return the error of a net that needs classes, for data without any."""
+    return ArgumentError(
+        f"{given}, and the data have no classes;",
+        "a conditional GAN needs the class of each image, as of class folders;",
+        "try model=dcgan or model=gan, or sort the images into class folders.",
+    )
 
 
 def _perceptron(sizes: Sequence[int], activation: str, batch_norm: bool = False, dropout: float = 0.0) -> nn.Sequential:

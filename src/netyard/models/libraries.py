@@ -26,6 +26,8 @@ Library: TypeAlias = Annotated[str, OneOf(LIBRARIES)]
 _OWN = {"bn_inception": BNInception}
 # What constructors of timm and torchvision raise for arguments that they do not accept; neither has one class for it.
 _REFUSALS = (TypeError, ValueError, AssertionError, LookupError, ArithmeticError, AttributeError)
+Size = tuple[int, int]
+"""Height and width."""
 _SIZE_STEP = 32  # pixels between the image sizes that are tried on a network
 
 
@@ -76,9 +78,9 @@ def check_name(library: Library, architecture: str) -> None:
 
 
 def find_size(
-    architecture: str, num_outputs: int, in_channels: int, smallest: int, **arguments: Any
-) -> tuple[int, dict[str, int]]:
-    """Return the smallest image size of at least ``smallest`` at which a timm network trains, and arguments for it.
+    architecture: str, num_outputs: int, in_channels: int, smallest: Size, **arguments: Any
+) -> tuple[Size, dict[str, Any]]:
+    """Return the smallest height and width of at least ``smallest`` at which a timm network trains, and arguments.
 
     Transformers are built for one size (``img_size``); most other networks accept any size that can be halved often
     enough. The attempts run on the meta device, which allocates no memory and computes shapes only.
@@ -90,12 +92,12 @@ def find_size(
     shape = {"num_classes": num_outputs, "in_chans": in_channels}
     refusal: Exception | None = None
     for size in _sizes(architecture, smallest):
-        for made_for in ({"img_size": size}, {}):  # with the argument first: without it a ViT would be built for 224
+        for made_for in ({"img_size": size[0] if size[0] == size[1] else size}, {}):  # with the argument first: without it a ViT would be built for 224
             try:
                 with torch.device("meta"):
                     network = timm.create_model(architecture, **shape, **arguments, **made_for)
                     # In training mode, where batch norm of a 1x1 map fails for a batch of one; hence two images.
-                    output = network.train()(torch.empty(2, in_channels, size, size))
+                    output = network.train()(torch.empty(2, in_channels, *size))
             except Exception as error:  # a size that does not fit raises one of many types
                 refusal = error
             else:
@@ -103,19 +105,22 @@ def find_size(
                     return size, made_for
                 refusal = TypeError(f"in training it returns {type(output).__name__}, not one tensor of logits")
     raise ArgumentError(
-        f"{architecture} was tried with images of {smallest} pixels and more, and timm raised: {refusal};",
+        f"{architecture} was tried with images of {smallest[1]} x {smallest[0]} pixels and more, and timm raised: {refusal};",
         "a network must map images to logits;",
         "try model.architecture=resnet18.",
     )
 
 
-def _sizes(architecture: str, smallest: int) -> Iterator[int]:
+def _sizes(architecture: str, smallest: Size) -> Iterator[Size]:
     config = None if ":" in architecture else timm.get_pretrained_cfg(architecture)
     native = max(config.input_size[1:]) if config else 224
     yield smallest
     # Multiples of 32, the total stride of most networks, up to the size that the architecture was published with.
-    yield from range(smallest - smallest % _SIZE_STEP + _SIZE_STEP, native, _SIZE_STEP)
-    yield native
+    height, width = (side - side % _SIZE_STEP + _SIZE_STEP for side in smallest)
+    while max(height, width) < native:
+        yield height, width
+        height, width = height + _SIZE_STEP, width + _SIZE_STEP
+    yield native, native
 
 
 def library_heads(network: nn.Module) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from netyard.models.libraries import Library, create, find_size, library_heads
 from netyard.models.weight_files import WeightFile, load, misfits, read
 from netyard.models.weights import timm_published, torchvision_published
 from netyard.ranges.bounds import Count, Index, NotNegative, Probability, Unit
+from netyard.ranges.image_size import ImageSize, height_and_width
 from netyard.ranges.signature import check
 
 # The name of the parameter for the dropout before the output layer, for each library.
@@ -26,7 +27,7 @@ _DROPOUT_ARGUMENT = {"timm": "drop_rate", "torchvision": "dropout", "netyard": "
 class ZooNet(nn.Module):
     """A network of a library, adapted to channels, image size and number of outputs of the data.
 
-    (B, in_channels, image_size, image_size) -> (B, num_outputs) logits. In training a network with auxiliary heads
+    (B, in_channels, H, W) -> (B, num_outputs) logits, of ``image_size``: the side, or height and width. In training a network with auxiliary heads
     returns a tuple, the logits first, and ``auxiliary_weight`` is the weight of each further loss. ``network`` is the
     module of the library: with three channels and the native size its state dict is that of the library.
 
@@ -65,7 +66,7 @@ class ZooNet(nn.Module):
         architecture: str,
         num_outputs: Count,
         in_channels: Count,
-        image_size: Count,
+        image_size: ImageSize,
         pretrained: bool | str | None = False,
         preprocessing: Literal["weights", "data"] | None = None,
         freeze: Literal["backbone"] | None = None,
@@ -89,7 +90,8 @@ class ZooNet(nn.Module):
             arguments[_DROPOUT_ARGUMENT.get(library, "dropout")] = dropout
         if auxiliary is not None:
             arguments["aux_logits"] = auxiliary
-        size = max(image_size, minimum_size)  # the side at which the network itself runs
+        given = height_and_width(image_size)
+        size = _at_least(given, minimum_size)  # height and width at which the network itself runs
         if probe_size:
             size, made_for_size = find_size(architecture, num_outputs, in_channels, size, **arguments)
             arguments |= made_for_size
@@ -99,7 +101,7 @@ class ZooNet(nn.Module):
             network = create(library, architecture, num_outputs, in_channels, **arguments)
 
         self._made_by = (library, architecture, num_outputs, in_channels, arguments)  # for `loaded_by`
-        self.resize = Resize(size) if size != image_size else nn.Identity()
+        self.resize = Resize(size) if size != given else nn.Identity()
         self.network = network
         heads = tuple(heads) or library_heads(network)
         self.heads = tuple(path for path in heads if _has(network, path))
@@ -114,7 +116,7 @@ class ZooNet(nn.Module):
         is_native = file is not None and not misfits(network, file.weights_of(network).state, heads)
         if file is not None and is_native:
             load(network, file, heads)
-        early = early_strides[: 1 if size < tiny_size else num_kept(size, len(early_strides))]
+        early = early_strides[: 1 if min(size) < tiny_size else num_kept(min(size), len(early_strides))]
         # Random kernels are not resized but drawn again: the interpolation of noise would have another variance.
         keep_early_size(network, early, shrink_weights=is_native or pretrained is True)
         if fold:  # after the strides, which decide how large the map before the pool is
@@ -188,6 +190,12 @@ class ZooNet(nn.Module):
         self.train(self.training)
 
 
+def _at_least(size: tuple[int, int], smallest: int) -> tuple[int, int]:
+    """Return height and width, both enlarged by the same factor if the shorter one is below ``smallest``."""
+    short = min(size)
+    return size if short >= smallest else (size[0] * smallest // short, size[1] * smallest // short)
+
+
 def _has(network: nn.Module, path: str) -> bool:
     """Return whether there is a layer with weights at a path; auxiliary heads that were not built are None."""
     try:
@@ -201,4 +209,6 @@ def _enlarge_map(smallest: int, _: nn.Module, inputs: tuple[Tensor]) -> tuple[Te
     x = inputs[0]
     # The heads have convolutions without padding, which a smaller map would not survive. An adaptive pool to a larger
     # size repeats pixels.
-    return (F.adaptive_avg_pool2d(x, smallest),) if x.shape[-1] < smallest else inputs
+    if min(x.shape[-2:]) >= smallest:
+        return inputs
+    return (F.adaptive_avg_pool2d(x, [max(side, smallest) for side in x.shape[-2:]]),)

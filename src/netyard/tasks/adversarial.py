@@ -44,7 +44,7 @@ class Adversarial(Learner):
     Args:
         net: see ``netyard.tasks.parts.adversaries.GeneratorAndDiscriminator``.
         loss: see ``netyard.tasks.parts.adversaries.AdversarialLoss``.
-        num_outputs: the number of classes of the data.
+        num_outputs: the number of classes of the data; None: they have none.
         discriminator_steps: the generator is updated in one of so many steps, the discriminator in each.
         discriminator_lr: its learning rate (Heusel et al. 2017, arXiv:1706.08500); None: the optimizer's.
         gradient_penalty: weight of the penalty on gradient norms other than 1 (see ``losses.adversarial``).
@@ -69,7 +69,7 @@ class Adversarial(Learner):
         loss: nn.Module,
         optimizer: partial[torch.optim.Optimizer],
         scheduler: Callable[..., Any],
-        num_outputs: Count,
+        num_outputs: Count | None,
         discriminator_steps: Count = 1,
         discriminator_lr: Positive | None = None,
         gradient_penalty: NotNegative = 0.0,
@@ -253,7 +253,7 @@ class Adversarial(Learner):
     def export_signature(self) -> ExportSignature:
         """Return the signature of the generator: images from noise."""
         noise = TensorSpec("noise", f"(batch, {self.net.latent_size}), standard normal")
-        label = TensorSpec("label", f"int64 (batch,), from 0 to {self.num_outputs - 1}")
+        label = TensorSpec("label", f"int64 (batch,), from 0 to {(self.num_outputs or 0) - 1}")
 
         def draw(latents: Tensor, labels: Tensor | None = None) -> Tensor:
             return ((self._generate(self._sampling_generator, latents, labels) + 1) / 2).clamp(0, 1)

@@ -397,9 +397,9 @@ class SampledData(Protocol):
 
 @runtime_checkable
 class ImageData(Protocol):
-    """Square images with sides of ``image_size`` pixels; None if the data set turns out to have no images."""
+    """Images of ``image_size``, the side of squares or height and width; None if the data set has no images."""
 
-    image_size: int | None
+    image_size: int | list[int] | None
 
     def denormalize(self, x: Tensor) -> Tensor:
         """Normalised images -> pixels (B, C, H, W) in [0, 1]."""

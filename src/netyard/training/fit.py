@@ -30,7 +30,7 @@ from omegaconf import DictConfig
 from netyard.callbacks.attach import attach
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.optuna_pruning import Pruning
-from netyard.config import schema
+from netyard.config import by_task, schema
 from netyard.config.instantiate import build, build_all
 from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.io.readable import short_path
@@ -128,6 +128,8 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     # Before the data are built, which get the mean, std, filter and crop that pretrained weights were made for.
     path, state = (_read_checkpoint(run_dir) if cfg.resume else None) or (None, {})
     recorded = checkpoint.config_and_choices(state, path) if path else None
+    if recorded:
+        by_task.keep(cfg, recorded[0])
     prepared = preprocessing.apply(cfg, run_dir, recorded[0] if recorded else None)
     datamodule = build(cfg.data)
     # A new mapping of plain types: no interpolations, and with the facts of the data (number of classes, input shape).

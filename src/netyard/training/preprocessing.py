@@ -82,7 +82,7 @@ def keep(cfg: DictConfig, recorded: Mapping[str, Any], state: Mapping[str, Any],
 def _applies(model: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
     """Whether a config has images and a network of a library, whose weights say how images are prepared."""
     wanted = model.get("preprocessing")
-    if "library" not in model or data.get("image_size") is None or wanted == "data":
+    if "library" not in model or "image_size" not in data or wanted == "data":
         return False
     return wanted == "weights" or bool(model.get("pretrained"))
 

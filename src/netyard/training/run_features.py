@@ -9,6 +9,7 @@ from torch import nn
 
 from netyard.errors import CheckpointError, ConfigError
 from netyard.metrics.features import HeadInput
+from netyard.ranges.image_size import height_and_width
 from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
 
@@ -44,10 +45,13 @@ def feature_extractor(path: str, data: Mapping[str, Any]) -> nn.Module:
     # Resizing the samples instead would change the statistics that a Frechet distance compares.
     if shape != [data.get("channels"), data.get("image_size")]:
         raise ConfigError(
-            f"{path} was trained on images of {shape[0]} x {shape[1]} x {shape[1]}, and these have "
-            f"{data.get('channels')} x {data.get('image_size')} x {data.get('image_size')};",
+            f"{path} was trained on images of {_written(trained)}, and these have {_written(data)};",
             "the features must come from a network for images of this size;",
             "try a run on the same data, or callbacks.scores.features=auto.",
         )
     # Samples are in [0, 1]; the extractor normalises them with the mean and std that its own run was trained with.
     return HeadInput(checkpoint.rebuild(recorded, run_dir.best).net, trained["mean"], trained["std"]).eval()
+
+
+def _written(data: Mapping[str, Any]) -> str:
+    return " x ".join(map(str, (data.get("channels"), *height_and_width(data.get("image_size") or 0))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import lightning as L
 import torch
@@ -18,12 +18,16 @@ from netyard.data.tables.columns import Column
 from netyard.errors import ConfigError
 from netyard.ranges.bounds import Classes, Count, Gt, HeldOut, Index, Length, Positive, Seed, ShareOrCount
 from netyard.ranges.constraint import written
+from netyard.ranges.image_size import ImageSize
 from netyard.ranges.signature import check
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class DataFields(L.LightningDataModule):
     """What a config sets of every data set; see ``DataModule``."""
+
+    READS_IMAGES: ClassVar[bool] = False
+    """Whether samples are images, though their size may be known only when files are read."""
 
     batch_size: Count = 128
     """The global batch size: several devices share the batch."""
@@ -61,7 +65,8 @@ class DataFields(L.LightningDataModule):
     num_targets: Count | None = None
     num_features: Count | None = None
     channels: Count | None = None
-    image_size: Count | None = None
+    image_size: ImageSize | None = None
+    """Side of square images, or height and width."""
     input_shape: Annotated[list[Count], Length(1)] | None = None
     max_value: Positive = 255
     """White in the stored images."""
@@ -110,7 +115,7 @@ class DataFields(L.LightningDataModule):
         self.augmentation = self.augmentation or None
         self._check_statistics()
         _ = self.splitter  # refuses a fold that does not exist
-        if self.augmentation and self.image_size is None:
+        if self.augmentation and self.image_size is None and not self.READS_IMAGES:
             raise ConfigError(
                 "an image augmentation was chosen for data without images;",
                 "tables, texts and series have no augmentation;",

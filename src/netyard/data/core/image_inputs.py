@@ -65,7 +65,7 @@ class ImageReader(Preparation):
                     except DataError as error:
                         refused.append(error)
                 # np.stack refuses an empty list: if every file of a batch is damaged, the batch has no sample.
-                empty = torch.empty((0, self.channels, self.size, self.size), dtype=torch.uint8)
+                empty = torch.empty((0, self.channels, *self.size), dtype=torch.uint8)
                 x = torch.from_numpy(np.stack(images)) if images else empty
                 y = None if labels is None else labels[[number for number, _ in read]]
                 yield InputBatch([str(path) for _, path in read], x, y, refused)

@@ -7,7 +7,7 @@ device of ``placement``, and ``image_inputs`` and ``table_inputs`` read the file
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -27,6 +27,7 @@ from netyard.data.core.statistics import moments, standardize
 from netyard.data.core.table_inputs import rows
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.errors import ConfigError
+from netyard.ranges.image_size import height_and_width
 
 _EVAL_NUMBERS = 2**22  # a default evaluation batch has up to this many input numbers (16 MiB in float32) ...
 _EVAL_SAMPLES = 1024  # ... and up to this many samples
@@ -56,10 +57,10 @@ class DataModule(SplitData):
         numbers = torch.Size(self.input_shape or [1]).numel()
         return max(self.batch_size, min(_EVAL_SAMPLES, _EVAL_NUMBERS // numbers))
 
-    def image_reader(self, size: int) -> ImageReader:
+    def image_reader(self, size: int | Sequence[int]) -> ImageReader:
         """The reader of a user's image files."""
         channels = self.channels or len(self.mean or [0.0])
-        return ImageReader(size, channels, self.max_value, interpolation=self.interpolation or "bilinear")
+        return ImageReader(height_and_width(size), channels, self.max_value, interpolation=self.interpolation or "bilinear")
 
     # Loaders
 
@@ -220,8 +221,8 @@ class DataModule(SplitData):
         # Kept for each device: copying it there in each step would make the host wait for the device.
         if device not in self._normalizations:
             mean, std = self.pixel_statistics()
-            size = self.image_size or 0
-            normalization = ImageNormalization.of(mean, std, self.max_value, size, self.as_sequence)
+            height, _ = height_and_width(self.image_size or 0)
+            normalization = ImageNormalization.of(mean, std, self.max_value, height, self.as_sequence)
             self._normalizations[device] = normalization.to(device)
         return self._normalizations[device]
 

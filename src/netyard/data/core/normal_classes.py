@@ -14,6 +14,15 @@ def normal_names(normal: str | Sequence[str] | None) -> list[str]:
     return [str(normal)] if isinstance(normal, str | int | float) else [*map(str, normal)]
 
 
+def named(normal: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The normal classes by name: one that is no name may be the number of a class, from 0."""
+    known = [str(each) for each in names]
+    return [
+        known[int(each)] if each not in known and each.isdecimal() and int(each) < len(known) else each
+        for each in normal
+    ]
+
+
 def require_anomalies(files: Sequence[str], names: Sequence[str]) -> None:
     """Refuse files with a single class.
 

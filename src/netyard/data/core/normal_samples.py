@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from netyard.data.core.normal_classes import normal_names
+from netyard.data.core.normal_classes import named, normal_names
 
 
 def normal_indices(y: Tensor, class_names: Sequence[str] | None, normal: str | Sequence[str] | None) -> Tensor:
@@ -21,6 +21,7 @@ def normal_indices(y: Tensor, class_names: Sequence[str] | None, normal: str | S
     wanted = normal_names(normal)
     if not wanted or y.is_floating_point() or y.ndim != 1:
         return everything
-    labels = [number for number, name in enumerate(class_names or []) if name in wanted]
+    names = [*map(str, class_names or [])]
+    labels = [number for number, name in enumerate(names) if name in named(wanted, names)]
     found = everything[torch.isin(y.cpu(), torch.tensor(labels, dtype=y.dtype))]
     return found if len(found) else everything  # the task refuses names that are no class

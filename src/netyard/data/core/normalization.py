@@ -29,7 +29,8 @@ class ImageNormalization:
     shift: Tensor
     """``stored * scale + shift`` is ``(stored / max_value - mean) / std`` in two operations instead of three."""
     max_value: float
-    image_size: int
+    height: int
+    """Of the images."""
     as_sequence: AsSequence
 
     @classmethod
@@ -38,11 +39,11 @@ class ImageNormalization:
         mean: Tensor,
         std: Tensor,
         max_value: float,
-        image_size: int,
+        height: int,
         as_sequence: AsSequence,
     ) -> ImageNormalization:
         """From the mean and std (C, 1, 1) of pixels in [0, 1]."""
-        return cls(mean, std, 1 / (std * max_value), -mean / std, max_value, image_size, as_sequence)
+        return cls(mean, std, 1 / (std * max_value), -mean / std, max_value, height, as_sequence)
 
     def to(self, device: torch.device) -> ImageNormalization:
         """The same, computed on a device."""
@@ -68,7 +69,7 @@ class ImageNormalization:
         if self.as_sequence == "rows":
             x = x.unflatten(2, (len(self.mean), -1)).transpose(1, 2)  # (B, H, C * W) -> (B, C, H, W)
         elif self.as_sequence == "pixels":
-            x = x.transpose(1, 2).unflatten(2, (self.image_size, -1))  # (B, H * W, C) -> (B, C, H, W)
+            x = x.transpose(1, 2).unflatten(2, (self.height, -1))  # (B, H * W, C) -> (B, C, H, W)
         # An output of a network may lie outside of what a pixel can be.
         return (x * self.std + self.mean).clamp(0, 1)
 

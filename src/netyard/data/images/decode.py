@@ -1,4 +1,4 @@
-"""Image files: checked when opened, decoded no larger than needed, cropped to a square of uint8 pixels."""
+"""Image files: checked when opened, decoded no larger than needed, cropped and resized to uint8 pixels."""
 
 from __future__ import annotations
 
@@ -35,6 +35,9 @@ _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 swap width and height
 Interpolation: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 """The filter by which an image is resized."""
 
+Size = tuple[int, int]
+"""Height and width."""
+
 Box = tuple[float, float, float, float]
 """Left, upper, right and lower edge, as fractions of the width and height of the upright image."""
 
@@ -43,15 +46,15 @@ NUM_DRAWS = 4 * CROP_ATTEMPTS + 1
 """Random numbers for one sample: the mirror image, then area, shape and position of each attempt."""
 
 
-def read_square(
+def read_crop(
     path: Path,
-    size: int,
+    size: Size,
     choose_box: BoxChooser,
     side: int | None = None,
     value_range: Range | None = None,
     interpolation: Interpolation = "bilinear",
 ) -> np.ndarray:
-    """Read the box ``choose_box(width, height)`` of an image file, resized: uint8 (size, size, 3).
+    """Read the box ``choose_box(width, height)`` of an image file, resized: uint8 (*size, 3).
 
     Args:
         side: crop from the result of ``read_small``, as with a cache of images; None: from the whole image.
@@ -62,11 +65,11 @@ def read_square(
         DataError: the file is damaged, of a format not in FORMATS, or has more than MAX_PIXELS.
     """
     if side is not None:
-        return square(read_small(path, side, value_range), size, choose_box, interpolation)
+        return crop(read_small(path, side, value_range), size, choose_box, interpolation)
     with open_image(path) as (file, width, height, kind):
         box = left, upper, right, lower = choose_box(width, height)
         # The scale at which the box, not the whole image, has the wanted size.
-        scale = max(size / ((right - left) * width), size / ((lower - upper) * height))
+        scale = max(size[1] / ((right - left) * width), size[0] / ((lower - upper) * height))
         image = _decoded(file, scale, value_range if kind != EIGHT else None)
         return _resized(image, size, box, interpolation)
 
@@ -74,10 +77,10 @@ def read_square(
 def read_small(path: Path, side: int, value_range: Range | None = None) -> Image.Image:
     """Read an image file upright and as RGB, scaled down until its shorter side is at most ``side``.
 
-    ``value_range`` is that of ``read_square``.
+    ``value_range`` is that of ``read_crop``.
 
     Raises:
-        DataError: see ``read_square``.
+        DataError: see ``read_crop``.
     """
     with open_image(path) as (file, width, height, kind):
         image = _decoded(file, side / min(width, height), value_range if kind != EIGHT else None)
@@ -98,16 +101,16 @@ def shape_of(path: Path) -> tuple[int, int]:
     """Width and height of an upright image, from its header alone.
 
     Raises:
-        DataError: see ``read_square``.
+        DataError: see ``read_crop``.
     """
     with open_image(path) as (_, width, height, _):
         return width, height
 
 
-def square(
-    image: Image.Image, size: int, choose_box: BoxChooser, interpolation: Interpolation = "bilinear"
+def crop(
+    image: Image.Image, size: Size, choose_box: BoxChooser, interpolation: Interpolation = "bilinear"
 ) -> np.ndarray:
-    """Crop and resize an image in memory as ``read_square`` does a file."""
+    """Crop and resize an image in memory as ``read_crop`` does a file."""
     return _resized(image, size, choose_box(image.width, image.height), interpolation)
 
 
@@ -169,7 +172,7 @@ def _decoded(file: Image.Image, scale: float, value_range: Range | None) -> Imag
     return to_rgb(file)
 
 
-def _resized(image: Image.Image, size: int, box: Box, interpolation: Interpolation) -> np.ndarray:
+def _resized(image: Image.Image, size: Size, box: Box, interpolation: Interpolation) -> np.ndarray:
     left, upper, right, lower = box
     right, lower = min(right, 1.0), min(lower, 1.0)  # rounding of a box at the border
     pixels = (
@@ -179,7 +182,7 @@ def _resized(image: Image.Image, size: int, box: Box, interpolation: Interpolati
         lower * image.height,
     )
     resampling = Image.Resampling[interpolation.upper()]
-    return np.asarray(image.resize((size, size), resampling, box=pixels, reducing_gap=REDUCING_GAP))
+    return np.asarray(image.resize(size[::-1], resampling, box=pixels, reducing_gap=REDUCING_GAP))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -196,13 +199,19 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 class CentreBox:
-    """The central square; its side is ``ratio`` times the shorter side of the image."""
+    """The largest box of the shape of ``size`` at the centre, its sides times ``ratio``; of a square the central square.
 
-    def __init__(self, ratio: float) -> None:
-        self.ratio = ratio
+    Args:
+        ratio: of the sides of the box and the largest one.
+        size: height and width of the result, whose proportions the box has.
+    """
+
+    def __init__(self, ratio: float, size: Size = (1, 1)) -> None:
+        self.ratio, self.size = ratio, size
 
     def __call__(self, width: int, height: int) -> Box:
-        x, y = (self.ratio * min(width, height) / side / 2 for side in (width, height))
+        sides = min(width, height * self.size[1] / self.size[0]), min(height, width * self.size[0] / self.size[1])
+        x, y = (self.ratio * part / side / 2 for part, side in zip(sides, (width, height), strict=True))
         return 0.5 - x, 0.5 - y, 0.5 + x, 0.5 + y
 
 
@@ -212,23 +221,24 @@ class RandomBox:
     Args:
         scale: smallest and largest area, as a fraction of the image's.
         draws: NUM_DRAWS - 1 random numbers in [0, 1).
+        size: height and width of the result; the shape of the box is at most 4/3 times as wide or tall.
     """
 
-    def __init__(self, scale: tuple[float, float], draws: list[float]) -> None:
-        self.scale, self.draws = scale, draws
+    def __init__(self, scale: tuple[float, float], draws: list[float], size: Size = (1, 1)) -> None:
+        self.scale, self.draws, self.size = scale, draws, size
 
     def __call__(self, width: int, height: int) -> Box:
         for attempt in range(CROP_ATTEMPTS):
             area, shape, x, y = self.draws[4 * attempt : 4 * attempt + 4]
             pixels = width * height * (self.scale[0] + area * (self.scale[1] - self.scale[0]))
             # Log-uniform between 3/4 and 4/3, so that tall and wide boxes are equally likely.
-            ratio = math.exp((2 * shape - 1) * math.log(4 / 3))
+            ratio = math.exp((2 * shape - 1) * math.log(4 / 3)) * (self.size[1] / self.size[0])
             part_x, part_y = math.sqrt(pixels * ratio) / width, math.sqrt(pixels / ratio) / height
             if part_x <= 1 and part_y <= 1:
                 left, upper = x * (1 - part_x), y * (1 - part_y)
                 return left, upper, left + part_x, upper + part_y
-        # No attempt fits into a very long image: its central square, as torchvision's RandomResizedCrop does.
-        return CentreBox(1.0)(width, height)
+        # No attempt fits into a very long image: its central box, as torchvision's RandomResizedCrop does.
+        return CentreBox(1.0, self.size)(width, height)
 
 
 BoxChooser = CentreBox | RandomBox

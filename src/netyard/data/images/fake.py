@@ -12,6 +12,7 @@ from netyard.data.core.module import DataModule
 from netyard.data.core.tensors import Split, TensorSplit
 from netyard.errors import ConfigError
 from netyard.ranges.bounds import Ge
+from netyard.ranges.image_size import height_and_width
 
 _NOISE_OFFSETS = 2**16
 
@@ -30,10 +31,11 @@ class FakeImages(DataModule):
     """Number of images, before the test and validation splits are cut."""
 
     def read(self) -> dict[str, Split]:
-        classes, channels, side = self.num_classes or 0, self.channels or 0, self.image_size or 0
-        if min(classes, channels, side) < 1:
+        classes, channels = self.num_classes or 0, self.channels or 0
+        height, width = height_and_width(self.image_size or 0)
+        if min(classes, channels, height, width) < 1:
             raise ConfigError(
-                f"there are {classes} classes, {channels} channels and images of side {side};",
+                f"there are {classes} classes, {channels} channels and images of {width} x {height} pixels;",
                 "each must be at least 1;",
                 "try data.num_classes=10 data.channels=3 data.image_size=32.",
             )
@@ -45,13 +47,13 @@ class FakeImages(DataModule):
         # 4 x 4 fields, dark or light: coarse enough to survive any image size, and different for (nearly) all classes.
         pattern = uniform(sample_keys(1, 0, torch.arange(classes), CONTENT)[:, None], cells)
         pattern = (pattern > 0.5).to(torch.uint8).mul_(127).view(classes, channels, 4, 4)
-        field = torch.arange(side) * 4 // side  # the field of each pixel row or column
+        rows, columns = (torch.arange(side) * 4 // side for side in (height, width))  # the field of each pixel
 
         # Each sample's noise is a window of one long random stream at an offset of its own: hashing every pixel would
         # take most of the time. Noise (0 to 128) plus pattern (0 or 127) fits into a byte.
-        pixels = channels * side * side
+        pixels = channels * height * width
         stream = integers(sample_keys(2, 0, torch.arange(pixels + _NOISE_OFFSETS), CONTENT), 0, 129).to(torch.uint8)
         noise = stream.unfold(0, pixels, 1)[integers(sample_keys(0, 0, index, CONTENT), 1, _NOISE_OFFSETS)]
-        x = noise.view(self.size, channels, side, side).add_(pattern[y][:, :, field[:, None], field])
+        x = noise.view(self.size, channels, height, width).add_(pattern[y][:, :, rows[:, None], columns])
         self.class_names = [f"pattern {number}" for number in range(classes)]
         return {"train": TensorSplit(x, y)}

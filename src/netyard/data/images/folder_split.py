@@ -17,11 +17,12 @@ from netyard.data.images.decode import NUM_DRAWS, BoxChooser, RandomBox
 from netyard.data.images.packed import Cache, opened
 from netyard.data.images.preparation import Preparation
 from netyard.errors import DataError
+from netyard.ranges.image_size import shortest
 
 
 @dataclass
 class Decoding:
-    """How a file is decoded into a square of uint8 pixels."""
+    """How a file is decoded into uint8 pixels."""
 
     preparation: Preparation
     """That of an evaluation."""
@@ -73,7 +74,7 @@ class FolderSplit:
         files = [[str(path), each.st_size, each.st_mtime_ns] for path, each in zip(self.paths, stats, strict=True)]
         how = self.decoding.preparation
         # Sizes and times stand for the bytes: reading all files to hash them would take minutes.
-        content = {"files": files, "y": self.y, "size": how.size, "crop_ratio": how.crop_ratio, "side": how.cache_side}
+        content = {"files": files, "y": self.y, "size": shortest(*how.size), "crop_ratio": how.crop_ratio, "side": how.cache_side}
         # Only what is not usual: results that were cached before there was a choice stay valid.
         more = {"range": list(how.value_range)} if how.value_range else {}
         return {**content, **more, **({"interpolation": how.interpolation} if how.interpolation != "bilinear" else {})}
@@ -89,7 +90,7 @@ class FolderSplit:
 
 
 class ImageFiles:
-    """The data set of the worker processes: a list of ``(index, key)`` -> uint8 (B, 3, S, S), int64 (B,), the keys.
+    """The data set of the worker processes: a list of ``(index, key)`` -> uint8 (B, C, H, W), int64 (B,), the keys.
 
     Training crops and mirrors at random by the key; evaluation crops the centre. For a damaged file its DataError is
     returned: a raised exception would reach the main process as the text of the worker's traceback.
@@ -121,7 +122,7 @@ class ImageFiles:
         how = self.decoding
         box: BoxChooser | None = None
         if self.cropping and how.crop_scale is not None:
-            box = RandomBox(how.crop_scale, draws[1:])
+            box = RandomBox(how.crop_scale, draws[1:], how.preparation.size)
         # Without the file of the cache, as in a test on another machine, its images are made for the moment.
         small = self.packed.read(int(self.places[index])) if self.packed is not None else None
         image = how.preparation.read(Path(str(self.paths[index])), box, small)

@@ -33,18 +33,19 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return found
 
 
-def groups_of(listing: Listing, folder: Path, names: Sequence[str], pattern: str) -> list[str]:
+def groups_of(listing: Listing, folder: Path, names: Sequence[str] | None, pattern: str) -> list[str]:
     """The group of each image of a split.
 
     Args:
-        folder: the folder of the split, with the class folders ``names``.
+        folder: the folder of the split, with the class folders ``names``; None: without any.
         pattern: searched in the path below the class folder, ``p01_3.png`` or ``p01/3.png``; or FOLDER.
 
     Raises:
         DataError: an image has no group.
     """
-    pairs = zip(listing.paths, listing.labels, strict=True)
-    return named_groups(listing.paths, [path.relative_to(folder / names[n]).as_posix() for path, n in pairs], pattern)
+    places = [folder if names is None else folder / names[number] for number in listing.labels]
+    below = [path.relative_to(place).as_posix() for path, place in zip(listing.paths, places, strict=True)]
+    return named_groups(listing.paths, below, pattern)
 
 
 def named_groups(paths: Sequence[Path], places: Sequence[str], pattern: str) -> list[str]:

@@ -1,36 +1,29 @@
-"""Images in class folders, or listed in a CSV file, decoded by worker processes: a user's own data, or ImageNet."""
+"""Images in class folders, or listed in a CSV file, or without classes: a user's own data, or ImageNet."""
 
 from __future__ import annotations
 
-import math
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
 
-from netyard.data.core.image_inputs import ImageReader
-from netyard.data.core.inputs import Inputs
 from netyard.data.core.normal_classes import normal_names
-from netyard.data.core.normal_samples import normal_indices
 from netyard.data.core.tensors import Split
-from netyard.data.images import depth, same_files
+from netyard.data.images.class_folders import Found, find_trained, find_untrained, scanned
 from netyard.data.images.files import reason, subfolders
-from netyard.data.images.folder_split import Decoding, FolderSplit
+from netyard.data.images.folder_split import FolderSplit
 from netyard.data.images.grouping import compiled, groups_of, require_whole_groups
-from netyard.data.images.inspection import Inspection, inspect
-from netyard.data.images.label_file_data import LabelFileData, targets_of
-from netyard.data.images.layout import Layout, find_parts, find_tested
-from netyard.data.images.listing import Listing, class_names, require_images, scan
-from netyard.data.images.packed import cache_of, make
-from netyard.errors import ConfigError, DataError
-from netyard.ranges.bounds import Gt, Le, Length
+from netyard.data.images.image_file_data import ImageFileData
+from netyard.data.images.label_file_data import targets_of
+from netyard.data.images.layout import find_tested
+from netyard.data.images.listing import Listing
+from netyard.errors import DataError
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ImageFolder(LabelFileData):
+class ImageFolder(ImageFileData):
     """``root/<class>/**/image``, or ``root/train/<class>/...`` and optional folders for validation and test.
 
     See ``find_layout`` for the names of these folders, and for folders that wrap the data.
@@ -38,11 +31,12 @@ class ImageFolder(LabelFileData):
     A split without a folder is cut from the training split. With ``num_folds`` the images of the validation folder
     are among those that are divided into folds.
 
-    With ``labels`` a CSV file says what the images show, and class folders mean nothing; see ``label_file``.
+    With ``labels`` a CSV file says what the images show, and class folders mean nothing; see ``label_file``. For tasks
+    that need no classes the images may be in one folder, or in any folders; targets are then zeros, float32 (N, 1).
 
     Raises:
-        DataError: the folder is missing, or has fewer than two class folders; a class without images, or one that the
-            training split does not have; while reading, a damaged image.
+        DataError: the folder is missing, or has fewer than two class folders, and needs them; a class without images,
+            or one that the training split does not have; while reading, a damaged image.
     """
 
     GIVEN = ("root", "images")
@@ -52,106 +46,55 @@ class ImageFolder(LabelFileData):
     val_folder: str | None = "val"
     """As above; None: the data have no validation folder."""
     test_folder: str | None = "test"
-    crop_ratio: Annotated[float, Gt(0), Le(1)] = 0.875
-    """Side of the central square that is evaluated, as a fraction of the shorter side."""
-    crop_scale: Annotated[list[Annotated[float, Gt(0), Le(1)]], Length(2, 2)] | None = None
-    """Smallest and largest area of the random crop in training, as fractions. None: the centre, as in evaluation."""
-    range: Annotated[list[float], Length(2, 2)] | None = None
-    """The values that become black and white in images of more than 8 bits per channel. None: the smallest and the
-    largest value of the training images."""
-    on_damaged: Literal["refuse", "skip"] = "refuse"
-    """What to do about images that cannot be read: no training, or training without them."""
-    cache: str | None = None
-    """A folder for a cache file of all images, scaled down, which training writes if it is missing. None: no cache."""
+    class_folders: bool | None = True
+    """Whether sub-folders are classes. None: if there are at least two, and no images beside them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._image_paths: list[Path] = []
-        self._how: Decoding | None = None
-        self._inspection: Inspection | None = None
-        self._value_range: depth.Range | None = None
-        self._was_cached: bool | None = None  # of a run that was trained; None of older versions
-        self._restored = False  # whether this is the data of a run that was trained
-        # Measuring them would decode the whole training split before the first step.
-        if self.mean is None or self.std is None:
-            raise ConfigError(
-                "data.mean or data.std is null; they are not measured on image folders;",
-                "each needs a number for every channel;",
-                "try data.mean=[0.5,0.5,0.5] data.std=[0.25,0.25,0.25].",
-            )
         compiled(self.group or "")  # refuses a wrong expression now
-        if self.range is not None and not self.range[0] < self.range[1]:
-            raise ConfigError(
-                f"data.range is {self.range};",
-                "it is the value that becomes black and the one that becomes white, in this order;",
-                "try data.range=[0,4095].",
-            )
-        low, high = self.crop_scale or (1, 1)
-        if low > high:
-            raise ConfigError(
-                f"data.crop_scale is {self.crop_scale};",
-                "it is the smallest and the largest area of the crop, in this order;",
-                f"try data.crop_scale=[{high},{low}].",
-            )
-
-    def _check_statistics(self) -> None:
-        # Every file is converted to RGB, grey ones too: pretrained networks expect three channels.
-        if self.channels not in (None, 3):
-            raise ConfigError(
-                f"data.channels is {self.channels}; images in folders are read as RGB;",
-                "it must be 3;",
-                "try data.channels=3.",
-            )
-        super()._check_statistics()
 
     def facts(self) -> dict[str, Any]:
-        self.setup()
-        return super().facts() or {"num_classes": len(self.class_names or [])}
-
-    def setup(self, stage: str | None = None) -> None:
-        super().setup(stage)
-        # Called in every process: one writes the cache, the others wait. Not for a test alone: the cache contains all
-        # splits, and writing it would decode them all.
-        if stage == "fit" and self._how is not None and self._how.cache:
-            make(self._how.cache, self._image_paths, self._how.num_workers)
+        found = super().facts()
+        if self.labels is None:
+            found |= {"num_classes": self.num_classes, "class_folders": self.class_folders}
+        return found
 
     def read(self) -> dict[str, Split]:
         if self.labels is not None:
             return self._read_labelled()
-        layout, names = self._tested() if self.tests_all else self._trained()
+        others: Counter[str] = Counter()
+        found, listings = self._tested(others) if self.tests_all else self._trained(others)
+        layout, names = found.layout, found.names
         fixed = not self.tests_all and not (self._restored and self.normal is not None)
-        if fixed and self.num_classes is not None and self.num_classes != len(names):
+        if fixed and names is not None and self.num_classes not in (None, len(names)):
             raise DataError(
                 f"{layout.splits['train']} has {len(names)} class folders, data.num_classes is {self.num_classes};",
                 "each class has one folder;",
                 f"try data.num_classes={len(names)}.",
             )
-        others: Counter[str] = Counter()
-        found = {part: scan(place, names, others) for part, place in layout.splits.items()}
         self.sources = {part: str(place) for part, place in layout.splits.items()}
         for what, count, why in layout.left_out:
             self.leave_out(what, count, why)
         for suffix, count in sorted(others.items()):
             self.leave_out(f"files {suffix}" if suffix else "files", count, reason(suffix))
-        # The data of a trained run are not looked at again: damage in its training images is no matter of a test.
-        if not self._restored or self.on_damaged == "skip":
-            found = self._without_damage(found)
-        # A folder for testing alone need not have every class.
-        trained = {part: each for part, each in found.items() if part == "train" or part not in self.separate}
-        require_images({} if self.tests_all else trained, layout.splits, names, normal_names(self.normal))
+        listings = self.inspected(listings)
         # The cache holds the images of all splits in this order: a position in it is an index into this list.
-        self._image_paths = [path for listing in found.values() for path in listing.paths]
+        self._image_paths = [path for listing in listings.values() for path in listing.paths]
         self._how = how = self._decoding()
         splits, first = {}, 0
-        for part, listing in found.items():
+        for part, listing in listings.items():
             places = torch.arange(first, first + len(listing.paths))
+            within = None if part in found.unlabelled else names
             grouped = self.group is not None and not self.tests_all
-            groups = groups_of(listing, layout.splits[part], names, str(self.group)) if grouped else None
-            splits[part] = FolderSplit(listing.paths, torch.tensor(listing.labels), places, how, groups)
+            groups = groups_of(listing, layout.splits[part], within, str(self.group)) if grouped else None
+            # As of a table without a target.
+            y = torch.tensor(listing.labels) if names is not None else torch.zeros(len(listing.labels), 1)
+            splits[part] = FolderSplit(listing.paths, y, places, how, groups)
             first += len(places)
         if self.tests_all:
             return self.everything(*_joined(splits, self.sources))
-        self.class_names, self.num_classes = names, len(names)
+        self.class_names, self.num_classes = names, None if names is None else len(names)
+        self.class_folders = names is not None and not found.unlabelled
         require_whole_groups({part: split.groups for part, split in splits.items() if split.groups is not None})
         if self.num_folds is not None and "val" in splits:
             self._merge_validation(splits)
@@ -160,34 +103,52 @@ class ImageFolder(LabelFileData):
     def _wanted(self) -> dict[str, str | None]:
         return {"train": self.train_folder, "val": self.val_folder, "test": self.test_folder}
 
-    def _trained(self) -> tuple[Layout, list[str]]:
-        """The folder of each split, and the names of the classes."""
-        normal = normal_names(self.normal)
-        layout = find_parts(Path(self.root).expanduser(), self._wanted(), self.separate, normal)
-        return layout, class_names(layout.splits, normal, self.class_names or ())
+    def _trained(self, others: Counter[str]) -> tuple[Found, dict[str, Listing]]:
+        """The folder of each split with its images, and the names of the classes."""
+        root, normal = Path(self.root).expanduser(), normal_names(self.normal)
+        arguments = root, self._wanted(), self.separate, normal
+        try:
+            found = find_trained(*arguments, self.class_folders, self.class_names or ())
+            listings = scanned(found, self.separate, normal, others)
+        except DataError as error:
+            # Folders that do not fit together as classes are none, for a task that needs none.
+            if self.class_folders is not None or normal or not root.is_dir():
+                raise
+            others.clear()
+            found = find_trained(*arguments, class_folders=False)
+            listings = scanned(found, self.separate, normal, others)
+            found.remarks.append(f"folders are not taken as classes: {str(error).partition(';')[0]}")
+        self._chosen += found.remarks
+        return found, listings
 
-    def _tested(self) -> tuple[Layout, list[str]]:
+    def _tested(self, others: Counter[str]) -> tuple[Found, dict[str, Listing]]:
         """The folders of which all images are tested, and the names of the class folders in the order of the classes.
 
         If other class folders are there than the run knows, they are the classes; with normal classes they are more.
         """
-        layout = find_tested(Path(self.root).expanduser(), self._wanted())
+        root = Path(self.root).expanduser()
+        if self.class_folders is False and self.normal is None:
+            found = find_untrained(root, self._wanted())
+            return found, {part: found.scan(part, others) for part in found.layout.splits}
+        layout = find_tested(root, self._wanted())
         folders = sorted({name for place in layout.splits.values() for name in subfolders(place)})
         # "0 - zero" is a name that torchvision gives the class of a folder "0".
         short = {name.partition(" - ")[0]: name for name in self.class_names or []}
         if set(folders) <= {*short, *short.values()}:
-            return layout, [name if name in folders else number for number, name in short.items()]
-        known = self.class_names or [] if self.normal is not None else []
-        self.class_names = [*dict.fromkeys([*known, *folders])]
-        self.num_classes = len(self.class_names)
-        return layout, self.class_names
+            found = Found(layout, [name if name in folders else number for number, name in short.items()])
+        else:
+            known = self.class_names or [] if self.normal is not None else []
+            self.class_names = [*dict.fromkeys([*known, *folders])]
+            self.num_classes = len(self.class_names)
+            found = Found(layout, self.class_names)
+        return found, {part: found.scan(part, others) for part in layout.splits}
 
     def _read_labelled(self) -> dict[str, Split]:
         """The images that files of labels name."""
         files = self.read_labels(self._restored)
-        listings = {part: Listing(each.paths, [*range(len(each.paths))]) for part, each in files.items()}
-        if not self._restored or self.on_damaged == "skip":
-            listings = self._without_damage(listings)
+        listings = self.inspected(
+            {part: Listing(each.paths, [*range(len(each.paths))]) for part, each in files.items()}
+        )
         self._image_paths = [path for listing in listings.values() for path in listing.paths]
         self._how = self._decoding()
         splits, first = {}, 0
@@ -221,112 +182,6 @@ class ImageFolder(LabelFileData):
             splits["train"], splits["test"] = splits["train"].take(stays), splits["train"].take(goes)
         splits["train"] = splits["train"].join(splits.pop("val"))
 
-    def count_duplicates(self) -> tuple[dict[str, int] | None, str]:
-        return same_files.between_splits(
-            {name: split.paths for name, split in self._splits.items() if isinstance(split, FolderSplit)}
-        )
-
-    def test_inputs(self) -> Inputs:
-        split = self.split("test")
-        assert isinstance(split, FolderSplit)
-        reader = self.image_reader(split.decoding.preparation.size)
-        return reader.inputs(split.paths, len(split), self.evaluation_batch_size(), split.y)
-
-    def image_reader(self, size: int) -> ImageReader:
-        return ImageReader(
-            size,
-            3,
-            crop_ratio=self.crop_ratio,
-            # Evaluation then crops (almost) without resizing.
-            cache_side=math.ceil(size / self.crop_ratio) if self.cached else None,
-            value_range=self.value_range,
-            interpolation=self.interpolation or "bilinear",
-        )
-
-    @property
-    def cached(self) -> bool:
-        """Whether images are prepared as with a cache: that of training decides, whether its file is there or not."""
-        return self.cache is not None if self._was_cached is None else self._was_cached
-
-    # Depth: decided on the training split, the same for every image, and saved with the run
-
-    @property
-    def value_range(self) -> depth.Range | None:
-        """The values that become black and white in images of more than 8 bits per channel; None: there are none."""
-        return (self.range[0], self.range[1]) if self.range is not None else self._value_range
-
-    def fit_normalization(self, splits: dict[str, Split]) -> None:
-        super().fit_normalization(splits)
-        train = splits["train"]
-        assert isinstance(train, FolderSplit) and self._how is not None
-        if self._inspection is not None and not self._restored:
-            paths = train.take(normal_indices(train.y, self.class_names, self.normal)).paths
-            seen = [self._inspection.files[path] for path in paths if path in self._inspection.files]
-            self._value_range = self._measured([each.values for each in seen if each.values is not None])
-        self._how.preparation = prepared = self.image_reader(self.image_size or 224)
-        if self.cache is not None and prepared.cache_side is not None:
-            folder = Path(self.cache).expanduser()
-            self._how.cache = cache_of(self._image_paths, prepared.cache_side, folder, self.value_range)
-
-    def _measured(self, values: list[depth.Range]) -> depth.Range | None:
-        if not values and self.range is not None:
-            raise DataError(
-                f"data.range is {self.range}, and no training image has more than 8 bits per channel;",
-                "the range is that of images of 9 to 32 bits or of floats;",
-                "leave data.range out.",
-            )
-        if not values:
-            return None
-        low, high = min(each[0] for each in values), max(each[1] for each in values)
-        return (low, high) if low < high else (low, low + 1)
-
-    def state_dict(self) -> dict[str, Any]:
-        found = self.value_range
-        return {**super().state_dict(), "cached": self.cached, **({"range": list(found)} if found else {})}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(state_dict)
-        # A run without a range has none, also if one was measured now: it was trained before there were ranges.
-        low_high = state_dict.get("range")
-        self._value_range = (low_high[0], low_high[1]) if low_high else None
-        self._restored = not self._splits
-        if self._how is not None:
-            self._how.preparation = self.image_reader(self._how.preparation.size)
-        else:
-            self._was_cached = state_dict.get("cached")
-
-    # What was seen of the files
-
-    def summary(self) -> dict[str, Any]:
-        found, seen = super().summary(), self._inspection
-        described = seen.describe(self.value_range, self.range is not None) if seen else {}
-        remarks = [*found.get("remarks", []), *described.get("remarks", [])]
-        return {**found, **described, **({"remarks": remarks} if remarks else {})}
-
-    def _without_damage(self, found: dict[str, Listing]) -> dict[str, Listing]:
-        """Refuse or skip damaged files of all splits."""
-        paths = [path for listing in found.values() for path in listing.paths]
-        # Writing the cache decodes every image, too, and once for all runs.
-        closely = self.cache is None or self.on_damaged == "skip"
-        self._inspection = seen = inspect(paths, _num_workers(self.num_workers or None), closely)
-        if seen.several:
-            self.leave_out("files with several images, all but the first", seen.several, "one of each is read")
-        if seen.damaged and self.on_damaged == "refuse":
-            raise seen.refusal()
-        if seen.damaged:
-            first = str(next(iter(seen.damaged.values()))).partition(";")[0]
-            self.leave_out("damaged images", len(seen.damaged), f"{first}, ..." if len(seen.damaged) > 1 else first)
-        return {split: listing.without(seen.damaged) for split, listing in found.items()}
-
-    def _decoding(self) -> Decoding:
-        return Decoding(
-            self.image_reader(self.image_size or 224),
-            (self.crop_scale[0], self.crop_scale[1]) if self.crop_scale and self.crops else None,
-            self.mirror_invariant,
-            _num_workers(self.num_workers),
-            self.seed,
-        )
-
 
 def _joined(splits: dict[str, FolderSplit], sources: dict[str, str]) -> tuple[FolderSplit, str]:
     """The images of several folders as one split, and the names of the folders."""
@@ -335,11 +190,3 @@ def _joined(splits: dict[str, FolderSplit], sources: dict[str, str]) -> tuple[Fo
         first = first.join(each)
     return first, " and ".join(sources.values())
 
-
-def _num_workers(wanted: int | None) -> int:
-    """The number of workers; for None the number of CPUs that this process may use, at most eight."""
-    if wanted is not None:
-        return wanted
-    # In a container or a batch job a process may use fewer CPUs than the machine has.
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(8, usable)

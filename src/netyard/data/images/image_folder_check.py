@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from netyard.data.core.normal_classes import normal_names
+from netyard.data.images.class_folders import find_trained, scanned
 from netyard.data.images.grouping import compiled
 from netyard.data.images.label_file import LabelSettings, read_labelled_files
-from netyard.data.images.layout import find_parts
-from netyard.data.images.listing import class_names, require_images, scan
+from netyard.errors import DataError
 
 _MOST_BYTES = 2**22  # of a file of labels, whose images are looked for, too
 _MOST_CLASSES = 100  # listing a million files takes longer than to import torch
@@ -41,12 +41,14 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         return {} if more_classes else target.facts, target.correction
     separate = {split: str(data[f"{split}_root"]) for split in ("val", "test") if data.get(f"{split}_root") is not None}
     normal = normal_names(data.get("normal"))
-    layout = find_parts(Path(data["root"]).expanduser(), wanted, separate, normal)
-    names = class_names(layout.splits, normal)
-    if len(names) > _MOST_CLASSES:
-        return {"num_classes": len(names)}, ""
-    found = {split: scan(folder, names, Counter()) for split, folder in layout.splits.items()}
-    # A folder for testing alone need not have every class.
-    needed = {split: each for split, each in found.items() if split not in separate}
-    require_images(needed, layout.splits, names, normal)
-    return {"num_classes": len(names)}, ""
+    class_folders = data.get("class_folders", True)
+    found = find_trained(Path(data["root"]).expanduser(), wanted, separate, normal, class_folders)
+    if found.names is None or len(found.names) <= _MOST_CLASSES:
+        try:
+            scanned(found, separate, normal, Counter())
+        except DataError:
+            # Of a task that needs no classes, they are then taken as none.
+            if class_folders is not None or normal or found.names is None:
+                raise
+            return {}, ""
+    return {"num_classes": None if found.names is None else len(found.names)}, ""

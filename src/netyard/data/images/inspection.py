@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from netyard.data.images import depth
@@ -22,6 +23,7 @@ MAX_DECODED = 400_000_000  # bytes of all files that are decoded; of more, only 
 MAX_OPENED = 100_000  # files
 NUM_VALUES = 1000  # files whose values are measured, if not all are decoded
 _END = 4096
+_WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Inspected:
     """See ``depth.kind_of``."""
     values: depth.Range | None = None
     """The smallest and the largest one, of an image of more than 8 bits that was decoded."""
+    grey: bool = False
+    """Whether all colours are grey; of a file that was not decoded, by its mode alone."""
+    transparent: bool = False
+    """Whether it has an alpha channel or a transparent colour."""
     several: bool = False
     """Whether there are more images in the file than the one that is read."""
     damage: DataError | None = None
@@ -50,6 +56,11 @@ class Inspection:
     @property
     def damaged(self) -> dict[Path, DataError]:
         return {path: each.damage for path, each in self.files.items() if each.damage is not None}
+
+    @property
+    def intact(self) -> list[Inspected]:
+        """The files that can be read."""
+        return [each for each in self.files.values() if each.damage is None]
 
     @property
     def several(self) -> int:
@@ -69,7 +80,7 @@ class Inspection:
 
     def describe(self, value_range: depth.Range | None, given: bool) -> dict[str, Any]:
         """``sizes``, ``depth`` and ``remarks`` of the summary of the data."""
-        seen = [each for each in self.files.values() if each.damage is None]
+        seen = self.intact
         if not seen:
             return {}
         sizes = sorted((each.size for each in seen), key=lambda size: size[0] * size[1])
@@ -116,17 +127,19 @@ def inspect(paths: Sequence[Path], threads: int = 1, closely: bool = True) -> In
 
 def inspect_file(path: Path, decode: bool) -> Inspected:
     """Look at one file; not decoded, only if its end is missing it is taken for damaged."""
-    size, kind, values, several = (0, 0), depth.EIGHT, None, False
+    size, kind, values, several, grey, transparent = (0, 0), depth.EIGHT, None, False, False, False
     try:
         with open_image(path, upright=decode) as (file, width, height, kind):
             size = width, height
             # A JPEG with a second image (MPO) has a preview or a depth map there.
             several = file.format in ("GIF", "TIFF", "WEBP", "PNG") and bool(getattr(file, "is_animated", False))
+            transparent = file.mode in _WITH_ALPHA or "transparency" in file.info
             if decode or not _ends(path, file.format or ""):
                 values = _decode(file, kind, path)
+            grey = _is_grey(file, decode)
     except DataError as error:
         return Inspected(size, kind, damage=error)
-    return Inspected(size, kind, values, several)
+    return Inspected(size, kind, values, grey, transparent, several)
 
 
 def _decode(file: Image.Image, kind: str, path: Path) -> depth.Range | None:
@@ -141,6 +154,16 @@ def _decode(file: Image.Image, kind: str, path: Path) -> depth.Range | None:
             f"{path} has no finite value;", "an image has numbers as values;", "repair or delete that file."
         )
     return found
+
+
+def _is_grey(file: Image.Image, decoded: bool) -> bool:
+    if file.mode in ("1", "L", "LA", "La", "F") or file.mode.startswith("I"):
+        return True
+    if not decoded:
+        return False
+    # Scanners and programs save grey images as RGB, too. An eighth of a JPEG is enough to see it.
+    colours = np.asarray(file if file.mode in ("RGB", "RGBA") else file.convert("RGB"))[..., :3]
+    return colours.dtype == np.uint8 and bool((colours == colours[..., :1]).all())
 
 
 def _ends(path: Path, kind: str) -> bool:

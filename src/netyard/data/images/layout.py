@@ -42,11 +42,11 @@ def find_layout(root: Path, wanted: dict[str, str | None], normal: Sequence[str]
     Raises:
         DataError: there is no folder, several mean the same split, or one but none for training.
     """
-    _require_folder(root)
-    root = _unwrapped(root, wanted, normal)
+    require_folder(root)
+    root = unwrapped(root, wanted, normal)
     if wanted["train"] is None:
         return _outside(Layout({"train": root}), root)
-    named = {split: _folders_of(root, split, name) for split, name in wanted.items() if name is not None}
+    named = {split: folders_of(root, split, name) for split, name in wanted.items() if name is not None}
     if not any(subfolders(root / each) for names in named.values() for each in names):
         _require_class_folders(root, [name for names in named.values() for name in names])
         return _outside(Layout({"train": root}), root)
@@ -54,14 +54,14 @@ def find_layout(root: Path, wanted: dict[str, str | None], normal: Sequence[str]
     for split, names in named.items():
         if not names:
             continue
-        name = _only(root, split, names, str(wanted[split]))
+        name = only_one(root, split, names, str(wanted[split]))
         used.add(name)
         if split != "train" and not subfolders(root / name) and (flat := images_directly_in(root / name)):
             # A test folder without labels, as competitions have it, cannot be tested on.
             layout.left_out.append((f"images in {root / name}", flat, "not in a class folder, so without a class"))
         else:
             known = subfolders(layout.splits["train"]) if "train" in layout.splits else [*normal]
-            layout.splits[split] = _without_wrappers(root / name, known)
+            layout.splits[split] = without_wrappers(root / name, known)
     if "train" not in layout.splits:
         raise DataError(
             f"{root} has {', '.join(sorted(used))}, and no folder for training;",
@@ -124,24 +124,24 @@ def find_tested(root: Path, wanted: dict[str, str | None], key: str = "root") ->
     Raises:
         DataError: there is no folder, or several mean the same split; the test folder has no class folders.
     """
-    _require_folder(root, key)
-    root = _unwrapped(root, wanted)
-    named = {split: _folders_of(root, split, name) for split, name in wanted.items() if name is not None}
+    require_folder(root, key)
+    root = unwrapped(root, wanted)
+    named = {split: folders_of(root, split, name) for split, name in wanted.items() if name is not None}
     if wanted["train"] is None or not any(subfolders(root / each) for names in named.values() for each in names):
         flat = images_directly_in(root)
         if flat and not subfolders(root):
-            raise _without_classes(root)
+            raise without_classes(root)
         return _outside(Layout({"test": root}), root)
     if named.get("test"):
-        test = root / _only(root, "test", named["test"], str(wanted["test"]))
+        test = root / only_one(root, "test", named["test"], str(wanted["test"]))
         if not subfolders(test):
-            raise _without_classes(test)
-        return _outside(Layout({"test": _without_wrappers(test, [])}), test)
-    folders = {split: root / _only(root, split, names, str(wanted[split])) for split, names in named.items() if names}
+            raise without_classes(test)
+        return _outside(Layout({"test": without_wrappers(test, [])}), test)
+    folders = {split: root / only_one(root, split, names, str(wanted[split])) for split, names in named.items() if names}
     return _outside(Layout({split: each for split, each in folders.items() if subfolders(each)}), root)
 
 
-def _without_classes(folder: Path) -> DataError:
+def without_classes(folder: Path) -> DataError:
     return DataError(
         f"{folder} has images, and no class folders;",
         "images are tested by the class folders that they are in;",
@@ -149,11 +149,18 @@ def _without_classes(folder: Path) -> DataError:
     )
 
 
-def _require_folder(root: Path, key: str = "root") -> None:
+def require_folder(
+    root: Path, key: str = "root", wanted: str = "a folder with a folder for each class, or with train/, val/ and test/"
+) -> None:
+    """Refuse a path that is no folder.
+
+    Raises:
+        DataError: it is none.
+    """
     if not root.is_dir():
         raise DataError(
             f"{root} is {'a file' if root.is_file() else 'not there'};",
-            f"data.{key} is a folder with a folder for each class, or with train/, val/ and test/;",
+            f"data.{key} is {wanted};",
             f"try data.{key}=FOLDER.",
         )
 
@@ -182,21 +189,21 @@ def splits_of(below: Sequence[str], wanted: Mapping[str, str | None]) -> dict[st
     return found if "train" in found and len(found) > 1 else {}
 
 
-def _unwrapped(root: Path, wanted: dict[str, str | None], classes: Sequence[str] = ()) -> Path:
+def unwrapped(root: Path, wanted: dict[str, str | None], classes: Sequence[str] = ()) -> Path:
     """The folder below which classes or splits are: archives are often unpacked into a folder of their own."""
     # One split alone is no wrapper.
     splits = [name for name in subfolders(root) for split, wish in wanted.items() if wish and _means(split, wish, name)]
-    inner = root if splits else _without_wrappers(root, classes, 1)
-    return inner if inner == root else _unwrapped(inner, wanted, classes)
+    inner = root if splits else without_wrappers(root, classes, 1)
+    return inner if inner == root else unwrapped(inner, wanted, classes)
 
 
-def _without_wrappers(folder: Path, classes: Sequence[str], most: int = 8) -> Path:
+def without_wrappers(folder: Path, classes: Sequence[str], most: int = 8) -> Path:
     """The folder itself, or that in it, if it is alone there and has subfolders of its own, which are the classes."""
     names = subfolders(folder)
     alone = len(names) == 1 and names[0] not in classes and not images_directly_in(folder)
     if not most or not alone or not subfolders(folder / names[0]):
         return folder
-    return _without_wrappers(folder / names[0], classes, most - 1)
+    return without_wrappers(folder / names[0], classes, most - 1)
 
 
 def _means(split: str, wanted: str, name: str) -> bool:
@@ -207,7 +214,7 @@ def _means(split: str, wanted: str, name: str) -> bool:
     return re.fullmatch(f"(?:{'|'.join(_NAMES[kind])}){_ENDING}", name.lower()) is not None
 
 
-def _folders_of(root: Path, split: str, wanted: str) -> list[str]:
+def folders_of(root: Path, split: str, wanted: str) -> list[str]:
     """The folders that mean a split; the wanted name itself comes alone if it is there."""
     names = subfolders(root)
     if wanted in names:
@@ -215,7 +222,12 @@ def _folders_of(root: Path, split: str, wanted: str) -> list[str]:
     return [name for name in names if _means(split, wanted, name)]
 
 
-def _only(root: Path, split: str, names: list[str], wanted: str) -> str:
+def only_one(root: Path, split: str, names: list[str], wanted: str) -> str:
+    """The only folder that means a split.
+
+    Raises:
+        DataError: there are several.
+    """
     if len(names) > 1:
         raise DataError(
             f"{root} has {' and '.join(names)}, which both mean the {split} split;",

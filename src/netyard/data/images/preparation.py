@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from netyard.data.images.decode import REDUCING_GAP, BoxChooser, CentreBox, Interpolation, read_square, square
+from netyard.data.images.decode import REDUCING_GAP, BoxChooser, CentreBox, Interpolation, Size, crop, read_crop
 from netyard.data.images.depth import Range
 
 
@@ -17,34 +17,35 @@ from netyard.data.images.depth import Range
 class Preparation:
     """What becomes of an image file before its pixels are normalised; saved with a run, and described in exports."""
 
-    size: int
+    size: Size
+    """Height and width."""
     channels: int
     max_value: float = 255
     """White in the stored images."""
     crop_ratio: float = 1.0
-    """Side of the central square that is read, as a fraction of the shorter side."""
+    """Sides of the central box that is read, as a fraction of the largest box of the shape of ``size``."""
     cache_side: int | None = None
-    """The shorter side of the images in the run's cache, see ``read_square``; None: there is no cache."""
+    """The shorter side of the images in the run's cache, see ``read_crop``; None: there is no cache."""
     value_range: Range | None = None
-    """See ``read_square``."""
+    """See ``read_crop``."""
     interpolation: Interpolation = "bilinear"
 
     def read(self, path: Path, box: BoxChooser | None = None, small: Image.Image | None = None) -> np.ndarray:
-        """The pixels of a file: uint8 (channels, size, size), from 0 to ``max_value``.
+        """The pixels of a file: uint8 (channels, *size), from 0 to ``max_value``.
 
         Args:
             path: the file.
-            box: chooses what is cropped; None: the central square, as in evaluation.
+            box: chooses what is cropped; None: the central box, as in evaluation.
             small: the image of the file in a cache of this ``cache_side``, which is the result of ``read_small``.
 
         Raises:
-            DataError: see ``read_square``.
+            DataError: see ``read_crop``.
         """
-        box = box or CentreBox(self.crop_ratio)
+        box = box or CentreBox(self.crop_ratio, self.size)
         if small is not None:
-            image = square(small, self.size, box, self.interpolation)
+            image = crop(small, self.size, box, self.interpolation)
         else:
-            image = read_square(path, self.size, box, self.cache_side, self.value_range, self.interpolation)
+            image = read_crop(path, self.size, box, self.cache_side, self.value_range, self.interpolation)
         # Pillow's "L" weighs the colours by their luminance (ITU-R 601).
         if self.channels == 1:
             image = np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
@@ -55,6 +56,7 @@ class Preparation:
 
     def describe(self) -> dict[str, Any]:
         """The steps in their order, in plain types; ``docs/deploying.md`` has them as a program."""
+        square = {"square": "centre", "of_shorter_side": self.crop_ratio} if self.size[0] == self.size[1] else {}
         return {
             "orientation": "upright, by EXIF",
             "transparency": "over white",
@@ -62,8 +64,9 @@ class Preparation:
             "jpeg": "decoded at 1/2, 1/4 or 1/8 of its size where that is enough (Image.draft of Pillow)",
             "first_resize": self.cache_side
             and {"shorter_side": self.cache_side, "filter": "bicubic", "enlarge": False},
-            "crop": {"square": "centre", "of_shorter_side": self.crop_ratio},
-            "size": [self.size, self.size],
+            # ``of_largest``: of the largest box of the shape of ``size``, which for a square is its shorter side.
+            "crop": {**square, "of_largest": self.crop_ratio},
+            "size": list(self.size),
             "filter": self.interpolation,
             "antialias": True,
             "reducing_gap": REDUCING_GAP,
