@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
+from netyard.config import by_task
 from netyard.data.core.module import DataModule
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -19,6 +20,8 @@ CONF = Path(__file__).parents[2] / "conf"
 def build(name: str, augmentation: str = "none", **changes: Any) -> DataModule:
     """Build ``data=<name> augmentation=<augmentation>`` without composing a whole run config."""
     from hydra.utils import instantiate
+
+    by_task.register()
 
     data = OmegaConf.load(CONF / "data" / f"{name}.yaml")
     data.pop("defaults", None)

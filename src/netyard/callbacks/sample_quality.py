@@ -19,7 +19,7 @@ from netyard.metrics.fid import frechet_distance
 from netyard.metrics.inception import Inception
 from netyard.metrics.kid import kernel_distance
 from netyard.metrics.precision_recall import manifold_scores
-from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, train_classifier
+from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, measure_norms, train_classifier
 from netyard.ranges.bounds import Classes, NotNegative
 from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, has_classes, has_split, shows_images
 
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 PORTION = 256  # images generated at once, each portion from its own seed
 # Far from the seeds that users choose, so that the samples differ from those of training.
 SEEDS = {"val": 1_000_000, "test": 2_000_000}
+NUM_MEASURED = 1024  # training images that the batch norms of an untrained network are measured on
 DETAILED_SAMPLES = 5000  # of the scores that compare all pairs of images, whose time grows with the square
 
 
@@ -41,7 +42,8 @@ class SampleScores(Callback):
     with the same features and numbers of samples.
 
     Args:
-        features: ``auto`` is a small classifier, trained once on the training split and cached; ``inception``; or the
+        features: ``auto`` is a small classifier, trained once on the training split and cached, or of data without
+            classes the same network with random weights (Naeem et al. 2020, arXiv:2002.09797); ``inception``; or the
             directory of a run that classifies such images.
         num_val_samples, num_test_samples: number of images to generate for a validation and for the test.
         diversity_threshold: a diversity below it gives one warning, at the test, or if it was above it before.
@@ -100,10 +102,7 @@ class SampleScores(Callback):
             return
         device = task.device  # type: ignore[attr-defined]  # mypy takes it for the protocol alone
         if self.network is None and self.features == "auto":
-            if not has_classes(data):
-                log.warning("samples are not scored: the data have no classes; try callbacks.scores.features=RUN_DIR.")
-                return
-            self.network = self._classifier(data, device)
+            self.network = self._classifier(data, device) if has_classes(data) else self._untrained(data, device)
         elif self.network is None:
             self.network = Inception(self.cache.parent / "inception")
         self.network.to(device).eval()
@@ -131,6 +130,29 @@ class SampleScores(Callback):
         # The key contains all that the weights depend on; ``classifier`` is the version of the training procedure.
         key = fingerprint(classifier=1, classes=data.num_classes, channels=data.channels, **train.content)
         net.load_state_dict(cached(self.cache, key, learn))
+        return net
+
+    @torch.inference_mode(False)
+    def _untrained(self, data: Any, device: torch.device) -> nn.Module:
+        """Return the network of the classifier with random weights, the same for all runs on data without classes.
+
+        Its batch norms are measured on training images: with random filters alone, features would hardly differ.
+        """
+        log.info(
+            "samples are scored by the features of an untrained network, as the data have no classes;"
+            " callbacks.scores.features=inception or RUN_DIR changes it"
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            net = SmallClassifier(data.channels, 2)
+
+        def measure() -> dict[str, Tensor]:
+            batches = list(_on(device, data.real_pictures("train", NUM_MEASURED, BATCH_SIZE)))
+            measure_norms(net.to(device), (x for x, _ in batches))
+            return net.state_dict()
+
+        key = fingerprint(untrained=1, channels=data.channels, **data.split("train").content)
+        net.load_state_dict(cached(self.cache, key, measure))
         return net
 
     # The scores

@@ -7,7 +7,7 @@ a mistake is reported without waiting seconds for imports.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -264,6 +264,7 @@ def require_outputs(config: Mapping[str, Any], choices: Mapping[str, Any], corre
     """
     if fault := next(_changed_facts(config, choices), None):
         raise fault
+    _require_classes(config, choices)
     # num_outputs interpolates num_classes, num_labels or num_targets of the data, whichever the task needs.
     if config["task"].get("num_outputs", 0) is None and by_task.predicts(config["task"]):
         fact = str(option_file("task", str(choices["task"])).get("num_outputs"))[7:-1]
@@ -273,6 +274,19 @@ def require_outputs(config: Mapping[str, Any], choices: Mapping[str, Any], corre
             f"task={choices['task']} does not fit data={choices['data']}, which has no {fact} after it was read;",
             f"it has {' and '.join(found) or 'no target'};",
             f"try {', or '.join(attempts) or 'model=autoencoder'}.",
+        )
+
+
+def _require_classes(config: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
+    """Refuse a network that is conditional on the class for data without any."""
+    name = str(choices.get("model"))
+    keys = [key for key, value in option_file("model", name).items() if value == "${data.num_classes}"]
+    if any(config["model"].get(key, 0) is None for key in keys):
+        plain = name.replace("conditional_", "")
+        raise ConfigError(
+            f"model={name} needs the class of each sample, and data={choices['data']} has none after it was read;",
+            "classes are a column of a table, or class folders of images (two at least, without images beside them);",
+            f"try model={plain}." if plain in options("model") else "try data with classes.",
         )
 
 
@@ -297,8 +311,15 @@ def _check_missing(cfg: DictConfig, choices: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"{group}={choices.get(group)} needs {' and '.join(missing)};",
             "it has no default, because it depends on your data or machine;",
-            f"type {' '.join(f'{key}=...' for key in missing)}.",
+            f"type {' '.join(f'{key}=...' for key in missing)}{_without_target(missing, cfg)}.",
         )
+
+
+def _without_target(missing: Sequence[str], cfg: DictConfig) -> str:
+    """What to type in place of a target that only tasks which predict need."""
+    if missing != ["data.target"] or "target" not in by_task.chosen_keys(cfg.data):
+        return ""
+    return ", or without a target try model=autoencoder"
 
 
 def _missing(node: DictConfig, prefix: str = "") -> Iterator[str]:

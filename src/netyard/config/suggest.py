@@ -15,6 +15,14 @@ from netyard.errors import ConfigError
 from netyard.io.process import train_command
 from netyard.io.readable import listed
 
+REPLACED = {
+    "task.anomaly_class": (
+        "task=anomaly learns normal samples, and tests all others as anomalies;",
+        "task=anomaly task.normal=CLASS, the name of the normal class or several, in its place",
+    )
+}
+"""Keys of former versions: what stands in their place, and what to type."""
+
 
 def nearest(word: str, names: Iterable[str], count: int = 3) -> list[str]:
     """The names most similar to a word, best first; if there are none, those that contain it."""
@@ -44,6 +52,9 @@ def no_such_option(name: str, known: Collection[str], command: str) -> ConfigErr
 def no_such_key(key: str, line: str, keys: Iterable[str]) -> ConfigError:
     """The error for the override ``line``, whose key is not in the config."""
     keys = list(keys)
+    if key in REPLACED:
+        allowed, instead = REPLACED[key]
+        return ConfigError(f"there is no key '{key}' any more;", allowed, f"try {instead}.")
     # A key that differs by one letter is a typing mistake, even if another option has the key as typed:
     # model.hidden_size of an MLP means its hidden_sizes.
     if not get_close_matches(key, keys, cutoff=0.9) and (elsewhere := _options_with(key)):

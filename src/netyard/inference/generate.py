@@ -6,6 +6,7 @@ import base64
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
@@ -112,6 +113,8 @@ def generated(
     if isinstance(task, DrawsImages):
         # The option is ``class``, a reserved word in Python; the parameter is ``label``. 64: a grid of 8 x 8.
         named = {"label" if name == "class" else name: value for name, value in {"count": 64, **options}.items()}
+        if "label" in named:
+            named["label"] = _number_of(named["label"], checkpoint.data_state(recorded).get("class_names") or [])
         return Images(task.pictures(**_convert(named, task.pictures)))
     if isinstance(task, Acts):
         # Without the data state of the checkpoint, which is the replay memory: acting does not need it.
@@ -125,6 +128,24 @@ def generated(
     data: Any = checkpoint.build_data(recorded, config)
     torch.set_num_threads(1)  # one token at a time is too little work for a second thread
     return task.generate(data, **_convert(options, task.generate))
+
+
+def _number_of(name: Any, names: Sequence[str]) -> Any:
+    """The number of a class that is given by its name; what is none is returned as it is, for ``_convert``.
+
+    Raises:
+        ConfigError: it is neither a name nor a number.
+    """
+    if str(name) in names:
+        return [*names].index(str(name))
+    if names and not str(name).lstrip("+-").isdecimal():
+        near = [*get_close_matches(str(name), names, n=1), names[0]][0]
+        raise ConfigError(
+            f"class is {str(name)!r}, which is no class of the run;",
+            f"the classes are {', '.join(names[:12])}{', ...' * (len(names) > 12)}, or their numbers from 0;",
+            f"try class={near}.",
+        )
+    return name
 
 
 def _record_episodes(task: Any, data: Any, options: Mapping[str, Any], one_file: bool) -> list[Episode]:

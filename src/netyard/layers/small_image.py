@@ -70,7 +70,9 @@ def _three_by_three(layer: nn.Conv2d, shrink_weights: bool) -> nn.Conv2d:
     return small
 
 
-def fold_repeated_pool(network: nn.Module, pool_path: str, linear_path: str, in_channels: int, image_size: Size) -> None:
+def fold_repeated_pool(
+    network: nn.Module, pool_path: str, linear_path: str, in_channels: int, image_size: Size
+) -> None:
     """Merge a pool that enlarges its input with the linear layer after it; the network computes the same function.
 
     VGG and AlexNet pool any map to 7x7 and 6x6. The pixels of a smaller map are only repeated: VGG's first linear

@@ -44,6 +44,23 @@ class SmallClassifier(nn.Module):
         return self.body(images).mean(dim=(2, 3))  # (B, 64, h, w) -> (B, 64)
 
 
+@torch.no_grad()
+def measure_norms(net: SmallClassifier, batches: Iterable[Tensor]) -> SmallClassifier:
+    """Set the running statistics of batch norm to the means over batches (b, C, H, W), and set evaluation mode."""
+    norms = [each for each in net.modules() if isinstance(each, nn.BatchNorm2d)]
+    usual = [each.momentum for each in norms]
+    for each in norms:
+        each.reset_running_stats()
+        each.momentum = None  # a cumulative mean
+    net.train()
+    for images in batches:
+        if len(images) > 1:
+            net(images)
+    for each, momentum in zip(norms, usual, strict=True):
+        each.momentum = momentum
+    return net.eval()
+
+
 def num_steps(num_samples: int) -> int:
     """Training steps: three epochs of the data, but at least 300 and at most 2,000."""
     return min(max(300, 3 * num_samples // BATCH_SIZE), 2000)

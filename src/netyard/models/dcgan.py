@@ -87,7 +87,9 @@ class Generator(nn.Module):
     def __init__(self, latent_size: int, num_classes: int, widths: Sequence[int], sizes: Sequence[Size]) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.first = nn.Linear(latent_size + num_classes, widths[0] * math.prod(sizes[0]), bias=False)  # batch norm follows
+        self.first = nn.Linear(
+            latent_size + num_classes, widths[0] * math.prod(sizes[0]), bias=False
+        )  # batch norm follows
         self.shape = (widths[0], *sizes[0])
         blocks: list[nn.Module] = []
         # Kernel 4, stride 2, padding 1 doubles a side exactly: (n - 1) * 2 - 2 + 4 = 2 n, and one more pixel is added

@@ -24,7 +24,8 @@ class GAN(nn.Module):
     one-hot label: Mirza & Osindero 2014, arXiv:1411.1784.
 
     Raises:
-        ArgumentError: data other than images, a conditional net of data without classes, a size below 1, a dropout outside [0, 1), an unknown activation.
+        ArgumentError: data other than images, or without classes for a conditional net, a size below 1, a dropout
+            outside [0, 1), an unknown activation.
     """
 
     def __init__(

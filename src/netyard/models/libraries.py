@@ -92,7 +92,10 @@ def find_size(
     shape = {"num_classes": num_outputs, "in_chans": in_channels}
     refusal: Exception | None = None
     for size in _sizes(architecture, smallest):
-        for made_for in ({"img_size": size[0] if size[0] == size[1] else size}, {}):  # with the argument first: without it a ViT would be built for 224
+        for made_for in (
+            {"img_size": size[0] if size[0] == size[1] else size},
+            {},
+        ):  # with the argument first: without it a ViT would be built for 224
             try:
                 with torch.device("meta"):
                     network = timm.create_model(architecture, **shape, **arguments, **made_for)
@@ -105,7 +108,7 @@ def find_size(
                     return size, made_for
                 refusal = TypeError(f"in training it returns {type(output).__name__}, not one tensor of logits")
     raise ArgumentError(
-        f"{architecture} was tried with images of {smallest[1]} x {smallest[0]} pixels and more, and timm raised: {refusal};",
+        f"{architecture} was tried at {smallest[1]} x {smallest[0]} pixels and more, and timm raised: {refusal};",
         "a network must map images to logits;",
         "try model.architecture=resnet18.",
     )

@@ -16,6 +16,7 @@ from netyard.losses.adversarial import gradient_penalty, r1_penalty
 from netyard.metrics.moving_average import decay_at, update_average
 from netyard.ranges.bounds import Count, NotNegative, Positive, Probability
 from netyard.ranges.signature import check
+from netyard.tasks.interfaces import HasSplits
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.adversaries import Scores, check_adversarial, frozen
 from netyard.tasks.parts.diffaug import differentiable_augment
@@ -25,6 +26,9 @@ from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.signature import ExportSignature, TensorSpec
 
 Batch = tuple[Tensor, Tensor]
+
+FEW_IMAGES = 1000
+"""Training images of fewer than these are told: Zhao et al. 2020, arXiv:2006.10738."""
 
 
 class Adversarial(Learner):
@@ -93,6 +97,13 @@ class Adversarial(Learner):
         if ema_decay:
             # Beside ``net``, whose parameters the optimizer gets; as a submodule it is saved in checkpoints.
             self.average = copy.deepcopy(net.generator).requires_grad_(False)
+
+    def remarks(self, data: Any) -> list[str]:
+        """Whether there are too few images."""
+        count = len(data.split("train")) if isinstance(data, HasSplits) else FEW_IMAGES
+        if count >= FEW_IMAGES or self.diffaug:
+            return []
+        return [f"{count} training images are few for a GAN, which may repeat them (task.diffaug=true)"]
 
     @property
     def parts(self) -> dict[str, nn.Module]:

@@ -52,7 +52,7 @@ class Anomaly(Reconstruction):
             in training or validation, there is no validation, or an augmentation mixes samples.
     """
 
-    reads_classes = False
+    reads_classes = in_own_units = False
     every_window = True  # of a series that is predicted, not the last one alone
     # Limits: training samples of the covariances; elements of a residual with a full covariance matrix, beyond which
     # only variances are measured.

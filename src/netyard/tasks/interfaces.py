@@ -389,6 +389,14 @@ class TestsFiles(Protocol):
 
 
 @runtime_checkable
+class RemarksOnData(Protocol):
+    """A task that says where its defaults meet data that they were not made for."""
+
+    def remarks(self, data: Any) -> list[str]:
+        """Sentences for the summary of the data, before training."""
+
+
+@runtime_checkable
 class SampledData(Protocol):
     """Samples have a fixed shape, which is (C, H, W) for images."""
 

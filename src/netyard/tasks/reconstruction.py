@@ -64,6 +64,7 @@ class Reconstruction(Learner):
     # 2**24 of which take 64 MiB.
     NUM_PICTURES, NUM_CODES, NUM_PROBED, NUM_PROBED_NUMBERS = 32, 1_000, 10_000, 2**24
 
+    in_own_units = True  # whether a series is reconstructed in its own units
     reads_classes = True  # whether a test fits classifiers on the codes
 
     def __init__(
@@ -103,6 +104,22 @@ class Reconstruction(Learner):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net.decode(self.net.encode(x))
+
+    def remarks(self, data: Any) -> list[str]:
+        """Whether the code can hold the whole sample, and the unit of errors."""
+        found, size = [], math.prod(self.input_shape)
+        code_size = getattr(self.net, "latent_size", 0)
+        free = self.noise == "none" and self.sparsity == "none" and not self.contraction
+        if free and code_size >= size:
+            found.append(
+                f"a code of {code_size} numbers can hold a whole sample of {size}, so a small error shows nothing"
+                f" (model.latent_size={max(size // 2, 1)})"
+            )
+        if getattr(data, "columns", None):
+            found.append("errors are of standardised columns: 1 is the variance of a column in training")
+        elif hasattr(data, "series_statistics") and self.in_own_units:
+            found.append("errors are in the squared units of the series (task=anomaly standardises it)")
+        return found
 
     # Training and validation
 

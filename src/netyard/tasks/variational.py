@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
 from netyard.losses.divergences import free_bits, kl_from_standard_normal
-from netyard.losses.likelihoods import Likelihood
+from netyard.losses.likelihoods import Bernoulli, Likelihood
 from netyard.ranges.bounds import Count, NotNegative, Unit
 from netyard.ranges.signature import check
 from netyard.tasks.interfaces import has_classes
@@ -107,6 +107,19 @@ class Variational(Learner):
                 "the columns of a table have no such range;",
                 "try loss=gaussian, or data=digits.",
             )
+
+    def remarks(self, data: Any) -> list[str]:
+        """Whether grey pixels are taken as probabilities."""
+        if not isinstance(self.loss, Bernoulli) or self.loss.binarize or not self.pixels.is_image:
+            return []
+        mean, std = (each.double().flatten() for each in data.pixel_statistics())
+        # Of pixels that are black or white the variance is mean * (1 - mean).
+        if bool((std.square() > 0.5 * mean * (1 - mean)).any()):
+            return []
+        return [
+            "loss=bernoulli takes grey values as probabilities, so the ELBO is no log-density of these pixels"
+            " (loss=discretized_logistic: of their levels)"
+        ]
 
     def on_fit_start(self) -> None:
         self.pixels.set_statistics(self.trainer.datamodule)

@@ -8,7 +8,7 @@ from typing import Any
 
 import lightning as L
 
-from netyard.tasks.interfaces import SummarizesData
+from netyard.tasks.interfaces import HasSplits, RemarksOnData, SummarizesData
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +20,17 @@ _COLUMNS_SHOWN = 5  # of each kind
 def summary_of(datamodule: L.LightningDataModule) -> dict[str, Any]:
     """The summary of the data, which is read for it; empty for a data module that has none."""
     return datamodule.summary() if isinstance(datamodule, SummarizesData) else {}
+
+
+def remarks_of(task: L.LightningModule, datamodule: L.LightningDataModule) -> list[str]:
+    """What the task says of these data, and whether a batch is larger than the training part."""
+    found = task.remarks(datamodule) if isinstance(task, RemarksOnData) else []
+    size = getattr(datamodule, "batch_size", None)
+    if isinstance(datamodule, HasSplits) and size is not None:
+        count = len(datamodule.split("train"))
+        if 1 < count < size:
+            found.append(f"data.batch_size={size} is more than the {count} training samples: an epoch is one step")
+    return found
 
 
 def record(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -150,6 +150,8 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     performance.prepare(chosen, task)
     # Reads the data, and hashes them: it draws no random numbers, so that the seeded generators stay as they are.
     summary = data_summary.summary_of(datamodule)
+    if summary and (remarks := data_summary.remarks_of(task, datamodule)):
+        summary["remarks"] = [*summary.get("remarks", []), *remarks]
     absent_splits.require_unmonitored(config, datamodule, in_sweep=bool(run_dir.job()))
     if prepared:
         summary["preprocessing"] = prepared.record()

@@ -10,7 +10,7 @@ import timm
 import torch
 
 import netyard
-from netyard.data.images.decode import CentreBox, read_square
+from netyard.data.images.decode import CentreBox, read_crop
 from netyard.export.description import of_run
 from netyard.training import checkpoint
 from support.user_files import write_photos
@@ -42,7 +42,7 @@ def test_the_preprocessing_of_the_weights_is_used_everywhere(train, tmp_path: Pa
     assert run.evaluate()["test/loss"] == pytest.approx(results["metrics"]["test/loss"], rel=1e-5)
     # A prediction by hand: the centre crop by a bicubic filter, and pixels from -1 to 1.
     photo = next((tmp_path / "photos").rglob("*.png"))
-    pixels = read_square(photo, 32, CentreBox(0.95), interpolation="bicubic")
+    pixels = read_crop(photo, (32, 32), CentreBox(0.95), interpolation="bicubic")
     x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255 * 2 - 1
     with torch.no_grad():
         expected = run.net(x).softmax(dim=1).max().item()

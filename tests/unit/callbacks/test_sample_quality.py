@@ -106,7 +106,7 @@ def test_a_network_of_the_users_own_is_taken(data: FakeImages, tmp_path: Path) -
     assert len(list(tmp_path.glob("*.pt"))) == 1, "the features of the test part, and no classifier"
 
 
-@pytest.mark.parametrize("kind", ["draws nothing", "no pictures", "no classes", "another's data"])
+@pytest.mark.parametrize("kind", ["draws nothing", "no pictures", "another's data"])
 def test_what_cannot_be_scored_is_left_alone(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data: Any = SimpleNamespace(input_shape=[8, 8] if kind == "no pictures" else [1, 8, 8], num_classes=None)
     if kind != "another's data":
@@ -115,4 +115,13 @@ def test_what_cannot_be_scored_is_left_alone(kind: str, tmp_path: Path, caplog: 
     with caplog.at_level(logging.WARNING, "netyard"):
         scored(painter, data, tmp_path)
     assert not list(tmp_path.iterdir()) and getattr(painter, "asked", []) == []
-    assert ("the data have no classes; try callbacks.scores.features=RUN_DIR" in caplog.text) == (kind == "no classes")
+
+
+def test_without_classes_the_features_are_of_a_network_with_random_weights(tmp_path: Path) -> None:
+    images = fakes()
+    images.setup()
+    images.num_classes = None
+    scores = [scored(Painter(real(images, "val")), images, tmp_path, num_test_samples=64) for _ in range(2)]
+    assert scores[0] == scores[1], "the same for every run"
+    noise = scored(Painter(torch.rand(16, 1, 8, 8)), images, tmp_path, num_test_samples=64)
+    assert noise["test/frechet_distance"] > 2 * scores[0]["test/frechet_distance"]

@@ -38,7 +38,11 @@ MODELS = {
 
 @pytest.mark.parametrize("name", catalog.options("data"))
 def test_every_option_composes_with_its_task_and_the_parameters_of_its_target(name: str) -> None:
-    given = [f"data.{key}=x" for key, value in catalog.option_file("data", name).items() if value == "???"]
+    given = [
+        f"data.{key}=x"
+        for key, value in catalog.option_file("data", name).items()
+        if str(value) in ("???", "${by_task:'???',null}")
+    ]
     given += [f"model={MODELS[name]}"] if name in MODELS else []
     cfg, choices = compose([f"data={name}", "augmentation=standard", "seed=3", *given])
     otherwise = "q_learning" if "num_envs" in cfg.data else "classification"

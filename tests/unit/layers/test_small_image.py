@@ -30,6 +30,6 @@ def test_a_folded_pool_is_the_same_function(side: int) -> None:
     net = nn.Sequential(nn.AvgPool2d(4), nn.AdaptiveAvgPool2d((6, 6)), nn.Flatten(), nn.Linear(3 * 36, 5))
     x = torch.randn(2, 3, side, side)
     before = net(x)
-    fold_repeated_pool(net, "1", "3", in_channels=3, image_size=side)
+    fold_repeated_pool(net, "1", "3", in_channels=3, image_size=(side, side))
     assert net[3].in_features == 3 * min(side // 4, 6) ** 2
     assert torch.allclose(net(x), before, atol=1e-5)

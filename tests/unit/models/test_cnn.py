@@ -22,6 +22,8 @@ def test_each_block_has_its_channels_and_pools_while_it_can() -> None:
     ]
     assert net.blocks(torch.zeros(2, 1, 8, 8)).shape == (2, 16, 2, 2)
     assert not any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
+    wide = CNN(10, 1, [8, 20], channels=[4, 8, 16])
+    assert wide.blocks(torch.zeros(2, 1, 8, 20)).shape == (2, 16, 2, 5), "as often as the shorter side allows"
 
 
 @pytest.mark.parametrize(

@@ -41,17 +41,44 @@ def test_shapes_of_images_and_logits_at_every_size(name: str, channels: int, sid
 
 
 @pytest.mark.parametrize(
-    ("side", "wanted"), [(8, (2, 2)), (12, (2, 3)), (28, (2, 7)), (32, (3, 4)), (64, (4, 4)), (224, (5, 7))]
+    ("size", "halvings", "smallest"),
+    [
+        ((8, 8), 2, (2, 2)),
+        ((12, 12), 2, (3, 3)),
+        ((28, 28), 2, (7, 7)),
+        ((64, 64), 4, (4, 4)),
+        ((224, 224), 5, (7, 7)),
+        ((40, 48), 3, (5, 6)),
+        ((29, 37), 2, (7, 9)),
+    ],
 )
-def test_an_image_is_halved_until_it_is_small(side: int, wanted: tuple[int, int]) -> None:
-    assert halve(side) == wanted
+def test_an_image_is_halved_until_it_is_small(size: tuple[int, int], halvings: int, smallest: tuple[int, int]) -> None:
+    sizes = halve(size)
+    assert (len(sizes) - 1, sizes[-1]) == (halvings, smallest)
 
 
-@pytest.mark.parametrize(("side", "near"), [(1, 8), (4, 8), (9, 8), (30, 32), (50, 48), (100, 96)])
-def test_an_image_size_that_cannot_be_halved_is_refused(side: int, near: int) -> None:
-    with pytest.raises(ValueError, match=rf"image_size is {side}; .*try data whose images have {near}, or model=gan"):
+@pytest.mark.parametrize("size", [[40, 48], [29, 37], [9, 50], 33])
+@pytest.mark.parametrize("name", ["dcgan", "wgan_gp", "conditional_gan"])
+def test_images_of_any_height_and_width_are_made(name: str, size: Any) -> None:
+    net = build(name, 3, size, latent_size=8, channels=[4, 8])
+    y = (torch.tensor([0, 9]),) if net.conditional else ()
+    pictures = net.generator(torch.randn(2, 8), *y)
+    assert pictures.shape == (2, *net.input_shape) and net.discriminator(pictures, *y).shape == (2,)
+
+
+@pytest.mark.parametrize("side", [1, 4, 7])
+def test_an_image_size_that_cannot_be_halved_is_refused(side: int) -> None:
+    with pytest.raises(ValueError, match=rf"images have {side} x {side} pixels; .*so 8 or more; try model=gan"):
         build("dcgan", 1, side)
-    halve(near)
+
+
+@pytest.mark.parametrize("labels", ["input", "auxiliary"])
+def test_labels_of_data_without_classes_are_refused(labels: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"model\.labels is {labels}, and the data have no classes; .*try model=dcgan"
+    ):
+        build("dcgan", labels=labels, num_classes=None)
+    assert not build("dcgan", num_classes=None).conditional
 
 
 @pytest.mark.parametrize("name", ["conditional_gan", "acgan"])

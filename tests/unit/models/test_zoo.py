@@ -57,8 +57,15 @@ def test_a_densenet_at_64_pixels_keeps_its_pool(build: Build) -> None:
 @pytest.mark.parametrize(("name", "size"), [("alexnet", 64), ("vgg11", 32), ("inception_v3", 75), ("timm", 32)])
 def test_small_images_are_enlarged_to_the_minimum_size(build: Build, name: str, size: int) -> None:
     with torch.device("meta"):
-        assert build(name).resize.size == size
+        assert build(name).resize.size == (size, size)
         assert isinstance(build(name, 3, 224).resize, nn.Identity)
+
+
+@pytest.mark.parametrize("size", [[40, 48], [29, 37], [100, 60]])
+@pytest.mark.parametrize("name", ["resnet_tiny", "vgg11", "alexnet", "mobilenet_v3_small", "densenet_tiny", "timm"])
+def test_images_may_have_any_height_and_width(build: Build, name: str, size: list[int]) -> None:
+    with torch.device("meta"):
+        assert build(name, 3, size)(torch.empty(2, 3, *size)).shape == (2, 10)
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_other_images_of_an_evaluation_are_prepared_as_the_run_prepared_its_own(
     recorded = {"model": {}, "data": {**OF_VIT, "channels": 3, "image_size": 224}}
     cfg, _ = compose([*VIT, *FOLDER])
     preprocessing.keep(cfg, recorded, {}, {"data", "data.crop_ratio"})
-    assert values(cfg) == {**OF_VIT, "crop_ratio": 0.875}, "a key that was typed stays"
+    assert values(cfg) == {**OF_VIT, "crop_ratio": "${by_task:0.875,1.0}"}, "a key that was typed stays"
     # Statistics that were measured on the training images.
     cfg, _ = compose([*VIT, *FOLDER])
     measured = {"statistics": [[0.1, 0.2, 0.3], [0.5, 0.5, 0.5]]}

@@ -60,7 +60,9 @@ class DataModule(SplitData):
     def image_reader(self, size: int | Sequence[int]) -> ImageReader:
         """The reader of a user's image files."""
         channels = self.channels or len(self.mean or [0.0])
-        return ImageReader(height_and_width(size), channels, self.max_value, interpolation=self.interpolation or "bilinear")
+        return ImageReader(
+            height_and_width(size), channels, self.max_value, interpolation=self.interpolation or "bilinear"
+        )
 
     # Loaders
 

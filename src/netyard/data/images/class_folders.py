@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from netyard.data.core.normal_classes import named
@@ -12,7 +13,6 @@ from netyard.data.images.decode import SUFFIXES
 from netyard.data.images.files import images_directly_in, subfolders, walk_images
 from netyard.data.images.layout import (
     Layout,
-    find_layout,
     find_parts,
     find_tested,
     folders_of,
@@ -54,6 +54,15 @@ class Found:
         label = self.names.index(named(normal, self.names)[0]) if self.names else 0
         return Listing(paths, [label] * len(paths))
 
+    def require_images(
+        self, listings: Mapping[str, Listing], separate: Mapping[str, str], normal: Sequence[str]
+    ) -> None:
+        """Refuse a class without images: see ``listing.require_images``."""
+        if self.names is not None and not self.unlabelled:
+            # A folder for testing alone need not have every class.
+            needed = {part: each for part, each in listings.items() if part == "train" or part not in separate}
+            require_images(needed, self.layout.splits, self.names, normal)
+
 
 def find_trained(
     root: Path,
@@ -74,7 +83,7 @@ def find_trained(
     Raises:
         DataError: see ``find_parts`` and ``class_names``; there is no image.
     """
-    wanted = dict(wanted)
+    wanted, undecided = dict(wanted), class_folders is None
     if class_folders is None:
         class_folders = _are_classes(root, wanted, separate, normal)
     if class_folders:
@@ -82,21 +91,28 @@ def find_trained(
         return Found(layout, class_names(layout.splits, normal, known))
     layout = _find_pictures(root, wanted, separate)
     found = Found(layout, None)
+    place = layout.splits["train"]
+    if undecided and len(beside := [name for name in subfolders(place) if _has_images(place / name)]) > 1:
+        shown = f"{', '.join(beside[:4])}{', ...' * (len(beside) > 4)}"
+        found.remarks.append(
+            f"the folders {shown} are not taken as classes, because images are beside them (data.class_folders=true)"
+        )
     labelled = {part: names for part in ("val", "test") if (names := _classes_in(layout.splits.get(part)))}
     if normal:
         names = sorted({name for each in labelled.values() for name in each} | {*known})
-        if not labelled or not {*named(normal, names)} & {*names}:
+        if not {*named(normal, names)} & {*names}:
+            nearest = [*get_close_matches(normal[0], names, n=1), *names][:1]
+            tested = f"; those for testing are {', '.join(names)}" * bool(names)
             raise DataError(
-                f"task.normal is {','.join(normal)}, and {layout.splits['train']} has no class folders"
-                f"{f'; those for testing are {chr(44).join(names)}' * bool(names)};",
+                f"task.normal is {','.join(normal)}, and {layout.splits['train']} has no class folders{tested};",
                 "all images of a folder without class folders are normal, and a folder for testing names the classes;",
-                f"try task.normal={names[0]}." if names else "try data.test_root=FOLDER, or leave task.normal out.",
+                f"try task.normal={nearest[0]}." if nearest else "try data.test_root=FOLDER, or leave task.normal out.",
             )
         found.names = [*dict.fromkeys([*known, *named(normal, names), *names])]
         found.unlabelled = frozenset({*layout.splits} - {*labelled})
         found.remarks.append(f"all images in {layout.splits['train']} are taken as {named(normal, names)[0]}")
-    elif names := labelled.get("test"):
-        shown = f"{', '.join(names[:6])}{', ...' * (len(names) > 6)}"
+    elif "test" in labelled:
+        shown = f"{', '.join(labelled['test'][:6])}{', ...' * (len(labelled['test']) > 6)}"
         found.remarks.append(
             f"the folders {shown} of the test part are no classes (task=anomaly task.normal=NAME tests by them)"
         )
@@ -112,17 +128,16 @@ def find_untrained(root: Path, wanted: Wanted) -> Found:
     return Found(Layout({"test": _tested_place(root, dict(wanted))}), None)
 
 
-def scanned(found: Found, separate: Mapping[str, str], normal: Sequence[str], others: Counter[str]) -> dict[str, Listing]:
+def scanned(
+    found: Found, separate: Mapping[str, str], normal: Sequence[str], others: Counter[str]
+) -> dict[str, Listing]:
     """The images of each split of new training data.
 
     Raises:
         DataError: a split has none; see ``listing.scan`` and ``require_images``.
     """
     listings = {part: found.scan(part, others, normal) for part in found.layout.splits}
-    if found.names is not None and not found.unlabelled:
-        # A folder for testing alone need not have every class.
-        needed = {part: each for part, each in listings.items() if part == "train" or part not in separate}
-        require_images(needed, found.layout.splits, found.names, normal)
+    found.require_images(listings, separate, normal)
     return listings
 
 
@@ -179,15 +194,13 @@ def _find_pictures(root: Path, wanted: dict[str, str | None], separate: Mapping[
         counts = [(f"images in {each}", sum(1 for _ in walk_images(each))) for each in left]
         counts.append((f"images directly in {root}", images_directly_in(root)))
         layout.left_out += [(what, count, "beside the folders of the splits") for what, count in counts if count]
-    elif wanted["train"] is not None and (named_splits := [each for names in splits.values() for each in names]):
-        # A single folder of images is for training, whatever its name is.
-        if beside > 1:
-            find_layout(root, wanted)  # which refuses test/ with class folders
-            raise DataError(
-                f"{root} has {', '.join(named_splits)}, and no folder for training;",
-                "beside a folder for validation or test there is one with the training images;",
-                "try data.train_folder=FOLDER, or data.train_folder=null if all images are for training.",
-            )
+    # A single folder of images is for training, whatever its name is.
+    elif wanted["train"] is not None and beside > 1 and any(splits.values()):
+        raise DataError(
+            f"{root} has {', '.join(each for names in splits.values() for each in names)}, and no folder for training;",
+            "beside a folder for validation or test there is one with the training images;",
+            "try data.train_folder=FOLDER, or data.train_folder=null if all images are for training.",
+        )
     for split, folder in separate.items():
         place = _tested_place(Path(folder).expanduser(), wanted, f"{split}_root")
         if place.resolve().is_relative_to(layout.splits["train"].resolve()):

@@ -199,7 +199,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 class CentreBox:
-    """The largest box of the shape of ``size`` at the centre, its sides times ``ratio``; of a square the central square.
+    """The largest box of the shape of ``size`` at the centre, its sides times ``ratio``; by default the central square.
 
     Args:
         ratio: of the sides of the box and the largest one.

@@ -74,7 +74,13 @@ class FolderSplit:
         files = [[str(path), each.st_size, each.st_mtime_ns] for path, each in zip(self.paths, stats, strict=True)]
         how = self.decoding.preparation
         # Sizes and times stand for the bytes: reading all files to hash them would take minutes.
-        content = {"files": files, "y": self.y, "size": shortest(*how.size), "crop_ratio": how.crop_ratio, "side": how.cache_side}
+        content = {
+            "files": files,
+            "y": self.y,
+            "size": shortest(*how.size),
+            "crop_ratio": how.crop_ratio,
+            "side": how.cache_side,
+        }
         # Only what is not usual: results that were cached before there was a choice stay valid.
         more = {"range": list(how.value_range)} if how.value_range else {}
         return {**content, **more, **({"interpolation": how.interpolation} if how.interpolation != "bilinear" else {})}

@@ -18,7 +18,7 @@ from netyard.data.core.normal_samples import normal_indices
 from netyard.data.core.statistics import moments
 from netyard.data.core.tensors import Split
 from netyard.data.images import depth, same_files
-from netyard.data.images.chosen_format import channels_of, size_of, remarks_on
+from netyard.data.images.chosen_format import channels_of, remarks_on, size_of
 from netyard.data.images.folder_split import Decoding, FolderSplit
 from netyard.data.images.inspection import Inspection, inspect
 from netyard.data.images.label_file_data import LabelFileData
@@ -53,6 +53,8 @@ class ImageFileData(LabelFileData):
     """A folder for a cache file of all images, scaled down, which training writes if it is missing. None: no cache."""
 
     def __post_init__(self) -> None:
+        self._averaged: dict[str, list[float]] = {}
+        self._open = [key for key in ("channels", "image_size") if getattr(self, key) is None]
         super().__post_init__()
         self._image_paths: list[Path] = []
         self._how: Decoding | None = None
@@ -82,20 +84,17 @@ class ImageFileData(LabelFileData):
                 "it must be 1 or 3, or null: 1 if all files are grey;",
                 "try data.channels=3.",
             )
-        if self.channels == 1:  # the statistics of RGB images, of which grey ones have the mean
-            self.mean, self.std = (
-                [sum(each) / 3] if each is not None and len(each) == 3 else each for each in (self.mean, self.std)
-            )
+        for key in ("mean", "std"):
+            value = getattr(self, key)
+            if self.channels == 1 and value is not None and len(value) == 3:
+                self._averaged[key] = [sum(value) / 3]  # of RGB images, of which grey ones have the mean
+                setattr(self, key, self._averaged[key])
         super()._check_statistics()
 
     def facts(self) -> dict[str, Any]:
         """What is null in the config, and counted or chosen when the files are read."""
-        found = {**super().facts(), "channels": self.channels, "image_size": self.image_size}
-        return found | {key: value for key in ("mean", "std") if (value := self._given_statistics(key)) is not None}
-
-    def _given_statistics(self, key: str) -> list[float] | None:
-        # Those that were measured are in the state of the data, as of other data sets.
-        return None if self._image_statistics else getattr(self, key)
+        found = super().facts()
+        return {**found, **{key: getattr(self, key) for key in self._open}, **self._averaged}
 
     def setup(self, stage: str | None = None) -> None:
         super().setup(stage)

@@ -51,12 +51,15 @@ class ImageFolder(ImageFileData):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._undecided = self.class_folders is None
         compiled(self.group or "")  # refuses a wrong expression now
 
     def facts(self) -> dict[str, Any]:
         found = super().facts()
         if self.labels is None:
-            found |= {"num_classes": self.num_classes, "class_folders": self.class_folders}
+            found["num_classes"] = self.num_classes
+            if self._undecided:
+                found["class_folders"] = self.class_folders
         return found
 
     def read(self) -> dict[str, Split]:
@@ -78,6 +81,8 @@ class ImageFolder(ImageFileData):
         for suffix, count in sorted(others.items()):
             self.leave_out(f"files {suffix}" if suffix else "files", count, reason(suffix))
         listings = self.inspected(listings)
+        if not self.tests_all:  # once more: damaged images may have been all of a class
+            found.require_images(listings, self.separate, normal_names(self.normal))
         # The cache holds the images of all splits in this order: a position in it is an index into this list.
         self._image_paths = [path for listing in listings.values() for path in listing.paths]
         self._how = how = self._decoding()
@@ -189,4 +194,3 @@ def _joined(splits: dict[str, FolderSplit], sources: dict[str, str]) -> tuple[Fo
     for each in others:
         first = first.join(each)
     return first, " and ".join(sources.values())
-

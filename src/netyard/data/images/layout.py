@@ -137,7 +137,9 @@ def find_tested(root: Path, wanted: dict[str, str | None], key: str = "root") ->
         if not subfolders(test):
             raise without_classes(test)
         return _outside(Layout({"test": without_wrappers(test, [])}), test)
-    folders = {split: root / only_one(root, split, names, str(wanted[split])) for split, names in named.items() if names}
+    folders = {
+        split: root / only_one(root, split, names, str(wanted[split])) for split, names in named.items() if names
+    }
     return _outside(Layout({split: each for split, each in folders.items() if subfolders(each)}), root)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from netyard.data.core.groups import require_separate_groups
 from netyard.data.core.inputs import Inputs
 from netyard.data.core.module import DataModule
-from netyard.data.core.normal_classes import require_anomalies
+from netyard.data.core.normal_classes import normal_names, require_anomalies
 from netyard.data.core.normal_samples import normal_indices
 from netyard.data.core.table_inputs import rows
 from netyard.data.core.tensors import Split, TensorSplit
@@ -96,6 +96,9 @@ class CSVFile(DataModule):
         names = {each.name for each in fields(TableSettings)}
         found = TableSettings(**{name: value for name, value in vars(self).items() if name in names})
         found = replace(found, more_classes=self.normal is not None and bool(self.separate or self.columns))
+        normal = normal_names(self.normal)
+        if normal and self.separate and isinstance(self.target, str):
+            found = replace(found, assumed=normal[0])
         # Rows that are all tested need no column of groups.
         return replace(found, group=None) if self.tests_all else found
 
@@ -138,7 +141,7 @@ class CSVFile(DataModule):
         splits: dict[str, Split] = {}
         seen = {self.path: set(groups or ())}
         for name, path in self.separate.items():
-            settings = replace(self.settings(), path=path, key=f"{name}_path", group=None)
+            settings = replace(self.settings(), assumed=None, path=path, key=f"{name}_path", group=None)
             prepared = prepare(settings, self.columns, self.class_names, self._trained_kind)
             for what, count, why in prepared.left_out:
                 self.leave_out(f"{what} of {path}", count, why)
@@ -174,6 +177,9 @@ class CSVFile(DataModule):
         """The base class's, with ``columns``: kind and use of each column; and ``file``: how it was read."""
         found = super().summary()
         assert self._prepared is not None  # of ``setup``
+        if (normal := self._prepared.settings.assumed) and self._prepared.table.name_of(str(self.target)) is None:
+            remark = f"all rows of {self.path} are taken as {normal}, because it has no column {self.target!r}"
+            found["remarks"] = [*found.get("remarks", []), remark]
         return {**found, "columns": self._prepared.columns_summary(), "file": self._prepared.table.format}
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from netyard.data.core.normal_classes import normal_names
 from netyard.data.tables.columns import encode
 from netyard.data.tables.prepared import TableSettings, prepare
 
@@ -33,6 +34,9 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     settings = TableSettings(**{name: value for name, value in data.items() if name in names})
     separate = [key for key in ("val_path", "test_path") if data.get(key) is not None]
     settings = replace(settings, more_classes=data.get("normal") is not None and bool(separate))
+    normal = normal_names(data.get("normal"))
+    if normal and separate and isinstance(data.get("target"), str):
+        settings = replace(settings, assumed=normal[0])
     prepared = prepare(settings)
     # The cells are checked in all rows; how many words there are is known after the split.
     columns = prepared.fit(np.arange(1))
@@ -44,4 +48,5 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         )
         encode(columns, beside.table)
         target = beside.target
-    return target.facts, correction
+    # Without a target: for tasks that need none.
+    return target.facts or {"num_classes": None}, correction

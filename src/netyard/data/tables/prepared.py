@@ -43,6 +43,8 @@ class TableSettings:
     """The key that names the file, for messages; ``test_path`` of one beside that for training."""
     more_classes: bool = False
     """Whether classes may be in one of the files alone: see ``read_target``."""
+    assumed: str | None = None
+    """The class of all rows if the table has no column of the target, which files for testing have."""
 
     @property
     def targets(self) -> list[str]:
@@ -115,7 +117,8 @@ def prepare(
     beside = settings.key != "path"
     if beside:
         require_columns(table, settings.targets, "data.path has")
-    names = _target_columns(table, settings)
+    assumed = settings.assumed is not None and not beside and table.name_of(settings.targets[0]) is None
+    names = [] if assumed else _target_columns(table, settings)
     # Of a run the columns decide: another file need not have those that are left out.
     own: dict[str, Kind] = dict.fromkeys(names, "target")
     chosen = own if columns else _chosen(table, settings, names)
@@ -134,6 +137,10 @@ def prepare(
         raise _no_feature_error(table, guesses, names)
     if settings.missing == "drop":
         table = _without_gaps(table, guesses, columns, reading, left_out)
+    if assumed:
+        known = [*(class_names or [str(settings.assumed)])]
+        values = np.full(len(table.lines), known.index(str(settings.assumed)), dtype=np.int64)
+        return PreparedTable(table, Target(values, [*range(len(values))], known), guesses, settings, left_out)
     if not names:
         count = len(table.lines)
         return PreparedTable(

@@ -120,6 +120,9 @@ def normal_labels(normal: Sequence[str] | None, data: Any) -> Tensor | None:
     shown = f"the classes are {', '.join(known[:12])}{', ...' * (len(known) > 12)};"
     if not normal:
         raise ArgumentError("task.normal names no class, and the data have classes;", shown, f"try {_typed(known[0])}.")
+    # A number that is no name is that of a class.
+    numbers = {str(number): name for number, name in enumerate(known)}
+    normal = [each if each in known else numbers.get(each, each) for each in normal]
     if unknown := [name for name in normal if name not in known]:
         near = [*get_close_matches(unknown[0], known, n=1), known[0]][0]
         raise ArgumentError(

@@ -14,7 +14,7 @@ from PIL import Image
 from netyard.config.compose import compose
 from netyard.config.instantiate import build
 from netyard.data.images.augment import ImageAugmentation
-from netyard.data.images.decode import FORMATS, MAX_PIXELS, CentreBox, read_square
+from netyard.data.images.decode import FORMATS, MAX_PIXELS, CentreBox, read_crop
 from netyard.data.images.fake import FakeImages
 from netyard.errors import ConfigError, DataError
 from support.hostile_images import SIZES, bombs, other
@@ -77,7 +77,7 @@ def test_the_facts_of_the_digits_are_true() -> None:
 def refused(path: Path) -> bool:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(DataError) as error:
-        read_square(path, 32, CentreBox(1.0))
+        read_crop(path, (32, 32), CentreBox(1.0))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * (1024 if sys.platform == "linux" else 1)
     return str(path) in str(error.value) and "\n" not in str(error.value) and grown < 64_000_000
 
@@ -99,7 +99,7 @@ def test_no_bomb_is_decoded(tally, tmp_path: Path) -> None:
 
 def test_the_largest_that_is_decoded(tmp_path: Path) -> None:
     Image.new("L", (100, 100), 7).save(path := tmp_path / "x.png")
-    assert np.unique(read_square(path, 8, CentreBox(1.0))).tolist() == [7]
+    assert np.unique(read_crop(path, (8, 8), CentreBox(1.0))).tolist() == [7]
     assert MAX_PIXELS < Image.MAX_IMAGE_PIXELS, "Pillow warns of none that we would open"
     assert set(FORMATS) <= set(Image.OPEN)
 
@@ -108,8 +108,8 @@ def test_the_largest_that_is_decoded(tmp_path: Path) -> None:
 def test_an_image_is_resized_by_the_chosen_filter(tmp_path: Path, filter: str) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "x.png")
-    found = read_square(tmp_path / "x.png", 10, CentreBox(1.0), interpolation=filter)
+    found = read_crop(tmp_path / "x.png", (10, 10), CentreBox(1.0), interpolation=filter)
     expected = Image.fromarray(pixels).resize((10, 10), Image.Resampling[filter.upper()], reducing_gap=3.0)
     assert np.array_equal(found, np.asarray(expected))
     if filter == "bilinear":
-        assert np.array_equal(found, read_square(tmp_path / "x.png", 10, CentreBox(1.0)))
+        assert np.array_equal(found, read_crop(tmp_path / "x.png", (10, 10), CentreBox(1.0)))

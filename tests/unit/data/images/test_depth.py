@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netyard.data.images.decode import CentreBox, deep_values, open_image, read_small, read_square
+from netyard.data.images.decode import CentreBox, deep_values, open_image, read_crop, read_small
 from netyard.data.images.depth import extremes, scaled
 
 
@@ -101,11 +101,13 @@ def test_extremes_are_finite() -> None:
 def test_all_ways_of_reading_use_the_range(tmp_path: Path) -> None:
     Image.fromarray(np.full((8, 8), 1000, np.uint16)).save(tmp_path / "x.png")
     for side in (None, 4):
-        assert np.unique(read_square(tmp_path / "x.png", 4, CentreBox(1.0), side, (0, 4000))).tolist() == [64]
+        assert np.unique(read_crop(tmp_path / "x.png", (4, 4), CentreBox(1.0), side, (0, 4000))).tolist() == [64]
     assert np.unique(np.asarray(read_small(tmp_path / "x.png", 4, (0, 2000)))).tolist() == [128]
-    assert np.unique(read_square(tmp_path / "x.png", 4, CentreBox(1.0))).tolist() == [3], "as before there were ranges"
+    assert np.unique(read_crop(tmp_path / "x.png", (4, 4), CentreBox(1.0))).tolist() == [3], (
+        "as before there were ranges"
+    )
     Image.new("L", (8, 8), 100).save(tmp_path / "y.png")
-    assert np.unique(read_square(tmp_path / "y.png", 4, CentreBox(1.0), None, (0, 4000))).tolist() == [100]
+    assert np.unique(read_crop(tmp_path / "y.png", (4, 4), CentreBox(1.0), None, (0, 4000))).tolist() == [100]
 
 
 def test_deep_images_are_turned_upright(tmp_path: Path) -> None:
