@@ -48,7 +48,7 @@ COMMAND = Command(
         Option("beam_size=1", "number of candidates in beam search; 1 is greedy"),
         "A VAE or a GAN generates images (model=vae, model=gan); output=FILE.png, FILE.pt, or a folder:",
         Option("count=64", "number of images"),
-        Option("class=3", "images of one class, if the network is conditional"),
+        Option("class=3", "images of one class, by its number or name, if the network is conditional"),
         Option("seed=0", "the same seed gives the same images"),
         "An agent acts greedily (model=dqn); output=FILE.gif, or a folder:",
         Option("episodes=1", "number of episodes"),

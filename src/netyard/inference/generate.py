@@ -114,7 +114,7 @@ def generated(
         # The option is ``class``, a reserved word in Python; the parameter is ``label``. 64: a grid of 8 x 8.
         named = {"label" if name == "class" else name: value for name, value in {"count": 64, **options}.items()}
         if "label" in named:
-            named["label"] = _number_of(named["label"], checkpoint.data_state(recorded).get("class_names") or [])
+            named["label"] = number_of_class(named["label"], checkpoint.data_state(recorded).get("class_names") or [])
         return Images(task.pictures(**_convert(named, task.pictures)))
     if isinstance(task, Acts):
         # Without the data state of the checkpoint, which is the replay memory: acting does not need it.
@@ -130,7 +130,7 @@ def generated(
     return task.generate(data, **_convert(options, task.generate))
 
 
-def _number_of(name: Any, names: Sequence[str]) -> Any:
+def number_of_class(name: Any, names: Sequence[str]) -> Any:
     """The number of a class that is given by its name; what is none is returned as it is, for ``_convert``.
 
     Raises:
@@ -138,6 +138,12 @@ def _number_of(name: Any, names: Sequence[str]) -> Any:
     """
     if str(name) in names:
         return [*names].index(str(name))
+    if not names and not str(name).lstrip("+-").isdecimal():
+        raise ConfigError(
+            f"class is {str(name)!r}, and the run has no names of classes;",
+            "class is a number from 0, of a conditional net;",
+            "leave class out, or try class=0.",
+        )
     if names and not str(name).lstrip("+-").isdecimal():
         near = [*get_close_matches(str(name), names, n=1), names[0]][0]
         raise ConfigError(

@@ -27,9 +27,10 @@ _DROPOUT_ARGUMENT = {"timm": "drop_rate", "torchvision": "dropout", "netyard": "
 class ZooNet(nn.Module):
     """A network of a library, adapted to channels, image size and number of outputs of the data.
 
-    (B, in_channels, H, W) -> (B, num_outputs) logits, of ``image_size``: the side, or height and width. In training a network with auxiliary heads
-    returns a tuple, the logits first, and ``auxiliary_weight`` is the weight of each further loss. ``network`` is the
-    module of the library: with three channels and the native size its state dict is that of the library.
+    (B, in_channels, H, W) -> (B, num_outputs) logits; ``image_size`` is the side of squares, or H and W. In training a
+    network with auxiliary heads returns a tuple, the logits first, and ``auxiliary_weight`` is the weight of each
+    further loss. ``network`` is the module of the library: with three channels and the native size its state dict is
+    that of the library.
 
     Small images are handled as the file in ``conf/family`` says:
 

@@ -116,10 +116,8 @@ class Variational(Learner):
         # Of pixels that are black or white the variance is mean * (1 - mean).
         if bool((std.square() > 0.5 * mean * (1 - mean)).any()):
             return []
-        return [
-            "loss=bernoulli takes grey values as probabilities, so the ELBO is no log-density of these pixels"
-            " (loss=discretized_logistic: of their levels)"
-        ]
+        said = "loss=bernoulli takes grey values as probabilities, so the ELBO is no log-density of these pixels"
+        return [f"{said} (loss=discretized_logistic: of their levels)"]
 
     def on_fit_start(self) -> None:
         self.pixels.set_statistics(self.trainer.datamodule)

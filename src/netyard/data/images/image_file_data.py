@@ -123,7 +123,7 @@ class ImageFileData(LabelFileData):
             self._check_statistics()
         self.input_shape = self.input_shape or [self.channels, *height_and_width(self.image_size)]
 
-    def duplicates(self) -> tuple[dict[str, int] | None, str]:
+    def count_duplicates(self) -> tuple[dict[str, int] | None, str]:
         return same_files.between_splits(
             {name: split.paths for name, split in self._splits.items() if isinstance(split, FolderSplit)}
         )

@@ -354,6 +354,22 @@ def test_columns_are_fitted_on_normal_rows(write_csv: Write) -> None:
     assert not torch.equal(train.x, load(path, target="state").split("train").x)
 
 
+
+def test_rows_without_the_column_of_the_target_are_normal_if_a_file_for_testing_has_it(tmp_path: Path) -> None:
+    path, other = tmp_path / "good.csv", tmp_path / "new.csv"
+    path.write_text("\n".join(["a,b", *(f"{i}.5,{i % 4}.25" for i in range(30))]), encoding="utf-8")
+    rows = (f"{i}.5,{i % 4}.25,{'ok' if i % 2 else 'broken'}" for i in range(10))
+    other.write_text("\n".join(["a,b,state", *rows]), encoding="utf-8")
+    data = load(path, target="state", normal="ok", test_path=str(other))
+    assert data.class_names == ["ok", "broken"] and data.num_classes == 2
+    assert not data.split("train").y.any() and data.split("test").y.bincount().tolist() == [5, 5]
+    assert any("are taken as ok" in remark for remark in data.summary()["remarks"])
+    settings = {"path": str(path), "target": "state", "normal": "ok", "test_path": str(other)}
+    assert check(settings) == ({"num_classes": 2}, "")
+    with pytest.raises(DataError, match="no column 'state'"):
+        load(path, target="state", normal="ok")
+
+
 def test_other_files_may_have_classes_of_their_own_if_training_needs_only_normal_rows(
     write_csv: Write, tmp_path: Path
 ) -> None:
