@@ -159,6 +159,10 @@ class SampleScores(Callback):
 
     def _score(self, trainer: Trainer, task: Any, stage: str) -> None:
         real, labels = self._real_features(trainer.datamodule, task.device, stage)
+        if len(real) < 2 and task.monitor != f"{stage}/frechet_distance":
+            # A task with a monitor of its own needs no distance, which is refused below.
+            log.info("samples are not scored: a distance from %d %s image is undefined", len(real), stage)
+            return
         generated = self._generated_features(trainer, task, labels, stage)
         real = real.to(generated.device)
         # frechet_distance refuses NaN; the callback Finite ends such a run with a better message.

@@ -27,7 +27,9 @@ def test_a_class_is_given_by_its_name_or_its_number() -> None:
 
     names = ["disc", "square", "7"]
     assert [number_of_class(each, names) for each in ("square", "7", 7, "1", 1)] == [1, 2, 2, "1", 1]
-    with pytest.raises(ConfigError, match=r"class is 'disk', .* disc, square, 7, or their numbers .* try class=disc\.$"):
+    with pytest.raises(
+        ConfigError, match=r"class is 'disk', .* disc, square, 7, or their numbers .* try class=disc\.$"
+    ):
         number_of_class("disk", names)
     with pytest.raises(ConfigError, match=r"class is 'disk', and the run has no names of classes"):
         number_of_class("disk", [])

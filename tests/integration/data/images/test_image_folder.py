@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netyard.data.images import image_folder
+from netyard.data.images import image_file_data
 from netyard.data.images.inspection import Inspection
 from netyard.errors import DataError
 from support.image_folders import copy_part, folder
@@ -31,7 +31,7 @@ def test_a_bad_test_image_costs_a_trained_run_only_its_test(
     victim = root / "test" / "bee" / "09.png"
     victim.write_bytes(victim.read_bytes()[:60])
     with monkeypatch.context() as unseen:  # as if the disk had failed meanwhile
-        unseen.setattr(image_folder, "inspect", lambda *_: Inspection({}, ""))
+        unseen.setattr(image_file_data, "inspect", lambda *_: Inspection({}, ""))
         ran = train(
             "model=cnn_tiny",
             "data=image_folder",

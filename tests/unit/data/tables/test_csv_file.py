@@ -354,7 +354,6 @@ def test_columns_are_fitted_on_normal_rows(write_csv: Write) -> None:
     assert not torch.equal(train.x, load(path, target="state").split("train").x)
 
 
-
 def test_rows_without_the_column_of_the_target_are_normal_if_a_file_for_testing_has_it(tmp_path: Path) -> None:
     path, other = tmp_path / "good.csv", tmp_path / "new.csv"
     path.write_text("\n".join(["a,b", *(f"{i}.5,{i % 4}.25" for i in range(30))]), encoding="utf-8")
