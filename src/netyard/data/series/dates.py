@@ -42,6 +42,7 @@ _FORMS: tuple[tuple[Style, re.Pattern[str]], ...] = tuple(
         ("day", rf"{_WEEKDAY}{_NAME} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}})(?:[T ,]+{_CLOCK})?"),
         ("month", r"(?P<year>\d{4})[-/](?P<month>\d{1,2})"),
         ("month", r"(?P<month>\d{1,2})/(?P<year>\d{4})"),
+        ("month", r"(?P<month>0[1-9]|1[0-2])\.(?P<year>(?:19|20)\d{2})"),
         ("month", rf"{_NAME}[ ,-]*(?P<year>\d{{4}})"),
         ("month", rf"(?P<year>\d{{4}})[ -]{_NAME}"),
         ("month", r"(?P<year>\d{4})M(?P<month>\d{1,2})"),

@@ -306,7 +306,7 @@ def _separating(table: Table, dates: Dates, used: Sequence[str]) -> list[str]:
             keys = {*zip(times, *(table.columns[name] for name in columns), strict=True)}
             # A few rows may be there twice besides.
             if len(keys) >= _SEPARATED * len(times) > len(set(times)):
-                return list(columns)
+                return [name for name in table.columns if name in columns]
     return []
 
 
