@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netyard.data.series.calendar import calendar_channels, calendar_names
-from netyard.data.series.frame import Frame, Track
+from netyard.data.series.tracks import Frame, Track
 from netyard.errors import DataError
 
 SERIES = "series"

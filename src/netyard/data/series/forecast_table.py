@@ -14,9 +14,9 @@ from torch import Tensor
 from netyard.data.core.inputs import InputBatch, Inputs
 from netyard.data.core.tensors import Split
 from netyard.data.series.channels import Channels
-from netyard.data.series.frame import SEPARATOR, Frame, Track
 from netyard.data.series.lengths import Lengths
 from netyard.data.series.settings import SeriesSettings
+from netyard.data.series.tracks import SEPARATOR, Frame, Track
 from netyard.errors import DataError
 
 _PORTION = 4096  # windows in memory

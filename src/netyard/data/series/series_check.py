@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from netyard.data.series.channels import Channels
-from netyard.data.series.frame import Known, read_frame
+from netyard.data.series.frame import read_frame
 from netyard.data.series.lengths import Lengths
 from netyard.data.series.settings import SeriesSettings
+from netyard.data.series.tracks import Known
 from netyard.errors import ConfigError
 
 _MOST_BYTES = 2**23

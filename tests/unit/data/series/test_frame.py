@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netyard.data.series.frame import Frame, columns_summary, read_frame
+from netyard.data.series.frame import columns_summary, read_frame
 from netyard.data.series.settings import SeriesSettings
+from netyard.data.series.tracks import Frame
 from netyard.errors import ConfigError, DataError
 
 Read = Callable[..., Frame]

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from netyard.data.series.frame import Frame, Track
 from netyard.data.series.series import Series
+from netyard.data.series.tracks import Frame, Track
 from netyard.data.series.windows import Windows
 from netyard.data.tables.csv_reader import Table
 from netyard.errors import ConfigError, DataError, PlatformError
