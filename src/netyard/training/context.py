@@ -18,6 +18,9 @@ from netyard.training import checkpoint, run_features
 from netyard.training.checkpoint import WholeFileIO
 from netyard.training.performance import Choice
 
+ENVIRONMENT_FACTS = ("input_shape", "num_actions", "observation_parts", "action_masks", "max_episode_steps")
+"""Keys of ``data`` that are read from an environment once."""
+
 
 @dataclass(frozen=True)
 class RunContext:
@@ -79,6 +82,20 @@ def resolve(cfg: DictConfig, datamodule: L.LightningDataModule, choices: Mapping
     with open_dict(cfg):
         cfg.data.update(datamodule.facts())
     return schema.resolve(cfg, choices)
+
+
+def keep_facts(cfg: DictConfig, recorded: Mapping[str, Any]) -> None:
+    """Give a resumed run the facts of its environment, as recorded, where the config leaves them open.
+
+    Read anew they could differ: a run of an earlier version saw its observations in another shape, and the scale of an
+    environment that takes no seed is another each time.
+    """
+    if "num_actions" not in cfg.data:
+        return
+    with open_dict(cfg):
+        for key in ENVIRONMENT_FACTS:
+            if not cfg.data.get(key) and recorded.get(key) is not None:
+                cfg.data[key] = recorded[key]
 
 
 def count_parameters(net: nn.Module) -> int:

@@ -49,7 +49,7 @@ from netyard.training import (
     rank_processes,
     results,
 )
-from netyard.training.context import RunContext, count_parameters, resolve
+from netyard.training.context import RunContext, count_parameters, keep_facts, resolve
 from netyard.training.devices import device_name, require_device
 from netyard.training.distributed import RankCommand
 from netyard.training.lightning_internals import advance_log_step
@@ -131,6 +131,8 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     if recorded:
         by_task.keep(cfg, recorded[0])
     prepared = preprocessing.apply(cfg, run_dir, recorded[0] if recorded else None)
+    if recorded:
+        keep_facts(cfg, recorded[0]["data"])
     datamodule = build(cfg.data)
     # A new mapping of plain types: no interpolations, and with the facts of the data (number of classes, input shape).
     config = resolve(cfg, datamodule, choices)

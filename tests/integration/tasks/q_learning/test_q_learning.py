@@ -12,6 +12,7 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
@@ -22,6 +23,7 @@ from netyard.losses.returns import CategoricalReturn, QuantileReturn
 from netyard.models.q_network import QNetwork
 from netyard.tasks.q_learning.gradients import AnalyticGradient, AutogradGradient
 from netyard.tasks.q_learning.q_learning import QLearning
+from netyard.training.context import keep_facts
 from support.environments import CORRIDOR, COUNTING, MASKED, Corridor
 from support.q_learning_task import check_finds_way, check_mistake, task_of
 
@@ -303,6 +305,22 @@ def test_a_run_says_what_an_agent_does(train, capsys: pytest.CaptureFixture[str]
     assert main.main(["evaluate", f"run={ran.path}", "data.test_episodes=3"]) == 0
     assert main.main(["evaluate", f"run={ran.path}", "data=acrobot"]) == 2
     assert "it was trained for 2 outputs, and the data need 3" in capsys.readouterr().err
+
+
+def test_a_resumed_run_keeps_the_facts_of_its_environment(train) -> None:
+    """Also one of an earlier version, which recorded none but the shape: a matrix had a channel."""
+    size = ("data.steps_per_epoch=100", "data.steps_per_batch=100", "data.val_episodes=1", "data.test_episodes=1")
+    ran = train("model=dqn", "data=gym", f"data.id={MASKED}", *size, "trainer.max_epochs=1", "logger=none")
+    assert ran.code == 0, ran.err
+    file = ran.path / "checkpoints" / "last.ckpt"
+    saved = torch.load(file, weights_only=True)
+    recorded = saved["netyard"]["config"]["data"]
+    assert recorded["observation_parts"] and recorded["action_masks"]
+    cfg = OmegaConf.create({"data": {**recorded, "input_shape": None, "observation_parts": None, "scaling": "auto"}})
+    keep_facts(cfg, {**recorded, "input_shape": [1, 5, 5], "observation_parts": None})
+    assert cfg.data.input_shape == [1, 5, 5] and cfg.data.observation_parts is None
+    again = train(f"resume={ran.path}", "trainer.max_epochs=2")
+    assert again.code == 0, again.err
 
 
 def test_a_net_with_batch_norm_and_dropout_acts_as_in_evaluation() -> None:
