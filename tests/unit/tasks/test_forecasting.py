@@ -53,3 +53,39 @@ def test_an_unknown_normalisation_is_refused() -> None:
 def test_a_loss_of_classes_is_refused() -> None:
     with pytest.raises(ValueError, match="try loss=mse"):
         Forecasting(Linear(), nn.CrossEntropyLoss(), partial(torch.optim.SGD), lambda *_: None, HORIZON)
+
+
+@pytest.mark.parametrize(
+    ("naive_mase", "seasonal", "season", "told"),
+    [
+        (0.9, 0.8, 4, "the seasonal naive forecast"),
+        (0.7, 0.8, 4, "the naive forecast"),
+        (2.0, 2.0, 4, ""),
+        (2.0, 0.5, 1, ""),
+    ],
+)
+def test_a_forecast_that_loses_to_a_naive_one_is_told(
+    caplog: pytest.LogCaptureFixture, naive_mase: float, seasonal: float, season: int, told: str
+) -> None:
+    names = {"test/mase": 1.0, "test/mase_naive": naive_mase, "test/mase_seasonal_naive": seasonal}
+    task_of(Linear(), season=season)._tell_lost({name: torch.tensor(value) for name, value in names.items()})
+    assert (told in caplog.text) if told else not caplog.text
+
+
+def test_several_targets_and_series_have_their_own_scales_by_hand() -> None:
+    """Two series of two targets, two steps ahead: statistics of series 1 and of target 1 are ten times as large."""
+    task = task_of(Linear(), season=1, num_outputs=4, num_columns=2, num_series=2)
+    scales = torch.tensor([[1.0, 10.0], [10.0, 100.0]])
+    for buffer in (task.series_std, task.mase_scale):
+        buffer.copy_(scales)
+    x = torch.zeros(2, 6, 3)
+    x[1, :, 2] = 1  # the number of the series
+    errors = torch.tensor([[1.0, 3.0, 10.0, 30.0], [10.0, 30.0, 100.0, 300.0]])
+    assert task._scaled(errors, x).item() == pytest.approx(2)
+    assert task._in_own_units(torch.ones(2, 4), x).tolist() == [[1, 1, 10, 10], [10, 10, 100, 100]]
+    assert torch.equal(task._standard(task._in_own_units(errors, x), x), errors)
+
+
+def test_targets_share_the_outputs() -> None:
+    with pytest.raises(ValueError, match=r"num_outputs is 3 and task\.num_columns 2; each target has the same number"):
+        task_of(Linear(), num_columns=2)

@@ -78,7 +78,7 @@ def _peak(series: Sequence[np.ndarray], window: int) -> int | None:
     return None
 
 
-def remarks(training: Mapping[str, Sequence[np.ndarray]], window: int) -> list[str]:
+def remarks(training: Mapping[str, Sequence[np.ndarray]]) -> list[str]:
     """Sentences about training parts, by target, that most settings do not suit."""
     found = []
     for name, parts in training.items():

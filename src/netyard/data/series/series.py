@@ -211,7 +211,7 @@ class Series(SeriesFields):
             first = next(iter(parts.values()))
             sentence = choose(frame.frequency, first, self.window, self._season_chosen)[1]
             self._remarks += [sentence] * bool(sentence)
-        self._remarks += remarks(parts, self.window)
+        self._remarks += remarks(parts)
         self._drift = max(drift(each, steps) for each in parts.values())
 
     def _what(self, frame: Frame) -> str:
