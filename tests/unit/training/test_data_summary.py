@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
 import pytest
+import torch
 
-from netyard.training.data_summary import lines, record, summary_of
+from netyard.losses.likelihoods import Bernoulli
+from netyard.tasks.adversarial import Adversarial
+from netyard.tasks.reconstruction import Reconstruction
+from netyard.tasks.variational import Variational
+from netyard.training.data_summary import lines, record, remarks_of, summary_of
 from support.datasets import build
 
 SUMMARY: dict[str, Any] = {
@@ -81,3 +87,34 @@ def test_the_columns_of_a_table_are_told_by_kind_with_what_was_guessed() -> None
         "price": {"format": "in $", "missing": 3},
         "y": {"as": "classes"},
     }
+
+
+def test_a_code_as_large_as_the_sample_and_the_unit_of_errors_are_told() -> None:
+    task: Any = SimpleNamespace(
+        input_shape=(8,), net=SimpleNamespace(latent_size=16), noise="none", sparsity="none", contraction=0.0
+    )
+    table = SimpleNamespace(columns=["a column"])
+    copies, unit = Reconstruction.remarks(task, table)
+    assert "16 numbers can hold a whole sample of 8" in copies and "model.latent_size=4" in copies
+    assert unit.startswith("errors are of standardised columns")
+    task.noise = "masking"
+    assert Reconstruction.remarks(task, table) == [unit], "with noise copying is no solution"
+
+
+@pytest.mark.parametrize(("mean", "std", "told"), [(0.45, 0.23, True), (0.13, 0.31, False), (0.5, 0.5, False)])
+def test_grey_values_as_probabilities_are_told(mean: float, std: float, told: bool) -> None:
+    task: Any = SimpleNamespace(loss=Bernoulli(), pixels=SimpleNamespace(is_image=True))
+    data = SimpleNamespace(pixel_statistics=lambda: (torch.tensor([[[mean]]]), torch.tensor([[[std]]])))
+    assert bool(Variational.remarks(task, data)) == told
+    task.loss = Bernoulli(binarize="threshold")
+    assert not Variational.remarks(task, data)
+
+
+def test_few_images_for_a_gan_and_large_batches_are_told() -> None:
+    data: Any = SimpleNamespace(split=lambda name: range(40), batch_size=64)
+    assert "40 training images are few" in Adversarial.remarks(SimpleNamespace(diffaug=False), data)[0]
+    assert not Adversarial.remarks(SimpleNamespace(diffaug=True), data)
+    task: Any = SimpleNamespace()
+    assert "data.batch_size=64 is more than the 40 training samples" in remarks_of(task, data)[0]
+    data.batch_size = 32
+    assert not remarks_of(task, data)
