@@ -127,7 +127,9 @@ class Run:
 
     # What can be done with it
 
-    def predict(self, given: Any = None, *, which: str = "best", column: str | None = None) -> Rows:
+    def predict(
+        self, given: Any = None, *, which: str = "best", column: str | None = None, codes: bool = False
+    ) -> Rows:
         """Return the predictions, one row for each input, as ``netyard predict`` writes them.
 
         Args:
@@ -135,6 +137,7 @@ class Run:
                 ``netyard.inference.given.inputs_of``. None: the test split, with its labels.
             which: the checkpoint, ``best`` or ``last``; the same in the methods below.
             column: the column of texts of a table; None: that of training.
+            codes: whether codes of an autoencoder or a VAE are columns, too.
 
         Raises:
             ConfigError: the task makes no predictions.
@@ -145,7 +148,9 @@ class Run:
 
         # By batches of columns, as they are written to files; transposed to rows below.
         with _undisturbed():
-            batches = [columns for columns, _ in Predictor.of(self._directory, which).columns(given, column) if columns]
+            batches = [
+                columns for columns, _ in Predictor.of(self._directory, which, codes).columns(given, column) if columns
+            ]
         return Rows(
             dict(zip(columns, values, strict=True))
             for columns in batches
@@ -171,8 +176,10 @@ class Run:
         with explained(overrides), _undisturbed():
             return evaluate.evaluated(self._directory, overrides, Path(output) if output else None, which)
 
-    def generate(self, *, which: str = "best", **options: Any) -> str | Images | list[Episode]:
+    def generate(self, *, which: str = "best", **options: Any) -> str | Images | Rows | list[Episode]:
         """Generate samples, as ``netyard generate``: ``run.generate(count=16)``, ``run.generate(prompt="def ")``.
+
+        ``latent`` decodes codes, an array (N, K) or a file; ``between=("a.png", "b.png")`` those between two inputs.
 
         Returns:
             A text; or images, (count, C, H, W) in [0, 1] in ``.pictures``, with ``.save(path)``; or episodes of an

@@ -29,7 +29,9 @@ def predict(arguments: Sequence[str]) -> str:
                 "it needs a run and an output file; without input it predicts the test split of the run's own data;",
                 f"type {name}={'FILE.csv' if name == 'output' else 'PATH'}.",
             )
-    which = options.get("which", "best")
+    which, codes = options.get("which", "best"), options.get("codes", "false").lower()
+    if codes not in ("true", "false"):
+        raise ConfigError(f"codes is {codes};", "it is true or false;", "try codes=true.")
     run_dir, where, output = RunDir(options["run"]), options.get("input"), Path(options["output"]).expanduser()
     run_dir.checkpoint(which)  # refuses another word
     # Before the network is loaded: hours of prediction must not end with an unwritable file.
@@ -46,7 +48,7 @@ def predict(arguments: Sequence[str]) -> str:
     with torch_import.torch():
         from netyard.inference import predict as predicting
 
-    return predicting.predict(run_dir, where, output, which, options.get("column"))
+    return predicting.predict(run_dir, where, output, which, options.get("column"), codes == "true")
 
 
 COMMAND = Command(
@@ -67,6 +69,9 @@ COMMAND = Command(
             "a row for each input: its file, or its row number from 0, then the predictions. "
             "FILE.csv, or FILE.jsonl, one object per line, or FILE.parquet (pip install "
             "'netyard[parquet]')",
+        ),
+        Option(
+            "codes=true", "columns code_1, code_2, ... of an autoencoder or a VAE, for netyard generate latent=FILE"
         ),
         Option("column=NAME", "the column of texts of a .csv file; default: that of training"),
         (

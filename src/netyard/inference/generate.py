@@ -15,6 +15,9 @@ from torch import Tensor
 
 from netyard.config.instantiate import build
 from netyard.errors import ConfigError
+from netyard.inference import codes
+from netyard.io import table_writer
+from netyard.io.rows import Rows
 from netyard.plots.gif import gif, write_gif
 from netyard.plots.image_grid import grid, png_of, write_png
 from netyard.run_directories.directory import RunDir
@@ -87,6 +90,13 @@ def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = N
     folder = run_dir.path / "pictures"
     if isinstance(made, Images):
         return f"{len(made)} picture(s) in {made.save(output or folder / 'generated.png')}"
+    if isinstance(made, Rows):
+        path = Path(output or folder / "generated.csv")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table_writer.require_writable(path)
+        with table_writer.open_table(path) as add:
+            add({name: made.column(name) for name in made.columns})
+        return f"{len(made)} row(s) in {path}"
     if isinstance(made, list):
         return "\n".join(f"a return of {each.total_return:g} in {each.save(output or folder)}" for each in made)
     if output:
@@ -96,11 +106,11 @@ def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = N
 
 def generated(
     run_dir: RunDir, options: Mapping[str, Any], one_file: bool = False, which: str = "best"
-) -> str | Images | list[Episode]:
+) -> str | Images | Rows | list[Episode]:
     """Samples of a trained network.
 
     Args:
-        options: of the task, as numbers or as text from the command line.
+        options: of the task, as numbers or as text from the command line; or those of ``codes.decoded``.
         one_file: whether the output is a single GIF, which can contain only one episode.
         which: the checkpoint, ``best`` or ``last``.
 
@@ -110,6 +120,9 @@ def generated(
     """
     recorded, config, choices = checkpoint.read_of(run_dir, which)
     task = checkpoint.rebuild(recorded, run_dir.checkpoint(which))
+    if {"latent", "between"} & set(options):
+        made = codes.decoded(task, checkpoint.build_data(recorded, config), options, choices["task"])
+        return Images(made) if isinstance(made, Tensor) else made
     if isinstance(task, DrawsImages):
         # The option is ``class``, a reserved word in Python; the parameter is ``label``. 64: a grid of 8 x 8.
         named = {"label" if name == "class" else name: value for name, value in {"count": 64, **options}.items()}

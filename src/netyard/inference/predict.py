@@ -14,11 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from torch import Tensor
 
 from netyard.errors import ConfigError, DataError
+from netyard.inference.codes import code_columns
 from netyard.inference.given import inputs_of
 from netyard.io import table_writer
 from netyard.metrics.output_names import label_lists, target_suffixes
 from netyard.run_directories.directory import RunDir
-from netyard.tasks.interfaces import PairData, Predicts, PredictsText, has_split
+from netyard.tasks.interfaces import EncodesCodes, PairData, Predicts, PredictsText, has_split
 from netyard.training import checkpoint
 from netyard.training.performance import set_threads
 
@@ -28,7 +29,14 @@ PredictionColumns = Callable[[Tensor, Sequence[str]], Mapping[str, Sequence[Any]
 """(inputs, class names) -> columns by name, each as long as the batch."""
 
 
-def predict(run_dir: RunDir, where: str | None, output: Path, which: str = "best", column: str | None = None) -> str:
+def predict(
+    run_dir: RunDir,
+    where: str | None,
+    output: Path,
+    which: str = "best",
+    column: str | None = None,
+    codes: bool = False,
+) -> str:
     """Write the predictions of a run's network, batch by batch; returns a message with the number of rows.
 
     The first column is the file of an input, or the number of its row, from 0; of series with dates there is a row for
@@ -41,12 +49,13 @@ def predict(run_dir: RunDir, where: str | None, output: Path, which: str = "best
         output: a file of ``table_writer``, replaced when all rows have been written.
         which: the checkpoint, ``best`` or ``last``.
         column: the column of texts of a CSV file; None: that of training.
+        codes: whether codes of the inputs are columns, too.
 
     Raises:
         ConfigError: the task predicts nothing, or the run is none of texts and has no such column.
         DataError: no input can be read.
     """
-    model = Predictor.of(run_dir, which)
+    model = Predictor.of(run_dir, which, codes)
     written = refused = 0
     with table_writer.open_table(output) as add:
         # One batch at a time, so that memory does not grow with the number of files.
@@ -68,12 +77,14 @@ class Predictor:
     device: torch.device
 
     @classmethod
-    def of(cls, run_dir: RunDir, which: str = "best") -> Predictor:
+    def of(cls, run_dir: RunDir, which: str = "best", codes: bool = False) -> Predictor:
         """Load the best or the last checkpoint of a run; raises as ``predict`` does."""
         recorded, config, choices = checkpoint.read_of(run_dir, which)
         task = checkpoint.rebuild(recorded, run_dir.checkpoint(which))
         data = checkpoint.build_data(recorded, config)
         columns_of = _prediction_columns(task, data, run_dir, choices["task"])
+        if codes:
+            columns_of = _with_codes(task, columns_of, choices["task"])
         if hasattr(data, "every_window"):
             data.every_window = getattr(task, "every_window", False)
         set_threads(config["threads"], task, config["data"])
@@ -169,6 +180,17 @@ def _prediction_columns(task: Any, data: Any, run_dir: RunDir, choice: str) -> P
         "classification, regression, forecasting, translation, reconstruction and variational tasks do;",
         f"try netyard generate run={run_dir.path}.",
     )
+
+
+def _with_codes(task: Any, columns_of: PredictionColumns, choice: str) -> PredictionColumns:
+    """The columns of a task, and after them the codes of the inputs."""
+    if not isinstance(task, EncodesCodes):
+        raise ConfigError(
+            f"codes=true was given for a run of task={choice}, which has no continuous codes;",
+            "autoencoders and VAEs have them;",
+            "leave codes out.",
+        )
+    return lambda x, labels: {**columns_of(x, labels), **code_columns(task.codes_of(x))}
 
 
 def _target_columns(y: Tensor | None, labels: Sequence[str]) -> dict[str, list[Any]]:

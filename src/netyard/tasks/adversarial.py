@@ -253,6 +253,15 @@ class Adversarial(Learner):
         labels = sample_labels(count, label, self._conditioned_classes)
         return self._sample_images(self._latents(count, torch.Generator().manual_seed(seed)), labels)
 
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        return (self.net.latent_size,)
+
+    def decoded(self, codes: Tensor, label: int | None = None) -> Tensor:
+        """Generate images (N, C, H, W) in [0, 1] on the CPU from latents (N, latent_size)."""
+        labels = sample_labels(len(codes), label, self._conditioned_classes)
+        return self._sample_images(codes.to(self.device, self.dtype), labels)
+
     def interpolation(self, rows: int = 4, columns: int = 9, seed: int = 0, label: int | None = None) -> Tensor:
         """Generate rows from one latent to another: (rows, columns, C, H, W) in [0, 1]; each row has one class."""
         z = interpolation_codes(self.net.latent_size, rows, columns, seed)  # (rows, columns, latent_size)

@@ -73,6 +73,25 @@ class DrawsClasses(DrawsImages, Protocol):
 
 
 @runtime_checkable
+class DecodesCodes(Protocol):
+    """A task that makes samples of codes; ``code_shape`` is the shape of one."""
+
+    @property
+    def code_shape(self) -> tuple[int, ...]: ...
+
+    def decoded(self, codes: Tensor, label: int | None = None) -> Tensor:
+        """Codes float32 (N, K) -> images (N, C, H, W) in [0, 1], or normalised rows (N, num_features), on the CPU."""
+
+
+@runtime_checkable
+class EncodesCodes(DecodesCodes, Protocol):
+    """A task with an encoder, whose codes are continuous."""
+
+    def codes_of(self, x: Tensor) -> Tensor:
+        """Normalised inputs (B, ...) -> codes (B, K)."""
+
+
+@runtime_checkable
 class Interpolates(Protocol):
     """A task that can decode points between two codes."""
 

@@ -20,6 +20,7 @@ from netyard.tasks.interfaces import PlainTraining, has_classes, has_training
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.coders import check_coder
 from netyard.tasks.parts.corruption import NOISES, check_noise_level, corrupt
+from netyard.tasks.parts.labels import sample_labels
 from netyard.tasks.parts.likeness import SSIM_WINDOW, psnr, ssim
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Codes, Reconstructions
@@ -220,6 +221,27 @@ class Reconstruction(Learner):
         z = torch.lerp(start, end, torch.linspace(0, 1, columns)[:, None])  # (rows, columns, latent_size)
         z = z.to(self.device, self.dtype)
         return self._to_images(self.net.decode(z.flatten(0, 1))).cpu().unflatten(0, (rows, columns))
+
+    # Codes
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        return (self.net.latent_size,)
+
+    def codes_of(self, x: Tensor) -> Tensor:
+        """Return the codes of inputs: (B, *input_shape) -> (B, latent_size)."""
+        return self.net.encode(x)
+
+    @torch.no_grad()
+    def decoded(self, codes: Tensor, label: int | None = None) -> Tensor:
+        """Decode codes (N, latent_size): images (N, C, H, W) in [0, 1], or normalised rows, on the CPU.
+
+        Raises:
+            ArgumentError: a label is given, which the net does not take.
+        """
+        sample_labels(len(codes), label, None)
+        output = self.net.decode(codes.to(self.device, self.dtype))
+        return (self._to_images(output) if self.pixels.is_image else output.float()).cpu()
 
     # Test: classifiers on the codes
 

@@ -269,6 +269,23 @@ class Variational(Learner):
         """Decode rows from one code of the prior to another: (rows, columns, C, H, W) in [0, 1], each of one class."""
         return self._decode_grid(interpolation_codes(self.net.latent_size, rows, columns, seed), label)
 
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        return (self.net.latent_size,)
+
+    def codes_of(self, x: Tensor) -> Tensor:
+        """Return the posterior means of inputs, (B, latent_size); of a conditional net with equal weights of labels."""
+        return self.net.encode(x, self._uniform_label(x))[0]
+
+    @torch.no_grad()
+    def decoded(self, codes: Tensor, label: int | None = None) -> Tensor:
+        """Decode codes (N, latent_size): images (N, C, H, W) in [0, 1], or normalised rows, on the CPU."""
+        if self.pixels.is_image:
+            return self._decode_images(codes, label)
+        labels = sample_labels(len(codes), label, self.net.num_classes)
+        y = None if labels is None else labels.to(self.device)
+        return self.loss.mean(self._decode(codes.to(self.device), y)).float().cpu()
+
     def _decode_grid(self, z: Tensor, label: int | None) -> Tensor:
         """Codes (rows, columns, D) -> images (rows, columns, C, H, W)."""
         labels = sample_labels(len(z), label, self.net.num_classes)

@@ -15,6 +15,7 @@ from netyard.ranges.bounds import NotNegative
 from netyard.ranges.signature import check
 from netyard.tasks.interfaces import lacks
 from netyard.tasks.learner import Learner
+from netyard.tasks.parts.labels import sample_labels
 from netyard.tasks.parts.likeness import psnr
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Reconstructions
@@ -155,6 +156,27 @@ class VectorQuantized(Learner):
         drawn = torch.multinomial(weights, count, replacement=True, generator=generator)  # (places, count)
         codes = drawn.T.reshape(count, *self.net.code_shape).to(self.device)
         return self._pixels(self.net.decode(codes)).cpu()
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        return tuple(self.net.code_shape)
+
+    @torch.no_grad()
+    def decoded(self, codes: Tensor, label: int | None = None) -> Tensor:
+        """Decode entries of the codebook (N, places), whole numbers: images (N, C, H, W) in [0, 1] on the CPU.
+
+        Raises:
+            ArgumentError: a label is given, or a code is no entry of the codebook.
+        """
+        sample_labels(len(codes), label, None)
+        entries = codes.long()
+        if not ((entries == codes) & (entries >= 0) & (entries < self.net.codebook_size)).all():
+            raise ArgumentError(
+                "the codes are not all entries of the codebook;",
+                f"they are whole numbers from 0 to {self.net.codebook_size - 1};",
+                "take those that an exported file of this run returns.",
+            )
+        return self._pixels(self.net.decode(entries.view(-1, *self.net.code_shape).to(self.device))).cpu()
 
     def _pixels(self, x: Tensor) -> Tensor:
         return self.pixels(x.float()).clamp(0, 1)  # (B, C, H, W)

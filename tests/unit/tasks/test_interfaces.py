@@ -18,13 +18,16 @@ CHOICES = {
     "mlp_table data=diabetes": {"EvaluatesNumbers", "Exportable", "Predicts"},
     "lstm_tiny data=python_source": {"Exportable", "GeneratesText"},
     "seq2seq_tiny": {"Exportable", "GeneratesText", "PredictsText", "Translates"},
-    "autoencoder_tiny": {"Exportable", "Interpolates", "KeepsCodes", "Predicts", "Reconstructs"},
+    "autoencoder_tiny": {
+        "DecodesCodes", "EncodesCodes", "Exportable", "Interpolates", "KeepsCodes", "Predicts", "Reconstructs",
+    },
     "vae_tiny": {
-        "DrawsClasses", "DrawsImages", "Exportable", "Interpolates", "KeepsCodes", "MeasuresCodes", "Predicts",
+        "DecodesCodes", "DrawsClasses", "DrawsImages", "EncodesCodes", "Exportable", "Interpolates", "KeepsCodes",
+        "MeasuresCodes", "Predicts",
         "Reconstructs", "Traverses",
     },
-    "vq_vae_tiny": {"DrawsImages", "Exportable", "Predicts", "Reconstructs"},
-    "gan_tiny": {"DrawsClasses", "DrawsImages", "Exportable", "Interpolates"},
+    "vq_vae_tiny": {"DecodesCodes", "DrawsImages", "Exportable", "Predicts", "Reconstructs"},
+    "gan_tiny": {"DecodesCodes", "DrawsClasses", "DrawsImages", "Exportable", "Interpolates"},
     "dqn": {"Acts", "Exportable"},
 }  # fmt: skip
 ASKED = sorted(set().union(*CHOICES.values()))

@@ -48,7 +48,7 @@ def test_pairs_belong_together_and_targets_end(path: Path) -> None:
 
 def test_a_source_is_in_one_split(tmp_path: Path) -> None:
     (tmp_path / "p.tsv").write_text("".join(f"word {row % 20}\tWort {row}\n" for row in range(100)))
-    data = load(tmp_path / "p.tsv", tokens="bpe", bpe_size=300)
+    data = load(tmp_path / "p.tsv", tokens="bpe", bpe_size=300, sequence_length=20)
     seen = [{data.decode_source(x) for x in data.split(part).x} for part in PARTS]
     assert not seen[0] & seen[1] and not seen[0] & seen[2] and not seen[1] & seen[2]
     assert "80 pairs have the source of another one" in data.summary()["remarks"][0]
