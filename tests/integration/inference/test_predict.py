@@ -392,7 +392,7 @@ def test_a_variational_autoencoder_predicts_its_reconstruction_error(finished, p
             2,
             ["no option 'inptu'", "did you mean 'input'", "--help"],
         ),
-        ("classification", ["photos", "output=out.csv"], 2, ["2 directories were given", "takes one run"]),
+        ("classification", ["photos", "others", "output=out.csv"], 2, ["3 directories were given", "takes one run"]),
         ("", ["output=out.csv"], 2, ["run was not given", "type run=PATH"]),
         ("classification", [], 2, ["output was not given", "type output=FILE.csv"]),
         ("classification", ["input=", "output=out.csv"], 2, ["input was not given", "type input=PATH"]),
