@@ -102,6 +102,7 @@ def continuation_overrides(run_dir: RunDir, overrides: Sequence[str]) -> list[st
     # Hydra takes the last of several overrides of one key, so the new ones come after the saved ones.
     return [
         *_of_older_series(run_dir),
+        *_of_older_texts(run_dir),
         *saved,
         *new,
         override("resume", run_dir.path),
@@ -115,6 +116,14 @@ def _of_older_series(run_dir: RunDir) -> list[str]:
     if not str(data.get("_target_", "")).endswith(".series.Series") or "date" in data:
         return []
     return [override("data.date", "none"), override("data.season", data.get("season", 1))]
+
+
+def _of_older_texts(run_dir: RunDir) -> list[str]:
+    """Overrides for a run from before the length of labelled texts was chosen: its option had one."""
+    data = run_dir.composed()[0].get("data") or {}
+    older = str(data.get("_target_", "")).endswith(".labelled_text.LabelledText") and "encoding" not in data
+    length = data.get("sequence_length") if older else None
+    return [] if length is None else [override("data.sequence_length", length)]
 
 
 def find_auto(overrides: Sequence[str], cfg: DictConfig) -> Path | None:
