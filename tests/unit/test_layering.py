@@ -30,7 +30,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     "models": ({"torch", "timm", "torchvision"}, {"layers", "io"}),
     "metrics": ({"filelock", "lightning", "numpy", "scipy", "torch", "torch_fidelity", "torchmetrics"}, {"io"}),
     "data": (
-        {*TORCH, "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers", "statsmodels"},
+        {*TORCH, "gymnasium", "sklearn", "numpy", "PIL", "filelock", "tokenizers"},
         {"io"},
     ),
     "run_directories": (

@@ -64,6 +64,7 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "num_nodes": Count,
         "precision": _PRECISIONS,
         "performance": Literal["auto", "safe", "max"],  # a key of netyard, which is not passed to the Trainer
+        "test": bool,  # likewise
         # -1: no limit.
         "max_epochs": (Count | Literal[-1] | None, 10),
         "max_steps": (Count | Literal[-1], 1000),

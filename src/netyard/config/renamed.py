@@ -46,6 +46,9 @@ CLASSES = {
     "lightning.pytorch.loggers.TensorBoardLogger": "netyard.training.tensorboard.BufferedTensorBoardLogger",
 }
 
+# Files in other packages that earlier versions read, and where netyard has them: package and path.
+FILES = {("statsmodels", "datasets/sunspots/sunspots.csv"): ("netyard", "data/series/sunspots.csv")}
+
 # Keys that a class no longer has, with the value that had no effect.
 REMOVED: dict[str, dict[str, Any]] = {
     "netyard.tasks.reconstruction.Reconstruction": {"anomaly_class": None},  # task=anomaly
@@ -63,6 +66,8 @@ def target(name: str) -> str:
 def config(node: Any) -> Any:
     """A copy of a recorded config, plain mappings and lists, with the present name in every ``_target_``."""
     if isinstance(node, Mapping):
+        if file := FILES.get((str(node.get("package")), str(node.get("path")))):
+            node = {**node, "package": file[0], "path": file[1]}
         removed = REMOVED.get(str(node.get("_target_")), {})
         return {
             key: target(value) if key == "_target_" and isinstance(value, str) else config(value)
@@ -75,4 +80,8 @@ def config(node: Any) -> Any:
 def text(recorded: str) -> str:
     """The same for a config as YAML text."""
     # Line by line, without parsing: texts of many runs are compared with one config.
+    for (package, path), (our_package, our_path) in FILES.items():
+        if f" path: {path}\n" in recorded:
+            recorded = recorded.replace(f" path: {path}\n", f" path: {our_path}\n")
+            recorded = recorded.replace(f" package: {package}\n", f" package: {our_package}\n")
     return re.sub(r"(?m)(\b_target_: )([\w.]+)$", lambda found: found[1] + target(found[2]), recorded)

@@ -216,8 +216,8 @@ VALUES = {
         "devicestatsmonitor": "",
     },
     "cuda": {"false": "trainer=cpu"},
-    "test": {"false": "trainer.limit_test_batches=0", "true": ""},
-    "notest": {"true": "trainer.limit_test_batches=0"},
+    "test": {"false": "trainer.test=false", "true": ""},
+    "notest": {"true": "trainer.test=false"},
 }
 for _same, _words in {
     "precision": ("dtype", "mixedprecision"),

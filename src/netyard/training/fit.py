@@ -98,7 +98,8 @@ def fit(
         with assembly.ranks, _report_early_stop(context, assembly):
             fit_time = train(context, assembly)
             seconds = {"setup": fit_time.start - context.started, "fit": fit_time.seconds}
-            if not has_split(context.datamodule, "test"):
+            # Configs of earlier versions have no trainer.test.
+            if not has_split(context.datamodule, "test") or not context.config["trainer"].get("test", True):
                 assembly.trainer.strategy.barrier()
                 _task_with_best_weights(context, assembly.trainer)
                 return record(context, assembly, seconds)

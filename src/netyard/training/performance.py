@@ -103,7 +103,7 @@ def prepare(choice: Choice, task: L.LightningModule) -> None:
 
 def trainer(choice: Choice, node: Mapping[str, Any], **arguments: Any) -> L.Trainer:
     """Build Lightning's Trainer from the ``trainer`` config, with the chosen precision."""
-    settings = {key: value for key, value in node.items() if key != "performance"}  # the one key that is netyard's
+    settings = {key: value for key, value in node.items() if key not in ("performance", "test")}  # keys of netyard
     return build({**settings, "precision": choice.precision}, **arguments)
 
 

@@ -116,7 +116,8 @@ def log_finish(context: RunContext, results: Mapping[str, Any]) -> None:
     log.info("dashboard   %s --logdir %s", _command("tensorboard"), short_path(path))
     command = f"{_command('netyard')} evaluate {_arguments(f'run={short_path(path)}')}"
     if has_split(context.datamodule, "test"):
-        log.info("test again  %s", command)
+        tested = any(name.startswith("test/") for name in results["metrics"])
+        log.info("%s  %s", "test again" if tested else "not tested, trainer.test is false; test it by", command)
     else:
         given = getattr(context.datamodule, "GIVEN", None)
         log.info(

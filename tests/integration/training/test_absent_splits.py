@@ -12,6 +12,19 @@ from netyard.cli import main
 from support.finished_runs import RUNS
 
 
+def test_a_run_is_trained_without_the_test_and_tested_later(train, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    ran = train(*RUNS["iris"], "trainer.test=false", path=run)
+    assert ran.code == 0, ran.err
+    assert "not tested, trainer.test is false; test it by" in ran.out
+    metrics = ran.json("results.json")["metrics"]
+    assert metrics and all(name.startswith("val/") for name in metrics)
+    ran = train(f"resume={run}", "trainer.test=true", path=run)
+    assert ran.code == 0, ran.err
+    tested = ran.json("results.json")["metrics"]
+    assert "test/accuracy" in tested and netyard.load(run).evaluate()["test/accuracy"] == tested["test/accuracy"]
+
+
 @pytest.mark.parametrize("without", [["test"], ["test", "val"]])
 def test_a_run_is_trained_on_all_samples(finished, train, tmp_path: Path, capsys, without: list[str]) -> None:
     table = tmp_path / "table.csv"

@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[3]
 HEAVY = {"torch", "lightning", "timm", "torchvision", "torchmetrics", "numpy", "scipy", "pandas", "sklearn", "PIL"}
 HEAVY |= {"matplotlib", "tensorboard", "rich", "gymnasium", "tokenizers", "optuna", "sqlalchemy", "ray", "onnx"}
 # Of other models, data and commands; Lightning and torchmetrics import some of the rest of HEAVY for themselves.
-UNUSED = {"timm", "gymnasium", "tokenizers", "statsmodels", "optuna", "sqlalchemy", "ray", "submitit"}
+UNUSED = {"timm", "gymnasium", "tokenizers", "optuna", "sqlalchemy", "ray", "submitit"}
 UNUSED |= {"onnx", "onnxruntime", "safetensors", "ale_py", "minatar"}
 ASLEEP = """
 import sys

@@ -6,6 +6,7 @@ import importlib
 from importlib.util import find_spec
 
 import pytest
+import yaml
 
 from netyard.config import allowlist, renamed
 from netyard.config.instantiate import build
@@ -33,6 +34,15 @@ def test_text_is_brought_up_to_date_as_the_config_is() -> None:
     assert renamed.text(recorded) == recorded.replace(
         "_target_: netyard.data.fake", "_target_: netyard.data.images.fake"
     )
+
+
+def test_a_file_that_netyard_carries_now_is_found_there() -> None:
+    recorded = {"data": {"package": "statsmodels", "path": "datasets/sunspots/sunspots.csv", "column": "SUNACTIVITY"}}
+    here = {"data": {"package": "netyard", "path": "data/series/sunspots.csv", "column": "SUNACTIVITY"}}
+    assert renamed.config(recorded) == here
+    assert renamed.text(yaml.safe_dump(recorded)) == yaml.safe_dump(here)
+    own = {"package": "statsmodels", "path": "datasets/nile/nile.csv"}
+    assert renamed.config(own) == own
 
 
 @pytest.mark.parametrize(("old", "new"), renamed.MODULES.items())

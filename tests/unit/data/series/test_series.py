@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import netyard
 from netyard.data.series.series import Series
 from netyard.data.series.tracks import Frame, Track
 from netyard.data.series.windows import Windows
@@ -50,7 +51,7 @@ def wavy(steps: int, seed: int = 0) -> list[float]:
     return torch.randn(steps, generator=generator).cumsum(0).tolist()
 
 
-def test_the_sunspots_are_those_of_statsmodels() -> None:
+def test_the_sunspots_are_those_of_noaa() -> None:
     data = build("sunspots")
     assert isinstance(data, Series)
     data.setup()
@@ -63,10 +64,16 @@ def test_the_sunspots_are_those_of_statsmodels() -> None:
     assert (data.num_targets, data.horizon, data.season, data.vocab_size) == (11, 11, 11, None)
 
 
-def test_finding_the_sunspots_does_not_import_statsmodels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "statsmodels", raising=False)
-    build("sunspots").setup()
-    assert "statsmodels" not in sys.modules
+def test_finding_a_file_in_a_package_does_not_import_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "package_with_a_series"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError")
+    source = Path(netyard.__file__).parent / "data" / "series" / "sunspots.csv"
+    (package / "spots.csv").write_bytes(source.read_bytes())
+    monkeypatch.syspath_prepend(tmp_path)
+    data = build("sunspots", package=package.name, path="spots.csv")
+    data.setup()
+    assert len(data.split("train")) == 144
 
 
 def test_a_series_of_ten_by_hand(tmp_path: Path) -> None:
