@@ -10,6 +10,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from netyard.config import schema
+from netyard.training.performance import OWN_KEYS
 
 # What is in the files, and not known before they are read.
 FACTS = (
@@ -36,7 +37,7 @@ def require_parameters_of_the_targets(cfg: DictConfig, group: str, name: str) ->
         if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
             continue
         keys = {key for key in node if not key.startswith("_")}
-        keys -= {"performance"} if group == "trainer" else set()  # netyard's own, which Lightning is not given
+        keys -= {*OWN_KEYS} if group == "trainer" else set()
         assert keys <= set(parameters), (
             f"{group}={name}: {keys - set(parameters)} are no parameters of {node['_target_']}"
         )

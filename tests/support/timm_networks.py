@@ -12,5 +12,5 @@ def check_size(build: Callable[..., nn.Module], architecture: str, size: int) ->
     """Digits are enlarged to a size that the network can take."""
     with torch.device("meta"):
         net = build("timm", architecture=architecture)
-        assert net.resize.size == size
+        assert net.resize.size == (size, size)
         assert net.train()(torch.empty(2, 1, 8, 8)).shape == (2, 10)

@@ -71,9 +71,10 @@ def allow(names: Iterable[str]) -> None:
 
 
 def _lies_here(name: str) -> bool:
-    """Whether the package of a name is a folder or a file of the working folder."""
+    """Whether the package of a name is a file, or a folder with modules, in the working folder."""
     top = name.partition(":")[0].partition(".")[0]
-    return Path(top).is_dir() or Path(f"{top}.py").is_file()
+    # The folder of a project, with src/ in it, is no package.
+    return Path(f"{top}.py").is_file() or any(Path(top).glob("*.py"))
 
 
 def allowed() -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from netyard.tasks.interfaces import SaysHowItLearns
 # Multiply-adds of a batch, below which a second thread costs more than it saves; measured in docs/log.md.
 WORK_FOR_TWO_THREADS = 100e6
 LEVELS = ("auto", "safe", "max")
+OWN_KEYS = ("performance", "test")  # of the group trainer, which Lightning is not given
 MAX_CHANNELS = 64  # input channels of a convolution; above, channels last is slower on a CPU
 WORK_FOR_GRAPHS = 1e10  # multiply-adds of a batch; above, kernel launches are no longer what a GPU waits for
 LBFGS = "torch.optim.LBFGS"  # calls .view(-1) on each gradient, which fails for channels last
@@ -103,7 +104,7 @@ def prepare(choice: Choice, task: L.LightningModule) -> None:
 
 def trainer(choice: Choice, node: Mapping[str, Any], **arguments: Any) -> L.Trainer:
     """Build Lightning's Trainer from the ``trainer`` config, with the chosen precision."""
-    settings = {key: value for key, value in node.items() if key not in ("performance", "test")}  # keys of netyard
+    settings = {key: value for key, value in node.items() if key not in OWN_KEYS}
     return build({**settings, "precision": choice.precision}, **arguments)
 
 

@@ -151,7 +151,7 @@ def test_only_one_batch_is_in_memory(finished) -> None:
             yield finished.files / "photos" / "red" / "0.png"
         raise AssertionError("looked ahead")
 
-    batches = ImageReader(16, 3).inputs(paths(), 7, batch_size=3).batches
+    batches = ImageReader((16, 16), 3).inputs(paths(), 7, batch_size=3).batches
     assert [len(next(batches).names) for _ in range(2)] == [3, 3]
 
 

@@ -30,7 +30,7 @@ def test_a_report_is_a_table_and_writes_nothing(runs: Path, capsys: pytest.Captu
     said = capsys.readouterr().out
     head, _, first, second = rows_of(said)
     assert head[:3] == ["#", "optimizer.lr", "val/accuracy"]
-    assert first[:5] == ["1", "0.1", "0.8900 ± 0.0100", "0.8800 to 0.9000", "3"]
+    assert first[:5] == ["1", "0.1", "0.8900 ± 0.0100", "0.8652 to 0.9148", "3"]
     assert second[1] == "0.01"
     assert "6 completed, 1 failed." in said
     assert "- failed: runs/6: the disk is full;" in said
