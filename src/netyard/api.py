@@ -196,8 +196,8 @@ class Run:
 
         Args:
             format: ``onnx``, ``pt2``, ``state_dict`` or ``safetensors``.
-            output: the file; ``exports/model.*`` in the run directory by default.
-            options: options of the command: ``normalize=True``, ``quantize="dynamic"``.
+            output: the file; ``exports/model.*`` in the run directory by default, or ``exports/decoder.*``.
+            options: options of the command: ``normalize=True``, ``part="decoder"``, ``quantize="dynamic"``.
         """
         from netyard.export import request
 

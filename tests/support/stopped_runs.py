@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,23 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("model=autoencoder", *PICTURES, "task=anomaly", "task.normal=[0,1,2]", "task.noise=masking"),
         ("model=autoencoder", *PICTURES, "task=anomaly", "task.normal=[3]", "callbacks=[default,ema]"),
     ],
-    "forecasting": [("model=gru", "data=sunspots", "data.batch_size=16", "model.hidden_size=8")],
-    "translation": [("model=seq2seq", "data=number_words", "data.batch_size=8", "data.size=200")],
+    "forecasting": [
+        ("model=gru", "data=sunspots", "data.batch_size=16", "model.hidden_size=8"),
+        (
+            "model=gru_tiny", "data=series", "data.path=FILES/shops.csv", "data.column=sold", "data.series_id=shop",
+            "data.gaps=previous", "data.window=7", "data.horizon=3", "data.batch_size=8", "model.dropout=0.2",
+        ),
+    ],
+    "labelled texts": [
+        (
+            "model=gru_tiny", "data=labelled_text", "data.path=FILES/opinions.csv", "data.batch_size=8",
+            "model.dropout=0.2",
+        ),
+    ],
+    "translation": [
+        ("model=seq2seq", "data=number_words", "data.batch_size=8", "data.size=200"),
+        ("model=seq2seq_tiny", "data=pairs", "data.path=FILES/pairs.tsv", "data.batch_size=8", "model.dropout=0.2"),
+    ],
     "reconstruction": [
         ("model=autoencoder", *PICTURES, "scheduler=warmup_cosine"),
         ("model=denoising_autoencoder", *PICTURES),
@@ -75,10 +90,12 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def stopped_everywhere(settings: tuple[str, ...], folder: Path) -> Iterator[list[str]]:
+def stopped_everywhere(
+    settings: tuple[str, ...], folder: Path, only: Sequence[int] | None = None
+) -> Iterator[list[str]]:
     """Run, and keep what lies on the disk at each step, as a kill would leave it; then go on from each of them.
 
-    Yields where each of these runs differs from the one that was left alone.
+    Yields where each of these runs differs from the one that was left alone; of ``only`` those that are numbered so.
     """
     if any("FILES" in each for each in settings):
         write_user_files(folder / "files")
@@ -101,7 +118,7 @@ def stopped_everywhere(settings: tuple[str, ...], folder: Path) -> Iterator[list
         patch.setattr(Signals, "on_train_batch_start", saving)
         patch.setattr(BestAndLast, "save", keeping)
         fit.fit(OmegaConf.create(OmegaConf.to_yaml(cfg)), dict(choices), RunDir(alone))
-    for point in points:
+    for point in points if only is None else [points[number] for number in only]:
         again = OmegaConf.create(OmegaConf.to_yaml(cfg))
         again.resume = str(point)
         fit.fit(again, dict(choices), RunDir(point))

@@ -11,14 +11,16 @@ SONG = "row, row, row your boat\ngently down the stream\n"
 
 
 def write_user_files(folder: Path) -> None:
-    """``photos/``, ``tags.csv``, ``places.csv``, ``table.csv``, ``opinions.csv``, ``sales.csv``, ``song.txt``; the same
-    each time."""
+    """``photos/``, ``tags.csv``, ``places.csv``, ``table.csv``, ``opinions.csv``, ``sales.csv``, ``shops.csv``,
+    ``song.txt``, ``pairs.tsv``; the same each time."""
     write_photos(folder / "photos")
     write_lists(folder)
     write_table(folder / "table.csv")
     write_opinions(folder / "opinions.csv")
     write_sales(folder / "sales.csv")
+    write_shops(folder / "shops.csv")
     (folder / "song.txt").write_text(SONG * 60, encoding="utf-8")
+    write_pairs(folder / "pairs.tsv")
 
 
 def write_photos(folder: Path, num_each: int = 10, classes: tuple[str, ...] = ("red", "blue")) -> None:
@@ -62,3 +64,20 @@ def write_sales(path: Path, num_months: int = 120) -> None:
     """A series with a season of twelve and a trend."""
     rows = (f"{month},{month % 12 + month / 100}" for month in range(num_months))
     path.write_text("\n".join(["month,sold", *rows]), encoding="utf-8")
+
+
+def write_shops(path: Path, num_days: int = 60) -> None:
+    """The days of two shops in one file, the second three times as large."""
+    rows = (
+        f"2024-{1 + day // 28:02}-{1 + day % 28:02},{shop},{size * (100 + 10 * (day % 7) + day * 37 % 11)}"
+        for day in range(num_days)
+        for shop, size in (("A", 1), ("B", 3))
+    )
+    path.write_text("\n".join(["day,shop,sold", *rows]), encoding="utf-8")
+
+
+def write_pairs(path: Path) -> None:
+    """Numbers in digits, and in the words of each digit."""
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    rows = (f"{' '.join(str(n))}\t{' '.join(words[int(digit)] for digit in str(n))}" for n in range(100, 220))
+    path.write_text("\n".join(rows), encoding="utf-8")

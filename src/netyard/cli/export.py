@@ -52,6 +52,13 @@ COMMAND = Command(
         ),
         Option("format=safetensors", "the same weights in safetensors, described in its metadata"),
         Option(
+            "part=decoder",
+            "of an autoencoder or a VAE: codes -> pictures in [0, 1] or rows in own units, as netyard generate latent= "
+            "gives; exports/decoder.*",
+            values=request.PARTS,
+        ),
+        Option("part=encoder", "... inputs -> codes, as netyard predict codes=true gives; exports/encoder.*"),
+        Option(
             "normalize=true",
             "the graph takes pixels in [0, 1], or rows of a table in their own units, and normalises them",
         ),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from netyard.tasks.interfaces import (
@@ -49,9 +50,16 @@ def of_graph(signature: Any, inputs: tuple[Tensor, ...], data: Any, normalized: 
     if units and signature.reads_data:  # the input of a GAN is noise, without units
         described[signature.inputs[0].name]["meaning"] = units if normalized else f"({units} - mean) / std"
     prepared = _preparation(data, normalized) if signature.reads_data else None
+    outputs = {spec.name: spec.meaning for spec in signature.outputs}
+    if signature.like_data and not signature.reads_data:  # a decoder, whose samples are never normalised
+        with torch.no_grad():
+            made = signature(*inputs)
+        unit = units or "on the scale of the data"
+        for spec, each in zip(signature.outputs, made, strict=True):
+            outputs[spec.name] = f"({', '.join(map(str, ('batch', *each.shape[1:])))}), {unit}"
     return {
         "inputs": described,
-        "outputs": {spec.name: spec.meaning for spec in signature.outputs},
+        "outputs": outputs,
         **({"preparation": prepared} if prepared else {}),
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from netyard.errors import ConfigError
-from netyard.export import description, graph, latency, program, weights
+from netyard.export import description, graph, latency, parts, program, weights
 from netyard.export.request import Request
 from netyard.io.atomic import open_atomically
 from netyard.io.readable import short_path
@@ -36,6 +36,8 @@ def write(request: Request, task: Any, data: Any, of_run: dict[str, Any]) -> str
     """Export a task that is already built; ``of_run`` is the description of its run."""
     if isinstance(task, StatesExportFacts):
         of_run = {**of_run, **task.export_facts()}
+    if request.part:
+        of_run = {**of_run, "part": request.part}
     if request.format in ("state_dict", "safetensors"):
         return _weights(request, task.net, of_run)
     return _graph(request, _signature(request, task, data, of_run["task"]), data, of_run)
@@ -49,7 +51,8 @@ def _signature(request: Request, task: Any, data: Any, choice: str) -> Any:
             "a task that is exported as a graph has a method export_signature();",
             "try format=state_dict.",
         )
-    signature = task.export_signature()
+    part = request.part
+    signature = parts.signature_of(part, task, data, choice) if part else task.export_signature()
     if request.quantize and signature.score is None:
         raise ConfigError(
             f"quantize was given for a run of task={choice};",

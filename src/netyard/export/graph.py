@@ -20,7 +20,7 @@ Run = Callable[..., tuple[Tensor, ...]]
 
 
 class Normalized(nn.Module):
-    """An export signature in the data's own units: normalises the first input, and denormalises reconstructions."""
+    """An export signature in the data's own units: normalises input of the data, denormalises outputs like it."""
 
     def __init__(self, signature: Any, data: Any) -> None:
         super().__init__()
@@ -28,26 +28,26 @@ class Normalized(nn.Module):
         self.inputs, self.outputs = signature.inputs, signature.outputs
         self.score = signature.score and signature.score._replace(compute=self._score)
         self.reads_data, self.more_inputs = signature.reads_data, signature.more_inputs
+        self.like_data = signature.like_data
         self.eval()  # a new module is in training mode, also if the wrapped one is not
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         x, *more = inputs  # the others, such as a class to draw, have no units
-        outputs = self.signature(self.data.normalize(x), *more)
-        like_data = (spec.name in self.signature.like_data for spec in self.outputs)
+        outputs = self.signature(self.data.normalize(x) if self.reads_data else x, *more)
+        like_data = (spec.name in self.like_data for spec in self.outputs)
         pairs = zip(outputs, like_data, strict=True)
         return tuple(self.data.denormalize(output) if like else output for output, like in pairs)
 
     def examples(self, data: Any, count: int) -> tuple[Tensor, ...]:
         """Inputs for ``count`` samples, not normalised."""
         x, *more = self.signature.examples(data, count)
-        return (data.denormalize(x), *more)
+        return (data.denormalize(x) if self.reads_data else x, *more)
 
     def _score(self, outputs: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
         """The score of outputs in the data's units, computed on the network's scale: (B,)."""
         # x comes from ``int8._batches`` and is normalised, so reconstructions must be normalised again.
         scaled = {
-            name: self.data.normalize(output) if name in self.signature.like_data else output
-            for name, output in outputs.items()
+            name: self.data.normalize(output) if name in self.like_data else output for name, output in outputs.items()
         }
         return self.signature.score.compute(scaled, x, y)
 

@@ -17,7 +17,8 @@ SUFFIXES = {"onnx": ".onnx", "pt2": ".pt2", "state_dict": ".pt", "safetensors": 
 GRAPHS = ("onnx", "pt2")
 """Formats that contain the computation, not only the weights."""
 QUANTIZATIONS = ("dynamic", "static")
-OPTIONS = ("run", "which", "format", "output", "normalize", "benchmark", "quantize")
+PARTS = ("encoder", "decoder")
+OPTIONS = ("run", "which", "format", "output", "part", "normalize", "benchmark", "quantize")
 _EXTRA = ("onnx", "onnxruntime", "onnxscript")  # packages of the optional dependency ``export``
 
 
@@ -35,6 +36,8 @@ class Request:
     """``dynamic`` or ``static``: to 8-bit integers."""
     which: str = "best"
     """The checkpoint: ``best`` or ``last``."""
+    part: str | None = None
+    """``encoder`` or ``decoder`` of an autoencoder or a VAE; None: the whole network."""
 
 
 def parse(arguments: Sequence[str]) -> Request:
@@ -72,7 +75,9 @@ def parse(arguments: Sequence[str]) -> Request:
             "try quantize=dynamic.",
         )
     normalize, benchmark = (_boolean(options, name) for name in ("normalize", "benchmark"))
-    _require_graph(wanted, normalize=normalize, benchmark=benchmark)
+    part = options.get("part") or None
+    _require_graph(wanted, normalize=normalize, benchmark=benchmark, part=part)
+    _check_part(part, normalize, quantize)
     if quantize is not None and wanted != "onnx":
         raise ConfigError(
             f"quantize={quantize} was given with format={wanted};",
@@ -84,7 +89,7 @@ def parse(arguments: Sequence[str]) -> Request:
     run_dir.checkpoint(which)
     run_dir.require()
     # The last network is not written over an export of the best one.
-    name = ".".join(["model", *(["last"] if which == "last" else []), *([quantize] if quantize else [])])
+    name = ".".join([part or "model", *(["last"] if which == "last" else []), *([quantize] if quantize else [])])
     name += SUFFIXES[wanted]
     if options.get("output"):
         output = Path(options["output"]).expanduser()
@@ -93,7 +98,7 @@ def parse(arguments: Sequence[str]) -> Request:
         output = run_dir.path / "exports" / name
     if wanted == "onnx":
         _require_packages()
-    return Request(run_dir, wanted, output, normalize, benchmark, quantize, which)
+    return Request(run_dir, wanted, output, normalize, benchmark, quantize, which, part)
 
 
 def _boolean(options: dict[str, str], name: str) -> bool:
@@ -103,11 +108,34 @@ def _boolean(options: dict[str, str], name: str) -> bool:
     return text == "true"
 
 
-def _require_graph(wanted: str, **flags: bool) -> None:
-    for name, on in flags.items():
-        if on and wanted not in GRAPHS:
+def _check_part(part: str | None, normalize: bool, quantize: str | None) -> None:
+    if part is None:
+        return
+    if part not in PARTS:
+        raise ConfigError(
+            f"part is {part};",
+            "it is encoder or decoder, and without it the whole network is exported;",
+            "try part=decoder.",
+        )
+    if part == "decoder" and normalize:
+        raise ConfigError(
+            "normalize=true was given with part=decoder;",
+            "a decoder reads codes, and always gives pixels in [0, 1] or rows in their own units;",
+            "leave normalize out.",
+        )
+    if quantize is not None:
+        raise ConfigError(
+            f"quantize={quantize} was given with part={part};",
+            "the loss of accuracy is measured by a score of the whole network;",
+            "leave one of them out.",
+        )
+
+
+def _require_graph(wanted: str, **options: bool | str | None) -> None:
+    for name, value in options.items():
+        if value and wanted not in GRAPHS:
             raise ConfigError(
-                f"{name}=true was given with format={wanted};",
+                f"{name}={str(value).lower()} was given with format={wanted};",
                 "that format holds weights without a graph;",
                 f"try format=onnx, or leave {name} out.",
             )

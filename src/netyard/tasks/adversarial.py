@@ -23,7 +23,7 @@ from netyard.tasks.parts.diffaug import differentiable_augment
 from netyard.tasks.parts.labels import sample_labels
 from netyard.tasks.parts.latents import interpolation_codes
 from netyard.tasks.parts.pixels import Pixels
-from netyard.tasks.signature import ExportSignature, TensorSpec
+from netyard.tasks.signature import ExportSignature, TensorSpec, label_spec
 
 Batch = tuple[Tensor, Tensor]
 
@@ -273,19 +273,15 @@ class Adversarial(Learner):
     def export_signature(self) -> ExportSignature:
         """Return the signature of the generator: images from noise."""
         noise = TensorSpec("noise", f"(batch, {self.net.latent_size}), standard normal")
-        label = TensorSpec("label", f"int64 (batch,), from 0 to {(self.num_outputs or 0) - 1}")
-
-        def draw(latents: Tensor, labels: Tensor | None = None) -> Tensor:
-            return ((self._generate(self._sampling_generator, latents, labels) + 1) / 2).clamp(0, 1)
 
         def examples(count: int) -> tuple[Tensor, ...]:
             labels = sample_labels(count, None, self._conditioned_classes)
             return torch.randn(count, self.net.latent_size), *(() if labels is None else (labels,))
 
-        inputs = [noise, *[label] * self.conditional]
+        inputs = [noise, *[label_spec(self.num_outputs)] * self.conditional]
         picture = TensorSpec("picture", "(batch, channels, height, width), pixels in [0, 1]")
         return ExportSignature(
-            self._sampling_generator, draw, inputs, [picture], reads_data=False, more_inputs=examples
+            self._sampling_generator, self._picture_of, inputs, [picture], reads_data=False, more_inputs=examples
         )
 
     @torch.no_grad()
@@ -294,9 +290,14 @@ class Adversarial(Learner):
         # In evaluation mode batch norm uses its running statistics: an image depends on its own latent alone.
         training = self._sampling_generator.training
         self._sampling_generator.eval()
-        made = self._generate(self._sampling_generator, latents, None if labels is None else labels.to(self.device))
+        made = self._picture_of(latents, None if labels is None else labels.to(self.device))
         self._sampling_generator.train(training)
-        return ((made + 1) / 2).float().cpu().clamp(0, 1)  # the generator ends with tanh, in [-1, 1]
+        return made.cpu()
+
+    def _picture_of(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents (N, latent_size) and labels (N,) -> images (N, C, H, W) in [0, 1]."""
+        # The generator ends with tanh, in [-1, 1].
+        return ((self._generate(self._sampling_generator, latents, labels) + 1) / 2).float().clamp(0, 1)
 
     @property
     def _conditioned_classes(self) -> int | None:

@@ -131,6 +131,19 @@ class Anomaly(Reconstruction):
         code = self.net.encode(x)
         return self._score(code, self.net.decode(code) - x)
 
+    def codes_of(self, x: Tensor) -> Tensor:
+        return super().codes_of(self.scale(x))
+
+    def sample_of(self, codes: Tensor) -> Tensor:
+        if self.scale.num_series > 1:
+            raise ArgumentError(
+                f"the run has {self.scale.num_series} series, each with a scale of its own;",
+                "a code does not say which of them it is of;",
+                "try a run of one series, or task=reconstruction.",
+            )
+        made = super().sample_of(codes)
+        return self.scale.inverse(made, made)
+
     def _score(self, code: Tensor, residual: Tensor) -> Tensor:
         residual = residual.float().flatten(1)
         if self.score_kind == "error":

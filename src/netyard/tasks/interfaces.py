@@ -84,6 +84,17 @@ class DecodesCodes(Protocol):
 
 
 @runtime_checkable
+class ExportsParts(DecodesCodes, Protocol):
+    """A task whose encoder and decoder can be exported beside its network."""
+
+    def encoder_signature(self) -> Any:
+        """Return the function from normalised inputs to codes: see ``tasks.signature.encoder_signature``."""
+
+    def decoder_signature(self) -> Any:
+        """Return the function from codes to what ``decoded`` returns: see ``tasks.signature.decoder_signature``."""
+
+
+@runtime_checkable
 class EncodesCodes(DecodesCodes, Protocol):
     """A task with an encoder, whose codes are continuous."""
 

@@ -91,6 +91,14 @@ class Language(Learner):
                 "try data=python_source.",
             )
 
+    def remarks(self, data: Any) -> list[str]:
+        """Whether the network has more parameters than there are tokens to learn them from."""
+        parameters, tokens = sum(each.numel() for each in self.net.parameters()), len(data.split("train"))
+        if parameters <= tokens:
+            return []
+        many = f"the network has {parameters:,} parameters and the training text {tokens:,} tokens"
+        return [f"{many}, so it can learn them by heart (a smaller model.hidden_size, model.dropout=0.3, or more text)"]
+
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (B, T) -> logits (B, T, V) of the token that follows each of them."""
         return self.net.unroll(x)[0]

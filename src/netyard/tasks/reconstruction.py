@@ -24,7 +24,15 @@ from netyard.tasks.parts.labels import sample_labels
 from netyard.tasks.parts.likeness import SSIM_WINDOW, psnr, ssim
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Codes, Reconstructions
-from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_square
+from netyard.tasks.signature import (
+    ExportSignature,
+    Score,
+    TensorSpec,
+    decoder_signature,
+    encoder_signature,
+    mean_square,
+    normal_codes,
+)
 
 TABLE_EXTREMES = (-2.0, 2.0)  # the two values of salt-and-pepper noise in a standardised table
 
@@ -240,8 +248,22 @@ class Reconstruction(Learner):
             ArgumentError: a label is given, which the net does not take.
         """
         sample_labels(len(codes), label, None)
-        output = self.net.decode(codes.to(self.device, self.dtype))
-        return (self._to_images(output) if self.pixels.is_image else output.float()).cpu()
+        return self.sample_of(codes.to(self.device)).cpu()
+
+    def sample_of(self, codes: Tensor) -> Tensor:
+        """Decode codes (N, latent_size): images (N, C, H, W) in [0, 1], or normalised samples of other data."""
+        output = self.net.decode(codes.to(self.dtype))
+        return self._to_images(output) if self.pixels.is_image else output.float()
+
+    def encoder_signature(self) -> ExportSignature:
+        """Return the signature of the encoder, whose codes are those of ``codes_of``."""
+        return encoder_signature(self, self.codes_of, self.code_shape)
+
+    def decoder_signature(self) -> ExportSignature:
+        """Return the signature of the decoder, whose samples are those of ``decoded``."""
+        size = self.net.latent_size
+        code = TensorSpec("code", f"(batch, {size}), as the output code of the network that is exported without part")
+        return decoder_signature(self, self.sample_of, code, partial(normal_codes, size=size), self.input_shape)
 
     # Test: classifiers on the codes
 

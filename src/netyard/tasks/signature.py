@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from netyard.tasks.parts.labels import sample_labels
 
 # Batch size: number of steps of its example sequences, if that is free. Each batch size has another number of steps:
 # an exporter that sees one size in all examples would fix it in the graph.
@@ -77,6 +80,52 @@ class ExportSignature(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         outputs = self.function(*inputs)
         return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def label_spec(num_classes: int | None) -> TensorSpec:
+    """The description of the class that a conditional network gets for each sample."""
+    return TensorSpec("label", f"int64 (batch,), from 0 to {(num_classes or 0) - 1}")
+
+
+def encoder_signature(
+    parts: nn.Module, function: Callable[..., Tensor], shape: Sequence[int], name: str = "code", kind: str = ""
+) -> ExportSignature:
+    """The signature of an encoder: inputs -> codes (B, *shape), which ``kind`` describes."""
+    code = TensorSpec(name, f"{kind}(batch, {', '.join(map(str, shape))})")
+    return ExportSignature(parts, function, [TensorSpec("input", "a sample")], [code])
+
+
+def decoder_signature(
+    parts: nn.Module,
+    function: Callable[..., Tensor],
+    code: TensorSpec,
+    codes: Callable[[int], Tensor],
+    shape: Sequence[int],
+    num_classes: int | None = None,
+) -> ExportSignature:
+    """The signature of a decoder: codes, and labels (B,) of a conditional one -> samples (B, *shape).
+
+    Args:
+        parts, function: see ``ExportSignature``; images are in [0, 1], other samples on the scale of the data's input.
+        code: the description of the codes.
+        codes: a function of a number of samples that returns examples of codes.
+        shape: of one sample; (C, H, W) is an image.
+        num_classes: of a conditional decoder; None if it takes no labels.
+    """
+
+    def examples(count: int) -> tuple[Tensor, ...]:
+        labels = sample_labels(count, None, num_classes)
+        return codes(count), *(() if labels is None else (labels,))
+
+    size, is_image = ", ".join(map(str, ("batch", *shape))), len(shape) == 3
+    made = TensorSpec("picture", f"({size}), pixels in [0, 1]") if is_image else TensorSpec("sample", f"({size})")
+    inputs, like_data = [code, *[label_spec(num_classes)] * bool(num_classes)], ["sample"] * (not is_image)
+    return ExportSignature(parts, function, inputs, [made], reads_data=False, more_inputs=examples, like_data=like_data)
+
+
+def normal_codes(count: int, size: int) -> Tensor:
+    """Examples of continuous codes, standard normal: (count, size), the same at every call."""
+    return torch.randn(count, size, generator=torch.Generator().manual_seed(0))
 
 
 def mean_square(made: Tensor, true: Tensor) -> Tensor:

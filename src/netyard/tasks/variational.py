@@ -22,7 +22,16 @@ from netyard.tasks.parts.labels import sample_labels
 from netyard.tasks.parts.latents import Latents, LatentUse, interpolation_codes, traversal_codes
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Codes, Reconstructions
-from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_square
+from netyard.tasks.signature import (
+    ExportSignature,
+    Score,
+    TensorSpec,
+    decoder_signature,
+    encoder_signature,
+    label_spec,
+    mean_square,
+    normal_codes,
+)
 
 TRAINING, VALIDATION, TEST = range(3)  # the first number of a noise seed: the three never share their noise
 
@@ -202,7 +211,6 @@ class Variational(Learner):
             code, _ = self.net.encode(x, y)
             return self.loss.mean(self.net.decode(code, y)), code
 
-        label = TensorSpec("label", f"int64 (batch,), from 0 to {(self.net.num_classes or 0) - 1}")
         outputs = (
             TensorSpec("reconstruction", "pixels in [0, 1]" if self.pixels.is_image else "like the input"),
             TensorSpec("code", f"(batch, {self.net.latent_size})"),
@@ -210,7 +218,7 @@ class Variational(Learner):
         return ExportSignature(
             self,
             reconstruct,
-            [TensorSpec("input", "a sample"), *[label] * self.conditional],
+            [TensorSpec("input", "a sample"), *[label_spec(self.net.num_classes)] * self.conditional],
             outputs,
             more_inputs=(lambda count: (sample_labels(count, None, self.net.num_classes),))
             if self.conditional
@@ -283,8 +291,22 @@ class Variational(Learner):
         if self.pixels.is_image:
             return self._decode_images(codes, label)
         labels = sample_labels(len(codes), label, self.net.num_classes)
-        y = None if labels is None else labels.to(self.device)
-        return self.loss.mean(self._decode(codes.to(self.device), y)).float().cpu()
+        return self._sample_of(codes.to(self.device), None if labels is None else labels.to(self.device)).cpu()
+
+    def _sample_of(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """The mean of the likelihood, without its noise: images in [0, 1], or normalised rows."""
+        made = self.loss.mean(self._decode(z, y)).float()
+        return made.clamp(0, 1) if self.pixels.is_image else made
+
+    def encoder_signature(self) -> ExportSignature:
+        """Return the signature of the encoder, whose codes are those of ``codes_of``."""
+        return encoder_signature(self, self.codes_of, self.code_shape)
+
+    def decoder_signature(self) -> ExportSignature:
+        """Return the signature of the decoder, whose samples are those of ``decoded``."""
+        size, shape, num_classes = self.net.latent_size, self.net.input_shape, self.net.num_classes
+        code = TensorSpec("code", f"(batch, {size}), standard normal for new samples")
+        return decoder_signature(self, self._sample_of, code, partial(normal_codes, size=size), shape, num_classes)
 
     def _decode_grid(self, z: Tensor, label: int | None) -> Tensor:
         """Codes (rows, columns, D) -> images (rows, columns, C, H, W)."""
@@ -293,7 +315,7 @@ class Variational(Learner):
         return self._decode_images(z.flatten(0, 1), repeated).unflatten(0, z.shape[:2])
 
     def _decode_images(self, z: Tensor, label: int | Tensor | None) -> Tensor:
-        """Codes (N, D) -> images (N, C, H, W) in [0, 1] on the CPU: the mean of the likelihood, without its noise."""
+        """Codes (N, D) -> images (N, C, H, W) in [0, 1] on the CPU."""
         if not self.pixels.is_image:
             raise ArgumentError(
                 "this VAE was trained on rows of a table;",
@@ -302,7 +324,7 @@ class Variational(Learner):
             )
         y = sample_labels(len(z), label, self.net.num_classes)
         y = y if y is None else y.to(self.device)
-        return self.loss.mean(self._decode(z.to(self.device), y)).float().clamp(0, 1).cpu()
+        return self._sample_of(z.to(self.device), y).cpu()
 
     # The bound
 

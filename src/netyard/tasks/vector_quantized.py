@@ -19,7 +19,14 @@ from netyard.tasks.parts.labels import sample_labels
 from netyard.tasks.parts.likeness import psnr
 from netyard.tasks.parts.pixels import Pixels
 from netyard.tasks.parts.reconstructions import Reconstructions
-from netyard.tasks.signature import ExportSignature, Score, TensorSpec, mean_square
+from netyard.tasks.signature import (
+    ExportSignature,
+    Score,
+    TensorSpec,
+    decoder_signature,
+    encoder_signature,
+    mean_square,
+)
 
 
 class Discrete(Protocol):
@@ -155,7 +162,7 @@ class VectorQuantized(Learner):
         weights = self.code_counts.float().cpu().flatten(0, -2)  # (places, codes)
         drawn = torch.multinomial(weights, count, replacement=True, generator=generator)  # (places, count)
         codes = drawn.T.reshape(count, *self.net.code_shape).to(self.device)
-        return self._pixels(self.net.decode(codes)).cpu()
+        return self._picture_of(codes).cpu()
 
     @property
     def code_shape(self) -> tuple[int, ...]:
@@ -176,7 +183,25 @@ class VectorQuantized(Learner):
                 f"they are whole numbers from 0 to {self.net.codebook_size - 1};",
                 "take those that an exported file of this run returns.",
             )
-        return self._pixels(self.net.decode(entries.view(-1, *self.net.code_shape).to(self.device))).cpu()
+        return self._picture_of(entries.view(-1, *self.net.code_shape).to(self.device)).cpu()
+
+    def _picture_of(self, codes: Tensor) -> Tensor:
+        """Entries of the codebook (N, *code_shape), int64 -> images (N, C, H, W) in [0, 1]."""
+        return self._pixels(self.net.decode(codes))
+
+    def encoder_signature(self) -> ExportSignature:
+        """Return the signature of the encoder: images -> entries of the codebook."""
+        return encoder_signature(self, lambda x: self.net(x).quantized.codes, self.net.code_shape, "codes", "int64 ")
+
+    def decoder_signature(self) -> ExportSignature:
+        """Return the signature of the decoder, whose images are those of ``decoded``."""
+        shape, most = self.net.code_shape, self.net.codebook_size
+        spec = TensorSpec("codes", f"int64 (batch, {', '.join(map(str, shape))}), from 0 to {most - 1}")
+
+        def codes(count: int) -> Tensor:
+            return torch.randint(most, (count, *shape), generator=torch.Generator().manual_seed(0))
+
+        return decoder_signature(self, self._picture_of, spec, codes, self.net.input_shape)
 
     def _pixels(self, x: Tensor) -> Tensor:
         return self.pixels(x.float()).clamp(0, 1)  # (B, C, H, W)

@@ -34,6 +34,13 @@ def test_each_run_becomes_onnx(finished, tmp_path: Path, name: str) -> None:
     check_onnx(finished(name), tmp_path)
 
 
+@pytest.mark.parametrize("format", ["onnx", "pt2"])
+@pytest.mark.parametrize("name", ["reconstruction", "variational", "conditional", "vector_quantized"])
+def test_each_decoder_is_exported(finished, tmp_path: Path, name: str, format: str) -> None:
+    said, _ = export(finished(name), tmp_path, f"format={format}", "part=decoder")
+    assert " -> picture in " in said and "in batches of 1, 2 and 7" in said
+
+
 @pytest.mark.parametrize("name", ["classification", "rows", "attention", "variational", "adversarial", "q_learning"])
 def test_a_program_of_torch_export_computes_the_same(finished, tmp_path: Path, name: str) -> None:
     check_program(finished(name), tmp_path)

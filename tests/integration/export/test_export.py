@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from netyard import api
 from netyard.cli import main
 from netyard.errors import ConfigError, PlatformError
 from netyard.export import export as exporting
@@ -142,6 +143,12 @@ def test_a_file_that_differs_from_the_network_is_deleted(tmp_path: Path, format:
             ["task=q_learning", "images and tables", "leave it out"],
         ),
         ("adversarial", ["format=onnx", "quantize=static"], 2, ["task=adversarial", "by a score", "leave it out"]),
+        ("variational", ["format=onnx", "part=latent"], 2, ["part is latent", "try part=decoder"]),
+        ("variational", ["format=safetensors", "part=decoder"], 2, ["part=decoder was", "leave part out"]),
+        ("variational", ["format=onnx", "part=decoder", "normalize=true"], 2, ["reads codes", "leave normalize out"]),
+        ("variational", ["format=onnx", "part=encoder", "quantize=static"], 2, ["score of the whole network"]),
+        ("adversarial", ["format=onnx", "part=decoder"], 2, ["exported as its generator", "leave part out"]),
+        ("classification", ["format=onnx", "part=encoder"], 2, ["no encoder and decoder of codes"]),
         ("language", ["format=pt2"], 2, ["recurrent layers", "try format=onnx"]),
         ("nowhere", ["format=onnx"], 4, ["nowhere is not a run directory"]),
         ("unfinished", ["format=onnx"], 4, ["there is no checkpoint at", "best.ckpt"]),
@@ -173,6 +180,8 @@ def test_the_code_of_the_guide_runs(finished, tmp_path: Path, monkeypatch, capsy
     for format in ("onnx", "pt2"):
         output = tmp_path / f"model.{format}"
         assert main.main(["export", f"run={finished('classification')}", f"format={format}", f"output={output}"]) == 0
+    coder = api.Run(finished("variational"))
+    coder.export("onnx", tmp_path / "decoder.onnx", part="decoder")
     capsys.readouterr()
     text = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
     programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
@@ -183,8 +192,34 @@ def test_the_code_of_the_guide_runs(finished, tmp_path: Path, monkeypatch, capsy
     assert prepared["pixels"].shape == (1, 1, 8, 8)
     for program in programs[1:]:
         exec(program.replace("RUN_DIR/exports/", ""), known)
-    assert len(programs) == 4 and known["logits"].shape == (3, 10)
+    assert len(programs) == 5 and known["logits"].shape == (3, 10)
+    wanted = coder.generate(latent=known["codes"]).pictures
+    assert known["pictures"] == pytest.approx(wanted.numpy(), abs=1e-5) and len(wanted) == 16
     assert len(json.loads(capsys.readouterr().out.splitlines()[0].replace("'", '"'))) == 3
+
+
+def test_the_decoder_of_a_conditional_network_makes_what_generate_makes(finished, tmp_path: Path) -> None:
+    run = api.Run(finished("conditional"))
+    said, file = export(run.path, tmp_path, "format=onnx", "part=decoder")
+    codes = torch.randn(5, run.net.latent_size)
+    made = answers(file, (codes, torch.full((5,), 3)))["picture"]
+    assert made == pytest.approx(run.generate(latent=codes, **{"class": 3}).pictures.numpy(), abs=1e-5)
+    about = metadata(file)
+    assert about["part"] == "decoder" and "preparation" not in about and about["facts"]["image_size"] == 8
+    assert about["inputs"]["code"]["shape"] == ["batch", run.net.latent_size]
+    assert about["inputs"]["label"]["meaning"] == "int64 (batch,), from 0 to 9"
+    assert about["outputs"] == {"picture": "(batch, 1, 8, 8), pixels in [0, 1]"}
+    assert said.startswith("code, label -> picture in ") and "in batches of 1, 2 and 7" in said
+
+
+def test_an_encoder_gives_the_codes_of_predict(finished, tmp_path: Path) -> None:
+    run = api.Run(finished("reconstruction"))
+    program = torch.export.load(run.export("pt2", tmp_path / "encoder.pt2", part="encoder", normalize=True)).module()
+    (codes,) = program(run.datamodule.split("test").x[:7] / 16)
+    rows = [
+        [row[f"code_{place}"] for place in range(1, 1 + run.net.latent_size)] for row in run.predict(codes=True)[:7]
+    ]
+    assert codes.detach().numpy() == pytest.approx(np.array(rows), abs=1e-5)
 
 
 def test_predictions_of_test_samples_are_those_of_the_run(finished, tmp_path: Path) -> None:

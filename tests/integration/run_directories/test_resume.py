@@ -13,6 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from netyard.io import readable
 from support.finished_runs import RUNS
 from support.resumed_runs import check_refused, killed, times
+from support.stopped_runs import RUNS as STOPPED
+from support.stopped_runs import stopped_everywhere
 
 RUN = RUNS["iris"]
 ONCE = ("trainer.max_epochs=1", "logger=none")
@@ -88,6 +90,14 @@ def test_pictures_may_move_and_not_change(train, tmp_path: Path) -> None:
     assert changed.code == 3 and "the samples are not those that the run was started with" in changed.err
     without = train(f"resume={ran.path}", "data.cache=null", "trainer.max_epochs=3", path=ran.path)
     assert without.code == 2 and f"data.cache changed from {tmp_path / 'another'} to null" in without.err
+
+
+@pytest.mark.parametrize(
+    "settings", [STOPPED["forecasting"][1], STOPPED["labelled texts"][0], STOPPED["translation"][1]], ids=lambda e: e[1]
+)
+def test_users_series_and_texts_go_on_within_an_epoch_to_the_bit(settings: tuple[str, ...], tmp_path: Path) -> None:
+    """Every step, and the other tasks, are in the campaign."""
+    assert [*stopped_everywhere(settings, tmp_path, only=[6])] == [[]]
 
 
 def test_a_run_that_saved_nothing_begins_anew_in_its_place(train, begun: Path) -> None:

@@ -123,6 +123,12 @@ def test_windows_of_a_series_are_scored(train, tmp_path: Path) -> None:
     assert [row["last_step"] for row in rows] == list(range(11, 120)), "each window of the file"
     # The last tested window ends a step before the file, because a step to forecast is after it.
     assert rows[-2]["score"] == pytest.approx(tested[-1]["score"], rel=1e-5)
+    x = run.datamodule.example_inputs(3)
+    with torch.no_grad():
+        code, (_, reconstruction) = run.task.codes_of(x), run.task.export_signature()(x)
+    decoded = run.generate(latent=code)
+    assert decoded.columns == [f"sold_{step}" for step in range(1, 13)], "in the unit of the series"
+    assert [[*row.values()] for row in decoded] == [pytest.approx(each.flatten().tolist()) for each in reconstruction]
 
 
 def test_a_resumed_run_is_the_same_to_the_bit(train, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from netyard.losses.likelihoods import Bernoulli
 from netyard.tasks.adversarial import Adversarial
+from netyard.tasks.language import Language
 from netyard.tasks.reconstruction import Reconstruction
 from netyard.tasks.variational import Variational
 from netyard.training.data_summary import lines, record, remarks_of, summary_of
@@ -108,6 +109,13 @@ def test_grey_values_as_probabilities_are_told(mean: float, std: float, told: bo
     assert bool(Variational.remarks(task, data)) == told
     task.loss = Bernoulli(binarize="threshold")
     assert not Variational.remarks(task, data)
+
+
+def test_more_parameters_than_tokens_are_told() -> None:
+    task: Any = SimpleNamespace(net=torch.nn.Linear(9, 10))
+    assert not Language.remarks(task, SimpleNamespace(split=lambda name: range(100)))
+    (told,) = Language.remarks(task, SimpleNamespace(split=lambda name: range(99)))
+    assert told.startswith("the network has 100 parameters and the training text 99 tokens")
 
 
 def test_few_images_for_a_gan_and_large_batches_are_told() -> None:
