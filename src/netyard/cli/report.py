@@ -222,10 +222,7 @@ COMMAND = Command(
             "differ; what follows from another choice (betas from optimizer=adam) has none. Objectives of "
             "different names have a table each."
         ),
-        (
-            "  95 % interval    of the mean, from 3 seeds on: percentiles of 10,000 bootstrap resamples; of few "
-            "seeds too narrow"
-        ),
+        "  95 % interval    of the mean, from 3 seeds on: Student's t",
         (
             "  1 against 2      the two best rows over the seeds both have: mean difference, and p of a paired "
             "sign-flip test; that"

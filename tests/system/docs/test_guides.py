@@ -75,6 +75,8 @@ def follow(train, line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
         overrides += ["trainer.max_epochs=1" if "hydra.run.dir=" in line else "debug=smoke"]
     if "data=gym" in words:
         overrides += ["data.val_episodes=1", "data.test_episodes=1"]
+    if re.search(r"model=\w*(vae|gan)\b", line):
+        overrides.append("callbacks.scores.num_test_samples=64")  # instead of ten thousand
     if "=" in line and "hydra.run.dir=" not in line and "resume=" not in line and "-m" not in overrides:
         overrides.append(f"hydra.run.dir=runs/{len(list(Path.cwd().glob('runs/*')))}")
     ran = train(*overrides)
