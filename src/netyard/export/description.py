@@ -54,7 +54,7 @@ def of_graph(signature: Any, inputs: tuple[Tensor, ...], data: Any, normalized: 
     if signature.like_data and not signature.reads_data:  # a decoder, whose samples are never normalised
         with torch.no_grad():
             made = signature(*inputs)
-        unit = units or "on the scale of the data"
+        unit = units or "in the units of the data"
         for spec, each in zip(signature.outputs, made, strict=True):
             outputs[spec.name] = f"({', '.join(map(str, ('batch', *each.shape[1:])))}), {unit}"
     return {

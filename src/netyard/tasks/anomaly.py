@@ -53,7 +53,6 @@ class Anomaly(Reconstruction):
     """
 
     reads_classes = in_own_units = False
-    every_window = True  # of a series that is predicted, not the last one alone
     # Limits: training samples of the covariances; elements of a residual with a full covariance matrix, beyond which
     # only variances are measured.
     NUM_MEASURED, NUM_CORRELATED = 4096, 512

@@ -75,6 +75,7 @@ class Reconstruction(Learner):
 
     in_own_units = True  # whether a series is reconstructed in its own units
     reads_classes = True  # whether a test fits classifiers on the codes
+    every_window = True  # of a series that is predicted, not the last one alone
 
     def __init__(
         self,
@@ -262,7 +263,7 @@ class Reconstruction(Learner):
     def decoder_signature(self) -> ExportSignature:
         """Return the signature of the decoder, whose samples are those of ``decoded``."""
         size = self.net.latent_size
-        code = TensorSpec("code", f"(batch, {size}), as the output code of the network that is exported without part")
+        code = TensorSpec("code", f"(batch, {size}), as the encoder gives them")
         return decoder_signature(self, self.sample_of, code, partial(normal_codes, size=size), self.input_shape)
 
     # Test: classifiers on the codes

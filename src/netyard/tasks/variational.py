@@ -73,6 +73,7 @@ class Variational(Learner):
     """
 
     NUM_RECONSTRUCTIONS, NUM_CODES = 32, 1_000
+    every_window = True  # of a series that is predicted, not the last one alone
     loss: Likelihood
 
     def __init__(
@@ -232,7 +233,7 @@ class Variational(Learner):
     def _uniform_label(self, x: Tensor) -> Tensor | None:
         """Equal weights for all labels (B, num_classes), for a conditional net if the label is not known."""
         num_classes = self.net.num_classes
-        return None if num_classes is None else x.new_full((len(x), num_classes), 1 / num_classes)
+        return None if num_classes is None else x.new_full((x.shape[0], num_classes), 1 / num_classes)
 
     def log_means(self, stage: str) -> None:
         # Nats to bits: / ln 2. Only of a discrete likelihood: a density has no absolute number of bits.

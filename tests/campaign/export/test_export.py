@@ -36,9 +36,10 @@ def test_each_run_becomes_onnx(finished, tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("format", ["onnx", "pt2"])
 @pytest.mark.parametrize("name", ["reconstruction", "variational", "conditional", "vector_quantized"])
-def test_each_decoder_is_exported(finished, tmp_path: Path, name: str, format: str) -> None:
-    said, _ = export(finished(name), tmp_path, f"format={format}", "part=decoder")
-    assert " -> picture in " in said and "in batches of 1, 2 and 7" in said
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_each_part_is_exported(finished, tmp_path: Path, name: str, format: str, part: str) -> None:
+    said, _ = export(finished(name), tmp_path, f"format={format}", f"part={part}")
+    assert (" -> picture in " if part == "decoder" else " -> code") in said and "in batches of 1, 2 and 7" in said
 
 
 @pytest.mark.parametrize("name", ["classification", "rows", "attention", "variational", "adversarial", "q_learning"])

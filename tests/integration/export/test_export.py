@@ -213,7 +213,7 @@ def test_the_decoder_of_a_conditional_network_makes_what_generate_makes(finished
 
 
 def test_an_encoder_gives_the_codes_of_predict(finished, tmp_path: Path) -> None:
-    run = api.Run(finished("reconstruction"))
+    run = api.Run(finished("conditional"))
     program = torch.export.load(run.export("pt2", tmp_path / "encoder.pt2", part="encoder", normalize=True)).module()
     (codes,) = program(run.datamodule.split("test").x[:7] / 16)
     rows = [

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import netyard
 from netyard.data.tables import scikit
 from netyard.losses.code_penalties import contraction, kl_sparsity, l1_sparsity
 from netyard.tasks.parts.likeness import psnr, ssim
@@ -326,3 +327,21 @@ def test_other_data_than_pictures(train: Any, data: str) -> None:
     assert "test/mse" in metrics and "test/psnr" not in metrics
     assert ("test/knn_accuracy" in metrics) == (data != "diabetes")
     assert not (ran.path / "pictures").exists()
+
+
+def test_each_window_of_series_with_dates_has_an_error_and_a_code(train, finished) -> None:
+    path = finished.files / "shops.csv"
+    series = ("data=series", f"data.path={path}", "data.column=sold", "data.series_id=shop", "data.gaps=previous")
+    ran = train(
+        *("model=autoencoder_tiny", "task=reconstruction", *series, "data.window=7", "data.horizon=1"),
+        *("trainer=cpu", "trainer.max_epochs=1", "logger=none"),
+    )
+    assert ran.code == 0, ran.err
+    run = netyard.load(ran.path)
+    rows = run.predict(path, codes=True)
+    codes = [f"code_{place}" for place in range(1, run.net.latent_size + 1)]
+    assert rows.columns == ["date", "shop", "reconstruction_error", *codes]
+    assert (rows[0]["date"], rows[0]["shop"], rows[-1]["shop"]) == ("2024-01-07", "A", "B")
+    assert run.predict()[0]["date"] > rows[0]["date"]
+    decoded = run.generate(latent=[[row[name] for name in codes] for row in rows[:3]])
+    assert len(decoded) == 3 and decoded.columns[:1] == ["sold_1"] and len(decoded.columns) == 14
