@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netyard.config import compose, data_check
-from netyard.data.tables import csv_file_check
+from netyard.data.core import early_checks
 from netyard.errors import ConfigError, DataError
 
 Write = Callable[[str], Path]
@@ -68,7 +68,7 @@ def test_columns_that_are_called_0_and_true(write_csv: Write) -> None:
 
 
 def test_a_large_table_is_left_to_the_run(write_csv: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_file_check, "_MOST_BYTES", 10)
+    monkeypatch.setattr(early_checks, "_MOST_BYTES", 10)
     check(write_csv(table(lambda i: i / 7)), "data.target=lable")
 
 

@@ -19,6 +19,7 @@ from netyard.data.images.layout import (
     only_one,
     require_folder,
     unwrapped,
+    use_separate,
     without_wrappers,
 )
 from netyard.data.images.listing import Listing, class_names, require_images, scan
@@ -203,16 +204,7 @@ def _find_pictures(root: Path, wanted: dict[str, str | None], separate: Mapping[
         )
     for split, folder in separate.items():
         place = _tested_place(Path(folder).expanduser(), wanted, f"{split}_root")
-        if place.resolve().is_relative_to(layout.splits["train"].resolve()):
-            raise DataError(
-                f"{folder} is in {layout.splits['train']}, whose images are for training;",
-                f"data.{split}_root is a folder beside it;",
-                "move it out of that folder.",
-            )
-        if (own := layout.splits.get(split)) is not None:
-            unused = sum(1 for _ in walk_images(own))
-            layout.left_out.append((f"images in {own}", unused, f"data.{split}_root is used instead"))
-        layout.splits[split] = place
+        use_separate(layout, split, folder, place)
     return layout
 
 

@@ -97,19 +97,31 @@ def find_parts(
                 f"data.{split}_root is a folder with class folders;",
                 f"try data.{split}_root={next(iter(found.splits.values()))}.",
             )
-        place = next(iter(found.splits.values()))
-        if place.resolve().is_relative_to(layout.splits["train"].resolve()):
-            raise DataError(
-                f"{folder} is in {layout.splits['train']}, whose images are for training;",
-                f"data.{split}_root is a folder beside it;",
-                "move it out of that folder.",
-            )
-        if (own := layout.splits.get(split)) is not None:
-            unused = sum(1 for _ in walk_images(own))
-            layout.left_out.append((f"images in {own}", unused, f"data.{split}_root is used instead"))
-        layout.splits[split] = place
+        use_separate(layout, split, folder, next(iter(found.splits.values())))
         layout.left_out += found.left_out
     return layout
+
+
+def use_separate(layout: Layout, split: str, folder: str, place: Path) -> None:
+    """Make the images of another folder a split, in place of those that the data have for it.
+
+    Args:
+        folder: as it was typed.
+        place: the folder within it that has the images.
+
+    Raises:
+        DataError: it is within the folder for training.
+    """
+    if place.resolve().is_relative_to(layout.splits["train"].resolve()):
+        raise DataError(
+            f"{folder} is in {layout.splits['train']}, whose images are for training;",
+            f"data.{split}_root is a folder beside it;",
+            "move it out of that folder.",
+        )
+    if (own := layout.splits.get(split)) is not None:
+        unused = sum(1 for _ in walk_images(own))
+        layout.left_out.append((f"images in {own}", unused, f"data.{split}_root is used instead"))
+    layout.splits[split] = place
 
 
 def find_tested(root: Path, wanted: dict[str, str | None], key: str = "root") -> Layout:

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from netyard.data.core.early_checks import is_large
 from netyard.data.series.channels import Channels
 from netyard.data.series.frame import read_frame
 from netyard.data.series.lengths import Lengths
 from netyard.data.series.settings import SeriesSettings
 from netyard.data.series.tracks import Known
 from netyard.errors import ConfigError
-
-_MOST_BYTES = 2**23
 
 
 def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -37,7 +36,7 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
             f"try data.window={data['season']}, or data.season=1.",
         )
     path = Path(settings.path).expanduser()
-    if settings.package is None and path.is_file() and path.stat().st_size > _MOST_BYTES:
+    if settings.package is None and is_large(path):
         return {}, ""
     frame = read_frame(settings)
     val, test = (

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from netyard.data.core.early_checks import is_large
 from netyard.data.core.normal_classes import normal_names
 from netyard.data.tables.columns import encode
 from netyard.data.tables.prepared import TableSettings, prepare
-
-_MOST_BYTES = 2**23
 
 
 def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -28,7 +27,7 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         DataError: see ``prepare`` and ``PreparedTable.fit``.
     """
     path = Path(data["path"]).expanduser()
-    if path.is_file() and path.stat().st_size > _MOST_BYTES:
+    if is_large(path):
         return {}, ""
     names = {each.name for each in fields(TableSettings)}
     settings = TableSettings(**{name: value for name, value in data.items() if name in names})

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from netyard.data.core.early_checks import is_large
 from netyard.data.text.labelled_rows import columns_of, read_labelled, require_classes
-
-_MOST_BYTES = 2**23
 
 
 def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -21,7 +20,7 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         DataError: see ``read_labelled`` and ``require_classes``.
     """
     path = Path(str(data["path"])).expanduser()
-    if path.is_dir() or (path.is_file() and path.stat().st_size > _MOST_BYTES):
+    if path.is_dir() or is_large(path):
         return {}, ""
     columns = columns_of(data)
     rows = read_labelled(path, columns, encoding=data.get("encoding"))

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from netyard.data.core.early_checks import is_large
 from netyard.data.text.pair_rows import read_pairs
-
-_MOST_BYTES = 2**23
 
 
 def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -21,7 +20,7 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         DataError: see ``read_pairs``.
     """
     path = Path(str(data["path"])).expanduser()
-    if not path.is_file() or path.stat().st_size <= _MOST_BYTES:
+    if not is_large(path):
         targets = data.get("target_path")
         read_pairs(
             path,

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from netyard.data.core.early_checks import is_large
 from netyard.data.text.text_files import read_documents
-
-_MOST_BYTES = 2**23
 
 
 def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -25,7 +24,7 @@ def check(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         if given is None:
             continue
         path = Path(str(given)).expanduser()
-        if path.is_dir() or (path.is_file() and path.stat().st_size > _MOST_BYTES):
+        if path.is_dir() or is_large(path):
             continue
         read_documents(given, f"data.{key}", data.get("encoding"))
     return {}, ""
