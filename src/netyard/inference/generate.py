@@ -120,14 +120,19 @@ def generated(
     """
     recorded, config, choices = checkpoint.read_of(run_dir, which)
     task = checkpoint.rebuild(recorded, run_dir.checkpoint(which))
-    if {"latent", "between"} & set(options):
+    decodes = bool({"latent", "between"} & set(options))
+    if decodes or isinstance(task, DrawsImages):
+        names = checkpoint.data_state(recorded).get("class_names") or []
+        given = {
+            name: number_of_class(options[name], names) for name in ("class", "label") if options.get(name) is not None
+        }
+        options = {**options, **given}
+    if decodes:
         made = codes.decoded(task, checkpoint.build_data(recorded, config), options, choices["task"])
         return Images(made) if isinstance(made, Tensor) else made
     if isinstance(task, DrawsImages):
         # The option is ``class``, a reserved word in Python; the parameter is ``label``. 64: a grid of 8 x 8.
         named = {"label" if name == "class" else name: value for name, value in {"count": 64, **options}.items()}
-        if "label" in named:
-            named["label"] = number_of_class(named["label"], checkpoint.data_state(recorded).get("class_names") or [])
         return Images(task.pictures(**_convert(named, task.pictures)))
     if isinstance(task, Acts):
         # Without the data state of the checkpoint, which is the replay memory: acting does not need it.

@@ -53,6 +53,12 @@ def test_codes_of_others(finished) -> None:
     assert len(quantized.generate(latent=zeros)) == 2
     with pytest.raises(ConfigError, match="not all entries of the codebook"):
         quantized.generate(latent=zeros + 0.5)
+    conditional = api.Run(finished("conditional"))
+    codes = torch.zeros(2, conditional.net.latent_size)
+    one, other = (conditional.generate(latent=codes, **{"class": name}).pictures for name in ("3", 3))
+    assert torch.equal(one, other)
+    with pytest.raises(ConfigError, match="class is 'three', which is no class of the run"):
+        conditional.generate(latent=codes, **{"class": "three"})
     with pytest.raises(ConfigError, match="which decodes no codes"):
         api.Run(finished("classification")).generate(latent=zeros)
 
