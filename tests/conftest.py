@@ -31,9 +31,11 @@ TESTS = ROOT / "tests"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its tier, the folder that it is in."""
+    """Mark each test by its tier, the folder that it is in; long tests come first."""
     for item in items:
         item.add_marker(item.path.relative_to(TESTS).parts[0])
+    # At the end one worker would run the last of them, and the other would wait.
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_collection_finish() -> None:

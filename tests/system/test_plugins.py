@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from support.fresh_environment import ROOT, FreshEnvironment
+
+pytestmark = pytest.mark.long
 
 WRITE = """
 import sys

@@ -109,7 +109,7 @@ def test_texts_of_other_classes_are_refused(finished, evaluate, tmp_path: Path) 
     texts(tmp_path / "other.csv", "good", "dull")
     refused = evaluate(finished("opinions"), f"data.path={tmp_path / 'other.csv'}")
     assert refused.code == 3
-    assert "contains 'dull', which the network was trained without; classes are bad, good" in refused.err
+    assert "contains the class 'dull', which the network was trained without; classes are bad, good" in refused.err
 
 
 def test_samples_are_judged_beside_other_pictures(finished, evaluate) -> None:

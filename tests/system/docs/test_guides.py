@@ -17,6 +17,8 @@ from netyard.cli import main
 from netyard.config import constraints
 from support.documented_commands import GUIDES, ROOT, runs_here
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def no_module_of_a_guide_stays(tmp_path: Path) -> Iterator[None]:

@@ -17,7 +17,7 @@ from support.simulated_sweep import killed_again_and_again
 from support.sweep_command import QUICK, ROOT, epochs, start, states, validations
 from support.waiting import PATIENCE, wait_for
 
-pytestmark = pytest.mark.usefixtures("forked_server")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("forked_server")]
 
 
 def test_every_kind_of_death_is_one_row_and_the_others_finish(train, user: Path) -> None:
