@@ -41,7 +41,7 @@ _TYPOGRAPHIC = str.maketrans(
 )
 _PAIR = re.compile(r"([A-Za-z_][\w.]*):(\S+)")  # lr:0.1, as in YAML
 _NAMED = ("flag", "key")  # kinds of which the name is shown, without the value
-# Flags with which options come from folders that the catalogue does not know.
+# Flags that name folders of options.
 _OWN_FOLDERS = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn")
 
 
@@ -66,6 +66,8 @@ class _Answer:
     """What the reader has to know besides, of settings without an equivalent too."""
     needless: dict[str, list[str]] = field(default_factory=dict)
     """The reason why settings are not needed -> those settings."""
+    own: bool = False
+    """Whether options come from folders that the catalogue does not know."""
 
     def correct(self, kind: str, typed: str, meant: list[str]) -> None:
         self.wrong.append(_Wrong(kind, typed, meant))
@@ -97,9 +99,9 @@ def require(arguments: Sequence[str], program: str) -> None:
         raise first
     answer = _Answer()
     tokens = list(_joined(_with_plain_characters(arguments, answer), answer))
-    own = any(text.partition("=")[0] in _OWN_FOLDERS or "searchpath" in text for text in tokens)
+    answer.own = any(text.partition("=")[0] in _OWN_FOLDERS or "searchpath" in text for text in tokens)
     while tokens:
-        _take(tokens, answer, own)
+        _take(tokens, answer)
     if answer.wrong:
         raise _refusal(answer, program)
 
@@ -133,16 +135,16 @@ def _listed_words(words: Sequence[str]) -> str:
 
 def _action(arguments: Sequence[str], program: str) -> ConfigError | None:
     """The answer to a word that names another command, as ``test`` does; None if there is none."""
-    named = [text for text in arguments[:1] if not text.startswith("-") and "=" not in text]
-    named += [text for text in arguments if text.startswith("--") and "=" not in text and _is_command(text)]
-    named += [text for text in arguments if text.startswith("mode=") and _is_command(text.partition("=")[2])]
-    meant = next(
-        ((text, command) for text in named if (command := synonyms.ACTIONS.get(plain(text[5 * ("=" in text) :])))), None
-    )
-    if meant is None or meant[1] == "train":
+    words = [(text, text) for text in arguments[:1] if not text.startswith("-") and "=" not in text]
+    words += [(text, text) for text in arguments if text.startswith("--") and "=" not in text and _is_command(text)]
+    modes = [text for text in arguments if text.startswith("mode=")]  # of ultralytics
+    words += [(text, mode) for text in modes if _is_command(mode := text.removeprefix("mode="))]
+    found = ((text, command) for text, word in words if (command := synonyms.ACTIONS.get(plain(word))))
+    asked, command = next(found, ("", "train"))
+    if command == "train":
         return None
-    rest = [text for text in arguments if text != meant[0]]
-    command = meant[1].replace("train", program, 1) if meant[1].startswith("train") else meant[1]
+    rest = [text for text in arguments if text != asked]
+    command = command.replace("train", program, 1) if command.startswith("train") else command
     values = [text.partition("=")[2] if "=" in text else text for text in rest if not text.startswith("-")]
     if "RUN_DIR" in command:
         runs = [run_of(each) for each in values if Path(each).suffix == ".ckpt" or (Path(each) / ".hydra").is_dir()]
@@ -157,7 +159,7 @@ def _action(arguments: Sequence[str], program: str) -> ConfigError | None:
     if command.startswith(program):
         command = " ".join([command, *map(shlex.quote, rest)])
     return ConfigError(
-        f"'{meant[0]}' is no setting;", f"{program} trains, other commands do other work;", f"try {command}."
+        f"'{asked}' is no setting;", f"{program} trains, other commands do other work;", f"try {command}."
     )
 
 
@@ -210,7 +212,7 @@ def _is_open(value: str) -> bool:
     return value.count("[") + value.count("{") > value.count("]") + value.count("}")
 
 
-def _take(tokens: list[str], answer: _Answer, own: bool) -> None:
+def _take(tokens: list[str], answer: _Answer) -> None:
     """Move the next setting, which may be of several words, into the answer."""
     text = tokens.pop(0)
     flags = hydra_internals.flags()
@@ -221,17 +223,17 @@ def _take(tokens: list[str], answer: _Answer, own: bool) -> None:
         if takes and "=" not in text and tokens and (not choices or tokens[0] in choices):
             answer.words.append(tokens.pop(0))
     elif text.startswith("-") and not NUMBER.fullmatch(text):
-        _take_flag(text, tokens, answer, own)
+        _take_flag(text, tokens, answer)
     elif text.startswith(("~", "+")):
         answer.words.append(text)
     elif "=" in text:
         key, _, value = text.partition("=")
-        _take_setting(key, value, text, "key", answer, own)
+        _take_setting(key, value, text, "key", answer)
     else:
-        _take_word(text, tokens, answer, own)
+        _take_word(text, tokens, answer)
 
 
-def _take_flag(text: str, tokens: list[str], answer: _Answer, own: bool) -> None:
+def _take_flag(text: str, tokens: list[str], answer: _Answer) -> None:
     name, equals, value = text.lstrip("-").partition("=")
     values = [value] if equals else []
     if not equals and tokens and not _is_setting(tokens[0]):
@@ -242,25 +244,25 @@ def _take_flag(text: str, tokens: list[str], answer: _Answer, own: bool) -> None
     value = f"[{','.join(values)}]" if len(values) > 1 else values[0] if values else "true"
     if not values and (negated := re.match(r"no[-_]", name)) and plain(name) not in known_words():
         name, value = name[negated.end() :], "false"
-    _take_setting(name.replace("-", "_"), value, typed, "flag", answer, own)
+    _take_setting(name.replace("-", "_"), value, typed, "flag", answer)
 
 
 def _is_setting(text: str) -> bool:
     return (text.startswith("-") and not NUMBER.fullmatch(text)) or bool(re.match(r"[\w./]+=", text))
 
 
-def _take_word(text: str, tokens: list[str], answer: _Answer, own: bool) -> None:
+def _take_word(text: str, tokens: list[str], answer: _Answer) -> None:
     """A word that is neither a flag nor ``key=value``: a name, a path, ``lr:0.1``, or ``lr`` and then its value."""
     pair = _PAIR.fullmatch(text)
     if (Path(text) / ".hydra").is_dir():
         answer.correct("word", text, [override("resume", text)])
-    elif pair and not Path(text).exists() and overrides_for(pair[1], pair[2], own):
-        _take_setting(pair[1], pair[2], text, "word", answer, own)
+    elif pair and not Path(text).exists() and overrides_for(pair[1], pair[2], answer.own):
+        _take_setting(pair[1], pair[2], text, "word", answer)
     elif synonyms.ACTIONS.get(plain(text)) == "train" or plain(text) in synonyms.WORK:
         answer.correct("word", text, [])
     elif tokens and not _is_setting(tokens[0]) and _names_setting(text):
         value = tokens.pop(0)
-        _take_setting(text, value, f"{text} {value}", "word", answer, own)
+        _take_setting(text, value, f"{text} {value}", "word", answer)
     elif (found := data_of(text) if is_path(text) else None) or (found := named(text)) is not None:
         answer.correct("word", text, found)
     else:
@@ -273,9 +275,9 @@ def _names_setting(word: str) -> bool:
     return word in (*catalog.GROUPS, *GLOBALS) or plain(word) in {*synonyms.KEYS, *synonyms.CHOICES, "device", "gpus"}
 
 
-def _take_setting(key: str, value: str, typed: str, kind: str, answer: _Answer, own: bool) -> None:
+def _take_setting(key: str, value: str, typed: str, kind: str, answer: _Answer) -> None:
     key = key.rstrip("+")  # --trainer.callbacks+=NAME of the Lightning CLI
-    found = overrides_for(key, value, own)
+    found = overrides_for(key, value, answer.own)
     word = plain(key.rpartition(".")[2])
     if found == [typed]:
         answer.words.append(typed)
@@ -297,10 +299,9 @@ def _take_setting(key: str, value: str, typed: str, kind: str, answer: _Answer, 
 def _existing(answer: _Answer) -> list[str]:
     """The corrected words without options and keys that do not exist, each of which is noted."""
     guessed = {text for each in answer.wrong for text in each.meant}
-    own = any(text.partition("=")[0] in _OWN_FOLDERS or "searchpath" in text for text in answer.words)
     merged: list[str] = []
     for text in _merged(answer.words):
-        if not own and (said := _no_option(text)):
+        if not answer.own and (said := _no_option(text)):
             answer.notes.append(said)
         else:
             merged.append(text)

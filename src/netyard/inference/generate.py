@@ -17,6 +17,7 @@ from netyard.config.instantiate import build
 from netyard.errors import ConfigError
 from netyard.inference import codes
 from netyard.io import table_writer
+from netyard.io.readable import listed
 from netyard.io.rows import Rows
 from netyard.plots.gif import gif, write_gif
 from netyard.plots.image_grid import grid, png_of, write_png
@@ -166,7 +167,7 @@ def number_of_class(name: Any, names: Sequence[str]) -> Any:
         near = [*get_close_matches(str(name), names, n=1), names[0]][0]
         raise ConfigError(
             f"class is {str(name)!r}, which is no class of the run;",
-            f"the classes are {', '.join(names[:12])}{', ...' * (len(names) > 12)}, or their numbers from 0;",
+            f"the classes are {listed(names)}, or their numbers from 0;",
             f"try class={near}.",
         )
     return name

@@ -17,7 +17,7 @@ from typing import Any
 
 from netyard.config.catalog import GROUPS
 from netyard.config.flatten import leaves
-from netyard.io.readable import short_path
+from netyard.io.readable import listed, short_path
 from netyard.reports import curves
 from netyard.reports.charts import Chart, Series, line_chart
 from netyard.reports.confusion import confusion
@@ -232,7 +232,7 @@ def _charts(columns: Mapping[str, Points], results: Mapping[str, Any]) -> tuple[
         for metric in order[:MAX_CURVES]
     ]
     rest = [name for metric in order[MAX_CURVES:] for name in metrics[metric]]
-    note = f"{len(rest)} more in metrics.csv: {', '.join(rest[:20])}{', ...' * (len(rest) > 20)}." if rest else ""
+    note = f"{len(rest)} more in metrics.csv: {listed(rest, 20)}." if rest else ""
     return [chart for chart in charts if chart is not None], note
 
 

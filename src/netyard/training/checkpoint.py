@@ -25,6 +25,7 @@ from netyard.errors import CheckpointError, ConfigError, DataError, first_line
 from netyard.io import redact, safe_load
 from netyard.io.atomic import open_atomically
 from netyard.io.process import train_command
+from netyard.io.readable import listed
 from netyard.run_directories import manifest
 from netyard.run_directories.directory import RunDir
 from netyard.run_directories.manifest import Hashing
@@ -315,7 +316,7 @@ def require_classes(data: LightningDataModule, checkpoint: Mapping[str, Any]) ->
     number = next((number for number, (one, other) in enumerate(pairs) if one != other), None)
     if number is None:
         return
-    of_data, of_run = (", ".join(names[:20]) + ", ..." * (len(names) > 20) for names in (found, trained))
+    of_data, of_run = (listed(names, 20) for names in (found, trained))
     raise DataError(
         f"the classes of the data are {of_data};",
         f"those that the run was trained on are {of_run}, and from number {number} on they differ;",

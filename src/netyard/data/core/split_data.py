@@ -269,7 +269,7 @@ class SplitData(DataFields):
         found, note = self.count_duplicates()
         labels = self._label_counts()
         never = [name for name, count in (labels or {}).items() if not count]
-        shown = f"{', '.join(map(repr, never[:5]))}{', ...' * (len(never) > 5)}"
+        shown = listed([*map(repr, never)], 5)
         return {
             "unit": self.UNIT,
             "splits": {

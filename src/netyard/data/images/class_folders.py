@@ -24,6 +24,7 @@ from netyard.data.images.layout import (
 )
 from netyard.data.images.listing import Listing, class_names, require_images, scan
 from netyard.errors import DataError
+from netyard.io.readable import listed
 
 Wanted = Mapping[str, str | None]
 """The name of the folder of each split: see ``find_layout``."""
@@ -94,7 +95,7 @@ def find_trained(
     found = Found(layout, None)
     place = layout.splits["train"]
     if undecided and len(beside := [name for name in subfolders(place) if _has_images(place / name)]) > 1:
-        shown = f"{', '.join(beside[:4])}{', ...' * (len(beside) > 4)}"
+        shown = listed(beside, 4)
         found.remarks.append(
             f"the folders {shown} are not taken as classes, because images are beside them (data.class_folders=true)"
         )
@@ -113,7 +114,7 @@ def find_trained(
         found.unlabelled = frozenset({*layout.splits} - {*labelled})
         found.remarks.append(f"all images in {layout.splits['train']} are taken as {named(normal, names)[0]}")
     elif "test" in labelled:
-        shown = f"{', '.join(labelled['test'][:6])}{', ...' * (len(labelled['test']) > 6)}"
+        shown = listed(labelled["test"], 6)
         found.remarks.append(
             f"the folders {shown} of the test part are no classes (task=anomaly task.normal=NAME tests by them)"
         )

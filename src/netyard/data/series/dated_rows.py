@@ -13,6 +13,7 @@ from netyard.data.series.settings import SeriesSettings
 from netyard.data.series.tracks import SEPARATOR, Frame, Known
 from netyard.data.tables.csv_reader import Table, typed
 from netyard.errors import DataError
+from netyard.io.readable import listed
 
 _SEPARATED = 0.95  # of the rows that are the only one of their date and series, if a column separates series
 _MOST_GAPS = 50  # missing steps for each step that is there; with more, the dates are irregular
@@ -90,14 +91,14 @@ def _resolve_duplicates(
     # Several series in one file, of which nothing was said.
     if not ids and (columns := _separating(table, dates, [*frame.roles, frame.date or ""])):
         names = sorted(set(zip(*(table.columns[name] for name in columns), strict=True)))
-        listed = ", ".join(SEPARATOR.join(name) for name in names[:4]) + ", ..." * (len(names) > 4)
+        shown = listed([SEPARATOR.join(name) for name in names], 4)
         key = typed("series_id", columns[0] if len(columns) == 1 else columns)
         separate = f"column {columns[0]!r} separates"
         if len(columns) > 1:
             separate = f"columns {' and '.join(map(repr, columns))} separate"
         raise DataError(
             given,
-            f"each date is one step of a series, and {separate} {len(names)} series ({listed});",
+            f"each date is one step of a series, and {separate} {len(names)} series ({shown});",
             f"try {key}.",
         )
     same = len({tuple(cells[row] for cells in table.columns.values()) for row in rows.tolist()}) == 1

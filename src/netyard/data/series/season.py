@@ -8,6 +8,7 @@ import numpy as np
 
 from netyard.data.series.frequency import Frequency
 from netyard.data.tables.csv_reader import typed
+from netyard.io.readable import listed
 
 _LEAST = 0.2  # autocorrelation of a season that is taken
 _CLEAR = 0.5  # of one that is proposed where no frequency speaks for it
@@ -109,6 +110,6 @@ def drift(parts: Sequence[np.ndarray], steps: int) -> float:
 
 def too_short(names: Sequence[str], window: int, horizon: int, longest: int) -> str:
     """Why series are left out whose training part has no window."""
-    shown = ", ".join(names[:5]) + ", ..." * (len(names) > 5)
+    shown = listed(names, 5)
     way = f"; {typed('window', str(longest - horizon))} would read the longest of them" if longest > horizon else ""
     return f"{shown}: fewer than {window + horizon} training steps, a window and a horizon{way}"

@@ -23,6 +23,7 @@ from netyard.data.series.tracks import Frame, Known, Track
 from netyard.data.series.training_statistics import measure
 from netyard.data.series.windows import ChannelWindows, Windows
 from netyard.errors import DataError
+from netyard.io.readable import listed
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ class Series(SeriesFields):
             return frame.tracks
         by_name = {track.name: track for track in frame.tracks}
         if new := [name for name in by_name if name not in self.series_names]:
-            shown = ", ".join(new[:5]) + ", ..." * (len(new) > 5)
+            shown = listed(new, 5)
             self.leave_out(
                 "series", len(new), f"{shown}: the run was not trained on them, and does not know their scale"
             )
@@ -182,7 +183,7 @@ class Series(SeriesFields):
             if any(np.ptp(track.numbers[name][: spans[track.name]]) == 0 for name in self.layout.columns("target"))
         ]
         if constant:
-            shown = ", ".join(constant[:5]) + ", ..." * (len(constant) > 5)
+            shown = listed(constant, 5)
             self.leave_out("series", len(constant), f"{shown}: constant in training, which has no scale for errors")
         kept = [track for track in rest if track.name not in constant]
         if not kept:

@@ -54,11 +54,11 @@ class SeriesSettings:
 
     @property
     def targets(self) -> list[str]:
-        return listed(self.column)
+        return names_in(self.column)
 
     @property
     def ids(self) -> list[str]:
-        return listed(self.series_id)
+        return names_in(self.series_id)
 
     @property
     def roles(self) -> dict[str, Role]:
@@ -70,9 +70,9 @@ class SeriesSettings:
         found: dict[str, Role] = {}
         keys: tuple[tuple[str, Sequence[str], Role], ...] = (
             ("column", self.targets, "target"),
-            ("past_covariates", listed(self.past_covariates), "past"),
-            ("future_covariates", listed(self.future_covariates), "future"),
-            ("static_covariates", listed(self.static_covariates), "static"),
+            ("past_covariates", names_in(self.past_covariates), "past"),
+            ("future_covariates", names_in(self.future_covariates), "future"),
+            ("static_covariates", names_in(self.static_covariates), "static"),
         )
         for key, names, role in keys:
             for name in names:
@@ -111,7 +111,7 @@ class SeriesSettings:
         return read_table(path, self.key, self.encoding, self.header)
 
 
-def listed(names: str | Sequence[str] | None) -> list[str]:
+def names_in(names: str | Sequence[str] | None) -> list[str]:
     """One name or several as a list of texts: YAML reads a name such as 1 as a number."""
     if names is None:
         return []

@@ -17,6 +17,7 @@ from typing import Any
 from netyard.data.tables.file_text import read_text
 from netyard.data.tables.first_lines import is_row, number_of, start_of
 from netyard.errors import DataError
+from netyard.io.readable import listed
 
 _NO_DELIMITER = "\x1f"  # is in no text: each line of a file with one column is one cell
 
@@ -46,10 +47,12 @@ class Table:
             return self.columns[found]
         # If no name is similar, the last column: that is where most tables have their target.
         near = (difflib.get_close_matches(name, self.columns, n=1, cutoff=0.4) or list(self.columns)[-1:])[0]
-        raise DataError(
-            f"{self.path} has no column {name!r};",
-            f"it has {', '.join(list(self.columns)[:20])};",
-            f"try {typed(key, [near] if listed else near)}.",
+        raise self.no_column_error(name, typed(key, [near] if listed else near))
+
+    def no_column_error(self, name: str, hint: str) -> DataError:
+        """The error for a name that no column has; ``hint`` is what to type."""
+        return DataError(
+            f"{self.path} has no column {name!r};", f"it has {', '.join(list(self.columns)[:20])};", f"try {hint}."
         )
 
     def name_of(self, name: str) -> str | None:
@@ -232,11 +235,7 @@ def require_columns(table: Table, names: Sequence[str], of_run: str = "the netwo
     missing = [name for name in names if table.name_of(name) is None]
     if missing:
         raise DataError(
-            f"{table.path} has no column {_listed([*map(repr, missing)])};",
-            f"{of_run} {_listed(names)};",
-            f"its first line names {_listed([*table.columns])}: rename or add.",
+            f"{table.path} has no column {listed([*map(repr, missing)], 20)};",
+            f"{of_run} {listed(names, 20)};",
+            f"its first line names {listed(table.columns, 20)}: rename or add.",
         )
-
-
-def _listed(names: Sequence[str], most: int = 20) -> str:
-    return ", ".join([*names[:most], *["..."] * (len(names) > most)])

@@ -19,6 +19,7 @@ from netyard.data.tables.numeric_cells import Decimal, Reading, missing_words, p
 from netyard.data.tables.several_targets import EmptyTarget, TargetSettings, read_targets
 from netyard.data.tables.targets import Target, TargetKind
 from netyard.errors import DataError
+from netyard.io.readable import listed
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def why_left_out(table: Table, names: Sequence[str], target: Target) -> str:
         shown = ", ".join(repr(mark) if mark else "empty" for mark in sorted(marks))
         why = f"the target {names[0]!r} is {shown}"
     else:
-        why = f"a target of {_shown(names)} is missing"
+        why = f"a target of {listed([*map(repr, names)], 5)} is missing"
     return f"{why}; data.empty_target=no_label: no label" if target.kind == "labels" else why
 
 
@@ -205,13 +206,9 @@ def _columns_left_out(guesses: Mapping[str, Guess]) -> list[tuple[str, int, str]
         if each.why:
             reasons.setdefault(each.why, []).append(name)
     return [
-        (f"{'columns:' if len(names) > 1 else 'column'} {_shown(names)}", len(names), why)
+        (f"{'columns:' if len(names) > 1 else 'column'} {listed([*map(repr, names)], 5)}", len(names), why)
         for why, names in reasons.items()
     ]
-
-
-def _shown(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join([*map(repr, names[:most]), *["..."] * (len(names) > most)])
 
 
 def _text(name: Any) -> str:
@@ -285,7 +282,7 @@ def _without_gaps(
     if not missing.any():
         return table
     names = [name for name, each in gaps.items() if each.any()]
-    shown = _shown(names)
+    shown = listed([*map(repr, names)], 5)
     if missing.all():
         raise DataError(
             f"each row of {table.path} has a missing cell, in {shown};",
@@ -297,21 +294,21 @@ def _without_gaps(
 
 
 def _no_feature_error(table: Table, guesses: Mapping[str, Guess], targets: Sequence[str]) -> DataError:
-    given = f"no column of {table.path} is left besides the target {_shown(targets)};"
+    given = f"no column of {table.path} is left besides the target {listed([*map(repr, targets)], 5)};"
     allowed = "at least one feature is needed;"
     reasons = {name: each for name, each in guesses.items() if not each.used and each.why}
     dropped = [name for name, each in reasons.items() if each.kind == "dropped"]
     if dropped:
         return DataError(given, allowed, f"try {typed('drop', dropped[:-1])}.")
-    listed = ", ".join(f"{name!r} is left out ({each.why})" for name, each in reasons.items())
+    reason = ", ".join(f"{name!r} is left out ({each.why})" for name, each in reasons.items())
     texts = [name for name, each in reasons.items() if each.kind == "text"]
     if texts and len(targets) == 1:
         given_keys = f"data.path={table.path} {typed('column', texts[0])} {typed('target', targets[0])}"
-        return DataError(given, f"{listed}; {allowed}", f"try data=labelled_text {given_keys} model=bilstm.")
+        return DataError(given, f"{reason}; {allowed}", f"try data=labelled_text {given_keys} model=bilstm.")
     for name in reasons:
         numbers = table.parsed[name]
         if numbers.is_number and not len(numbers.bad):
-            return DataError(given, f"{listed}; {allowed}", f"try {typed('numbers', [name])}.")
+            return DataError(given, f"{reason}; {allowed}", f"try {typed('numbers', [name])}.")
         if 1 < len(set(table.columns[name])) <= MAX_WORDS:
-            return DataError(given, f"{listed}; {allowed}", f"try {typed('categories', [name])}.")
-    return DataError(given, f"{listed}; {allowed}" if listed else allowed, "add a column.")
+            return DataError(given, f"{reason}; {allowed}", f"try {typed('categories', [name])}.")
+    return DataError(given, f"{reason}; {allowed}" if reason else allowed, "add a column.")

@@ -15,6 +15,7 @@ from netyard.data.tables.csv_reader import Table, typed
 from netyard.data.tables.numeric_cells import Reading, missing_words
 from netyard.data.tables.targets import MAX_CLASSES, Target, TargetKind, read_target
 from netyard.errors import DataError
+from netyard.io.readable import listed
 
 EmptyTarget: TypeAlias = Literal["drop", "no_label"]
 """What an empty cell of labels means: unknown, so that the row is left out, or none of them."""
@@ -138,7 +139,7 @@ def _lists(
         if unknown:
             raise DataError(
                 f"column {name!r} of {table.path} contains the label {unknown[0]!r};",
-                f"{of_run} {', '.join(known[:20])}{', ...' * (len(known) > 20)};",
+                f"{of_run} {listed(known, 20)};",
                 "remove that label, or train a new network.",
             )
     names = sorted(different, key=_by_value(different)) if known is None else [*known]
@@ -164,7 +165,7 @@ def _labels(
     correction: str,
     new: bool,
 ) -> Target:
-    what = f"column{'s' * (len(columns) > 1)} {', '.join(map(repr, columns[:5]))}{', ...' * (len(columns) > 5)}"
+    what = f"column{'s' * (len(columns) > 1)} {listed([*map(repr, columns)], 5)}"
     if not len(rows):
         raise DataError(
             f"{what} of {table.path} {'have' if len(columns) > 1 else 'has'} no row without an empty cell;",
@@ -211,7 +212,7 @@ def _in_order(table: Table, names: Sequence[str], known: Sequence[str], of_run: 
     if set(columns.values()) != set(names):
         raise DataError(
             f"data.target is {', '.join(names)};",
-            f"{of_run} the labels {', '.join(known[:20])}{', ...' * (len(known) > 20)};",
+            f"{of_run} the labels {listed(known, 20)};",
             f"try {typed('target', [*known])}.",
         )
     return [str(each) for each in columns.values()]

@@ -11,6 +11,7 @@ import numpy as np
 from netyard.data.tables.csv_reader import Table, typed
 from netyard.data.tables.numeric_cells import Numbers, Reading, formatted, missing_words
 from netyard.errors import DataError
+from netyard.io.readable import listed
 
 TargetKind: TypeAlias = Literal["auto", "class", "labels", "number"]
 
@@ -143,7 +144,7 @@ def _known_labels(table: Table, name: str, names: Sequence[str], known: Sequence
     if unknown:
         raise DataError(
             f"column {name!r} of {table.path} contains the class {unknown[0]!r};",
-            f"{of_run} {', '.join(known[:20])}{', ...' * (len(known) > 20)};",
+            f"{of_run} {listed(known, 20)};",
             "drop those lines, or train a new network.",
         )
     return np.array([known.index(each) for each in names], dtype=np.int64)
@@ -172,5 +173,5 @@ def _alike(names: Sequence[str]) -> str:
 def _single(names: Sequence[str], counts: np.ndarray) -> str:
     """A remark about classes with one row, which is in one split only."""
     alone = [name for name, count in zip(names, counts.tolist(), strict=True) if count == 1]
-    shown = ", ".join(map(repr, alone[:5])) + ", ..." * (len(alone) > 5)
+    shown = listed([*map(repr, alone)], 5)
     return f"a single row has the class {shown}" if alone else ""

@@ -186,11 +186,7 @@ def nonempty_cells(table: Table, name: str, key: str) -> list[str]:
 def _named(table: Table, name: str, key: str, guess: str) -> str:
     found = table.name_of(name)
     if found is None:
-        raise DataError(
-            f"{table.path} has no column {name!r};",
-            f"it has {', '.join(list(table.columns)[:20])};",
-            f"try {typed(key, guess or list(table.columns)[-1])}.",
-        )
+        raise table.no_column_error(name, typed(key, guess or list(table.columns)[-1]))
     return found
 
 

@@ -57,11 +57,7 @@ def _column(table: Table, given: str | None, trained: str | None) -> str:
         return text_column(table)
     found = table.name_of(name)
     if found is None:
-        raise DataError(
-            f"{table.path} has no column {name!r};",
-            f"it has {', '.join(list(table.columns)[:20])};",
-            f"try column={text_column(table)}.",
-        )
+        raise table.no_column_error(name, f"column={text_column(table)}")
     return found
 
 
