@@ -17,7 +17,7 @@ from netyard.data.core.module import DataModule
 CONF = Path(__file__).parents[2] / "conf"
 
 
-def build(name: str, augmentation: str = "none", **changes: Any) -> DataModule:
+def build(name: str, augmentation: str = "auto", **changes: Any) -> DataModule:
     """Build ``data=<name> augmentation=<augmentation>`` without composing a whole run config."""
     from hydra.utils import instantiate
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # Modules of version 0.1, and where their classes are now.
@@ -75,6 +75,31 @@ def config(node: Any) -> Any:
             if not (key in removed and value == removed[key])
         }
     return [config(value) for value in node] if isinstance(node, list | tuple) else node
+
+
+def choices(recorded: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a run's recorded choices with the present names of options.
+
+    ``augmentation=none`` was what ``auto`` is now: it cropped and mirrored photographs.
+    """
+    was_auto = recorded.get("augmentation") == "none" and _was_auto(config)
+    return {**recorded, "augmentation": "auto"} if was_auto else dict(recorded)
+
+
+def overrides(recorded: Iterable[str], config: Mapping[str, Any]) -> list[str]:
+    """A run's recorded overrides with the present names of options; ``config`` matters if they are ``ambiguous``."""
+    was_auto = _was_auto(config)
+    return ["augmentation=auto" if was_auto and text == "augmentation=none" else text for text in recorded]
+
+
+def ambiguous(recorded: Iterable[str]) -> bool:
+    """Whether overrides have an option whose meaning depends on the version that recorded them."""
+    return "augmentation=none" in recorded
+
+
+def _was_auto(config: Mapping[str, Any]) -> bool:
+    # Since it means that nothing is changed, ``none`` has a class.
+    return "augmentation" in config and not config["augmentation"]
 
 
 def text(recorded: str) -> str:

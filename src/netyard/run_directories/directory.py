@@ -212,14 +212,17 @@ class RunDir:
         path = self.path / ".hydra" / "overrides.yaml"
         # safe_yaml: a run directory may come from somebody else.
         typed = safe_yaml.load(path, CheckpointError) or []
-        return [text for text in typed if not text.startswith("resume=")]
+        typed = [text for text in typed if not text.startswith("resume=")]
+        # The config is read only if an option may have another name now.
+        return renamed.overrides(typed, self.composed()[0]) if renamed.ambiguous(typed) else typed
 
     def composed(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the unresolved config and the option of each group; empty if the run has recorded none."""
         paths = [self.path / ".hydra" / name for name in ("config.yaml", "hydra.yaml")]
         config, node = ((safe_yaml.load(path, CheckpointError) if path.is_file() else None) or {} for path in paths)
         # Keys and classes of earlier versions get their present names.
-        return renamed.config(config), node.get("hydra", {}).get("runtime", {}).get("choices", {})
+        choices = node.get("hydra", {}).get("runtime", {}).get("choices", {})
+        return renamed.config(config), renamed.choices(choices, config)
 
     def require(self) -> None:
         """Raises:

@@ -126,6 +126,7 @@ def read(path: Path, notes: list[str], settings: bool = True) -> Run:
     run = Run(path, state, reason, _choices(path, results or {}, notes), config)
     if settings:
         config |= renamed.config(_mapping(_yaml(path / ".hydra" / "config.yaml", notes)))
+        run.choices = renamed.choices(run.choices, config)
         run.typed = _typed(path, notes)
     objective, scores = (_mapping((results or {}).get(key)) for key in ("objective", "metrics"))
     if isinstance(objective.get("name"), str):

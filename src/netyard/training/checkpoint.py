@@ -233,7 +233,8 @@ def config_and_choices(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[
         )
     # A config names the classes to build; one in a file from elsewhere could name any function.
     allowlist.require(described["config"], f"in {path}, config", CheckpointError)
-    return renamed.config(described["config"]), dict(described["choices"])
+    config = renamed.config(described["config"])
+    return config, renamed.choices(described["choices"], config)
 
 
 def rebuild(checkpoint: Mapping[str, Any], path: Path, settings: Mapping[str, Any] | None = None) -> LightningModule:

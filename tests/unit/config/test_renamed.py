@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 import yaml
@@ -43,6 +44,14 @@ def test_a_file_that_netyard_carries_now_is_found_there() -> None:
     assert renamed.text(yaml.safe_dump(recorded)) == yaml.safe_dump(here)
     own = {"package": "statsmodels", "path": "datasets/nile/nile.csv"}
     assert renamed.config(own) == own
+
+
+@pytest.mark.parametrize(
+    ("config", "now"), [({"augmentation": {}}, "auto"), ({"augmentation": {"crop": False}}, "none"), ({}, "none")]
+)
+def test_no_augmentation_was_what_the_data_ask_for(config: dict[str, Any], now: str) -> None:
+    assert renamed.choices({"augmentation": "none", "model": "cnn"}, config) == {"augmentation": now, "model": "cnn"}
+    assert renamed.overrides(["augmentation=none", "seed=1"], config) == [f"augmentation={now}", "seed=1"]
 
 
 @pytest.mark.parametrize(("old", "new"), renamed.MODULES.items())

@@ -54,7 +54,8 @@ class DataFields(L.LightningDataModule):
     num_workers: Index | None = 0
     """Processes that decode files. Data sets held in memory start none."""
     augmentation: ImageAugmentation | None = None
-    """Applied to training batches, on the device. None or empty: no augmentation."""
+    """Applied to training batches, on the device. None or empty: only what the data are usually trained with, see
+    ``ImageFileData.crop_scale``."""
 
     normal: str | list[str] | None = None
     """The classes that training needs, of a task that learns from normal samples alone: mean and std are those of their
@@ -111,7 +112,11 @@ class DataFields(L.LightningDataModule):
         self._fingerprint: str | None = None
         self._fingerprints: dict[str, str] = {}
         self._normalizations: dict[torch.device, ImageNormalization] = {}
-        # A config without augmentation may pass an empty mapping.
+        # Decided before an augmentation that changes nothing else is dropped.
+        chosen = self.augmentation if isinstance(self.augmentation, ImageAugmentation) else None
+        self._may_crop = chosen is None or chosen.crop
+        self._may_mirror = self.mirror_invariant and (chosen is None or chosen.flip)
+        # A config may pass an empty mapping. One that changes nothing would still round the pixels in another way.
         self.augmentation = self.augmentation or None
         self._check_statistics()
         _ = self.splitter  # refuses a fold that does not exist

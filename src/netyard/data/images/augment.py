@@ -35,12 +35,14 @@ class Operation(IntEnum):
 
 
 class ImageAugmentation:
-    """Random changes of images; a change whose parameter is 0 or false is skipped.
+    """Random changes of images; a change whose parameter is 0 or false is skipped. False if nothing is changed.
 
     Images (B, C, H, W) in [0, 1], targets, keys int64 (B,) -> images in [0, 1], targets. If it ``mixes``, the
     targets are float32 (B, num_classes), and each row sums to 1.
 
     Args:
+        crop: whether images that are decoded from files are cropped at random by ``data.crop_scale``, if that is not
+            null, and mirrored if ``flip``; this is done by the workers that decode them.
         shift: largest shift, as a fraction of the side; the border is padded with black.
         flip: mirror left and right in half of the samples.
         rotation: largest angle, in degrees.
@@ -74,6 +76,7 @@ class ImageAugmentation:
         cutout: Probability = 0.0,
         mixup: Unit = 0.0,
         cutmix: Unit = 0.0,
+        crop: bool = True,
     ) -> None:
         check(ImageAugmentation, locals(), "augmentation")
         if mixup and cutmix:
@@ -85,7 +88,12 @@ class ImageAugmentation:
         self.shift, self.flip, self.rotation, self.scale = shift, flip, math.radians(rotation), scale
         self.brightness, self.contrast, self.cutout = brightness, contrast, cutout
         self.saturation, self.operations, self.magnitude = saturation, operations, magnitude
-        self.mixup, self.cutmix = mixup, cutmix
+        self.mixup, self.cutmix, self.crop = mixup, cutmix, crop
+
+    def __bool__(self) -> bool:
+        geometry = self.flip or self.shift or self.rotation or self.scale
+        light = self.brightness or self.contrast or self.saturation
+        return bool(geometry or light or self.operations or self.cutout or self.mixes)
 
     @property
     def mixes(self) -> bool:

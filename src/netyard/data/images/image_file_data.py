@@ -43,7 +43,8 @@ class ImageFileData(LabelFileData):
     crop_ratio: Annotated[float, Gt(0), Le(1)] = 0.875
     """Sides of the central box that is evaluated, as a fraction of the largest one of the shape of ``image_size``."""
     crop_scale: Annotated[list[Annotated[float, Gt(0), Le(1)]], Length(2, 2)] | None = None
-    """Smallest and largest area of the random crop in training, as fractions. None: the centre, as in evaluation."""
+    """Smallest and largest area of the random crop in training, as fractions; half of the crops are mirrored if
+    ``mirror_invariant``. None: the centre, as in evaluation. ``augmentation=none`` crops and mirrors nothing."""
     range: Annotated[list[float], Length(2, 2)] | None = None
     """The values that become black and white in images of more than 8 bits per channel. None: the smallest and the
     largest value of the training images."""
@@ -225,6 +226,10 @@ class ImageFileData(LabelFileData):
             remarks += remarks_on(seen, height_and_width(self.image_size or USUAL_SIZE))
         if self.crop_and_mirror and self.crop_scale is None:
             remarks.append("data.crop_and_mirror=true crops nothing without data.crop_scale=[0.08,1.0]")
+        elif self.crop_and_mirror and not self._may_crop:
+            remarks.append(
+                "data.crop_and_mirror=true crops nothing with augmentation=none (augmentation=auto: it does)"
+            )
         return {**found, **described, **({"remarks": remarks} if remarks else {})}
 
     def _without_damage(self, found: dict[str, Listing]) -> dict[str, Listing]:
@@ -246,7 +251,7 @@ class ImageFileData(LabelFileData):
         return Decoding(
             self.image_reader(self.image_size or USUAL_SIZE),
             (self.crop_scale[0], self.crop_scale[1]) if self.crop_scale and self.crops else None,
-            self.mirror_invariant,
+            self._may_mirror,
             _num_workers(self.num_workers),
             self.seed,
         )

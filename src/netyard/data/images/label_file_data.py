@@ -49,8 +49,8 @@ class LabelFileData(DataModule):
     label_separator: str | None = None
     empty_target: EmptyTarget = "drop"
     crop_and_mirror: bool | None = None
-    """Whether training crops and mirrors images at random. None: unless targets are numbers, which may be of a place or
-    a direction in the image."""
+    """Whether training crops and mirrors images at random, if ``augmentation`` does. None: unless targets are numbers,
+    which may be of a place or a direction in the image."""
     group: str | None = None
     """What keeps images together in one split: a regular expression that is searched in the path below the class
     folder, or below ``root``, whose group in parentheses is the name; ``folder``, the folder of the image; or a column
@@ -87,7 +87,12 @@ class LabelFileData(DataModule):
 
     @property
     def crops(self) -> bool:
-        """Whether training crops and mirrors images at random."""
+        """Whether training crops images at random."""
+        return self._may_crop and self._moves
+
+    @property
+    def _moves(self) -> bool:
+        """Whether training may crop and mirror images, by their targets."""
         return not self._has_numbers if self.crop_and_mirror is None else self.crop_and_mirror
 
     def files_key(self) -> str | None:
@@ -117,7 +122,7 @@ class LabelFileData(DataModule):
 
     def summary(self) -> dict[str, Any]:
         found = super().summary()
-        if self._has_numbers and not self.crops:
+        if self._has_numbers and not self._moves and (self._may_crop or self._may_mirror):
             remark = "not cropped or mirrored at random, because targets are numbers (data.crop_and_mirror=true: both)"
             found["remarks"] = [*found.get("remarks", []), remark]
         return found
@@ -197,7 +202,7 @@ class LabelFileData(DataModule):
         if self.augmentation is None or not self._has_numbers:
             return
         self._require_unmixed()
-        if not self.crops:
+        if not self._moves:
             self.augmentation.flip = False
 
 

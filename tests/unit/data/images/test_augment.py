@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from netyard.data.core.keys import fold, integers, sample_keys
 from netyard.data.images.augment import Draw, ImageAugmentation, Operation
 from netyard.errors import ConfigError
 
-CONF = Path(__file__).parents[3] / "conf" / "augmentation"
+CONF = Path(__file__).parents[4] / "conf" / "augmentation"
 KEYS = sample_keys(0, 0, torch.arange(64))
 PICTURES = torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(64) % 5
@@ -146,13 +147,20 @@ def test_every_file_makes_an_augmentation(path: Path) -> None:
         OmegaConf.create({"a": OmegaConf.load(path), "data": {"mirror_invariant": True}}), resolve=True
     )["a"]
     assert path.read_text().startswith("# ")
-    if path.stem == "none":
+    if path.stem == "auto":
         assert node == {}
         return
     assert node.pop("_target_") == "netyard.data.images.augment.ImageAugmentation"
     augmentation = ImageAugmentation(**node)
-    assert augmentation.flip is True
+    changes = path.stem != "none"
+    assert bool(augmentation) == augmentation.crop == augmentation.flip == changes
     assert augmentation.mixes == (path.stem in ("mixup", "cutmix"))
+
+
+@pytest.mark.parametrize("name", [name for name in signature(ImageAugmentation).parameters if name != "crop"])
+def test_each_change_alone_is_one(name: str) -> None:
+    strength = {"flip": True, "rotation": 10.0, "operations": 1}.get(name, 0.5)
+    assert bool(ImageAugmentation(**{name: strength})) == (name != "magnitude")
 
 
 @pytest.mark.parametrize(

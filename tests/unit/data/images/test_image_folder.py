@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,6 +90,35 @@ def test_training_crops_by_key_and_evaluation_does_not(picture_folder: Path) -> 
     loader = plain.train_dataloader()
     pictures = [{row.numpy().tobytes() for row in next(iter(loader))[0]} for _ in range(2)]
     assert pictures[0] == pictures[1]  # the centre, the same in every epoch
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "crops", "mirrors"),
+    [("auto", True, True), ("none", False, False), ("standard", True, True), ("mixup", True, True)],
+)
+def test_an_augmentation_decides_about_crops(
+    picture_folder: Path, augmentation: str, crops: bool, mirrors: bool
+) -> None:
+    data = folder(picture_folder, augmentation=augmentation)
+    how = data.split("train").decoding
+    assert (how.crop_scale is not None, how.mirror) == (crops, mirrors)
+    assert (data.augmentation is None) == (augmentation in ("auto", "none"))
+
+
+@pytest.mark.parametrize("changes", [{}, {"crop_and_mirror": True}, {"crop_scale": [0.1, 0.2]}, {"cache": "cache"}])
+def test_without_augmentation_training_sees_what_evaluation_sees(
+    picture_folder: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    changes = {key: str(tmp_path / value) if key == "cache" else value for key, value in changes.items()}
+    data = folder(picture_folder, batch_size=26, augmentation="none", **changes)
+    data.setup("fit")
+    seen, expected = (
+        {row.numpy().tobytes() for x, y, key in loader for row in data.prepare(x, y, key)[0]}
+        for loader in (data.train_dataloader(), data.plain_train_dataloader())
+    )
+    assert seen == expected
+    remark = "data.crop_and_mirror=true crops nothing with augmentation=none (augmentation=auto: it does)"
+    assert (remark in data.summary().get("remarks", [])) == ("crop_and_mirror" in changes)
 
 
 def test_the_content_of_a_folder_changes_with_its_files(picture_folder: Path) -> None:

@@ -60,6 +60,11 @@ def test_mirror_images_where_they_are_the_same_class() -> None:
     assert flips == {"mnist": False, "fashion_mnist": True, "cifar10": True, "digits": False}
 
 
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10", "cifar100", "digits", "digits_rows", "fake"])
+def test_images_in_memory_are_not_changed_without_augmentation(name: str) -> None:
+    assert [build(name, chosen).augmentation for chosen in ("auto", "none")] == [None, None]
+
+
 @pytest.mark.parametrize(
     ("name", "num_classes", "sizes"), [("cifar10", 10, [45, 5, 10]), ("cifar100", 100, [9, 1, 10])]
 )
