@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
+import io
 import os
 import platform
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +25,13 @@ from netyard.io.readable import format_bytes
 from netyard.io.version import __version__
 
 SCARCE = 1e9  # bytes; less is not enough for a few checkpoints of a large network
-_IMPORTED = ("torchvision", "lightning", "timm", "torchmetrics", "tensorboard")  # torch is imported here already
+_NOT_IMPORTED = {
+    "tests",
+    "test",
+    "docs",
+    "examples",
+    "benchmarks",
+}  # folders that some distributions install by mistake
 DEVELOPMENT = ("dev", "campaign", "mutants")  # extras for developing netyard, not for using it
 # Versions that a bug report needs; unmet requirements are always shown.
 SHOWN = ("torch", "torchvision", "lightning", "hydra-core", "tensorboard", "timm")
@@ -57,23 +66,46 @@ def _versions() -> Iterator[Finding]:
     yield Finding("ok", f"netyard {__version__}, python {platform.python_version()}, {platform.platform()}")
     shown = [f"{name} {version}" for name in SHOWN if (version := _version(name))]
     # Requirements with a marker of this platform or Python; those of extras evaluate to false here.
-    faults = [fault for each in _requirements() if not each.marker or each.marker.evaluate() if (fault := _unmet(each))]
+    needed = [each for each in _requirements() if not each.marker or each.marker.evaluate()]
+    faults = [fault for each in _with_extras(needed) for fault in _faults(each)]
     for fault in faults:
         yield Finding("missing", fault)
-    # A package can be there and yet not be usable, as a torchvision that was built for another torch.
-    broken = [str(error) for name in _IMPORTED if (error := _import_error(name)) is not None]
-    for fault in broken:
-        yield Finding("missing", fault)
-    if not faults and not broken:
+    if not faults:
         yield Finding("ok", ", ".join(shown))
 
 
-def _import_error(package: str) -> PlatformError | None:
+def _faults(wanted: Requirement) -> list[str]:
+    """What is wrong with a requirement: it is not there, or it cannot be imported."""
+    if unmet := _unmet(wanted):
+        return [unmet]
+    # A package can be there and yet not be usable, as a torchvision that was built for another torch.
+    return [str(error) for name in modules_of(wanted.name) if (error := _import_error(name)) is not None]
+
+
+def _import_error(module: str) -> PlatformError | None:
     try:
-        importlib.import_module(package)
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            importlib.import_module(module)
     except Exception as error:  # whatever its code raises
-        return unusable(package, error)
+        return unusable(module, error)
     return None
+
+
+def modules_of(distribution: str) -> list[str]:
+    """The modules that an installed distribution brings, by the files it lists: ``scikit-learn`` -> ``sklearn``."""
+    found: set[str] = set()
+    for path in importlib.metadata.files(distribution) or ():
+        top = path.parts[0]
+        if path.name == "__init__.py" and len(path.parts) > 1:
+            # A namespace package is shared, and says nothing about the part that this distribution brings.
+            found.add(".".join(path.parts[:2]) if top == "hydra_plugins" and len(path.parts) > 2 else top)
+        elif len(path.parts) == 1 and path.suffix == ".py":
+            found.add(path.stem)
+    names = {name for name in found if all(part.isidentifier() for part in name.split(".")) and name[0] != "_"}
+    plain = distribution.lower().replace("-", "_")
+    # Of several the one of its name: others are its tools, as torch's functorch.
+    return sorted({name for name in names if name.lower().rpartition(".")[2] == plain} or names - _NOT_IMPORTED)
 
 
 def _devices() -> Iterator[Finding]:
@@ -130,10 +162,14 @@ def _extras() -> Iterator[Finding]:
     extras = importlib.metadata.metadata("netyard").get_all("Provides-Extra") or [] if _version("netyard") else []
     for extra in (each for each in extras if each not in DEVELOPMENT):
         wanted = [each for each in _requirements() if each.marker and each.marker.evaluate({"extra": extra})]
+        wanted = _with_extras(wanted)
         lacking = [each.name for each in wanted if _unmet(each)]
         if lacking:
             yield Finding("note", f"extra {extra}: {', '.join(lacking)} not here; pip install 'netyard[{extra}]'")
-        else:
+            continue
+        broken = [fault for each in wanted for fault in _faults(each)]
+        yield from (Finding("note", f"extra {extra}: {fault}") for fault in broken)
+        if not broken:
             yield Finding("ok", f"extra {extra}")
 
 
@@ -148,6 +184,18 @@ def _packages() -> Iterator[Finding]:
 def _requirements() -> list[Requirement]:
     """The requirements of the installed netyard; none if it runs from source without being installed."""
     return [Requirement(text) for text in importlib.metadata.requires("netyard") or []] if _version("netyard") else []
+
+
+def _with_extras(wanted: list[Requirement]) -> list[Requirement]:
+    """With what the extras of these require, as Box2D for ``gymnasium[box2d]``."""
+    found = list(wanted)
+    for each in wanted:
+        # netyard's own extras are looked at one by one.
+        for text in importlib.metadata.requires(each.name) or [] if each.extras and _version(each.name) else []:
+            marker = (needed := Requirement(text)).marker
+            if marker and any(marker.evaluate({"extra": name}) for name in each.extras) and not marker.evaluate():
+                found.append(needed)
+    return found
 
 
 def _unmet(wanted: Requirement) -> str:

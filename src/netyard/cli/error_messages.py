@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -15,6 +16,7 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf.errors import OmegaConfBaseException
 
 from netyard import plugins
+from netyard.cli import torch_import
 from netyard.config import allowlist, catalog, synonyms
 from netyard.config.suggest import all_keys, did_you_mean, nearest, no_such_key
 from netyard.errors import ConfigError, ForeignCodeError, NetyardError, PlatformError, first_line, lost_peer
@@ -91,7 +93,9 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
             "a run needs permission for its files, a working disk, and the limits of ulimit -a;",
             "check that path and those limits, or try hydra.run.dir=DIR elsewhere.",
         )
-    return _from_foreign_code(error)
+    # An extra, or a library of one, that is missing or broken.
+    missing = torch_import.culprit(error) if isinstance(error, ImportError) else None
+    return _from_foreign_code(error) or (torch_import.unusable(missing, error) if missing else None)
 
 
 def _of_the_machine(error: RuntimeError | MemoryError) -> NetyardError | None:
@@ -200,6 +204,8 @@ def _from_target(error: InstantiationException) -> NetyardError | None:
         return cause if isinstance(cause, NetyardError) else PlatformError(str(cause))
     if isinstance(cause, RuntimeError | MemoryError) and (found := _of_the_machine(cause)):
         return found
+    if isinstance(cause, ImportError) and str(error).startswith(_IN_THE_CALL) and not _from_foreign_code(cause, target):
+        return _without_package(where, cause)
     if isinstance(cause, TypeError) and _raised_in("hydra._internal.", cause):  # the call itself, nothing inside of it
         return _misfit(where, cause)
     if cause is None or not str(error).startswith(_IN_THE_CALL):
@@ -223,6 +229,18 @@ def _from_target(error: InstantiationException) -> NetyardError | None:
         f"{where} cannot be built: {_first_line(cause)};",
         f"the keys of its node are the parameters of {target}, in the ranges it documents;",
         f"{train_command()} --cfg job prints those that are set.",
+    )
+
+
+def _without_package(where: str, error: ImportError) -> PlatformError:
+    """The error of a class that needs a package which is not there, as a logger of Lightning."""
+    # Lightning's errors have the requirement in their text, in quotes or in a command.
+    quoted = re.search(r"pip install (?:-U )?['\"]?([\w.-]+)|['\"`]([\w.-]+)", str(error))
+    package = (error.name or "").partition(".")[0] or (quoted and (quoted[1] or quoted[2])) or "PACKAGE"
+    return PlatformError(
+        f"{where} cannot be built: {_first_line(error)};",
+        "it needs a package that is not installed, or cannot be imported;",
+        f"type pip install {package}.",
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import re
 import sys
 import traceback
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 
 from netyard.errors import PlatformError, first_line
 
@@ -45,32 +46,62 @@ def _installed() -> Iterator[None]:
     try:
         yield
     except (ImportError, OSError, RuntimeError) as error:
-        if (package := _culprit(error)) is None:
+        if (package := culprit(error)) is None:
             raise  # a bug in netyard
         raise unusable(package, error) from error
 
 
 def unusable(package: str, error: Exception) -> PlatformError:
     """The error of an installed package that cannot be imported."""
-    here = ", ".join(f"{name} {found}" for name in _FITTING if (found := _version(name)))
-    together = package in _FITTING
+    given = f"{package} cannot be imported: {first_line(error).rstrip('.;')};"
+    if package in _FITTING:
+        here = ", ".join(f"{name} {found}" for name in _FITTING if (found := _version(name)))
+        return PlatformError(
+            given,
+            f"installed are {here}, which have to fit each other;",
+            "type pip install --upgrade torch torchvision, both from the same index.",
+        )
+    absent = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == package
+    if extra := _extra_of(package):
+        return PlatformError(
+            given,
+            f"it is of the extra {extra};",
+            f"type pip install {'' if absent else '--force-reinstall '}'netyard[{extra}]'.",
+        )
     return PlatformError(
-        f"{package} cannot be imported: {first_line(error).rstrip('.;')};",
-        f"installed are {here}, which have to fit each other;" if together else "netyard needs it;",
-        "type pip install --upgrade torch torchvision."
-        if together
-        else f"type pip install --force-reinstall {package}.",
+        given, "this command needs it;", f"type pip install {'' if absent else '--force-reinstall '}{package}."
     )
 
 
-def _culprit(error: Exception) -> str | None:
-    """The package that raised the error, or that is missing; None if it is netyard."""
-    if isinstance(error, ModuleNotFoundError) and error.name:
+def _extra_of(package: str) -> str | None:
+    """The extra of netyard that has a package, by the names of both; None if none has it."""
+    try:
+        texts = requires("netyard") or []
+    except PackageNotFoundError:
+        return None
+    for text in texts:
+        name, _, marker = text.partition(";")
+        if extra := re.search(r"extra == ['\"]([\w-]+)['\"]", marker):
+            called = re.match(r"[\w.-]+", name)
+            if (
+                called
+                and called[0].lower().replace("-", "_") == package.lower()
+                and extra[1] not in ("dev", "campaign")
+            ):
+                return extra[1]
+    return None
+
+
+def culprit(error: Exception) -> str | None:
+    """The package that raised the error, or that is missing or incomplete; None if it is netyard."""
+    if isinstance(error, ImportError) and error.name:
         return None if error.name.startswith("netyard") else error.name.partition(".")[0]
     modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
     last = next((number for number, name in reversed([*enumerate(modules)]) if name.startswith("netyard.")), -1)
     outside = [name.partition(".")[0] for name in modules[last + 1 :]]
-    return next((name for name in outside if name not in ("importlib", "_frozen_importlib")), None)
+    named = [name for name in outside if name not in ("importlib", "_frozen_importlib")]
+    # The module that an import fails in is the last; another error may be raised by a library that the package calls.
+    return (named[-1] if isinstance(error, ImportError) else named[0]) if named else None
 
 
 def _version(package: str) -> str | None:

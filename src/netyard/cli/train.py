@@ -26,7 +26,7 @@ from netyard.cli import torch_import, typed_words
 from netyard.cli.command import Command
 from netyard.cli.error_messages import explain
 from netyard.cli.failure import failed
-from netyard.config import allowlist, catalog, data_check, hydra_guard, hydra_internals, schema
+from netyard.config import allowlist, catalog, data_check, device_check, hydra_guard, hydra_internals, schema
 from netyard.config.compose import DEFAULT, Sources, choices_of, opened, reading
 from netyard.config.overrides import override, value_of
 from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
@@ -302,6 +302,7 @@ def _job(cfg: DictConfig, repeated: Sequence[str] | None) -> float | None:
         run_log.start(run_dir.path)
         with as_single_run(cfg, run_dir) if repeated is None else contextlib.nullcontext(repeated) as arguments:
             schema.check(cfg, choices := choices_of(hydra_cfg))
+            device_check.check(cfg.trainer)
             data_check.check(cfg, choices)
             run_dir = distributed.shared_run_dir(run_dir, cfg.trainer)  # all ranks write into the directory of rank 0
             with torch_import.torch():

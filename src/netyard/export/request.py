@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from netyard.config.suggest import did_you_mean, no_such_option
 from netyard.errors import ConfigError, PlatformError
 from netyard.io.atomic import require_file
+from netyard.io.packages import is_installed
 from netyard.run_directories.directory import RunDir
 
 SUFFIXES = {"onnx": ".onnx", "pt2": ".pt2", "state_dict": ".pt", "safetensors": ".safetensors"}
@@ -142,8 +142,7 @@ def _require_graph(wanted: str, **options: bool | str | None) -> None:
 
 
 def _require_packages() -> None:
-    # find_spec() only looks for them: importing them is slow.
-    missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
+    missing = [name for name in _EXTRA if not is_installed(name)]
     if missing:
         raise PlatformError(
             f"format=onnx needs {', '.join(missing)}, which is not installed;",

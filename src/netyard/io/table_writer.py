@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import importlib.util
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from netyard.errors import PlatformError
 from netyard.io.atomic import open_atomically, require_file
 from netyard.io.finite_json import finite
+from netyard.io.packages import is_installed
 
 SUFFIXES = (".csv", ".jsonl", ".parquet", ".txt")
 _ROW_GROUP = 4096  # rows that are collected for a row group of Parquet; a group has overhead
@@ -28,7 +28,7 @@ def require_writable(output: Path) -> None:
         ConfigError, PlatformError: see ``require_file``; or pyarrow is not installed.
     """
     require_file(output, "a table", "predictions.csv", *SUFFIXES)
-    if output.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+    if output.suffix.lower() == ".parquet" and not is_installed("pyarrow"):
         raise PlatformError(
             f"output={output} needs pyarrow, which is not installed;",
             "the package that writes Parquet is an extra;",

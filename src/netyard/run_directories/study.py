@@ -9,13 +9,13 @@ import inspect
 import os
 import warnings
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from netyard.config.suggest import did_you_mean
 from netyard.errors import ConfigError, PlatformError
 from netyard.io import redact
+from netyard.io.packages import is_installed
 
 SAMPLERS = {
     "tpe": "TPESampler",
@@ -54,9 +54,9 @@ def optuna() -> Any:
         import optuna
     except ImportError as error:
         raise PlatformError(
-            f"hydra/sweeper=optuna needs Optuna, which is not installed ({error});",
+            f"hydra/sweeper=optuna needs Optuna, which cannot be imported: {error};",
             "it is an extra of netyard, and hydra/sweeper=random needs none;",
-            "pip install 'netyard[optuna]'.",
+            "type pip install 'netyard[optuna]'.",
         ) from error
     # The driver prints a line for each job itself.
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
@@ -110,7 +110,7 @@ def trusted_url(url: str, run: Path) -> str:
 
 def sampler(name: str, options: Mapping[str, Any], **defaults: Any) -> Any:
     """Build an Optuna sampler; ``defaults`` apply to parameters that it has and ``options`` do not set."""
-    if missing := [package for package in NEEDS.get(name, ()) if find_spec(package) is None]:
+    if missing := [package for package in NEEDS.get(name, ()) if not is_installed(package)]:
         raise PlatformError(
             f"sampler {name} needs {' and '.join(missing)}, which is not installed;",
             "the extra installs it;",

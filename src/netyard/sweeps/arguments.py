@@ -6,7 +6,6 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from netyard.config.overrides import override, value_of
 from netyard.config.suggest import did_you_mean
 from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.io import redact
+from netyard.io.packages import is_installed
 from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.run_directories.directory import outputs
@@ -178,7 +178,7 @@ def _require_extra(text: str) -> None:
     """Refuse a launcher whose plugin is not installed; Hydra would only report an unknown option."""
     group, _, name = text.partition("=")
     modules, extra = EXTRAS.get(name, ((), "")) if group == "hydra/launcher" else ((), "")
-    if missing := [module.rpartition(".")[2].replace("_", "-") for module in modules if find_spec(module) is None]:
+    if missing := [module.rpartition(".")[2].replace("_", "-") for module in modules if not is_installed(module)]:
         raise PlatformError(
             f"hydra/launcher={name} needs {' and '.join(missing)}, which is not installed;",
             "it is an extra of netyard, and hydra/launcher=local needs none;",

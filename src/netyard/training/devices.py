@@ -9,6 +9,7 @@ import lightning as L
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from netyard.config import device_check
 from netyard.errors import PlatformError
 
 
@@ -18,18 +19,10 @@ def require_device(trainer: DictConfig) -> None:
     Raises:
         PlatformError: there is no such device, or there are fewer than requested.
     """
-    if trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
-        raise PlatformError(
-            f"trainer.accelerator is {trainer.accelerator}, and there is no CUDA device;",
-            "trainers without one: auto, cpu, ddp_cpu;",
-            "try trainer=cpu.",
-        )
+    if trainer.accelerator in device_check.CUDA and not torch.cuda.is_available():
+        raise device_check.no_cuda(trainer.accelerator)
     if trainer.accelerator == "mps" and not torch.backends.mps.is_available():
-        raise PlatformError(
-            "trainer.accelerator is mps, and there is no GPU of Apple's;",
-            "it needs a Mac with Apple silicon, and a torch that was built for it;",
-            "try trainer=auto.",
-        )
+        raise device_check.no_mps()
     processes = trainer.devices
     if trainer.accelerator == "cpu" and isinstance(processes, int) and processes > (most := _most_processes()):
         raise PlatformError(
@@ -38,7 +31,7 @@ def require_device(trainer: DictConfig) -> None:
             f"try trainer.devices={min(2, most)}.",
         )
     # For accelerator=cpu, ``devices`` counts processes, and no GPU is needed.
-    available = torch.cuda.device_count() if trainer.accelerator in ("gpu", "cuda", "auto") else 0
+    available = torch.cuda.device_count() if trainer.accelerator in (*device_check.CUDA, "auto") else 0
     wanted = trainer.devices  # a count, -1 or "auto" for all, or a list of indices
     missing = wanted > available if isinstance(wanted, int) else any(int(each) >= available for each in _list(wanted))
     # Without any GPU, "auto" falls back to the CPU, where Lightning checks the number of processes.

@@ -170,3 +170,28 @@ def test_an_extra_that_is_not_here_has_its_command(doctor, monkeypatch) -> None:
 def test_a_mistake_is_answered_in_three_parts(doctor, arguments: list[str], code: int, words: str) -> None:
     answered, said = doctor(*arguments)
     assert (answered, said.count("\n")) == (code, 1) and words in said
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("sklearn", "missing  sklearn cannot be imported: libgomp.so.1; "),
+        (
+            "onnxscript",
+            "note     extra export: onnxscript cannot be imported: libgomp.so.1; it is of the extra export; ",
+        ),
+        ("Box2D", "note     extra box2d: Box2D cannot be imported: libgomp.so.1; "),
+    ],
+)
+def test_what_is_there_is_imported(doctor, monkeypatch, module: str, line: str) -> None:
+    """A package of an extra, or of an extra of a required package, may be installed and yet not usable."""
+    load = environment.importlib.import_module
+
+    def refuse(name: str) -> object:
+        if name == module:
+            raise ImportError("libgomp.so.1")
+        return load(name)
+
+    monkeypatch.setattr(environment.importlib, "import_module", refuse)
+    code, said = doctor()
+    assert line in said and code == (5 if line.startswith("missing") else 0)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
@@ -103,6 +105,48 @@ def test_whatever_fails_in_netyard_without_words_of_its_own_is_a_bug(kind: str, 
     assert (
         said.splitlines()[-1] == "error: a bug in netyard, not in your command; please report it with the lines above."
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "import onnxscript_of_nobody",
+            "onnxscript_of_nobody cannot be imported: .* type pip install onnxscript_of_nobody.",
+        ),
+        ("import half_there", "libhalf.so: .* type pip install --force-reinstall half_there."),
+        ("from empty_folder import ModelProto", "empty_folder cannot be imported: cannot import name"),
+        ("import uses_half_there", "half_there cannot be imported: libhalf.so"),
+    ],
+)
+def test_a_package_that_is_missing_or_incomplete_is_no_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    (tmp_path / "half_there.py").write_text("raise ImportError('libhalf.so: cannot open shared object file')")
+    (tmp_path / "uses_half_there.py").write_text("import half_there")
+    (tmp_path / "empty_folder").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    load = in_module("netyard.export.imagined", f"def load():\n    {code}")["load"]
+    found = error_messages.explain(raised(load))  # type: ignore[arg-type]
+    assert isinstance(found, PlatformError) and re.search(said, str(found)), found
+
+
+def test_an_import_of_netyards_own_that_fails_is_a_bug() -> None:
+    load = in_module("netyard.export.imagined", "def load():\n    from netyard.errors import nothing")["load"]
+    assert error_messages.explain(raised(load)) is None  # type: ignore[arg-type]
+
+
+def test_a_class_whose_package_is_missing_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a logger of Lightning: its error has the name in the text alone."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError(
+            "Requirement 'wandb>=0.12.10' not met. HINT: Try running `pip install -U 'wandb>=0.12.10'`"
+        )
+
+    monkeypatch.setattr(torch.optim.SGD, "__init__", refuse)
+    found = error_messages.explain(raised(lambda: build({"_target_": "torch.optim.SGD"})))
+    assert isinstance(found, PlatformError) and str(found).endswith("type pip install wandb.")
 
 
 def test_an_argument_that_netyard_refuses_is_one_line_and_code_2(capsys) -> None:

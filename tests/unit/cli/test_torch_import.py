@@ -61,7 +61,17 @@ def test_a_package_that_cannot_be_imported_is_named_with_what_to_install(
 def test_a_torchvision_for_another_torch_names_the_versions() -> None:
     error = torch_import.unusable("torchvision", RuntimeError("operator torchvision::nms does not exist"))
     assert f"installed are torch {version('torch')}, torchvision " in str(error)
-    assert str(error).endswith("type pip install --upgrade torch torchvision.")
+    assert str(error).endswith("type pip install --upgrade torch torchvision, both from the same index.")
+
+
+@pytest.mark.parametrize(
+    ("package", "command"), [("onnx", "'netyard[export]'"), ("torch_fidelity", "'netyard[inception]'")]
+)
+def test_a_package_of_an_extra_names_the_extra(package: str, command: str) -> None:
+    absent = ModuleNotFoundError(f"No module named {package!r}", name=package)
+    assert str(torch_import.unusable(package, absent)).endswith(f"type pip install {command}.")
+    broken = ImportError("cannot import name 'x'")
+    assert str(torch_import.unusable(package, broken)).endswith(f"type pip install --force-reinstall {command}.")
 
 
 def test_an_import_of_netyard_that_fails_is_a_bug() -> None:

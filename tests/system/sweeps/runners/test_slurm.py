@@ -17,7 +17,7 @@ import sys
 from netyard.cli import main as cli
 from netyard.sweeps import arguments
 
-arguments.find_spec = lambda name: None
+arguments.is_installed = lambda name: False
 code = cli.train(['-m', 'seed=1,2', {!r}])
 assert not {{"torch", "lightning", "ray", "submitit"}} & set(sys.modules), "awake"
 sys.exit(code)
