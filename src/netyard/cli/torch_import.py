@@ -51,7 +51,7 @@ def _installed() -> Iterator[None]:
         raise unusable(package, error) from error
 
 
-def unusable(package: str, error: Exception) -> PlatformError:
+def unusable(package: str, error: BaseException) -> PlatformError:
     """The error of an installed package that cannot be imported."""
     given = f"{package} cannot be imported: {first_line(error).rstrip('.;')};"
     if package in _FITTING:
@@ -92,7 +92,7 @@ def _extra_of(package: str) -> str | None:
     return None
 
 
-def culprit(error: Exception) -> str | None:
+def culprit(error: BaseException) -> str | None:
     """The package that raised the error, or that is missing or incomplete; None if it is netyard."""
     if isinstance(error, ImportError) and error.name:
         return None if error.name.startswith("netyard") else error.name.partition(".")[0]
