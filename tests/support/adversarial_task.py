@@ -55,9 +55,9 @@ def trainer_of(epochs: int = 1, **settings: Any) -> L.Trainer:
     )
 
 
-def dense(**settings: Any) -> GAN:
+def dense(shape: tuple[int, ...] = (2, 8, 8), **settings: Any) -> GAN:
     torch.manual_seed(0)
-    return GAN((2, 8, 8), 3, latent_size=4, hidden_sizes=[8], **settings)
+    return GAN(shape, 3, latent_size=4, hidden_sizes=[8], **settings)
 
 
 def task_of(net: nn.Module | None = None, objective: str = "non_saturating", lr: float = 0.01, **settings: Any) -> Any:
@@ -82,7 +82,7 @@ def check_penalty_holds_slope(lr: float, repeats: int) -> None:
         data.batches = fixed * repeats
         trainer_of().fit(task, data)
         data.batches = fixed
-        real = torch.cat([task._to_signed(x) for x, _ in data.batches])
+        real = torch.cat([task._scaled(x) for x, _ in data.batches])
         between = torch.lerp(real, 2 * task.pictures(len(real)) - 1, 0.5).requires_grad_()
         (slope,) = torch.autograd.grad(task.net.discriminator(between).sum(), between)
         slopes.append(slope.flatten(1).norm(dim=1).mean().item())

@@ -73,4 +73,4 @@ def scored(
 
 
 def real(data: FakeImages, part: str) -> Tensor:
-    return torch.cat([x for x, _ in data.real_pictures(part)])
+    return torch.cat([x for x, _ in data.real_samples(part)])

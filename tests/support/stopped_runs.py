@@ -85,6 +85,7 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("model=gan", *PICTURES, "task.r1=0.1"),
         ("model=wgan_gp", *PICTURES),
         ("model=conditional_gan", *PICTURES),
+        ("model=gan", "data=wine", "data.batch_size=8", "logger=none"),
     ],
     "Q-learning": [("model=prioritized_dqn", *AGENT), ("model=rainbow", *AGENT)],
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Shows samples of a network in TensorBoard during training: text, images, a forecast."""
+"""Shows samples of a network in TensorBoard during training: text, images, rows of a table, a forecast."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from netyard.ranges.bounds import Count
 from netyard.tasks.interfaces import (
     DatesForecasts,
     DrawsImages,
+    DrawsRows,
     GeneratesText,
     Interpolates,
     KeepsForecast,
@@ -24,7 +25,9 @@ from netyard.tasks.interfaces import (
     Reconstructs,
     Translates,
     Traverses,
+    WritesCells,
     shows_images,
+    shows_rows,
 )
 
 NUM_PICTURES = 64  # generated images in one grid
@@ -34,9 +37,9 @@ NUM_SHOWN = 10  # images that TensorBoard keeps of one tag by default; it sample
 class Samples(Callback):
     """After a validation and after the test, shows what the task can generate; nothing if it generates nothing.
 
-    ``val/text`` of a language model, ``val/translations``, ``val/forecast``, ``val/reconstructions``, ``val/samples``;
-    of a VAE also ``val/latent_kl``, ``val/traversal`` (one row per dimension, in the order of those bars) and
-    ``val/interpolation``; ``test/...`` likewise. The latest ones are also in the run directory, as
+    ``val/text`` of a language model, ``val/translations``, ``val/forecast``, ``val/reconstructions``, ``val/samples``
+    of images and of tables; of a VAE also ``val/latent_kl``, ``val/traversal`` (one row per dimension, in the order of
+    those bars) and ``val/interpolation``; ``test/...`` likewise. The latest ones are also in the run directory, as
     ``pictures/val_samples.png``, ``texts/val_text.txt`` and so on. Sampling uses its own random generator, so training
     is the same with and without it.
 
@@ -101,6 +104,12 @@ def _texts(task: Any, data: Any) -> dict[str, str | Table]:
             for source, true, predicted in zip(*task.translations, strict=True)
         ]
         return {"translations": Table(("source", "true", "predicted"), rows)}
+    if isinstance(task, DrawsRows) and isinstance(data, WritesCells) and shows_rows(data):
+        cells = data.cells(task.rows(NUM_SHOWN))
+        columns = [
+            [f"{cell:.6g}" if isinstance(cell, float) else str(cell) for cell in each] for each in cells.values()
+        ]
+        return {"samples": Table(tuple(cells), list(zip(*columns, strict=True)))}
     if isinstance(task, GeneratesText) and not isinstance(task, Translates):
         return {"text": task.generate(data)}
     return {}

@@ -1,4 +1,4 @@
-"""Scores generated images: their distance from real images, in the feature space of a classifier."""
+"""Scores generated samples by their distance from real ones: images in the feature space of a classifier, or rows."""
 
 from __future__ import annotations
 
@@ -21,11 +21,19 @@ from netyard.metrics.kid import kernel_distance
 from netyard.metrics.precision_recall import manifold_scores
 from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, measure_norms, train_classifier
 from netyard.ranges.bounds import Classes, NotNegative
-from netyard.tasks.interfaces import DrawsClasses, DrawsImages, RealImages, has_classes, has_split, shows_images
+from netyard.tasks.interfaces import (
+    DrawsImages,
+    DrawsRows,
+    RealSamples,
+    has_classes,
+    has_split,
+    shows_images,
+    shows_rows,
+)
 
 log = logging.getLogger(__name__)
 
-PORTION = 256  # images generated at once, each portion from its own seed
+PORTION = 256  # samples generated at once, each portion from its own seed
 # Far from the seeds that users choose, so that the samples differ from those of training.
 SEEDS = {"val": 1_000_000, "test": 2_000_000}
 NUM_MEASURED = 1024  # training images that the batch norms of an untrained network are measured on
@@ -33,19 +41,21 @@ DETAILED_SAMPLES = 5000  # of the scores that compare all pairs of images, whose
 
 
 class SampleScores(Callback):
-    """Compares generated images with the real images of the validation or test split; ignores other tasks.
+    """Compares generated samples with the real ones of the validation or test split; ignores other tasks and data.
+
+    Images are compared by features of a network, rows of a table by their standardised numbers.
 
     Logs ``frechet_distance`` and ``diversity``, and after a test also ``kernel_distance``, ``precision``, ``recall``,
-    ``density`` and ``coverage`` (see ``netyard.metrics``). Up to ``num_test_samples`` images of the real split are
-    used, and their features are cached. A conditional network gets the labels of the real images. Samples have their
+    ``density`` and ``coverage`` (see ``netyard.metrics``). Up to ``num_test_samples`` samples of the real split are
+    used, and their features are cached. A conditional network gets the labels of the real samples. Samples have their
     own seeds, the same in every epoch, so they change neither the run nor a resumed one. Distances are comparable only
     with the same features and numbers of samples.
 
     Args:
-        features: ``auto`` is a small classifier, trained once on the training split and cached, or of data without
-            classes the same network with random weights (Naeem et al. 2020, arXiv:2002.09797); ``inception``; or the
-            directory of a run that classifies such images.
-        num_val_samples, num_test_samples: number of images to generate for a validation and for the test.
+        features: of images; ``auto`` is a small classifier, trained once on the training split and cached, or of data
+            without classes the same network with random weights (Naeem et al. 2020, arXiv:2002.09797); ``inception``;
+            or the directory of a run that classifies such images.
+        num_val_samples, num_test_samples: number of samples to generate for a validation and for the test.
         diversity_threshold: a diversity below it gives one warning, at the test, or if it was above it before.
         cache: folder for the classifiers and the features of real images.
 
@@ -62,7 +72,7 @@ class SampleScores(Callback):
         cache: str = "~/.cache/netyard/scores",
     ) -> None:
         self.features = features
-        self.network: Any = None  # images (B, C, H, W) in [0, 1] -> features (B, D)
+        self.network: Any = None  # images (B, C, H, W) in [0, 1], or rows (B, F) -> features (B, D)
         self.num_samples = {"val": num_val_samples, "test": num_test_samples}
         self.diversity_threshold = diversity_threshold
         self.cache = Path(cache).expanduser()
@@ -94,10 +104,15 @@ class SampleScores(Callback):
     # The network
 
     def _prepare(self, trainer: Trainer, task: LightningModule) -> None:
-        """Make the feature network before the first batch, if the task generates images; else set it to None."""
+        """Make the feature network before the first batch, if the task generates samples; else set it to None."""
         data: Any = trainer.datamodule
-        comparable = isinstance(data, RealImages) and shows_images(data)  # not tables and sequences
-        if not comparable or not isinstance(task, DrawsImages):
+        if not isinstance(data, RealSamples):
+            self.network = None
+            return
+        if isinstance(task, DrawsRows) and shows_rows(data):
+            self.network = nn.Identity()
+            return
+        if not isinstance(task, DrawsImages) or not shows_images(data):  # sequences are not compared
             self.network = None
             return
         device = task.device  # type: ignore[attr-defined]  # mypy takes it for the protocol alone
@@ -119,11 +134,11 @@ class SampleScores(Callback):
             log.info("training a small classifier on these images, once; samples are scored by its features")
             train_classifier(
                 net.to(device),
-                lambda epoch: _on(device, data.real_pictures("train", None, BATCH_SIZE, epoch)),
+                lambda epoch: _on(device, data.real_samples("train", None, BATCH_SIZE, epoch)),
                 len(train),
             )
             if has_split(data, "val"):
-                score = accuracy(net, _on(device, data.real_pictures("val")))
+                score = accuracy(net, _on(device, data.real_samples("val")))
                 log.info("its validation accuracy is %.1f %%", 100 * score)
             return net.state_dict()
 
@@ -147,7 +162,7 @@ class SampleScores(Callback):
             net = SmallClassifier(data.channels, 2)
 
         def measure() -> dict[str, Tensor]:
-            batches = list(_on(device, data.real_pictures("train", NUM_MEASURED, BATCH_SIZE)))
+            batches = list(_on(device, data.real_samples("train", NUM_MEASURED, BATCH_SIZE)))
             measure_norms(net.to(device), (x for x, _ in batches))
             return net.state_dict()
 
@@ -161,7 +176,7 @@ class SampleScores(Callback):
         real, labels = self._real_features(trainer.datamodule, task.device, stage)
         if len(real) < 2 and task.monitor != f"{stage}/frechet_distance":
             # A task with a monitor of its own needs no distance, which is refused below.
-            log.info("samples are not scored: a distance from %d %s image is undefined", len(real), stage)
+            log.info("samples are not scored: a distance from %d %s sample is undefined", len(real), stage)
             return
         generated = self._generated_features(trainer, task, labels, stage)
         real = real.to(generated.device)
@@ -184,7 +199,7 @@ class SampleScores(Callback):
         elif (self._were_diverse or stage == "test") and not self._warned:
             self._warned = True
             log.warning(
-                "the samples differ from each other %.2g times as much as real images, less than "
+                "the samples differ from each other %.2g times as much as real ones, less than "
                 "callbacks.scores.diversity_threshold=%g: the generator may have collapsed; "
                 "try another seed, a smaller optimizer.lr, more epochs, or, for a GAN, task.r1=1.",
                 ratio,
@@ -198,7 +213,7 @@ class SampleScores(Callback):
             most = self.num_samples["test"]
 
             def compute() -> dict[str, Tensor]:
-                parts = [(self.network(x), y) for x, y in _on(device, data.real_pictures(stage, most))]
+                parts = [(self.network(x), y) for x, y in _on(device, data.real_samples(stage, most))]
                 features, labels = (torch.cat(part) for part in zip(*parts, strict=True))
                 return {"features": features.float(), "labels": labels}
 
@@ -210,16 +225,17 @@ class SampleScores(Callback):
 
     @torch.no_grad()
     def _generated_features(self, trainer: Trainer, task: Any, labels: Tensor, stage: str) -> Tensor:
-        """Return features (M, D) of generated images; the images do not depend on the number of devices."""
+        """Return features (M, D) of generated samples; the samples do not depend on the number of devices."""
         count, world = self.num_samples[stage], trainer.world_size
         num_rounds = -(-count // (PORTION * world))  # rounded up: all ranks need the same number for all_gather
         parts = []
+        draw = task.pictures if shows_images(trainer.datamodule) else task.rows
         # Rank r generates the portions r, r + world, r + 2 * world, ...; a portion depends on its own seed only.
         for portion in range(trainer.global_rank, num_rounds * world, world):
             places = torch.arange(PORTION) + portion * PORTION
-            conditional = isinstance(task, DrawsClasses) and task.conditional
+            conditional = bool(getattr(task, "conditional", False))
             condition = {"label": labels[places % len(labels)]} if conditional else {}
-            drawn = task.pictures(PORTION, seed=SEEDS[stage] + portion, **condition)
+            drawn = draw(PORTION, seed=SEEDS[stage] + portion, **condition)
             parts.append(self.network(drawn.to(task.device)).float())
         features = torch.stack(parts)  # (rounds, PORTION, D)
         if world > 1:

@@ -12,7 +12,7 @@ from netyard.run_directories.directory import RunDir
 
 
 def generate(arguments: Sequence[str]) -> str:
-    """Generate text, images or an episode; returns the text, or which files were written."""
+    """Generate text, images, rows or an episode; returns the text, or which files were written."""
     # Of an option that is given twice the last one counts.
     options = dict(text.partition("=")[::2] for text in with_run(arguments, "generate"))
     require_given(options, {"run": "RUN_DIR"}, "generate")
@@ -29,7 +29,7 @@ def generate(arguments: Sequence[str]) -> str:
 
 COMMAND = Command(
     name="generate",
-    does="Generate text, images or an episode with a trained network",
+    does="Generate text, images, rows of a table or an episode with a trained network",
     usage="RUN_DIR [option=value ...] [output=FILE]",
     run=generate,
     body=(
@@ -46,10 +46,10 @@ COMMAND = Command(
         "A translation model translates one sentence (model=seq2seq):",
         Option("prompt=TEXT", "the sentence"),
         Option("beam_size=1", "number of candidates in beam search; 1 is greedy"),
-        "A VAE or a GAN generates images (model=vae, model=gan); output=FILE.png, FILE.pt, or a folder:",
-        Option("count=64", "number of images"),
-        Option("class=3", "images of one class, by its number or name, if the network is conditional"),
-        Option("seed=0", "the same seed gives the same images"),
+        "A VAE or a GAN generates images; output=FILE.png, FILE.pt, or a folder; or rows of a table, output=FILE.csv:",
+        Option("count=64", "number of samples"),
+        Option("class=3", "samples of one class, by its number or name, if the network is conditional"),
+        Option("seed=0", "the same seed gives the same samples"),
         "An autoencoder, a VAE or a GAN decodes given codes into images, or rows of a table:",
         Option("latent=FILE", "a code in each row: .npy, .pt or .csv, such as a table of netyard predict codes=true"),
         Option("between=A.png,B.png", "codes between those of two inputs; not of a GAN, which has no encoder"),

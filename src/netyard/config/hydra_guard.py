@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from netyard.config import allowlist
+from netyard.config.fitting import overrides_for
 from netyard.config.hydra_internals import parse_flags, require_folders
 from netyard.config.overrides import free_keys_added
 from netyard.errors import CheckpointError, ConfigError
@@ -97,7 +98,9 @@ def require_hydra(hydra: DictConfig, allowed: Sequence[str] = ()) -> None:
 
 
 class Guarded(ConfigLoader):
-    """A config loader that checks every config before it returns it; launchers pickle it for their processes.
+    """A config loader that fits options to the data, and checks every config before it returns it.
+
+    Launchers pickle it for their processes.
 
     Args:
         inner: Hydra's loader, which composes.
@@ -117,11 +120,18 @@ class Guarded(ConfigLoader):
     ) -> DictConfig:
         added = free_keys_added(overrides)
         config = self.inner.load_configuration(config_name, added, run_mode, from_shell, validate_sweep_overrides)
+        # Not for a sweep as a whole, whose jobs may have other data.
+        if run_mode == RunMode.RUN and (fitting := overrides_for(config)):
+            added = [*added, *fitting]
+            config = self.inner.load_configuration(config_name, added, run_mode, from_shell, validate_sweep_overrides)
         require_hydra(config.hydra, self.allowed)
         return config
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        config = self.inner.load_sweep_config(master_config, free_keys_added(sweep_overrides))
+        added = free_keys_added(sweep_overrides)
+        config = self.inner.load_sweep_config(master_config, added)
+        if fitting := overrides_for(config):
+            config = self.inner.load_sweep_config(master_config, [*added, *fitting])
         # Overrides of a single job may change the node hydra again.
         require_hydra(config.hydra, self.allowed)
         defer_hydra_files(config)  # a job of a sweep: cli.train does it for a single run

@@ -52,7 +52,7 @@ def _signature(request: Request, task: Any, data: Any, choice: str) -> Any:
             "try format=state_dict.",
         )
     part = request.part
-    signature = parts.signature_of(part, task, data, choice) if part else task.export_signature()
+    signature = parts.signature_of(part, task, choice) if part else task.export_signature()
     if request.quantize and signature.score is None:
         raise ConfigError(
             f"quantize was given for a run of task={choice};",
@@ -61,7 +61,7 @@ def _signature(request: Request, task: Any, data: Any, choice: str) -> Any:
             "leave it out.",
         )
     if not request.normalize:
-        return signature
+        return graph.in_own_units(signature, data)
     if not signature.reads_data or not (isinstance(data, NormalizedData) and data.own_units):
         raise ConfigError(
             f"normalize=true was given for a run of task={choice} on data that are not normalised;",

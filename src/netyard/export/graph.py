@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netyard.errors import ConfigError, PlatformError
+from netyard.tasks.interfaces import NormalizedData
 
 BATCH_SIZES = (1, 2, 7)
 """Batch sizes at which a file is compared with the network: a size fixed in the graph fails at two of them."""
@@ -50,6 +51,12 @@ class Normalized(nn.Module):
             name: self.data.normalize(output) if name in self.like_data else output for name, output in outputs.items()
         }
         return self.signature.score.compute(scaled, x, y)
+
+
+def in_own_units(signature: Any, data: Any) -> Any:
+    """What makes samples of codes or noise, in the units of the data: pixels in [0, 1], or rows of a table."""
+    made = signature.like_data and not signature.reads_data
+    return Normalized(signature, data) if made and isinstance(data, NormalizedData) and data.own_units else signature
 
 
 def no_graph(error: Exception, instead: str) -> ConfigError:

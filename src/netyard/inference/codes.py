@@ -13,7 +13,7 @@ from torch import Tensor
 from netyard.errors import ConfigError, DataError
 from netyard.io import safe_load
 from netyard.io.rows import Rows
-from netyard.tasks.interfaces import DecodesCodes, DescribesSeries, EncodesCodes, shows_images
+from netyard.tasks.interfaces import DecodesCodes, EncodesCodes, ImageData, WritesCells, shows_images
 
 STEPS = 9  # from one code to another, both included
 _FILES = "a .npy or .pt file of an array (N, K), or a .csv file with a code in each row"
@@ -49,24 +49,21 @@ def decoded(task: Any, data: Any, options: Mapping[str, Any], choice: str) -> Te
     codes = _given(options["latent"], task) if "latent" in options else _between(task, data, options, choice)
     with torch.no_grad():
         made = task.decoded(codes, label)
-    if shows_images(data):
-        return made
-    made = data.denormalize(made) if data.own_units else made
-    if made.ndim == 4:  # images that the network reads as sequences
-        return made
-    names = _column_names(data, made)
-    return Rows(dict(zip(names, row, strict=True)) for row in made.flatten(1).tolist())
+    return made if shows_images(data) else in_own_units(made, data)
 
 
-def _column_names(data: Any, made: Tensor) -> list[str]:
-    """A name for each number of a sample: of features, of words as column=word, or of the steps of a series."""
-    if made.ndim == 3:
-        steps, channels = made.shape[1:]
-        names = data.describe_series()["channels"] if isinstance(data, DescribesSeries) else []
-        names = names if len(names) == channels else [f"column_{place}" for place in range(1, channels + 1)]
-        return [f"{name}_{step}" for step in range(1, steps + 1) for name in names]
-    names = [name for column in getattr(data, "columns", []) for name in column.feature_names]
-    return names if len(names) == made.shape[1] else [f"column_{place}" for place in range(1, made.shape[1] + 1)]
+def in_own_units(samples: Tensor, data: Any) -> Tensor | Rows:
+    """Normalised samples (N, ...) of a network that makes no images, in the units and words of the training data.
+
+    Rows; or pictures (N, C, H, W) in [0, 1] of images that the network reads as sequences.
+    """
+    if isinstance(data, ImageData) and data.image_size is not None:
+        return data.denormalize(samples)
+    if isinstance(data, WritesCells):
+        cells = data.cells(samples)
+    else:
+        cells = {f"column_{place}": column.tolist() for place, column in enumerate(samples.flatten(1).T, start=1)}
+    return Rows(dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True))
 
 
 def code_columns(codes: Tensor) -> dict[str, list[float]]:

@@ -1,4 +1,4 @@
-"""``netyard generate``: text, images or episodes of a trained network."""
+"""``netyard generate``: text, images, rows of a table or episodes of a trained network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from netyard.io.rows import Rows
 from netyard.plots.gif import gif, write_gif
 from netyard.plots.image_grid import grid, png_of, write_png
 from netyard.run_directories.directory import RunDir
-from netyard.tasks.interfaces import Acts, DrawsImages, GeneratesText
+from netyard.tasks.interfaces import Acts, DrawsImages, DrawsRows, GeneratesText, shows_images
 from netyard.training import checkpoint
 
 
@@ -78,8 +78,9 @@ def generate(run_dir: RunDir, options: Mapping[str, str], output: str | None = N
 
     Args:
         options: of the task, as text.
-        output: a file for text; for images a PNG with a grid, a folder for one PNG each, or a ``.pt`` file for a
-            tensor (count, C, H, W) in [0, 1]; for episodes a GIF or a folder. None: ``pictures/`` of the run.
+        output: a file for text; a CSV file for rows; for images a PNG with a grid, a folder for one PNG each, or a
+            ``.pt`` file for a tensor (count, C, H, W) in [0, 1]; for episodes a GIF or a folder. None: ``pictures/`` of
+            the run.
         which: the checkpoint, ``best`` or ``last``.
 
     Raises:
@@ -122,7 +123,8 @@ def generated(
     recorded, config, choices = checkpoint.read_of(run_dir, which)
     task = checkpoint.rebuild(recorded, run_dir.checkpoint(which))
     decodes = bool({"latent", "between"} & set(options))
-    if decodes or isinstance(task, DrawsImages):
+    draws = isinstance(task, DrawsImages | DrawsRows)
+    if decodes or draws:
         names = checkpoint.data_state(recorded).get("class_names") or []
         given = {
             name: number_of_class(options[name], names) for name in ("class", "label") if options.get(name) is not None
@@ -131,20 +133,24 @@ def generated(
     if decodes:
         made = codes.decoded(task, checkpoint.build_data(recorded, config), options, choices["task"])
         return Images(made) if isinstance(made, Tensor) else made
-    if isinstance(task, DrawsImages):
+    if draws:
         # The option is ``class``, a reserved word in Python; the parameter is ``label``. 64: a grid of 8 x 8.
         named = {"label" if name == "class" else name: value for name, value in {"count": 64, **options}.items()}
-        return Images(task.pictures(**_convert(named, task.pictures)))
+        data = checkpoint.build_data(recorded, config)
+        if not isinstance(task, DrawsRows) or shows_images(data):
+            return Images(task.pictures(**_convert(named, task.pictures)))
+        made = codes.in_own_units(task.rows(**_convert(named, task.rows)), data)
+        return Images(made) if isinstance(made, Tensor) else made
     if isinstance(task, Acts):
         # Without the data state of the checkpoint, which is the replay memory: acting does not need it.
         return _record_episodes(task, build(config["data"]), options, one_file)
     if not isinstance(task, GeneratesText):
         raise ConfigError(
             f"{run_dir.path} is a run of task={choices['task']}, which makes no samples;",
-            "text comes from language and translation tasks, images from VAEs and GANs, episodes from agents;",
+            "language models and translations make text, VAEs and GANs images or rows, agents episodes;",
             "try a run of model=lstm data=python_source.",
         )
-    data: Any = checkpoint.build_data(recorded, config)
+    data = checkpoint.build_data(recorded, config)
     torch.set_num_threads(1)  # one token at a time is too little work for a second thread
     return task.generate(data, **_convert(options, task.generate))
 

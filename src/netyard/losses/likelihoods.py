@@ -78,6 +78,10 @@ class Likelihood(nn.Module):
         """Return the mean of each pixel: ``(B, num_parameters * C, ...) -> (B, C, ...)``."""
         raise NotImplementedError
 
+    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw samples like ``mean``; here the mean itself, as images are shown without the noise of their pixels."""
+        return self.mean(parameters)
+
 
 class Bernoulli(Likelihood):
     """``bernoulli_log_prob``: one logit for each pixel.
@@ -136,6 +140,11 @@ class Gaussian(Likelihood):
 
     def mean(self, parameters: Tensor) -> Tensor:
         return self._mean_and_std(parameters)[0]
+
+    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        mean, std = self._mean_and_std(parameters)
+        noise = torch.randn(mean.shape, generator=generator, device=generator.device)
+        return mean + std * noise.to(mean)
 
     def _mean_and_std(self, parameters: Tensor) -> tuple[Tensor, Tensor | float]:
         if self.num_parameters == 1:

@@ -18,14 +18,15 @@ from netyard.ranges.signature import check
 
 
 class GAN(nn.Module):
-    """``generator(z[, y]) -> (B, C, H, W)`` in [-1, 1]; ``discriminator(x[, y]) -> (B,)`` logits of being real.
+    """``generator(z[, y]) -> (B, *input_shape)``; ``discriminator(x[, y]) -> (B,)`` logits of being real.
 
-    z: (B, latent_size). Goodfellow et al. 2014, arXiv:1406.2661; with ``conditional`` the input of both also has the
-    one-hot label: Mirza & Osindero 2014, arXiv:1411.1784.
+    z: (B, latent_size). Images (C, H, W) are in [-1, 1], rows of a table (F,) have no bounds. Goodfellow et al. 2014,
+    arXiv:1406.2661; with ``conditional`` the input of both also has the one-hot label: Mirza & Osindero 2014,
+    arXiv:1411.1784.
 
     Raises:
-        ArgumentError: data other than images, or without classes for a conditional net, a size below 1, a dropout
-            outside [0, 1), an unknown activation.
+        ArgumentError: data other than images and tables, or without classes for a conditional net, a size below 1, a
+            dropout outside [0, 1), an unknown activation.
     """
 
     def __init__(
@@ -42,10 +43,10 @@ class GAN(nn.Module):
     ) -> None:
         super().__init__()
         check(GAN, locals(), "model")
-        if len(input_shape) != 3:
+        if len(input_shape) not in (1, 3):
             raise ArgumentError(
                 f"input_shape is {list(input_shape)};",
-                "a GAN makes images, of channels, height and width;",
+                "a GAN makes images, of channels, height and width, or rows of a table;",
                 "try data=digits.",
             )
         self.latent_size, self.input_shape, self.conditional = latent_size, tuple(input_shape), conditional
@@ -60,7 +61,7 @@ class GAN(nn.Module):
 
 
 class Generator(nn.Module):
-    """(B, latent_size) and labels (B,) if conditional -> (B, C, H, W) in [-1, 1]."""
+    """(B, latent_size) and labels (B,) if conditional -> (B, *input_shape); images are in [-1, 1]."""
 
     def __init__(
         self,
@@ -78,12 +79,14 @@ class Generator(nn.Module):
         self.shape = tuple(input_shape)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        # tanh, as real images are scaled to [-1, 1]: (B, C * H * W) -> (B, C, H, W).
-        return self.layers(append_label(z, y, self.num_classes)).tanh().unflatten(1, self.shape)
+        made = self.layers(append_label(z, y, self.num_classes))
+        # tanh, as real images are scaled to [-1, 1]; the columns of a table are standardised, without bounds.
+        made = made.tanh() if len(self.shape) == 3 else made
+        return made.unflatten(1, self.shape)  # (B, C * H * W) -> (B, C, H, W)
 
 
 class Discriminator(nn.Module):
-    """(B, C, H, W) and labels (B,) if conditional -> (B,) logits."""
+    """(B, *input_shape) and labels (B,) if conditional -> (B,) logits."""
 
     def __init__(
         self,
@@ -112,7 +115,7 @@ def without_labels(given: str) -> ArgumentError:
     """Return the error of a net that needs classes, for data without any."""
     return ArgumentError(
         f"{given}, and the data have no classes;",
-        "a conditional GAN needs the class of each image, as of class folders;",
+        "a conditional GAN needs the class of each sample, as of class folders or a column data.target;",
         "try model=dcgan or model=gan, or sort the images into class folders.",
     )
 

@@ -1,4 +1,7 @@
-"""Generative adversarial networks: a generator is trained to produce images that a discriminator takes for real."""
+"""Generative adversarial networks: a generator is trained to make samples that a discriminator takes for real.
+
+Samples are images, or the standardised rows of a table.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,12 @@ from netyard.tasks.parts.diffaug import differentiable_augment
 from netyard.tasks.parts.labels import sample_labels
 from netyard.tasks.parts.latents import interpolation_codes
 from netyard.tasks.parts.pixels import Pixels
-from netyard.tasks.signature import ExportSignature, TensorSpec, label_spec
+from netyard.tasks.signature import ExportSignature, TensorSpec, decoder_signature, normal_codes
 
 Batch = tuple[Tensor, Tensor]
 
-FEW_IMAGES = 1000
-"""Training images of fewer than these are told: Zhao et al. 2020, arXiv:2006.10738."""
+FEW_SAMPLES = 1000
+"""Training samples of fewer than these are told: Zhao et al. 2020, arXiv:2006.10738."""
 
 
 class Adversarial(Learner):
@@ -57,12 +60,12 @@ class Adversarial(Learner):
         ema_decay: decay of a moving average of the generator's weights, which generates the samples; 0: no average.
         ema_warmup: whether its decay grows to ``ema_decay``, see ``metrics.moving_average``. A resumed run keeps
             the rule it was started with.
-        diffaug: whether to augment the discriminator's input, see ``differentiable_augment``.
+        diffaug: whether to augment the discriminator's images, see ``differentiable_augment``.
         optimizer, scheduler, monitor, mode: see ``Learner``.
 
     Raises:
         ArgumentError: the net or the loss is not adversarial; a value is out of its range; a conditional net gets
-            targets that are not labels.
+            targets that are not labels; rows of a table are to be augmented.
     """
 
     loss_shows_progress = False  # each network's loss depends on the other network, which changes too
@@ -93,17 +96,25 @@ class Adversarial(Learner):
         self.gradient_penalty, self.r1, self.weight_clip = gradient_penalty, r1, weight_clip
         self.ema_decay, self.ema_warmup, self.diffaug = ema_decay, ema_warmup, diffaug
         self.pixels = Pixels(net.input_shape)
+        if diffaug and not self.pixels.is_image:
+            raise ArgumentError(
+                "diffaug is true, and the samples are rows of a table;",
+                "it shifts images and changes their colours;",
+                "try task.diffaug=false.",
+            )
         self.average: nn.Module | None = None
         if ema_decay:
             # Beside ``net``, whose parameters the optimizer gets; as a submodule it is saved in checkpoints.
             self.average = copy.deepcopy(net.generator).requires_grad_(False)
 
     def remarks(self, data: Any) -> list[str]:
-        """Whether there are too few images."""
-        count = len(data.split("train")) if isinstance(data, HasSplits) else FEW_IMAGES
-        if count >= FEW_IMAGES or self.diffaug:
+        """Whether there are too few samples."""
+        count = len(data.split("train")) if isinstance(data, HasSplits) else FEW_SAMPLES
+        if count >= FEW_SAMPLES or self.diffaug:
             return []
-        return [f"{count} training images are few for a GAN, which may repeat them (task.diffaug=true)"]
+        if self.pixels.is_image:
+            return [f"{count} training images are few for a GAN, which may repeat them (task.diffaug=true)"]
+        return [f"{count} training rows are few for a GAN, which may repeat them"]
 
     @property
     def parts(self) -> dict[str, nn.Module]:
@@ -115,11 +126,11 @@ class Adversarial(Learner):
         self.pixels.set_statistics(self.trainer.datamodule)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        x, y = batch  # (B, C, H, W), (B,)
+        x, y = batch  # (B, *input_shape), (B,)
         # Batches since the start of the run, not of the epoch: a seed of its own for every batch, resumed or not.
         step = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
         labels, random = self._labels(y), self.random_at(step, device=self.device)
-        real = self._to_signed(x)
+        real = self._scaled(x)
         is_generator_step = self._is_generator_step()
         # If the discriminator alone is updated, no graph of the generator is needed, which saves time and memory.
         with torch.set_grad_enabled(is_generator_step):
@@ -139,7 +150,7 @@ class Adversarial(Learner):
         # Before the penalties are added: the logged losses of runs with different penalties can then be compared.
         self._add_means(on_real, on_generated, discriminator_loss, generator_loss)
         if self.gradient_penalty:
-            # Algorithm 1 of Gulrajani et al. 2017: one random point between each real and generated image.
+            # Algorithm 1 of Gulrajani et al. 2017: one random point between each real and generated sample.
             at = torch.rand(len(x), generator=random, device=self.device)
             penalty = gradient_penalty(lambda between: discriminate(between)[0], real, generated, at)
             discriminator_loss = discriminator_loss + self.gradient_penalty * penalty
@@ -223,11 +234,11 @@ class Adversarial(Learner):
     # Validation and test
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Compute the losses on held-out images, and on noise that is the same in every epoch."""
+        """Compute the losses on held-out samples, and on noise that is the same in every epoch."""
         x, y = batch
         labels = self._labels(y)
         generated = self._generate(self._sampling_generator, self._latents(len(x), self.random_at(batch_idx)), labels)
-        on_real, on_generated = self._discriminate(self._to_signed(x), labels), self._discriminate(generated, labels)
+        on_real, on_generated = self._discriminate(self._scaled(x), labels), self._discriminate(generated, labels)
         losses = self._discriminator_loss(on_real, on_generated, y), self._generator_loss(on_generated, y)
         self._add_means(on_real, on_generated, *losses)
 
@@ -241,7 +252,7 @@ class Adversarial(Learner):
         return self.net.conditional
 
     def pictures(self, count: int, seed: int = 0, label: int | Tensor | None = None) -> Tensor:
-        """Generate images (count, C, H, W) in [0, 1] on the CPU.
+        """Generate images (count, C, H, W) in [0, 1], or normalised rows (count, F), on the CPU.
 
         Args:
             label: one class for all, or labels (count,); None: each class in turn.
@@ -251,16 +262,18 @@ class Adversarial(Learner):
         """
         # A generator on the CPU: the samples are the same on every device, and the global random state is unchanged.
         labels = sample_labels(count, label, self._conditioned_classes)
-        return self._sample_images(self._latents(count, torch.Generator().manual_seed(seed)), labels)
+        return self._samples(self._latents(count, torch.Generator().manual_seed(seed)), labels)
+
+    rows = pictures
 
     @property
     def code_shape(self) -> tuple[int, ...]:
         return (self.net.latent_size,)
 
     def decoded(self, codes: Tensor, label: int | None = None) -> Tensor:
-        """Generate images (N, C, H, W) in [0, 1] on the CPU from latents (N, latent_size)."""
+        """Make images (N, C, H, W) in [0, 1], or normalised rows (N, F), on the CPU from latents (N, latent_size)."""
         labels = sample_labels(len(codes), label, self._conditioned_classes)
-        return self._sample_images(codes.to(self.device, self.dtype), labels)
+        return self._samples(codes.to(self.device, self.dtype), labels)
 
     def interpolation(self, rows: int = 4, columns: int = 9, seed: int = 0, label: int | None = None) -> Tensor:
         """Generate rows from one latent to another: (rows, columns, C, H, W) in [0, 1]; each row has one class."""
@@ -268,45 +281,39 @@ class Adversarial(Learner):
         z = z.to(self.device, self.dtype)
         labels = sample_labels(rows, label, self._conditioned_classes)
         repeated = None if labels is None else labels.repeat_interleave(columns)
-        return self._sample_images(z.flatten(0, 1), repeated).unflatten(0, (rows, columns))
+        return self._samples(z.flatten(0, 1), repeated).unflatten(0, (rows, columns))
 
     def export_signature(self) -> ExportSignature:
-        """Return the signature of the generator: images from noise."""
-        noise = TensorSpec("noise", f"(batch, {self.net.latent_size}), standard normal")
-
-        def examples(count: int) -> tuple[Tensor, ...]:
-            labels = sample_labels(count, None, self._conditioned_classes)
-            return torch.randn(count, self.net.latent_size), *(() if labels is None else (labels,))
-
-        inputs = [noise, *[label_spec(self.num_outputs)] * self.conditional]
-        picture = TensorSpec("picture", "(batch, channels, height, width), pixels in [0, 1]")
-        return ExportSignature(
-            self._sampling_generator, self._picture_of, inputs, [picture], reads_data=False, more_inputs=examples
-        )
+        """Return the signature of the generator: samples from noise."""
+        size, shape, num_classes = self.net.latent_size, self.net.input_shape, self._conditioned_classes
+        noise = TensorSpec("noise", f"(batch, {size}), standard normal")
+        codes = partial(normal_codes, size=size)
+        return decoder_signature(self._sampling_generator, self._sample_of, noise, codes, shape, num_classes)
 
     @torch.no_grad()
-    def _sample_images(self, latents: Tensor, labels: Tensor | None) -> Tensor:
-        """Latents (N, latent_size) and labels (N,) -> images (N, C, H, W) in [0, 1] on the CPU."""
-        # In evaluation mode batch norm uses its running statistics: an image depends on its own latent alone.
+    def _samples(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """Latents (N, latent_size) and labels (N,) -> images (N, C, H, W) in [0, 1], or normalised rows, on the CPU."""
+        # In evaluation mode batch norm uses its running statistics: a sample depends on its own latent alone.
         training = self._sampling_generator.training
         self._sampling_generator.eval()
-        made = self._picture_of(latents, None if labels is None else labels.to(self.device))
+        made = self._sample_of(latents, None if labels is None else labels.to(self.device))
         self._sampling_generator.train(training)
         return made.cpu()
 
-    def _picture_of(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents (N, latent_size) and labels (N,) -> images (N, C, H, W) in [0, 1]."""
-        # The generator ends with tanh, in [-1, 1].
-        return ((self._generate(self._sampling_generator, latents, labels) + 1) / 2).float().clamp(0, 1)
+    def _sample_of(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents (N, latent_size) and labels (N,) -> images (N, C, H, W) in [0, 1], or normalised rows (N, F)."""
+        made = self._generate(self._sampling_generator, latents, labels).float()
+        # A generator of images ends with tanh, in [-1, 1].
+        return ((made + 1) / 2).clamp(0, 1) if self.pixels.is_image else made
 
     @property
     def _conditioned_classes(self) -> int | None:
         return self.num_outputs if self.net.conditional else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the discriminator's logits (B,) of images normalised by the data; a conditional net gets label 0."""
+        """Return the discriminator's logits (B,) of samples normalised by the data; a conditional net gets label 0."""
         labels = torch.zeros(len(x), dtype=torch.int64, device=x.device) if self.net.conditional else None
-        return self._discriminate(self._to_signed(x), labels)[0]
+        return self._discriminate(self._scaled(x), labels)[0]
 
     # Shared by training and evaluation
 
@@ -315,9 +322,9 @@ class Adversarial(Learner):
         """The generator that samples are taken from: the moving average if there is one."""
         return self.net.generator if self.average is None else self.average
 
-    def _to_signed(self, x: Tensor) -> Tensor:
-        """Convert images normalised by the data to [-1, 1], the range of the generator's output."""
-        return 2 * self.pixels(x) - 1
+    def _scaled(self, x: Tensor) -> Tensor:
+        """Samples on the scale of the generator's output: images in [-1, 1], rows as the data normalise them."""
+        return 2 * self.pixels(x) - 1 if self.pixels.is_image else x
 
     def _augmented(self, pictures: Tensor, random: torch.Generator) -> Tensor:
         return differentiable_augment(pictures, random) if self.diffaug else pictures
@@ -365,7 +372,7 @@ class Adversarial(Learner):
         if y.is_floating_point() or y.ndim != 1:  # numbers of a regression, or the soft targets of mixup
             raise ArgumentError(
                 f"the targets are {y.dtype} of shape {list(y.shape)};",
-                "a conditional net needs data with one label for each image;",
+                "a conditional net needs data with one label for each sample;",
                 "try data=digits augmentation=none, or model=dcgan.",
             )
         return y

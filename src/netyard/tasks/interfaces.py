@@ -73,6 +73,17 @@ class DrawsClasses(DrawsImages, Protocol):
 
 
 @runtime_checkable
+class DrawsRows(Protocol):
+    """A task that generates samples of data that are no images."""
+
+    def rows(self, count: int, seed: int = 0) -> Tensor:
+        """Generate normalised samples (count, *input_shape) on the CPU; equal seeds give equal samples.
+
+        If the task has ``conditional`` and it is true, it takes ``label`` as ``DrawsClasses.pictures`` does.
+        """
+
+
+@runtime_checkable
 class DecodesCodes(Protocol):
     """A task that makes samples of codes; ``code_shape`` is the shape of one."""
 
@@ -463,13 +474,21 @@ class PreparesImages(Protocol):
 
 
 @runtime_checkable
-class RealImages(SampledData, Protocol):
-    """Real images that generated ones can be compared with."""
+class RealSamples(SampledData, Protocol):
+    """Real images or rows that generated ones can be compared with."""
 
-    def real_pictures(
+    def real_samples(
         self, name: str, most: int | None = None, batch_size: int = 256, seed: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield batches of a split: images (b, C, H, W) in [0, 1] and their labels (b,)."""
+        """Yield batches of a split: images (b, C, H, W) in [0, 1] or normalised rows (b, F), and their targets (b,)."""
+
+
+@runtime_checkable
+class WritesCells(Protocol):
+    """Data whose samples can be written as rows of a table."""
+
+    def cells(self, samples: Tensor) -> dict[str, list[Any]]:
+        """Normalised samples (N, ...) -> columns by name, of N numbers, words or None each."""
 
 
 @runtime_checkable
@@ -606,6 +625,11 @@ def has_training(data: Any) -> bool:
 def shows_images(data: Any) -> bool:
     """Whether samples are images, (C, H, W), and not rows of a table or sequences."""
     return isinstance(data, SampledData) and len(data.input_shape or ()) == 3
+
+
+def shows_rows(data: Any) -> bool:
+    """Whether samples are rows of a table, (F,)."""
+    return isinstance(data, SampledData) and len(data.input_shape or ()) == 1
 
 
 def mixes_samples(data: Any) -> bool:

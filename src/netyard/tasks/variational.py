@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
 from netyard.losses.divergences import free_bits, kl_from_standard_normal
-from netyard.losses.likelihoods import Bernoulli, Likelihood
+from netyard.losses.likelihoods import Bernoulli, Gaussian, Likelihood
 from netyard.ranges.bounds import Count, NotNegative, Unit
 from netyard.ranges.signature import check
 from netyard.tasks.interfaces import has_classes
@@ -119,7 +119,13 @@ class Variational(Learner):
             )
 
     def remarks(self, data: Any) -> list[str]:
-        """Whether grey pixels are taken as probabilities."""
+        """The likelihood of columns, and whether grey pixels are taken as probabilities."""
+        if isinstance(self.loss, Gaussian) and not self.pixels.is_image:
+            std = (
+                f"a fixed standard deviation of {self.loss.std:g}" if self.loss.num_parameters == 1 else "learned ones"
+            )
+            units = " of the series in its own units" * hasattr(data, "series_statistics")
+            return [f"the likelihood{units} is Gaussian, as the samples are no images, with {std} (loss=gaussian)"]
         if not isinstance(self.loss, Bernoulli) or self.loss.binarize or not self.pixels.is_image:
             return []
         mean, std = (each.double().flatten() for each in data.pixel_statistics())
@@ -260,6 +266,19 @@ class Variational(Learner):
         """
         generator = torch.Generator().manual_seed(seed)
         return self._decode_images(torch.randn(count, self.net.latent_size, generator=generator), label)
+
+    @torch.no_grad()
+    def rows(self, count: int, seed: int = 0, label: int | Tensor | None = None) -> Tensor:
+        """Generate normalised samples (count, *input_shape) on the CPU from the model: a code, then the likelihood.
+
+        Args:
+            label: one class for all, or labels (count,); None: each class in turn.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        z = torch.randn(count, self.net.latent_size, generator=generator)
+        labels = sample_labels(count, label, self.net.num_classes)
+        labels = None if labels is None else labels.to(self.device)
+        return self.loss.sample(self._decode(z.to(self.device), labels).float().cpu(), generator)
 
     @torch.no_grad()
     def traversal(self, rows: int = 8, columns: int = 9, span: float = 3.0, label: int | None = None) -> Tensor:

@@ -10,7 +10,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from netyard.cli import main
-from support.finished_runs import RUNS
+from support.finished_runs import EPOCH, RUNS
 from support.user_files import SONG
 
 
@@ -74,6 +74,33 @@ def test_pictures_of_one_class(finished, capsys, tmp_path: Path) -> None:
     assert not torch.equal(*drawn), "the same noise, told another class"
     assert main.main(["generate", where, "class=10"]) == 2
     assert "10" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", ["gan_tiny", "vae_tiny"])
+def test_rows_of_a_table_are_made_in_its_own_words(train, capsys, tmp_path: Path, model: str) -> None:
+    table = tmp_path / "people.csv"
+    lines = [f"{20 + n % 50},{1.5 * n % 7},{('red', 'blue', 'green')[n % 3]}" for n in range(90)]
+    table.write_text("\n".join(["age,height,colour", *lines]), encoding="utf-8")
+    ran = train(f"model={model}", "data=csv", f"data.path={table}", "data.target=null", *EPOCH[:2])
+    assert ran.code == 0, ran.err
+    scores = ran.json("results.json")["metrics"]
+    assert {"val/frechet_distance", "test/frechet_distance", "test/recall"} <= scores.keys()
+    shown = (ran.path / "texts" / "val_samples.csv").read_text(encoding="utf-8").splitlines()
+    assert shown[0] == "age,height,colour" and len(shown) == 11
+
+    where, made = f"run={ran.path}", tmp_path / "made.csv"
+    assert "7 row(s)" in generated(capsys, where, "count=7", f"output={made}")
+    rows = [line.split(",") for line in made.read_text(encoding="utf-8").splitlines()]
+    assert rows[0] == ["age", "height", "colour"] and len(rows) == 8
+    assert all(age.lstrip("-").isdigit() and colour in ("red", "blue", "green") for age, _, colour in rows[1:])
+    # They can be read as the rows of the file are, and are others for another seed.
+    assert main.main(["evaluate", where, f"data.path={made}"]) == 0, capsys.readouterr().err
+    again, other = tmp_path / "again.csv", tmp_path / "other.csv"
+    generated(capsys, where, "count=7", f"output={again}")
+    generated(capsys, where, "count=7", "seed=1", f"output={other}")
+    assert again.read_text() == made.read_text() != other.read_text()
+    capsys.readouterr()
+    assert main.main(["export", where, "format=onnx", *["part=decoder"] * (model == "vae_tiny")]) == 0
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_validation_loses_what_the_definitions_say(labels: str) -> None:
 
 
 def test_a_conditional_net_needs_labels() -> None:
-    with pytest.raises(ValueError, match=r"targets are torch\.float32 .*one label for each image; try data=digits"):
+    with pytest.raises(ValueError, match=r"targets are torch\.float32 .*one label for each sample; try data=digits"):
         trainer_of().fit(task_of(dense(conditional=True)), Pictures(1, labelled=False))
     trainer_of().fit(task_of(), Pictures(1, labelled=False))
 

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from netyard.callbacks.sample_quality import SampleScores
 from netyard.data.images.fake import FakeImages
+from netyard.metrics.fid import frechet_distance
+from support import datasets
 from support.sample_scores import Painter, fakes, real, scored, trainer_of
 
 
@@ -50,7 +52,7 @@ def test_a_conditional_net_is_told_the_real_labels(data: FakeImages, place: Path
     painter = Painter(real(data, "val"), conditional=True)
     scored(painter, data, place, num_test_samples=2 * len(data.split("test")))
     told = torch.cat(painter.labels)
-    expected = torch.cat([y for _, y in data.real_pictures("test")])
+    expected = torch.cat([y for _, y in data.real_samples("test")])
     assert torch.equal(told, expected.repeat(9)[: len(told)]) and len(told) >= 2 * len(expected)
 
 
@@ -110,7 +112,7 @@ def test_a_network_of_the_users_own_is_taken(data: FakeImages, tmp_path: Path) -
 def test_what_cannot_be_scored_is_left_alone(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data: Any = SimpleNamespace(input_shape=[8, 8] if kind == "no pictures" else [1, 8, 8], num_classes=None)
     if kind != "another's data":
-        data.real_pictures = lambda *_: iter(())
+        data.real_samples = lambda *_: iter(())
     painter: Any = Painter(torch.rand(2, 1, 8, 8)) if kind != "draws nothing" else SimpleNamespace(logged={})
     with caplog.at_level(logging.WARNING, "netyard"):
         scored(painter, data, tmp_path)
@@ -125,3 +127,37 @@ def test_without_classes_the_features_are_of_a_network_with_random_weights(tmp_p
     assert scores[0] == scores[1], "the same for every run"
     noise = scored(Painter(torch.rand(16, 1, 8, 8)), images, tmp_path, num_test_samples=64)
     assert noise["test/frechet_distance"] > 2 * scores[0]["test/frechet_distance"]
+
+
+class Rower(nn.Module):
+    """A task that draws rows (count, F)."""
+
+    monitor, conditional, device = "val/frechet_distance", False, torch.device("cpu")
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        self.drawn = rows
+
+    def rows(self, count: int, seed: int = 0) -> Tensor:
+        chosen = torch.randint(len(self.drawn), (count,), generator=torch.Generator().manual_seed(seed))
+        return self.drawn[chosen]
+
+    def log_dict(self, scores: dict[str, Tensor], batch_size: int) -> None:
+        self.scores = {name: float(value) for name, value in scores.items()}
+
+
+def test_rows_are_compared_by_their_standardised_numbers(place: Path) -> None:
+    data = datasets.build("wine")
+    data.setup()
+    train = data.split("train").x
+    distances = []
+    for rows in (train, train + 1, train[:1]):
+        callback, rower = SampleScores(num_test_samples=2000, cache=str(place)), Rower(rows)
+        callback.on_test_start(trainer_of(data), rower)  # type: ignore[arg-type]
+        callback.on_test_epoch_end(trainer_of(data), rower)  # type: ignore[arg-type]
+        distances.append(rower.scores["test/frechet_distance"])
+    # The distance of the moments themselves, and 13 columns that are 1 too large.
+    real = data.split("test").x
+    assert distances[0] == pytest.approx(float(frechet_distance(real, train)), rel=0.1)
+    assert 10 < distances[1] - distances[0] < 16
+    assert rower.scores["test/diversity"] == pytest.approx(0, abs=1e-6)

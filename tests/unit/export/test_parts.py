@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from netyard.export import description, parts
+from netyard.export import description, graph, parts
 from netyard.inference import codes
 from netyard.io.rows import Rows
 from netyard.tasks.interfaces import EncodesCodes
@@ -39,7 +39,7 @@ def test_a_decoder_computes_what_generate_gives(words: tuple[str, ...], output: 
     data.setup()
     if words[1:2] != ("data=iris",):
         task.pixels.set_statistics(data)
-    signature = parts.signature_of("decoder", task, data, "")
+    signature = graph.in_own_units(parts.signature_of("decoder", task, ""), data)
     inputs = signature.examples(data, 12)
     (made,) = signature(*inputs)
     # The labels of examples are those of samples whose class is not chosen: each in turn.
@@ -49,5 +49,5 @@ def test_a_decoder_computes_what_generate_gives(words: tuple[str, ...], output: 
     if isinstance(wanted, Rows):
         assert wanted.columns == [column.name for column in data.columns] and "petal length (cm)" in wanted.columns
     x = data.example_inputs(3)
-    code = parts.signature_of("encoder", task, data, "")(x)[0]
+    code = parts.signature_of("encoder", task, "")(x)[0]
     assert torch.equal(code, task.codes_of(x) if isinstance(task, EncodesCodes) else task.export_signature()(x)[1])

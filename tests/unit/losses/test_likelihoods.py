@@ -187,3 +187,15 @@ def test_levels_and_means_stay_within_black_and_white() -> None:
     likelihood = DiscretizedLogistic(max_value=16)
     assert likelihood.prepare(torch.tensor([[-0.3, 1.7]])).tolist() == [[0.0, 1.0]]
     assert likelihood.mean(torch.tensor([[-0.3, 1.7, 0.0, 0.0]])).tolist() == [[0.0, 1.0]]
+
+
+def test_a_gaussian_draws_with_its_deviation_and_images_are_means() -> None:
+    parameters = torch.cat([torch.full((20_000, 1), 3.0), torch.zeros(20_000, 1)], dim=1)
+    likelihood = Gaussian(2)
+    drawn = likelihood.sample(parameters, torch.Generator().manual_seed(0))
+    assert drawn.shape == (20_000, 1)
+    assert drawn.mean().item() == pytest.approx(3, abs=0.03)
+    assert drawn.std().item() == pytest.approx(0.02 + math.log(2), abs=0.02)  # softplus(0) is log 2
+    assert torch.equal(drawn, likelihood.sample(parameters, torch.Generator().manual_seed(0)))
+    logits = torch.randn(2, 1, 4, 4)
+    assert torch.equal(Bernoulli().sample(logits, torch.Generator()), logits.sigmoid())

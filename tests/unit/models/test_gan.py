@@ -46,6 +46,13 @@ def test_both_networks_use_the_label_if_conditional() -> None:
     assert net.discriminator(same, y).unique().numel() == 2
 
 
-def test_tables_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"input_shape is \[10\]; .*images.*try data=digits"):
-        build("gan", input_shape=[10])
+def test_rows_of_a_table_have_no_bounds() -> None:
+    net = build("gan", input_shape=[5])
+    rows = net.generator(100 * torch.randn(64, net.latent_size))
+    assert rows.shape == (64, 5) and rows.abs().max() > 1
+    assert net.discriminator(rows).shape == (64,)
+
+
+def test_sequences_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"input_shape is \[10, 2\]; .*images.*rows of a table; try data=digits"):
+        build("gan", input_shape=[10, 2])

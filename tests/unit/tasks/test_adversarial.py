@@ -51,6 +51,7 @@ def test_an_interpolation_goes_from_one_sample_to_another_of_its_class(condition
         (None, {"discriminator_lr": -1.0}, r"discriminator_lr is -1\.0; it must be a number above 0, or null"),
         (None, {"ema_decay": 1.0}, r"ema_decay is 1\.0"),
         (None, {"r1": math.nan}, r"r1 is nan"),
+        (dense(shape=(5,)), {"diffaug": True}, r"diffaug is true, and .* rows of a table; .*; try task\.diffaug=false"),
     ],
 )
 def test_what_does_not_fit_is_refused(net: nn.Module | None, settings: dict[str, Any], message: str) -> None:

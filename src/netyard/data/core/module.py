@@ -26,6 +26,7 @@ from netyard.data.core.split_loaders import Loader, SplitLoaders
 from netyard.data.core.statistics import moments, standardize
 from netyard.data.core.table_inputs import rows
 from netyard.data.core.tensors import Split, TensorSplit
+from netyard.data.tables.columns import decode
 from netyard.errors import ConfigError
 from netyard.ranges.image_size import height_and_width
 
@@ -85,17 +86,17 @@ class DataModule(SplitData):
     def predict_dataloader(self) -> Loader:
         return self.test_dataloader()
 
-    def real_pictures(
+    def real_samples(
         self, name: str, most: int | None = None, batch_size: int = 256, seed: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images of a split, not augmented: ((b, C, H, W) in [0, 1], y (b,)), the same on every device.
+        """Samples of a split, not augmented: (images in [0, 1] or normalised rows, y (b,)), the same on every device.
 
         All of them or ``most``, chosen and shuffled by the seed.
         """
         data = self.data_of(name)
         data.require_split(name)
         for x, y in data._loaders().stored(name, most, batch_size, seed):
-            yield x.float().div_(data.max_value), y
+            yield x if x.is_floating_point() else x.float().div_(data.max_value), y
 
     def _loaders(self) -> SplitLoaders:
         self.setup()
@@ -175,6 +176,20 @@ class DataModule(SplitData):
     def denormalize(self, x: Tensor) -> Tensor:
         """Inputs of a network -> images (B, C, H, W) in [0, 1], or rows in their own units."""
         return self._normalization(x.device).denormalize(x)
+
+    def cells(self, samples: Tensor) -> dict[str, list[Any]]:
+        """Normalised samples (N, ...) that are no images as columns: numbers and words in their own units."""
+        made = self.denormalize(samples) if self.own_units else samples
+        if self.columns and made.ndim == 2:
+            return decode(self.columns, made.float().numpy())
+        names = self.channel_names(made.shape[-1])
+        if made.ndim == 3:  # (N, steps, channels)
+            names = [f"{name}_{step}" for step in range(1, made.shape[1] + 1) for name in names]
+        return dict(zip(names, made.flatten(1).T.tolist(), strict=True))
+
+    def channel_names(self, count: int) -> list[str]:
+        """A name for each channel of a sequence, or for each column."""
+        return [f"column_{place}" for place in range(1, count + 1)]
 
     def pixel_statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and std of pixels in [0, 1], two float32 (C, 1, 1): an input of a network is ``(pixels - mean) / std``.

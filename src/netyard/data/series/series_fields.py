@@ -177,6 +177,10 @@ class SeriesFields(DataModule):
                 f"take data.{wrong} out of the command.",
             )
 
+    def channel_names(self, count: int) -> list[str]:
+        names = self.layout.all_names
+        return names if len(names) == count else super().channel_names(count)
+
     def describe_series(self) -> dict[str, Any]:
         """What an input of the network is, in plain types: channels, order, frequency, season, and series by number."""
         channels = self.layout

@@ -39,6 +39,8 @@ class Column:
     thousands: str = ""
     marks: list[str] | None = None
     """Cells that are missing, besides empty ones; None: the common marks."""
+    whole: bool = False
+    """Whether all numbers of the training split are whole."""
 
     @property
     def num_features(self) -> int:
@@ -92,6 +94,21 @@ class Column:
         else:
             features = [self._one_hot(table, missing, unseen)]
         return np.concatenate([*features, *[missing[:, None].astype(np.float64)] * self.indicator], axis=1)
+
+    def decode(self, features: np.ndarray) -> list[float | str | None]:
+        """Features (N, num_features) in their own units as cells: numbers, the word of the largest feature, or None.
+
+        The opposite of ``encode``, for rows that a network makes.
+        """
+        cells: list[Any]
+        if self.words is not None:
+            cells = [self.words[place] for place in features[:, : len(self.words)].argmax(axis=1)]
+        elif self.whole:
+            cells = features[:, 0].round().astype(np.int64).tolist()
+        else:
+            cells = [float(str(number)) for number in features[:, 0]]  # of float32 no more digits than it has
+        missing = features[:, -1] > 0.5 if self.indicator else np.zeros(len(features), dtype=bool)
+        return [None if gone else cell for cell, gone in zip(cells, missing.tolist(), strict=True)]
 
     def bad_cell_error(self, table: Table, row: int) -> DataError:
         """The error for a cell that has no encoding."""
@@ -159,6 +176,13 @@ def encode(columns: Sequence[Column], table: Table, unseen: Counter[tuple[str, s
     return features
 
 
+def decode(columns: Sequence[Column], features: np.ndarray) -> dict[str, list[float | str | None]]:
+    """Features (N, sum of num_features) in their own units as cells of each column; see ``Column.decode``."""
+    ends = np.cumsum([column.num_features for column in columns])
+    parts = np.split(features, ends[:-1], axis=1)
+    return {column.name: column.decode(part) for column, part in zip(columns, parts, strict=True)}
+
+
 def read_numbers(columns: Iterable[Column], table: Table) -> None:
     """Read the columns of numbers of a whole table, before it is encoded in parts: see ``numeric_cells.parse``."""
     numbers = [column for column in columns if column.words is None]
@@ -219,6 +243,7 @@ def fit_number(table: Table, name: str, train: np.ndarray, missing: Missing, rea
         decimal=numbers.decimal,
         thousands=numbers.thousands,
         marks=_marks(reading),
+        whole=bool(len(present)) and bool((present == present.round()).all()),
     )
 
 

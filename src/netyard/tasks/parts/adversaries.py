@@ -12,21 +12,23 @@ from netyard.errors import ArgumentError
 from netyard.tasks.interfaces import lacks
 
 Scores = tuple[Tensor, Tensor | None]
-"""Logits (B,) that an image is real, and class logits (B, num_classes) of an auxiliary classifier, if there is one."""
+"""Logits (B,) that a sample is real, and class logits (B, num_classes) of an auxiliary classifier, if there is one."""
 
 
 class GeneratorAndDiscriminator(Protocol):
     """The interface of the net; if ``conditional`` is true, both parts take labels (B,) as a second argument."""
 
     latent_size: int
-    input_shape: tuple[int, ...]  # of an image, (C, H, W)
+    input_shape: tuple[int, ...]  # (C, H, W) of an image, (F,) of a row of a table
     conditional: bool
-    generator: nn.Module  # (B, latent_size) -> (B, C, H, W) in [-1, 1]
-    discriminator: nn.Module  # (B, C, H, W) -> (B,) logits of being real, or those and (B, num_classes) class logits
+    generator: nn.Module  # (B, latent_size) -> images (B, C, H, W) in [-1, 1], or rows (B, F)
+    discriminator: (
+        nn.Module
+    )  # (B, *input_shape) -> (B,) logits of being real, or those and (B, num_classes) class logits
 
 
 class AdversarialLoss(Protocol):
-    """The interface of the loss: one method for each network, and the logit above which an image counts as real."""
+    """The interface of the loss: one method for each network, and the logit above which a sample counts as real."""
 
     # Not 0 for every loss: least squares has the targets 0 and 1, so its decision boundary is 0.5.
     boundary: float

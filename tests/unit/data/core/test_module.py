@@ -236,7 +236,7 @@ def test_pixel_statistics_bring_a_picture_back() -> None:
 
 def test_pictures_are_all_of_a_part_as_they_are_chosen_by_a_seed() -> None:
     data = build("digits")
-    parts = list(data.real_pictures("test", batch_size=100))
+    parts = list(data.real_samples("test", batch_size=100))
     x, y = (torch.cat(part) for part in zip(*parts, strict=True))
     split = data.split("test")
     assert [len(part) for part, _ in parts] == [90, 90, 90, 89] and x.min() == 0 and x.max() == 1
@@ -244,7 +244,7 @@ def test_pictures_are_all_of_a_part_as_they_are_chosen_by_a_seed() -> None:
         x.flatten(1).sum(dim=1).sort().values, (split.x.float() / 16).flatten(1).sum(dim=1).sort().values
     )
     assert y.bincount().tolist() == split.y.bincount().tolist() and not torch.equal(y, split.y)
-    few, again, other = (next(data.real_pictures("test", 10, seed=seed))[0] for seed in (0, 0, 1))
+    few, again, other = (next(data.real_samples("test", 10, seed=seed))[0] for seed in (0, 0, 1))
     assert torch.equal(few, again) and torch.equal(few, x[:10]) and not torch.equal(few, other)
 
 

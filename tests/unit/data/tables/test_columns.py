@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netyard.data.tables.columns import Column, encode, fit_number, fit_words, read_numbers, unseen_words
+from netyard.data.tables.columns import Column, decode, encode, fit_number, fit_words, read_numbers, unseen_words
 from netyard.data.tables.csv_reader import Table
 from netyard.data.tables.numeric_cells import Reading, parse
 from netyard.errors import DataError
@@ -52,6 +52,26 @@ def test_missing_words() -> None:
         fit(cells, "refuse")
     assert encode([fit(cells, "mean")], table(x=cells)).tolist() == [[1, 0], [0, 0], [0, 1]]
     assert encode([fit(cells, "indicator")], table(x=cells)).tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
+
+
+def test_features_become_cells_again() -> None:
+    cells = {"age": ["31", "", "40"], "price": ["1.5", "2.25", "4"], "kind": ["a", "?", "b"]}
+    made = table(**cells)
+    columns = [
+        fit_number(made, "age", ALL, "indicator", Reading()),
+        fit_number(made, "price", ALL, "refuse", Reading()),
+        fit_words(made, "kind", ALL, "indicator", Reading()),
+    ]
+    moments = [pair for column in columns for pair in column.moments]
+    features = encode(columns, made) * [std for _, std in moments] + [mean for mean, _ in moments]
+    assert decode(columns, features.astype(np.float32)) == {
+        "age": [31, None, 40],  # as in the file, whole
+        "price": [1.5, 2.25, 4.0],
+        "kind": ["a", None, "b"],
+    }
+    # What a network makes: between two words the larger one, and whole numbers again.
+    near = decode(columns, np.array([[35.6, 0.2, 1.2345678, 0.4, 0.45, 0.1]], dtype=np.float32))
+    assert near == {"age": [36], "price": [1.2345678], "kind": ["b"]}
 
 
 def test_dropped_rows_are_named() -> None:

@@ -1,0 +1,45 @@
+"""A VAE has a likelihood that fits its data, unless one is typed."""
+
+from __future__ import annotations
+
+import pytest
+from hydra.types import RunMode
+
+from netyard.config import compose
+
+GAUSSIAN, BERNOULLI = "netyard.losses.likelihoods.Gaussian", "netyard.losses.likelihoods.Bernoulli"
+
+
+@pytest.mark.parametrize(
+    ("words", "target", "more"),
+    [
+        (["model=vae"], BERNOULLI, {}),
+        (["model=vae", "loss.binarize=sample"], BERNOULLI, {"binarize": "sample"}),
+        (["model=vae", "data=iris"], GAUSSIAN, {"num_parameters": 2}),
+        (["model=beta_vae", "data=csv", "data.path=x.csv", "data.target=null"], GAUSSIAN, {"num_parameters": 2}),
+        (["model=vae", "data=sunspots"], GAUSSIAN, {"num_parameters": 2}),
+        (["model=vae", "data=iris", "loss.num_parameters=1"], GAUSSIAN, {"num_parameters": 1}),
+        (["model=vae", "data=iris", "loss=bernoulli"], BERNOULLI, {}),  # refused when the run starts
+        (["model=vae", "data=iris", "loss=gaussian"], GAUSSIAN, {"num_parameters": 1}),
+    ],
+    ids=" ".join,
+)
+def test_the_likelihood_fits_the_data(words: list[str], target: str, more: dict[str, object]) -> None:
+    cfg, choices = compose.compose(words)
+    assert cfg.loss._target_ == target
+    assert choices["loss"] == ("gaussian" if target == GAUSSIAN else "bernoulli")
+    assert cfg.model.num_outputs_per_pixel == cfg.loss.num_parameters
+    assert {key: cfg.loss[key] for key in more} == more
+
+
+def test_other_losses_stay() -> None:
+    assert compose.compose(["model=autoencoder", "data=iris"])[1]["loss"] == "mse"
+
+
+def test_each_job_of_a_sweep_has_its_own() -> None:
+    with compose.opened() as app:
+        master = app.compose_config("train", ["model=vae", "data=iris"], RunMode.MULTIRUN)
+        jobs = [
+            app.config_loader.load_sweep_config(master, ["model=vae", f"data={name}"]) for name in ("iris", "digits")
+        ]
+    assert [job.loss._target_ for job in jobs] == [GAUSSIAN, BERNOULLI]
