@@ -51,7 +51,8 @@ def no_such_option(name: str, known: Collection[str], command: str) -> ConfigErr
 
 def no_such_key(key: str, line: str, keys: Iterable[str]) -> ConfigError:
     """The error for the override ``line``, whose key is not in the config."""
-    keys = list(keys)
+    # Nobody means the keys of Hydra's own language: data.target is not data._target_.
+    keys = [name for name in keys if not name.rpartition(".")[2].startswith("_")]
     if key in REPLACED:
         allowed, instead = REPLACED[key]
         return ConfigError(f"there is no key '{key}' any more;", allowed, f"try {instead}.")

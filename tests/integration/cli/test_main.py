@@ -44,6 +44,7 @@ from support.mistaken_commands import check_answer
         (["optimizer.betas=[0.9,1.5]"], 2, ["optimizer.betas is 1.5", "below 1", "try optimizer.betas=[0.9,0.999]"]),
         (["model=timm", "model.architecture=resnt50"], 2, ["resnt50", "resnet50"]),
         (["data=csv"], 2, ["data=csv needs data.path and data.target"]),
+        (["data=wine", "data.target=null"], 2, ["data has no key 'data.target'", "data=csv", "remove it"]),
         (["data=iris", "augmentation=standard"], 2, ["augmentation", "images"]),
         (["callbacks.checkpoint=null"], 2, ["callbacks has no checkpoint"]),
         (["task.monitor=val/recall", "debug=smoke"], 2, ["task.monitor is val/recall", "val/accuracy"]),
