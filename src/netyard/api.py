@@ -316,10 +316,12 @@ class Sweep:
         Raises:
             CheckpointError: no job has completed.
         """
+        from netyard.run_directories.data_set import unranked
+
         if not self.leaderboard:
             raise CheckpointError(
-                f"no job of {self.path} has completed;",
-                "the best run is one of the completed jobs;",
+                f"no job of {self.path} has completed{f', and {said}' if (said := unranked(self._jobs)) else ''};",
+                "the best run is one of the completed jobs without debug=;",
                 f"continue it with netyard.sweep('resume={self.path}').",
             )
         return Run(self.leaderboard[0]["best run"])
@@ -481,7 +483,7 @@ def _line(table: Any, rank: int, row: Any) -> dict[str, Any]:
 
     values = row.values(table.ranked.name)
     scores = {table.ranked.name: mean(values), f"{table.ranked.name} std": deviation(values), "n": len(values)}
-    return {"rank": rank, **row.cells, **scores, "best run": str(row.runs[0].path)}
+    return {"rank": rank, **table.data, **row.cells, **scores, "best run": str(row.runs[0].path)}
 
 
 def _number(text: str | None) -> float | int | str | None:

@@ -27,6 +27,7 @@ def made_run(
     error: str | None = None,
     ended: str = "2026-11-24T12:00:00+00:00",
     curve: Sequence[float] = (),
+    chosen: Mapping[str, Any] | None = None,
 ) -> Path:
     """A run's directory. ``optimizer.lr=0.1`` among ``typed`` is in the config too; no value, no results.json."""
     node: dict[str, Any] = {
@@ -48,6 +49,7 @@ def made_run(
         "task": "classification",
         "optimizer": optimizer,
         "scheduler": "constant",
+        **(chosen or {}),
     }
     hydra = path / ".hydra"
     hydra.mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def _choice(group: str, value: str, own: bool) -> list[str] | None:
     found = [name if name in catalog.options(group) else _option(group, name) for name in names]
     if len(names) > 1:  # of a sweep: each has to be one option
         kept = [name if option is None or " " in option else option for name, option in zip(names, found, strict=True)]
-        return [f"{group}={','.join(kept)}"]
+        return [f"{group}={','.join(dict.fromkeys(kept))}"]  # of two words for one option the sweep needs one
     if value in catalog.options(group):
         return [typed]
     if group == "data" and (found[0] is None or is_path(value)):
@@ -146,8 +147,8 @@ def is_path(word: str) -> bool:
 def _listed(group: str, value: str) -> list[str]:
     """Several options; those of the callbacks need ``default`` among them, which saves the checkpoint."""
     typed = f"{group}={value}"
-    if "," in value and not value.startswith("["):
-        return [typed]  # a sweep over single options
+    if "," in value and (not value.startswith("[") or not _is_one_list(value)):
+        return [typed]  # a sweep over options, or over lists of them
     if (elsewhere := synonyms.VALUES[group].get(plain(value))) is not None:  # scheduler=plateau
         return elsewhere.split()
     names = [name.strip(" '\"") for name in value.strip("[]").split(",")]
@@ -159,6 +160,12 @@ def _listed(group: str, value: str) -> list[str]:
     if known == names and saves:
         return [typed]
     return [f"{group}=[{','.join(known if saves else ['default', *known])}]"]
+
+
+def _is_one_list(value: str) -> bool:
+    """Whether the bracket at the start of a value is closed at its end: not so in ``[a],[b]``."""
+    depths = list(itertools.accumulate((text == "[") - (text == "]") for text in value))
+    return 0 not in depths[:-1]
 
 
 def _option(group: str, word: str) -> str | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netyard.config.catalog import GROUPS
+from netyard.config.equal_values import with_floats
 from netyard.config.flatten import leaves
 from netyard.metrics.intervals import mean
-from netyard.run_directories.records import REPETITIONS, Objective, Run
+from netyard.run_directories import data_set as data_sets
+from netyard.run_directories.records import MISSING, REPETITIONS, Objective, Run
 
 # Keys that do not distinguish configurations, unless a sweep varies them: results do not depend on them, or they are
 # repetitions (seed, fold).
@@ -40,13 +42,14 @@ class Row:
 
 @dataclass
 class Table:
-    """The configurations with the same objective, best first.
+    """The configurations with the same objective on the same data, best first.
 
     Attributes:
         ranked: the objective that the rows are sorted by.
         others: further objectives of the same runs.
         columns: the config keys that differ between the rows.
         notes: remarks on how the rows were made.
+        data: what distinguishes its data from that of other tables, as ``{"data": "iris"}``.
     """
 
     ranked: Objective
@@ -54,6 +57,13 @@ class Table:
     columns: list[str]
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The objective, and the data if there are tables of other data."""
+        keys = [_written(value) if key == "data" else f"{key}={_written(value)}" for key, value in self.data.items()]
+        return " ".join([self.ranked.name, *["on"] * bool(keys), *keys])
 
     @property
     def repeated(self) -> str:
@@ -72,14 +82,21 @@ class Table:
 
 
 def tabulate(runs: Iterable[Run], metric: Objective | None = None) -> list[Table]:
-    """Return a table for each objective of the completed runs; ``metric`` replaces their objectives."""
-    # Runs with different objectives cannot be ranked together.
-    members: dict[tuple[Objective, ...], list[Run]] = {}
+    """Return a table for each objective and data set of the completed runs; ``metric`` replaces their objectives."""
+    # Runs with different objectives cannot be ranked together, nor those on different data.
+    members: dict[str, tuple[tuple[Objective, ...], list[Run]]] = {}
     for run in runs:
         objectives = (metric,) if metric else run.objectives
-        if run.state == "completed" and objectives and objectives[0].name in run.scores:
-            members.setdefault(objectives, []).append(run)
-    return [_table(objectives, found) for objectives, found in members.items()]
+        if run.state == "completed" and data_sets.is_ranked(run) and objectives and objectives[0].name in run.scores:
+            run = replace(run, config=with_floats(run.config))
+            data = data_sets.data_set(run, objectives[0].name)
+            members.setdefault(_text([list(map(str, objectives)), data]), (objectives, []))[1].append(run)
+    tables = [_table(*found) for found in members.values()]
+    where = [data_sets.data_set(table.rows[0].runs[0], table.ranked.name) for table in tables]
+    keys = data_sets.differing(where) if tables else []
+    for table, each in zip(tables, where, strict=True):
+        table.data = {key: each.get(key, MISSING) for key in keys}
+    return tables
 
 
 def _table(objectives: tuple[Objective, ...], runs: Sequence[Run]) -> Table:
@@ -99,7 +116,10 @@ def _table(objectives: tuple[Objective, ...], runs: Sequence[Run]) -> Table:
     columns = differing([row.runs[0] for row in rows])
     for row in rows:
         row.cells = {key: row.runs[0].value(key) for key in columns}
-    notes = [f"{repeated} older runs of the same configuration and seed are left out."] if repeated else []
+    some = "1 older run" if repeated == 1 else f"{repeated} older runs"
+    notes = [f"{some} of the same configuration and seed {'is' if repeated == 1 else 'are'} left out."] * bool(repeated)
+    if ranked.name.endswith("/loss") and len({_loss(row.runs[0]) for row in rows}) > 1:
+        notes.append(f"Rows have different losses, so {ranked.name} is not the same quantity in all of them.")
     table = Table(ranked, objectives[1:], columns, rows, notes)
     if "folds" in table.repeated:
         # Scores of folds are correlated, and both statistics assume independent runs (Bengio & Grandvalet 2004).
@@ -170,16 +190,17 @@ def _is_determined(runs: Sequence[Run], key: str, chosen: Sequence[str]) -> bool
 
 
 def _text(value: Any) -> str:
-    """Return a text that is equal for equal values; 1 and 1.0 are equal."""
-    return json.dumps(_number(value), sort_keys=True, default=str)
+    """Return a text that is equal for equal values; 1 and 1.0 are two values, see ``equal_values``."""
+    return json.dumps(value, sort_keys=True, default=str)
 
 
-def _number(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _number(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_number(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _loss(run: Run) -> str:
+    """What the loss of a run is built from, its class weights and the like included."""
+    return _text(run.config.get("loss"))
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else _text(value)
 
 
 def _dominates(one: Row, other: Row, objectives: Sequence[Objective]) -> bool:

@@ -9,6 +9,7 @@ from netyard.io.atomic import open_atomically
 from netyard.io.readable import short_path
 from netyard.reports.configurations import Table, tabulate
 from netyard.reports.tables import comma_separated, markdown, states
+from netyard.run_directories.data_set import is_ranked
 from netyard.run_directories.records import Run, gather
 
 PRINTED = 10  # rows that are printed at the end of a sweep; the files have all
@@ -26,8 +27,15 @@ def leaderboard(sweep_dir: Path) -> str:
 def page(title: str, tables: Sequence[Table], runs: Sequence[Run], notes: Sequence[str]) -> str:
     """Return every table and the states of all runs, in Markdown."""
     # A sweep whose jobs all failed has a leaderboard too, with the reason of each.
-    completed = any(run.state == "completed" for run in runs)
-    none = "No completed run was validated." if completed else "No run has completed."
+    completed = [run for run in runs if run.state == "completed"]
+    ranked = any(map(is_ranked, completed))
+    none = (
+        "No completed run was validated."
+        if ranked
+        else "No run has completed that is ranked."
+        if completed
+        else "No run has completed."
+    )
     empty = [] if tables else [none]
     return "\n\n".join([f"# {title}", *map(markdown, tables), *empty, states(runs, notes)]) + "\n"
 

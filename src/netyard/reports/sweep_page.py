@@ -20,6 +20,7 @@ from netyard.reports.hyperparameter_charts import Group, parallel, scatter
 from netyard.reports.importance import importances
 from netyard.reports.page import Tile, duration, render
 from netyard.reports.tables import other_metrics, remarks, scores, shown
+from netyard.run_directories.data_set import unranked
 from netyard.run_directories.records import MISSING, Run, overrides, sweep_state
 
 MAX_CURVES = 6  # rows whose learning curves are drawn
@@ -77,7 +78,7 @@ def sweep_page(path: Path, tables: Sequence[Table], runs: Sequence[Run], notes: 
         commands=list(_commands(path, ledger, tables, state)),
         boards=boards,
         importance=importance,
-        counts=", ".join(f"{count} {state}" for state, count in counts.most_common()) + ".",
+        counts=" ".join([", ".join(f"{count} {state}" for state, count in counts.most_common()) + ".", unranked(runs)]),
         ended=ended[:MAX_ENDED],
         notes=[*dict.fromkeys(notes)],  # each once
     )
@@ -90,7 +91,7 @@ def _board(table: Table) -> dict[str, Any]:
     # A test metric has no curve: then those of the runs' own objectives are tried.
     names = (name, *(objective.name for objective in rows[0].runs[0].objectives))
     return {
-        "name": name,
+        "name": table.title,
         "direction": "higher" if table.ranked.mode == "max" else "lower",
         **_leaderboard(table),
         "remarks": remarks(table),
@@ -221,7 +222,10 @@ def _tiles(
         spread = deviation(best.values(name))
         remark = f"mean of {len(best.runs)}" + (f", ± {spread:.2g}" if spread is not None else "")
         yield Tile(
-            f"best {name}", f"{mean(best.values(name)):.4g}", remark if len(best.runs) > 1 else "one run", accent=True
+            f"best {table.title}",
+            f"{mean(best.values(name)):.4g}",
+            remark if len(best.runs) > 1 else "one run",
+            accent=True,
         )
         for key in table.columns[:3]:
             yield Tile(key, shown(best.cells[key]), "of the best row")

@@ -35,7 +35,7 @@ def draw(tables: Sequence[Table], folder: Path, places: Sequence[Path], notes: l
     written: list[Path] = []
     for table in tables:
         # With several tables each has its own prefix, so that they do not overwrite each other's files.
-        prefix = f"{_slug(table.ranked.name)}_" if len(tables) > 1 else ""
+        prefix = f"{_slug(table.title)}_" if len(tables) > 1 else ""
         written += _draw(table, folder, prefix)
     for name, weights in importances(places, notes).items():
         suffix = f"_{_slug(name)}" if name else ""

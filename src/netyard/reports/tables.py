@@ -13,6 +13,7 @@ from netyard.io.markdown import grid
 from netyard.io.readable import short_path
 from netyard.metrics.intervals import ENOUGH_PAIRS, MAX_EXACT_PAIRS, MIN_VALUES, deviation, interval, mean, sign_flip
 from netyard.reports.configurations import Row, Table
+from netyard.run_directories.data_set import other_split, unranked
 from netyard.run_directories.records import MISSING, Run
 
 STATES = ("completed", "running", "pending", "failed", "pruned", "interrupted", "unreadable")
@@ -37,7 +38,7 @@ def markdown(table: Table, most: int | None = None) -> str:
     columns += [(metric, scores(rows, metric)) for metric in other_metrics(table)[:MAX_TESTS]]
     columns.append(("best run", [short_path(row.runs[0].path) for row in rows]))
     more = [f"... and {len(table.rows) - len(rows)} more rows."] if len(rows) < len(table.rows) else []
-    lines = [f"## {name}, {direction} is better", "", grid(columns), *more, "", *remarks(table)]
+    lines = [f"## {table.title}, {direction} is better", "", grid(columns), *more, "", *remarks(table)]
     return "\n".join(lines).rstrip()
 
 
@@ -67,6 +68,9 @@ def compared(table: Table) -> str:
     """Return the result of a paired test of the two best rows over the seeds that both have."""
     # In pairs, because runs with the same seed share their data split and order, whose effect cancels out.
     name = table.ranked.name
+    best, next_best = (row.runs[0] for row in table.rows[:2])
+    if keys := other_split(best, next_best):
+        return f"1 and 2 have different {' and '.join(keys)}: not validated on the same samples, so no paired test."
     first, second = (row.by_repetition(name) for row in table.rows[:2])
     shared = [key for key in first if key in second]
     if len(shared) < 2:
@@ -88,6 +92,7 @@ def states(runs: Sequence[Run], notes: Iterable[str] = ()) -> str:
     counts = {state: [run for run in runs if run.state == state] for state in STATES}  # in this order
     counts |= {run.state: [each for each in runs if each.state == run.state] for run in runs}  # and unknown states
     lines = [", ".join(f"{len(members)} {state}" for state, members in counts.items() if members) + "."]
+    lines += [f"- {said}" for said in [unranked(runs)] if said]
     for state, members in counts.items():
         explained = [run for run in members if run.reason]
         lines += [f"- {state}: {short_path(run.path)}: {run.reason}" for run in explained[:MAX_LINES]]
@@ -110,7 +115,7 @@ def other_metrics(table: Table) -> list[str]:
 def comma_separated(tables: Sequence[Table]) -> str:
     """Return every row of every table as CSV at full precision, under one header."""
     # Tables may have different columns; a row has empty cells for those of other tables.
-    keys = list(dict.fromkeys(key for table in tables for key in table.columns))
+    keys = list(dict.fromkeys(key for table in tables for key in (*table.data, *table.columns)))
     beside = [name for table in tables for name in (*(other.name for other in table.others), *other_metrics(table))]
     metrics = list(dict.fromkeys(beside))
     header = ["objective", "mode", "rank", *keys, "mean", "std", "n", "interval_low", "interval_high"]
@@ -122,7 +127,7 @@ def comma_separated(tables: Sequence[Table]) -> str:
         name = table.ranked.name
         for rank, row in enumerate(table.rows, start=1):
             values = row.values(name)
-            cells = [name, table.ranked.mode, rank, *(_cell(row.cells.get(key, "")) for key in keys)]
+            cells = [name, table.ranked.mode, rank, *(_cell((table.data | row.cells).get(key, "")) for key in keys)]
             cells += [mean(values), deviation(values), len(values), *(interval(values) or ("", ""))]
             for metric in metrics:
                 found = row.values(metric)

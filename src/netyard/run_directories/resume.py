@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netyard.config import allowlist, constraints, hydra_internals, renamed
 from netyard.config.compose import DEFAULT, Sources, compose
+from netyard.config.equal_values import same, with_floats
 from netyard.config.flatten import leaves
 from netyard.config.overrides import override, value_of
 from netyard.errors import CheckpointError, ConfigError
@@ -151,8 +152,9 @@ def require_same(
     Raises:
         ConfigError: a change that would alter training steps, samples or scores.
     """
-    old, new = (dict(leaves(each)) for each in (recorded["config"], redact.tree(config)))
-    # Secrets are masked in both, or every secret would count as a change.
+    # Secrets are masked in both, or every secret would count as a change. 1 and 1.0 are one learning rate, but one
+    # batch and all of them.
+    old, new = (dict(leaves(with_floats(each))) for each in (recorded["config"], redact.tree(config)))
     old.setdefault("trainer.performance", "safe")  # checkpoints from before this key existed
     old.update({key: new[key] for key in ADDED if key in new and key not in old})
     # A key that is younger than the run: without it, the class was built with its default.
@@ -167,7 +169,7 @@ def require_same(
     # that the user typed.
     keys = sorted(dict.fromkeys([*old, *new]), key=lambda key: key.startswith("task."))
     pairs += [(key, old.get(key), new.get(key)) for key in keys]
-    changed = [(key, was, now) for key, was, now in pairs if was != now]
+    changed = [(key, was, now) for key, was, now in pairs if not same(was, now)]
     refused = [each for each in changed if not _free(each[0]) or _must_stay(*each)]
     if refused:
         differences = [f"{key} changed from {_typed(was)} to {_typed(now)}" for key, was, now in refused]

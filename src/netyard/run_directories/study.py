@@ -5,10 +5,12 @@ Optuna is an optional extra, imported on first use.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from netyard.config.suggest import did_you_mean
 from netyard.errors import ConfigError, PlatformError
 from netyard.io import redact
 from netyard.io.packages import is_installed
+from netyard.run_directories import lock
 
 SAMPLERS = {
     "tpe": "TPESampler",
@@ -85,6 +88,28 @@ def storage(url: str, ready: bool = False) -> Any:
             "a storage is the URL of an existing database whose driver is installed;",
             "try hydra.sweeper.storage=sqlite:////tmp/study.db, or null for a file in the sweep's directory.",
         ) from error
+
+
+@contextlib.contextmanager
+def alone(url: str) -> Iterator[None]:
+    """Inside, no other sweep creates its tables or studies in the same SQLite file; of other databases nothing is done.
+
+    Optuna creates tables that do not exist yet, and fails if another process does so at the same time.
+    """
+    path = Path(url.removeprefix("sqlite:///").partition("?")[0])
+    if not url.startswith("sqlite:///") or not path.parent.is_dir():
+        yield
+        return
+    try:
+        file = lock.open_file(path.with_name(f".{path.name}.lock"))
+    except OSError:  # a read-only folder, of which Optuna says more
+        yield
+        return
+    try:
+        lock.try_lock(file, time.monotonic() + WAIT)
+        yield
+    finally:
+        os.close(file)
 
 
 def trusted_url(url: str, run: Path) -> str:

@@ -107,8 +107,10 @@ def resume_arguments(folder: Path, overrides: Sequence[str]) -> list[str]:
     new = [text for text in overrides if not text.startswith("resume=")]
     if ledger.state == "completed" and not new:
         return []
-    # New overrides come last: of two for one key the last one counts.
-    return [*ledger.arguments, *new, override("hydra.sweep.dir", folder), "hydra.sweeper.resume=true"]
+    # A new override replaces the one that it changes: a sweep takes each key once.
+    keys = {text.partition("=")[0].lstrip("+~") for text in new if "={" not in text}  # a mapping replaces no option
+    before = [text for text in ledger.arguments if text.partition("=")[0].lstrip("+~") not in keys]
+    return [*before, *new, override("hydra.sweep.dir", folder), "hydra.sweeper.resume=true"]
 
 
 def _require_packages(ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -18,6 +19,7 @@ from netyard.io.atomic import write_atomically
 from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.sweeps import outcome
+from netyard.sweeps.job_name import job_name
 from netyard.sweeps.ledger import ENDED, Job, Ledger
 from netyard.sweeps.runners.local import Ending
 from netyard.sweeps.search.grid import Search
@@ -66,14 +68,15 @@ class Driver:
         self.ledger, self.search, self.keep = ledger, search, keep
         self.retries, self.fail_fast, self.report = retries, fail_fast, report
         self.max_failures = 0 if fail_fast else max_failures
+        self._compared: dict[int, str] = {}  # number of a job -> the metric and data by which it is ranked
         # Set while jobs are being stopped: their state "interrupted" is then no failure.
         self._stopping = False
 
     def announce(self) -> None:
         jobs = self.ledger.jobs
-        number = f"{len(jobs)} jobs" if jobs else "jobs"
+        number = f" of {len(jobs)} job{'s' * (len(jobs) > 1)}" if jobs else ""  # a study chooses them one by one
         done = f", {self.ledger.count(*ENDED)} of them done" if self.ledger.count(*ENDED) else ""
-        print(f"a sweep of {number} in {short_path(self.ledger.folder)}{done}; job N logs to N/train.log", flush=True)
+        print(f"a sweep{number} in {short_path(self.ledger.folder)}{done}; job N logs to N/train.log", flush=True)
 
     def run(self, runner: Runner) -> None:
         """Run every job that has not ended; see the class for what it raises."""
@@ -81,17 +84,16 @@ class Driver:
         # On a resume: jobs that were interrupted, that failed, or that had not started.
         self.queue = [job for job in self.ledger.jobs if job.state not in ENDED]
         try:
-            with _signals_raise():
+            with signals_raise():
                 self._work(runner)
-        except (Interrupted, KeyboardInterrupt) as event:  # Ctrl-C is a KeyboardInterrupt, other signals an Interrupted
-            stopped = event if isinstance(event, Interrupted) else Interrupted(signal.SIGINT)
+        except (Interrupted, KeyboardInterrupt) as event:
             self._stop(runner)
-            self.ledger.end("interrupted")
-            print(f"the sweep stopped with {self.ledger.tally()}; continue with: {_resume(self.ledger)}", flush=True)
-            raise stopped from None
+            raise stopped(self.ledger, event) from None
         # Not only the failed jobs: after max_failures some were never started.
         failed = [job for job in self.ledger.jobs if job.state not in ENDED]
         self.ledger.end("failed" if failed else "completed")
+        if remark := self.search.remark():
+            print(remark, flush=True)
         print(self.report(self.ledger.folder), flush=True)
         if failed:
             # By number, not by time: the same job on every resume.
@@ -152,6 +154,7 @@ class Driver:
             shutil.rmtree(folder, ignore_errors=True)
         description = {
             "number": job.number,
+            "name": job_name(job.overrides, self.ledger.axes),
             "sweep": str(self.ledger.folder),
             "axes": self.ledger.axes,
             "study": self.search.study(job.number),
@@ -163,7 +166,9 @@ class Driver:
 
     def _record(self, ending: Ending) -> None:
         job = self.ledger.job(ending.number)
-        outcome.settle(job, self.ledger.place(job), self.ledger.objectives, ending.reason)
+        # A job that has not recorded anything when it is stopped was still starting.
+        killed = self._stopping and (ending.code < 0 or ending.code in (130, 143) or bool(ending.note))
+        outcome.settle(job, self.ledger.place(job), self.ledger.objectives, ending.reason, stopped=killed)
         # It got a signal that this driver did not send to stop the sweep: its timeout, or another program. Without
         # this the job would neither be retried nor counted as a failure.
         if job.state == "interrupted" and not self._stopping:
@@ -178,13 +183,19 @@ class Driver:
         print(redact.text(self._line(job)) + (", retrying" if again else ""), flush=True)
 
     def _retain(self) -> None:
-        """Delete the checkpoints of all but the best jobs."""
-        if self.keep is not None:
-            for job in self.ledger.best()[self.keep :]:
+        """Delete the checkpoints of all but the best jobs; those of other data, or of another metric, are no rivals."""
+        if self.keep is None:
+            return
+        kept: Counter[str] = Counter()
+        for job in self.ledger.best():
+            if job.number not in self._compared:
+                self._compared[job.number] = outcome.compared_with(self.ledger.place(job))
+            kept[group := self._compared[job.number]] += 1
+            if kept[group] > self.keep:
                 shutil.rmtree(self.ledger.place(job) / "checkpoints", ignore_errors=True)
 
     def _line(self, job: Job) -> str:
-        what = " ".join(text for text in job.overrides if text.partition("=")[0].lstrip("+") in self.ledger.axes)
+        what = job_name(job.overrides, self.ledger.axes)
         if job.values:
             # In a sweep over tasks jobs may have another objective than the ledger names.
             scores = zip(self.ledger.objectives, job.values, strict=False)
@@ -200,8 +211,16 @@ def _worth_retrying(ending: Ending) -> bool:
     return ending.timed_out or ending.code < 0 or ending.code not in (2, 3, 4, 6)
 
 
+def stopped(ledger: Ledger, event: BaseException) -> Interrupted:
+    """Record that a sweep was stopped by Ctrl-C or a signal, and print how it is continued; returns what to raise."""
+    ledger.end("interrupted")
+    print(f"the sweep stopped with {ledger.tally() or 'no job yet'}; continue with: {_resume(ledger)}", flush=True)
+    # Ctrl-C is a KeyboardInterrupt, other signals are an Interrupted.
+    return event if isinstance(event, Interrupted) else Interrupted(signal.SIGINT)
+
+
 @contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
+def signals_raise() -> Iterator[None]:
     """Make SIGTERM and SIGHUP stop a sweep as Ctrl-C does."""
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -9,12 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from netyard.errors import ConfigError
+from netyard.run_directories.data_set import data_set
 from netyard.run_directories.directory import RunDir
+from netyard.run_directories.records import read
 from netyard.sweeps.ledger import Job, Ledger
 
 
-def settle(job: Job, folder: Path, objectives: Sequence[Mapping[str, str]], fallback: str) -> None:
-    """Set state, values and reason of a job that has ended; ``fallback`` is the reason if the job recorded none."""
+def settle(
+    job: Job, folder: Path, objectives: Sequence[Mapping[str, str]], fallback: str, stopped: bool = False
+) -> None:
+    """Set state, values and reason of a job that has ended; ``fallback`` is the reason if the job recorded none.
+
+    Args:
+        stopped: it was stopped with its sweep, so that it is interrupted, not failed, if it recorded no end.
+    """
     run_dir = RunDir(folder)
     status = _status(run_dir)
     # A process can be killed after it has written its results, and a launcher may not report exit codes at all.
@@ -29,9 +37,13 @@ def settle(job: Job, folder: Path, objectives: Sequence[Mapping[str, str]], fall
     else:
         # A state "running" is what a killed process leaves; no state means that it failed before training.
         recorded = status.get("state") == "failed"
-        job.state, job.reason = "failed", _line(status.get("error") if recorded else _last_error(folder) or fallback)
+        if stopped and not recorded:
+            job.state, job.reason = "interrupted", "stopped with its sweep while it started"
+        else:
+            error = status.get("error") if recorded else _last_error(folder) or fallback
+            job.state, job.reason = "failed", _line(error)
         if not recorded:  # so that reports and later resumes do not take it for a running job
-            run_dir.set_state("failed", job.reason)
+            run_dir.set_state(job.state, job.reason)
 
 
 def settle_running(ledger: Ledger) -> None:
@@ -44,6 +56,14 @@ def settle_running(ledger: Ledger) -> None:
 def resumable(folder: Path) -> bool:
     """Whether a job has a checkpoint to resume from."""
     return RunDir(folder).has_checkpoint and (folder / ".hydra" / "overrides.yaml").is_file()
+
+
+def compared_with(folder: Path) -> str:
+    """A text that is equal for completed jobs whose objectives can be compared: of one name, and on the same data."""
+    run = read(folder, [])
+    names = [each.name for each in run.objectives[:1]]
+    data = data_set(run, *names) if names else {}
+    return json.dumps([names, data], sort_keys=True, default=str)
 
 
 def value_of(results: Mapping[str, Any], name: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from omegaconf import DictConfig
 
 from netyard.config import hydra_guard, hydra_internals
 from netyard.config.compose import DEFAULT, Sources, opened
-from netyard.errors import ConfigError
+from netyard.errors import ConfigError, Interrupted
 from netyard.io.atomic import write_atomically
 from netyard.sweeps import arguments as command
 from netyard.sweeps import outcome
-from netyard.sweeps.driver import Driver
+from netyard.sweeps.driver import Driver, signals_raise, stopped
 from netyard.sweeps.ledger import Job, Ledger, Locks, refuse_if_taken
 from netyard.sweeps.runners import hydra
 from netyard.sweeps.runners.batches import Batches
@@ -72,19 +72,47 @@ def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str])
     try:
         # Under the lock: another driver could write the ledger between reading and resuming it.
         ledger = _ledger(sweeper, space, objectives, folder)
-        search: Search = sweeper.search(space, ledger.objectives, folder)
-        if sweeper.resume:
-            search.restore(ledger.jobs)
-        _list_all_jobs(search, ledger)
+        with _recorded(ledger):
+            search: Search = sweeper.search(space, ledger.objectives, folder)
+            if sweeper.resume:
+                search.restore(ledger.jobs)
+            else:
+                search.require_room()
+            _list_all_jobs(search, ledger)
+            ledger.write()  # before torch is imported, which may take long on a busy machine
+            runner = _runner(sweeper, search, locks)
         failure_policy = getattr(sweeper.launcher, "failure_policy", {})  # only netyard's own launcher has one
         driver = Driver(ledger, search, keep=sweeper.keep, report=report, **failure_policy)
-        with contextlib.closing(_runner(sweeper, search, locks)) as runner:
+        with contextlib.closing(runner):
             driver.announce()
             driver.run(runner)
         return folder
     finally:
         locks.release()
         _remove_if_not_started(folder)
+
+
+@contextlib.contextmanager
+def _recorded(ledger: Ledger) -> Iterator[None]:
+    """Inside, a sweep is started: a kill leaves one that can be resumed, a signal interrupts it, a refusal undoes it.
+
+    Raises:
+        Interrupted: Ctrl-C or SIGTERM.
+    """
+    before = (ledger.state, ledger.ended) if ledger.started else None
+    ledger.begin()
+    try:
+        with signals_raise():
+            yield
+    except (Interrupted, KeyboardInterrupt) as event:
+        raise stopped(ledger, event) from None
+    except Exception:
+        if before:
+            ledger.state, ledger.ended = before
+            ledger.write()
+        else:
+            (ledger.folder / "sweep.json").unlink(missing_ok=True)
+        raise
 
 
 def _runner(sweeper: Any, search: Search, locks: Locks) -> Any:

@@ -39,6 +39,76 @@ def test_seeds_are_folded_and_the_best_row_is_first(tmp_path: Path) -> None:
     assert [row.runs[0].path.name for row in table.rows] == ["5", "1"], "the best run of each row"
 
 
+def test_data_sets_are_ranked_apart(tmp_path: Path) -> None:
+    for number, (data, seed) in enumerate([("iris", 0), ("iris", 1), ("wine", 0), ("wine", 1)]):
+        made_run(tmp_path / str(number), number / 10, [f"data={data}"], seed=seed, chosen={"data": data})
+    tables = tabulate(gather([tmp_path])[0])
+    assert [table.title for table in tables] == ["val/accuracy on iris", "val/accuracy on wine"]
+    assert [len(row.runs) for table in tables for row in table.rows] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("data", "apart"),
+    [
+        ({"path": "a.csv"}, True),
+        ({"target": "price"}, True),
+        ({"_target_": "netyard.data.images.image_folder.ImageFolder", "root": "photos"}, True),
+        ({"_target_": "netyard.data.images.torchvision_sets.TorchvisionImages", "root": "photos"}, False),
+        ({"options": {"size": 8}}, True),
+        ({"batch_size": 32}, False),
+        ({"image_size": 64}, False),
+        ({"num_folds": 5}, False),
+    ],
+    ids=lambda data: str(data),
+)
+def test_files_and_targets_distinguish_data_sets_and_preparation_does_not(tmp_path: Path, data, apart) -> None:
+    class_of = {"_target_": data["_target_"]} if "_target_" in data else {}
+    for number, more in enumerate([{}, data]):
+        made_run(tmp_path / str(number), 0.9, config={"data": {"num_classes": 10, **class_of, **more}})
+    assert len(tabulate(gather([tmp_path])[0])) == 1 + apart
+
+
+def test_perplexities_of_other_tokens_are_ranked_apart(tmp_path: Path) -> None:
+    for number, tokens in enumerate(["characters", "words"]):
+        config = {"data": {"num_classes": 10, "tokens": tokens}}
+        made_run(tmp_path / str(number), 5.0, config=config, objective=("val/perplexity", "min"))
+    assert len(tabulate(gather([tmp_path])[0])) == 2
+    assert len(tabulate(gather([tmp_path])[0], Objective("val/bits_per_character", "min"))) == 0
+
+
+def test_runs_for_debugging_are_not_ranked(tmp_path: Path) -> None:
+    made_run(tmp_path / "a", 0.5)
+    made_run(tmp_path / "b", 0.9, ["debug=smoke"], chosen={"debug": "smoke"})
+    assert [row.values("val/accuracy") for row in table_of(tmp_path).rows] == [[0.5]]
+
+
+def test_one_and_one_point_zero_are_two_values_where_the_type_matters(tmp_path: Path) -> None:
+    trainer = {"_target_": "lightning.Trainer", "limit_train_batches": 1, "gradient_clip_val": 1}
+    floats = {"limit_train_batches": 1.0, "gradient_clip_val": 1.0}
+    made_run(tmp_path / "0", 0.1, ["optimizer.lr=1"], config={"trainer": trainer})
+    made_run(tmp_path / "1", 0.9, ["optimizer.lr=1.0"], config={"trainer": trainer | floats})
+    table = table_of(tmp_path)
+    assert (table.columns, cells(table)) == (["trainer.limit_train_batches"], [(1.0,), (1,)])
+
+
+def test_one_learning_rate_written_twice_is_one_row(tmp_path: Path) -> None:
+    for number, lr in enumerate(["1", "1.0"]):
+        made_run(tmp_path / str(number), 0.9, [f"optimizer.lr={lr}"], seed=number)
+    assert [len(row.runs) for row in table_of(tmp_path).rows] == [2]
+
+
+def test_values_of_different_losses_are_said_to_be_no_one_quantity(tmp_path: Path) -> None:
+    for number, loss in enumerate(["mse", "huber"]):
+        made_run(
+            tmp_path / str(number),
+            0.5,
+            [f"loss={loss}"],
+            objective=("val/loss", "min"),
+            config={"loss": {"_target_": loss}},
+        )
+    assert any("different losses" in note for note in table_of(tmp_path).notes)
+
+
 def test_a_loss_is_best_when_small(tmp_path: Path) -> None:
     for number, value in enumerate((0.3, 0.1, 0.2)):
         made_run(tmp_path / str(number), value, [f"model.dropout=0.{number}"], objective=("val/loss", "min"))

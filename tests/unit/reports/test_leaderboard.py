@@ -66,6 +66,30 @@ def test_the_two_best_are_compared_in_pairs(sweep: Path) -> None:
     assert "1 against 2 over 3 shared seeds: +0.1 on average, p = 0.25 (paired" in leaderboard(sweep)
 
 
+def test_rows_with_other_splits_are_not_compared_in_pairs(tmp_path: Path) -> None:
+    for number, folds in enumerate((5, 5, 10, 10)):
+        made_run(tmp_path / str(number), number / 10, [f"data.num_folds={folds}"], seed=number % 2)
+    said = leaderboard(tmp_path)
+    assert "1 and 2 have different data.num_folds" in said and "1 against 2" not in said
+
+
+def test_runs_for_debugging_are_counted_apart(tmp_path: Path) -> None:
+    for number in range(2):
+        made_run(tmp_path / str(number), 0.5, ["debug=smoke"], seed=number, chosen={"debug": "smoke"})
+    said = leaderboard(tmp_path)
+    assert "2 completed." in said and "- 2 completed with debug=smoke are not ranked." in said
+    assert "No run has completed that is ranked." in (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
+
+
+def test_each_data_set_has_its_table(tmp_path: Path) -> None:
+    for number, data in enumerate(("iris", "wine")):
+        made_run(tmp_path / str(number), 0.5, [f"data={data}"], chosen={"data": data})
+    said = leaderboard(tmp_path)
+    assert "## val/accuracy on iris, higher is better" in said and "## val/accuracy on wine" in said
+    header, *rows = (tmp_path / "leaderboard.csv").read_text(encoding="utf-8").splitlines()
+    assert header.split(",")[3] == "data" and [row.split(",")[3] for row in rows] == ["iris", "wine"]
+
+
 def test_what_did_not_complete_is_counted_apart_with_its_reason(sweep: Path) -> None:
     said = leaderboard(sweep)
     assert "6 completed, 1 pending, 1 failed, 1 pruned." in said

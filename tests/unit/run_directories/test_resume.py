@@ -194,6 +194,17 @@ def test_change_of_the_experiment_is_refused(tmp_path: Path, key: str, value: ob
         required(changed(key, value), tmp_path)
 
 
+def test_one_batch_is_not_all_of_them_but_one_rate_is_one_rate(tmp_path: Path) -> None:
+    config = {"trainer": {"_target_": "lightning.Trainer", "performance": "safe", "limit_train_batches": 1}}
+    config["trainer"]["gradient_clip_val"] = 1
+    recorded = {"config": config, "choices": {}}
+    rate = {"trainer": config["trainer"] | {"gradient_clip_val": 1.0}}
+    assert resume.require_same(recorded, rate, {}, RunDir(tmp_path)) == []
+    share = {"trainer": config["trainer"] | {"limit_train_batches": 1.0}}
+    with pytest.raises(ConfigError, match=r"limit_train_batches changed from 1 to 1.0"):
+        resume.require_same(recorded, share, {}, RunDir(tmp_path))
+
+
 def test_at_most_three_changes_are_reported_by_the_typed_key(tmp_path: Path) -> None:
     config = changed("model.size", 6)
     config["task"] = {"net": {"size": 6}}

@@ -14,6 +14,7 @@ from netyard.sweeps.driver import Driver
 from netyard.sweeps.ledger import Job, Ledger
 from netyard.sweeps.outcome import settle_running
 from netyard.sweeps.runners.local import Ending
+from support.run_directories import made_run
 
 
 class Fixed:
@@ -29,6 +30,11 @@ class Fixed:
         self.told.append((job.number, job.state))
 
     def restore(self, jobs: Sequence[Job]) -> None: ...
+
+    def require_room(self) -> None: ...
+
+    def remark(self) -> str:
+        return ""
 
     def study(self, number: int) -> None:
         return None
@@ -102,6 +108,46 @@ def test_every_job_runs_once_and_is_told(ledger: Ledger) -> None:
     read = Ledger.read(ledger.folder)
     assert read.state == "completed"
     assert [job.values for job in read.jobs] == [[0.0], [0.1], [0.2]]
+
+
+@pytest.mark.parametrize(
+    ("write", "state"),
+    [
+        (lambda folder: None, "interrupted"),
+        (lambda folder: RunDir(folder).set_state("running"), "interrupted"),
+        (lambda folder: fail(folder), "failed"),
+    ],
+    ids=["before its first file", "before its first step", "had failed already"],
+)
+def test_a_job_that_is_stopped_while_it_starts_is_interrupted(ledger: Ledger, write, state: str) -> None:
+    def act(number: int, folder: Path) -> int:
+        write(folder)
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        Driver(ledger, Fixed(1)).run(Pretended(act))
+    read = Ledger.read(ledger.folder)
+    assert (read.state, read.job(0).state) == ("interrupted", state)
+    assert RunDir(ledger.place(read.job(0))).status()["state"] == state
+
+
+def test_the_best_of_each_data_set_keep_their_weights(ledger: Ledger) -> None:
+    data = ["iris", "iris", "wine", "wine"]
+
+    def act(number: int, folder: Path) -> int:
+        made_run(folder, number / 10, chosen={"data": data[number]})
+        return finish(folder, number / 10)
+
+    Driver(ledger, Fixed(4), keep=1).run(Pretended(act))
+    assert [RunDir(ledger.folder / str(number)).best.exists() for number in range(4)] == [False, True, False, True]
+
+
+def test_a_line_of_a_job_says_what_varies(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger.axes = ["model.activation"]
+    ledger.jobs = [Job(0, ["seed=0", "+model={activation:gelu}"])]
+    Driver(ledger, Fixed(0)).run(Pretended(lambda number, folder: finish(folder, 0.5)))
+    assert "#0   model.activation=gelu   val/accuracy 0.5   1 s" in capsys.readouterr().out
+    assert json.loads((ledger.folder / "0" / "job.json").read_text())["name"] == "model.activation=gelu"
 
 
 def test_a_failure_has_its_reason_and_the_others_run(ledger: Ledger) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from netyard.sweeps.ledger import Locks
+from netyard.errors import ConfigError
+from netyard.sweeps.ledger import Ledger, Locks
 from support.sweep_command import QUICK
 
 
@@ -47,3 +48,34 @@ def test_a_mistake_is_found_before_anything_runs(train, tmp_path: Path, words, c
     assert said in ran.err
     assert not (tmp_path / "sweep").exists()
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_sweep_can_be_resumed_before_torch_is_imported(train, tmp_path: Path, monkeypatch) -> None:
+    folder, found = tmp_path / "sweep", []
+
+    def runner(*given: object) -> None:
+        found.append(Ledger.read(folder))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("netyard.sweeps.start._runner", runner)
+    ran = train("-m", *QUICK, "seed=1,2", f"hydra.sweep.dir={folder}")
+    assert (ran.code, found[0].state, len(found[0].jobs)) == (130, "running", 2)
+    assert Ledger.read(folder).state == "interrupted"
+    assert "continue with: python train.py -m resume=sweep" in ran.out
+    assert train("-m", f"resume={folder}").code == 130
+    assert len(found[1].jobs) == 2
+
+
+def test_a_refused_start_leaves_nothing_and_changes_no_ledger(train, tmp_path: Path, monkeypatch) -> None:
+    def runner(*given: object) -> None:
+        raise ConfigError("launcher.devices is 9;", "there are none;", "try launcher.devices=cpu.")
+
+    monkeypatch.setattr("netyard.sweeps.start._runner", runner)
+    folder = tmp_path / "sweep"
+    assert train("-m", *QUICK, "seed=1,2", f"hydra.sweep.dir={folder}").code == 2
+    assert not folder.exists()
+    ledger = Ledger(folder, [*QUICK, "seed=1,2"], "grid", {}, ["seed"], [], state="interrupted", started="2026-01-01")
+    folder.mkdir()
+    ledger.write()
+    train("-m", f"resume={folder}")
+    assert Ledger.read(folder).state == "interrupted"

@@ -42,7 +42,8 @@ GRACE = 10.0  # seconds between SIGTERM, on which a job saves a checkpoint, and 
 
 
 def main(descriptor: int) -> None:
-    os.setpgid(0, 0)  # a process group of its own: Ctrl-C in the terminal then signals only the driver
+    if os.getpgrp() != os.getpid():  # a process group of its own: Ctrl-C in the terminal then signals only the driver
+        os.setpgid(0, 0)
     channel = socket.socket(fileno=descriptor)
     # Processes that a job executes must not keep the channel open, or the server would not notice the driver's end.
     channel.set_inheritable(False)

@@ -164,10 +164,17 @@ class Pool:
             [sys.executable, "-m", "netyard.sweeps.runners.fork_server", str(server_end.fileno())],
             pass_fds=[server_end.fileno(), *self._inherit],  # every other descriptor is closed in the server
             stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in the terminal, also while the server starts, is for the driver alone
         )
         server_end.close()  # or the channel would stay open after the server's death
         self._channel, self._buffer = own_end, LineBuffer()
-        messages = self._messages(None)  # waits for "ready"; the end of the stream if an import failed
+        try:
+            messages = self._messages(None)  # waits for "ready"; the end of the stream if an import failed
+        except BaseException:  # a signal: the server would finish its imports before it notices that nobody waits
+            own_end.close()
+            self._server.kill()
+            self._server.wait()
+            raise
         if not messages:
             self._server.wait()
             raise PlatformError(

@@ -60,6 +60,7 @@ class Axis:
         values: rows of one value per key; empty if any number of the scale is allowed.
         scale: the numeric range of the values, if they are ordered numbers.
         when: the axis exists only in jobs where each of these keys has one of these values.
+        parts: what each row sets, by dotted key, if some values are mappings.
         text: the axis in one line; equal for equal axes, which a resume compares.
     """
 
@@ -68,10 +69,17 @@ class Axis:
     scale: Scale | None
     text: str
     when: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    parts: tuple[tuple[tuple[str, str], ...], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(key.lstrip("+") for key in self.keys)
+        """The keys that vary, without ``+``: of ``+model={activation:relu},{dropout:0.1}`` those in the mappings."""
+        inside = dict.fromkeys(name for row in self.parts for name, _ in row)
+        return tuple(inside) or tuple(key.lstrip("+") for key in self.keys)
+
+    def settings(self, row: tuple[str, ...]) -> dict[str, str]:
+        """What a row of values sets, by name."""
+        return dict(self.parts[self.values.index(row)] if self.parts else zip(self.names, row, strict=True))
 
     @property
     def condition(self) -> str:
@@ -149,6 +157,7 @@ def axis(override: Override) -> Axis:
         )
     log = "log" in tags
     scale: Scale | None = None
+    parts: tuple[tuple[tuple[str, str], ...], ...] = ()
     if isinstance(sweep, IntervalSweep):
         scale = _interval(override, sweep, log)
         text = f"interval({scale.low}, {scale.high})"
@@ -164,12 +173,38 @@ def axis(override: Override) -> Axis:
             override = replace(override, _value=replace(sweep, shuffle=False))
         values = tuple((value,) for value in override.sweep_string_iterator())
         text = ",".join(value for (value,) in values)
+        if any(isinstance(value, Mapping) for value in override.sweep_iterator()):
+            parts = tuple(tuple(_inside(key, value).items()) for value in override.sweep_iterator())
     if not values:
         raise _empty(key, override.get_value_string())
     if getattr(sweep, "shuffle", False):
         # Seeded by the values themselves: the same axis has the same order in every process.
-        values, text = tuple(random.Random(text).sample(values, len(values))), f"shuffle({text})"
-    return Axis((key,), values, scale, text)
+        order = random.Random(text).sample(range(len(values)), len(values))
+        values, text = tuple(values[index] for index in order), f"shuffle({text})"
+        parts = tuple(parts[index] for index in order[: len(parts)])
+    return Axis((key,), values, scale, text, parts=parts)
+
+
+def settings(override: Override) -> dict[str, str]:
+    """What an override with one value sets, by key without ``+``; a mapping sets the keys in it and keeps others."""
+    return _inside(override.get_key_element(), override._value)
+
+
+def names(override: Override) -> tuple[str, ...]:
+    """The keys that an override sets, without ``+``."""
+    if not override.is_sweep_override():
+        return tuple(settings(override))
+    key, sweep = override.get_key_element(), override._value
+    values = sweep.list if isinstance(sweep, ChoiceSweep) else []
+    return tuple(dict.fromkeys(name for value in values for name in _inside(key, value))) or (key.lstrip("+"),)
+
+
+def _inside(key: str, value: Any) -> dict[str, str]:
+    """The values in a mapping by dotted key, or the value itself; as text, as Hydra writes it in an override."""
+    if not isinstance(value, Mapping):
+        return {key.lstrip("+"): Transformer.str(value)}
+    inner = [_inside(f"{key}.{getattr(name, 'text', name)}", item) for name, item in value.items()]
+    return {name: text for each in inner for name, text in each.items()}
 
 
 def zipped(axes: Iterable[Axis]) -> Axis:
@@ -196,7 +231,10 @@ def zipped(axes: Iterable[Axis]) -> Axis:
     # An override has one key, so its axis has rows of one value; transpose the columns to rows of one job each.
     columns = [[value for (value,) in each.values] for each in axes]
     rows = tuple(zip(*columns, strict=True))
-    return Axis(tuple(lengths), rows, None, "; ".join(" ".join(row) for row in rows))
+    mapped = any(each.parts for each in axes)
+    pairs = [[tuple(each.settings(value).items()) for value in each.values] for each in axes]
+    parts = tuple(sum(row, ()) for row in zip(*pairs, strict=True)) if mapped else ()
+    return Axis(tuple(lengths), rows, None, "; ".join(" ".join(row) for row in rows), parts=parts)
 
 
 def _interval(override: Override, sweep: IntervalSweep, log: bool) -> Scale:

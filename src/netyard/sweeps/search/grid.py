@@ -24,6 +24,16 @@ class Search(Protocol):
     def restore(self, jobs: Sequence[Job]) -> None:
         """On a resume, before the first ``ask``: pass every job so far, with its present state."""
 
+    def require_room(self) -> None:
+        """Before the first job of a new sweep.
+
+        Raises:
+            ConfigError: it shares a study with other sweeps, which has all of its trials.
+        """
+
+    def remark(self) -> str:
+        """A sentence for the end of the sweep; empty if there is nothing to say."""
+
     def study(self, number: int) -> dict[str, Any] | None:
         """Settings, in plain types, with which a job reports its progress for pruning; None if it is not pruned."""
 
@@ -34,6 +44,11 @@ class _Fixed:
     def tell(self, job: Job) -> None: ...
 
     def restore(self, jobs: Sequence[Job]) -> None: ...
+
+    def require_room(self) -> None: ...
+
+    def remark(self) -> str:
+        return ""
 
     def study(self, number: int) -> dict[str, Any] | None:
         return None

@@ -31,13 +31,17 @@ def check(loader: ConfigLoader, fixed: Sequence[str], given: Mapping[str, str], 
             values = [row[index] for row in axis.values]
             if options := composer.options(key.partition("@")[0]):
                 _check_options(key, values, options)
+                for name in axis.names if axis.parts else ():
+                    found = [each[name] for each in map(axis.settings, axis.values) if name in each]
+                    if name != key:
+                        composer.check_key(axis, name, f"{name}={','.join(found)}")
             else:
                 composer.check_key(axis, key, f"{key}={','.join(values) or axis.text}")
 
 
 def _check_options(group: str, values: Iterable[str], options: Sequence[str]) -> None:
     for value in values:
-        if value.startswith("[") or value == "null" or value in options:
+        if value.startswith(("[", "{")) or value in options:
             continue  # a list of options, as callbacks=[default,ema], is checked when its job is composed
         guess = nearest(value, options)
         raise ConfigError(
@@ -86,12 +90,12 @@ class _Composer:
             # Which keys `model` has depends on the option of the group `model`; an experiment may add keys anywhere.
             if {group, "experiment"} & {*axis.names} and not {*axis.names} & {*needed}:
                 for row in axis.values:
-                    yield self._choices(needed, dict(zip(axis.names, row, strict=True)))
+                    yield self._choices(needed, axis.settings(row))
 
     def _choices(self, needed: Mapping[str, tuple[str, ...]], preferred: Mapping[str, str]) -> tuple[str, ...]:
         chosen, job = dict(self.given), []
         for axis in self.axes:
-            rows = [dict(zip(axis.names, row, strict=True)) for row in axis.values]
+            rows = [axis.settings(row) for row in axis.values]
             # An interval has no rows; its numbers choose no options.
             if not rows or not axis.applies(chosen):
                 continue

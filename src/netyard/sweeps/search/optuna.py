@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from netyard.errors import ConfigError
+from netyard.io import redact
 from netyard.io.atomic import write_atomically
 from netyard.ranges.bounds import Count
 from netyard.ranges.signature import check
@@ -22,6 +23,10 @@ from netyard.sweeps.search.space import Space
 
 IDENTITY = "study.json"  # in the sweep's directory: the id that marks this sweep's trials in a shared study
 DIRECTIONS = {"max": "maximize", "min": "minimize"}
+OF_THE_MACHINE = (  # settings that may differ between the machines that share a study
+    *("trainer", "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
+    *("trainer.enable_progress_bar", "threads", "tags", "logger", "data.num_workers", "data.cache"),
+)
 STALE = timedelta(minutes=5)  # a trial without a job number after this long: its sweep was killed
 
 
@@ -72,14 +77,15 @@ class OptunaSearch:
         self.sweep = _identity(folder)
         # Created before the study: a wrong option must not leave an empty study in the database.
         made = named.pruner(pruner, self.pruner_options)
-        self._study = self._optuna.create_study(
-            storage=named.storage(self.storage),
-            study_name=self.study_name,
-            directions=[DIRECTIONS[direction] for direction in directions],
-            pruner=made,
-            load_if_exists=True,
-        )
-        self._require_same(directions)
+        with named.alone(self.storage):  # several sweeps may start one study together
+            self._study = self._optuna.create_study(
+                storage=named.storage(self.storage),
+                study_name=self.study_name,
+                directions=[DIRECTIONS[direction] for direction in directions],
+                pruner=made,
+                load_if_exists=True,
+            )
+            self._require_same(directions)
         fresh = self._fresh_seed(seed)
         self._study.sampler = named.sampler(
             sampler,
@@ -93,6 +99,21 @@ class OptunaSearch:
             # For axes that are not in every trial, which samplers such as CMA-ES leave to another one.
             independent_sampler=self._optuna.samplers.RandomSampler(seed=fresh),
         )
+
+    def require_room(self) -> None:
+        """See ``grid.Search``."""
+        if self.shared and (count := self._count()) >= self.num_trials:
+            raise ConfigError(
+                f"study '{self.study_name}' is full: it has {count} trials, and num_trials is {self.num_trials};",
+                "num_trials counts the jobs of all sweeps that share a study;",
+                f"try hydra.sweeper.num_trials={count + self.num_trials}, or another hydra.sweeper.study_name.",
+            )
+
+    def remark(self) -> str:
+        """See ``grid.Search``."""
+        if not self.shared or (count := self._count()) < self.num_trials:
+            return ""
+        return f"study '{self.study_name}' is full: it has {count} trials, {len(self._trials())} of them of this sweep"
 
     def ask(self, number: int) -> list[str] | None:
         # A private study counts by the ledger, so that a deleted study.db does not restart the sweep.
@@ -226,24 +247,39 @@ class OptunaSearch:
             )
 
     def _require_same(self, directions: Sequence[str]) -> None:
-        """An existing study must have the same search space and directions."""
+        """An existing study must have the same search space, fixed settings and directions."""
         found = [direction.name.lower() for direction in self._study.directions]
         wanted = [DIRECTIONS[direction] for direction in directions]
-        # Sweeps that share a study may differ in fixed overrides (as the device), and in the order of their axes.
+        # Sweeps that share a study may differ in the order of their axes.
         space = {key: text for key, text in self.space.describe().items() if key not in ("fixed", "axes")}
-        before = self._study.user_attrs.get("space")
-        if before is None:
-            self._study.set_user_attr("space", space)
-            before = space
-        changes = differences(before, space)
+        fixed = {key: text for key, text in self.space.given.items() if not _is_of_the_machine(key)}
+        changes = differences(self._first("space", redact.tree(space)), redact.tree(space))
+        before, now = self._first("fixed", redact.tree(fixed)), redact.tree(fixed)
+        changes += [
+            f"{key} is {before.get(key, 'not set')} there, and {now.get(key, 'not set')} here"
+            for key in sorted({*before, *now})
+            if before.get(key) != now.get(key)
+        ]
         if found != wanted:
             changes.append(f"its directions are {', '.join(found)}, not {', '.join(wanted)}")
         if changes:
             raise ConfigError(
-                f"study '{self.study_name}' has another search space: {'; '.join(changes)};",
-                "all trials of a study have one search space and the same objectives;",
+                f"study '{self.study_name}' is of another search: {'; '.join(changes)};",
+                "all trials of a study have one search space, the same settings besides it, and the same objectives;",
                 f"try hydra.sweeper.study_name={self.study_name}-2.",
             )
+
+    def _first(self, name: str, value: dict[str, str]) -> dict[str, str]:
+        """What the first sweep of this study has recorded under a name; records the value if none has."""
+        if (found := self._study.user_attrs.get(name)) is None:
+            self._study.set_user_attr(name, value)
+        return value if found is None else dict(found)
+
+
+def _is_of_the_machine(key: str) -> bool:
+    """Whether a fixed setting may differ between the sweeps of a study: where and how jobs run, not what they learn."""
+    # By name: below `trainer` are max_epochs and precision, too.
+    return key.startswith(("hydra", "logger.")) or key in OF_THE_MACHINE
 
 
 def _identity(folder: Path) -> str:

@@ -27,10 +27,10 @@ class Space:
     """
 
     def __init__(self, fixed: Sequence[str], axes: Sequence[Axis], given: Mapping[str, str] | None = None) -> None:
-        """``given`` has the values of the keys that ``fixed`` sets, to which conditions are compared."""
+        """``given`` has the values of the keys that ``fixed`` sets, to which conditions and studies are compared."""
         self.fixed = list(fixed)
         self._axes = list(axes)
-        self._given = dict(given or {})
+        self.given = dict(given or {})
 
     @classmethod
     def parse(
@@ -53,14 +53,17 @@ class Space:
         Raises:
             ConfigError: a key or option that does not exist; values or a condition that cannot be read.
         """
-        # By key without its "+": `+a=1` on the command line replaces `a` of a file.
-        typed = {_name(override): override for override in parser.parse_overrides(list(arguments))}
+        words = parser.parse_overrides(list(arguments))
+        _refuse_lost(words)
+        typed = {name: override for override in words for name in forms.names(override)}
         read = {key: forms.parse(parser, key, value) for key, value in _flat(_plain(params)).items()}
-        overrides = {_name(override): override for override in read.values()} | typed  # the command line wins
+        # By key without its "+": `+a=1` on the command line replaces `a` of a file. A mapping replaces no other one.
+        overrides = {forms.names(override): override for override in [*read.values(), *words]}
         sweeping = [override for override in overrides.values() if override.is_sweep_override()]
         fixed = [override for override in overrides.values() if not override.is_sweep_override()]
-        given = {_name(override): override.get_value_element_as_str() for override in fixed}
+        given = {name: text for override in fixed for name, text in forms.settings(override).items()}
         axes = [*map(forms.axis, sweeping), *_zipped(parser, _plain(together), typed)]
+        _refuse_hidden(axes, typed)
         axes = _ordered(axes, _conditional(parser, _plain(when), typed), given, typed)
         lines = [str(override.input_line) for override in fixed]
         if parser.config_loader is not None:  # tests parse without one
@@ -103,7 +106,7 @@ class Space:
                     "a grid needs lists of values: a,b,c or choice(...) or range(...);",
                     f"try hydra/sweeper=random or hydra/sweeper=optuna, or {axis.names[0]}=0.1,0.01.",
                 )
-        return list(self._walk(0, self._given, []))
+        return list(self._walk(0, self.given, []))
 
     def sample(self, rng: random.Random) -> list[str]:
         """A random job. Every value of an axis is equally likely, however many conditional axes depend on it."""
@@ -114,11 +117,11 @@ class Space:
         return self._job(lambda axis: axis.suggest(trial))
 
     def _job(self, choose: Callable[[Axis], tuple[str, ...]]) -> list[str]:
-        chosen, job = dict(self._given), list(self.fixed)
+        chosen, job = dict(self.given), list(self.fixed)
         for axis in self._axes:
             if axis.applies(chosen):  # its condition is about axes that come before it, so they are in `chosen`
                 values = choose(axis)
-                chosen.update(zip(axis.names, values, strict=True))
+                chosen.update(axis.settings(values))
                 job += _overrides(axis, values)
         return job
 
@@ -133,7 +136,7 @@ class Space:
             return
         for values in axis.values:
             # A copy: the generator is suspended in the middle of the loop, and siblings must not see this choice.
-            further = {**chosen, **dict(zip(axis.names, values, strict=True))}
+            further = {**chosen, **axis.settings(values)}
             yield from self._walk(index + 1, further, [*job, *_overrides(axis, values)])
 
 
@@ -224,8 +227,10 @@ def _ordered(
     # Every value that a key may have in some job. An interval adds none, which _check_condition refuses.
     values: dict[str, set[str]] = {key: {value} for key, value in given.items()}
     for axis in [*axes, *conditional]:
-        for index, name in enumerate(axis.names):
-            values.setdefault(name, set()).update(row[index] for row in axis.values)
+        for name in axis.names:
+            values.setdefault(name, set())
+        for name, text in (pair for row in axis.values for pair in axis.settings(row).items()):
+            values[name].add(text)
     for axis in conditional:
         _check_condition(axis, values, typed)
     _refuse_twice([*axes, *conditional])
@@ -270,6 +275,33 @@ def _check_condition(axis: Axis, values: Mapping[str, set[str]], typed: Mapping[
                 did_you_mean(never[0], values[key]) or f"it is one of {', '.join(sorted(values[key]))};",
                 f"add {never[0]} to the values of {key}, or take the condition out.",
             )
+
+
+def _refuse_lost(typed: Sequence[Override]) -> None:
+    """Raise ConfigError where values of an axis would be ignored: of two overrides of a key the last one counts."""
+    seen: dict[str, Override] = {}
+    for override in typed:
+        for name in forms.names(override):
+            first = seen.setdefault(name, override)
+            if first is not override and (first.is_sweep_override() or override.is_sweep_override()):
+                raise ConfigError(
+                    f"{name} is set twice, by {first.input_line} and by {override.input_line};",
+                    "a job gives a key one value, and all values of a key are one list;",
+                    f"leave one out, or try {name}=A,B,C with all values.",
+                )
+
+
+def _refuse_hidden(axes: Sequence[Axis], typed: Mapping[str, Override]) -> None:
+    """Raise ConfigError for a typed value that every job replaces, because each value of an axis sets the same key."""
+    for axis in axes:
+        rows = [axis.settings(row) for row in axis.values if axis.parts]
+        for name in axis.names if rows else ():
+            if name in typed and not typed[name].is_sweep_override() and all(name in row for row in rows):
+                raise ConfigError(
+                    f"{typed[name].input_line} was typed, and each value of {' '.join(axis.keys)} sets {name};",
+                    "a job gives a key one value;",
+                    "leave one of the two out.",
+                )
 
 
 def _refuse_twice(axes: Sequence[Axis]) -> None:

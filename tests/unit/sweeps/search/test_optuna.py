@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -160,13 +162,54 @@ def test_sweeps_that_ask_in_one_instant_stay_within_the_number_of_trials(search,
 def test_a_study_of_another_search_is_refused(search, tmp_path: Path):
     shared = {"storage": f"sqlite:///{tmp_path / 'shared.db'}", "study_name": "s"}
     search(folder="one", **shared)
-    search("x=interval(-1,1)", "y=range(0,10)", "trainer=cpu", folder="two", **shared)  # what is fixed may differ
+    search("x=interval(-1,1)", "y=range(0,10)", "trainer=cpu", folder="two", **shared)  # the machine may differ
     with pytest.raises(
-        ConfigError, match=r"'s' has another search space: .*y changed from range\(0, 10, step=1\) to not swept"
+        ConfigError, match=r"'s' is of another search: .*y changed from range\(0, 10, step=1\) to not swept"
     ):
         search("x=interval(-1,1)", folder="three", **shared)
     with pytest.raises(ConfigError, match="its directions are minimize, not maximize"):
         search(folder="four", directions=["max"], **shared)
+
+
+def test_a_study_is_known_by_what_is_fixed(search, tmp_path: Path):
+    shared = {"storage": f"sqlite:///{tmp_path / 'shared.db'}", "study_name": "s"}
+    axes = ("x=interval(-1,1)", "y=range(0,10)")
+    search(*axes, "data=iris", "trainer.max_epochs=3", folder="one", **shared)
+    search("data=iris", *axes, "trainer.max_epochs=3", "trainer.devices=2", folder="two", **shared)
+    with pytest.raises(
+        ConfigError, match=r"data is iris there, and wine here; trainer.max_epochs is 3 there, and not set"
+    ):
+        search(*axes, "data=wine", folder="three", **shared)
+    with pytest.raises(ConfigError, match=r"model\.dropout is not set there, and 0.1 here"):
+        search(*axes, "data=iris", "trainer.max_epochs=3", "+model={dropout:0.1}", folder="four", **shared)
+
+
+def test_a_full_study_says_so(search, tmp_path: Path):
+    shared = {"storage": f"sqlite:///{tmp_path / 'shared.db'}", "study_name": "s", "trials": 2}
+    first = search(folder="one", **shared)
+    first.require_room()
+    assert first.remark() == ""
+    run(first, 2)
+    assert first.remark() == "study 's' is full: it has 2 trials, 2 of them of this sweep"
+    with pytest.raises(ConfigError, match=r"study 's' is full: it has 2 trials, and num_trials is 2.*num_trials=4"):
+        search(folder="two", **shared).require_room()
+    search(folder="two", **{**shared, "trials": 3}).require_room()
+    alone = search(folder="three", trials=1)
+    run(alone, 1)
+    assert alone.remark() == ""
+
+
+def test_sweeps_that_start_one_study_together_all_work(search, tmp_path: Path):
+    together, shared = threading.Barrier(4), {"storage": f"sqlite:///{tmp_path / 'shared.db'}", "study_name": "s"}
+
+    def start(number: int) -> int:
+        together.wait()
+        made = search(folder=str(number), **shared)
+        assert made.ask(0) is not None
+        return len(trials(made))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert max(pool.map(start, range(4))) == 4
 
 
 def test_several_objectives(search):

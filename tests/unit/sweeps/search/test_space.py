@@ -113,6 +113,70 @@ def test_the_command_line_beats_the_file(space):
 MOMENTUM = {"optimizer=nesterov": {"optimizer.momentum": "0.8,0.9", "optimizer.nesterov": "true,false"}}
 
 
+DICTS = "+model={activation:relu},{activation:gelu}"
+
+
+@pytest.mark.parametrize(
+    ("words", "fixed", "axes", "jobs"),
+    [
+        ([DICTS], [], ["model.activation"], 2),
+        (["model=lenet5", DICTS], ["model=lenet5"], ["model.activation"], 2),
+        ([DICTS, "model=mlp,lenet5"], [], ["model.activation", "model"], 4),
+        ([DICTS, "+model={dropout:0.1},{dropout:0.2}"], [], ["model.activation", "model.dropout"], 4),
+        ([DICTS, "+optimizer={lr:0.1},{lr:0.2}"], [], ["model.activation", "optimizer.lr"], 4),
+        (["+model={dropout:0.1}", DICTS], ["+model={dropout:0.1}"], ["model.activation"], 2),
+        (["model={dropout:0.1},lenet5"], [], ["model.dropout", "model"], 2),
+        (["++model.extra={a:1},{b:{c:2}}"], [], ["model.extra.a", "model.extra.b.c"], 2),
+        (["optimizer=sgd,adam", "+optimizer=choice({lr:0.1},{lr:0.2})"], [], ["optimizer", "optimizer.lr"], 4),
+    ],
+    ids=lambda given: " ".join(map(str, given)) if isinstance(given, list) else str(given),
+)
+def test_mappings_change_keys_of_an_option_and_replace_no_other_choice(unchecked, words, fixed, axes, jobs):
+    made = unchecked(*words)
+    assert (made.fixed, made.axes) == (fixed, axes)
+    assert len({tuple(job) for job in made.grid()}) == len(made.grid()) == jobs
+    for job in made.grid():  # one value of each axis that was typed
+        assert len(job) == len(words)
+
+
+def test_a_mapping_is_an_axis_in_files_and_together(unchecked):
+    made = unchecked("seed=0,1", params={"model": [{"activation": "relu"}, {"activation": "gelu"}]})
+    assert (made.axes, len(made.grid())) == (["model.activation", "seed"], 4)
+    pairs = {"model": [{"activation": "relu"}, {"activation": "gelu"}], "optimizer.lr": [0.1, 0.2]}
+    assert unchecked(together=[pairs]).axes == ["model.activation", "optimizer.lr"]
+
+
+def test_a_condition_may_be_about_a_key_in_a_mapping(unchecked):
+    made = unchecked(DICTS, when={"model.activation=gelu": {"optimizer.lr": "0.1,0.2"}})
+    assert len(made.grid()) == 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["optimizer.lr=0.1,0.2", "optimizer.lr=0.3"],
+        ["seed=1", "++seed=2,3"],
+        ["model=mlp,cnn", "model=lenet5"],
+        [DICTS, "model.activation=tanh"],
+        [DICTS, "+model={activation:tanh},{dropout:0.2}"],
+    ],
+)
+def test_a_choice_that_another_one_would_hide_is_refused(refused, words):
+    said = refused(*words)
+    assert "is set twice" in said and words[0] in said and words[1] in said
+
+
+def test_a_typed_value_replaces_a_mapping_of_a_file_or_is_refused(unchecked, refused):
+    values = [{"activation": "relu"}, {"activation": "gelu"}]
+    assert unchecked("model.activation=tanh", params={"model": values}).fixed == ["model.activation=tanh"]
+    pairs = [each | {"dropout": 0.1} for each in values]  # without the mapping dropout would be lost, too
+    assert "model.activation=tanh was typed" in refused("model.activation=tanh", params={"model": pairs})
+
+
+def test_a_wrong_key_in_a_mapping_is_told_by_its_name(refused):
+    assert "try model.activation=relu" in refused("model={activatoin:relu},{activation:gelu}")
+
+
 def test_a_conditional_axis_is_multiplied_where_it_applies(space):
     when = {**MOMENTUM, "optimizer=nesterov and optimizer.nesterov=true": {"optimizer.weight_decay": 0}}
     made = space("seed=0,1", params={"optimizer": "adam,nesterov"}, when=when)
