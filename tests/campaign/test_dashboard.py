@@ -49,7 +49,7 @@ def test_curves_show_the_last_value_of_each(show, dashboard: str, digits_run: Pa
         "train/weight_norm",
         "val/accuracy",
         "test/accuracy",
-        "hp/objective",
+        "objective/val/accuracy",
         "lr",
     ]
     cards = watched.page.locator("scalar-card")
@@ -90,7 +90,7 @@ def test_hyperparameters_stand_beside_the_objective(show, dashboard: str, digits
     cells = watched.page.locator("vaadin-grid-cell-content")
     cells.filter(has_text=re.compile(rf"^\s*{digits_run.name}\s*$")).first.wait_for()
     table = [each.strip() for each in cells.all_inner_texts()]
-    assert {"hp/objective", "hp/test/accuracy", "lr", "batch_size"} <= set(table)
+    assert {"model", "objective/val/accuracy", "test/accuracy"} <= set(table)
     row = [float(each) for each in table if re.fullmatch(r"[\d.]+(e-?\d+)?", each)]
     for value in (objective, results(digits_run)["metrics"]["test/accuracy"], 0.02):
         assert any(abs(each - value) <= 5e-4 * abs(value) for each in row), (value, table)

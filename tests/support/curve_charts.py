@@ -20,16 +20,18 @@ def layout_of(path: Path) -> dict[str, dict[str, list[str]]]:
 
 
 def check_charts(path: Path) -> None:
-    """Training and validation of each metric share a chart, and every curve is in a chart."""
+    """Training and validation of each metric share a chart, as two runs, and every curve is in a chart."""
     shown = layout_of(path)
-    tags = events(path).Tags()["scalars"]
+    beside = events(path / "train").Tags()["scalars"]
+    tags = [*events(path).Tags()["scalars"], *beside]
 
     def curves(patterns: list[str]) -> list[str]:
         return [tag for pattern in patterns for tag in tags if re.match(pattern, tag)]
 
-    assert curves(shown["metrics"]["loss"]) == ["train/loss", "val/loss"] and next(iter(shown["metrics"])) == "loss"
+    assert curves(shown["metrics"]["loss"]) == ["training/loss", "val/loss"] and next(iter(shown["metrics"])) == "loss"
     for title, patterns in shown["metrics"].items():
-        assert curves(patterns) == [f"{stage}/{title}" for stage in ("train", "val") if f"{stage}/{title}" in tags]
+        assert curves(patterns) == [f"{stage}/{title}" for stage in ("training", "val") if f"{stage}/{title}" in tags]
     assert all(len(curves(patterns)) == 1 for patterns in shown["training"].values())
     charted = {tag for charts in shown.values() for patterns in charts.values() for tag in curves(patterns)}
-    assert {tag for tag in tags if tag.startswith(("train/", "val/", "lr"))} == charted
+    drawn_beside = {tag.replace("training/", "train/") for tag in beside}
+    assert {tag for tag in tags if tag.startswith(("train/", "training/", "val/", "lr"))} - drawn_beside == charted

@@ -16,9 +16,9 @@ JOBS = [
     ["optimizer=adam", "model.hidden_sizes=[8,8]"],
 ]
 SWEPT = {
-    "0": {"optimizer.lr": 0.01, "optimizer.momentum": "-", "model.hidden_sizes": "[16]"},
+    "0": {"optimizer.lr": 0.01, "model.hidden_sizes": "[16]"},
     "1": {"optimizer.lr": 0.03, "optimizer.momentum": 0.5, "model.hidden_sizes": "[16]"},
-    "2": {"optimizer.lr": 0.001, "optimizer.momentum": "-", "model.hidden_sizes": "[8, 8]"},
+    "2": {"optimizer.lr": 0.001, "model.hidden_sizes": "[8, 8]"},
 }
 
 

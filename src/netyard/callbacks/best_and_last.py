@@ -125,6 +125,9 @@ class BestAndLast(Checkpoint):
             improved = self._validated is not None and self._improves(trainer)
         else:
             self.best_epoch, improved = trainer.current_epoch, True
+        if self._validated is not None and trainer.logger is not None and self.best_value is not None:
+            # Before the save, which writes all curves to the disk. The last point is the objective in results.json.
+            trainer.logger.log_metrics({f"objective/{self.monitor}": self.best_value}, trainer.global_step)
         self._validated = None
         # The best epoch must have a checkpoint: if the save failed, the previous best stays.
         if not self.save(trainer, improved):

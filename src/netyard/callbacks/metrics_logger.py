@@ -21,8 +21,8 @@ from netyard.ranges.bounds import Count
 class Curves(Callback):
     """Logs step values every ``trainer.log_every_n_steps`` steps, and each epoch as one row of ``metrics.csv``.
 
-    Every curve has the optimizer step as its x axis and the same tag in every run: ``lr``, ``train/loss_step``,
-    ``train/samples_per_second``. The speed is of all devices, without the time of validation and checkpoints.
+    Every curve has the optimizer step as its x axis and the same tag in every run: ``lr``, that of the step itself,
+    ``train/loss_step``, ``train/samples_per_second``. The speed is of all devices, without validation and checkpoints.
 
     Norms of gradients and weights are logged every ``norms_every_n_steps`` steps and at the end of every epoch, for
     each part of the task with its own loss: ``train/gradient_norm``, before clipping (of an agent: of its last update,
@@ -43,6 +43,8 @@ class Curves(Callback):
         self._gradients: dict[str, Tensor] | None = None
         self._charted: set[str] = set()  # metrics that have a chart on the page of custom scalars
         self._validated = False  # whether this epoch had a validation
+        self._used_lr: float | None = None  # learning rate of the newest step; None before the first
+        self._lr_step = -1  # the last step at which it was logged
 
     def attach(self, run: RunFacts) -> None:
         self._write_row = run.run_dir.append_metrics
@@ -63,6 +65,10 @@ class Curves(Callback):
         self._validated = False
         self._start_clock()
 
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        # After the step, when it is logged, a schedule has already set the learning rate of the next one.
+        self._used_lr = _lr(trainer)
+
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         # The last hook before Lightning clips the gradients; this step is not yet counted in global_step.
         if trainer.gradient_clip_val and self._norms_are_due(trainer, trainer.global_step + 1):
@@ -77,9 +83,9 @@ class Curves(Callback):
         # With accumulated gradients several batches have the same step, which is logged once.
         every = trainer.log_every_n_steps
         if trainer.logger is not None and every and step // every != self._logged_step // every:
-            self._logged_step = step
+            self._logged_step = self._lr_step = step
             loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # Lightning has divided it by that
-            trainer.logger.log_metrics({"lr": _lr(trainer), "train/loss_step": loss}, step)
+            trainer.logger.log_metrics({"lr": self._lr(trainer), "train/loss_step": loss}, step)
         if self._norms_are_due(trainer, step):
             self._log_norms(trainer, pl_module, step)
 
@@ -96,9 +102,10 @@ class Curves(Callback):
         self.samples, self.seconds = self.samples + samples, self.seconds + self._epoch_seconds
         rate = samples / self._epoch_seconds if self._epoch_seconds else 0.0
         if trainer.logger is not None:
-            trainer.logger.log_metrics({"lr": _lr(trainer), "train/samples_per_second": rate}, trainer.global_step)
-            # At the step where Lightning logs the validation, counted from 0, so that both curves have the same x.
-            trainer.logger.log_metrics(_epoch_training_metrics(trainer), trainer.global_step - 1)
+            measured = {"train/samples_per_second": rate, **_epoch_training_metrics(trainer)}
+            if self._lr_step != trainer.global_step:
+                self._lr_step, measured["lr"] = trainer.global_step, self._lr(trainer)
+            trainer.logger.log_metrics(measured, trainer.global_step)
             self._update_charts(trainer)
         if self._write_row is not None and trainer.is_global_zero:
             # callback_metrics keeps values of an earlier epoch's validation, which must not appear as this epoch's.
@@ -108,14 +115,23 @@ class Curves(Callback):
                 if self._validated or not name.startswith("val/")
             }
             self._write_row(
-                {"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": f"{_lr(trainer):.6g}", **metrics}
+                {
+                    "epoch": trainer.current_epoch,
+                    "step": trainer.global_step,
+                    "lr": f"{self._lr(trainer):.6g}",
+                    **metrics,
+                }
             )
 
     def state_dict(self) -> dict[str, Any]:
-        return {"validated": self._validated}
+        return {"validated": self._validated, "lr": self._used_lr, "lr_step": self._lr_step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._validated = state_dict["validated"]
+        self._validated, self._used_lr = state_dict["validated"], state_dict.get("lr")  # earlier versions had no more
+        self._lr_step = state_dict.get("lr_step", -1)
+
+    def _lr(self, trainer: Trainer) -> float:
+        return _lr(trainer) if self._used_lr is None else self._used_lr
 
     def _norms_are_due(self, trainer: Trainer, step: int) -> bool:
         every = self.norms_every_n_steps
@@ -141,7 +157,8 @@ class Curves(Callback):
         names = {*trainer.callback_metrics}
         if hasattr(board, "add_custom_scalars") and not names <= self._charted:
             self._charted |= names
-            board.add_custom_scalars(layout(self._charted))
+            separate = getattr(trainer.logger, "separates_training", False)
+            board.add_custom_scalars(layout(self._charted, "training" if separate else "train"))
 
     def _start_clock(self) -> None:
         self._epoch_samples, self._epoch_seconds, self._started = 0, 0.0, time.perf_counter()

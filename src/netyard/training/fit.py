@@ -52,10 +52,10 @@ from netyard.training import (
 from netyard.training.context import RunContext, count_parameters, keep_facts, resolve
 from netyard.training.devices import device_name, require_device
 from netyard.training.distributed import RankCommand
-from netyard.training.lightning_internals import advance_log_step
+from netyard.training.lightning_internals import log_at_optimizer_steps
 from netyard.training.matching import check_data
 from netyard.training.results import FinishedRun
-from netyard.training.tensorboard import log_hyperparameters
+from netyard.training.tensorboard import begin_results, log_hyperparameters
 
 log = logging.getLogger(__name__)
 
@@ -240,6 +240,7 @@ def assemble(context: RunContext, rank_command: RankCommand | None = None) -> As
         default_root_dir=str(context.run_dir.path),
     )
     lean_loop.install(trainer)
+    log_at_optimizer_steps(trainer)
     # The Trainer has switched torch to deterministic algorithms, which fill each new buffer unless this is off.
     process_state.disable_memory_filling()
     device = device_name(trainer)
@@ -287,9 +288,7 @@ def test(context: RunContext, assembly: Assembly) -> Timing:
     trainer = assembly.trainer
     # Only rank 0 writes best.ckpt, and every rank reads it below: wait until it is written.
     trainer.strategy.barrier()
-    # A run killed during its test repeats the test after a resume. TensorBoard then hides what lies after the
-    # last saved step, so the test must be logged one step later, or its points would appear twice.
-    advance_log_step(trainer)
+    begin_results(assembly.logger)
     trainer.test(_task_with_best_weights(context, trainer), datamodule=context.datamodule, verbose=False)
     return Timing(start, time.perf_counter() - start)
 

@@ -20,8 +20,9 @@ from torch.utils.tensorboard import FileWriter, SummaryWriter
 try:
     from lightning.pytorch.loops.fetchers import _PrefetchDataFetcher
     from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+    from lightning.pytorch.trainer.connectors.logger_connector.logger_connector import _LoggerConnector
 except ImportError:  # this file must stay importable; ``missing`` reports it, as ``object`` has none of the methods
-    _PrefetchDataFetcher = _TrainingEpochLoop = object
+    _PrefetchDataFetcher = _TrainingEpochLoop = _LoggerConnector = object
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,11 @@ INTERNALS = (
         "_TrainingEpochLoop._batches_that_stepped",
         "the x-axis of every curve that Lightning logs; it counts batches, even if a batch has several optimizer steps",
         lambda trainer: trainer.fit_loop.epoch_loop._batches_that_stepped,
+    ),
+    Internal(
+        "_LoggerConnector.log_metrics",
+        "Lightning draws what is logged after optimizer step N at N - 1, and metrics.csv has it at N",
+        lambda trainer: _named(_LoggerConnector, "log_metrics"),
     ),
     Internal(
         "_TrainingEpochLoop._results",
@@ -123,12 +129,27 @@ def warn_once(sentence: str) -> None:
         log.warning("%s", sentence)
 
 
-def advance_log_step(trainer: L.Trainer) -> None:
-    """Add 1 to the step that Lightning logs at: a test repeated after a resume would be drawn twice at the last one."""
-    loop = trainer.fit_loop.epoch_loop
-    # Without the attribute in a later version the point is drawn twice, which is no reason to fail a finished run.
-    if hasattr(loop, "_batches_that_stepped"):
-        loop._batches_that_stepped += 1
+class LoggerConnector(_LoggerConnector):
+    """Sends what is logged to the loggers at the number of finished optimizer steps, as in ``metrics.csv``."""
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        """Log as Lightning does, but after step N at N: Lightning counts batches from 0, and logs at N - 1."""
+        loop = self.trainer.fit_loop.epoch_loop
+        counted = loop._batches_that_stepped
+        # Only for this call: Lightning also decides by this number whether a step is logged.
+        loop._batches_that_stepped = self.trainer.global_step
+        try:
+            super().log_metrics(metrics, step)
+        finally:
+            loop._batches_that_stepped = counted
+
+
+def log_at_optimizer_steps(trainer: L.Trainer) -> None:
+    """Make everything that a new Trainer logs stand at the optimizer step it is of; see ``LoggerConnector``."""
+    if hasattr(_LoggerConnector, "log_metrics") and hasattr(trainer.fit_loop.epoch_loop, "_batches_that_stepped"):
+        trainer._logger_connector = LoggerConnector(trainer)
+    else:
+        warn_once("this version of Lightning draws the curves of its own logging one step too early")
 
 
 class EpochLoop(_TrainingEpochLoop):

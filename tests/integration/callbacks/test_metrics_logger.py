@@ -47,13 +47,31 @@ def test_every_epoch_is_a_row_and_the_curves_have_the_optimizer_step_as_their_ax
     assert set(scalars(path, "train/loss_step")) == set(range(2, total + 1, 2))
     assert set(scalars(path, "train/samples_per_second")) == set(steps)
     assert all(0 < rate < 1e8 for rate in scalars(path, "train/samples_per_second").values())
-    val = scalars(path, "val/loss")
-    assert list(val.values()) == pytest.approx([float(row["val/loss"]) for row in table], rel=1e-5)
+    # Every point of an epoch stands at the step of its row, also those that Lightning logs, and has the same value.
+    for name in ("lr", "train/loss", "train/accuracy", "val/loss", "val/accuracy"):
+        curve = scalars(path, name)
+        assert [curve[step] for step in steps] == pytest.approx([float(row[name]) for row in table], rel=1e-5), name
+        assert name == "lr" or set(curve) == set(steps), name
+    assert set(scalars(path, "test/accuracy")) == {total}
+    assert scalars(path, "objective/val/loss")[total] == pytest.approx(results["objective"]["value"])
+    assert scalars(path, "loss") == scalars(path, "val/loss") and "epoch" not in events(path).Tags()["scalars"]
+    assert scalars(path / "train", "loss") == scalars(path, "train/loss")
 
 
 def test_the_learning_rate_is_a_curve(finished):
     rates = [each.value for each in events(finished("drawn_iris")).Scalars("lr")]
     assert rates == sorted(rates, reverse=True) and rates[-1] < 0.001 < rates[0] <= 0.01
+
+
+def test_the_learning_rate_at_a_step_is_that_of_the_step(train):
+    schedule = ("scheduler=step", "scheduler.step_size=0.33333", "scheduler.gamma=0.5", "optimizer.lr=0.08")
+    path = train(*RUN, *schedule, "trainer.log_every_n_steps=1").path
+    rates = [float(row["lr"]) for row in rows(path)]
+    assert rates == pytest.approx([0.08, 0.04, 0.02])
+    steps = [int(row["step"]) for row in rows(path)]
+    curve = scalars(path, "lr")
+    expected = [rates[sum(step > end for end in steps)] for step in range(1, steps[-1] + 1)]
+    assert [curve[step] for step in range(1, steps[-1] + 1)] == pytest.approx(expected)
 
 
 def test_an_epoch_without_validation_repeats_none(train):

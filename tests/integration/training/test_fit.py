@@ -124,10 +124,11 @@ def test_the_dashboard_has_curves_and_the_real_results(contract) -> None:
     assert rates[-1] < rates[0]
 
     results = contract.json("results.json")
-    assert events.Scalars("hp/objective")[-1].value == pytest.approx(results["objective"]["value"])
-    assert events.Scalars("hp/test/accuracy")[-1].value == pytest.approx(results["metrics"]["test/accuracy"])
+    best = events.Scalars(f"objective/{results['objective']['name']}")[-1].value
+    assert best == pytest.approx(results["objective"]["value"])
+    assert events.Scalars("test/accuracy")[-1].value == pytest.approx(results["metrics"]["test/accuracy"])
     written = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
-    for name in ("model", "optimizer", "lr", "batch_size", "seed"):
+    for name in ("model", "optimizer", "optimizer.lr", "training_batch_size", "seed"):
         assert name.encode() in written
 
 

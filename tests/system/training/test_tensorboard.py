@@ -39,12 +39,12 @@ def test_tensorboard_shows_every_job_with_its_objective(train, tmp_path: Path) -
     with tensorboard(sweep, tmp_path / "tensorboard.log") as address:
         plugin = f"{address}data/plugin/hparams/"
         experiment, groups = wait_until(lambda: answered(plugin, len(JOBS)), f"TensorBoard to show {len(JOBS)} runs")
-    assert {*AXES, "model", "data", "lr", "seed"} <= {each["name"] for each in experiment["hparamInfos"]}
+    assert {*AXES, "model", "training_data", "seed"} <= {each["name"] for each in experiment["hparamInfos"]}
     for group in groups:
         (session,) = group["sessions"]
         job = Path(session["name"]).parts[0]
         assert {key: group["hparams"][key] for key in SWEPT[job]} == SWEPT[job]
         shown = {each["name"]["tag"]: each["value"] for each in group["metricValues"]}
         results = json.loads((sweep / job / "results.json").read_text(encoding="utf-8"))
-        assert shown["hp/objective"] == pytest.approx(results["objective"]["value"])
-        assert shown["hp/test/accuracy"] == pytest.approx(results["metrics"]["test/accuracy"])
+        assert shown[f"objective/{results['objective']['name']}"] == pytest.approx(results["objective"]["value"])
+        assert shown["test/accuracy"] == pytest.approx(results["metrics"]["test/accuracy"])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning as L
 import pytest
+from lightning.pytorch.loggers.logger import DummyLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import FileWriter
 
@@ -49,9 +50,23 @@ def test_missing_private_name_keeps_lightnings_loop(
 def test_lean_loop_is_installed_if_nothing_is_missing(trainer: L.Trainer) -> None:
     lean_loop.install(trainer)
     assert isinstance(trainer.fit_loop.epoch_loop, lean_loop.LeanEpochLoop)
-    trainer.fit_loop.epoch_loop.curve_step = 7
-    lightning_internals.advance_log_step(trainer)
-    assert trainer.fit_loop.epoch_loop.curve_step == 8
+
+
+def test_what_lightning_logs_stands_at_the_number_of_finished_steps() -> None:
+    class Steps(DummyLogger):
+        logged: ClassVar[list[int | None]] = []
+
+        def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+            self.logged.append(step)
+
+    trainer = L.Trainer(accelerator="cpu", logger=Steps(), enable_checkpointing=False, enable_progress_bar=False)
+    lightning_internals.log_at_optimizer_steps(trainer)
+    loop = trainer.fit_loop.epoch_loop
+    loop._batches_that_stepped = 6
+    loop.automatic_optimization.optim_progress.optimizer.step.total.completed = 7
+    for step in (None, 3):
+        trainer._logger_connector.log_metrics({"a": 1.0}, step)
+    assert Steps.logged == [7, 3] and loop._batches_that_stepped == 6
 
 
 def test_summary_writer_uses_the_given_file_also_after_close(tmp_path: Path) -> None:

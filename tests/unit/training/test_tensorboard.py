@@ -22,9 +22,11 @@ def drawn(folder: Path, tag: str) -> list[tuple[int, float]]:
     return [(each.step, each.value) for each in board.Scalars(tag)]
 
 
-def logger_in(folder: Path, resumed_step: int | None = None) -> BufferedTensorBoardLogger:
+def logger_in(folder: Path, resumed_step: int | None = None, job: bool = False) -> BufferedTensorBoardLogger:
     logger = BufferedTensorBoardLogger(str(folder), name="", version="", default_hp_metric=False)
-    run: Any = SimpleNamespace(resumed_step=resumed_step)
+    run: Any = SimpleNamespace(
+        resumed_step=resumed_step, run_dir=SimpleNamespace(job=lambda: {"axes": []} if job else {})
+    )
     logger.attach(run)
     return logger
 
@@ -39,6 +41,35 @@ def test_points_after_the_resumed_step_are_hidden(tmp_path: Path, resumed_step: 
     second.log_metrics({"loss": 2.0}, 5)
     second.finalize("success")
     assert drawn(tmp_path, "loss") == [*((step, 1.0) for step in left), (5, 2.0)]
+
+
+def test_what_follows_the_training_is_logged_once_at_the_last_step(tmp_path: Path) -> None:
+    for repeated in (None, 4):
+        logger = logger_in(tmp_path, repeated)
+        if repeated is None:
+            logger.log_metrics({"val/loss": 1.0}, 4)
+        logger.experiment  # noqa: B018 - Lightning asks for it before anything is logged
+        logger.begin_results()
+        logger.log_metrics({"test/loss": 2.0}, 4)
+        logger.finalize("success")
+    assert drawn(tmp_path, "val/loss") == [(4, 1.0)] and drawn(tmp_path, "test/loss") == [(4, 2.0)]
+
+
+@pytest.mark.parametrize("job", [False, True])
+def test_losses_share_a_chart_where_training_is_a_run_of_its_own(tmp_path: Path, job: bool) -> None:
+    logger = logger_in(tmp_path, job=job)
+    training = {"train/loss": 2.0, "train/generator_loss": 3.0, "train/accuracy": 0.5, "train/loss_step": 9.0}
+    logger.log_metrics({**training, "epoch": 0}, 4)
+    logger.log_metrics({"val/loss": 1.0, "val/kl_loss": 0.25, "val/accuracy": 0.75, "epoch": 0}, 4)
+    logger.finalize("success")
+    tags = EventAccumulator(str(tmp_path)).Reload().Tags()["scalars"]
+    assert set(tags) == {*training, "val/loss", "val/kl_loss", "val/accuracy", "loss"}
+    assert drawn(tmp_path, "loss") == [(4, 1.0)]
+    assert (tmp_path / "train").is_dir() != job
+    if not job:
+        assert drawn(tmp_path / "train", "loss") == [(4, 2.0)]
+        assert drawn(tmp_path / "train", "training/accuracy") == [(4, 0.5)]
+        assert "training/loss_step" not in EventAccumulator(str(tmp_path / "train")).Reload().Tags()["scalars"]
 
 
 def test_temporarily_full_disk_loses_no_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +120,6 @@ def test_value_of_any_type_has_a_column(tmp_path: Path) -> None:
         "model.sizes": "[1, 2]",
         "model.rate": "null",
         "trainer": "cpu",
-        "model.rate.deeper": "-",
         "experiment": "null",
     }
     assert sweep_columns(config, {}, tmp_path / "alone") == {}
