@@ -124,6 +124,7 @@ def write_files_of_a_user(place: Path) -> None:
         ("angles", "file,angle", (f"{file},{1.5 * i}" for i, file in enumerate(files))),
         ("places", "file,x,y", (f"{file},{1.5 * i},{i % 4}.5" for i, file in enumerate(files))),
         ("sales", "month,sold", sales),
+        ("people", "age,height,city", (f"{20 + i % 50},{150 + i % 40}.5,{cities[i % 3]}" for i in range(90))),
     ):
         (place / f"{name}.csv").write_text("\n".join([head, *rows]), encoding="utf-8")
     words = draw.choice(["the ", "cat ", "sat ", "on ", "mat.\n"], 15000)
