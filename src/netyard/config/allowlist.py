@@ -2,9 +2,9 @@
 
 A config from a run directory, a checkpoint or an override is untrusted data, and its ``_target_`` would be imported
 and called. So each name is compared, as text and before anything is imported, with the names in the installed
-``conf/``, and with those that installed packages which extend netyard name in their ``conf/`` or define (see
-``plugins``): installing a package means trusting its code. Any other name has to be given by ``--allow-target`` on the
-command line; no file can allow it.
+``conf/``, with those of ``library_classes``, and with those that installed packages which extend netyard name in their
+``conf/`` or define (see ``plugins``): installing a package means trusting its code. Any other name has to be given by
+``--allow-target`` on the command line; no file can allow it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from netyard import plugins
-from netyard.config import renamed
+from netyard.config import library_classes, renamed
 from netyard.config.catalog import conf_dir, sources
 from netyard.errors import ConfigError, NetyardError
 
@@ -72,9 +72,11 @@ def allow(names: Iterable[str]) -> None:
 
 def _lies_here(name: str) -> bool:
     """Whether the package of a name is a file, or a folder with modules, in the working folder."""
-    top = name.partition(":")[0].partition(".")[0]
-    # The folder of a project, with src/ in it, is no package.
-    return Path(f"{top}.py").is_file() or any(Path(top).glob("*.py"))
+    top, *inner = name.partition(":")[0].split(".")
+    # The folder of a project, with src/ in it, is no package; one that has the module of the name is, and needs no
+    # __init__.py.
+    modules = [Path(top, *inner[:length]) for length in range(len(inner) + 1)]
+    return any(Path(top).glob("*.py")) or any(module.with_suffix(".py").is_file() for module in modules)
 
 
 def allowed() -> tuple[str, ...]:
@@ -117,7 +119,7 @@ def require(node: Any, key: str = "", kind: type[NetyardError] = ConfigError, kn
     if OmegaConf.is_config(node):
         # Unresolved: resolving would run resolvers of an unchecked config. "${...}" is no valid name, and is refused.
         node = OmegaConf.to_container(node, resolve=False)
-    allowed_names = {*netyard_targets(), *package_targets(), *known, *_ALLOWED}
+    allowed_names = {*netyard_targets(), *package_targets(), *library_classes.CLASSES, *known, *_ALLOWED}
     for place, name in _names(node, key, kind):
         # A name of an earlier version is allowed if its present one is.
         if isinstance(name, str) and (
@@ -175,8 +177,8 @@ def _refused(key: str, name: Any, kind: type[NetyardError]) -> NetyardError:
         return kind(
             f"{key} is {shown}, and no package {top} is installed;",
             "a config may name only classes of netyard and of installed packages, and those that you allow;",
-            f"if you trust that code, install package {top}, or, if it is a file of your own, put its folder on"
-            f" PYTHONPATH and add {FLAG} {shown} to the command.",
+            f"if you trust that code, install package {top}, or, if it is a file of your own, change to its folder"
+            f" and add {FLAG} {shown} to the command.",
         )
     if plugin := plugins.owner(name):
         return kind(
@@ -186,7 +188,8 @@ def _refused(key: str, name: Any, kind: type[NetyardError]) -> NetyardError:
         )
     return kind(
         f"{key} is {shown}, which netyard does not offer;",
-        "a config may name only classes in netyard's own conf/, and those that you allow;",
+        "a config may name only classes in netyard's own conf/, common ones of torch and Lightning, and those that you"
+        " allow;",
         f"if you trust that code, add {FLAG} {shown} to the command.",
     )
 

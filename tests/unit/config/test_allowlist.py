@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,26 @@ def test_the_flag_takes_one_name(train, words: list[str], capsys: pytest.Capture
     assert ran.code == 2 and "try --allow-target my_package" in ran.err
     assert main.main(["evaluate", "run=x", *words]) == 2
     assert "try --allow-target my_package" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "found"),
+    [
+        ("net.py", "net.Net", True),
+        ("nets/net.py", "nets.net.Net", True),
+        ("nets/small/net.py", "nets.small.net.Net", True),
+        ("nets/src/nets/net.py", "nets.net.Net", False),
+    ],
+)
+def test_an_allowed_class_is_found_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, name: str, found: bool
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text("class Net: ...\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    allowlist.allow([name])
+    try:
+        assert (str(tmp_path) in sys.path) == found
+    finally:
+        allowlist.allow([])
