@@ -19,7 +19,7 @@ import torch
 from packaging.requirements import Requirement
 
 from netyard import plugins
-from netyard.cli.torch_import import unusable
+from netyard.cli.torch_import import culprit, unusable
 from netyard.errors import PlatformError
 from netyard.io.readable import format_bytes
 from netyard.io.version import __version__
@@ -67,7 +67,8 @@ def _versions() -> Iterator[Finding]:
     shown = [f"{name} {version}" for name in SHOWN if (version := _version(name))]
     # Requirements with a marker of this platform or Python; those of extras evaluate to false here.
     needed = [each for each in _requirements() if not each.marker or each.marker.evaluate()]
-    faults = [fault for each in _with_extras(needed) for fault in _faults(each)]
+    # Each once: what one package lacks, others that import it report, too.
+    faults = dict.fromkeys(fault for each in _with_extras(needed) for fault in _faults(each))
     for fault in faults:
         yield Finding("missing", fault)
     if not faults:
@@ -88,7 +89,7 @@ def _import_error(module: str) -> PlatformError | None:
             warnings.simplefilter("ignore")
             importlib.import_module(module)
     except Exception as error:  # whatever its code raises
-        return unusable(module, error)
+        return unusable(culprit(error) or module, error)
     return None
 
 
@@ -167,7 +168,7 @@ def _extras() -> Iterator[Finding]:
         if lacking:
             yield Finding("note", f"extra {extra}: {', '.join(lacking)} not here; pip install 'netyard[{extra}]'")
             continue
-        broken = [fault for each in wanted for fault in _faults(each)]
+        broken = dict.fromkeys(fault for each in wanted for fault in _faults(each))
         yield from (Finding("note", f"extra {extra}: {fault}") for fault in broken)
         if not broken:
             yield Finding("ok", f"extra {extra}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
@@ -22,6 +23,8 @@ from netyard.errors import ConfigError
 from netyard.io.readable import listed
 from netyard.ranges.constraint import Constraint
 
+GUIDES = "docs"
+"""The word, and the folder, of the guides."""
 _KEY = re.compile(r"(?P<key>\w+):(?P<value>.*?)(\s+#\s*(?P<comment>.*))?")
 _INDENT = " " * 6
 
@@ -32,11 +35,40 @@ def show(arguments: Sequence[str]) -> int:
     Raises:
         ConfigError: there is no such group or option.
     """
-    asked = [_parsed(word) for word in arguments]
+    guides = [_guide(word) for word in arguments if word == GUIDES or word.endswith(".md")]
+    asked = [_parsed(word) for word in arguments if word != GUIDES and not word.endswith(".md")]
+    if not asked:
+        print("\n\n".join(guides))
+        return 0
     config, choices = compose([f"{group}={option}" for group, option in asked if option])
     sections = [list(_described(group, choices.get(group), config)) for group, _ in asked]
-    print("\n\n".join("\n".join(lines) for lines in sections))
+    print("\n\n".join([*guides, *("\n".join(lines) for lines in sections)]))
     return 0
+
+
+def guides() -> dict[str, Path]:
+    """The guides by their names: ``docs/`` of a checkout, beside ``conf/``, or the folder of that name in a wheel."""
+    return {path.name: path for path in sorted((catalog.conf_dir().parent / GUIDES).glob("*.md"))}
+
+
+def _guide(word: str) -> str:
+    """The text of a guide, ``docs/sweeps.md``, or for ``docs`` a line for each guide.
+
+    Raises:
+        ConfigError: there is no such guide.
+    """
+    found = guides()
+    if word == GUIDES:
+        titles = (path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for path in found.values())
+        return "\n".join(f"netyard help {GUIDES}/{name:22} {title}" for name, title in zip(found, titles, strict=True))
+    name = word.removeprefix(f"{GUIDES}/")
+    if name not in found:
+        raise ConfigError(
+            f"there is no guide {word};",
+            did_you_mean(name, [*found]) or f"guides are {listed([*found])};",
+            f"netyard help {GUIDES} prints them all.",
+        )
+    return found[name].read_text(encoding="utf-8").rstrip("\n")
 
 
 def _parsed(word: str) -> tuple[str, str]:
@@ -131,10 +163,11 @@ def _comments(group: str, option: str) -> Iterator[tuple[str, str]]:
 COMMAND = Command(
     name="help",
     does="Print each key of an option: its value, what it may be, and what it means",
-    usage="GROUP=OPTION ...",
+    usage="GROUP=OPTION ... | docs/GUIDE.md",
     run=show,
     body=(
         "  netyard help model=cnn optimizer    the keys of model=cnn, and those of its optimizer",
         "  netyard help train                  the help of a command, as netyard train --help",
+        "  netyard help docs/sweeps.md         a guide; netyard help docs lists them",
     ),
 )

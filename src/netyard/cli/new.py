@@ -150,7 +150,8 @@ COMMAND = Command(
         ),
         (
             "Once it is installed (make setup there, or pip install -e NAME) its options are listed, completed, "
-            "checked, trained and swept like netyard's own, and no --allow-target is needed: docs/plugins.md."
+            "checked, trained and swept like netyard's own, and no --allow-target is needed: netyard help "
+            "docs/plugins.md."
         ),
     ),
 )

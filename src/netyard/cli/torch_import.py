@@ -59,7 +59,7 @@ def unusable(package: str, error: BaseException) -> PlatformError:
         return PlatformError(
             given,
             f"installed are {here}, which have to fit each other;",
-            "type pip install --upgrade torch torchvision, both from the same index.",
+            "type pip install --force-reinstall torch torchvision, with one index for both.",
         )
     absent = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == package
     if extra := _extra_of(package):
@@ -99,9 +99,9 @@ def culprit(error: BaseException) -> str | None:
     modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
     last = next((number for number, name in reversed([*enumerate(modules)]) if name.startswith("netyard.")), -1)
     outside = [name.partition(".")[0] for name in modules[last + 1 :]]
-    named = [name for name in outside if name not in ("importlib", "_frozen_importlib")]
-    # The module that an import fails in is the last; another error may be raised by a library that the package calls.
-    return (named[-1] if isinstance(error, ImportError) else named[0]) if named else None
+    # The innermost package, except for torch, which raises what is wrong with an extension of it, as torchvision.
+    named = [name for name in outside if name not in sys.stdlib_module_names and not name.startswith("_frozen")]
+    return next(reversed([name for name in named if name != "torch"] or named), None)
 
 
 def _version(package: str) -> str | None:

@@ -59,7 +59,7 @@ Keys, key=value (python train.py --cfg job prints all of them with their values)
   seed  threads  tags  resume  trainer.max_epochs  trainer.max_steps  data.batch_size  data.num_workers  optimizer.lr
   trainer.performance=auto, safe (to the bit) or max (on a GPU bfloat16, compiled)
 
-Keys of a sweep (docs/sweeps.md explains them):
+Keys of a sweep (netyard help docs/sweeps.md explains them):
   launcher.devices  .jobs_per_device  .timeout  .retries  .max_failures  .fail_fast    sweep.keep
   hydra/sweeper=random or optuna: sweep.num_trials  .seed; optuna: .sampler  .pruner  .storage  .objectives
 

@@ -53,9 +53,17 @@ def test_any_option_is_explained(capsys, rng: random.Random) -> None:
         assert told(capsys, f"{group}={option}")[0].startswith(f"{group}={option}")
 
 
+def test_guides_are_printed_and_listed(capsys) -> None:
+    listed = told(capsys, "docs")
+    assert any(line.split() == ["netyard", "help", "docs/sweeps.md", "Sweeps"] for line in listed)
+    for word in ("docs/sweeps.md", "sweeps.md"):
+        assert told(capsys, word)[0] == "# Sweeps"
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [
+        ("docs/sweep.md", "there is no guide docs/sweep.md; did you mean 'sweeps.md' or"),
         ("modle", "there is no group 'modle'; did you mean 'model' or 'models'?"),
         ("model=mlpp", "there is no model=mlpp; did you mean 'mlp'?"),
         ("optimizer=x", "optimizer is one of adadelta, adafactor,"),

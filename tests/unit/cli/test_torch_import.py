@@ -61,7 +61,7 @@ def test_a_package_that_cannot_be_imported_is_named_with_what_to_install(
 def test_a_torchvision_for_another_torch_names_the_versions() -> None:
     error = torch_import.unusable("torchvision", RuntimeError("operator torchvision::nms does not exist"))
     assert f"installed are torch {version('torch')}, torchvision " in str(error)
-    assert str(error).endswith("type pip install --upgrade torch torchvision, both from the same index.")
+    assert str(error).endswith("type pip install --force-reinstall torch torchvision, with one index for both.")
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,16 @@ def test_a_package_of_an_extra_names_the_extra(package: str, command: str) -> No
     assert str(torch_import.unusable(package, absent)).endswith(f"type pip install {command}.")
     broken = ImportError("cannot import name 'x'")
     assert str(torch_import.unusable(package, broken)).endswith(f"type pip install --force-reinstall {command}.")
+
+
+def test_the_package_that_does_not_fit_is_named_and_not_what_imports_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "imports_it.py").write_text("import does_not_fit")
+    (tmp_path / "does_not_fit.py").write_text("import torch\ntorch.library.register_fake('no_such::operator')(print)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PlatformError, match=r"^does_not_fit cannot be imported: "), torch_import.torch():
+        importlib.import_module("imports_it")
 
 
 def test_an_import_of_netyard_that_fails_is_a_bug() -> None:
