@@ -27,9 +27,9 @@ check: $(READY)  ## what every commit passes, in under three minutes: format, li
 	@$(BIN)/mypy
 	@$(PYTEST) tests/unit $(ARGS)
 
-campaign: $(READY)  ## everything, in about 40 minutes; goes on after an interruption, and writes the README's table
+campaign: $(READY)  ## everything, in about 40 minutes; goes on after an interruption, and writes the table in docs/faults.md
 	@$(INSTALL) --editable '.[dev,campaign]'
-	@$(PYTEST) -p support.campaign $(if $(ARGS),,--table README.md) \
+	@$(PYTEST) -p support.campaign $(if $(ARGS),,--table docs/faults.md) \
 		tests/unit tests/integration tests/system tests/campaign $(ARGS)
 
 mutants: $(READY)  ## which mistakes in the source would the unit tests not see? make mutants ARGS="netyard.losses*"

@@ -17,8 +17,8 @@ def described(readme: str) -> str:
 
     def named(link: re.Match[str]) -> str:
         text, place = link.groups()
-        place = f"netyard help {place}" if re.fullmatch(r"docs/\w+\.md", place) else place
-        return f"{text} (`{place}`)" if text != place else text
+        shown = f"netyard help {place}" if re.fullmatch(r"docs/\w+\.md", place) else place
+        return text if text == place else f"{text} (`{shown}`)"
 
     return _LINK.sub(named, _PICTURE.sub("", readme))
 

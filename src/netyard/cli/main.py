@@ -17,6 +17,7 @@ from netyard.config import synonyms
 from netyard.config.suggest import did_you_mean
 from netyard.errors import ConfigError
 from netyard.io import run_log
+from netyard.io.process import train_command
 from netyard.io.version import __version__
 
 
@@ -123,7 +124,8 @@ def _printed(text: str) -> int:
 
 def _help(command: Command) -> str:
     if command is training.COMMAND:  # its help lists the other commands too
-        return training.HELP.format(commands=_listed(but="train"), choices=listing.overview())
+        text = training.HELP.format(commands=_listed(but="train"), choices=listing.overview())
+        return text.replace("python train.py", train_command())  # an installed netyard has no train.py
     if command is listing.COMMAND:
         return f"{command.help}\n\n{listing.overview()}"
     return command.help

@@ -21,6 +21,7 @@ from netyard import plugins
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.metrics_logger import Curves
 from netyard.config import allowlist
+from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.io.version import __version__
 from netyard.run_directories.directory import RunDir
@@ -129,8 +130,10 @@ def log_finish(context: RunContext, results: Mapping[str, Any]) -> None:
 
 def log_stopped(run_dir: RunDir) -> None:
     """Log the command that resumes a run stopped by a signal."""
+    program, argument = train_command().split()  # an installed netyard has no train.py
     log.info(
-        "stopped; continue with: %s train.py %s", _command("python"), _arguments(f"resume={short_path(run_dir.path)}")
+        "stopped; continue with: %s %s %s",
+        *(_command(program), argument, _arguments(f"resume={short_path(run_dir.path)}")),
     )
 
 
