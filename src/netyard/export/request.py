@@ -145,7 +145,7 @@ def _require_packages() -> None:
     missing = [name for name in _EXTRA if not is_installed(name)]
     if missing:
         raise PlatformError(
-            f"format=onnx needs {', '.join(missing)}, which is not installed;",
+            f"format=onnx needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed;",
             "the packages for ONNX are an optional dependency;",
             "type pip install 'netyard[export]', or try format=pt2.",
         )
