@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netyard import plugins
 from netyard.cli import torch_import
-from netyard.config import allowlist, catalog, synonyms
+from netyard.config import allowlist, catalog, environment_variables, synonyms
 from netyard.config.suggest import all_keys, did_you_mean, nearest, no_such_key
 from netyard.errors import ConfigError, ForeignCodeError, NetyardError, PlatformError, first_line, lost_peer
 from netyard.io.process import train_command
@@ -60,6 +60,8 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
     # The order matters: each test below is less specific than those above.
     if isinstance(error, OmegaConfBaseException) and (wrapped := _of_a_resolver(error)):
         return wrapped
+    if isinstance(error, OmegaConfBaseException) and (variable := environment_variables.named_in(error)):
+        return environment_variables.unset(variable)
     if isinstance(error, InstantiationException):
         return _from_target(error)
     if isinstance(error, OverrideParseException):

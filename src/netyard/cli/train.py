@@ -22,7 +22,7 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from netyard.cli import torch_import, typed_words
+from netyard.cli import plugin_words, torch_import, typed_words
 from netyard.cli.command import Command
 from netyard.cli.error_messages import explain
 from netyard.cli.failure import failed
@@ -133,6 +133,7 @@ def train(arguments: Sequence[str]) -> int:
         print(f"netyard {__version__}")
         return 0
     typed_words.require(arguments, process.train_command())
+    plugin_words.require(arguments, process.train_command())
     asked = Request(*sweeping.split(arguments))
     hydra_guard.require_arguments(asked.flags, asked.overrides)
     if asked.prints:
@@ -236,6 +237,8 @@ def _run(overrides: list[str], sources: Sources, whole_process: bool) -> Finishe
             raise
         if config.hydra.mode == RunMode.MULTIRUN:
             raise AsksForSweep(*_ASKS_FOR_SWEEP)
+        if left := sweeping.unused_axes(config.hydra, overrides):
+            print(f"{', '.join(left)}: axes of a sweep, which a single run does not vary; a sweep is started with -m.")
         config.hydra.mode = RunMode.RUN
         if "hydra.mode=RUN" not in overrides:
             config.hydra.overrides.hydra.append("hydra.mode=RUN")  # as Hydra records it in .hydra/overrides.yaml

@@ -18,7 +18,7 @@ from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from netyard.config import allowlist
+from netyard.config import allowlist, sweeper_files
 from netyard.config.fitting import overrides_for
 from netyard.config.hydra_internals import parse_flags, require_folders
 from netyard.config.overrides import free_keys_added
@@ -83,7 +83,9 @@ def require_hydra(hydra: DictConfig, allowed: Sequence[str] = ()) -> None:
     # Texts about the run, in which Hydra builds nothing.
     about = {key: value for key, value in node.items() if key not in ("overrides", "runtime", "help", "hydra_help")}
     # Plugins register their options in the store; what is installed is trusted.
-    offered = _of_plugins(ConfigStore.instance().repo["hydra"])
+    offered = [*_of_plugins(ConfigStore.instance().repo["hydra"])]
+    target = (about.get("sweeper") or {}).get("_target_")
+    sweeper_files.require_own(about.get("sweeper"), target in (*offered, *allowed, *allowlist.allowed()))
     allowlist.require(about, "hydra", known=(*allowlist.hydra_targets(), *offered, *allowed))
     # These two go to logging.config.dictConfig, which imports names under other keys than _target_.
     for name in ("job_logging", "hydra_logging"):

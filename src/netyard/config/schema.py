@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
-from netyard.config import allowlist, by_task, constraints
+from netyard.config import allowlist, by_task, constraints, environment_variables
 from netyard.config.catalog import GROUPS, LISTS, option_file, options, variants
 from netyard.config.flatten import leaves
 from netyard.errors import ConfigError
@@ -232,6 +232,8 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
     except (InterpolationKeyError, InterpolationResolutionError) as error:
+        if variable := environment_variables.named_in(error):
+            raise environment_variables.unset(variable) from error
         # Which option has the missing key? Its file is searched in the group that the interpolation names.
         asked, wanted = str(error.full_key), _interpolation_key(str(error))
         group, _, fact = wanted.partition(".")

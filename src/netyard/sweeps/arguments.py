@@ -9,9 +9,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from netyard.config import allowlist, catalog
+from netyard.config import allowlist, catalog, flatten
 from netyard.config.overrides import override, value_of
 from netyard.config.suggest import did_you_mean
 from netyard.errors import CheckpointError, ConfigError, PlatformError
@@ -33,6 +35,7 @@ EXTRAS = {  # launcher -> required packages, and the extra that installs them
     "submitit_slurm": (("hydra_plugins.hydra_submitit_launcher", "submitit"), "slurm"),
 }
 MULTIRUN = ("-m", "--multirun")
+_PARAMS = ("hydra.sweeper.params.", "sweep.params.")  # axes that are set like settings
 # What only the driver of the sweep uses; a job must not get it, or it would start a sweep itself.
 _OF_THE_SWEEP = ("hydra.sweep.", "hydra.sweeper.", "hydra.launcher.", "hydra/sweeper", "hydra/launcher", "hydra.mode")
 
@@ -63,6 +66,7 @@ def with_full_names(overrides: Sequence[str], sweeping: bool) -> list[str]:
             )
     for text in long:
         _require_extra(text)
+        _require_one_value(text)
         _require_key(text, long)
     return long
 
@@ -153,6 +157,15 @@ def start_arguments() -> list[str]:
     return [text for text in _COMMAND.get() if text not in MULTIRUN and not text.startswith("hydra.sweep.dir=")]
 
 
+def unused_axes(hydra_config: DictConfig, overrides: Sequence[str]) -> list[str]:
+    """The axes in a file of ``sweep=`` or ``experiment=``, if a single run sets none of them: it does not vary them."""
+    params = OmegaConf.select(hydra_config, "sweeper.params", throw_on_resolution_failure=False)
+    found = OmegaConf.to_container(params) if OmegaConf.is_dict(params) else {}
+    axes = [key for key, value in flatten.leaves(found) if isinstance(value, str | list)]
+    typed = {text.partition("=")[0].lstrip("+~") for text in overrides}
+    return [] if typed & {*axes} else axes
+
+
 def flags_of(config: DictConfig) -> list[str]:
     """The arguments of every job besides its overrides: flags, and overrides of Hydra's own keys."""
     flags, _ = split(start_arguments())
@@ -169,11 +182,26 @@ def _long(text: str) -> str:
     key, equals, value = text.partition("=")
     bare = key.lstrip("+~")
     group, dot, rest = bare.partition(".")
+    if bare.startswith(_PARAMS):
+        # Hydra refuses several values for its own keys, so that the values of an axis are one text.
+        sign = key[: len(key) - len(bare)] or "++"
+        return f"{sign}{_PARAMS[0]}{bare.partition('params.')[2]}{equals}{_one_text(value)}"
+    if bare.removeprefix("hydra.sweeper.").partition(".")[0] in OPEN and bare.startswith("hydra.sweeper."):
+        return text if key != bare else f"++{text}"
     if dot and group in SHORT:
         # The user's own + or ++, or the one that an open mapping needs.
         sign = key[: len(key) - len(bare)] or "++" * (group == "sweep" and rest.partition(".")[0] in OPEN)
         return f"{sign}{SHORT[group]}.{rest}{equals}{value}"
     return f"{CHOICES[key]}={value}" if key in CHOICES else text
+
+
+def _one_text(value: str) -> str:
+    """The values of an axis in quotes, unless they are one value, or a list, already."""
+    try:
+        several = OverridesParser.create().parse_override(f"key={value}").is_sweep_override()
+    except HydraException:
+        several = False
+    return "'" + value.replace("'", "\\'") + "'" if several else value
 
 
 def _require_extra(text: str) -> None:
@@ -186,6 +214,19 @@ def _require_extra(text: str) -> None:
             "it is an extra of netyard, and hydra/launcher=local needs none;",
             f"type pip install 'netyard[{extra}]'.",
         )
+
+
+def _require_one_value(text: str) -> None:
+    """Refuse several values for a setting of launcher or sweeper, as ``launcher.retries=1,2``."""
+    key, _, value = text.partition("=")
+    if key.lstrip("+").startswith(_OF_THE_SWEEP) and not key.lstrip("+").startswith(_PARAMS):
+        with contextlib.suppress(HydraException):  # cannot be parsed, which Hydra explains
+            if OverridesParser.create().parse_override(text).is_sweep_override():
+                raise ConfigError(
+                    f"{text} has several values;",
+                    "a sweep has one value of each of its own settings, which do not vary from job to job;",
+                    f"try {key}={value.partition(',')[0]}.",
+                )
 
 
 def _require_key(text: str, overrides: Sequence[str]) -> None:
@@ -201,9 +242,12 @@ def _require_key(text: str, overrides: Sequence[str]) -> None:
         # Refused only if all candidates are netyard's own, and none has the key.
         if all(known.values()) and not any(wanted in keys for keys in known.values()):
             keys = sorted({each for keys in known.values() for each in keys})
+            having = [name for name in catalog.options(choice) if wanted in _keys(choice, name)]
             raise ConfigError(
                 f"{choice}={names[0]} has no '{wanted}';",
-                did_you_mean(wanted, keys) or f"it has {', '.join(keys)};",
+                (having and f"{choice}={' and '.join(having)} have it;")
+                or did_you_mean(wanted, keys)
+                or f"it has {', '.join(keys)};",
                 f"{short}.KEY=VALUE sets one of them; {names[0]}.yaml in conf/{choice}/ explains them.",
             )
 

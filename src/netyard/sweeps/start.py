@@ -10,9 +10,9 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from netyard.config import hydra_guard, hydra_internals
+from netyard.config import environment_variables, flatten, hydra_guard, hydra_internals
 from netyard.config.compose import DEFAULT, Sources, opened
 from netyard.errors import ConfigError, Interrupted
 from netyard.io.atomic import write_atomically
@@ -24,6 +24,8 @@ from netyard.sweeps.runners import hydra
 from netyard.sweeps.runners.batches import Batches
 from netyard.sweeps.search.grid import Grid, Random, Search
 from netyard.sweeps.search.space import Space
+
+SUBDIR = "${hydra:job.num}"  # as conf/train.yaml has it
 
 
 def start(overrides: Sequence[str], task: TaskFunction, sources: Sources = DEFAULT, logs: bool = False) -> Path | None:
@@ -64,9 +66,13 @@ def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str])
     space = Space.parse(OverridesParser.create(config_loader=loader), **sweeper.swept, arguments=arguments)
     folder = Path(str(config.hydra.sweep.dir)).resolve()
     # Every check before the first file is written: a refused command leaves no directory.
+    _require_numbered(config)
     if not sweeper.resume:
         refuse_if_taken(folder)
-    objectives = _objectives(sweeper.objectives, lambda: _first_job(space, config, loader))
+    first = _first_job(space, config, loader)
+    if not _has_other_environment(sweeper.launcher):
+        _require_environment(space, first)
+    objectives = _objectives(sweeper.objectives, first)
     folder.mkdir(parents=True, exist_ok=True)
     locks = Locks(folder)
     try:
@@ -170,11 +176,37 @@ def _first_job(space: Space, config: DictConfig, loader: Any) -> DictConfig:
     return loader.load_sweep_config(config, [*job, "hydra.run.dir=."])
 
 
-def _objectives(wanted: Sequence[str] | None, job: Callable[[], DictConfig]) -> list[dict[str, str]]:
+def _require_numbered(config: DictConfig) -> None:
+    """Raises:
+    ConfigError: the jobs are to be in folders of other names.
+    """
+    subdir = OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"]  # type: ignore[call-overload,index]
+    if subdir != SUBDIR:
+        raise ConfigError(
+            f"hydra.sweep.subdir is {subdir};",
+            "the folder of a job is its number, by which a sweep is resumed;",
+            "leave it out, or try hydra.sweep.dir=DIR.",
+        )
+
+
+def _has_other_environment(launcher: Any) -> bool:
+    """Whether jobs run with variables that this process does not have, as those of a cluster's queue."""
+    return type(launcher).__module__.startswith(("hydra_plugins.hydra_submitit", "hydra_plugins.hydra_ray"))
+
+
+def _require_environment(space: Space, job: DictConfig) -> None:
+    """Raises:
+    ConfigError: a variable of the environment is not set, which would be the error of each job.
+    """
+    config: Any = OmegaConf.to_container(job, resolve=False)
+    values = [value for key, node in config.items() if key != "hydra" for _, value in flatten.leaves(node, str(key))]
+    environment_variables.require(map(str, [*values, *space.texts]))
+
+
+def _objectives(wanted: Sequence[str] | None, job: DictConfig) -> list[dict[str, str]]:
     """``[val/accuracy:max, parameters:min]``, or what the task of a job monitors."""
     if not wanted:
-        task = job().task
-        return [{"name": str(task.monitor), "mode": str(task.mode)}]
+        return [{"name": str(job.task.monitor), "mode": str(job.task.mode)}]
     objectives = []
     for text in wanted:
         name, _, mode = str(text).rpartition(":")  # from the right: the name of a metric may contain a colon

@@ -43,3 +43,26 @@ def test_with_the_package_it_is_resumed(sweep: Path, install: Install) -> None:
         "hydra.sweep.dir=sweep",
         "hydra.sweeper.resume=true",
     ]
+
+
+def test_a_new_override_replaces_the_one_that_it_changes(sweep: Path, install: Install) -> None:
+    install("acme")
+    assert arguments.resume_arguments(sweep, ["model=mlp,cnn"])[0] == "model=mlp,cnn"
+
+
+@pytest.mark.parametrize(
+    ("typed", "long"),
+    [
+        ("hydra.sweeper.params.optimizer.lr=0.1,0.2", "++hydra.sweeper.params.optimizer.lr='0.1,0.2'"),
+        ("sweep.params.optimizer.lr=interval(0,1)", "++hydra.sweeper.params.optimizer.lr='interval(0,1)'"),
+        ("+hydra.sweeper.params.seed=1,2", "+hydra.sweeper.params.seed='1,2'"),
+        ("sweep.params.tags='a,b',c", r"++hydra.sweeper.params.tags='\'a,b\',c'"),
+        ("sweep.params.model.hidden_sizes=[8],[16]", "++hydra.sweeper.params.model.hidden_sizes='[8],[16]'"),
+        ("sweep.params.seed=[1,2]", "++hydra.sweeper.params.seed=[1,2]"),
+        ("sweep.params.seed='1,2'", "++hydra.sweeper.params.seed='1,2'"),
+        ("hydra.sweeper.params={seed:[1,2]}", "++hydra.sweeper.params={seed:[1,2]}"),
+        ("sweep.keep=3", "hydra.sweeper.keep=3"),
+    ],
+)
+def test_axes_may_be_set_as_settings_of_the_sweeper(typed: str, long: str) -> None:
+    assert arguments.with_full_names([typed], True) == [long]

@@ -39,6 +39,12 @@ def test_keys_of_a_sweep_want_a_sweep(train, tmp_path: Path) -> None:
         (["optimizer=adam,adan"], 2, "did you mean 'adam'"),
         (["optimzer.lr=1,2"], 2, "optimzer.lr"),
         (["resume=nowhere"], 4, "nowhere is not a sweep: it does not exist"),
+        (["seed=1,2", "tags=[${oc.env:UNSET}]"], 2, "the environment variable UNSET is not set"),
+        (["optimizer.lr=0.1,${oc.env:UNSET}"], 2, "the environment variable UNSET is not set"),
+        (["seed=1,2", "sweep.num_trials=3"], 2, "hydra/sweeper=optuna and random have it"),
+        (["seed=1,2", "launcher.retries=1,2"], 2, "launcher.retries=1,2 has several values"),
+        (["seed=1,2", "hydra.sweep.subdir=${hydra.job.override_dirname}"], 2, "the folder of a job is its number"),
+        (["debug=null,smoke"], 2, "there is no debug=null"),
     ],
 )
 def test_a_mistake_is_found_before_anything_runs(train, tmp_path: Path, words, code, said) -> None:

@@ -81,6 +81,11 @@ class Space:
         return any(axis.when for axis in self._axes)
 
     @property
+    def texts(self) -> list[str]:
+        """Every override and value, as written in a job."""
+        return [*self.fixed, *(value for axis in self._axes for row in axis.values for value in row)]
+
+    @property
     def discrete(self) -> bool:
         """Whether the number of jobs is finite."""
         return all(axis.values for axis in self._axes)
