@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from netyard.cli import torch_import
 from netyard.cli.arguments import require_given, with_run
 from netyard.cli.command import WHICH_OPTION, Command, Option
-from netyard.config import catalog, schema
+from netyard.config import catalog, device_check, schema
 from netyard.config.compose import compose
 from netyard.errors import ConfigError
 from netyard.io import run_log
@@ -37,6 +37,7 @@ def evaluate(arguments: Sequence[str]) -> int:
     output = require_folder(Path(options["output"])) if options.get("output") else None
     run_log.start(None)  # to the console only: the run's own log stays as it is
     overrides = [text for text in arguments if text.partition("=")[0] not in COMMAND.options]
+    device_check.check_typed(overrides)
     evaluated(run_dir, overrides, output, which)
     return 0
 

@@ -205,6 +205,8 @@ def sweep_all(asked: Request, whole_process: bool = False) -> Path | None:
         return finished
     overrides = distributed.rank_overrides(redact.drop_masked(sweeping.with_full_names(overrides, True)), True)
     hydra_guard.require_arguments(flags, overrides)
+    if value_of(overrides, "hydra/launcher") in (None, "local", "basic"):  # jobs of others run on other machines
+        device_check.check_typed(overrides)
     # Launchers of Hydra that run jobs in this process set up logging too.
     with contextlib.nullcontext() if whole_process else run_log.restore_handlers():
         return start(overrides, launched_task(), Request(flags, overrides).sources, logs=whole_process)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from netyard.config import catalog
+from netyard.config.overrides import value_of
 from netyard.errors import PlatformError
 
 CUDA = ("gpu", "cuda")
@@ -30,6 +32,17 @@ def check(trainer: Mapping[str, Any]) -> None:
         raise no_cuda(accelerator)
     if accelerator == "mps" and sys.platform != "darwin":
         raise no_mps()
+
+
+def check_typed(overrides: Sequence[str]) -> None:
+    """The same for overrides of a config that is not composed yet: ``trainer=gpu``, ``trainer.accelerator=mps``.
+
+    Raises:
+        PlatformError: see ``check``.
+    """
+    option = value_of(overrides, "trainer")
+    known = catalog.option_file("trainer", option) if option in catalog.options("trainer") else {}
+    check({"accelerator": value_of(overrides, "trainer.accelerator") or known.get("accelerator")})
 
 
 def surely_no_cuda() -> bool:

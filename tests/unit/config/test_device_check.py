@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import sys
 from collections.abc import Iterator
@@ -39,6 +40,24 @@ def test_what_cannot_be_here_is_refused(machine: Any, accelerator: str, platform
     machine.setattr(sys, "platform", platform)
     with pytest.raises(PlatformError, match=said):
         device_check.check({"accelerator": accelerator})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "refused"),
+    [
+        (["model=mlp"], False),
+        (["trainer=ddp"], True),
+        (["trainer=gpu", "trainer.accelerator=cpu"], False),
+        (["trainer.accelerator=mps"], True),
+        (["trainer=cpu,gpu"], False),
+        (["trainer=auto", "seed=1,2"], False),
+    ],
+)
+def test_typed_words_are_looked_at_before_anything_is_composed(
+    machine: Any, overrides: list[str], refused: bool
+) -> None:
+    with pytest.raises(PlatformError) if refused else contextlib.nullcontext():
+        device_check.check_typed(overrides)
 
 
 def test_what_may_be_here_is_left_to_torch(machine: Any, tmp_path: Path) -> None:
