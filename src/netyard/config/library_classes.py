@@ -3,7 +3,7 @@
 A list of names, not a prefix: ``torch.hub.load`` has the prefix of ``torch``. Each is a class that, whatever plain
 arguments it is given, runs no code that they name and sends nothing anywhere. Left out are those that take functions
 (``LambdaCallback``), that send what is logged to a service (``WandbLogger``), and those whose work netyard does itself
-(``ModelCheckpoint``, ``LearningRateFinder``, ``DataParallel``).
+(``ModelCheckpoint``, progress bars, ``DataParallel``).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _NAMES = {
     """,
     "lightning.pytorch.callbacks": """
         BackboneFinetuning DeviceStatsMonitor EMAWeightAveraging EarlyStopping GradientAccumulationScheduler
-        LearningRateMonitor ModelPruning ModelSummary RichModelSummary RichProgressBar SpikeDetection
-        StochasticWeightAveraging TQDMProgressBar ThroughputMonitor Timer WeightAveraging
+        LearningRateMonitor ModelPruning ModelSummary RichModelSummary SpikeDetection
+        StochasticWeightAveraging ThroughputMonitor Timer WeightAveraging
     """,
     "lightning.pytorch.loggers": """
         CSVLogger TensorBoardLogger
