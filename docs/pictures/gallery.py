@@ -19,8 +19,8 @@ FIGURES = {
     "dqn_cartpole": "pictures/test_episode.gif",
 }
 """The figure of each recipe; of a film one frame."""
-WIDTH, HEIGHT = 300, 230
-NUM_COLOURS = 16
+WIDTH, HEIGHT = 400, 300
+NUM_COLOURS = 128
 
 
 def shrink(runs: Path, folder: Path) -> None:
