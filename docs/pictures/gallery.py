@@ -1,6 +1,6 @@
 """The pictures of each family in the README, of runs of the recipes in conf/experiment.
 
-``python docs/pictures/gallery.py RUNS docs/pictures``, after ``python train.py experiment=NAME hydra.run.dir=RUNS/NAME``
+``python docs/pictures/gallery.py RUNS docs/pictures``, where ``RUNS/NAME`` is the run of each recipe.
 """
 
 from __future__ import annotations
