@@ -19,7 +19,7 @@ from torchvision.utils import make_grid
 from netyard.callbacks.alarms import alarms_picture, alarms_table
 from netyard.io.atomic import open_atomically
 from netyard.plots.dashboard import as_tensor
-from netyard.plots.figure import ACCENT, DARK, GREY, WHITE, axis_ticks, colour, escape, pixels
+from netyard.plots.figure import ACCENT, DARK, GREY, LIGHT_GREY, WHITE, axis_ticks, colour, escape, pixels
 from netyard.plots.image_grid import write_png
 from netyard.plots.text import Table, show
 from netyard.tasks.interfaces import (
@@ -36,7 +36,7 @@ from netyard.tasks.interfaces import (
 
 MAX_CURVES = 30  # classes with a precision-recall curve each; more would be too many to look at
 MAX_LINES = 10  # labels in one plot
-MAX_TICKS = 60  # classes; with more, their names do not fit beside the matrix
+MAX_TICKS = 60  # names of classes that fit beside the matrix
 MAX_COUNTS = 25  # classes; with more, the counts do not fit into the cells
 MAX_NAME = 24  # characters of a class name beside the matrix
 MARGINS = (56, 20, 20, 48)  # pixels around the axes of a scatter plot: left, top, right, bottom
@@ -153,8 +153,8 @@ def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None) -> Tens
     num_classes = len(counts)
     labels = [str(name) for name in names or range(num_classes)]
     labels = [escape(label if len(label) <= MAX_NAME else f"{label[: MAX_NAME - 1]}…") for label in labels]
-    # 24 pixels hold a label beside each cell; without labels at least one pixel for each cell, up to 1,000 classes.
-    side = min(max(640, 24 * num_classes + 200 if num_classes <= MAX_TICKS else num_classes + 90), 1090)
+    # 24 pixels hold a label beside each cell. At 1090 there is at least one pixel for each cell of up to 800 classes.
+    side = min(max(640, 24 * num_classes + 200), 1090)
     return as_tensor(pixels(partial(_plot_confusion, counts, labels), side, side))
 
 
@@ -168,17 +168,23 @@ def _plot_confusion(counts: Tensor, labels: Sequence[str], axes: Any) -> None:
     axes.imshow(fractions.numpy(), cmap=shades, vmin=0, vmax=1, interpolation="nearest")
     axes.set(xlabel="predicted", ylabel="true")
     axes.spines[["top", "right"]].set_visible(True)
-    if num_classes <= MAX_TICKS:
-        size = min(9.0, 340 / num_classes)
-        vertical = num_classes > 12 or max(map(len, labels)) > 4
-        axes.set_xticks(range(num_classes), labels, fontsize=size, rotation=90 if vertical else 0)
-        axes.set_yticks(range(num_classes), labels, fontsize=size)
-        axes.tick_params(length=0)
+    # Of very many classes every second, third, ... is named.
+    named = range(0, num_classes, -(-num_classes // MAX_TICKS))
+    labels = [labels[index] for index in named]
+    size = min(9.0, 440 / len(named))
+    vertical = num_classes > 12 or max(map(len, labels)) > 4
+    axes.set_xticks(named, labels, fontsize=size, rotation=90 if vertical else 0)
+    axes.set_yticks(named, labels, fontsize=size)
+    axes.tick_params(length=0 if len(named) == num_classes else 2)
     if num_classes <= MAX_COUNTS:
+        size_of_counts = 12 if num_classes <= 5 else 10 if num_classes <= 12 else 8
+        edges = [index - 0.5 for index in range(1, num_classes)]
+        axes.hlines(edges, -0.5, num_classes - 0.5, color=colour(LIGHT_GREY), linewidth=0.5)
+        axes.vlines(edges, -0.5, num_classes - 0.5, color=colour(LIGHT_GREY), linewidth=0.5)
         for row, column in counts.nonzero().tolist():
             shade = WHITE if fractions[row, column] > 0.5 else DARK  # readable on light and on dark cells
             text = str(int(counts[row, column]))
-            axes.text(column, row, text, color=colour(shade), ha="center", va="center", fontsize=8)
+            axes.text(column, row, text, color=colour(shade), ha="center", va="center", fontsize=size_of_counts)
 
 
 def mistaken_images(
@@ -192,16 +198,36 @@ def mistaken_images(
     if images.shape[1] not in (1, 3):  # no RGB: show the mean of all channels in grey
         images = images.mean(dim=1, keepdim=True)
     images = F.interpolate(images.expand(-1, 3, -1, -1), (side, side), mode="nearest")  # (K, 3, side, side)
-    font = ImageFont.load_default(size=11)
+    font = _font(10)
     tiles = []
     for image, true, predicted in zip(images, labels, predictions, strict=True):
         tile = Image.new("RGB", (side, side + 30), WHITE)
         tile.paste(Image.fromarray((image * 255).byte().permute(1, 2, 0).numpy()), (0, 0))
-        truth, guess = (str(names[each]) if names else str(each) for each in (true, predicted))
-        for line, caption in enumerate((truth, f"not {guess}")):
-            ImageDraw.Draw(tile).text((side / 2, side + 8 + 13 * line), caption[:16], DARK, font, anchor="mm")
+        # In one line: Pillow measures no others.
+        truth, guess = (" ".join(str(names[each]).split()) if names else str(each) for each in (true, predicted))
+        whole = f"{truth}, read as {guess}"
+        for line, caption in enumerate([whole] if font.getlength(whole) <= side else [f"{truth},", f"read as {guess}"]):
+            text = _fitting(caption, font, side)
+            ImageDraw.Draw(tile).text((side / 2, side + 8 + 13 * line), text, DARK, font, anchor="mm")
         tiles.append(pil_to_tensor(tile))
     return make_grid(torch.stack(tiles), nrow=5, padding=4, pad_value=255)
+
+
+def _font(size: int) -> Any:
+    """The font of all plots: Pillow's own has no letters beyond ASCII."""
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    # The other layout engine raises RuntimeError for some texts.
+    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _fitting(text: str, font: Any, width: int) -> str:
+    """Return the text, cut to a width in pixels."""
+    text, whole = text[:200], True
+    while font.getlength(text if whole else f"{text}…") > width:
+        text, whole = text[:-1], False
+    return text if whole else f"{text}…"
 
 
 def mistaken_texts(task: Any, data: Any) -> Table | None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # sRGB, 0 to 255.
 DARK, WHITE, ACCENT = (32, 33, 36), (255, 255, 255), (26, 95, 180)
 LIGHT_GREY, GREY = (225, 226, 230), (150, 152, 158)
+# Blue, orange, green, purple, olive and grey of about the same lightness: each has a contrast of 3 : 1 or more with
+# white and with the dark surface of a page, and neighbours differ for eyes that do not see red or green.
+PALETTE = ("#2f74d0", "#c8660a", "#1b8a6b", "#9b4fb5", "#7d7f2a", "#777d88")
 DOTS_PER_INCH = 120
 PIXELS = 100  # dots per inch of plots whose size is given in pixels
 LINE = 0.7  # width of axes and grid lines in points
@@ -93,7 +96,7 @@ def axis_ticks(low: float, high: float, most: int = 5) -> tuple[list[float], lis
 
     values = [float(value) for value in MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)]
     values = [value for value in values if low <= value <= high]  # the locator goes one tick beyond both ends
-    return values, [f"{value:.10g}" for value in values]
+    return values, [f"{value:,.10g}" if abs(value) >= 1e4 else f"{value:.10g}" for value in values]
 
 
 def label_width(labels: list[str]) -> int:
@@ -132,7 +135,7 @@ def _style() -> dict[str, Any]:
         "axes.titlesize": 9,
         "axes.titlelocation": "left",
         "axes.axisbelow": True,
-        "axes.prop_cycle": cycler(color=[colour(ACCENT), dark, grey, "#8a5a00", "#2c7a4b", "#813d9c"]),
+        "axes.prop_cycle": cycler(color=PALETTE),
         "grid.color": light_grey,
         "grid.linewidth": LINE,
         "xtick.color": grey,

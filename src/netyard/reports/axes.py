@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 440, 262  # of a chart in SVG units; the page scales it
-TOP, RIGHT, BOTTOM = 12, WIDTH - 12, HEIGHT - 40  # edges of the plot area; y grows downwards in SVG
+WIDTH, HEIGHT = 440, 266  # of a chart in SVG units; the page scales it
+TOP, RIGHT, BOTTOM = 18, WIDTH - 12, HEIGHT - 40  # edges of the plot area; y grows downwards in SVG
 
 
 @dataclass(frozen=True)

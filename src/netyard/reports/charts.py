@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netyard.reports.axes import (
     BOTTOM,
@@ -42,16 +42,16 @@ class Series:
         points: (x, y); a y that is not finite leaves a gap.
         spread: half the height of the band around each point, or None.
         kind: CSS classes of the line.
-        strength: 1 for the best of several lines, 0 for the worst; None if lines have no order.
         row: the row of the leaderboard that the line belongs to.
+        colour: of the line; empty for that of its kind.
     """
 
     name: str
     points: Sequence[tuple[float, float]]
     spread: Sequence[float | None] = ()
     kind: str = ""
-    strength: float | None = None
     row: str = ""
+    colour: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Line:
 
     name: str
     kind: str
-    strength: float | None
     row: str
     path: str
     band: str
     dots: list[tuple[float, float]]
     last: str
+    colour: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ class Chart:
         aria_label: description of the chart for screen readers.
         header, rows: the same values as a table.
         left: left edge of the plot area.
-        best: x position of the best epoch.
+        best, best_label, best_dots: x position of the best epoch, its name, and the points of the lines there.
+        slanted: whether the labels of the x axis have no room side by side.
     """
 
     title: str
@@ -91,7 +92,10 @@ class Chart:
     rows: list[tuple[str, ...]]
     left: float
     best: float | None = None
+    best_label: str = ""
+    best_dots: Sequence[tuple[float, float]] = ()
     logarithmic: bool = False
+    slanted: bool = False
     width: int = field(default=WIDTH)
     height: int = field(default=HEIGHT)
     top: int = field(default=TOP)
@@ -146,6 +150,15 @@ def line_chart(title: str, series: Sequence[Series], x_label: str = "epoch", bes
         rows=[(tick_label(x), *(_formatted(values.get(x)) or "" for values in by_x)) for x in places],
         left=left,
         best=None if best is None or not min(xs) <= best <= max(xs) else across(best),
+        best_label="" if best is None else f"best {x_label}: {tick_label(best)}",
+        # The best epoch is chosen by the validation.
+        best_dots=[
+            transform(x, y)
+            for each in series
+            if each.name.startswith("val/")
+            for x, y in each.points
+            if x == best and math.isfinite(y)
+        ],
         logarithmic=logarithmic,
     )
 
@@ -187,12 +200,12 @@ def _line(series: Series, transform: Transform) -> Line:
     return Line(
         series.name,
         series.kind,
-        series.strength,
         series.row,
         "".join(pieces),
         _band(series, transform),
         isolated,
         _last(series),
+        series.colour,
     )
 
 
@@ -218,9 +231,7 @@ def _thinned(series: Series) -> Series:
     # Points are dropped, not averaged, so that the values under the pointer are those of metrics.csv.
     kept = [round(index * (count - 1) / (MAX_POINTS - 1)) for index in range(MAX_POINTS)]
     spread = [series.spread[index] for index in kept] if series.spread else ()
-    return Series(
-        series.name, [series.points[index] for index in kept], spread, series.kind, series.strength, series.row
-    )
+    return replace(series, points=[series.points[index] for index in kept], spread=spread)
 
 
 def _last(series: Series) -> str:

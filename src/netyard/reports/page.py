@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,7 @@ class Tile:
     value: str
     more: str = ""
     accent: bool = False
+    large: bool = False
 
 
 def render(template: str, title: str, sections: Sequence[tuple[str, str]], **values: Any) -> str:
@@ -77,6 +79,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def four_digits(value: float) -> str:
+    """Format a number with four significant digits: 0.9640, 268.7, 12,346, 3.100e-07."""
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    if 1e-4 <= abs(value) < 999.95:
+        return f"{value:#.4g}"  # with "#" zeros at the end are kept
+    return f"{value:,.0f}" if 1 <= abs(value) < 1e9 else f"{value:.3e}"
 
 
 def duration(seconds: float) -> str:

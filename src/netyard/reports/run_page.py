@@ -22,7 +22,7 @@ from netyard.reports import curves
 from netyard.reports.charts import Chart, Series, line_chart
 from netyard.reports.confusion import confusion
 from netyard.reports.files import end_of, is_own, mapping, object_of, text_of
-from netyard.reports.page import Tile, duration, render
+from netyard.reports.page import Tile, duration, four_digits, render
 from netyard.reports.tables import shown
 from netyard.run_directories.records import MISSING, Run, one_line
 
@@ -32,6 +32,16 @@ MAX_CLASSES = 50  # of the data, with their counts; columns of a table
 MAX_PICTURE_BYTES, MAX_TEXT_BYTES = 4_000_000, 100_000
 LAST_LINES = 25  # of the log, shown if the run did not complete
 SPLITS = ("train", "val", "test")
+SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
+CAPTIONS = {
+    "lr_finder": "Search for the learning rate",
+    "batch_size": "Search for the batch size",
+    "test_confusion": "Confusion matrix, test",
+    "test_mistakes": "Most confident mistakes, test",
+    "test_predicted_vs_true": "Predictions against true values, test",
+    "test_precision_recall": "Precision-recall curves, test",
+    "test_scores": "Scores of normal and anomalous samples, test",
+}
 WIDE = 1.6  # aspect ratio from which a picture takes two columns
 BAD = ("failed", "interrupted", "stale", "unreadable")
 
@@ -53,7 +63,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
     state = "stale" if run.stale else run.state
     measured = curves.columns(run)
     charts, left_out = _charts(measured, results)
-    changes = _changes(run, typed, defaults)
+    changes, matrix = _changes(run, typed, defaults), confusion(run.path)
     values: dict[str, Any] = {
         "state": state,
         "state_kind": "bad" if state in BAD else state if state in ("completed", "running") else "",
@@ -70,8 +80,8 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
         "left_out": left_out,
         "metrics": _metrics(results),
         "data": list(_data(mapping(results.get("data_summary")))),
-        "confusion": confusion(run.path),
-        "pictures": list(_pictures(run.path)),
+        "confusion": matrix,
+        "pictures": list(_pictures(run.path, without=("test_confusion",) if matrix else ())),
         "texts": list(_texts(run.path)),
         "environment": list(_environment(results)),
         **changes,
@@ -93,7 +103,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
 
 def _lead(run: Run, results: Mapping[str, Any], status: Mapping[str, Any]) -> str:
     """One sentence with task, data, model, optimizer, seed, device and start."""
-    parts = [f"{str(run.value('task')).capitalize()} on {run.value('data')} by {run.value('model')}"]
+    parts = [f"{str(run.value('task')).replace('_', ' ').capitalize()} on {run.value('data')} by {run.value('model')}"]
     if (optimizer := run.value("optimizer")) != MISSING:
         parts[0] += f", trained with {optimizer}"
     if (seed := run.value("seed")) != MISSING:
@@ -127,7 +137,8 @@ def _tiles(
     objective, metrics = mapping(results.get("objective")), mapping(results.get("metrics"))
     if objective:
         epoch = f"best, in epoch {objective['epoch']}" if objective.get("epoch") is not None else "best"
-        yield Tile(str(objective.get("name")), _brief(objective.get("value")), f"objective, {epoch}", accent=True)
+        score = _brief(objective.get("value"))
+        yield Tile(str(objective.get("name")), score, f"objective, {epoch}", accent=True, large=True)
     # The test metric with the name of the objective first (test/accuracy for val/accuracy), the loss last.
     same_metric = f"test/{str(objective.get('name')).partition('/')[2]}"
     tested = sorted(
@@ -135,7 +146,7 @@ def _tiles(
         key=lambda name: (name != same_metric, name == "test/loss"),
     )
     for name in tested[:MAX_TILES]:
-        yield Tile(name, _brief(metrics[name]))
+        yield Tile(name, _brief(metrics[name]), large=name == same_metric)
     if not results:
         for name, points in [item for item in measured.items() if item[0].startswith("val/")][:MAX_TILES]:
             yield Tile(name, _brief(points[-1][1]), f"last, in epoch {points[-1][0]}")
@@ -222,11 +233,14 @@ def _charts(columns: Mapping[str, Points], results: Mapping[str, Any]) -> tuple[
     objective = mapping(results.get("objective"))
     best = objective.get("epoch") if isinstance(objective.get("epoch"), int) else None
     first = str(objective.get("name", "val/loss")).rpartition("/")[2]
-    # The objective first, then the loss, and last the columns without a split, such as the learning rate.
-    order = sorted(
-        metrics,
-        key=lambda metric: (metric != first, metric != "loss", not any("/" in name for name in metrics[metric])),
-    )
+
+    def order_of(metric: str) -> tuple[bool, ...]:
+        """The objective first, then the loss, then other metrics, the learning rate, and last what never changes."""
+        names = metrics[metric]
+        constant = all(len({value for _, value in columns[name]}) == 1 for name in names)
+        return constant, metric != first, metric != "loss", not any("/" in name for name in names)
+
+    order = sorted(metrics, key=order_of)
     charts = [
         line_chart(metric, [Series(name, columns[name], kind=_css_class(name)) for name in metrics[metric]], best=best)
         for metric in order[:MAX_CURVES]
@@ -264,19 +278,30 @@ def _changes(run: Run, typed: Sequence[str], defaults: Defaults) -> dict[str, An
     return {"groups": groups, "keys": rows, "not_compared": ""}
 
 
-def _pictures(path: Path) -> Iterator[dict[str, Any]]:
-    """The plots in the run directory and in ``pictures/``, embedded as data URLs."""
+def _pictures(path: Path, without: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The plots in the run directory and in ``pictures/``, as data URLs; ``without`` what the page has already."""
     files = [*sorted(path.glob("*.png")), *sorted((path / "pictures").glob("*.*"))]
     files = [file for file in files if file.suffix in (".png", ".gif") and is_own(path, file, MAX_PICTURE_BYTES)]
+    files = [file for file in files if file.stem not in without]
     for file in files[:MAX_PICTURES]:
         # As a data URL, so that the page stays one file, and the browser loads nothing.
         content = file.read_bytes()
         width, height = _size(content)
         yield {
             "name": file.stem,
+            "caption": _caption(file.stem),
             "source": f"data:image/{file.suffix[1:]};base64,{base64.b64encode(content).decode('ascii')}",
             "wide": width > WIDE * height > 0,
         }
+
+
+def _caption(stem: str) -> str:
+    """The name of a picture or a text in words: "Predicted vs true, test" for ``test_predicted_vs_true``."""
+    if stem in CAPTIONS:
+        return CAPTIONS[stem]
+    split, _, name = stem.partition("_")
+    words = (name if split in SPLIT_NAMES and name else stem).replace("_", " ")
+    return words[:1].upper() + words[1:] + (f", {SPLIT_NAMES[split]}" if split in SPLIT_NAMES and name else "")
 
 
 def _size(content: bytes) -> tuple[int, int]:
@@ -295,10 +320,10 @@ def _texts(path: Path) -> Iterator[dict[str, Any]]:
             continue
         text = text_of(path, file, MAX_TEXT_BYTES)
         if file.suffix == ".txt":
-            yield {"name": file.stem, "content": text.rstrip(), "rows": None, "header": ()}
+            yield {"name": _caption(file.stem), "content": text.rstrip(), "rows": None, "header": ()}
         else:
             rows = list(csv.reader(io.StringIO(text, newline="")))
-            yield {"name": file.stem, "content": "", "rows": rows[1:], "header": rows[0] if rows else ()}
+            yield {"name": _caption(file.stem), "content": "", "rows": rows[1:], "header": rows[0] if rows else ()}
 
 
 def _environment(results: Mapping[str, Any]) -> Iterator[list[tuple[str, str]]]:
@@ -330,5 +355,4 @@ def _number(value: Any) -> str:
 
 
 def _brief(value: Any) -> str:
-    # Four digits in the summary, which is read at a glance.
-    return f"{value:.4g}" if isinstance(value, float) else MISSING if value is None else str(value)
+    return four_digits(value) if isinstance(value, float) else MISSING if value is None else str(value)

@@ -6,19 +6,22 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from netyard.io.readable import short_path
 from netyard.metrics.intervals import MIN_VALUES, deviation, interval, mean
+from netyard.plots.figure import PALETTE
 from netyard.reports.charts import Chart, Series, line_chart
+from netyard.reports.colour_scale import by_second_key
 from netyard.reports.configurations import Row, Table
 from netyard.reports.curves import learning_curve
 from netyard.reports.files import object_of
 from netyard.reports.hyperparameter_charts import Group, parallel, scatter
 from netyard.reports.importance import importances
-from netyard.reports.page import Tile, duration, render
+from netyard.reports.page import Tile, duration, four_digits, render
 from netyard.reports.tables import other_metrics, remarks, scores, shown
 from netyard.run_directories.data_set import unranked
 from netyard.run_directories.records import MISSING, Run, overrides, sweep_state
@@ -92,13 +95,20 @@ def _board(table: Table) -> dict[str, Any]:
     names = (name, *(objective.name for objective in rows[0].runs[0].objectives))
     return {
         "name": table.title,
+        "metric": name,
         "direction": "higher" if table.ranked.mode == "max" else "lower",
         **_leaderboard(table),
         "remarks": remarks(table),
         "curves": next(filter(None, (_curves(table, each) for each in dict.fromkeys(names))), None),
         "parallel": _parallel(table, groups) if len(rows) > 1 and table.columns else None,
         "scatters": [
-            scatter(key, name, [_with_key(group, row, key) for group, row in zip(groups, rows, strict=True)], shown)
+            scatter(
+                key,
+                name,
+                [_with_key(group, row, key) for group, row in zip(groups, rows, strict=True)],
+                by_second_key(table, key, shown),
+                shown,
+            )
             for key in table.columns[:MAX_KEYS]
         ]
         if len(rows) > 1
@@ -145,35 +155,31 @@ def _is_number(value: Any) -> bool:
 
 
 def _groups(table: Table) -> list[Group]:
-    """Label, rank and results of every row, without a value of a hyperparameter yet."""
-    last = max(len(table.rows) - 1, 1)
-    # The strength of the colour falls from 1 for the best row to 0 for the last.
+    """Label and results of every row, without a value of a hyperparameter yet."""
     return [
-        Group(None, row.values(table.ranked.name), round(1 - index / last, 3), str(index + 1), _label(index + 1, row))
-        for index, row in enumerate(table.rows)
+        Group(None, row.values(table.ranked.name), str(rank), _label(rank, row))
+        for rank, row in enumerate(table.rows, start=1)
     ]
 
 
 def _with_key(group: Group, row: Row, key: str) -> Group:
     """The same group with its value of a hyperparameter."""
-    return Group(row.cells[key], group.results, group.strength, group.row, group.label)
+    return replace(group, value=row.cells[key])
 
 
 def _curves(table: Table, name: str) -> Chart | None:
     """The mean curves of the best rows, with a band of one standard deviation over their runs."""
-    rows = table.rows[:MAX_CURVES]
-    last = max(len(rows) - 1, 1)
     series = []
-    for index, row in enumerate(rows):
+    for index, row in enumerate(table.rows[:MAX_CURVES]):
         if curve := learning_curve(row, name):
             series.append(
                 Series(
                     _label(index + 1, row),
                     [(epoch, value) for epoch, value, _ in curve],
                     [spread for *_, spread in curve],
-                    "ranked",
-                    round(1 - index / last, 3),
+                    "own",
                     str(index + 1),
+                    PALETTE[index % len(PALETTE)],
                 )
             )
     return line_chart(name, series) if series else None
@@ -223,15 +229,16 @@ def _tiles(
         remark = f"mean of {len(best.runs)}" + (f", ± {spread:.2g}" if spread is not None else "")
         yield Tile(
             f"best {table.title}",
-            f"{mean(best.values(name)):.4g}",
+            four_digits(mean(best.values(name))),
             remark if len(best.runs) > 1 else "one run",
             accent=True,
+            large=True,
         )
         for key in table.columns[:3]:
             yield Tile(key, shown(best.cells[key]), "of the best row")
         tests = [name for name in other_metrics(table) if name.startswith("test/") and best.values(name)][:1]
         for test in tests:
-            yield Tile(test, f"{mean(best.values(test)):.4g}", "of the best row")
+            yield Tile(test, four_digits(mean(best.values(test))), "of the best row")
     rest = ", ".join(f"{count} {state}" for state, count in counts.items() if state != "completed")
     yield Tile("runs completed", f"{counts.get('completed', 0)} of {len(runs)}", rest)
     if (seconds := _seconds(ledger)) is not None:

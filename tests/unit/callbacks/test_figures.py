@@ -7,8 +7,18 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from matplotlib.figure import Figure
+from PIL import ImageDraw
 
-from netyard.callbacks.figures import MARGINS, confusion_matrix, draw, mistaken_images, scatter, write_confusion
+from netyard.callbacks.figures import (
+    MARGINS,
+    _plot_confusion,
+    confusion_matrix,
+    draw,
+    mistaken_images,
+    scatter,
+    write_confusion,
+)
 from netyard.plots.figure import ACCENT, WHITE
 
 
@@ -63,6 +73,29 @@ def test_mistakes_are_tiles_of_five_a_row(channels: int, count: int):
     assert picture.dtype == torch.uint8
     grey = torch.equal(picture[0, 4:100, 4:100], picture[1, 4:100, 4:100])
     assert grey == (channels != 3)
+
+
+def test_captions_say_what_was_read_as_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    write = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw,
+        "text",
+        lambda self, place, text, *rest, **more: written.append(text) or write(self, place, text, *rest, **more),
+    )
+    mistaken_images(torch.rand(1, 1, 8, 8), [8], [1])
+    assert written == ["8, read as 1"]
+    written.clear()
+    mistaken_images(torch.rand(1, 1, 8, 8), [0], [1], ["Ærøskøbing", "a name\nthat has no room in its tile"])
+    assert written[0] == "Ærøskøbing," and written[1].startswith("read as a name t") and written[1].endswith("…")
+
+
+def test_names_stand_beside_the_matrix_of_very_many_classes() -> None:
+    figure = Figure()
+    axes = figure.add_subplot()
+    _plot_confusion(torch.eye(200, dtype=torch.long), [f"class {index}" for index in range(200)], axes)
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[:3] == ["class 0", "class 4", "class 8"] and len(labels) == 50
 
 
 def test_a_single_mistake_is_a_tile():

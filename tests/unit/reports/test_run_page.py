@@ -191,6 +191,37 @@ def test_the_first_screen_says_what_was_reached(tmp_path: Path, page) -> None:
     assert "python train.py optimizer.lr=0.1 seed=0" in first and "netyard rerun" in first
 
 
+def test_curves_that_change_come_first_and_the_best_epoch_is_marked(tmp_path: Path, page) -> None:
+    path = made_run(tmp_path / "run", 1.0)
+    results = json.loads((path / "results.json").read_text())
+    objective = {"name": "val/accuracy", "mode": "max", "value": 1.0, "epoch": 1}
+    (path / "results.json").write_text(json.dumps({**results, "objective": objective}))
+    rows = ["epoch,step,lr,train/loss,val/accuracy,val/loss"]
+    rows += [f"{epoch},{epoch},0.1,{1 / (epoch + 1)},1.0,{2 / (epoch + 1)}" for epoch in range(4)]
+    (path / "metrics.csv").write_text("\n".join(rows) + "\n")
+    found = page(path)
+    assert list(found.charts) == ["loss", "accuracy", "lr"]
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert html.count(">best epoch: 1<") == 3
+    assert html.count('class="best-dot"') == 2, "on the curves of the validation"
+    assert "1.000" in found.text
+
+
+def test_pictures_have_captions_in_words(tmp_path: Path, page) -> None:
+    path = made_run(tmp_path / "run")
+    (path / "pictures").mkdir()
+    for stem in ("test_predicted_vs_true", "val_samples", "lr_finder", "test_latent_kl"):
+        Image.new("L", (4, 3)).save(path / "pictures" / f"{stem}.png")
+    said = page(path).text
+    for caption in (
+        "Predictions against true values, test",
+        "Samples, validation",
+        "Search for the learning rate",
+        "Latent kl, test",
+    ):
+        assert caption in said
+
+
 def test_a_matrix_of_names_of_any_length_can_be_read(tmp_path: Path, page) -> None:
     path = made_run(tmp_path / "run")
     (path / "pictures").mkdir()

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from netyard.reports.colour_scale import logarithmic, numeric
 from netyard.reports.configurations import tabulate
-from netyard.reports.sweep_plots import draw, learning_curve, logarithmic, numeric
+from netyard.reports.sweep_plots import draw, learning_curve
 from netyard.run_directories.records import gather
 from support.run_directories import made_ledger, made_run
 
