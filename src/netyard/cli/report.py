@@ -235,8 +235,8 @@ COMMAND = Command(
         ),
         "",
         (
-            "Plots, PNG: objective_by_KEY (a point for each run, a bar for the mean of a row with several, coloured by the "
-            "second key that explains most), parallel_coordinates (coloured by the objective), "
+            "Plots, PNG: objective_by_KEY (a point for each run, a bar for the mean of a row with several, coloured "
+            "by the second key that explains most), parallel_coordinates (coloured by the objective), "
             "learning_curves (mean and deviation of the best six rows), and "
             "parameter_importance of a sweep by Optuna."
         ),
