@@ -11,9 +11,11 @@ from typing import Any
 
 from netyard.config import catalog
 from netyard.config.overrides import value_of
-from netyard.errors import PlatformError
+from netyard.errors import ConfigError, PlatformError
+from netyard.io.packages import is_installed
 
 CUDA = ("gpu", "cuda")
+_KINDS = ("auto", "cpu", *CUDA, "mps", "tpu")
 _DRIVER = "libcuda.so.1"
 # What the kernel has for a GPU: NVIDIA's driver, also in a container and on a Jetson, WSL's, AMD's.
 _TRACES = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/nvhost-ctrl-gpu", "/dev/dxg", "/dev/kfd")
@@ -23,11 +25,25 @@ def check(trainer: Mapping[str, Any]) -> None:
     """Refuse an accelerator that is surely missing; whether one that may be there works, only torch can say.
 
     Raises:
+        ConfigError: there is no such kind of device.
         PlatformError: there is no such device.
     """
+    if (accelerator := trainer["accelerator"]) is None:
+        return
+    if accelerator not in _KINDS:
+        raise ConfigError(
+            f"trainer.accelerator is {accelerator};",
+            f"it is one of {', '.join(_KINDS)};",
+            "try trainer=auto.",
+        )
+    if accelerator == "tpu" and not is_installed("torch_xla"):
+        raise PlatformError(
+            "trainer.accelerator is tpu, and torch_xla, which runs torch on TPUs, is not installed;",
+            "netyard was never run on one;",
+            "type pip install torch_xla, or try trainer=auto.",
+        )
     if "torch" in sys.modules:
         return  # ``training.devices`` asks it
-    accelerator = str(trainer["accelerator"])
     if accelerator in CUDA and surely_no_cuda():
         raise no_cuda(accelerator)
     if accelerator == "mps" and sys.platform != "darwin":

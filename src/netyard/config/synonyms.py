@@ -178,7 +178,7 @@ VALUES = {
         "auto": "trainer=auto",
         "cuda": "trainer=gpu",
         "gpu": "trainer=gpu",
-        "mps": "trainer.accelerator=mps",
+        "mps": "trainer=mps",
         "tpu": "trainer.accelerator=tpu",
     },
     "accelerator": {"cuda": "trainer=gpu", "gpu": "trainer=gpu", "cpu": "trainer=cpu", "auto": "trainer=auto"},
@@ -334,8 +334,9 @@ OPTIONS = {
     ),
     "augmentation": _table(
         """
+        auto: default
         none: false no off null
-        standard: true yes basic default flip
+        standard: true yes basic flip
         strong: heavy hard
         randaugment: randaug autoaugment
         """

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from netyard.config import device_check
-from netyard.errors import PlatformError
+from netyard.errors import ConfigError, PlatformError
 
 
 @pytest.fixture
@@ -34,12 +34,18 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.
         ("cuda", "linux", "accelerator is cuda, .* try trainer=cpu."),
         ("gpu", "darwin", "try trainer=mps."),
         ("mps", "linux", "no GPU of Apple's; .* try trainer=auto."),
+        ("tpu", "linux", "torch_xla, .* type pip install torch_xla, or try trainer=auto."),
     ],
 )
 def test_what_cannot_be_here_is_refused(machine: Any, accelerator: str, platform: str, said: str) -> None:
     machine.setattr(sys, "platform", platform)
     with pytest.raises(PlatformError, match=said):
         device_check.check({"accelerator": accelerator})
+
+
+def test_a_kind_that_does_not_exist_is_a_mistake(machine: Any) -> None:
+    with pytest.raises(ConfigError, match=r"accelerator is gpus; it is one of auto, cpu, gpu, .*try trainer=auto\."):
+        device_check.check({"accelerator": "gpus"})
 
 
 @pytest.mark.parametrize(
