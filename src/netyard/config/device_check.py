@@ -28,7 +28,7 @@ def check(trainer: Mapping[str, Any]) -> None:
         ConfigError: there is no such kind of device.
         PlatformError: there is no such device.
     """
-    if (accelerator := trainer["accelerator"]) is None:
+    if (accelerator := trainer.get("accelerator")) is None:
         return
     if accelerator not in _KINDS:
         raise ConfigError(
