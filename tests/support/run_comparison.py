@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from netyard.run_directories.directory import RunDir
 from netyard.training import checkpoint
+from netyard.training.tensorboard import RESULTS
 
 
 def differences(one: Any, other: Any, where: str = "") -> list[str]:
@@ -60,8 +61,9 @@ def scores(path: Path) -> dict[str, Any]:
 def curves(path: Path) -> dict[str, list[tuple[int, float]]]:
     """Every point of the dashboard, the files of one process and second in the order of their numbers."""
     for file in path.glob("events.out.tfevents.*"):
-        stem, _, number = file.name.rpartition(".")
-        file.rename(file.with_name(f"{stem}.{int(number):05d}"))
+        stem, _, number = file.name.removesuffix(RESULTS).rpartition(".")
+        ending = RESULTS if file.name.endswith(RESULTS) else ""
+        file.rename(file.with_name(f"{stem}.{int(number):05d}{ending}"))
     events = EventAccumulator(str(path)).Reload()
     tags = [tag for tag in events.Tags()["scalars"] if not tag.endswith("per_second")]
     return {tag: [(point.step, point.value) for point in events.Scalars(tag)] for tag in tags}

@@ -110,7 +110,7 @@ def test_a_run_that_saved_nothing_begins_anew_in_its_place(train, begun: Path) -
     with (begun / "metrics.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
     steps = [point.step for point in EventAccumulator(str(begun)).Reload().Scalars("val/loss")]
-    assert steps == [4, 9], "what the first attempt drew is gone"
+    assert steps == [5, 10], "what the first attempt drew is gone"
     assert not [*begun.rglob("*.tmp")]
 
 
