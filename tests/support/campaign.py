@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 SHARED = ("src", "conf", "pyproject.toml", "constraints.txt", "train.py")
-HEAD = "| what is done to a run | times | withstood |\n| --- | ---: | ---: |\n"
+HEAD = "| fault in a run | times | handled |\n| --- | ---: | ---: |\n"
 SECONDS_BETWEEN_LINES = 30
 
 

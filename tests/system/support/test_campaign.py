@@ -30,7 +30,7 @@ def test_waiting(record_property):
     print("waiting", file=open("ran", "a"))
     record_property("campaign", ("killed", 200, 200))
 """
-PAGE = "# Title\n\nNever run.\n\n| what is done to a run | times | withstood |\n| --- | ---: | ---: |\n\nThe end.\n"
+PAGE = "# Title\n\nNever run.\n\n| fault in a run | times | handled |\n| --- | ---: | ---: |\n\nThe end.\n"
 
 
 def test_a_campaign_goes_on_until_all_has_passed(tmp_path: Path) -> None:
