@@ -120,8 +120,9 @@ def test_more_parameters_than_tokens_are_told() -> None:
 
 def test_few_images_for_a_gan_and_large_batches_are_told() -> None:
     data: Any = SimpleNamespace(split=lambda name: range(40), batch_size=64)
-    assert "40 training images are few" in Adversarial.remarks(SimpleNamespace(diffaug=False), data)[0]
-    assert not Adversarial.remarks(SimpleNamespace(diffaug=True), data)
+    images = SimpleNamespace(is_image=True)
+    assert "40 training images are few" in Adversarial.remarks(SimpleNamespace(diffaug=False, pixels=images), data)[0]
+    assert not Adversarial.remarks(SimpleNamespace(diffaug=True, pixels=images), data)
     task: Any = SimpleNamespace()
     assert "data.batch_size=64 is more than the 40 training samples" in remarks_of(task, data)[0]
     data.batch_size = 32

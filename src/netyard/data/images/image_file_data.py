@@ -224,6 +224,8 @@ class ImageFileData(LabelFileData):
         remarks = [*found.get("remarks", []), *described.get("remarks", []), *self._chosen]
         if seen is not None:
             remarks += remarks_on(seen, height_and_width(self.image_size or USUAL_SIZE))
+        if self.crop_scale is not None and self.crops:
+            remarks.append(self._described_crop())
         if self.crop_and_mirror and self.crop_scale is None:
             remarks.append("data.crop_and_mirror=true crops nothing without data.crop_scale=[0.08,1.0]")
         elif self.crop_and_mirror and not self._may_crop:
@@ -231,6 +233,14 @@ class ImageFileData(LabelFileData):
                 "data.crop_and_mirror=true crops nothing with augmentation=none (augmentation=auto: it does)"
             )
         return {**found, **described, **({"remarks": remarks} if remarks else {})}
+
+    def _described_crop(self) -> str:
+        """What training does to images at random, and how not."""
+        low, high = (f"{100 * part:g}" for part in self.crop_scale or (1, 1))
+        mirrored = ", half of them mirrored" if self._may_mirror else ""
+        correction = "augmentation=none: nothing at random"
+        correction += "; data.mirror_invariant=false: not mirrored" if self._may_mirror else ""
+        return f"random crops of {low} to {high} % of an image in training{mirrored} ({correction})"
 
     def _without_damage(self, found: dict[str, Listing]) -> dict[str, Listing]:
         """Refuse or skip damaged files of all splits."""

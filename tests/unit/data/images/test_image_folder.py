@@ -103,6 +103,8 @@ def test_an_augmentation_decides_about_crops(
     how = data.split("train").decoding
     assert (how.crop_scale is not None, how.mirror) == (crops, mirrors)
     assert (data.augmentation is None) == (augmentation in ("auto", "none"))
+    said = [remark for remark in data.summary().get("remarks", []) if remark.startswith("random crops of 8 to 100 %")]
+    assert len(said) == crops and all("half of them mirrored (augmentation=none" in remark for remark in said)
 
 
 @pytest.mark.parametrize("changes", [{}, {"crop_and_mirror": True}, {"crop_scale": [0.1, 0.2]}, {"cache": "cache"}])
