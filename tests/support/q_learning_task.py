@@ -1,4 +1,4 @@
-"""An agent with a small network and a constant learning rate, and checks of agents that learn."""
+"""An agent with a small network and a constant learning rate, its data and trainer, and checks of agents that learn."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import lightning as L
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from netyard.data.environments.experience import Experience
 from netyard.models.q_network import QNetwork
 from netyard.tasks.q_learning.q_learning import QLearning
 from support.command_result import Ran
-from support.environments import CORRIDOR
+from support.environments import CORRIDOR, Corridor
+
+EXACT: list[dict[str, Any]] = [{}, {"priority_exponent": 0.6}, {"n_steps": 3}, {"double": True}]
+"""Settings of agents that learn the values of the corridor."""
 
 
 def constant(optimizer: torch.optim.Optimizer, total: float) -> Any:
@@ -26,6 +32,40 @@ def task_of(net: nn.Module | None = None, loss: nn.Module | None = None, lr: flo
     return QLearning(
         net or QNetwork((4,), 2, hidden_sizes=[16]), loss or nn.MSELoss(), optimizer, constant, num_outputs=2, **keys
     )
+
+
+def data_of(id: str = "CartPole-v1", **keys: Any) -> Experience:
+    settings = {"steps_per_batch": 50, "steps_per_epoch": 200, "batch_size": 8, "val_episodes": 2, "replay_size": 2000}
+    return Experience(id=id, **{**settings, "test_episodes": 2, **keys})
+
+
+def trainer_of(epochs: int = 1, **keys: Any) -> L.Trainer:
+    settings = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    return L.Trainer(max_epochs=epochs, accelerator="cpu", enable_model_summary=False, **{**settings, **keys})
+
+
+def check_exact_values(keys: dict[str, Any]) -> None:
+    """Truncation after ten steps must not change them: the values of a policy that goes on for ever are known."""
+    world = Corridor()
+    task = task_of(
+        QNetwork((5,), 2, hidden_sizes=[]),
+        lr=0.05,
+        discount=0.8,
+        warmup_steps=100,
+        target_every=20,
+        epsilon_end=1.0,
+        **keys,
+    )
+    if "n_steps" in keys:  # returns of several steps are of the policy that acted: greedy but for a little
+        task.exploration.end, task.exploration.fraction = 0.0, 0.2
+    trainer_of(10, limit_val_batches=0).fit(task, data_of(CORRIDOR, steps_per_epoch=400, batch_size=32))
+    learned = task(torch.eye(5)).detach().numpy()
+    exact = world.values(0.8)
+    if "n_steps" in keys:
+        assert np.abs(learned[:, 1] - exact[:, 1]).max() < 0.1
+    else:
+        assert np.abs(learned - exact).max() < 0.03
+    assert (learned.argmax(1) == exact.argmax(1)).all()
 
 
 def check_mistake(train: Callable[..., Ran], words: tuple[str, ...], code: int, said: str) -> None:

@@ -38,6 +38,7 @@ LISTS = ("callbacks",)
 """Groups of which several options can be chosen, in a list."""
 
 
+@cache
 def conf_dir() -> Path:
     """The folder of netyard's configs: ``netyard/conf`` in an installed wheel, ``conf/`` at the root of a checkout."""
     # A wheel has conf/ inside of the package; a checkout, also an editable install, has it beside src/.
@@ -159,11 +160,20 @@ def owner(group: str, name: str) -> str:
 
 
 def option_file(group: str, name: str) -> dict[str, Any]:
-    """The content of an option's file, as written: without resolved interpolations and without its defaults."""
+    """The content of an option's file, as written: without resolved interpolations and without its defaults.
+
+    It is shared by all callers, who may not change it.
+    """
     if group == "model" and name in variants():  # a variant has no file of its own
         return variants()[name]
     path = file_of(group, name)
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path else {}
+    return _content(path, path.stat().st_mtime_ns) if path else {}
+
+
+@cache
+def _content(path: Path, changed: int) -> dict[str, Any]:
+    # A word that is no key is looked up in every option of its group, and PyYAML takes 5 ms for a file.
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
 def headline(group: str, name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def test_the_default_directory_names_date_time_model_and_data(command, tmp_path: Path) -> None:
-    ran = command("train.py", "model=mlp_tiny", "debug=smoke")
+    ran = command("train.py", "model=mlp_tiny", "debug=smoke", warm=True)
     assert ran.code == 0, ran.err
     (run,) = (tmp_path / "outputs").glob("*/*")
     assert run.name.endswith("-mlp_tiny-digits")

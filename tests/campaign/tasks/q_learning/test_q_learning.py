@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from netyard.config.catalog import families
-from support.q_learning_task import check_finds_way, check_mistake
+from support.q_learning_task import EXACT, check_exact_values, check_finds_way, check_mistake
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
 AGENTS = list(families()["dqn"]["variants"])
@@ -23,6 +25,11 @@ AGENTS = list(families()["dqn"]["variants"])
 )
 def test_a_mistake_is_one_message(train, words: tuple[str, ...], code: int, said: str) -> None:
     check_mistake(train, words, code, said)
+
+
+@pytest.mark.parametrize("keys", EXACT, ids=str)
+def test_the_values_of_a_small_world_are_learned_exactly(keys: dict[str, Any]) -> None:
+    check_exact_values(keys)
 
 
 @pytest.mark.parametrize("name", AGENTS)

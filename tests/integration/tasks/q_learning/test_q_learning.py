@@ -24,21 +24,19 @@ from netyard.models.q_network import QNetwork
 from netyard.tasks.q_learning.gradients import AnalyticGradient, AutogradGradient
 from netyard.tasks.q_learning.q_learning import QLearning
 from netyard.training.context import keep_facts
-from support.environments import CORRIDOR, COUNTING, MASKED, Corridor
-from support.q_learning_task import check_finds_way, check_mistake, task_of
+from support.environments import COUNTING, MASKED
+from support.q_learning_task import (
+    EXACT,
+    check_exact_values,
+    check_finds_way,
+    check_mistake,
+    data_of,
+    task_of,
+    trainer_of,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*GPU available but not used")
-AGENTS = ["dqn", "c51"]  # and all in tests/campaign
-
-
-def data_of(id: str = "CartPole-v1", **keys: Any) -> Experience:
-    settings = {"steps_per_batch": 50, "steps_per_epoch": 200, "batch_size": 8, "val_episodes": 2, "replay_size": 2000}
-    return Experience(id=id, **{**settings, "test_episodes": 2, **keys})
-
-
-def trainer_of(epochs: int = 1, **keys: Any) -> L.Trainer:
-    settings = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    return L.Trainer(max_epochs=epochs, accelerator="cpu", enable_model_summary=False, **{**settings, **keys})
+AGENTS = ["c51"]  # and all in tests/campaign
 
 
 def test_steps_are_those_of_the_environment() -> None:
@@ -249,29 +247,9 @@ def test_a_resumed_run_is_the_run(tmp_path: Path, net: dict, keys: dict, stop: i
         assert np.array_equal(one._replay.priorities.values(), two._replay.priorities.values())
 
 
-@pytest.mark.parametrize("keys", [{}, {"n_steps": 3}, {"double": True}, {"priority_exponent": 0.6}], ids=str)
-def test_the_values_of_a_small_world_are_learned_exactly(keys: dict) -> None:
-    """Truncation after ten steps must not change them: the values of a policy that goes on for ever are known."""
-    world = Corridor()
-    task = task_of(
-        QNetwork((5,), 2, hidden_sizes=[]),
-        lr=0.05,
-        discount=0.8,
-        warmup_steps=100,
-        target_every=20,
-        epsilon_end=1.0,
-        **keys,
-    )
-    if "n_steps" in keys:  # returns of several steps are of the policy that acted: greedy but for a little
-        task.exploration.end, task.exploration.fraction = 0.0, 0.2
-    trainer_of(10, limit_val_batches=0).fit(task, data_of(CORRIDOR, steps_per_epoch=400, batch_size=32))
-    learned = task(torch.eye(5)).detach().numpy()
-    exact = world.values(0.8)
-    if "n_steps" in keys:
-        assert np.abs(learned[:, 1] - exact[:, 1]).max() < 0.1
-    else:
-        assert np.abs(learned - exact).max() < 0.03
-    assert (learned.argmax(1) == exact.argmax(1)).all()
+@pytest.mark.parametrize("keys", EXACT[:2], ids=str)
+def test_the_values_of_a_small_world_are_learned_exactly(keys: dict[str, Any]) -> None:
+    check_exact_values(keys)
 
 
 @pytest.mark.parametrize("name", AGENTS)
