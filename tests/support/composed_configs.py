@@ -10,7 +10,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from netyard.config import schema
-from netyard.training.performance import OWN_KEYS
+from netyard.training.trainer_arguments import OWN_KEYS
 
 # What is in the files, and not known before they are read.
 FACTS = (

@@ -36,7 +36,7 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("model=lenet5", *PICTURES, "augmentation=cutmix", "optimizer=nesterov"),
         ("model=mlp_tiny", "data=wine", "data.batch_size=8", "trainer.accumulate_grad_batches=3", "logger=none"),
         ("model=mlp_tiny", "data=iris", "data.batch_size=8", "optimizer=muon", "scheduler=one_cycle", "logger=none"),
-        ("model=mlp_tiny", "data=iris", "data.batch_size=8", "+trainer.val_check_interval=3"),  # of 4 steps
+        ("model=mlp_tiny", "data=iris", "data.batch_size=8", "trainer.val_check_interval=3"),  # of 4 steps
         ("model=gru", "data=digits_rows", "data.batch_size=16", "model.hidden_size=8", "logger=none"),
     ],
     "regression": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
+import time
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,10 +16,12 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from netyard.callbacks.attach import RunFacts
+from netyard.callbacks.run_limits import TimeLimit
 from netyard.errors import ConfigError, PlatformError
 from netyard.io.buffered_writer import warn
 from netyard.io.readable import format_bytes
-from netyard.ranges.bounds import Count
+from netyard.metrics import validation_times
+from netyard.ranges.bounds import Count, Positive
 from netyard.ranges.signature import check
 from netyard.run_directories import manifest
 from netyard.run_directories.manifest import Manifest
@@ -40,10 +43,16 @@ class BestAndLast(Checkpoint):
     Each checkpoint is written once, see ``run_directories.manifest``. Lightning runs checkpoint callbacks after all
     others, so an epoch is saved after all its other work, and a resumed run does not skip any of it.
 
+    After a validation within an epoch (``trainer.val_check_interval``) its weights are saved if they are the best. That
+    of a run that is cut off within an epoch counts for its results; a resumed run, which is not validated there again,
+    goes on with the best of before.
+
     Args:
         monitor: a metric that validation logs.
         mode: ``max`` or ``min``.
         keep: number of newest checkpoints to keep, besides the best; if one is damaged, the run resumes from another.
+        every_n_steps: save within epochs too, after this many optimizer steps; null for none.
+        every_minutes: save within epochs too, when so much time has passed since the last save; null for none.
         on_save_error: ``stop``, or ``warn`` and stop at the third failed save in a row. Older checkpoints stay valid.
 
     Raises:
@@ -57,9 +66,12 @@ class BestAndLast(Checkpoint):
         mode: Literal["min", "max"],
         keep: Count = 2,
         on_save_error: Literal["stop", "warn"] = "stop",
+        every_n_steps: Count | None = None,
+        every_minutes: Positive | None = None,
     ) -> None:
         check(BestAndLast, locals(), "callbacks.checkpoint")
         self.monitor, self.mode, self.keep, self.on_save_error = monitor, mode, keep, on_save_error
+        self.every_n_steps, self.every_minutes = every_n_steps, every_minutes
         self._run: RunFacts | None = None
         self.best_value: float | None = None
         self.best_epoch: int | None = None
@@ -68,7 +80,10 @@ class BestAndLast(Checkpoint):
         self._number = 0  # of checkpoints written so far
         self._failures = 0  # failed saves in a row
         self._validates = True  # whether there is a validation split
-        self._validated: dict[str, float] | None = None  # metrics after this epoch's validation; None before it
+        self._validated: dict[str, float] | None = None  # metrics of a validation whose score was not compared yet
+        self._before_cut: tuple[Any, ...] | None = None  # the best before a validation that is not due
+        self._goes_back = False  # whether best.ckpt is of such a validation, in the run that is resumed
+        self._saved_step, self._saved_at = 0, 0.0
 
     def attach(self, run: RunFacts) -> None:
         self._run = run
@@ -107,6 +122,20 @@ class BestAndLast(Checkpoint):
         trainer.callback_metrics.update(
             {name: torch.tensor(value, dtype=torch.float64) for name, value in (self._validated or {}).items()}
         )
+        self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
+        self._require_steps_before_validation(trainer)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        # Between two batches, where every part of the state is that of a whole step. After a validation the weights
+        # are still those that it was of.
+        if batch_idx % trainer.accumulate_grad_batches:
+            return
+        before = self._best
+        improved = self._improves(trainer)
+        self._log_objective(trainer)
+        self._validated = None
+        if improved or self._save_is_due(trainer):
+            self._save_if_possible(trainer, improved, before)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -114,28 +143,70 @@ class BestAndLast(Checkpoint):
         # At max_steps Lightning ends the epoch without a validation; with should_stop it validates first.
         if 0 <= trainer.max_steps <= trainer.global_step:
             trainer.should_stop = True
+            trainer.fit_loop.min_epochs = 0  # a validation is skipped while a run may not stop
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.sanity_checking:
             self._validated = {name: float(value) for name, value in trainer.callback_metrics.items()}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        before = self.best_value, self.best_epoch, self.best_metrics, self.best_save
-        if self._validates:
-            improved = self._validated is not None and self._improves(trainer)
-        else:
+        before = self._best
+        if not self._validates:
             self.best_epoch, improved = trainer.current_epoch, True
-        if self._validated is not None and trainer.logger is not None and self.best_value is not None:
-            # Before the save, which writes all curves to the disk. The last point is the objective in results.json.
-            trainer.logger.log_metrics({f"objective/{self.monitor}": self.best_value}, trainer.global_step)
+        else:
+            improved = self._improves(trainer)
+            if improved and not validation_times.is_due(trainer):
+                self._before_cut = before
+        self._log_objective(trainer)
         self._validated = None
-        # The best epoch must have a checkpoint: if the save failed, the previous best stays.
-        if not self.save(trainer, improved):
-            self.best_value, self.best_epoch, self.best_metrics, self.best_save = before
+        self._save_if_possible(trainer, improved, before)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.best_epoch is None and not self._failures:
+        if self.best_epoch is None and not self._failures and not _time_is_over(trainer):
             raise _never_validated(trainer.check_val_every_n_epoch or 1, "the run ended before the first validation")
+
+    @property
+    def _best(self) -> tuple[Any, ...]:
+        return self.best_value, self.best_epoch, self.best_metrics, self.best_save
+
+    def _log_objective(self, trainer: Trainer) -> None:
+        """Log the best score after a validation, before a save, which writes all curves to the disk."""
+        if self._validated is not None and trainer.logger is not None and self.best_value is not None:
+            # The last point is the objective in results.json.
+            trainer.logger.log_metrics({f"objective/{self.monitor}": self.best_value}, trainer.global_step)
+
+    def _save_if_possible(self, trainer: Trainer, best: bool, before: tuple[Any, ...]) -> None:
+        """Save; the best epoch must have a checkpoint: if the save failed, the one ``before`` stays the best."""
+        if not self.save(trainer, best):
+            self.best_value, self.best_epoch, self.best_metrics, self.best_save = before
+
+    def _save_is_due(self, trainer: Trainer) -> bool:
+        """Whether ``every_n_steps`` or ``every_minutes`` asks for a save, on all ranks alike."""
+        every, step = self.every_n_steps, trainer.global_step
+        # A batch of an agent is many steps, and may jump over a multiple: compare the quotients.
+        if every is not None and step // every != self._saved_step // every:
+            return True
+        if self.every_minutes is None or step == self._saved_step:
+            return False
+        return bool(trainer.strategy.broadcast(time.monotonic() - self._saved_at >= 60 * self.every_minutes))
+
+    def _require_steps_before_validation(self, trainer: Trainer) -> None:
+        """Refuse a validation between accumulated gradients: a checkpoint does not have them."""
+        every, interval = trainer.accumulate_grad_batches, trainer.val_check_batch
+        if every == 1 or interval in (None, math.inf) or interval == trainer.num_training_batches:
+            return
+        if interval % every:
+            raise ConfigError(
+                f"validation is after every {interval} batches, and a step is of {every}"
+                " (trainer.accumulate_grad_batches);",
+                "weights are validated, and saved, between two steps;",
+                f"try trainer.val_check_interval={-(-interval // every) * every}.",
+            )
+
+    def keep_untrained(self, metrics: Mapping[str, float]) -> None:
+        """Take the scores of a network before its training for the results; every trained epoch replaces them."""
+        self.best_metrics = {name: value for name, value in metrics.items() if name.startswith("val/")}
+        self.best_value = metrics.get(self.monitor)
 
     def save(self, trainer: Trainer, best: bool = False) -> bool:
         """Save a checkpoint now, also as the best one if ``best``; every rank must call it.
@@ -149,6 +220,7 @@ class BestAndLast(Checkpoint):
                 "start the run again, and do not delete the directory of a run in progress.",
             )
         self._number += 1
+        self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
         name = manifest.name_of(trainer.global_step, self._number)
         if best:
             self.best_save = name
@@ -172,7 +244,11 @@ class BestAndLast(Checkpoint):
             place = (trainer.global_step, self._number, trainer.current_epoch)
             try:
                 # Only now does the checkpoint count: a kill before this line leaves the older ones in use.
-                manifest.record(self.directory, Manifest(*place, size, sha256, self.best_save), self.keep)
+                former = self._before_cut[-1] if self._before_cut else None
+                manifest.record(self.directory, Manifest(*place, size, sha256, self.best_save, former), self.keep)
+                if self._goes_back:
+                    manifest.link_best(self.directory, self.best_save)
+                    self._goes_back = False
             except OSError as error:
                 failed = error
                 self._handle_failure(failed, path, trainer)
@@ -205,12 +281,14 @@ class BestAndLast(Checkpoint):
         ) from error
 
     def state_dict(self) -> dict[str, Any]:
+        value, epoch, metrics, save = self._before_cut or self._best
         return {
-            "value": self.best_value,
-            "epoch": self.best_epoch,
-            "metrics": self.best_metrics,
-            "save": self.best_save,
+            "value": value,
+            "epoch": epoch,
+            "metrics": metrics,
+            "save": save,
             "number": self._number,
+            "goes_back": self._before_cut is not None,
             "validated": self._validated,
         }
 
@@ -219,12 +297,16 @@ class BestAndLast(Checkpoint):
         self.best_metrics = dict(state_dict["metrics"])
         self.best_save, self._number = state_dict["save"], state_dict["number"]
         self._validated = state_dict.get("validated")
+        self._goes_back = state_dict.get("goes_back", False)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["netyard"] = dict(self._attached.checkpoint_contents)
 
     def _improves(self, trainer: Trainer) -> bool:
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        """Whether there was a validation since the last comparison, and its score is the best so far."""
+        metrics = self._validated
+        if metrics is None:
+            return False
         if self.monitor not in metrics:
             raise _not_logged("task.monitor", self.monitor, trainer)
         value = metrics[self.monitor]
@@ -256,6 +338,11 @@ def _not_logged(key: str, monitor: str, trainer: Trainer) -> ConfigError:
         f"validation logs {', '.join(names)};",
         f"try {key}={near[0]}.",
     )
+
+
+def _time_is_over(trainer: Trainer) -> bool:
+    """Whether a time limit ended the run, which may be before its first validation."""
+    return any(isinstance(each, TimeLimit) and each.reached for each in trainer.callbacks)
 
 
 def _never_validated(every: int, why: str) -> ConfigError:

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from netyard.callbacks.attach import RunFacts
 from netyard.callbacks.gradient_norms import gradient_norms, weight_norms
 from netyard.callbacks.tensorboard_layout import layout
+from netyard.metrics import validation_times
 from netyard.ranges.bounds import Count
 
 
@@ -45,6 +46,7 @@ class Curves(Callback):
         self._validated = False  # whether this epoch had a validation
         self._used_lr: float | None = None  # learning rate of the newest step; None before the first
         self._lr_step = -1  # the last step at which it was logged
+        self._scores: dict[str, float] = {}  # of its last one that was due, which a resumed run does not repeat
 
     def attach(self, run: RunFacts) -> None:
         self._write_row = run.run_dir.append_metrics
@@ -57,12 +59,15 @@ class Curves(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # A run that resumes in the middle of an epoch gets no on_train_epoch_start for it, so the clock starts here.
         self._logged_step = self._normed_step = trainer.global_step
+        trainer.callback_metrics.update(
+            {name: torch.tensor(value, dtype=torch.float64) for name, value in self._scores.items()}
+        )
         if isinstance(trainer.strategy, FSDPStrategy):
             self.norms_every_n_steps = None  # each rank holds only its shard of every parameter
         self._start_clock()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._validated = False
+        self._validated, self._scores = False, {}
         self._start_clock()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -94,6 +99,9 @@ class Curves(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validated = not trainer.sanity_checking
+        if trainer.state.fn == "fit" and self._validated and validation_times.is_due(trainer):
+            metrics = trainer.callback_metrics.items()
+            self._scores = {name: float(value) for name, value in metrics if name.startswith("val/")}
         self._started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -124,11 +132,17 @@ class Curves(Callback):
             )
 
     def state_dict(self) -> dict[str, Any]:
-        return {"validated": self._validated, "lr": self._used_lr, "lr_step": self._lr_step}
+        return {
+            "validated": bool(self._scores),
+            "scores": self._scores,
+            "lr": self._used_lr,
+            "lr_step": self._lr_step,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._validated, self._used_lr = state_dict["validated"], state_dict.get("lr")  # earlier versions had no more
-        self._lr_step = state_dict.get("lr_step", -1)
+        # Earlier versions had no more than the first.
+        self._validated, self._scores = state_dict["validated"], state_dict.get("scores", {})
+        self._used_lr, self._lr_step = state_dict.get("lr"), state_dict.get("lr_step", -1)
 
     def _lr(self, trainer: Trainer) -> float:
         return _lr(trainer) if self._used_lr is None else self._used_lr

@@ -23,6 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from netyard.callbacks.attach import RunFacts
 from netyard.callbacks.notebook_bar import NotebookBar, in_notebook
 from netyard.tasks.interfaces import StepsInEnvironments
 
@@ -42,6 +43,10 @@ class Progress(Callback):
         self._steps = self._first = self._samples = 0
         self._devices, self._began = 1, 0.0
         self._validated = False
+        self._draws = True
+
+    def attach(self, run: RunFacts) -> None:
+        self._draws = run.config["trainer"].get("enable_progress_bar") is not False
 
     @property
     def rate(self) -> float:
@@ -54,7 +59,7 @@ class Progress(Callback):
         self._first = self._steps
         self._samples, self._devices, self._began = 0, trainer.world_size, time.perf_counter()
         console = Console(soft_wrap=True)  # lines printed above the bar are not cut at its width
-        if not trainer.is_global_zero or not (console.is_terminal or in_notebook()):
+        if not (self._draws and trainer.is_global_zero and (console.is_terminal or in_notebook())):
             return
         # The bar counts batches. max_steps counts optimizer steps: an agent takes several per batch, and accumulated
         # gradients need several batches per step.

@@ -33,6 +33,8 @@ _OF_THE_MACHINE = (  # errors of the machine; others, like a missing file, are b
 _IN_THE_CALL = ("Error in call to target", "Error in creating partial")
 # Parts of messages of torch about tensors that no memory has room for.
 _TOO_LARGE = ("can't allocate memory", "Storage size calculation overflowed", "invalid tensor size")
+# Lightning's message about a share of the batches that rounds to none: the share, the stage, the number of batches.
+_SHARE_OF_NOTHING = re.compile(r"requested to check ([\d.]+) of the `(\w+?)_dataloader` but [\d.]+ \* (\d+) < 1")
 # Parts of messages of gloo and NCCL after another rank of the run has ended.
 _LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL communicator was aborted")
 
@@ -76,6 +78,12 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> NetyardError
     if isinstance(error, ValueError | TypeError) and _raised_in("hydra._internal.", error):
         return _from_composition(error, overrides)
     if type(error).__name__ == "MisconfigurationException":  # by name: importing Lightning takes seconds
+        if share := _SHARE_OF_NOTHING.search(str(error)):
+            return ConfigError(
+                f"trainer.limit_{share[2]}_batches is {share[1]}, of {share[3]} batch{'es' * (share[3] != '1')};",
+                "a share is of one batch at least;",
+                f"try trainer.limit_{share[2]}_batches=1.",
+            )
         return ConfigError(
             f"Lightning refuses these settings: {_first_line(error)};",
             "trainer holds the arguments of its Trainer;",
@@ -315,6 +323,12 @@ def _no_option(override: Override) -> ConfigError | None:
 def _unknown_key(override: Override, keys: Sequence[str]) -> ConfigError | None:
     """The error of an override whose key does not exist; None if it exists."""
     key = override.key_or_group
+    if override.is_add() and key in keys and not override.is_force_add():
+        return ConfigError(
+            f"{override.input_line} adds a key that is there already;",
+            "a plus is for keys that the config does not have;",
+            f"try {str(override.input_line).lstrip('+')}.",
+        )
     # +key adds a key, and Hydra checks its own.
     if override.is_add() or key.startswith("hydra") or key in keys or key in catalog.GROUPS:
         return None

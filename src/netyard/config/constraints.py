@@ -53,28 +53,38 @@ _PRECISIONS = Literal[
     "transformer-engine-float16", "16", "bf16", "32", "64", 16, 32, 64,
 ]  # fmt: skip
 
+# Those that start processes as netyard does: one a device, by the command of the run.
+_STRATEGIES = Literal[
+    "auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false", "fsdp",
+]  # fmt: skip
+
 # Annotations as in netyard's constructors, some with a value that messages propose. Parameters that are in no file of
 # conf/ are here too, if users add them.
 _OF_LIBRARIES: dict[str, dict[str, Any]] = {
     "lightning.Trainer": {
         "accelerator": str,
-        "strategy": str,
+        "strategy": _STRATEGIES,
         # -1: all devices; a string such as "auto" or "0,2"; or a list of indices.
         "devices": (Count | Literal[-1] | str | list[Index], 1),
         "num_nodes": Count,
         "precision": _PRECISIONS,
-        "performance": Literal["auto", "safe", "max"],  # a key of netyard, which is not passed to the Trainer
-        "test": bool,  # likewise
-        # -1: no limit.
-        "max_epochs": (Count | Literal[-1] | None, 10),
+        # Keys of netyard, which are not passed to the Trainer.
+        "performance": Literal["auto", "safe", "max"],
+        "test": bool,
+        "schedule": Literal["stretch", "keep"] | None,
+        # 0: no training; -1: no limit.
+        "max_epochs": (Index | Literal[-1] | None, 10),
         "max_steps": (Count | Literal[-1], 1000),
+        "max_time": (str | dict[str, Any] | None, "12h"),
         "min_epochs": (Count | None, 1),
         "min_steps": (Count | None, 1),
         "gradient_clip_val": (Positive | None, 1.0),
+        "gradient_clip_algorithm": Literal["norm", "value"] | None,
         "accumulate_grad_batches": Count,
         "limit_train_batches": _LIMIT,
         "limit_val_batches": _LIMIT,
         "limit_test_batches": _LIMIT,
+        "fast_dev_run": (bool | Count, 2),
         "overfit_batches": (Annotated[float, Ge(0), ShareOrCount()], 3),
         "val_check_interval": (Annotated[float, Gt(0), ShareOrCount()] | None, 1.0),
         "check_val_every_n_epoch": Count | None,
@@ -83,20 +93,15 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "num_sanity_val_steps": (Annotated[int, Ge(-1)], 0),
         # "warn": nondeterministic CUDA operations only warn instead of raising.
         "deterministic": bool | Literal["warn"] | None,
-        "profiler": Literal["simple", "advanced", "pytorch", "xla"] | None,
+        "profiler": Literal["simple", "advanced", "pytorch"] | None,
         "benchmark": bool | None,
         "detect_anomaly": bool,
+        "inference_mode": bool,
+        "sync_batchnorm": bool,
         "use_distributed_sampler": bool,
         "enable_progress_bar": bool | None,
         "enable_model_summary": bool | None,
         "enable_checkpointing": bool | None,
-    },
-    "lightning.pytorch.callbacks.EarlyStopping": {
-        "monitor": str,
-        "mode": Literal["min", "max"],
-        "patience": (Index, 10),
-        "min_delta": NotNegative,
-        "check_finite": bool,
     },
     "torch.nn.HuberLoss": {"delta": (Positive, 1.0)},
     "torch.optim.Adadelta": {"lr": (Positive, 1.0), "rho": (Unit, 0.9), "eps": _EPS, "weight_decay": _DECAY},

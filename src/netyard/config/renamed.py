@@ -43,6 +43,7 @@ CLASSES = {
     "torch.nn.CrossEntropyLoss": "netyard.losses.class_weights.CrossEntropyLoss",
     "torch.nn.MultiMarginLoss": "netyard.losses.class_weights.MultiMarginLoss",
     "lightning.pytorch.callbacks.EMAWeightAveraging": "netyard.callbacks.weight_average.WeightAverage",
+    "lightning.pytorch.callbacks.EarlyStopping": "netyard.callbacks.early_stopping.EarlyStopping",
     "lightning.pytorch.loggers.TensorBoardLogger": "netyard.training.tensorboard.BufferedTensorBoardLogger",
 }
 

@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
-from netyard.config import allowlist, by_task, constraints, environment_variables
+from netyard.config import allowlist, by_task, constraints, environment_variables, trainer_keys
 from netyard.config.catalog import GROUPS, LISTS, option_file, options, variants
 from netyard.config.flatten import leaves
 from netyard.errors import ConfigError
@@ -73,8 +73,14 @@ def _faults_of_all(resolved: Mapping[str, Any], cfg: DictConfig, choices: Mappin
     yield from _wrong_nodes(resolved, choices)
     found = list(_values(resolved, OmegaConf.to_container(cfg, resolve=False)))
     # A value that repeats another key's is checked last: a mistake is reported at the key that was typed.
+    of_trainer = False
     for each in sorted(found, key=lambda value: (value.source is not None, value.key.startswith("task."))):
-        yield from _faults(each, choices)
+        for fault in _faults(each, choices):
+            of_trainer |= each.key.startswith("trainer.")
+            yield fault
+    # Last: these read several values at once, which must be of the right type.
+    if not of_trainer:
+        yield from trainer_keys.faults(resolved, constraints.of(str(resolved["trainer"].get("_target_"))))
 
 
 def _check_groups(cfg: DictConfig) -> None:
@@ -177,6 +183,9 @@ def _faults(each: _Value, choices: Mapping[str, Any]) -> Iterator[ConfigError]:
         # What the chosen option has fits better than a constructor's default: its batch size is for its data.
         group, _, name = each.key.partition(".")
         default = option_file(group, str(choices[group])).get(name) if isinstance(choices.get(group), str) else None
+        if fault := trainer_keys.of_no_batches(each.key, each.value):
+            yield fault
+            return
         if each.constraint.is_node:
             yield _no_node(each, default)
             return

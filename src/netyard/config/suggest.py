@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from netyard.config import catalog, flatten, synonyms
+from netyard.config import catalog, flatten, synonyms, trainer_keys
 from netyard.config.compose import compose
 from netyard.config.schema import GLOBALS
 from netyard.errors import ConfigError
@@ -56,6 +56,8 @@ def no_such_key(key: str, line: str, keys: Iterable[str]) -> ConfigError:
     if key in REPLACED:
         allowed, instead = REPLACED[key]
         return ConfigError(f"there is no key '{key}' any more;", allowed, f"try {instead}.")
+    if fault := trainer_keys.refused(key):
+        return fault
     # A key that differs by one letter is a typing mistake, even if another option has the key as typed:
     # model.hidden_size of an MLP means its hidden_sizes.
     if not get_close_matches(key, keys, cutoff=0.9) and (elsewhere := _options_with(key)):

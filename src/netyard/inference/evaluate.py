@@ -16,7 +16,7 @@ from netyard.errors import ConfigError, first_line
 from netyard.inference.tested_files import TestedFiles
 from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import HasOutputs, depends_on_classes
-from netyard.training import checkpoint, performance, process_state, results
+from netyard.training import checkpoint, performance, process_state, results, trainer_arguments
 from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.devices import require_device
 
@@ -46,7 +46,8 @@ def evaluate(
         scores = [each for each in build_all(context.config.get("callbacks")) if isinstance(each, SampleScores)]
         attach(context, scores)
         arguments = {"logger": False, "callbacks": scores, "default_root_dir": str(run_dir.path)}
-        trainer = performance.trainer(context.performance, context.config["trainer"], **arguments)
+        settings = trainer_arguments.arguments({**context.config["trainer"], "profiler": None}, run_dir)
+        trainer = performance.trainer(context.performance, settings, **arguments)
         # verbose=False: Lightning's table is printed to standard output; ours below goes to the log.
         trainer.test(context.task, datamodule=context.datamodule, verbose=False)
         metrics = results.metrics_of(trainer)
@@ -60,6 +61,7 @@ def _prepare(
     """Build data and task like ``fit.prepare``, but with the trained network of a checkpoint."""
     started = time.perf_counter()
     require_device(cfg.trainer)
+    trainer_arguments.require_precision(cfg.trainer, resumed=True)
     process_state.run_settings(cfg.seed)
     given = TestedFiles.of(cfg, recorded, typed)
     datamodule = build(cfg.data)

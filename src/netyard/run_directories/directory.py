@@ -213,6 +213,8 @@ class RunDir:
         # safe_yaml: a run directory may come from somebody else.
         typed = safe_yaml.load(path, CheckpointError) or []
         typed = [text for text in typed if not text.startswith("resume=")]
+        # Arguments of the Trainer that are in every config now were added with a plus in earlier versions.
+        typed = [f"+{text}" if text.startswith("+trainer.") else text for text in typed]
         # The config is read only if an option may have another name now.
         return renamed.overrides(typed, self.composed()[0]) if renamed.ambiguous(typed) else typed
 

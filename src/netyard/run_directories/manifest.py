@@ -39,6 +39,7 @@ class Manifest:
     size: int
     sha256: str
     best: str | None  # a name, as ``name``; None before the first validation
+    former: str | None = None  # the best that a resumed run goes on with, if it is another
 
     @property
     def name(self) -> str:
@@ -146,11 +147,19 @@ def record(folder: Path, manifest: Manifest, keep: int) -> None:
         link(folder / f"{manifest.name}.ckpt", folder / "best.ckpt")
     newest = read_all(folder)[:keep]
     # If the newest save is found broken later, the one before must still have its best checkpoint, too.
-    stay = {each.name for each in newest} | {each.best for each in newest}
+    stay = {name for each in newest for name in (each.name, each.best, each.former)}
     # Manifests first: a checkpoint must never be missing while its manifest exists.
     for path in [*folder.glob("save-*.json"), *folder.glob("save-*.ckpt")]:
         if path.stem not in stay:
             path.unlink(missing_ok=True)
+
+
+def link_best(folder: Path, name: str | None) -> None:
+    """Link best.ckpt to another save than before, or remove it if there is none yet."""
+    if name is None:
+        (folder / "best.ckpt").unlink(missing_ok=True)
+    elif (folder / f"{name}.ckpt").is_file():
+        link(folder / f"{name}.ckpt", folder / "best.ckpt")
 
 
 def find_verified(path: Path) -> Path | None:

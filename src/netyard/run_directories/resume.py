@@ -19,7 +19,7 @@ from netyard.config.overrides import override, value_of
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io import redact
 from netyard.io.process import train_command
-from netyard.io.readable import short_path
+from netyard.io.readable import listed, short_path
 from netyard.run_directories.directory import RunDir, outputs
 
 PLACES = ("data.root", "data.path", "data.cache")
@@ -36,9 +36,25 @@ BOUND = tuple(
         "limit_train_batches",
         "limit_val_batches",
         "overfit_batches",
+        "fast_dev_run",
+        "val_check_interval",
+        "check_val_every_n_epoch",
+        "sync_batchnorm",
     )
 )
 """Keys below ``FREE`` that may not change: they decide what an optimizer step computes, or which epoch is the best."""
+TRAINER = {
+    "performance": "safe",
+    "test": True,
+    "val_check_interval": 1.0,
+    "fast_dev_run": False,
+    "detect_anomaly": False,
+    "inference_mode": True,
+    "sync_batchnorm": False,
+}
+"""Values of keys of ``trainer`` in runs from before these keys existed."""
+UNTOLD = ("resume", "trainer.enable_progress_bar")
+"""Keys whose change nobody needs to read."""
 ADDED = ("task.ema_warmup",)
 """Keys that older checkpoints lack, as they did not exist: the state in the checkpoint says how the run goes on."""
 
@@ -155,7 +171,8 @@ def require_same(
     # Secrets are masked in both, or every secret would count as a change. 1 and 1.0 are one learning rate, but one
     # batch and all of them.
     old, new = (dict(leaves(with_floats(each))) for each in (recorded["config"], redact.tree(config)))
-    old.setdefault("trainer.performance", "safe")  # checkpoints from before this key existed
+    # Keys of the trainer that are younger than the run.
+    old = {f"trainer.{key}": value for key, value in TRAINER.items() if f"trainer.{key}" in new} | old
     old.update({key: new[key] for key in ADDED if key in new and key not in old})
     # A key that is younger than the run: without it, the class was built with its default.
     younger = {key: value for key, value in _defaults(config) if key not in old}
@@ -178,7 +195,34 @@ def require_same(
             "on a resume only epochs, device, logger, callbacks and data folders may change;",
             "set the old value again, or start a new run without resume=.",
         )
-    return [f"{key}={_typed(now)} instead of {_typed(was)}" for key, was, now in changed if key != "resume"]
+    _require_schedule(changed, new, choices, run_dir)
+    return [f"{key}={_typed(now)} instead of {_typed(was)}" for key, was, now in changed if key not in UNTOLD]
+
+
+def _require_schedule(
+    changed: Sequence[tuple[str, Any, Any]], config: Mapping[str, Any], choices: Mapping[str, Any], run_dir: RunDir
+) -> None:
+    """Raises:
+    ConfigError: the run gets another length, which its schedules follow, and nobody says what they shall do.
+    """
+    longer = [each for each in changed if each[0] in ("trainer.max_epochs", "trainer.max_steps")]
+    following = [*_following(config, choices)]
+    if not longer or not following or config.get("trainer.schedule") is not None:
+        return
+    lengths = ", ".join(f"{key} changed from {_typed(was)} to {_typed(now)}" for key, was, now in longer)
+    raise ConfigError(
+        f"cannot resume {short_path(run_dir.path)}: {lengths}, and {listed(following)} follows the run's length;",
+        "stretched, a schedule jumps to where it would be in a run of the new length; kept, it stays as planned;",
+        "try trainer.schedule=stretch, or trainer.schedule=keep.",
+    )
+
+
+def _following(config: Mapping[str, Any], choices: Mapping[str, Any]) -> Iterator[str]:
+    """What of a run depends on its length: the keys of schedules."""
+    target = str(config.get("scheduler._target_") or "constant").rpartition(".")[2]
+    if target not in ("constant", "plateau"):
+        yield f"scheduler={choices.get('scheduler', target)}"
+    yield from (key for key in ("task.epsilon_fraction", "task.kl_warmup") if config.get(key))
 
 
 def _defaults(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -278,6 +278,21 @@ class SaysHowItLearns(Protocol):
 
 
 @runtime_checkable
+class LogsCutEpochs(Protocol):
+    """A task that logs what it has of an epoch that ends before its last batch, and keeps it for a resumed run."""
+
+    def log_cut_epoch(self) -> None: ...
+
+
+@runtime_checkable
+class FollowsSchedules(Protocol):
+    """A task whose schedules depend on the length of the run, which a resumed run may keep as it was planned."""
+
+    schedule_steps: float | None
+    """The length that they are planned for, in the steps of the run; None until it is known."""
+
+
+@runtime_checkable
 class StepsInEnvironments(Protocol):
     """A task whose batches are rollouts; ``steps_per_batch`` is the number of environment steps in one."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +15,7 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from netyard.losses.plain import plain
+from netyard.metrics import validation_times
 from netyard.metrics.running_mean import RunningMean
 from netyard.optim import configure_optimizer
 
@@ -53,7 +55,10 @@ class Learner(LightningModule):
         self.optimizer, self.scheduler = optimizer, scheduler
         self.monitor, self.mode = monitor, mode
         self.means = RunningMean()
+        self.schedule_steps: float | None = None  # of a resumed run that keeps the length its schedules had
         self._of_a_test: dict[str, nn.Module] = {}  # see ``criteria``
+        self._planned_steps: float | None = None
+        self._new_score: float | None = None  # of a validation, until a plateau schedule is stepped by it
         # Stored now: on_train_batch_start seeds torch again, and ``initial_seed`` would then return that seed.
         self._seed = torch.initial_seed()
 
@@ -93,6 +98,7 @@ class Learner(LightningModule):
         seed = self._seed_at(self.trainer.fit_loop.epoch_loop.batch_progress.total.processed)
         random.seed(seed)
         np.random.seed(seed % 2**32)  # NumPy's legacy generator takes 32 bits
+        self._step_plateau()  # after a validation within the epoch
         # Not torch.manual_seed, which seeds every type of device, and takes 50 times as long.
         torch.default_generator.manual_seed(seed)
         if self.device != _CPU:
@@ -100,15 +106,30 @@ class Learner(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         # Not in on_train_epoch_end, which Lightning calls after the callbacks have read the metrics.
-        if self.trainer.is_last_batch or self.trainer.should_stop:
+        if self.trainer.is_last_batch:
             self.log_means("train")
 
+    def log_cut_epoch(self) -> None:
+        """Log the means of an epoch that ends before its last batch; a resumed run goes on with the same sums."""
+        means = copy.copy(self.means)
+        self.log_means("train")
+        self.means = means
+
     def on_train_epoch_end(self) -> None:
-        schedule, every = self.lr_schedulers(), self.trainer.check_val_every_n_epoch or 1
-        # Only after a validation: an epoch without a new score would count as one without improvement. Lightning would
-        # step it after the checkpoint is saved, and not at all in a resumed epoch; see ``optim.configure``.
-        if isinstance(schedule, ReduceLROnPlateau) and (self.current_epoch + 1) % every == 0:
-            schedule.step(self.trainer.callback_metrics[self.monitor])
+        self._step_plateau()
+
+    def _step_plateau(self) -> None:
+        """Step a plateau schedule once after each validation that is due.
+
+        An epoch without a new score would count as one without improvement. Lightning would step it after the
+        checkpoint is saved, and not at all in a resumed epoch; see ``optim.configure``.
+        """
+        if self._new_score is None:
+            return
+        score, self._new_score = self._new_score, None
+        schedule = self.lr_schedulers()
+        if isinstance(schedule, ReduceLROnPlateau):
+            schedule.step(score)
 
     def on_validation_start(self) -> None:
         # Validation may run in the middle of a training epoch (val_check_interval), whose sums must be kept.
@@ -117,6 +138,12 @@ class Learner(LightningModule):
     def on_validation_epoch_end(self) -> None:
         self.log_means("val")
         self.means = self._training_means
+
+    def on_validation_end(self) -> None:
+        trainer = self.trainer
+        fits = trainer.state.fn == "fit" and not trainer.sanity_checking
+        if fits and isinstance(self.lr_schedulers(), ReduceLROnPlateau) and validation_times.is_due(trainer):
+            self._new_score = float(trainer.callback_metrics[self.monitor])
 
     def on_test_start(self) -> None:
         self.means = RunningMean()
@@ -149,20 +176,30 @@ class Learner(LightningModule):
         """Save the running means if the checkpoint is written in the middle of an epoch."""
         if state := self.means.state(self):
             checkpoint["means"] = state
+        if self._new_score is not None:
+            checkpoint["new_score"] = self._new_score
+        if self._planned_steps is not None:
+            checkpoint["schedule_steps"] = self._planned_steps
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # The saved sums are over all devices, so only one device may continue from them.
         self.means = RunningMean(checkpoint.get("means"), is_first_rank=self.global_rank == 0)
+        self._new_score = checkpoint.get("new_score")
 
     def schedule(self, optimizer: torch.optim.Optimizer, total_steps: float) -> Any:
         """Return the learning rate schedule; a task with several learning rates overrides this to set them."""
         return self.scheduler(optimizer, total_steps)
+
+    def planned_steps(self, steps: float) -> float:
+        """Return the length of the run that schedules are for: ``steps``, unless a resumed run keeps another."""
+        self._planned_steps = self.schedule_steps or steps
+        return self._planned_steps
 
     def configure_optimizers(self) -> dict[str, Any]:
         return configure_optimizer(
             self.net,
             self.optimizer,
             self.schedule,
-            total_steps=self.trainer.estimated_stepping_batches,
+            total_steps=self.planned_steps(self.trainer.estimated_stepping_batches),
             monitor=self.monitor,
         )

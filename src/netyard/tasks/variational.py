@@ -137,7 +137,7 @@ class Variational(Learner):
 
     def on_fit_start(self) -> None:
         self.pixels.set_statistics(self.trainer.datamodule)
-        steps = self.trainer.estimated_stepping_batches
+        steps = self.planned_steps(self.trainer.estimated_stepping_batches)
         if self.kl_warmup and not math.isfinite(steps):
             raise ArgumentError(
                 f"kl_warmup is {self.kl_warmup};",

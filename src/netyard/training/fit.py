@@ -37,7 +37,7 @@ from netyard.io.readable import short_path
 from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
 from netyard.run_directories.study import trusted_url
-from netyard.tasks.interfaces import GuessesTarget, has_split
+from netyard.tasks.interfaces import FollowsSchedules, GuessesTarget, has_split
 from netyard.training import (
     absent_splits,
     checkpoint,
@@ -48,6 +48,7 @@ from netyard.training import (
     process_state,
     rank_processes,
     results,
+    trainer_arguments,
 )
 from netyard.training.context import RunContext, count_parameters, keep_facts, resolve
 from netyard.training.devices import device_name, require_device
@@ -98,6 +99,10 @@ def fit(
         with assembly.ranks, _report_early_stop(context, assembly):
             fit_time = train(context, assembly)
             seconds = {"setup": fit_time.start - context.started, "fit": fit_time.seconds}
+            if context.config["trainer"]["max_epochs"] == 0:
+                _validate_untrained(context, assembly)
+            if trainer_arguments.time_limit(assembly.trainer) and assembly.best.best_epoch is None:
+                return record(context, assembly, seconds)  # nothing was validated, so there is no best checkpoint
             # Configs of earlier versions have no trainer.test.
             if not has_split(context.datamodule, "test") or not context.config["trainer"].get("test", True):
                 assembly.trainer.strategy.barrier()
@@ -125,6 +130,7 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     run_dir.set_state("running")
     # First of all: a missing GPU must be reported before minutes are spent on reading data.
     require_device(cfg.trainer)
+    trainer_arguments.require_precision(cfg.trainer, bool(cfg.resume))
     process_state.run_settings(cfg.seed)
     # Before the data are built, which get the mean, std, filter and crop that pretrained weights were made for.
     path, state = (_read_checkpoint(run_dir) if cfg.resume else None) or (None, {})
@@ -148,6 +154,8 @@ def prepare(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> Run
     # Draws the initial weights; nothing may draw between the seed and this. A checkpoint has all weights: those that a
     # resumed run was started with may be gone.
     task = build((checkpoint.without_pretrained(config) if recorded else config)["task"])
+    if recorded and config["trainer"].get("schedule") == "keep" and isinstance(task, FollowsSchedules):
+        task.schedule_steps = _planned_steps(state, run_dir)
     check_data(task, datamodule)
     chosen = performance.choose(config, task)
     performance.prepare(chosen, task)
@@ -204,6 +212,17 @@ def _require_same(
     log.info("resuming after step %d%s", state["global_step"], f", with {', '.join(changes)}" if changes else "")
 
 
+def _planned_steps(state: Mapping[str, Any], run_dir: RunDir) -> float:
+    """Return the number of steps that the schedules of a run were planned for."""
+    if "schedule_steps" not in state:
+        raise ConfigError(
+            f"trainer.schedule=keep cannot be kept: {short_path(run_dir.path)} is a run of an earlier version;",
+            "such a run has not recorded the length that its schedules were planned for;",
+            "try trainer.schedule=stretch, or the former trainer.max_epochs.",
+        )
+    return float(state["schedule_steps"])
+
+
 # Stage 2
 
 
@@ -215,7 +234,8 @@ def assemble(context: RunContext, rank_command: RankCommand | None = None) -> As
     """
     node = context.config["logger"]
     logger = build(node, save_dir=str(context.run_dir.path)) if node else None
-    callbacks = [*build_all(context.config.get("callbacks")), *_pruning_callbacks(context.run_dir)]
+    own = [*build_all(context.config.get("callbacks")), *_pruning_callbacks(context.run_dir)]
+    callbacks = trainer_arguments.callbacks(context.config["trainer"], own)
     best = next((each for each in callbacks if isinstance(each, BestAndLast)), None)
     if best is None:
         raise ConfigError(
@@ -225,12 +245,12 @@ def assemble(context: RunContext, rank_command: RankCommand | None = None) -> As
         )
     attach(context, [*callbacks, logger])
     environment = rank_processes.cluster_environment(rank_command)  # None for a run of one process
-    settings = dict(context.config["trainer"])
+    settings = trainer_arguments.arguments(context.config["trainer"], context.run_dir)
     if not has_split(context.datamodule, "val"):
         settings |= {"limit_val_batches": 0, "num_sanity_val_steps": 0}
     elif context.unchecked_metrics:
         # One validation batch before training: a misspelled monitor is found now, not after the first epoch.
-        settings["num_sanity_val_steps"] = 1
+        settings["num_sanity_val_steps"] = settings["num_sanity_val_steps"] or 1
     trainer = performance.trainer(
         context.performance,
         settings,
@@ -239,6 +259,7 @@ def assemble(context: RunContext, rank_command: RankCommand | None = None) -> As
         plugins=[context.checkpoint_io, *([environment] if environment else [])],
         default_root_dir=str(context.run_dir.path),
     )
+    trainer_arguments.validate_whole(trainer)
     lean_loop.install(trainer)
     log_at_optimizer_steps(trainer)
     # The Trainer has switched torch to deterministic algorithms, which fill each new buffer unless this is off.
@@ -276,10 +297,20 @@ def train(context: RunContext, assembly: Assembly) -> Timing:
     """Train until ``trainer.max_epochs`` (or until a callback stops), from the checkpoint of a resumed run if any."""
     start = time.perf_counter()
     path = str(context.resumed_from) if context.resumed_from else None
-    assembly.trainer.fit(context.task, datamodule=context.datamodule, ckpt_path=path)
+    with trainer_arguments.explained(context.config["trainer"]):
+        assembly.trainer.fit(context.task, datamodule=context.datamodule, ckpt_path=path)
     # The checkpoint callback does this on_train_start, which Lightning skips if nothing is left to train.
     context.run_dir.confirm_resume()
     return Timing(start, time.perf_counter() - start)
+
+
+def _validate_untrained(context: RunContext, assembly: Assembly) -> None:
+    """Save and validate a network that is not trained (``trainer.max_epochs=0``): the test is of it as it is."""
+    best, trainer = assembly.best, assembly.trainer
+    best.save(trainer, best=True)
+    if has_split(context.datamodule, "val"):
+        trainer.validate(context.task, datamodule=context.datamodule, verbose=False)
+        best.keep_untrained(results.metrics_of(trainer))
 
 
 def test(context: RunContext, assembly: Assembly) -> Timing:
@@ -316,8 +347,16 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
         log_hyperparameters(assembly.logger, context.config, context.choices, content, context.run_dir.path)
         # The state comes after the results: a run that says "completed" always has a results.json.
         context.run_dir.write_results(content)
-        context.run_dir.set_state("completed")
+        if trainer_arguments.time_limit(assembly.trainer):
+            reason = f"trainer.max_time={context.config['trainer']['max_time']} is over at step {content['steps']}"
+            context.run_dir.set_state("interrupted", f"{reason}; resume= continues the run")
+        else:
+            context.run_dir.set_state("completed")
         results.log_finish(context, content)
+        trainer_arguments.log_profiles(assembly.trainer, context.run_dir.path)
+        if trainer_arguments.time_limit(assembly.trainer):
+            log.info("the time is over (trainer.max_time)")
+            results.log_stopped(context.run_dir)
     return FinishedRun(context, content)
 
 

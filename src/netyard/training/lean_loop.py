@@ -62,6 +62,14 @@ class LeanEpochLoop(internals.EpochLoop):
         super().on_load_checkpoint(state_dict)
         self._resumed_step = self.curve_step
 
+    def reset(self) -> None:
+        restarting = self.restarting
+        super().reset()
+        if restarting:
+            # Lightning takes back the batch that was ready at the stop only among those of the epoch: it would be
+            # counted twice, and a validation after a number of batches across epochs would be one early.
+            self.batch_progress.total.ready = self.batch_progress.total.completed
+
     def on_run_start(self, data_fetcher: Any) -> None:
         super().on_run_start(data_fetcher)
         # Once an epoch: between epochs a callback may unfreeze layers, change the optimizer or switch off validation.

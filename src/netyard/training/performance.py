@@ -26,7 +26,6 @@ from netyard.tasks.interfaces import SaysHowItLearns
 # Multiply-adds of a batch, below which a second thread costs more than it saves; measured in docs/log.md.
 WORK_FOR_TWO_THREADS = 100e6
 LEVELS = ("auto", "safe", "max")
-OWN_KEYS = ("performance", "test")  # of the group trainer, which Lightning is not given
 MAX_CHANNELS = 64  # input channels of a convolution; above, channels last is slower on a CPU
 WORK_FOR_GRAPHS = 1e10  # multiply-adds of a batch; above, kernel launches are no longer what a GPU waits for
 LBFGS = "torch.optim.LBFGS"  # calls .view(-1) on each gradient, which fails for channels last
@@ -102,9 +101,8 @@ def prepare(choice: Choice, task: L.LightningModule) -> None:
         torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def trainer(choice: Choice, node: Mapping[str, Any], **arguments: Any) -> L.Trainer:
-    """Build Lightning's Trainer from the ``trainer`` config, with the chosen precision."""
-    settings = {key: value for key, value in node.items() if key not in OWN_KEYS}
+def trainer(choice: Choice, settings: Mapping[str, Any], **arguments: Any) -> L.Trainer:
+    """Build Lightning's Trainer from ``trainer_arguments.arguments``, with the chosen precision."""
     return build({**settings, "precision": choice.precision}, **arguments)
 
 

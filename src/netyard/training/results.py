@@ -149,7 +149,7 @@ def log_table(title: str, results: Mapping[str, Any]) -> None:
     table.add_column("value", justify="right")
     for name, value in sorted(results["metrics"].items()):
         table.add_row(name, f"{value:.4f}")
-    if "objective" in results:
+    if results.get("objective", {}).get("epoch") is not None:
         table.add_row("best epoch", str(results["objective"]["epoch"]))
     # Rendered to text first: the log goes to the console and to train.log, and both must get the same lines.
     console = Console(width=60)

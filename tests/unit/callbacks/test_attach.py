@@ -11,8 +11,8 @@ from lightning import Callback
 from netyard.callbacks.attach import Attachable, RunFacts, attach
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.metrics_logger import Curves
-from netyard.callbacks.progress_bar import Progress
 from netyard.callbacks.sample_quality import SampleScores
+from netyard.callbacks.terminate_on_nan import Finite
 from netyard.training.tensorboard import BufferedTensorBoardLogger
 
 
@@ -23,7 +23,7 @@ class Strangers(Callback):
 
 def test_whoever_has_attach_is_called_and_nobody_else() -> None:
     run: Any = SimpleNamespace(choices={"model": "mlp"})
-    stranger, plain = Strangers(), Progress()
+    stranger, plain = Strangers(), Finite()
     before = dict(vars(plain))
     attach(run, [plain, stranger, None])
     assert stranger.name == "mlp"

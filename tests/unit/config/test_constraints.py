@@ -37,7 +37,13 @@ def is_number(value: object) -> bool:
 def edges(constraint: Constraint) -> tuple[list[Any], list[Any]]:
     """Values at the ends of a range and just outside of them: those that are admitted, and those that are not."""
     inside: list[Any] = []
-    outside: list[Any] = [float("nan"), float("inf"), float("-inf"), "a word", True]
+    outside: list[Any] = [
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        "a word",
+        *[True] * ("bool" not in constraint.kinds),
+    ]
     step = 1 if "float" not in constraint.kinds else 1e-6
     for bound, sign, closed in (("ge", -1, True), ("gt", -1, False), ("le", 1, True), ("lt", 1, False)):
         value = getattr(constraint, bound)

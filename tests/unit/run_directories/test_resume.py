@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from pathlib import Path
@@ -185,7 +186,10 @@ def test_a_run_from_before_a_key_existed_is_resumed_with_its_default(tmp_path: P
         ("tagsoup", 1, "null"),
         ("trainer.precision", "bf16", "32"),
         ("trainer.performance", "max", "safe"),
-        *((key, 1, "null") for key in resume.BOUND if key not in ("trainer.precision", "trainer.performance")),
+        ("trainer.val_check_interval", 5, "1.0"),
+        ("trainer.fast_dev_run", 2, "False"),
+        ("trainer.sync_batchnorm", 2, "False"),
+        *((key, 1, "null") for key in resume.BOUND if key[8:] not in {"precision", *resume.TRAINER}),
     ],
 )
 def test_change_of_the_experiment_is_refused(tmp_path: Path, key: str, value: object, was: str) -> None:
@@ -221,8 +225,48 @@ def test_bound_and_free_keys() -> None:
     """The groups and keys of the documentation of a resumed run; another list is another promise."""
     assert {key.removeprefix("trainer.") for key in resume.BOUND} == {
         *("precision", "performance", "accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm"),
-        *("limit_train_batches", "limit_val_batches", "overfit_batches"),
+        *("limit_train_batches", "limit_val_batches", "overfit_batches", "fast_dev_run", "sync_batchnorm"),
+        *("val_check_interval", "check_val_every_n_epoch"),
     }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "follows"),
+    [
+        ("scheduler._target_", "netyard.optim.schedules.cosine", r"scheduler=cosine"),
+        ("task.epsilon_fraction", 0.3, r"task\.epsilon_fraction"),
+        ("task.kl_warmup", 0.1, r"task\.kl_warmup"),
+    ],
+)
+def test_another_length_under_a_schedule_needs_a_word(key: str, value: object, follows: str, tmp_path: Path) -> None:
+    group, _, name = key.partition(".")
+    recorded = {"trainer": {"max_epochs": 2, "schedule": None}, group: {name: value}}
+    both = {"config": recorded, "choices": {"scheduler": "cosine"}}
+    for word in (None, "stretch", "keep"):
+        config = copy.deepcopy(recorded)
+        config["trainer"] |= {"max_epochs": 3, "schedule": word}
+        expected = pytest.raises(ConfigError, match=rf"max_epochs changed from 2 to 3, and {follows} follows")
+        with expected if word is None else contextlib.nullcontext():
+            resume.require_same(both, config, {"scheduler": "cosine"}, RunDir(tmp_path))
+    constant = {"scheduler": {"_target_": "netyard.optim.schedules.constant"}, "trainer": {"max_epochs": 2}}
+    longer = {**constant, "trainer": {"max_epochs": 3}}
+    changes = resume.require_same({"config": constant, "choices": {}}, longer, {}, RunDir(tmp_path))
+    assert changes == ["trainer.max_epochs=3 instead of 2"]
+
+
+def test_a_run_from_before_a_key_of_the_trainer_existed_is_resumed(tmp_path: Path) -> None:
+    recorded = {"config": {"trainer": {"max_epochs": 2}}, "choices": {}}
+    config = {"trainer": {"max_epochs": 2, "val_check_interval": 1.0, "max_time": None, "enable_progress_bar": True}}
+    assert resume.require_same(recorded, config, {}, RunDir(tmp_path)) == []
+    config["trainer"]["val_check_interval"] = 0.5
+    with pytest.raises(ConfigError, match=r"val_check_interval changed from 1\.0 to 0\.5"):
+        resume.require_same(recorded, config, {}, RunDir(tmp_path))
+
+
+def test_a_key_of_the_trainer_that_was_added_with_a_plus_is_resumed(tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("- +trainer.val_check_interval=5\n- seed=3\n", encoding="utf-8")
+    assert RunDir(tmp_path).overrides() == ["++trainer.val_check_interval=5", "seed=3"]
 
 
 def test_a_run_from_before_series_had_dates_reads_its_rows_in_order(tmp_path: Path) -> None:

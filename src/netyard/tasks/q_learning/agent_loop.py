@@ -19,13 +19,19 @@ def take_over_clipping(trainer: L.Trainer) -> float | None:
     """Return the trainer's ``gradient_clip_val``, and reset it, which Lightning refuses with manual optimization.
 
     Raises:
-        ArgumentError: the trainer accumulates gradients.
+        ArgumentError: the trainer accumulates gradients, or clips them by value.
     """
     if trainer.accumulate_grad_batches > 1:
         raise ArgumentError(
             f"trainer.accumulate_grad_batches is {trainer.accumulate_grad_batches};",
             "task q_learning does not accumulate gradients;",
             "try a larger data.batch_size.",
+        )
+    if trainer.gradient_clip_algorithm == "value":
+        raise ArgumentError(
+            "trainer.gradient_clip_algorithm is value;",
+            "task q_learning clips the norm of its gradients;",
+            "try trainer.gradient_clip_algorithm=norm.",
         )
     # ``Bootstrap`` clips instead, before each of its own optimizer steps.
     clip = trainer.gradient_clip_val

@@ -155,7 +155,7 @@ class QLearning(Learner):
         return int(self.trainer.datamodule.steps_per_batch)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        self._run_steps = run_steps(self.trainer, self.steps_per_batch)
+        self._run_steps = self.planned_steps(run_steps(self.trainer, self.steps_per_batch))
         if math.isinf(self._run_steps):
             raise ArgumentError(
                 "trainer.max_epochs and trainer.max_steps are both -1;",
@@ -264,6 +264,12 @@ class QLearning(Learner):
             statistics.updates, loss=statistics.loss, q_value=statistics.q_value, td_error=statistics.td_error
         )
         return statistics.loss
+
+    def log_cut_epoch(self) -> None:
+        finished: Any = self.trainer.datamodule.finished
+        episodes = [*finished]
+        super().log_cut_epoch()
+        finished.extend(episodes)  # they count in the whole epoch, too
 
     def log_means(self, stage: str) -> None:
         if stage == "train":

@@ -1,0 +1,43 @@
+"""Runs that are trained in several starts, compared with one that is trained in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from netyard.config.compose import compose
+from netyard.run_directories.directory import RunDir
+from netyard.training import fit
+from support.run_comparison import differences, rows, scores, state
+
+QUIET = (
+    "trainer=cpu", "logger=none", "callbacks.figures=null", "callbacks.scores=null", "data.batch_size=8",
+    "callbacks.samples=null", "callbacks.projector=null",
+)  # fmt: skip
+
+
+def start(path: Path, words: Sequence[str], resumed: bool = False) -> dict[str, Any]:
+    """Train a run, or go on with it; returns its ``status.json``."""
+    cfg, choices = compose([*QUIET, *words])
+    cfg.resume = str(path) if resumed else None
+    fit.fit(cfg, choices, RunDir(path))
+    return RunDir(path).status()
+
+
+def in_parts(folder: Path, common: Sequence[str], parts: Sequence[Sequence[str]], alone: Sequence[str]) -> list[str]:
+    """Return where a run that is resumed with other settings differs from one that is trained with ``alone``."""
+    start(folder / "alone", [*common, *alone])
+    for number, words in enumerate(parts):
+        start(folder / "parts", [*common, *words], resumed=number > 0)
+    return compare(folder / "alone", folder / "parts")
+
+
+def compare(one: Path, other: Path) -> list[str]:
+    """Return where weights, optimizer, schedule, best weights, rows and scores of two runs differ."""
+    return [found for pair in zip(_kept(one), _kept(other), strict=True) for found in differences(*pair)]
+
+
+def _kept(path: Path) -> list[Any]:
+    keys = ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step")
+    return [*({key: state(path, name)[key] for key in keys} for name in ("last", "best")), rows(path), scores(path)]
