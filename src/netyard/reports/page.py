@@ -32,7 +32,12 @@ class Tile:
     value: str
     more: str = ""
     accent: bool = False
-    large: bool = False
+    score: bool = False
+
+    @property
+    def large(self) -> bool:
+        """Whether it is a score that fits into a line of large digits."""
+        return self.score and len(self.value) <= 7
 
 
 def render(template: str, title: str, sections: Sequence[tuple[str, str]], **values: Any) -> str:

@@ -138,7 +138,7 @@ def _tiles(
     if objective:
         epoch = f"best, in epoch {objective['epoch']}" if objective.get("epoch") is not None else "best"
         score = _brief(objective.get("value"))
-        yield Tile(str(objective.get("name")), score, f"objective, {epoch}", accent=True, large=True)
+        yield Tile(str(objective.get("name")), score, f"objective, {epoch}", accent=True, score=True)
     # The test metric with the name of the objective first (test/accuracy for val/accuracy), the loss last.
     same_metric = f"test/{str(objective.get('name')).partition('/')[2]}"
     tested = sorted(
@@ -146,14 +146,20 @@ def _tiles(
         key=lambda name: (name != same_metric, name == "test/loss"),
     )
     for name in tested[:MAX_TILES]:
-        yield Tile(name, _brief(metrics[name]), large=name == same_metric)
+        yield Tile(name, _brief(metrics[name]), score=name == same_metric)
     if not results:
         for name, points in [item for item in measured.items() if item[0].startswith("val/")][:MAX_TILES]:
             yield Tile(name, _brief(points[-1][1]), f"last, in epoch {points[-1][0]}")
     if (seconds := _seconds(run, results, status)) is not None:
         yield Tile("time", duration(seconds), "so far" if run.state == "running" else "")
     if isinstance(results.get("parameters"), int):
-        yield Tile("parameters", f"{results['parameters']:,}")
+        count = results["parameters"]
+        # Millions fit into a tile.
+        yield (
+            Tile("parameters", f"{count / 1e6:.4g} M", f"{count:,}")
+            if count >= 1e6
+            else Tile("parameters", f"{count:,}")
+        )
     if isinstance(results.get("epochs"), int):
         steps = results.get("steps")
         yield Tile("epochs", f"{results['epochs']:,}", f"{steps:,} steps" if isinstance(steps, int) else "")
@@ -266,7 +272,7 @@ def _changes(run: Run, typed: Sequence[str], defaults: Defaults) -> dict[str, An
     except Exception as error:  # an option that no longer exists, or an error in a file of the user's own
         return {"groups": [], "keys": [], "not_compared": one_line(error)}
     groups = [
-        (group, option, str(default_choices.get(group)))
+        (group, option, str(default_choices.get(group) or MISSING))
         for group, option in chosen.items()
         if option != default_choices.get(group)
     ]
@@ -342,7 +348,8 @@ def _log(run: Run) -> str:
 
 
 def _value(values: Mapping[str, Any], key: str) -> str:
-    return shown(values[key]) if key in values else MISSING
+    # "???" is how Hydra marks a key that has to be given.
+    return ("required" if values[key] == "???" else shown(values[key])) if key in values else MISSING
 
 
 def _count(value: Any) -> str:

@@ -232,7 +232,7 @@ def _tiles(
             four_digits(mean(best.values(name))),
             remark if len(best.runs) > 1 else "one run",
             accent=True,
-            large=True,
+            score=True,
         )
         for key in table.columns[:3]:
             yield Tile(key, shown(best.cells[key]), "of the best row")
