@@ -37,6 +37,7 @@ PORTION = 256  # samples generated at once, each portion from its own seed
 # Far from the seeds that users choose, so that the samples differ from those of training.
 SEEDS = {"val": 1_000_000, "test": 2_000_000}
 NUM_MEASURED = 1024  # training images that the batch norms of an untrained network are measured on
+PER_REAL, FEWEST_OF_SMALL = 32, 1024  # generated for each real sample of a small split, and at least
 DETAILED_SAMPLES = 5000  # of the scores that compare all pairs of images, whose time grows with the square
 
 
@@ -55,7 +56,8 @@ class SampleScores(Callback):
         features: of images; ``auto`` is a small classifier, trained once on the training split and cached, or of data
             without classes the same network with random weights (Naeem et al. 2020, arXiv:2002.09797); ``inception``;
             or the directory of a run that classifies such images.
-        num_val_samples, num_test_samples: number of samples to generate for a validation and for the test.
+        num_val_samples, num_test_samples: number of samples to generate for a validation and for the test; of a small
+            real split at most 32 for each of its samples, or 1024.
         diversity_threshold: a diversity below it gives one warning, at the test, or if it was above it before.
         cache: folder for the classifiers and the features of real images.
 
@@ -226,7 +228,9 @@ class SampleScores(Callback):
     @torch.no_grad()
     def _generated_features(self, trainer: Trainer, task: Any, labels: Tensor, stage: str) -> Tensor:
         """Return features (M, D) of generated samples; the samples do not depend on the number of devices."""
-        count, world = self.num_samples[stage], trainer.world_size
+        # A distance from a few real samples is uncertain because of them: more generated ones do not make it better.
+        count = min(self.num_samples[stage], max(FEWEST_OF_SMALL, PER_REAL * len(labels)))
+        world = trainer.world_size
         num_rounds = -(-count // (PORTION * world))  # rounded up: all ranks need the same number for all_gather
         parts = []
         draw = task.pictures if shows_images(trainer.datamodule) else task.rows

@@ -27,6 +27,10 @@ LEARNED = [
         "data.val_fraction=0.3",
     ),
     ("task=anomaly", "model=autoencoder_tiny", "task.normal=[0,1,2,3,4]", "task.false_alarms=0.05"),
+    (
+        "model=gru_tiny", "data=series", "data.path=FILES/shops.csv", "data.column=sold", "data.series_id=shop",
+        "data.gaps=previous", "data.window=7", "data.horizon=3", "data.batch_size=4",
+    ),
 ]  # fmt: skip
 RAISING = """
 import os

@@ -84,7 +84,7 @@ def follow(train, line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, s
 
 
 def fewer(override: str) -> str:
-    """One epoch in place of many, two values of a sweep, and two weeks of a series, whose steps are exported one by one."""
+    """One epoch in place of many, two values of a sweep, two weeks of a series: exports take long for each step."""
     override = re.sub(r"^(trainer.max_epochs)=[1-9]\d+$", r"\1=1", override)
     override = re.sub(r"^(data.window)=[1-9]\d+$", r"\1=14", override)
     return re.sub(r"^([\w.]+=\w+,\w+)(,\w+)+$", r"\1", override)
