@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shlex
 import shutil
 import time
 from collections.abc import Mapping
@@ -272,7 +273,7 @@ class BestAndLast(Checkpoint):
         if self.on_save_error == "warn" and self._failures < MAX_FAILURES:
             log.warning("%s the run continues, and earlier checkpoints are valid.", given)
             return
-        resume = f"resume={path.parent.parent}"
+        resume = shlex.quote(f"resume={path.parent.parent}")
         raise PlatformError(
             given,
             "earlier checkpoints are valid;" if manifest.read_all(path.parent) else "there is no earlier checkpoint;",

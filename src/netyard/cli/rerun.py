@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def rerun(arguments: Sequence[str]) -> int:
     resume.require_packages(before)  # says what to install, before a confusing error about an unknown option
     flags = _config_dirs(before.path)
     run_log.start(None)
-    print(f"again: {train_command()} {' '.join([*flags, *overrides])}")
+    print(f"again: {train_command()} {shlex.join([*flags, *overrides])}")
     recorded = before.results()  # empty if the run has not finished
     _warn_of_environment(recorded.get("environment", {}))
     # A changed command has another config anyway, and --config-dir may be gone.

@@ -33,6 +33,7 @@ from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, P
 from netyard.io import process, redact, run_log
 from netyard.io.claim import create_unused, created, remove_if_empty
 from netyard.io.process import is_main_process
+from netyard.io.readable import typed_in
 from netyard.io.version import __version__
 from netyard.run_directories import hydra_files, resume
 from netyard.run_directories.directory import RunDir
@@ -251,6 +252,8 @@ def _run(overrides: list[str], sources: Sources, whole_process: bool) -> Finishe
                 hydra_internals.print_debug_information(app, sources.config_name, overrides)
         callbacks = hydra_internals.callbacks_of(config)
         callbacks.on_run_start(config=config, config_name=sources.config_name)
+        # Before Hydra changes the working directory, to which a --config-dir may be relative.
+        repeated = [*allowlist.flags(), *sources.flags, *overrides]
         # run_job does not return the directory, and prints to stderr when its error is read: both are kept here.
         places: list[Path] = []
         errors: list[Exception] = []
@@ -258,19 +261,20 @@ def _run(overrides: list[str], sources: Sources, whole_process: bool) -> Finishe
         def task(cfg: DictConfig) -> float | None:
             places.append(Path(HydraConfig.get().runtime.output_dir))
             try:
-                return _job(cfg, [*allowlist.flags(), *sources.flags, *overrides])
+                return _job(cfg, repeated)
             except Exception as error:
                 errors.append(error)
                 raise
 
-        done = run_job(
-            task,
-            config,
-            job_dir_key="hydra.run.dir",
-            job_subdir_key=None,
-            hydra_context=HydraContext(app.config_loader, callbacks),
-            configure_logging=whole_process,
-        )
+        with typed_in(Path.cwd()):  # Hydra may change the working directory
+            done = run_job(
+                task,
+                config,
+                job_dir_key="hydra.run.dir",
+                job_subdir_key=None,
+                hydra_context=HydraContext(app.config_loader, callbacks),
+                configure_logging=whole_process,
+            )
         callbacks.on_run_end(config=config, config_name=sources.config_name, job_return=done)
         if done.status == JobStatus.FAILED:
             raise errors[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from netyard.config import by_task, catalog, hydra_internals
 from netyard.config.hydra_guard import Guarded
 from netyard.errors import ConfigError
 from netyard.io.claim import create_unused
+from netyard.io.readable import short_path
 
 # Hydra's plugin for the search path takes no arguments, so that it reads the folders of --config-dir from here.
 _FOLDERS: ContextVar[tuple[str, ...]] = ContextVar("_FOLDERS", default=())
@@ -44,6 +46,8 @@ class Sources:
 
 
 DEFAULT = Sources()
+# The flags of the sources that are opened; absolute, as Hydra may change the working directory later.
+_OPENED: ContextVar[tuple[str, ...]] = ContextVar("_OPENED", default=())
 
 
 @contextlib.contextmanager
@@ -76,7 +80,11 @@ def opened(sources: Sources = DEFAULT) -> Iterator[Any]:
         assert app is not None  # set by hydra.initialize_*
         # Every config that Hydra composes from here on, also in a sweep, passes through the checks.
         hydra_internals.use_loader(app, Guarded(app.config_loader))
-        yield app
+        before = _OPENED.set(tuple(sources.flags))
+        try:
+            yield app
+        finally:
+            _OPENED.reset(before)
 
 
 def compose(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple[DictConfig, dict[str, Any]]:
@@ -103,6 +111,13 @@ def choices_of(hydra_cfg: Any) -> dict[str, Any]:
     """The chosen option of each of netyard's groups, from the node ``hydra`` of a config."""
     chosen = OmegaConf.to_container(hydra_cfg.runtime.choices)
     return {str(group): option for group, option in chosen.items() if group in catalog.GROUPS}  # type: ignore[union-attr]
+
+
+def typed_flags() -> list[str]:
+    """The flags of the sources that are opened, as they are typed to continue this run, with short paths."""
+    flags = (each.partition("=") for each in _OPENED.get())
+    places = ((flag, short_path(Path(value)) if value.startswith("/") else value) for flag, _, value in flags)
+    return [shlex.quote(f"{flag}={value}") for flag, value in places]
 
 
 def added_folders() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,13 @@ def value_of(overrides: Sequence[str], key: str) -> str | None:
 def free_keys_added(overrides: Sequence[str]) -> list[str]:
     """The overrides, with ``++`` before those of a key that may have any keys below it, as ``data.options.size=8``."""
     return [f"++{text}" if text.startswith(_FREE) else text for text in overrides]
+
+
+def argument(key: str, value: str | Path) -> str:
+    """``key=value`` as it is typed in a shell."""
+    text = override(key, value)
+    # Hydra's quotes are single ones, inside of which the shell would need a chain of quotes.
+    return f'"{text}"' if "'" in text and not re.search(r'[$`"\\!]', text) else shlex.quote(text)
 
 
 def override(key: str, value: str | Path) -> str:

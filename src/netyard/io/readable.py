@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextvars import ContextVar
 from itertools import islice
 from pathlib import Path
 
+_FOLDER: ContextVar[Path | None] = ContextVar("_FOLDER", default=None)  # None: the working directory
 _BYTES = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -19,8 +22,21 @@ def format_bytes(count: float) -> str:
 
 
 def short_path(path: Path) -> str:
-    """Return the path relative to the working directory if it is below it, else unchanged."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    """Return the path relative to the working directory of the user if it is below it, else unchanged."""
+    folder = _FOLDER.get() or Path.cwd()
+    # Relative to another folder than the one the process works in, a relative path would be read wrongly.
+    path = path if folder == Path.cwd() else path.absolute()
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+
+@contextlib.contextmanager
+def typed_in(folder: Path) -> Iterator[None]:
+    """Inside, paths are shown as they are typed in this folder, although ``hydra.job.chdir`` changes the process's."""
+    before = _FOLDER.set(folder)
+    try:
+        yield
+    finally:
+        _FOLDER.reset(before)
 
 
 def listed(names: Collection[str], most: int = 12) -> str:

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from netyard.config.overrides import argument
+from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.metrics.intervals import MIN_VALUES, deviation, interval, mean
 from netyard.plots.figure import PALETTE
@@ -257,16 +259,19 @@ def _seconds(ledger: Mapping[str, Any]) -> float | None:
 
 def _commands(path: Path, ledger: Mapping[str, Any], tables: Sequence[Table], state: str) -> Iterator[str]:
     """The command of the sweep, the one that resumes it if it did not complete, and the one of its best run."""
-    arguments = ledger.get("arguments")
-    if isinstance(arguments, list):
-        yield " ".join(["python train.py -m", *(shlex.quote(str(text)) for text in arguments)])
+    found = ledger.get("arguments")
+    arguments = [str(text) for text in found] if isinstance(found, list) else []
+    if arguments:
+        yield f"{train_command()} -m {shlex.join(arguments)}"
     if state not in GOOD:
-        yield f"python train.py -m {shlex.quote(f'resume={path}')}"
+        yield f"{train_command()} -m {argument('resume', path)}"
+    # Hydra's flags, of which --config-dir is needed by a single run too.
+    flags = [text for text in arguments if text.startswith("--config-")]
     # The overrides of a job are complete, so its command runs it without the sweep.
     for table in tables[:1]:
         best = table.rows[0].runs[0].path
         if typed := overrides(best, []):
-            yield " ".join(["python train.py", *(shlex.quote(text) for text in typed)])
+            yield f"{train_command()} {shlex.join([*flags, *typed])}"
 
 
 def _common(runs: Sequence[Run], key: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from netyard.config import renamed
+from netyard.config.overrides import argument
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io import redact, safe_yaml
 from netyard.io.atomic import write_atomically
@@ -138,7 +139,7 @@ class RunDir:
             raise CheckpointError(
                 f"{self.path} already contains a run;",
                 "a run directory belongs to one run, which resume= continues;",
-                f"try resume={self.path}, or another hydra.run.dir.",
+                f"try {argument('resume', self.path)}, or another hydra.run.dir.",
             )
 
     def discard(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from netyard.config.overrides import argument
 from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.run_directories import manifest
@@ -44,13 +45,12 @@ def check(runs: list[Run], notes: list[str], hashes: bool = True) -> Report:
             report.events += 1
             if fault := event_fault(path):
                 report.broken.append(f"{short_path(path)}: {fault}; the dashboard shows what is before it")
+        again = f"{train_command()} {argument('resume', short_path(run.path))}"
         for path, fault in _checkpoints(run.path / "checkpoints", hashes):
             report.checkpoints += 1  # missing ones too: a manifest says that they were there
             if fault:
-                mend = f"{train_command()} resume={short_path(run.path)} continues from an intact checkpoint"
-                report.broken.append(f"{short_path(path)}: {fault}; {mend}")
+                report.broken.append(f"{short_path(path)}: {fault}; {again} continues from an intact checkpoint")
         if run.stale:
-            again = f"{train_command()} resume={short_path(run.path)}"
             report.stale.append(f"{short_path(run.path)}: {run.reason}; continue with {again}")
     return report
 

@@ -15,7 +15,7 @@ from netyard.config import allowlist, constraints, hydra_internals, renamed
 from netyard.config.compose import DEFAULT, Sources, compose
 from netyard.config.equal_values import same, with_floats
 from netyard.config.flatten import leaves
-from netyard.config.overrides import override, value_of
+from netyard.config.overrides import argument, override, value_of
 from netyard.errors import CheckpointError, ConfigError
 from netyard.io import redact
 from netyard.io.process import train_command
@@ -277,5 +277,5 @@ def refuse_single(path: Path) -> None:
         raise CheckpointError(
             f"{path} contains a sweep, not a run;",
             "a sweep is resumed with -m;",
-            f"try {train_command()} -m resume={path}.",
+            f"try {train_command()} -m {argument('resume', path)}.",
         )

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Protocol
 
 from netyard.config import allowlist
+from netyard.config.overrides import argument
 from netyard.errors import Interrupted, SweepError
 from netyard.io import redact
 from netyard.io.atomic import write_atomically
@@ -236,4 +237,4 @@ def signals_raise() -> Iterator[None]:
 
 
 def _resume(ledger: Ledger) -> str:
-    return " ".join([f"{train_command()} -m", f"resume={short_path(ledger.folder)}", *allowlist.flags()])
+    return " ".join([train_command(), "-m", argument("resume", short_path(ledger.folder)), *allowlist.flags()])

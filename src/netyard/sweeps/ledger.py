@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
+from netyard.config.overrides import argument
 from netyard.errors import CheckpointError, ConfigError, PlatformError
 from netyard.io import redact
 from netyard.io.atomic import write_atomically
@@ -132,7 +133,7 @@ class Ledger:
             raise ConfigError(
                 f"the sweep in {self.folder} cannot be resumed with another search space: {'; '.join(changes)};",
                 "a resumed sweep keeps its search space;",
-                f"try {train_command()} -m resume={self.folder} alone, or start another sweep.",
+                f"try {train_command()} -m {argument('resume', self.folder)} alone, or start another sweep.",
             )
 
 
@@ -155,7 +156,7 @@ def refuse_if_taken(folder: Path) -> None:
         raise CheckpointError(
             f"{folder} already contains a sweep;",
             "a sweep's directory belongs to one sweep, which resume= continues;",
-            f"try {train_command()} -m resume={folder}, or another hydra.sweep.dir.",
+            f"try {train_command()} -m {argument('resume', folder)}, or another hydra.sweep.dir.",
         )
 
 

@@ -21,6 +21,7 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from netyard.config import allowlist, renamed
 from netyard.config.flatten import leaves
 from netyard.config.instantiate import build
+from netyard.config.overrides import argument
 from netyard.errors import CheckpointError, ConfigError, DataError, first_line
 from netyard.io import redact, safe_load
 from netyard.io.atomic import open_atomically
@@ -196,7 +197,7 @@ def _require_saved(run_dir: RunDir, path: Path) -> None:
         raise CheckpointError(
             f"there is no checkpoint at {path}: the run is {state}{f', by {error}' if error else ''};",
             "its network is saved after its first epoch;",
-            f"continue it with {train_command()} resume={run_dir.path}.",
+            f"continue it with {train_command()} {argument('resume', run_dir.path)}.",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from rich.table import Table
 from netyard import plugins
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.metrics_logger import Curves
-from netyard.config import allowlist
+from netyard.config import allowlist, overrides
+from netyard.config.compose import typed_flags
 from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.io.version import __version__
@@ -114,8 +116,9 @@ def log_finish(context: RunContext, results: Mapping[str, Any]) -> None:
     path = context.run_dir.path
     log_table(f"{context.choices['model']} on {context.choices['data']}", results)
     log.info("results     %s", short_path(path / "results.json"))
-    log.info("dashboard   %s --logdir %s", _command("tensorboard"), short_path(path))
-    command = f"{_command('netyard')} evaluate {_arguments(f'run={short_path(path)}')}"
+    if next(path.glob("events.out.tfevents.*"), None) is not None:  # not with logger=csv or none
+        log.info("dashboard   %s --logdir %s", _command("tensorboard"), shlex.quote(short_path(path)))
+    command = f"{_command('netyard')} evaluate {_arguments(shlex.quote(f'run={short_path(path)}'))}"
     if has_split(context.datamodule, "test"):
         tested = any(name.startswith("test/") for name in results["metrics"])
         log.info("%s  %s", "test again" if tested else "not tested, trainer.test is false; test it by", command)
@@ -131,16 +134,15 @@ def log_finish(context: RunContext, results: Mapping[str, Any]) -> None:
 def log_stopped(run_dir: RunDir) -> None:
     """Log the command that resumes a run stopped by a signal."""
     program, argument = train_command().split()  # an installed netyard has no train.py
-    log.info(
-        "stopped; continue with: %s %s %s",
-        *(_command(program), argument, _arguments(f"resume={short_path(run_dir.path)}")),
-    )
+    resume = overrides.argument("resume", short_path(run_dir.path))
+    log.info("stopped; continue with: %s %s %s", _command(program), argument, _arguments(*typed_flags(), resume))
 
 
 def log_untested(run_dir: RunDir) -> None:
     """Log how to go on with a run that was trained, but whose test failed."""
     log.info("trained, but not tested; results of the validation are in %s", short_path(run_dir.path / "results.json"))
-    log.info("test again  %s evaluate %s", _command("netyard"), _arguments(f"run={short_path(run_dir.path)}"))
+    run = shlex.quote(f"run={short_path(run_dir.path)}")
+    log.info("test again  %s evaluate %s", _command("netyard"), _arguments(run))
 
 
 def log_table(title: str, results: Mapping[str, Any]) -> None:
@@ -158,9 +160,9 @@ def log_table(title: str, results: Mapping[str, Any]) -> None:
     log.info("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
-def _arguments(first: str) -> str:
+def _arguments(*words: str) -> str:
     """Return the arguments of a suggested command. ``--allow`` flags are repeated: that command needs them too."""
-    return " ".join([first, *allowlist.flags()])
+    return " ".join([*words, *allowlist.flags()])
 
 
 def _command(program: str) -> str:

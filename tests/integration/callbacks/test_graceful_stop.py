@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -96,3 +97,15 @@ def test_a_run_leaves_nothing_of_itself_in_its_process(train) -> None:
     assert ran.code == 0, ran.err
     assert [signal.getsignal(number) for number in Signals.HANDLED] == handlers
     assert there() <= trainers
+
+
+def test_the_printed_command_is_typed_where_the_run_was_started(user: Path, train, monkeypatch) -> None:
+    """With a folder of options, a changed working directory, a name with a space, and no dashboard."""
+    (user / "conf" / "tags").mkdir(parents=True)
+    words = (f"--config-dir={user / 'conf'}", "hydra.job.chdir=true", "logger=none", "hydra.run.dir='a run'")
+    ran = train(*words, *WHOLE, *slow(signal=int(signal.SIGINT), at=5), path=user)
+    typed = re.search(r"stopped; continue with: \S+ train\.py (.*)$", ran.out, re.MULTILINE)
+    assert typed is not None and typed[1].startswith("--config-dir=")
+    resumed = train(*shlex.split(typed[1]), "callbacks.slow.signal=0", path=user)
+    assert resumed.code == 0, resumed.err
+    assert "dashboard" not in resumed.out and "netyard evaluate 'run=a run'" in resumed.out

@@ -100,7 +100,7 @@ def test_a_run_leaves_what_the_contract_says_and_tells_what_to_type_next(train) 
     }
     log = (run / "train.log").read_text()
     assert "epoch   2" in log
-    assert "test/accuracy" in log
+    assert "test/accuracy" in log and "dashboard   " in log
     assert not list(run.rglob("*.tmp"))
 
 
