@@ -27,7 +27,8 @@ def run_jobs(train: Callable[..., Ran], folder: Path) -> Path:
     for number, overrides in enumerate(JOBS):
         path = folder / str(number)
         path.mkdir(parents=True)
-        (path / "job.json").write_text(json.dumps({"number": number, "axes": AXES, "study": None}), encoding="utf-8")
+        job = {"number": number, "name": " ".join(overrides), "axes": AXES, "study": None}
+        (path / "job.json").write_text(json.dumps(job), encoding="utf-8")
         ran = train("model=mlp_tiny", *overrides, *SHORT, f"seed={number}", f"hydra.run.dir={path}", path=path)
         assert ran.code == 0, ran.err
     return folder

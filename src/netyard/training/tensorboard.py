@@ -21,6 +21,7 @@ from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event, SourceMetadata
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import FileWriter
 from torch.utils.tensorboard.summary import hparams
@@ -190,8 +191,27 @@ def log_hyperparameters(
     # any it collects them from all runs below its folder.
     _, *summaries = hparams(columns, {})
     for summary in summaries:
-        logger.add_summary(summary, results["steps"])
+        logger.add_summary(_named(summary, trial_name(path)), results["steps"])
     logger.finalize("success")
+
+
+def trial_name(path: Path) -> str:
+    """Return the name of a sweep's job in the HPARAMS tab: its folder and what varies; empty for another run.
+
+    Rows of one name would be averaged, so it has the day and the time of the sweep too.
+    """
+    name = RunDir(path).job().get("name")
+    return f"{'/'.join(path.resolve().parts[-3:])} {name}" if name else ""
+
+
+def _named(summary: Summary, name: str) -> Summary:
+    """Return a summary of the HPARAMS plugin, with the name of its row if it is the one that has it."""
+    for value in summary.value if name else ():
+        data = HParamsPluginData.FromString(value.metadata.plugin_data.content)
+        if data.HasField("session_start_info"):
+            data.session_start_info.group_name = name
+            value.metadata.plugin_data.content = data.SerializeToString()
+    return summary
 
 
 def run_columns(
