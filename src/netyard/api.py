@@ -502,4 +502,4 @@ def _import_torch() -> None:
     from netyard.cli import torch_import
 
     with torch_import.torch():
-        import torch  # noqa: F401
+        import lightning  # noqa: F401  # with torch and torchvision, which may not fit each other

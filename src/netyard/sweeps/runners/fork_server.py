@@ -27,6 +27,7 @@ from collections.abc import Callable
 from typing import Any
 
 from netyard.config.compose import compose
+from netyard.errors import first_line
 from netyard.io import redact
 from netyard.io.process import end_with_parent
 from netyard.sweeps.runners.messages import LineBuffer
@@ -75,7 +76,11 @@ class Server:
 
     def serve(self) -> dict[str, Any] | None:
         """Serve until the driver closes the channel. In a forked child returns its job, or None if it gets none."""
-        _warm_up()
+        try:
+            _warm_up()
+        except Exception as error:  # of a package that cannot be imported, as a torchvision for another torch
+            self._send({"broken": f"{type(error).__name__}: {first_line(error)}"})
+            return None
         self._send({"ready": _count_devices()})
         optional_modules = _modules()
         while True:

@@ -182,6 +182,13 @@ class Pool:
                 f"it imports what {train_command()} imports; its error is above;",
                 "try the same command without -m.",
             )
+        if broken := messages[0].get("broken"):
+            self._server.wait()
+            raise PlatformError(
+                f"what the jobs of a sweep need cannot be imported: {broken};",
+                "netyard doctor imports each package, and says how to install it;",
+                "type netyard doctor.",
+            )
         return own_end, int(messages[0]["ready"])
 
     def _receive(self, seconds: float) -> list[Ending]:

@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from netyard.errors import ConfigError
-from netyard.sweeps.runners.local import slots
+from netyard.errors import ConfigError, PlatformError
+from netyard.sweeps.runners import local
+from netyard.sweeps.runners.local import Pool, slots
 
 
 def test_slots_are_devices_times_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +38,21 @@ def test_devices_that_are_not_there_are_refused(monkeypatch, devices, jobs, toge
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     with pytest.raises(ConfigError, match=words):
         slots(devices, jobs, together, gpus)
+
+
+def test_what_the_jobs_cannot_import_ends_the_sweep_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ended:
+        """A server that has sent why it ends."""
+
+        def __init__(self, command: list[str], pass_fds: list[int], **settings: object) -> None:
+            os.write(pass_fds[0], b'{"broken": "RuntimeError: operator torchvision::nms does not exist"}\n')
+
+        def wait(self) -> int:
+            return 0
+
+    monkeypatch.setattr(local.subprocess, "Popen", Ended)
+    pool = Pool.__new__(Pool)
+    pool._inherit = ()
+    with pytest.raises(PlatformError, match=r"torchvision::nms does not exist; .* type netyard doctor\."):
+        pool._start_server()
+    pool._channel.close()
