@@ -233,9 +233,8 @@ def sweep_columns(config: Mapping[str, Any], choices: Mapping[str, Any], path: P
 
     A key that the config does not have is left out: as text it would make a column of numbers one of texts.
     """
-    axes = RunDir(path).job().get("axes", [])
-    known = {*CHOSEN, "seed", "data.batch_size"}  # these have a column, some under another name
-    found = {axis: _value(config, choices, axis) for axis in axes if axis not in known}
+    # Under the names as typed, also where run_columns has a value by another name.
+    found = {axis: _value(config, choices, axis) for axis in RunDir(path).job().get("axes", [])}
     return {axis: value for axis, value in found.items() if value is not None}
 
 

@@ -121,5 +121,6 @@ def test_value_of_any_type_has_a_column(tmp_path: Path) -> None:
         "model.rate": "null",
         "trainer": "cpu",
         "experiment": "null",
+        "model": "mlp",
     }
     assert sweep_columns(config, {}, tmp_path / "alone") == {}
