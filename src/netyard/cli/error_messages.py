@@ -223,6 +223,8 @@ def _from_target(error: InstantiationException) -> NetyardError | None:
         loading = cause.__cause__ if cause is not None else None
         if loading is not None and (foreign := _from_foreign_code(loading, target)):
             return foreign
+        if isinstance(loading, ImportError | OSError | RuntimeError) and (missing := torch_import.culprit(loading)):
+            return torch_import.unusable(missing, loading)
         return ConfigError(
             f"{where} cannot be built: {_first_line(error)};",
             "_target_ is the dotted name of a class that Python can import;",

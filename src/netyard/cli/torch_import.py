@@ -9,11 +9,19 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 
 from netyard.errors import PlatformError, first_line
 
-# Packages that have to fit each other, and how they are installed together.
+# Of requirements that are not installed, so that their metadata do not say it.
+_NAMES_FOR_PIP = {
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+    "yaml": "pyyaml",
+    "hydra": "hydra-core",
+    "pygame": "pygame-ce",
+}
+# Packages that have to fit each other.
 _FITTING = ("torch", "torchvision", "lightning", "timm")
 
 
@@ -54,7 +62,7 @@ def _installed() -> Iterator[None]:
 def unusable(package: str, error: BaseException) -> PlatformError:
     """The error of an installed package that cannot be imported."""
     given = f"{package} cannot be imported: {first_line(error).rstrip('.;')};"
-    if package in _FITTING:
+    if package in ("torch", "torchvision"):
         here = ", ".join(f"{name} {found}" for name in _FITTING if (found := _version(name)))
         return PlatformError(
             given,
@@ -68,9 +76,14 @@ def unusable(package: str, error: BaseException) -> PlatformError:
             f"it is of the extra {extra};",
             f"type pip install {'' if absent else '--force-reinstall '}'netyard[{extra}]'.",
         )
-    return PlatformError(
-        given, "this command needs it;", f"type pip install {'' if absent else '--force-reinstall '}{package}."
-    )
+    again = "" if absent else "--force-reinstall "
+    return PlatformError(given, "this command needs it;", f"type pip install {again}{_distribution(package)}.")
+
+
+def _distribution(package: str) -> str:
+    """The name for pip of a package that is imported: ``sklearn`` -> ``scikit-learn``."""
+    found = packages_distributions().get(package)
+    return found[0] if found else _NAMES_FOR_PIP.get(package, package)
 
 
 def _extra_of(package: str) -> str | None:

@@ -131,6 +131,19 @@ def test_a_package_that_is_missing_or_incomplete_is_no_bug(
     assert isinstance(found, PlatformError) and re.search(said, str(found)), found
 
 
+def test_a_class_of_ours_whose_library_is_broken_names_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sklearn.py").write_text("raise ImportError('libgomp.so: cannot open shared object file')")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sklearn"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "netyard.data.tables.scikit", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    error = raised(lambda: build({"_target_": "netyard.data.tables.scikit.ScikitData", "dataset": "iris"}))
+    found = error_messages.explain(error)
+    assert isinstance(found, PlatformError) and str(found).startswith("sklearn cannot be imported: libgomp.so"), found
+
+
 def test_an_import_of_netyards_own_that_fails_is_a_bug() -> None:
     load = in_module("netyard.export.imagined", "def load():\n    from netyard.errors import nothing")["load"]
     assert error_messages.explain(raised(load)) is None  # type: ignore[arg-type]

@@ -74,6 +74,15 @@ def test_a_package_of_an_extra_names_the_extra(package: str, command: str) -> No
     assert str(torch_import.unusable(package, broken)).endswith(f"type pip install --force-reinstall {command}.")
 
 
+@pytest.mark.parametrize(("package", "name"), [("sklearn", "scikit-learn"), ("PIL", "pillow"), ("timm", "timm")])
+def test_a_package_has_its_name_for_pip(monkeypatch: pytest.MonkeyPatch, package: str, name: str) -> None:
+    broken = ImportError("libgomp.so")
+    assert str(torch_import.unusable(package, broken)).endswith(f"type pip install --force-reinstall {name}.")
+    monkeypatch.setattr(torch_import, "packages_distributions", dict)  # it is not there at all
+    absent = ModuleNotFoundError(f"No module named {package!r}", name=package)
+    assert str(torch_import.unusable(package, absent)).endswith(f"type pip install {name}.")
+
+
 def test_the_package_that_does_not_fit_is_named_and_not_what_imports_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
