@@ -44,7 +44,7 @@ bench: $(READY)  ## measure the speed, beside bare loops
 	@for file in bench/*.py; do echo $$file; $(BIN)/python $$file; done
 
 board: $(READY)  ## TensorBoard over outputs/, on localhost
-	@$(BIN)/tensorboard --logdir "$${NETYARD_OUTPUTS:-outputs}" --host localhost
+	@$(BIN)/netyard board
 
 report: $(READY)  ## a table of all runs in outputs/: make report ARGS="output=report"
 	@$(BIN)/netyard report outputs $(ARGS)

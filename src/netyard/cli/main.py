@@ -6,7 +6,20 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from netyard.cli import completion, doctor, evaluate, export, generate, new, predict, report, rerun, runs, typed_words
+from netyard.cli import (
+    board,
+    completion,
+    doctor,
+    evaluate,
+    export,
+    generate,
+    new,
+    predict,
+    report,
+    rerun,
+    runs,
+    typed_words,
+)
 from netyard.cli import help as explaining
 from netyard.cli import list as listing
 from netyard.cli import train as training
@@ -54,6 +67,7 @@ COMMANDS = {
         generate.COMMAND,
         export.COMMAND,
         report.COMMAND,
+        board.COMMAND,
         rerun.COMMAND,
         runs.COMMAND,
         doctor.COMMAND,

@@ -430,6 +430,7 @@ ACTIONS = _table(
     netyard export RUN_DIR: export convert
     netyard report outputs: benchmark compare leaderboard report results
     netyard runs: ls ps history runs
+    netyard board: board tensorboard dashboard
     netyard list: models list zoo show
     netyard doctor: checks check env info doctor
     netyard --version: version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ def leaderboard(sweep_dir: Path) -> str:
     tables = tabulate(runs)
     write(sweep_dir, f"Leaderboard of {sweep_dir.name}", tables, runs, notes)
     where = f"leaderboard {short_path(sweep_dir / 'leaderboard.md')}"
+    if any(next(run.path.glob("events.out.tfevents.*"), None) for run in runs if run.state == "completed"):
+        where = f"dashboard   netyard board {shlex.quote(short_path(sweep_dir))}\n{where}"
     return "\n\n".join([*(markdown(table, PRINTED) for table in tables), f"{states(runs, notes)}\n{where}"])
 
 

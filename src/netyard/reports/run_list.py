@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from netyard.config.flatten import leaves
 from netyard.io.markdown import grid
 from netyard.io.readable import format_bytes, short_path
+from netyard.run_directories.data_set import is_ranked
 from netyard.run_directories.records import MISSING, Run, sweep_state
 
 SORTS = ("age", "size", "objective")
@@ -53,11 +55,18 @@ def matches(run: Run, filters: Mapping[str, str]) -> bool:
     for key, wanted in filters.items():
         value = state_of(run) if key == "state" else run.value(key)
         items = value if isinstance(value, list) else [value]  # of tags=[a,b] any item may match
-        texts = ["null" if item is None else str(item).lower() for item in items]
-        # fnmatchcase on lower case: fnmatch would depend on the operating system.
-        if not any(fnmatchcase(text, pattern.lower()) for text in texts for pattern in wanted.split(",")):
+        if not any(_matches(item, pattern) for item in items for pattern in wanted.split(",")):
             return False
     return True
+
+
+def _matches(item: object, pattern: str) -> bool:
+    if isinstance(item, int | float) and not isinstance(item, bool):
+        with contextlib.suppress(ValueError):  # a pattern, as 0.*
+            if float(pattern) == item:  # 1e-3 is 0.001
+                return True
+    text = "null" if item is None else str(item).lower()
+    return fnmatchcase(text, pattern.lower())  # on lower case: fnmatch would depend on the operating system
 
 
 def lines(runs: Sequence[Run], jobs: bool, sort: str) -> list[Line]:
@@ -78,8 +87,8 @@ def lines(runs: Sequence[Run], jobs: bool, sort: str) -> list[Line]:
     if sort == "size":
         return sorted(found, key=lambda line: -line.size)
     if sort == "objective":
-        # By the objective's name first: an accuracy and a loss cannot be compared. "~" sorts after every letter.
-        return sorted(found, key=lambda line: _rank(line.best) if line.best else ("~", 0.0))
+        # By the objective's name and the data first: an accuracy and a loss cannot be compared.
+        return sorted(found, key=lambda line: (0, *_rank(line.best)) if line.best else (1, False, "", "", 0.0))
     return sorted(found, key=lambda line: -line.started)
 
 
@@ -140,10 +149,11 @@ def keys(runs: Sequence[Run]) -> set[str]:
     return {key for run in runs for key, _ in leaves(run.config, empty=True)}
 
 
-def _rank(run: Run) -> tuple[str, float]:
-    """Sort key by the first objective: the best run has the smallest number."""
+def _rank(run: Run) -> tuple[bool, str, str, float]:
+    """Sort key by the first objective: of runs on the same data the best has the smallest number; ``debug=`` last."""
     objective = run.objectives[0]
-    return objective.name, run.scores[objective.name] * (-1 if objective.mode == "max" else 1)
+    score = run.scores[objective.name] * (-1 if objective.mode == "max" else 1)
+    return not is_ranked(run), objective.name, str(run.value("data")), score
 
 
 def _objective(line: Line) -> str:

@@ -13,6 +13,8 @@ import pytest
 
 from netyard.cli import main
 from netyard.io.readable import format_bytes
+from netyard.reports import run_list
+from netyard.run_directories import records
 from support.run_directories import made_ledger, made_run
 
 NOBODY = 2**22 + 1  # a number that no process has: the largest of Linux is less
@@ -82,6 +84,22 @@ def test_jobs_can_be_listed_one_by_one(listed) -> None:
 def test_filters_leave_what_matches_all_of_them(listed, filters: list[str], names: list[str]) -> None:
     rows, _ = listed(*filters)
     assert list(rows) == names if "sort=objective" in filters else sorted(rows) == sorted(names)
+
+
+def test_the_best_of_each_data_set_come_together_and_runs_for_debugging_last(tmp_path: Path, listed) -> None:
+    given = [("a", "wine", 0.5, None), ("b", "iris", 0.6, None), ("c", "iris", 0.9, None), ("d", "iris", 0.99, "smoke")]
+    for name, data, value, debug in given:
+        made_run(
+            tmp_path / "outputs" / "apart" / name, value, chosen={"data": data, **({"debug": debug} if debug else {})}
+        )
+    rows, _ = listed("outputs/apart", "sort=objective")
+    assert [Path(name).name for name in rows] == ["c", "b", "a", "d"]
+
+
+@pytest.mark.parametrize(("pattern", "found"), [("1e-3", True), ("0.0010", True), ("0.00*", True), ("1e-2", False)])
+def test_a_number_is_found_however_it_is_written(tmp_path: Path, pattern: str, found: bool) -> None:
+    made_run(tmp_path, 0.5, ["optimizer.lr=0.001"])
+    assert run_list.matches(records.read(tmp_path, []), {"optimizer.lr": pattern}) is found
 
 
 def test_nothing_that_matches_is_said(listed) -> None:
