@@ -113,6 +113,9 @@ def _devices() -> Iterator[Finding]:
     # The cores that this process may use: a cluster or taskset may allow fewer than the machine has.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("ok", f"cpu: {cores} core(s) for this process")
+    if not hasattr(torch, "cuda"):  # a folder that an interrupted installation has left behind
+        yield Finding("missing", str(unusable("torch", ImportError("it is incomplete"))))
+        return
     for number in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(number)
         # A device that is listed may still fail: another architecture than torch was built for, or no memory left.

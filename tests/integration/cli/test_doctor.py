@@ -7,6 +7,7 @@ import os
 import random
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from torch.utils.tensorboard import SummaryWriter
@@ -172,6 +173,12 @@ def test_a_mistake_is_answered_in_three_parts(doctor, arguments: list[str], code
     assert (answered, said.count("\n")) == (code, 1) and words in said
 
 
+def test_half_of_torch_is_missing(monkeypatch) -> None:
+    monkeypatch.setattr(environment, "torch", SimpleNamespace())
+    *_, last = environment._devices()
+    assert last.kind == "missing" and last.text.startswith("torch cannot be imported: it is incomplete; ")
+
+
 @pytest.mark.parametrize(
     ("module", "line"),
     [
@@ -189,7 +196,7 @@ def test_what_is_there_is_imported(doctor, monkeypatch, module: str, line: str) 
 
     def refuse(name: str) -> object:
         if name == module:
-            raise ImportError("libgomp.so.1")
+            raise ImportError("libgomp.so.1", name=name)
         return load(name)
 
     monkeypatch.setattr(environment.importlib, "import_module", refuse)
