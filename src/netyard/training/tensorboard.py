@@ -233,8 +233,10 @@ def sweep_columns(config: Mapping[str, Any], choices: Mapping[str, Any], path: P
 
     A key that the config does not have is left out: as text it would make a column of numbers one of texts.
     """
-    # Under the names as typed, also where run_columns has a value by another name.
-    found = {axis: _value(config, choices, axis) for axis in RunDir(path).job().get("axes", [])}
+    # What run_columns has under another name is not repeated under its own, which would come before the model.
+    known = {*CHOSEN, "seed", "data.batch_size"}
+    axes = [axis for axis in RunDir(path).job().get("axes", []) if axis not in known]
+    found = {axis: _value(config, choices, axis) for axis in axes}
     return {axis: value for axis, value in found.items() if value is not None}
 
 
