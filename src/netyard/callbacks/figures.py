@@ -135,7 +135,7 @@ def precision_recall(probabilities: Tensor, truth: Tensor, names: Sequence[str] 
             right = truth[order, label].cumsum(dim=0).double()
             places = torch.arange(1, len(order) + 1)
             curves[names[label] if names else str(label)] = (right / counts[label]).tolist(), (right / places).tolist()
-    return as_tensor(pixels(partial(_plot_precision_recall, curves), 560, 480, (56, 20, 20, 48)))
+    return as_tensor(pixels(partial(_plot_precision_recall, curves), 720, 480))
 
 
 def _plot_precision_recall(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], axes: Any) -> None:
@@ -145,7 +145,7 @@ def _plot_precision_recall(curves: Mapping[str, tuple[Sequence[float], Sequence[
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axes.grid()
     if curves:
-        axes.legend(fontsize=8, loc="lower left")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))  # beside the curves, not on them
 
 
 def confusion_matrix(counts: Tensor, names: Sequence[str] | None = None) -> Tensor:

@@ -135,7 +135,7 @@ def _style() -> dict[str, Any]:
         "axes.titlesize": 9,
         "axes.titlelocation": "left",
         "axes.axisbelow": True,
-        "axes.prop_cycle": cycler(color=PALETTE),
+        "axes.prop_cycle": cycler(linestyle=["-", "--"]) * cycler(color=PALETTE),
         "grid.color": light_grey,
         "grid.linewidth": LINE,
         "xtick.color": grey,
