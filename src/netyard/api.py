@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netyard.errors import ArgumentError, CheckpointError, ConfigError
+from netyard.io.process import train_command
 from netyard.io.rows import Rows
 
 if TYPE_CHECKING:
@@ -365,7 +366,7 @@ def sweep(*overrides: str) -> Sweep:
         raise ConfigError(
             "the sweeper is not one of netyard's;",
             "netyard.sweep reads the sweep.json that netyard's sweepers write;",
-            "start it with python train.py -m.",
+            f"start it with {train_command()} -m.",
         )
     return Sweep(folder)
 
@@ -471,7 +472,7 @@ def _checked(overrides: Sequence[str]) -> list[str]:
         if not isinstance(each, str) or ("=" not in each and not each.startswith("~")):
             raise ConfigError(
                 f"{each!r} is not an override;",
-                "an override is a text key=value, as it is typed after python train.py;",
+                f"an override is a text key=value, as it is typed after {train_command()};",
                 "try netyard.fit('model=mlp', 'seed=1').",
             )
     return [*overrides]

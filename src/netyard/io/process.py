@@ -8,6 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
+_TRAIN_FILE = Path(__file__).resolve().parents[3] / "train.py"  # in a checkout; an installed wheel has none
+
 
 def is_main_process() -> bool:
     """Whether this process logs and writes for the run: rank 0 of a distributed run, or the only process."""
@@ -24,6 +26,7 @@ def end_with_parent() -> None:
 
 
 def train_command() -> str:
-    """What a user types to train: ``netyard train`` if this process was started as ``netyard``."""
+    """What a user types to train: ``netyard train`` if this process was started as ``netyard``, or has no checkout."""
     started = Path(sys.argv[0]) if sys.argv else Path()
-    return "netyard train" if started.stem == "netyard" or started.match("netyard/__main__.py") else "python train.py"
+    typed = started.stem == "netyard" or started.match("netyard/__main__.py")
+    return "netyard train" if typed or not _TRAIN_FILE.is_file() else "python train.py"
