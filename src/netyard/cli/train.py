@@ -148,7 +148,10 @@ def train(arguments: Sequence[str]) -> int:
             sweep_all(asked, whole_process=True)
         else:
             if done.already:
-                print(f"{done.path} is finished already; its results are in {done.path / 'results.json'}.")
+                print(
+                    f"{done.path} is finished already; its results are in {done.path / 'results.json'}; with a larger"
+                    " trainer.max_epochs it is continued."
+                )
     return 0
 
 

@@ -34,6 +34,7 @@ from netyard.config import by_task, schema
 from netyard.config.instantiate import build, build_all
 from netyard.errors import ConfigError, DataError, Interrupted, PlatformError, Pruned
 from netyard.io.readable import short_path
+from netyard.ranges.constraint import written
 from netyard.run_directories import resume
 from netyard.run_directories.directory import RunDir
 from netyard.run_directories.study import trusted_url
@@ -347,14 +348,16 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
         log_hyperparameters(assembly.logger, context.config, context.choices, content, context.run_dir.path)
         # The state comes after the results: a run that says "completed" always has a results.json.
         context.run_dir.write_results(content)
-        if trainer_arguments.time_limit(assembly.trainer):
-            reason = f"trainer.max_time={context.config['trainer']['max_time']} is over at step {content['steps']}"
-            context.run_dir.set_state("interrupted", f"{reason}; resume= continues the run")
+        limit = trainer_arguments.time_limit(assembly.trainer)
+        # Jobs of a sweep have the same time each, and are compared by what they reach in it.
+        if limit is not None and not context.run_dir.is_sweep_job:
+            reason = f"trainer.max_time={written(context.config['trainer']['max_time'])} is over"
+            context.run_dir.set_state("interrupted", f"{reason} at step {content['steps']}; resume= continues the run")
         else:
             context.run_dir.set_state("completed")
         results.log_finish(context, content)
         trainer_arguments.log_profiles(assembly.trainer, context.run_dir.path)
-        if trainer_arguments.time_limit(assembly.trainer):
+        if limit is not None:
             log.info("the time is over (trainer.max_time)")
             results.log_stopped(context.run_dir)
     return FinishedRun(context, content)

@@ -297,7 +297,7 @@ def test_a_resumed_run_keeps_the_facts_of_its_environment(train) -> None:
     cfg = OmegaConf.create({"data": {**recorded, "input_shape": None, "observation_parts": None, "scaling": "auto"}})
     keep_facts(cfg, {**recorded, "input_shape": [1, 5, 5], "observation_parts": None})
     assert cfg.data.input_shape == [1, 5, 5] and cfg.data.observation_parts is None
-    again = train(f"resume={ran.path}", "trainer.max_epochs=2")
+    again = train(f"resume={ran.path}", "trainer.max_epochs=2", "trainer.schedule=stretch")
     assert again.code == 0, again.err
 
 
