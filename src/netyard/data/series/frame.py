@@ -21,6 +21,8 @@ from netyard.data.tables.numeric_cells import Numbers, Reading, missing_words, p
 from netyard.data.tables.numeric_cells import formatted as written
 from netyard.errors import DataError
 
+FUTURE = "rows of the future"
+"""Why steps after the last target are left out."""
 _MOST_SERIES = 10_000
 
 
@@ -187,7 +189,7 @@ def _track(
     if start:
         frame.left_out.append(("steps", start, f"{_of(name)}the first have no {targets[0]}"))
     if len(places) and known < count:
-        frame.left_out.append(("steps", count - known, f"{_of(name)}the last have no {targets[0]}: rows of the future"))
+        frame.left_out.append(("steps", count - known, f"{_of(name)}the last have no {targets[0]}: {FUTURE}"))
     row_at = np.full(count, -1, dtype=np.int64)
     row_at[places] = [int(each[0]) for each in rows]
     require_no_gap(frame, settings, name, values, row_at, first, (start, known))

@@ -16,7 +16,7 @@ from netyard.data.core.tensors import Split
 from netyard.data.series import forecast_table
 from netyard.data.series.channels import Channels
 from netyard.data.series.forecast_table import ForecastTable
-from netyard.data.series.frame import columns_summary, read_frame
+from netyard.data.series.frame import FUTURE, columns_summary, read_frame
 from netyard.data.series.season import choose, drift, remarks, too_short
 from netyard.data.series.series_fields import SeriesFields
 from netyard.data.series.tracks import Frame, Known, Track
@@ -319,7 +319,10 @@ class Series(SeriesFields):
             # Rows that are taken as they are, although something speaks against it, would be a wrong forecast.
             log.log(logging.WARNING if frame.frequency is None else logging.INFO, "%s: %s", where, sentence)
         for what, count, why in frame.left_out:
-            log.info("%s: left out: %s %s (%s)", where, f"{count:,}", what, why)
+            # Of them a forecast needs what is known in advance.
+            used = "only covariates are read" if why.endswith(FUTURE) and self.layout.num_future else "left out"
+            what = what.removesuffix("s") if count == 1 and what != "series" else what
+            log.info("%s: %s: %s %s (%s)", where, used, f"{count:,}", what, why)
         for each in self.left_out:
             log.warning("%s: left out: %s %s (%s)", where, each["count"], each["what"], each["why"])
         return forecast_table.inputs(self, frame, tracks)

@@ -39,7 +39,7 @@ def write_shops(path: Path, ahead: int) -> Path:
     return path
 
 
-def test_two_shops_with_promotions_are_forecast_with_dates(train: Any, tmp_path: Path) -> None:
+def test_two_shops_with_promotions_are_forecast_with_dates(train: Any, tmp_path: Path, capsys: Any) -> None:
     path = write_shops(tmp_path / "shops.csv", ahead=3)
     ran = train(
         *("model=gru_tiny", "data=series", f"data.path={path}", "data.column=[sold,seen]", "data.series_id=shop"),
@@ -57,7 +57,9 @@ def test_two_shops_with_promotions_are_forecast_with_dates(train: Any, tmp_path:
     assert (ran.path / "pictures" / "test_forecast.png").is_file()
 
     run = netyard.load(ran.path)
+    capsys.readouterr()
     rows = run.predict(str(path))
+    assert "only covariates are read: 3 steps (A: the last have no sold: rows of the future)" in capsys.readouterr().out
     assert [(row["date"], row["shop"], row["step"]) for row in rows] == [
         (f"2024-03-0{step}", shop, step) for shop in "AB" for step in (1, 2, 3)
     ]
