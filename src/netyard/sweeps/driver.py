@@ -93,8 +93,6 @@ class Driver:
         # Not only the failed jobs: after max_failures some were never started.
         failed = [job for job in self.ledger.jobs if job.state not in ENDED]
         self.ledger.end("failed" if failed else "completed")
-        if remark := self.search.remark():
-            print(remark, flush=True)
         print(self.report(self.ledger.folder), flush=True)
         if failed:
             # By number, not by time: the same job on every resume.

@@ -88,7 +88,11 @@ def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str])
             ledger.write()  # before torch is imported, which may take long on a busy machine
             runner = _runner(sweeper, search, locks)
         failure_policy = getattr(sweeper.launcher, "failure_policy", {})  # only netyard's own launcher has one
-        driver = Driver(ledger, search, keep=sweeper.keep, report=report, **failure_policy)
+
+        def ended(place: Path) -> str:
+            return "\n\n".join(filter(None, [search.remark(), report(place)]))
+
+        driver = Driver(ledger, search, keep=sweeper.keep, report=ended, **failure_policy)
         with contextlib.closing(runner):
             driver.announce()
             driver.run(runner)

@@ -31,11 +31,6 @@ class Fixed:
 
     def restore(self, jobs: Sequence[Job]) -> None: ...
 
-    def require_room(self) -> None: ...
-
-    def remark(self) -> str:
-        return ""
-
     def study(self, number: int) -> None:
         return None
 

@@ -43,8 +43,8 @@ GRACE = 10.0  # seconds between SIGTERM, on which a job saves a checkpoint, and 
 
 
 def main(descriptor: int) -> None:
-    if os.getpgrp() != os.getpid():  # a process group of its own: Ctrl-C in the terminal then signals only the driver
-        os.setpgid(0, 0)
+    os.setpgid(0, 0)  # a process group of its own: Ctrl-C in the terminal then signals only the driver
+    _unblock_interrupt()
     channel = socket.socket(fileno=descriptor)
     # Processes that a job executes must not keep the channel open, or the server would not notice the driver's end.
     channel.set_inheritable(False)
@@ -56,6 +56,13 @@ def main(descriptor: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _unblock_interrupt() -> None:
+    """Lift the block of SIGINT that the driver has set for the start, and drop what it has held back."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a pending signal that is ignored is discarded
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    signal.signal(signal.SIGINT, handler)
 
 
 class Server:

@@ -160,12 +160,17 @@ class Pool:
                 "try hydra/launcher=basic.",
             )
         own_end, server_end = socket.socketpair()
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "netyard.sweeps.runners.fork_server", str(server_end.fileno())],
-            pass_fds=[server_end.fileno(), *self._inherit],  # every other descriptor is closed in the server
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in the terminal, also while the server starts, is for the driver alone
-        )
+        # Ctrl-C is for the driver alone, also before the server has left its process group: the server inherits the
+        # blocked signal, and lifts the block when it has.
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "netyard.sweeps.runners.fork_server", str(server_end.fileno())],
+                pass_fds=[server_end.fileno(), *self._inherit],  # every other descriptor is closed in the server
+                stdin=subprocess.DEVNULL,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
         server_end.close()  # or the channel would stay open after the server's death
         self._channel, self._buffer = own_end, LineBuffer()
         try:
