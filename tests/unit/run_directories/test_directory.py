@@ -167,3 +167,16 @@ def test_directory_without_a_run_is_refused(tmp_path: Path, name: str, said: str
     (tmp_path / "there").mkdir()
     with pytest.raises(CheckpointError, match=f"is not a run directory: {said};.*outputs/"):
         RunDir(tmp_path / name).overrides()
+
+
+@pytest.mark.parametrize(("augmentation", "now"), [("{}", "auto"), ("{crop: false}", "none")])
+def test_words_of_an_older_run_have_their_present_names(tmp_path: Path, augmentation: str, now: str) -> None:
+    """``augmentation=none`` was what ``auto`` is now, and is resumed as that."""
+    folder = tmp_path / ".hydra"
+    folder.mkdir()
+    (folder / "overrides.yaml").write_text("- augmentation=none\n- model=cnn\n")
+    (folder / "config.yaml").write_text(f"augmentation: {augmentation}\n")
+    (folder / "hydra.yaml").write_text("hydra: {runtime: {choices: {augmentation: none, model: cnn}}}\n")
+    run_dir = RunDir(tmp_path)
+    assert run_dir.overrides() == [f"augmentation={now}", "model=cnn"]
+    assert run_dir.composed()[1] == {"augmentation": now, "model": "cnn"}
