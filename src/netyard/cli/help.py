@@ -40,8 +40,12 @@ def show(arguments: Sequence[str]) -> int:
     if not asked:
         print("\n\n".join(guides))
         return 0
-    config, choices = compose([f"{group}={option}" for group, option in asked if option])
-    sections = [list(_described(group, choices.get(group), config)) for group, _ in asked]
+    sections = []
+    for group, option in asked:
+        # Of several options of one group, Hydra would take the last.
+        others = [f"{name}={each}" for name, each in asked if each and name != group]
+        config, choices = compose([*others, *([f"{group}={option}"] if option else [])])
+        sections.append(list(_described(group, choices.get(group), config)))
     print("\n\n".join([*guides, *("\n".join(lines) for lines in sections)]))
     return 0
 

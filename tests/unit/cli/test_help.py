@@ -53,6 +53,13 @@ def test_any_option_is_explained(capsys, rng: random.Random) -> None:
         assert told(capsys, f"{group}={option}")[0].startswith(f"{group}={option}")
 
 
+def test_several_options_of_a_group_are_explained(capsys) -> None:
+    lines = told(capsys, "augmentation=none", "augmentation=auto", "augmentation=mixup")
+    heads = [line.partition(" ")[0] for line in lines if line.startswith("augmentation=")]
+    assert heads == ["augmentation=none", "augmentation=auto", "augmentation=mixup"]
+    assert "  augmentation.crop=false" in lines and "  augmentation.mixup=0.2" in lines
+
+
 def test_guides_are_printed_and_listed(capsys) -> None:
     listed = told(capsys, "docs")
     assert any(line.split() == ["netyard", "help", "docs/sweeps.md", "Sweeps"] for line in listed)
