@@ -16,7 +16,10 @@ from netyard.run_directories.records import MISSING, REPETITIONS, Objective, Run
 
 # Keys that do not distinguish configurations, unless a sweep varies them: results do not depend on them, or they are
 # repetitions (seed, fold).
-INCIDENTAL = ("seed", "data.fold", "threads", "tags", "resume", "logger", "data.num_workers", "sweep")
+INCIDENTAL = (
+    *("seed", "data.fold", "threads", "tags", "resume", "logger", "data.num_workers", "sweep"),
+    *("trainer.test", "trainer.log_every_n_steps", "trainer.enable_progress_bar"),
+)
 LABELS = ("experiment", "debug")  # groups that only set other keys, which are compared themselves
 
 

@@ -171,11 +171,12 @@ def _same(line: Line, key: str) -> str:
 
 
 def _remark(line: Line) -> str:
-    """Number of jobs in each state for a sweep; the reason of a failure for a run."""
+    """Number of jobs in each state for a sweep; the reason of a failure for a run, or what varies of a job."""
     if line.path != line.runs[0].path:  # a sweep: its own folder is not that of a run
         counts = Counter(state_of(run) for run in line.runs)
         return f"{len(line.runs)} jobs: {', '.join(f'{count} {state}' for state, count in counts.most_common())}"
-    return line.runs[0].reason if len(line.runs[0].reason) <= 60 else f"{line.runs[0].reason[:57]}..."
+    text = line.runs[0].reason or line.runs[0].name
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _age(seconds: float) -> str:

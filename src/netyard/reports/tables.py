@@ -95,10 +95,15 @@ def states(runs: Sequence[Run], notes: Iterable[str] = ()) -> str:
     lines += [f"- {said}" for said in [unranked(runs)] if said]
     for state, members in counts.items():
         explained = [run for run in members if run.reason]
-        lines += [f"- {state}: {short_path(run.path)}: {run.reason}" for run in explained[:MAX_LINES]]
+        lines += [f"- {state}: {_place(run)}: {run.reason}" for run in explained[:MAX_LINES]]
         lines += [f"- {state}: and {len(explained) - MAX_LINES} more"] if len(explained) > MAX_LINES else []
     # Each note once, although several parts of a report may have read the same file.
     return "\n".join([*lines, *(f"- skipped: {note}" for note in dict.fromkeys(notes))])
+
+
+def _place(run: Run) -> str:
+    """The directory of a run, and what varies of it if it is a job."""
+    return f"{short_path(run.path)} ({run.name})" if run.name else short_path(run.path)
 
 
 def other_metrics(table: Table) -> list[str]:

@@ -49,6 +49,7 @@ class Run:
         started, ended: seconds since 1970; 0 if unknown.
         stale: whether its state is running although its process is dead.
         sweep: the directory of its sweep, if it is a job.
+        name: what varies of it, if it is a job; empty for jobs of earlier versions.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Run:
     ended: float = 0.0
     stale: bool = False
     sweep: Path | None = None
+    name: str = ""
 
     # Mutable, unlike most dataclasses here: ``_reconcile`` corrects runs by the ledger of their sweep.
 
@@ -166,6 +168,7 @@ def _jobs(path: Path, notes: list[str], settings: bool) -> Iterable[Run]:
         where = path / str(job["number"])
         run = read(where, notes, settings) if _is_run(where) else Run(where, "pending")
         run.axes, run.sweep = axes, path
+        run.name = str((_json(where / "job.json", notes) or {}).get("name") or "")
         _reconcile(run, job, ledger)
         # With several objectives, the ledger has the values; a run's results.json has only the first.
         values = job.get("values") or ()

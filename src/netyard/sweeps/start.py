@@ -76,6 +76,8 @@ def sweep(sweeper: Any, arguments: Sequence[str], report: Callable[[Path], str])
     folder.mkdir(parents=True, exist_ok=True)
     locks = Locks(folder)
     try:
+        if not sweeper.resume:
+            refuse_if_taken(folder)  # again: another sweep may have begun and ended here meanwhile
         # Under the lock: another driver could write the ledger between reading and resuming it.
         ledger = _ledger(sweeper, space, objectives, folder)
         with _recorded(ledger):

@@ -96,6 +96,12 @@ def test_the_best_of_each_data_set_come_together_and_runs_for_debugging_last(tmp
     assert [Path(name).name for name in rows] == ["c", "b", "a", "d"]
 
 
+def test_a_job_is_listed_with_what_varies(outputs: Path, listed) -> None:
+    (outputs / "sweep" / "0" / "job.json").write_text(json.dumps({"number": 0, "name": "seed=1"}))
+    rows, _ = listed("outputs/sweep", "jobs=true")
+    assert (rows["sweep/0"][-1], rows["sweep/1"][-1]) == ("seed=1", "killed")
+
+
 @pytest.mark.parametrize(("pattern", "found"), [("1e-3", True), ("0.0010", True), ("0.00*", True), ("1e-2", False)])
 def test_a_number_is_found_however_it_is_written(tmp_path: Path, pattern: str, found: bool) -> None:
     made_run(tmp_path, 0.5, ["optimizer.lr=0.001"])
