@@ -130,7 +130,9 @@ def _leaderboard(table: Table) -> dict[str, Any]:
         columns.append((metric, _means(rows, metric), scores(rows, metric)))
     if any(len(row.runs) >= MIN_VALUES for row in rows):  # an interval needs at least three runs
         found = [interval(row.values(name)) for row in rows]
-        texts_found = [MISSING if ends is None else f"{four_digits(ends[0])} to {four_digits(ends[1])}" for ends in found]
+        texts_found = [
+            MISSING if ends is None else f"{four_digits(ends[0])} to {four_digits(ends[1])}" for ends in found
+        ]
         columns.append(("95 % interval", [MISSING if ends is None else ends[0] for ends in found], texts_found))
     columns.append(("n", [len(row.values(name)) for row in rows], []))
     for metric in other_metrics(table)[:MAX_TESTS]:

@@ -91,6 +91,13 @@ def test_one_and_one_point_zero_are_two_values_where_the_type_matters(tmp_path: 
     assert (table.columns, cells(table)) == (["trainer.limit_train_batches"], [(1.0,), (1,)])
 
 
+@pytest.mark.parametrize("key", ["test", "log_every_n_steps", "enable_progress_bar"])
+def test_what_does_not_change_a_score_splits_no_row(tmp_path: Path, key: str) -> None:
+    for number in range(2):
+        made_run(tmp_path / str(number), 0.9, config={"trainer": {key: number}}, seed=number)
+    assert [len(row.runs) for row in table_of(tmp_path).rows] == [2]
+
+
 def test_one_learning_rate_written_twice_is_one_row(tmp_path: Path) -> None:
     for number, lr in enumerate(["1", "1.0"]):
         made_run(tmp_path / str(number), 0.9, [f"optimizer.lr={lr}"], seed=number)
