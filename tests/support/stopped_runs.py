@@ -38,6 +38,11 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("model=mlp_tiny", "data=iris", "data.batch_size=8", "optimizer=muon", "scheduler=one_cycle", "logger=none"),
         ("model=mlp_tiny", "data=iris", "data.batch_size=8", "trainer.val_check_interval=3"),  # of 4 steps
         ("model=gru", "data=digits_rows", "data.batch_size=16", "model.hidden_size=8", "logger=none"),
+        (
+            "model=mlp_tiny", "data=iris", "data.batch_size=8", "model.dropout=0.3", "trainer.val_check_interval=3",
+            "trainer.check_val_every_n_epoch=null", "callbacks=[default,early_stopping,ema]", "scheduler=plateau",
+            "callbacks.early_stopping.patience=3", "callbacks.checkpoint.every_n_steps=5", "scheduler.patience=0",
+        ),
     ],
     "regression": [
         ("model=mlp_tiny", "data=diabetes", "data.batch_size=16", "scheduler=plateau", "optimizer=adamw"),

@@ -44,7 +44,7 @@ REFUSED = {
 _DAYS = re.compile(
     r"(?:(?:(\d+)[:-])?(\d{1,2}):)?(\d{1,2}):(\d{1,2})"
 )  # DD:HH:MM:SS, as Lightning; D-HH:MM:SS, as Slurm
-_UNITS = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")  # 1d, 12h, 1h30m, 90s
+_UNITS = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:([\d.]+)s)?")  # 1d, 1.5h, 1h 30m, 90s
 _WITHOUT = {  # what to type for a run without a stage
     "trainer.limit_train_batches": "trainer.max_epochs=0, which tests the network as it is",
     "trainer.limit_val_batches": "data.val_fraction=0, which trains without validation",
@@ -78,12 +78,15 @@ def seconds(duration: Any) -> float | None:
         if {*duration} - {*_NAMES} or not all(isinstance(value, int | float) and value >= 0 for value in values):
             return None
         return sum(value * unit for value, unit in zip(values, _SECONDS, strict=True)) or None
-    text = str(duration).strip().lower()
+    text = str(duration).lower().replace(" ", "")
     # Minutes and seconds alone would be hours and minutes to others.
     found = (_DAYS.fullmatch(text) if text.count(":") >= 2 else None) or _UNITS.fullmatch(text)
     if found is None:
         return None
-    return sum(int(value or 0) * unit for value, unit in zip(found.groups(), _SECONDS, strict=True)) or None
+    try:
+        return sum(float(value or 0) * unit for value, unit in zip(found.groups(), _SECONDS, strict=True)) or None
+    except ValueError:  # two points in one number
+        return None
 
 
 def faults(config: Mapping[str, Any], known: Collection[str]) -> Iterator[ConfigError]:
