@@ -99,6 +99,13 @@ KEYS = _table(
         print_every report_freq
     trainer.check_val_every_n_epoch={}: eval_every val_every eval_freq val_freq check_val_every_n_epoch val_interval
         eval_interval validation_freq
+    trainer.val_check_interval={}: eval_steps val_check_interval val_steps validate_every_n_steps
+    trainer.max_time={}: max_time time_limit max_duration training_time
+    trainer.min_epochs={}: min_epochs
+    trainer.min_steps={}: min_steps
+    trainer.detect_anomaly=true: detect_anomaly
+    callbacks.checkpoint.every_n_steps={}: save_steps every_n_train_steps checkpoint_steps save_every_n_steps
+    callbacks.checkpoint.keep={}: save_total_limit save_top_k keep_checkpoint_max max_to_keep
     trainer.deterministic={}: deterministic cudnn_deterministic torch_deterministic
     trainer.performance=max: compile torch_compile torchcompile channels_last jit xla jit_compile use_compile
     trainer=ddp: ddp distributed multiprocessing_distributed data_parallel multi_gpu
@@ -378,8 +385,8 @@ WITHOUT = {
     for answer, words in {
         "classes and channels are counted in the data": "num_classes nb_classes nc n_classes classes in_channels",
         "the best and the last checkpoint are always saved": (
-            "save save_model enable_checkpointing save_every save_freq save_steps save_strategy save_top_k "
-            "save_total_limit save_period save_checkpoints save_interval save_best save_last "
+            "save save_model enable_checkpointing save_every save_freq save_strategy "
+            "save_period save_checkpoints save_interval save_best save_last "
             "overwrite_output_dir exist_ok"
         ),
         "every epoch is validated, and the best one is tested at the end": (
