@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from netyard.errors import ConfigError
@@ -101,10 +102,13 @@ def faults(config: Mapping[str, Any], known: Collection[str]) -> Iterator[Config
         if fault := refused(f"trainer.{name}"):
             yield fault
         if known and name not in known and not name.startswith("_"):
+            meant = get_close_matches(name, known, 1, 0.7)
             yield ConfigError(
                 f"there is no key 'trainer.{name}';",
-                f"trainer has {listed(sorted(known), 50)};",
-                f"take trainer.{name} out of the command.",
+                f"did you mean '{meant[0]}'?" if meant else f"trainer has {listed(sorted(known), 50)};",
+                f"try trainer.{meant[0]}={written(trainer[name])}."
+                if meant
+                else f"take trainer.{name} out of the command.",
             )
     given = {"max_epochs": None, "max_steps": -1, **trainer}
     for key, value, allowed, instead in _unusable(given):

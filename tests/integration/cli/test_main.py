@@ -29,7 +29,7 @@ from support.mistaken_commands import check_answer
         (["optimizer.lr=-1"], 2, ["optimizer.lr is -1", "above 0", "try optimizer.lr=0.001"]),
         (["data.batch_size=2.5"], 2, ["data.batch_size is 2.5", "whole number"]),
         (["trainer.max_epochs=abc"], 2, ["trainer.max_epochs is 'abc'", "whole number"]),
-        (["+trainer.max_epoch=4"], 2, ["max_epoch", "parameters of its _target_"]),
+        (["+trainer.max_epoch=4"], 2, ["no key 'trainer.max_epoch'; did you mean", "try trainer.max_epochs=4."]),
         (["+colour=red"], 2, ["there is no key 'colour'"]),
         (["~data.batch_sizes"], 2, ["'data.batch_sizes'", "did you mean 'data.batch_size'"]),
         (["model.hidden_sizes=[1,"], 2, ["cannot be read as an override", "quotes"]),
