@@ -30,9 +30,13 @@ def data_set(run: Run, metric: str) -> dict[str, Any]:
 
 
 def differing(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The keys that are not the same in all of these data sets."""
+    """The keys that tell these data sets apart: the option, and others where they differ within one option."""
     keys = dict.fromkeys(key for each in found for key in each)
-    return [key for key in keys if any(each.get(key) != found[0].get(key) for each in found)]
+    # Of data=iris and data=wine data.dataset differs, too, which says nothing more.
+    pairs = [(one, other) for one in found for other in found if one.get("data") == other.get("data")]
+    apart = {key for one, other in pairs for key in keys if one.get(key) != other.get(key)}
+    options = {str(each.get("data")) for each in found}
+    return [key for key in keys if key in apart or (key == "data" and len(options) > 1)]
 
 
 def other_split(one: Run, other: Run) -> list[str]:

@@ -41,7 +41,8 @@ def test_seeds_are_folded_and_the_best_row_is_first(tmp_path: Path) -> None:
 
 def test_data_sets_are_ranked_apart(tmp_path: Path) -> None:
     for number, (data, seed) in enumerate([("iris", 0), ("iris", 1), ("wine", 0), ("wine", 1)]):
-        made_run(tmp_path / str(number), number / 10, [f"data={data}"], seed=seed, chosen={"data": data})
+        config = {"data": {"num_classes": 3, "dataset": data}}  # what follows from the option is not in the title
+        made_run(tmp_path / str(number), number / 10, [f"data={data}"], seed=seed, chosen={"data": data}, config=config)
     tables = tabulate(gather([tmp_path])[0])
     assert [table.title for table in tables] == ["val/accuracy on iris", "val/accuracy on wine"]
     assert [len(row.runs) for table in tables for row in table.rows] == [2, 2]
@@ -66,6 +67,13 @@ def test_files_and_targets_distinguish_data_sets_and_preparation_does_not(tmp_pa
     for number, more in enumerate([{}, data]):
         made_run(tmp_path / str(number), 0.9, config={"data": {"num_classes": 10, **class_of, **more}})
     assert len(tabulate(gather([tmp_path])[0])) == 1 + apart
+
+
+def test_a_title_names_the_file_where_the_option_is_the_same(tmp_path: Path) -> None:
+    for number, path in enumerate(("a.csv", "b.csv")):
+        made_run(tmp_path / str(number), 0.5, config={"data": {"num_classes": 3, "path": path}}, chosen={"data": "csv"})
+    titles = [table.title for table in tabulate(gather([tmp_path])[0])]
+    assert titles == ["val/accuracy on data.path=a.csv", "val/accuracy on data.path=b.csv"]
 
 
 def test_perplexities_of_other_tokens_are_ranked_apart(tmp_path: Path) -> None:
