@@ -359,7 +359,8 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
         trainer_arguments.log_profiles(assembly.trainer, context.run_dir.path)
         if limit is not None:
             log.info("the time is over (trainer.max_time)")
-            results.log_stopped(context.run_dir)
+            if not context.run_dir.is_sweep_job:
+                results.log_stopped(context.run_dir)
     return FinishedRun(context, content)
 
 
