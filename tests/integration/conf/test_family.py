@@ -30,7 +30,7 @@ RUNS = [
     "model=mobilenet_tiny optimizer=nadam scheduler=cosine augmentation=mixup",
     "model=resnet_tiny optimizer=adamw scheduler=warmup_cosine augmentation=cutmix trainer.precision=bf16-mixed",
     "model=timm_tiny optimizer=adadelta data=fake data.channels=3 data.image_size=32 data.size=96",
-    "model=vgg11 optimizer=sgd",
+    "model=vgg11 optimizer=sgd augmentation=auto",
     "model=cnn_tiny optimizer=momentum scheduler=one_cycle loss=cross_entropy",
     "model=lenet5 optimizer=lbfgs data=fake data.channels=1 data.image_size=28 data.size=96",
     "model=mlp_tiny optimizer=muon scheduler=plateau data=iris",

@@ -14,6 +14,7 @@ import pytest
 import torch
 from hydra.errors import InstantiationException
 
+import netyard.data.tables
 from netyard.cli import error_messages
 from netyard.cli.failure import failed
 from netyard.config import allowlist
@@ -138,6 +139,7 @@ def test_a_class_of_ours_whose_library_is_broken_names_the_library(
     for name in [name for name in sys.modules if name.partition(".")[0] == "sklearn"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "netyard.data.tables.scikit", raising=False)
+    monkeypatch.delattr(netyard.data.tables, "scikit", raising=False)  # an earlier test may have imported it
     monkeypatch.syspath_prepend(tmp_path)
     error = raised(lambda: build({"_target_": "netyard.data.tables.scikit.ScikitData", "dataset": "iris"}))
     found = error_messages.explain(error)
