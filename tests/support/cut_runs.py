@@ -16,6 +16,40 @@ TINY = (
     "callbacks.samples=null", "callbacks.projector=null", "model=mlp_tiny", "data=iris", "model.dropout=0.3",
 )  # fmt: skip
 """13 batches in an epoch."""
+STOPPING = ("callbacks=[default,early_stopping]", "callbacks.early_stopping.min_delta=0.2", "trainer.max_epochs=12")
+LONGER = ("trainer.max_steps=-1", "trainer.max_epochs=4")
+
+
+def patience(number: int) -> tuple[str, ...]:
+    return (f"callbacks.early_stopping.patience={number}",)
+
+
+CUTS: dict[str, tuple[tuple[str, ...], list[tuple[str, ...]], tuple[str, ...]]] = {
+    "max_steps": ((), [("trainer.max_steps=20",), ("trainer.max_steps=23",), LONGER], LONGER),
+    "patience": (STOPPING, [patience(1), patience(4)], patience(4)),
+    "patience_within": ((*STOPPING, "trainer.val_check_interval=5"), [patience(1), patience(4)], patience(4)),
+    "plateau": (
+        ("trainer.val_check_interval=5", "scheduler=plateau", "scheduler.patience=0"),
+        [("trainer.max_steps=7",), ("trainer.max_steps=23",), LONGER],
+        LONGER,
+    ),
+    "across_epochs": (
+        ("trainer.check_val_every_n_epoch=null", "trainer.val_check_interval=17"),
+        [("trainer.max_steps=7",), ("trainer.max_steps=23",), LONGER],
+        LONGER,
+    ),
+    "accumulated": (
+        ("trainer.accumulate_grad_batches=4", "trainer.val_check_interval=4", "callbacks=[default,ema]"),
+        [("trainer.max_steps=3",), ("trainer.max_steps=6",), LONGER],
+        LONGER,
+    ),
+    "untrained": (
+        ("scheduler=cosine",),
+        [("trainer.max_epochs=0",), ("trainer.max_epochs=2", "trainer.schedule=stretch")],
+        ("trainer.max_epochs=2",),
+    ),
+}
+"""Ways to end within an epoch: common words, those of each start, and those of the run that is not cut off."""
 
 
 def start(path: Path, words: list[str], resumed: bool = False) -> dict[str, Any]:

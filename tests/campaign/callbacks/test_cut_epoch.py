@@ -9,11 +9,16 @@ from types import SimpleNamespace
 import pytest
 
 from netyard.callbacks import run_limits
-from support.cut_runs import compare, start
+from support.cut_runs import CUTS, TINY, compare, in_parts, start
 from support.stopped_runs import QUIET, RUNS
 from support.user_files import write_user_files
 
 SETTINGS = [(task, settings) for task, each in RUNS.items() for settings in each]
+
+
+@pytest.mark.parametrize(("common", "parts", "alone"), [*CUTS.values()], ids=[*CUTS])
+def test_a_run_that_was_cut_off_ends_with_the_same_bits(common, parts, alone, tmp_path: Path) -> None:
+    assert in_parts(tmp_path, [*TINY, *common], parts, alone) == []
 
 
 @pytest.mark.parametrize(("task", "settings"), SETTINGS, ids=lambda each: each if isinstance(each, str) else each[0])

@@ -11,43 +11,15 @@ import pytest
 from netyard.callbacks import run_limits
 from netyard.run_directories import manifest
 from netyard.training import checkpoint
-from support.cut_runs import TINY, compare, in_parts, start
+from support.cut_runs import CUTS, STOPPING, TINY, compare, in_parts, patience, start
 from support.run_comparison import rows
-
-STOPPING = ("callbacks=[default,early_stopping]", "callbacks.early_stopping.min_delta=0.2", "trainer.max_epochs=12")
-LONGER = ("trainer.max_steps=-1", "trainer.max_epochs=4")
-
-
-def patience(number: int) -> tuple[str, ...]:
-    return (f"callbacks.early_stopping.patience={number}",)
 
 
 @pytest.mark.parametrize(
     ("common", "parts", "alone"),
-    [
-        ((), [("trainer.max_steps=20",), ("trainer.max_steps=23",), LONGER], LONGER),
-        (STOPPING, [patience(1), patience(4)], patience(4)),
-        ((*STOPPING, "trainer.val_check_interval=5"), [patience(1), patience(4)], patience(4)),
-        (
-            ("trainer.val_check_interval=5", "scheduler=plateau", "scheduler.patience=0"),
-            [("trainer.max_steps=7",), ("trainer.max_steps=23",), LONGER],
-            LONGER,
-        ),
-        (
-            ("trainer.check_val_every_n_epoch=null", "trainer.val_check_interval=17"),
-            [("trainer.max_steps=7",), ("trainer.max_steps=23",), LONGER],
-            LONGER,
-        ),
-        (
-            ("trainer.accumulate_grad_batches=4", "trainer.val_check_interval=4", "callbacks=[default,ema]"),
-            [("trainer.max_steps=3",), ("trainer.max_steps=6",), LONGER],
-            LONGER,
-        ),
-        (("scheduler=cosine",), [("trainer.max_epochs=0",), ("trainer.max_epochs=2", "trainer.schedule=stretch")],
-         ("trainer.max_epochs=2",)),
-    ],
-    ids=("max_steps", "patience", "patience_within", "plateau", "across_epochs", "accumulated", "untrained"),
-)  # fmt: skip
+    [CUTS[name] for name in ("max_steps", "patience_within", "accumulated", "untrained")],
+    ids=("max_steps", "patience_within", "accumulated", "untrained"),
+)
 def test_a_run_that_was_cut_off_ends_with_the_same_bits(common, parts, alone, tmp_path: Path) -> None:
     assert in_parts(tmp_path, [*TINY, *common], parts, alone) == []
 
