@@ -18,7 +18,7 @@ from support.mistaken_commands import check_answer
         (["data.batch_size=0"], 2, ["data.batch_size is 0", "at least 1", "try data.batch_size=64"]),
         (["model.dropout=1.5"], 2, ["model.dropout is 1.5", "below 1"]),
         (["model.hidden_sizes=[64,0]"], 2, ["model.hidden_sizes is 0", "at least 1"]),
-        (["trainer.max_epochs=0"], 2, ["trainer.max_epochs is 0"]),
+        (["trainer.max_epochs=-5"], 2, ["trainer.max_epochs is -5"]),
         (["seed=-1"], 2, ["seed is -1"]),
         (["data=diabetes", "loss=cross_entropy"], 2, ["CrossEntropyLoss", "try loss=mse"]),
         (["data=image_folder", "data.root=nowhere"], 3, ["nowhere", "data.root"]),
