@@ -31,6 +31,7 @@ FACTS = {
     *("input_shape", "in_channels", "image_size", "input_size", "vocab_size", "num_classes", "num_actions"),
     *("num_outputs", "num_atoms", "num_outputs_per_pixel", "masked"),
 }
+_SETS = ("data.val_path", "data.test_path", "data.val_root", "data.test_root")  # of other files than training
 _PARTIAL = ("optimizer", "scheduler")  # built later, with the parameters of the network
 
 
@@ -186,6 +187,9 @@ def _faults(each: _Value, choices: Mapping[str, Any]) -> Iterator[ConfigError]:
         if fault := trainer_keys.of_no_batches(each.key, each.value):
             yield fault
             return
+        if each.key in _SETS and isinstance(each.value, list) and each.value:
+            yield _several_sets(each)
+            return
         if each.constraint.is_node:
             yield _no_node(each, default)
             return
@@ -213,6 +217,16 @@ def _changed_facts(config: Mapping[str, Any], choices: Mapping[str, Any]) -> Ite
                     f"the network has to fit the {owner}, so {group}.{key} repeats {source};",
                     f"take {group}.{key} out of the command.",
                 )
+
+
+def _several_sets(each: _Value) -> ConfigError:
+    use = "validated" if "val_" in each.key else "tested"
+    further = f"{each.key.replace('val_', 'test_')}={each.value[-1]}"
+    return ConfigError(
+        f"{each.key} is {written(each.value)};",
+        f"a run is {use} on one set, and a trained network is tested on any number of further ones;",
+        f"try {each.key}={each.value[0]}, and afterwards netyard evaluate RUN_DIR {further}.",
+    )
 
 
 def _no_node(each: _Value, default: Any) -> ConfigError:

@@ -125,3 +125,21 @@ def test_a_task_that_a_table_has_no_answers_for_is_told_which_would_fit(task, ha
         schema.require_outputs(config, choices)
     schema.require_outputs({"task": {"num_outputs": 3}}, choices)
     schema.require_outputs({"task": {}}, choices)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["data=csv", "data.path=a.csv", "data.target=y", "data.val_path=[b.csv,c.csv]"],
+            "a run is validated on one set, .*; try data.val_path=b.csv, .* evaluate RUN_DIR data.test_path=c.csv",
+        ),
+        (
+            ["data=image_folder", "data.root=a", "data.test_root=[b,c]"],
+            "a run is tested on one set, .*; try data.test_root=b, .* evaluate RUN_DIR data.test_root=c",
+        ),
+    ],
+)
+def test_further_sets_are_tested_by_evaluate(words: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        schema.check(*compose.compose(words))
