@@ -25,13 +25,8 @@ from netyard.io.readable import format_bytes
 from netyard.io.version import __version__
 
 SCARCE = 1e9  # bytes; less is not enough for a few checkpoints of a large network
-_NOT_IMPORTED = {
-    "tests",
-    "test",
-    "docs",
-    "examples",
-    "benchmarks",
-}  # folders that some distributions install by mistake
+# Folders that some distributions install by mistake.
+_NOT_IMPORTED = {"tests", "test", "docs", "examples", "benchmarks"}
 DEVELOPMENT = ("dev", "campaign", "mutants")  # extras for developing netyard, not for using it
 # Versions that a bug report needs; unmet requirements are always shown.
 SHOWN = ("torch", "torchvision", "lightning", "hydra-core", "tensorboard", "timm")

@@ -42,9 +42,8 @@ REFUSED = {
 }
 """Arguments of this or of earlier versions of Lightning: what does the same here, and what to type."""
 
-_DAYS = re.compile(
-    r"(?:(?:(\d+)[:-])?(\d{1,2}):)?(\d{1,2}):(\d{1,2})"
-)  # DD:HH:MM:SS, as Lightning; D-HH:MM:SS, as Slurm
+# DD:HH:MM:SS, as Lightning; D-HH:MM:SS, as Slurm.
+_DAYS = re.compile(r"(?:(?:(\d+)[:-])?(\d{1,2}):)?(\d{1,2}):(\d{1,2})")
 _UNITS = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:([\d.]+)s)?")  # 1d, 1.5h, 1h 30m, 90s
 _WITHOUT = {  # what to type for a run without a stage
     "trainer.limit_train_batches": "trainer.max_epochs=0, which tests the network as it is",
