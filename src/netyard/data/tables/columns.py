@@ -47,12 +47,6 @@ class Column:
         return (1 if self.words is None else len(self.words)) + self.indicator
 
     @property
-    def feature_names(self) -> list[str]:
-        """A name for each feature; of the words of a column ``column=word``."""
-        names = [self.name] if self.words is None else [f"{self.name}={word}" for word in self.words]
-        return [*names, *[f"{self.name} is missing"] * self.indicator]
-
-    @property
     def moments(self) -> list[tuple[float, float]]:
         """Mean and std of each feature in its own units."""
         first = (self.mean, self.std) if self.words is None else (0.0, 1.0)

@@ -28,12 +28,6 @@ def fit(cells: list[str], missing: Any, train: np.ndarray = ALL) -> Column:
     return (fit_number if made.parsed["x"].is_number else fit_words)(made, "x", train, missing, Reading())
 
 
-def test_features_have_names() -> None:
-    words = Column("kind", words=["a", "b"], missing="indicator", indicator=True)
-    assert words.feature_names == ["kind=a", "kind=b", "kind is missing"]
-    assert Column("price").feature_names == ["price"]
-
-
 def test_missing_numbers() -> None:
     # Present: 1 and 3, mean 2, standard deviation 1.
     cells = ["1", "", "3"]
