@@ -16,6 +16,7 @@ from pathlib import Path
 
 from netyard.cli.equivalents import NUMBER, OPEN_KEYS, OR, data_of, is_path, known_words, named, overrides_for, run_of
 from netyard.config import catalog, hydra_internals, synonyms
+from netyard.config.fitting import models_for
 from netyard.config.overrides import override
 from netyard.config.schema import GLOBALS
 from netyard.config.suggest import all_keys, did_you_mean
@@ -313,7 +314,16 @@ def _existing(answer: _Answer) -> list[str]:
         words += ways[:1]
         if not ways:
             answer.notes.append(_no_key(text.partition("=")[0], merged))
-    return words
+    return [*words, *_fitting_model(words, guessed)]
+
+
+def _fitting_model(words: Sequence[str], guessed: set[str]) -> list[str]:
+    """The choice of a model, if none was typed and the default one does not fit the data that were meant."""
+    data = next((text for text in words if text.startswith("data=")), "")
+    if data not in guessed or any(text.startswith(("model=", "experiment=")) for text in words):
+        return []
+    models = models_for({"data": data.removeprefix("data=")})
+    return [] if "mlp" in models or not models else [f"model={models[0]}"]
 
 
 @functools.cache

@@ -14,8 +14,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
-from netyard.config import allowlist, by_task, constraints, environment_variables, trainer_keys
-from netyard.config.catalog import GROUPS, LISTS, option_file, options, variants
+from netyard.config import allowlist, by_task, constraints, environment_variables, fitting, trainer_keys
+from netyard.config.catalog import GROUPS, LISTS, option_file, options
 from netyard.config.flatten import leaves
 from netyard.errors import ConfigError
 from netyard.io.readable import listed
@@ -267,7 +267,7 @@ def resolve(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
             (name for name in giving if "???" not in files[name].values()), key=lambda name: "root" in files[name]
         )
         asked_by_model = f"${{{wanted}}}" in option_file("model", str(choices.get("model"))).values()
-        models = _fitting_models(choices, group) if asked_by_model and group in ("data", "task") else []
+        models = fitting.models_for(choices, group) if asked_by_model and group in ("data", "task") else []
         # One model and one data set: either may be what the user wants to keep.
         attempts = [*(f"model={name}" for name in models[:1]), *(f"{group}={name}" for name in complete[:1])]
         raise ConfigError(
@@ -313,18 +313,6 @@ def _require_classes(config: Mapping[str, Any], choices: Mapping[str, Any]) -> N
             "classes are a column of a table, or class folders of images (two at least, without images beside them);",
             f"try model={plain}." if plain in options("model") else "try data with classes.",
         )
-
-
-def _fitting_models(choices: Mapping[str, Any], group: str = "data") -> list[str]:
-    """The models whose interpolations of keys of a group, as facts of data, can all be resolved with its option."""
-    facts, start = option_file(group, str(choices.get(group))), f"${{{group}."
-    asked = {
-        name: {str(value)[len(start) : -1] for value in node.values() if str(value).startswith(start)}
-        for name, node in variants().items()
-    }
-    fitting = [name for name, keys in asked.items() if keys <= set(facts)]
-    # Models for the current task first: others choose a task of their own in their defaults.
-    return sorted(fitting, key=lambda name: "/task@" in str(variants()[name].get("defaults")))
 
 
 def _check_missing(cfg: DictConfig, choices: Mapping[str, Any]) -> None:

@@ -55,6 +55,7 @@ from support.mistaken_commands import check_answer
         (["data=image_folder", "data.root=FOLDER", "data.num_workers=0"], 3, ["empty_class"]),
         (["data=image_folder", "data.root=BROKEN", "data.num_workers=0", "model=cnn_tiny"], 3, ["broken.png"]),
         (["data=python_source"], 2, ["model=mlp does not fit data=python_source", "no input_shape", "try model=rnn"]),
+        (["data=number_words"], 2, ["model=mlp does not fit data=number_words", "try model=seq2seq or data="]),
         (["model=lstm", "data=number_words"], 2, ["Recurrent has no encode", "try model=seq2seq"]),
         (["model=bilstm", "data=python_source"], 2, ["bidirectional is true", "try model.bidirectional=false"]),
         (["model=lstm", "data=text", "data.path=EMPTY"], 3, ["empty.txt contains 0 character", "add more text"]),

@@ -1,11 +1,13 @@
-"""A VAE has a likelihood that fits its data, unless one is typed."""
+"""What fits data: the likelihood of a VAE, unless one is typed, and the models that are proposed."""
 
 from __future__ import annotations
 
+import hydra
 import pytest
 from hydra.types import RunMode
 
-from netyard.config import compose
+from netyard.config import catalog, compose, fitting
+from netyard.tasks.interfaces import lacks
 
 GAUSSIAN, BERNOULLI = "netyard.losses.likelihoods.Gaussian", "netyard.losses.likelihoods.Bernoulli"
 
@@ -43,3 +45,16 @@ def test_each_job_of_a_sweep_has_its_own() -> None:
             app.config_loader.load_sweep_config(master, ["model=vae", f"data={name}"]) for name in ("iris", "digits")
         ]
     assert [job.loss._target_ for job in jobs] == [GAUSSIAN, BERNOULLI]
+
+
+@pytest.mark.parametrize(
+    ("data", "methods"), [("python_source", ["unroll"]), ("number_words", ["encode", "decode"]), ("sentiment", [])]
+)
+def test_models_that_are_proposed_have_the_methods_that_the_task_calls(data: str, methods: list[str]) -> None:
+    proposed = fitting.models_for({"data": data})
+    for name in ("rnn_tiny", "bigru", "transformer_tiny", "seq2seq_tiny"):
+        node = catalog.variants()[name]
+        net = hydra.utils.get_class(node["_target_"])
+        fits = not lacks(net, *methods) if methods else lacks(net, "encode")
+        looks_ahead = data == "python_source" and node.get("bidirectional", False)
+        assert (name in proposed) == (bool(fits) and not looks_ahead), name
