@@ -85,6 +85,11 @@ class Run:
         return dict(self.results.get("metrics", {}))
 
     @property
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """What models without a network reach, ``{"test/accuracy": {"nearest_neighbours": 0.98, ...}}``; {} if none."""
+        return {metric: dict(values) for metric, values in self.results.get("baselines", {}).items()}
+
+    @property
     def state(self) -> str:
         """``completed``, ``running``, ``failed``, ``interrupted`` or ``pruned``."""
         # Not cached: a run that is still training changes it.

@@ -28,6 +28,7 @@ def made_run(
     ended: str = "2026-11-24T12:00:00+00:00",
     curve: Sequence[float] = (),
     chosen: Mapping[str, Any] | None = None,
+    baselines: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Path:
     """A run's directory. ``optimizer.lr=0.1`` among ``typed`` is in the config too; no value, no results.json."""
     node: dict[str, Any] = {
@@ -65,6 +66,7 @@ def made_run(
             "objective": {"name": objective[0], "mode": objective[1], "value": value, "epoch": 2},
             "metrics": {objective[0]: value, **(metrics or {})},
             "best_checkpoint": "checkpoints/best.ckpt",
+            **({"baselines": baselines} if baselines else {}),
         }
         (path / "results.json").write_text(json.dumps(results), encoding="utf-8")
     if curve:

@@ -11,6 +11,7 @@ from netyard.config.catalog import GROUPS
 from netyard.config.equal_values import with_floats
 from netyard.config.flatten import leaves
 from netyard.metrics.intervals import mean
+from netyard.reports.baselines import Baseline, baselines_of
 from netyard.run_directories import data_set as data_sets
 from netyard.run_directories.records import MISSING, REPETITIONS, Objective, Run
 
@@ -18,7 +19,7 @@ from netyard.run_directories.records import MISSING, REPETITIONS, Objective, Run
 # repetitions (seed, fold).
 INCIDENTAL = (
     *("seed", "data.fold", "threads", "tags", "resume", "logger", "data.num_workers", "sweep"),
-    *("trainer.test", "trainer.log_every_n_steps", "trainer.enable_progress_bar"),
+    *("trainer.test", "trainer.log_every_n_steps", "trainer.enable_progress_bar", "baselines", "remarks"),
 )
 LABELS = ("experiment", "debug")  # groups that only set other keys, which are compared themselves
 
@@ -53,6 +54,7 @@ class Table:
         columns: the config keys that differ between the rows.
         notes: remarks on how the rows were made.
         data: what distinguishes its data from that of other tables, as ``{"data": "iris"}``.
+        baselines: of these data, best first; they are no rows, and in no statistics.
     """
 
     ranked: Objective
@@ -61,6 +63,7 @@ class Table:
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
+    baselines: list[Baseline] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -127,6 +130,7 @@ def _table(objectives: tuple[Objective, ...], runs: Sequence[Run]) -> Table:
     if "folds" in table.repeated:
         # Scores of folds are correlated, and both statistics assume independent runs (Bengio & Grandvalet 2004).
         notes.append("Folds share training samples: intervals and p values over folds are smaller than they should be.")
+    table.baselines = baselines_of(runs, [ranked.name, f"test/{ranked.name.partition('/')[2]}"])
     return table
 
 

@@ -19,6 +19,7 @@ from netyard.config.catalog import GROUPS
 from netyard.config.flatten import leaves
 from netyard.io.readable import listed, short_path
 from netyard.reports import curves
+from netyard.reports.baselines import best_of, charts_of, direction, main_metric, remark_on
 from netyard.reports.charts import Chart, Series, line_chart
 from netyard.reports.confusion import confusion
 from netyard.reports.files import end_of, is_own, mapping, object_of, text_of
@@ -79,6 +80,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
         "charts": charts,
         "left_out": left_out,
         "metrics": _metrics(results),
+        "baselines": {"charts": charts_of(run, four_digits), "remark": remark_on(run, four_digits)},
         "data": list(_data(mapping(results.get("data_summary")))),
         "confusion": matrix,
         "pictures": list(_pictures(run.path, without=("test_confusion",) if matrix else ())),
@@ -90,6 +92,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
     named = (
         ("curves", "Curves", charts),
         ("metrics", "Metrics", values["metrics"]["rows"]),
+        ("baselines", "Baselines", values["baselines"]["charts"]),
         ("data", "Data", values["data"]),
         ("confusion", "Confusion", values["confusion"]),
         ("pictures", "Pictures", values["pictures"]),
@@ -145,8 +148,13 @@ def _tiles(
         (name for name in metrics if name.startswith("test/")),
         key=lambda name: (name != same_metric, name == "test/loss"),
     )
+    compared = main_metric(run)
+    if compared is not None and compared == objective.get("name"):
+        yield from _best_baseline(run, compared)
     for name in tested[:MAX_TILES]:
         yield Tile(name, _brief(metrics[name]), score=name == same_metric)
+        if name == compared:
+            yield from _best_baseline(run, name)
     if not results:
         for name, points in [item for item in measured.items() if item[0].startswith("val/")][:MAX_TILES]:
             yield Tile(name, _brief(points[-1][1]), f"last, in epoch {points[-1][0]}")
@@ -163,6 +171,12 @@ def _tiles(
     if isinstance(results.get("epochs"), int):
         steps = results.get("steps")
         yield Tile("epochs", f"{results['epochs']:,}", f"{steps:,} steps" if isinstance(steps, int) else "")
+
+
+def _best_baseline(run: Run, metric: str) -> Iterator[Tile]:
+    """The best baseline by a metric, in digits as large as those of the network."""
+    if best := best_of(run.baselines[metric], direction(metric, run)):
+        yield Tile("best baseline", _brief(run.baselines[metric][best]), best, score=True)
 
 
 def _seconds(run: Run, results: Mapping[str, Any], status: Mapping[str, Any]) -> float | None:

@@ -16,6 +16,7 @@ from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.metrics.intervals import MIN_VALUES, deviation, interval, mean
 from netyard.plots.figure import PALETTE
+from netyard.reports.baselines import Baseline, best_of, direction
 from netyard.reports.charts import Chart, Series, line_chart
 from netyard.reports.colour_scale import by_second_key
 from netyard.reports.configurations import Row, Table
@@ -24,7 +25,7 @@ from netyard.reports.files import object_of
 from netyard.reports.hyperparameter_charts import Group, parallel, scatter
 from netyard.reports.importance import importances
 from netyard.reports.page import Tile, duration, four_digits, render
-from netyard.reports.tables import other_metrics, remarks, scores, shown
+from netyard.reports.tables import other_metrics, remarks, scores, shown, shown_metrics
 from netyard.run_directories.data_set import unranked
 from netyard.run_directories.records import MISSING, Run, overrides, sweep_state
 
@@ -32,7 +33,6 @@ MAX_CURVES = 6  # rows whose learning curves are drawn
 MAX_ROWS = 500  # of the leaderboard; leaderboard.csv has all
 MAX_LINES = 200  # of the parallel coordinates: more would hide each other
 MAX_KEYS = 12  # hyperparameters with a chart
-MAX_TESTS = 4  # columns of test metrics
 MAX_ENDED = 100  # failed or stopped jobs that are listed
 GOOD = ("completed", "running")
 
@@ -121,13 +121,15 @@ def _board(table: Table) -> dict[str, Any]:
 def _leaderboard(table: Table) -> dict[str, Any]:
     """The header and the cells of the table."""
     name, rows = table.ranked.name, table.rows[:MAX_ROWS]
+    below = table.baselines
+    every: list[Row | Baseline] = [*rows, *below]
     # (title, values that the page sorts by, texts that it shows; none where the value is shown itself)
     columns: list[tuple[str, list[Any], list[str]]] = [("#", [*range(1, len(rows) + 1)], [])]
     columns += [
         (key, [row.cells[key] for row in rows], [shown(row.cells[key]) for row in rows]) for key in table.columns
     ]
     for metric in (name, *(other.name for other in table.others)):
-        columns.append((metric, _means(rows, metric), scores(rows, metric)))
+        columns.append((metric, _means(every, metric), scores(every, metric)))
     if any(len(row.runs) >= MIN_VALUES for row in rows):  # an interval needs at least three runs
         found = [interval(row.values(name)) for row in rows]
         texts_found = [
@@ -135,21 +137,28 @@ def _leaderboard(table: Table) -> dict[str, Any]:
         ]
         columns.append(("95 % interval", [MISSING if ends is None else ends[0] for ends in found], texts_found))
     columns.append(("n", [len(row.values(name)) for row in rows], []))
-    for metric in other_metrics(table)[:MAX_TESTS]:
-        columns.append((metric, _means(rows, metric), scores(rows, metric)))
+    for metric in shown_metrics(table):
+        columns.append((metric, _means(every, metric), scores(every, metric)))
     columns.append(("best run", [short_path(row.runs[0].path) for row in rows], []))
     header = [{"name": title, "number": all(_is_number(value) for value in values)} for title, values, _ in columns]
     cells = [
         [
-            {"value": str(values[index]), "text": texts[index] if texts else str(values[index])}
+            {
+                # Of most columns a baseline has nothing, in which sorting leaves it below the rows.
+                "value": str(values[index]) if index < len(values) else "",
+                "text": str((texts or values)[index]) if index < len(values) else "",
+            }
             for _, values, texts in columns
         ]
-        for index in range(len(rows))
+        for index in range(len(every))
     ]
-    return {"header": header, "rows": [{"row": str(rank), "cells": row} for rank, row in enumerate(cells, start=1)]}
+    for baseline, own in zip(below, cells[len(rows) :], strict=True):
+        own[0]["text"] = baseline.title
+    ranks = [*map(str, range(1, len(rows) + 1)), *[""] * len(below)]
+    return {"header": header, "rows": [{"row": rank, "cells": row} for rank, row in zip(ranks, cells, strict=True)]}
 
 
-def _means(rows: Sequence[Row], metric: str) -> list[Any]:
+def _means(rows: Sequence[Row | Baseline], metric: str) -> list[Any]:
     """The mean of a metric in each row; ``MISSING`` if no run has it."""
     return [mean(values) if (values := row.values(metric)) else MISSING for row in rows]
 
@@ -243,6 +252,11 @@ def _tiles(
         tests = [name for name in other_metrics(table) if name.startswith("test/") and best.values(name)][:1]
         for test in tests:
             yield Tile(test, four_digits(mean(best.values(test))), "of the best row")
+        for metric in (*tests, name):
+            values = {each.name: mean(found) for each in table.baselines if (found := each.values(metric))}
+            if (first := best_of(values, direction(metric, best.runs[0]))) is not None:
+                yield Tile("best baseline", four_digits(values[first]), f"{metric} of {first}")
+                break
     rest = ", ".join(f"{count} {state}" for state, count in counts.items() if state != "completed")
     yield Tile("runs completed", f"{counts.get('completed', 0)} of {len(runs)}", rest)
     if (seconds := _seconds(ledger)) is not None:

@@ -12,6 +12,7 @@ from typing import Any
 from netyard.io.markdown import grid
 from netyard.io.readable import short_path
 from netyard.metrics.intervals import ENOUGH_PAIRS, MAX_EXACT_PAIRS, MIN_VALUES, deviation, interval, mean, sign_flip
+from netyard.reports.baselines import Baseline
 from netyard.reports.configurations import Row, Table
 from netyard.run_directories.data_set import other_split, unranked
 from netyard.run_directories.records import MISSING, Run
@@ -19,24 +20,30 @@ from netyard.run_directories.records import MISSING, Run
 STATES = ("completed", "running", "pending", "failed", "pruned", "interrupted", "unreadable")
 MAX_TESTS = 4  # test metrics in Markdown; the CSV has all
 MAX_LINES = 20  # jobs of one state that are listed
+BASELINES = "Baselines are models without a network on the same parts; they have no rank and count in no statistics."
 
 
 def markdown(table: Table, most: int | None = None) -> str:
     """Return a table with its remarks; only the best rows if ``most`` is given."""
     name, rows = table.ranked.name, table.rows[:most]
     direction = "higher" if table.ranked.mode == "max" else "lower"
-    columns: list[tuple[str, list[str]]] = [("#", [str(rank) for rank in range(1, len(rows) + 1)])]
+    below = table.baselines
+    every: list[Row | Baseline] = [*rows, *below]
+    columns: list[tuple[str, list[str]]] = [
+        ("#", [*map(str, range(1, len(rows) + 1)), *(each.title for each in below)])
+    ]
     columns += [(key, [shown(row.cells[key]) for row in rows]) for key in table.columns]
-    columns.append((name, scores(rows, name)))
+    columns.append((name, scores(every, name)))
     if table.others:
-        columns += [(other.name, scores(rows, other.name)) for other in table.others]
+        columns += [(other.name, scores(every, other.name)) for other in table.others]
         # By identity: rows are dataclasses, and == would compare all their runs.
         columns.append(("front", ["*" if any(row is each for each in table.front) else "" for row in rows]))
     if any(len(row.runs) >= MIN_VALUES for row in rows):
         columns.append(("95 % interval", _intervals(rows, name)))
     columns.append(("n", [str(len(row.values(name))) for row in rows]))
-    columns += [(metric, scores(rows, metric)) for metric in other_metrics(table)[:MAX_TESTS]]
+    columns += [(metric, scores(every, metric)) for metric in shown_metrics(table)]
     columns.append(("best run", [short_path(row.runs[0].path) for row in rows]))
+    columns = [(title, [*cells, *[""] * (len(rows) + len(below) - len(cells))]) for title, cells in columns]
     more = [f"... and {len(table.rows) - len(rows)} more rows."] if len(rows) < len(table.rows) else []
     lines = [f"## {table.title}, {direction} is better", "", grid(columns), *more, "", *remarks(table)]
     return "\n".join(lines).rstrip()
@@ -61,7 +68,7 @@ def remarks(table: Table) -> list[str]:
     if table.ranked.name.startswith("test/"):
         # Choosing the best of many rows by the test favours rows that were lucky on it (selection bias).
         lines.append("Ranked by a test metric: a configuration chosen this way will score lower on new data.")
-    return [*lines, *table.notes]
+    return [*lines, *[BASELINES] * bool(table.baselines), *table.notes]
 
 
 def compared(table: Table) -> str:
@@ -117,14 +124,26 @@ def other_metrics(table: Table) -> list[str]:
     return [*sorted(validated), *sorted(names, key=lambda name: (name != same_metric, name != "test/loss", name))]
 
 
+def shown_metrics(table: Table) -> list[str]:
+    """Return the metrics after the ranked one that have a column: a few of the runs, and each of a baseline."""
+    found = other_metrics(table)
+    measured = {name for each in table.baselines for name in each.scores}
+    return [name for place, name in enumerate(found) if place < MAX_TESTS or name in measured]
+
+
 def comma_separated(tables: Sequence[Table]) -> str:
-    """Return every row of every table as CSV at full precision, under one header."""
+    """Return every row of every table as CSV at full precision, under one header.
+
+    Baselines follow the rows of their table, without a rank and with an n of 0; a last column has their names.
+    """
     # Tables may have different columns; a row has empty cells for those of other tables.
     keys = list(dict.fromkeys(key for table in tables for key in (*table.data, *table.columns)))
     beside = [name for table in tables for name in (*(other.name for other in table.others), *other_metrics(table))]
     metrics = list(dict.fromkeys(beside))
     header = ["objective", "mode", "rank", *keys, "mean", "std", "n", "interval_low", "interval_high"]
     header += [*(name for metric in metrics for name in (metric, f"{metric} std")), "seeds", "best", "best_run"]
+    has_baselines = any(table.baselines for table in tables)
+    header += ["baseline"] * has_baselines
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -134,12 +153,20 @@ def comma_separated(tables: Sequence[Table]) -> str:
             values = row.values(name)
             cells = [name, table.ranked.mode, rank, *(_cell((table.data | row.cells).get(key, "")) for key in keys)]
             cells += [mean(values), deviation(values), len(values), *(interval(values) or ("", ""))]
-            for metric in metrics:
-                found = row.values(metric)
-                cells += [mean(found) if found else "", deviation(found) if found else ""]
+            cells += _means_and_deviations(row, metrics)
             seeds = " ".join(str(run.value("seed")) for run in row.runs)
-            writer.writerow([*cells, seeds, row.runs[0].scores[name], str(row.runs[0].path)])
+            writer.writerow([*cells, seeds, row.runs[0].scores[name], str(row.runs[0].path), *[""] * has_baselines])
+        for baseline in table.baselines:
+            cells = [name, table.ranked.mode, "", *(_cell(table.data.get(key, "")) for key in keys)]
+            cells += [*_means_and_deviations(baseline, [name]), 0, "", "", *_means_and_deviations(baseline, metrics)]
+            writer.writerow([*cells, "", "", "", baseline.name])
     return text.getvalue()
+
+
+def _means_and_deviations(row: Row | Baseline, metrics: Sequence[str]) -> list[Any]:
+    """Return mean and standard deviation of each metric; empty texts where there is none."""
+    values = [row.values(metric) for metric in metrics]
+    return [cell for each in values for cell in ((mean(each), deviation(each)) if each else ("", ""))]
 
 
 def shown(value: Any) -> str:
@@ -158,7 +185,7 @@ def _cell(value: Any) -> str:
     return repr(value) if isinstance(value, float) else shown(value)
 
 
-def scores(rows: Sequence[Row], name: str) -> list[str]:
+def scores(rows: Sequence[Row | Baseline], name: str) -> list[str]:
     """Return mean ± standard deviation of each row, all with the decimals that give the largest mean four digits."""
     means = [mean(values) if (values := row.values(name)) else None for row in rows]
     decimals = _decimals([value for value in means if value is not None])

@@ -16,7 +16,7 @@ _SAMPLES = (
 _FOLDERS_OF_SAMPLES = (".ImageFolder",)  # classes whose root is the data; of others it is where downloads are kept
 # A perplexity is of one token, so it depends on what a token is.
 _UNITS = {"perplexity": ("tokens", "bpe_size", "min_count", "lowercase")}
-_SPLIT = ("val_fraction", "test_fraction", "split_seed", "num_folds")
+SPLIT = ("val_fraction", "test_fraction", "split_seed", "num_folds")
 DEBUG = "debug"
 
 
@@ -41,7 +41,7 @@ def differing(found: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def other_split(one: Run, other: Run) -> list[str]:
     """The keys by which two runs of one data set were validated on different samples; empty if on the same."""
-    keys = [f"data.{name}" for name in _SPLIT]
+    keys = [f"data.{name}" for name in SPLIT]
     return [key for key in keys if one.value(key) != other.value(key)]
 
 

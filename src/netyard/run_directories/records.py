@@ -46,6 +46,8 @@ class Run:
         typed: the keys set on the command line, in order.
         axes: the keys its sweep varied; empty for a single run.
         scores: the objectives' values and every metric, by name.
+        baselines: what models without a network reach, by metric and name; empty for runs that have none.
+        compared: the metric that the network is compared with them by; None for such runs.
         started, ended: seconds since 1970; 0 if unknown.
         stale: whether its state is running although its process is dead.
         sweep: the directory of its sweep, if it is a job.
@@ -61,6 +63,8 @@ class Run:
     axes: tuple[str, ...] = ()
     objectives: tuple[Objective, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    compared: Objective | None = None
     started: float = 0.0
     ended: float = 0.0
     stale: bool = False
@@ -134,7 +138,14 @@ def read(path: Path, notes: list[str], settings: bool = True) -> Run:
     if isinstance(objective.get("name"), str):
         run.objectives = (Objective(objective["name"], str(objective.get("mode", "min"))),)
         scores[objective["name"]] = objective.get("value")
-    run.scores = {str(name): float(value) for name, value in scores.items() if _finite(value)}
+    run.scores = _numbers(scores)
+    measured = {
+        str(name): _numbers(_mapping(each)) for name, each in _mapping((results or {}).get("baselines")).items()
+    }
+    run.baselines = {name: values for name, values in measured.items() if values}
+    facts = _mapping((results or {}).get("baseline_facts"))
+    if facts.get("metric") in run.baselines and facts.get("mode") in ("min", "max"):
+        run.compared = Objective(facts["metric"], facts["mode"])
     # ``_state`` has turned a "running" whose process is dead into "interrupted".
     run.stale = state == "interrupted" and (status or {}).get("state") == "running"
     # Runs of earlier versions have no times in status.json: the modification times of files that are written once.
@@ -306,6 +317,10 @@ def one_line(text: object) -> str:
     """Return the first line of a text, at most 160 characters of it."""
     lines = str(text).strip().splitlines() or [""]
     return lines[0] if len(lines[0]) <= 160 else f"{lines[0][:157]}..."
+
+
+def _numbers(values: Mapping[Any, Any]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in values.items() if _finite(value)}
 
 
 def _finite(value: object) -> bool:

@@ -278,3 +278,19 @@ def test_a_value_that_is_no_number_leaves_a_gap(tmp_path: Path, page) -> None:
 def test_a_page_of_many_epochs_stays_small(tmp_path: Path, page) -> None:
     page(made_run(tmp_path / "run", curve=[index / 20000 for index in range(20000)]))
     assert (tmp_path / "out" / "report.html").stat().st_size < 400_000
+
+
+def test_baselines_are_beside_the_score(tmp_path: Path, page) -> None:
+    values = {"test/accuracy": {"majority": 0.1, "nearest_neighbours": 0.98}, "test/f1": {"majority": 0.02}}
+    path = made_run(tmp_path / "run", 0.9, metrics={"test/accuracy": 0.875, "test/f1": 0.8}, baselines=values)
+    found = page(path)
+    first = found.text.partition("Run it again")[0]
+    assert first.index("test/accuracy") < first.index("best baseline") < first.index("0.9800")
+    assert first.count("best baseline") == 1
+    assert "Baselines without a network" in found.headings
+    assert "0.8750, is worse than that of the best baseline, nearest_neighbours with 0.9800." in found.text
+
+
+def test_a_run_of_before_has_no_such_part(tmp_path: Path, page) -> None:
+    found = page(made_run(tmp_path / "run", 0.9, metrics={"test/accuracy": 0.875}))
+    assert "aseline" not in found.text

@@ -97,3 +97,22 @@ def test_configurations_of_one_kind_have_a_page_without_comparisons(tmp_path: Pa
         made_run(tmp_path / "sweep" / str(seed), 0.5, seed=seed, curve=[0.1, 0.5])
     made_ledger(tmp_path / "sweep", ["seed"], [{}, {}, {}])
     assert set(page(tmp_path / "sweep").charts) == {"val/accuracy"}
+
+
+def test_baselines_are_marked_rows_below_those_of_the_sweep(tmp_path: Path, page) -> None:
+    values = {"test/accuracy": {"majority": 0.1, "nearest_neighbours": 0.98}}
+    for number, lr in enumerate((0.1, 0.01)):
+        made_run(
+            tmp_path / "sweep" / str(number),
+            lr,
+            [f"optimizer.lr={lr}"],
+            metrics={"test/accuracy": lr},
+            baselines=values,
+        )
+    made_ledger(tmp_path / "sweep", ["optimizer.lr"], [{}, {}])
+    found = page(tmp_path / "sweep")
+    head, *rows = found.rows["Leaderboard by val/accuracy, higher is better"]
+    assert [row[0] for row in rows] == ["1", "2", "baseline: nearest_neighbours", "baseline: majority"]
+    assert [row[head.index("test/accuracy")] for row in rows] == ["0.1000", "0.0100", "0.9800", "0.1000"]
+    assert "test/accuracy of nearest_neighbours" in found.text
+    assert "2 completed" in found.text and "2 of 2" in found.text

@@ -130,6 +130,8 @@
         });
         const numbers = rows.every(each => !Number.isNaN(each.number) || ["", "-"].includes(each.text));
         rows.sort((a, b) => {
+          // Cells that baselines have nothing in stay last.
+          if (!numbers && !a.text !== !b.text) return a.text ? -1 : 1;
           if (!numbers) return way * a.text.localeCompare(b.text, "en", { numeric: true });
           if (Number.isNaN(a.number) || Number.isNaN(b.number)) return Number.isNaN(a.number) - Number.isNaN(b.number);
           return way * (a.number - b.number);
