@@ -101,7 +101,7 @@ def test_the_example_that_is_proposed_is_admitted() -> None:
 def test_values_at_the_ends_of_each_range_pass_and_those_beyond_or_of_another_type_do_not(
     row: tuple[tuple[str, str], ...], rng: random.Random
 ) -> None:
-    """Two types of values for each row; the campaign tries all of them."""
+    """One type of values for each row; the campaign tries all of them."""
     cfg, choices = composed(row)
     inside: dict[str, Any] = {}
     outside: dict[str, Any] = {}
@@ -118,8 +118,7 @@ def test_values_at_the_ends_of_each_range_pass_and_those_beyond_or_of_another_ty
     # All of them at once, for a check takes a hundred times as long as a comparison.
     assert not faults(cfg, choices, inside) & {*inside}
     assert faults(cfg, choices, outside) >= {*outside}, "others repeat a value"
-    for kind in rng.sample([*VALUES], 2):
-        require_refused(cfg, choices, kind)
+    require_refused(cfg, choices, rng.choice([*VALUES]))
 
 
 def faults(cfg: DictConfig, choices: Any, values: dict[str, Any]) -> set[str]:
