@@ -151,5 +151,5 @@ def _train(overrides: list[str], path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as said:
         patch.setattr("sys.argv", ["train.py"])
-        code = main.train([*overrides, f"hydra.run.dir={path}"])
+        code = main.train([*overrides, "baselines=false", f"hydra.run.dir={path}"])
     assert code == 0, f"train.py {' '.join(overrides)} ended with code {code}: {said.getvalue()}"

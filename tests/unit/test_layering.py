@@ -38,6 +38,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
         {"config", "io"},
     ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim", "metrics"}),
+    "baselines": ({"filelock", "numpy", "scipy", "sklearn", "threadpoolctl", "torch"}, {"io", "metrics", "tasks"}),
     "plots": ({*TORCH, "cycler", "matplotlib", "numpy", "PIL"}, {"io", "metrics"}),
     "reports": (
         {"jinja2", "markupsafe", "matplotlib", "optuna", "sqlalchemy"},
@@ -49,7 +50,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     ),
     "training": (
         {*TORCH, "omegaconf", "rich", "tensorboard"},
-        {"callbacks", "config", "io", "metrics", "plugins", "run_directories", "tasks"},
+        {"baselines", "callbacks", "config", "io", "metrics", "plugins", "run_directories", "tasks"},
     ),
     "inference": (
         {*TORCH, "numpy", "omegaconf", "PIL", "rich"},
@@ -142,7 +143,7 @@ def test_a_command_that_needs_no_torch_imports_none(name: str) -> None:
             assert not [each for each in modules if each.partition(".")[0] in HEAVY], path
 
 
-@pytest.mark.parametrize("name", ["callbacks", "training", "inference", "export"])
+@pytest.mark.parametrize("name", ["baselines", "callbacks", "training", "inference", "export"])
 def test_what_a_task_can_do_is_asked_by_interfaces_alone(name: str) -> None:
     for path in (SOURCE / name).rglob("*.py"):
         tasks = {module for module in imports(path) if module.startswith("netyard.tasks")}

@@ -151,6 +151,7 @@ _OF_A_RUN: dict[str, Any] = {
     "seed": (Seed, 0),
     "threads": (Count | Literal["auto"], 2),
     "tags": list[str],
+    "baselines": bool,
     "resume": str | None,
 }
 # What Hydra reads of a node besides its class.

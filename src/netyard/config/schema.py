@@ -23,7 +23,9 @@ from netyard.ranges.constraint import Constraint, written
 from netyard.ranges.signature import refused
 
 _DEFAULTS: dict[str, Any] = {"seed": 0, "threads": "auto", "tags": [], "resume": None}
-GLOBALS = tuple(_DEFAULTS)  # keys of conf/train.yaml outside of all groups
+YOUNGER: dict[str, Any] = {"baselines": True}
+"""Values of keys of conf/train.yaml in runs from before these keys existed."""
+GLOBALS = (*_DEFAULTS, *YOUNGER)  # keys of conf/train.yaml outside of all groups
 _NODES = ("task", "loss", "optimizer", "scheduler", "trainer", "data", "model")
 _DISPENSABLE = ("augmentation", "callbacks", "logger")  # groups that can be empty
 # Keys of networks and tasks that repeat what the data, the task or the loss say.
@@ -103,7 +105,7 @@ def _check_groups(cfg: DictConfig) -> None:
             f"it is an option, a node with a _target_: {group} is one of {listed(options(group))};",
             f"try {group}={_simple(group)}.",
         )
-    for key in GLOBALS:
+    for key in _DEFAULTS:
         if key not in config:
             raise ConfigError(f"{key} is left out;", "every run has it;", f"try {key}={written(_DEFAULTS[key])}.")
 

@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from netyard.config import allowlist, constraints, hydra_internals, renamed
+from netyard.config import allowlist, constraints, hydra_internals, renamed, schema
 from netyard.config.compose import DEFAULT, Sources, compose
 from netyard.config.equal_values import same, with_floats
 from netyard.config.flatten import leaves
@@ -23,7 +23,10 @@ from netyard.io.readable import listed, short_path
 from netyard.run_directories.directory import RunDir, outputs
 
 PLACES = ("data.root", "data.path", "data.cache")
-FREE = ("tags", "threads", "resume", "logger", "callbacks", "trainer", *PLACES, "data.num_workers", "data.on_damaged")
+FREE = (
+    *("tags", "threads", "baselines", "resume", "logger", "callbacks", "trainer"),
+    *(*PLACES, "data.num_workers", "data.on_damaged"),
+)
 """Keys and whole groups that may change on a resume, except ``BOUND``: they do not change what is computed."""
 BOUND = tuple(
     f"trainer.{key}"
@@ -173,6 +176,7 @@ def require_same(
     old, new = (dict(leaves(with_floats(each))) for each in (recorded["config"], redact.tree(config)))
     # Keys of the trainer that are younger than the run.
     old = {f"trainer.{key}": value for key, value in TRAINER.items() if f"trainer.{key}" in new} | old
+    old = {key: value for key, value in schema.YOUNGER.items() if key in new} | old
     old.update({key: new[key] for key in ADDED if key in new and key not in old})
     # A key that is younger than the run: without it, the class was built with its default.
     younger = {key: value for key, value in _defaults(config) if key not in old}

@@ -79,6 +79,7 @@ class Classification(Learner):
 
     threshold: Tensor | None
     compilable = True
+    baseline_kind = "classes"
     NUM_MISTAKES = 25
 
     def __init__(

@@ -251,6 +251,13 @@ class Translates(Protocol):
 
 
 @runtime_checkable
+class HasBaselines(Protocol):
+    """A task that is compared with models without a network: ``baseline_kind`` is a kind of ``baselines.kinds``."""
+
+    baseline_kind: str
+
+
+@runtime_checkable
 class HasParts(Protocol):
     """``parts`` are the trained networks by the name of their curves; several if each has its own loss."""
 

@@ -53,6 +53,7 @@ class Regression(Learner):
     target_std: Tensor
 
     compilable = True
+    baseline_kind = "numbers"
     MOST_NAMED = 20
     """Targets whose own errors are logged."""
 

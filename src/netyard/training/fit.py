@@ -41,6 +41,7 @@ from netyard.run_directories.study import trusted_url
 from netyard.tasks.interfaces import FollowsSchedules, GuessesTarget, has_split
 from netyard.training import (
     absent_splits,
+    baseline_results,
     checkpoint,
     data_summary,
     lean_loop,
@@ -348,6 +349,10 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
         log_hyperparameters(assembly.logger, context.config, context.choices, content, context.run_dir.path)
         # The state comes after the results: a run that says "completed" always has a results.json.
         context.run_dir.write_results(content)
+        # After the results are on the disk, for they may take seconds.
+        if compared := baseline_results.compare(context, assembly.trainer, content["metrics"]):
+            content |= compared.record()
+            context.run_dir.write_results(content)
         limit = trainer_arguments.time_limit(assembly.trainer)
         # Jobs of a sweep have the same time each, and are compared by what they reach in it.
         if limit is not None and not context.run_dir.is_sweep_job:
@@ -355,7 +360,7 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
             context.run_dir.set_state("interrupted", f"{reason} at step {content['steps']}; resume= continues the run")
         else:
             context.run_dir.set_state("completed")
-        results.log_finish(context, content)
+        results.log_finish(context, content, compared)
         trainer_arguments.log_profiles(assembly.trainer, context.run_dir.path)
         if limit is not None:
             log.info("the time is over (trainer.max_time)")

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from netyard import plugins
+from netyard.baselines.compare import Compared
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.metrics_logger import Curves
 from netyard.config import allowlist, overrides
@@ -28,7 +29,7 @@ from netyard.io.readable import short_path
 from netyard.io.version import __version__
 from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import has_split
-from netyard.training import data_summary
+from netyard.training import baseline_results, data_summary
 from netyard.training.context import RunContext
 
 log = logging.getLogger(__name__)
@@ -111,10 +112,12 @@ def log_start(context: RunContext, device: str) -> None:
     log.info("%s, %s, in %s", device, context.performance, short_path(context.run_dir.path))
 
 
-def log_finish(context: RunContext, results: Mapping[str, Any]) -> None:
-    """Log the table of metrics, and the commands for the dashboard and for another test."""
+def log_finish(context: RunContext, results: Mapping[str, Any], compared: Compared | None = None) -> None:
+    """Log the tables of metrics and baselines, and the commands for the dashboard and for another test."""
     path = context.run_dir.path
     log_table(f"{context.choices['model']} on {context.choices['data']}", results)
+    if compared is not None:
+        baseline_results.log_comparison(context.choices["model"], compared, results["metrics"])
     log.info("results     %s", short_path(path / "results.json"))
     if next(path.glob("events.out.tfevents.*"), None) is not None:  # not with logger=csv or none
         log.info("dashboard   %s --logdir %s", _command("tensorboard"), shlex.quote(short_path(path)))

@@ -1,0 +1,141 @@
+"""Baselines of classification: rows of a table, images and sequences as flat rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from netyard.baselines.models import Fitted, Model, Sizes, fit_all, subset
+from netyard.baselines.rows import Part, Parts, has_rows, parts_of, pixel_facts
+from netyard.baselines.scores import Scores
+from netyard.metrics import class_scores
+
+VERSION = 1
+_TREES = 120  # of gradient boosting, one for each class in an iteration; two classes need one
+_MOST_CLASSES = 30  # of gradient boosting and of the support vector machine, which has a model for each pair
+
+
+def settings(task: Any, data: Any) -> dict[str, Any]:
+    """The number of classes, and how images are normalised."""
+    return {"classes": task.num_outputs, **pixel_facts(data)}
+
+
+def scores(task: Any, data: Any, stage: str) -> Scores:
+    """Accuracy, balanced accuracy, F1, and areas under the curves, see ``metrics.class_scores``."""
+    if not has_rows(data):
+        return Scores({}, "max")
+    return scores_of(parts_of(data, stage), task.num_outputs)
+
+
+def scores_of(parts: Parts, num_classes: int) -> Scores:
+    """The scores of all models of classes."""
+    fitted = fit(parts, num_classes)
+    values: dict[str, dict[str, float]] = {}
+    for each in fitted:
+        for metric, value in measured(each.estimator, parts.scored, num_classes).items():
+            values.setdefault(metric, {})[each.name] = value
+    chosen = {each.name: each.chosen for each in fitted if each.chosen}
+    return Scores(values, "max", subset(fitted, parts), parts.tested, chosen)
+
+
+def fit(parts: Parts, num_classes: int) -> list[Fitted]:
+    """The models, fitted on the training part and tuned by the accuracy of the validation part."""
+    return [*fit_all(models(len(parts.train), num_classes), parts, num_classes, accuracy)]
+
+
+def models(rows: int, num_classes: int) -> list[Model]:
+    """The models of classes, for ``rows`` training samples."""
+    from sklearn.dummy import DummyClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.svm import SVC
+    from sklearn.tree import DecisionTreeClassifier
+
+    forests = 1 if num_classes == 2 else num_classes
+    iterations = min(max(_TREES // forests, 10), 100)
+    neighbours = [{"n_neighbors": count} for count in (1, 3, 5, 15) if count <= rows] or [{"n_neighbors": 1}]
+    found = [
+        Model("majority", lambda: DummyClassifier(strategy="most_frequent")),
+        Model(
+            "nearest_neighbours",
+            lambda **given: KNeighborsClassifier(algorithm="brute", **given),
+            neighbours,
+            min(2, len(neighbours) - 1),
+            lambda sizes: 5e10 / (sizes.columns * max(sizes.scored, 1)),
+        ),
+        Model(
+            "logistic_regression",
+            lambda **given: LogisticRegression(max_iter=100, **given),
+            [{"C": penalty} for penalty in (0.03, 0.3, 3.0)],
+            1,
+            lambda sizes: 2e7 / (sizes.columns * sizes.outputs),
+        ),
+        Model(
+            "decision_tree",
+            lambda **given: DecisionTreeClassifier(random_state=0, **given),
+            [{"max_depth": depth} for depth in (4, 8, None)],
+            1,
+            lambda sizes: 4e6 / sizes.columns,
+        ),
+    ]
+    if num_classes > _MOST_CLASSES:
+        return found
+    return [
+        *found,
+        Model(
+            "gradient_boosting",
+            lambda **given: HistGradientBoostingClassifier(
+                max_iter=iterations, max_leaf_nodes=15, max_bins=63, early_stopping=False, random_state=0, **given
+            ),
+            [{"learning_rate": 0.1 if iterations > 50 else 0.3}],
+            0,
+            lambda sizes: 1.5e9 / (sizes.columns * iterations * forests),
+        ),
+        Model(
+            "support_vector_machine",
+            lambda **given: SVC(random_state=0, **given),
+            [{"C": penalty} for penalty in (1.0, 10.0)],
+            0,
+            most_of_kernel,
+        ),
+    ]
+
+
+def most_of_kernel(sizes: Sizes) -> float:
+    """The training samples of a support vector machine: its time grows with their square, and with those scored."""
+    return min(5000.0, (2e9 / sizes.columns) ** 0.5, 5e9 / (sizes.columns * max(sizes.scored, 1)))
+
+
+def accuracy(estimator: Any, part: Part) -> float:
+    """The share of samples whose class is predicted."""
+    return float((estimator.predict(part.x) == part.y).mean())
+
+
+def measured(estimator: Any, part: Part, num_classes: int) -> dict[str, float]:
+    """The scores of one model on a part."""
+    labels, predicted = torch.from_numpy(part.y).long(), torch.from_numpy(estimator.predict(part.x)).long()
+    confusion = torch.bincount(labels * num_classes + predicted, minlength=num_classes**2).view(num_classes, -1)
+    certainty = torch.from_numpy(certainties(estimator, part, num_classes))
+    found = class_scores.scores(class_scores.NAMES, confusion, certainty, labels)
+    accuracy = (predicted == labels).mean(dtype=torch.float32)
+    return {"accuracy": float(accuracy), **{name: float(value) for name, value in found.items()}}
+
+
+def certainties(estimator: Any, part: Part, num_classes: int) -> np.ndarray:
+    """For each class a number that is large for its samples, in [0, 1]: float64 (N, num_classes)."""
+    if len(estimator.classes_) == 1:
+        values = np.ones((len(part), 1))
+    elif hasattr(estimator, "predict_proba"):
+        values = estimator.predict_proba(part.x)
+    else:
+        values = estimator.decision_function(part.x)
+        if values.ndim == 1:
+            values = np.stack([-values, values], axis=1)
+        # Areas depend on the order alone, which this keeps; outside of [0, 1] they would be taken for logits.
+        values = 0.5 + np.arctan(values) / np.pi
+    found = np.zeros((len(part), num_classes))
+    found[:, estimator.classes_.astype(int)] = values  # a class without a training sample has none
+    return found

@@ -1,0 +1,84 @@
+"""Baselines beside the results of a run: when a run has them, and how the log shows them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import lightning as L
+from rich.console import Console
+from rich.table import Table
+
+from netyard.baselines.compare import Compared, baselines_of
+from netyard.tasks.interfaces import has_split
+from netyard.training.context import RunContext
+
+log = logging.getLogger(__name__)
+
+_SHOWN = 4  # baselines in the table of a run; results.json has all
+
+
+def compare(context: RunContext, trainer: L.Trainer, metrics: Mapping[str, float]) -> Compared | None:
+    """The baselines on the part that a network was tested on, or else validated on; None if the run has none.
+
+    A run that read a part of its batches alone, as with ``debug=``, has none: they would be of other samples.
+    """
+    limits = (trainer.limit_train_batches, trainer.limit_val_batches, trainer.limit_test_batches)
+    stage = next((name for name in ("test", "val") if any(each.startswith(f"{name}/") for each in metrics)), None)
+    cut = any(isinstance(limit, int) or limit < 1 for limit in limits[: 1 if stage == "val" else 3])
+    if not context.config.get("baselines", True) or cut or trainer.overfit_batches or stage is None:
+        return None
+    if not has_split(context.datamodule, stage):
+        return None
+    return baselines_of(context.task, context.datamodule, stage, metrics)
+
+
+def log_comparison(model: str, compared: Compared, metrics: Mapping[str, float]) -> None:
+    """Log a table of the network and the best baselines, and which of them is better."""
+    log_table(compared, _SHOWN, (model, metrics[compared.metric]))
+    log.info("%s", sentence(model, compared, metrics[compared.metric]))
+
+
+def sentence(model: str, compared: Compared, value: float) -> str:
+    """Whether the network or a baseline is better, in plain words."""
+    (name, best), ties = compared.ranked[0], compared.mode
+    better = best > value if ties == "max" else best < value
+    if better:
+        said = f"{name} is better than {model}, and needs no network: {compared.metric} {best:.4f}, not {value:.4f}"
+    elif best == value:
+        said = f"{model} is as good as {name}, which needs no network: {compared.metric} {value:.4f}"
+    else:
+        said = f"{model} is better than every model without a network; the best of them is {name}"
+    return f"{said}{_parts(compared)}"
+
+
+def log_table(compared: Compared, most: int | None = None, network: tuple[str, float] | None = None) -> None:
+    """Log a table of the compared metric, the best first; the best is marked by a star.
+
+    Args:
+        most: the number of baselines that are shown; None: all.
+        network: its name and value, which has a row among them.
+    """
+    rows = [(name, value) for name, value in compared.ranked[:most]]
+    if network is not None:
+        rows.append((f"{network[0]} (this run)", network[1]))
+    sign = -1 if compared.mode == "max" else 1
+    rows.sort(key=lambda row: sign * row[1])
+    table = Table("model", title="beside models without a network", title_justify="left")
+    table.add_column(compared.metric, justify="right")
+    for place, (name, value) in enumerate(rows):
+        table.add_row(name, f"{value:.4f}{' *' if place == 0 else '  '}")
+    console = Console(width=60)
+    with console.capture() as text:
+        console.print(table)
+    log.info("\n".join(line.rstrip() for line in text.get().splitlines()))
+
+
+def _parts(compared: Compared) -> str:
+    """What of the data was used, if that is not all."""
+    said = []
+    if compared.subset is not None:
+        said.append(f"they learned from at most {compared.subset:,} training samples")
+    if compared.tested is not None:
+        said.append(f"were scored on {compared.tested:,}")
+    return f" ({' and '.join(said)})" if said else ""
