@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from netyard.baselines import text
 from netyard.baselines.models import Fitted, Model, Sizes, fit_all, subset
 from netyard.baselines.rows import Part, Parts, has_rows, parts_of, pixel_facts
 from netyard.baselines.scores import Scores
 from netyard.metrics import class_scores
+from netyard.tasks.interfaces import TextData
 
 VERSION = 1
 _TREES = 120  # of gradient boosting, one for each class in an iteration; two classes need one
@@ -19,19 +22,21 @@ _MOST_CLASSES = 30  # of gradient boosting and of the support vector machine, wh
 
 def settings(task: Any, data: Any) -> dict[str, Any]:
     """The number of classes, and how images are normalised."""
-    return {"classes": task.num_outputs, **pixel_facts(data)}
+    grams = {"grams": text.grams_of(data)} if isinstance(data, TextData) else {}
+    return {"classes": task.num_outputs, **grams, **pixel_facts(data)}
 
 
 def scores(task: Any, data: Any, stage: str) -> Scores:
     """Accuracy, balanced accuracy, F1, and areas under the curves, see ``metrics.class_scores``."""
-    if not has_rows(data):
-        return Scores({}, "max")
-    return scores_of(parts_of(data, stage), task.num_outputs)
+    if isinstance(data, TextData):
+        parts = text.parts_of(data, stage)
+        return scores_of(parts, task.num_outputs, text.models(task.num_outputs, len(parts.train)))
+    return scores_of(parts_of(data, stage), task.num_outputs) if has_rows(data) else Scores({}, "max")
 
 
-def scores_of(parts: Parts, num_classes: int) -> Scores:
-    """The scores of all models of classes."""
-    fitted = fit(parts, num_classes)
+def scores_of(parts: Parts, num_classes: int, of: Sequence[Model] | None = None) -> Scores:
+    """The scores of all models of classes, or of those in ``of``."""
+    fitted = fit(parts, num_classes, of)
     values: dict[str, dict[str, float]] = {}
     for each in fitted:
         for metric, value in measured(each.estimator, parts.scored, num_classes).items():
@@ -40,9 +45,9 @@ def scores_of(parts: Parts, num_classes: int) -> Scores:
     return Scores(values, "max", subset(fitted, parts), parts.tested, chosen)
 
 
-def fit(parts: Parts, num_classes: int) -> list[Fitted]:
+def fit(parts: Parts, num_classes: int, of: Sequence[Model] | None = None) -> list[Fitted]:
     """The models, fitted on the training part and tuned by the accuracy of the validation part."""
-    return [*fit_all(models(len(parts.train), num_classes), parts, num_classes, accuracy)]
+    return [*fit_all(of or models(len(parts.train), num_classes), parts, num_classes, accuracy)]
 
 
 def models(rows: int, num_classes: int) -> list[Model]:

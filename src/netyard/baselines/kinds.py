@@ -18,8 +18,12 @@ from typing import Any, Protocol, cast
 from netyard.baselines.scores import Scores
 
 KINDS: dict[str, str] = {
+    "anomalies": "netyard.baselines.anomalies",
     "classes": "netyard.baselines.classes",
+    "labels": "netyard.baselines.labels",
     "numbers": "netyard.baselines.numbers",
+    "series": "netyard.baselines.series",
+    "tokens": "netyard.baselines.ngrams",
 }
 """Module of each ``HasBaselines.baseline_kind``."""
 

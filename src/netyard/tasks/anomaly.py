@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
 from netyard.errors import ArgumentError
 from netyard.metrics.false_alarms import conformal_threshold, smallest_count
+from netyard.metrics.ranked_areas import ranked_areas
 from netyard.metrics.whitening import Whitening
 from netyard.ranges.bounds import Count, NotNegative, OneOf, Part
 from netyard.ranges.signature import check
@@ -53,6 +53,7 @@ class Anomaly(Reconstruction):
     """
 
     reads_classes = in_own_units = False
+    baseline_kind = "anomalies"
     # Limits: training samples of the covariances; elements of a residual with a full covariance matrix, beyond which
     # only variances are measured.
     NUM_MEASURED, NUM_CORRELATED = 4096, 512
@@ -114,6 +115,10 @@ class Anomaly(Reconstruction):
     def learned(self, batch: Batch) -> Tensor:
         """Return the inputs of a batch that are normal."""
         return self.scale(batch[0][self._is_normal(batch[1])])
+
+    def normal_classes(self, data: Any) -> Tensor | None:
+        """Return the labels of the normal classes of the data, int64; None if they have no classes."""
+        return normal_labels(self.normal, data)
 
     def _is_normal(self, y: Tensor) -> Tensor:
         if self._normal_labels is None:
@@ -217,12 +222,8 @@ class Anomaly(Reconstruction):
         anomalous = None if self._normal_labels is None else ~self._is_normal(labels)
         self.alarms = Alarms(scores, labels, anomalous, float(self.threshold))
         # The page of a run shows the first ones.
-        if anomalous is not None and anomalous.any() and not anomalous.all():
-            # Ranks keep the order, and are between 0 and 1: torchmetrics takes larger values for logits.
-            ranks = scores.double().unique(return_inverse=True)[1].double()
-            ranks = ranks / ranks.max().clamp(min=1)
-            self.log("test/auroc", binary_auroc(ranks, anomalous.long()))
-            self.log("test/average_precision", binary_average_precision(ranks, anomalous.long()))
+        if anomalous is not None:
+            self.log_dict({f"test/{name}": value for name, value in ranked_areas(scores, anomalous).items()})
         self.log_dict({f"test/{name}": value for name, value in self.alarms.statistics().items()})
         super().on_test_epoch_end()
 

@@ -78,6 +78,7 @@ class Forecasting(Learner):
 
     MOST_NAMED = 20
     """Targets whose own errors are logged."""
+    baseline_kind = "series"
 
     series_mean: Tensor
     series_std: Tensor

@@ -60,6 +60,7 @@ class Language(Learner):
     """
 
     token_lengths: Tensor
+    baseline_kind = "tokens"
 
     def __init__(
         self,

@@ -62,6 +62,7 @@ class Multilabel(Learner):
 
     threshold: Tensor
     compilable = True
+    baseline_kind = "labels"
     MOST_NAMED = 20
     """Labels whose own scores a test logs; of more they are in the table of a test alone."""
 
