@@ -90,6 +90,11 @@ class Run:
         return {metric: dict(values) for metric, values in self.results.get("baselines", {}).items()}
 
     @property
+    def diagnostics(self) -> list[dict[str, str]]:
+        """What went wrong in training, the most important first: ``check``, ``sentence``, ``command`` of each."""
+        return list(self.results.get("diagnostics", []))
+
+    @property
     def state(self) -> str:
         """``completed``, ``running``, ``failed``, ``interrupted`` or ``pruned``."""
         # Not cached: a run that is still training changes it.

@@ -40,6 +40,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim", "metrics"}),
     "baselines": ({"filelock", "numpy", "scipy", "sklearn", "threadpoolctl", "torch"}, {"io", "metrics", "tasks"}),
     "plots": ({*TORCH, "cycler", "matplotlib", "numpy", "PIL"}, {"io", "metrics"}),
+    "diagnostics": (set(), {"metrics"}),
     "reports": (
         {"jinja2", "markupsafe", "matplotlib", "optuna", "sqlalchemy"},
         {"config", "io", "metrics", "plots", "run_directories"},
@@ -50,7 +51,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     ),
     "training": (
         {*TORCH, "omegaconf", "rich", "tensorboard"},
-        {"baselines", "callbacks", "config", "io", "metrics", "plugins", "run_directories", "tasks"},
+        {"baselines", "callbacks", "config", "diagnostics", "io", "metrics", "plugins", "run_directories", "tasks"},
     ),
     "inference": (
         {*TORCH, "numpy", "omegaconf", "PIL", "rich"},

@@ -57,7 +57,8 @@ Choices, GROUP=OPTION:
 {choices}
 
 Keys, key=value (python train.py --cfg job prints all of them with their values):
-  seed  threads  tags  resume  trainer.max_epochs  trainer.max_steps  data.batch_size  data.num_workers  optimizer.lr
+  seed  threads  tags  diagnostics  resume  trainer.max_epochs  trainer.max_steps  data.batch_size  data.num_workers
+  optimizer.lr
   trainer.performance=auto, safe (to the bit) or max (on a GPU bfloat16, compiled)
 
 Keys of a sweep (netyard help docs/sweeps.md explains them):

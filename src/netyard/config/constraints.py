@@ -152,6 +152,7 @@ _OF_A_RUN: dict[str, Any] = {
     "threads": (Count | Literal["auto"], 2),
     "tags": list[str],
     "baselines": bool,
+    "diagnostics": bool,
     "resume": str | None,
 }
 # What Hydra reads of a node besides its class.

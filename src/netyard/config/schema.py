@@ -23,7 +23,7 @@ from netyard.ranges.constraint import Constraint, written
 from netyard.ranges.signature import refused
 
 _DEFAULTS: dict[str, Any] = {"seed": 0, "threads": "auto", "tags": [], "resume": None}
-YOUNGER: dict[str, Any] = {"baselines": True}
+YOUNGER: dict[str, Any] = {"baselines": True, "diagnostics": True}
 """Values of keys of conf/train.yaml in runs from before these keys existed."""
 GLOBALS = (*_DEFAULTS, *YOUNGER)  # keys of conf/train.yaml outside of all groups
 _NODES = ("task", "loss", "optimizer", "scheduler", "trainer", "data", "model")

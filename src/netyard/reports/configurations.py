@@ -19,7 +19,7 @@ from netyard.run_directories.records import MISSING, REPETITIONS, Objective, Run
 # repetitions (seed, fold).
 INCIDENTAL = (
     *("seed", "data.fold", "threads", "tags", "resume", "logger", "data.num_workers", "sweep"),
-    *("trainer.test", "trainer.log_every_n_steps", "trainer.enable_progress_bar", "baselines", "remarks"),
+    *("trainer.test", "trainer.log_every_n_steps", "trainer.enable_progress_bar", "baselines", "diagnostics"),
 )
 LABELS = ("experiment", "debug")  # groups that only set other keys, which are compared themselves
 

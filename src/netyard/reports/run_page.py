@@ -73,6 +73,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
         "lead": _lead(run, results, status),
         "place": short_path(run.path),
         "tiles_found": list(_tiles(run, results, status, measured)),
+        "diagnoses": list(_diagnoses(results)),
         "typed": " ".join(["python train.py", *(shlex.quote(text) for text in typed)]),
         "typed_words": list(typed),
         "rerun": f"netyard rerun {shlex.quote(str(run.path))}",
@@ -90,6 +91,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
     }
     # The navigation links only to sections that the page has; changes are always there.
     named = (
+        ("diagnosis", "Diagnosis", values["diagnoses"]),
         ("curves", "Curves", charts),
         ("metrics", "Metrics", values["metrics"]["rows"]),
         ("baselines", "Baselines", values["baselines"]["charts"]),
@@ -187,6 +189,13 @@ def _seconds(run: Run, results: Mapping[str, Any], status: Mapping[str, Any]) ->
     if status.get("started") and status.get("ended") and run.ended > run.started > 0:
         return run.ended - run.started
     return None
+
+
+def _diagnoses(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the run said of its training: sentences, each with its command."""
+    found = results.get("diagnostics")
+    for each in map(mapping, found if isinstance(found, list) else ()):
+        yield str(each.get("sentence", "")), str(each.get("command", ""))
 
 
 def _metrics(results: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from netyard.run_directories.directory import RunDir, outputs
 
 PLACES = ("data.root", "data.path", "data.cache")
 FREE = (
-    *("tags", "threads", "baselines", "resume", "logger", "callbacks", "trainer"),
+    *("tags", "threads", "baselines", "diagnostics", "resume", "logger", "callbacks", "trainer"),
     *(*PLACES, "data.num_workers", "data.on_damaged"),
 )
 """Keys and whole groups that may change on a resume, except ``BOUND``: they do not change what is computed."""

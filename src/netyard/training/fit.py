@@ -44,6 +44,7 @@ from netyard.training import (
     baseline_results,
     checkpoint,
     data_summary,
+    diagnosis,
     lean_loop,
     performance,
     preprocessing,
@@ -352,6 +353,9 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
         # After the results are on the disk, for they may take seconds.
         if compared := baseline_results.compare(context, assembly.trainer, content["metrics"]):
             content |= compared.record()
+        if said := diagnosis.found(context, assembly.trainer, content):
+            content["diagnostics"] = said
+        if compared or said:
             context.run_dir.write_results(content)
         limit = trainer_arguments.time_limit(assembly.trainer)
         # Jobs of a sweep have the same time each, and are compared by what they reach in it.

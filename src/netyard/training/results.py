@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import shlex
-import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +20,11 @@ from netyard import plugins
 from netyard.baselines.compare import Compared
 from netyard.callbacks.best_and_last import BestAndLast
 from netyard.callbacks.metrics_logger import Curves
-from netyard.config import allowlist, overrides
-from netyard.config.compose import typed_flags
-from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.io.version import __version__
 from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import has_split
-from netyard.training import baseline_results, data_summary
+from netyard.training import baseline_results, data_summary, diagnosis, suggested_commands
 from netyard.training.context import RunContext
 
 log = logging.getLogger(__name__)
@@ -120,8 +115,8 @@ def log_finish(context: RunContext, results: Mapping[str, Any], compared: Compar
         baseline_results.log_comparison(context.choices["model"], compared, results["metrics"])
     log.info("results     %s", short_path(path / "results.json"))
     if next(path.glob("events.out.tfevents.*"), None) is not None:  # not with logger=csv or none
-        log.info("dashboard   %s --logdir %s", _command("tensorboard"), shlex.quote(short_path(path)))
-    command = f"{_command('netyard')} evaluate {_arguments(shlex.quote(f'run={short_path(path)}'))}"
+        log.info("dashboard   %s --logdir %s", suggested_commands.program("tensorboard"), shlex.quote(short_path(path)))
+    command = suggested_commands.evaluate(context.run_dir)
     if has_split(context.datamodule, "test"):
         tested = any(name.startswith("test/") for name in results["metrics"])
         log.info("%s  %s", "test again" if tested else "not tested, trainer.test is false; test it by", command)
@@ -132,20 +127,18 @@ def log_finish(context: RunContext, results: Mapping[str, Any], compared: Compar
             command,
             f"data.{given[0]}=..." if given else "data=...",
         )
+    diagnosis.log_found(context, results)
 
 
 def log_stopped(run_dir: RunDir) -> None:
     """Log the command that resumes a run stopped by a signal."""
-    program, argument = train_command().split()  # an installed netyard has no train.py
-    resume = overrides.argument("resume", short_path(run_dir.path))
-    log.info("stopped; continue with: %s %s %s", _command(program), argument, _arguments(*typed_flags(), resume))
+    log.info("stopped; continue with: %s", suggested_commands.resume(run_dir))
 
 
 def log_untested(run_dir: RunDir) -> None:
     """Log how to go on with a run that was trained, but whose test failed."""
     log.info("trained, but not tested; results of the validation are in %s", short_path(run_dir.path / "results.json"))
-    run = shlex.quote(f"run={short_path(run_dir.path)}")
-    log.info("test again  %s evaluate %s", _command("netyard"), _arguments(run))
+    log.info("test again  %s", suggested_commands.evaluate(run_dir))
 
 
 def log_table(title: str, results: Mapping[str, Any]) -> None:
@@ -161,18 +154,6 @@ def log_table(title: str, results: Mapping[str, Any]) -> None:
     with console.capture() as text:
         console.print(table)
     log.info("\n".join(line.rstrip() for line in text.get().splitlines()))
-
-
-def _arguments(*words: str) -> str:
-    """Return the arguments of a suggested command. ``--allow`` flags are repeated: that command needs them too."""
-    return " ".join([*words, *allowlist.flags()])
-
-
-def _command(program: str) -> str:
-    """Return how to call a program of this environment: its name, or its path if the environment is not activated."""
-    installed = Path(sys.executable).parent / program
-    # On PATH may be another environment's program of the same name; only ours is called by its bare name.
-    return program if shutil.which(program) == str(installed) or not installed.exists() else short_path(installed)
 
 
 def _git_revision() -> str:

@@ -39,6 +39,20 @@ def test_what_a_run_says_is_text_and_no_markup(tmp_path: Path, page) -> None:
     assert "Metrics" not in found.rows and ">Curves<" not in text
 
 
+def test_what_a_run_says_of_its_training_is_on_the_page_with_the_command(tmp_path: Path, page) -> None:
+    path = made_run(tmp_path / "run")
+    assert "Diagnosis" not in page(path).headings
+    results = json.loads((path / "results.json").read_text())
+    said = [{"check": "rate_too_large", "sentence": "the loss <grew>", "command": "python train.py optimizer.lr=0.1"}]
+    (path / "results.json").write_text(json.dumps({**results, "diagnostics": said}))
+    found = page(path)
+    assert "Diagnosis" in found.headings and said[0]["command"] in found.code
+    assert "The loss &lt;grew&gt;." in (tmp_path / "out" / "report.html").read_text()
+    for broken in ("words", ["words"], [{}]):
+        (path / "results.json").write_text(json.dumps({**results, "diagnostics": broken}))
+        assert page(path)
+
+
 def test_an_episode_moves_on_the_page(tmp_path: Path, page) -> None:
     path = made_run(tmp_path / "run")
     (path / "pictures").mkdir()

@@ -25,7 +25,7 @@ IDENTITY = "study.json"  # in the sweep's directory: the id that marks this swee
 DIRECTIONS = {"max": "maximize", "min": "minimize"}
 OF_THE_MACHINE = (  # settings that may differ between the machines that share a study
     *("trainer", "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
-    *("trainer.enable_progress_bar", "threads", "tags", "logger", "data.num_workers", "data.cache"),
+    *("trainer.enable_progress_bar", "threads", "tags", "diagnostics", "logger", "data.num_workers", "data.cache"),
 )
 STALE = timedelta(minutes=5)  # a trial without a job number after this long: its sweep was killed
 
