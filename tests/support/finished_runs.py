@@ -31,7 +31,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     # One for each task.
     "classification": ("model=mlp_tiny", *EPOCH),
     "regression": ("data=diabetes", "model=mlp_table", *EPOCH),
-    "forecasting": ("model=gru_tiny", "data=sunspots", *SMOKE),
+    "forecasting": ("model=gru_tiny", "data=sunspots", "task.normalize=series", *SMOKE),
     "language": ("model=lstm_tiny", "data=python_source", *FEW_CHARACTERS, *SMOKE),
     "translation": ("model=seq2seq_tiny", "data.size=300", "data.batch_size=32", *DRAWN),
     "reconstruction": ("model=autoencoder_tiny", *SMOKE),

@@ -34,6 +34,7 @@ GROUPS = (
     "sweep",
     "debug",
 )
+_ABOUT = ("variants", "epochs_factor")  # keys of a family file that are no arguments of its class
 LISTS = ("callbacks",)
 """Groups of which several options can be chosen, in a list."""
 
@@ -91,7 +92,7 @@ def _variants(found: tuple[Source, ...]) -> dict[str, dict[str, Any]]:
     home: dict[str, str] = {}  # variant -> its family
     own = _families(found[:1])
     for family, node in _families(found).items():
-        shared = {key: value for key, value in node.items() if key != "variants"}
+        shared = {key: value for key, value in node.items() if key not in _ABOUT}
         for name, arguments in node["variants"].items():
             # Only for netyard's own files: a fault of another package is reported by `plugins`.
             if name in home and family in own:
@@ -102,8 +103,17 @@ def _variants(found: tuple[Source, ...]) -> dict[str, dict[str, Any]]:
                 )
             if name not in home:
                 home[name] = family
-                nodes[name] = {**shared, **(arguments or {})}  # the row of a variant may be empty: model: {}
+                # The row of a variant may be empty: model: {}
+                own_keys = {key: value for key, value in (arguments or {}).items() if key not in _ABOUT}
+                nodes[name] = {**shared, **own_keys}
     return nodes
+
+
+def epochs_factor(model: str) -> float:
+    """How many times the epochs of its data a network needs, as its family or its row says; 1 if neither does."""
+    node = next((node for node in families().values() if model in node["variants"]), {})
+    row = node.get("variants", {}).get(model) or {}
+    return float(row.get("epochs_factor", node.get("epochs_factor", 1)))
 
 
 def require_distinct() -> None:

@@ -72,8 +72,8 @@ _OF_LIBRARIES: dict[str, dict[str, Any]] = {
         "performance": Literal["auto", "safe", "max"],
         "test": bool,
         "schedule": Literal["stretch", "keep"] | None,
-        # 0: no training; -1: no limit.
-        "max_epochs": (Index | Literal[-1] | None, 10),
+        # 0: no training; -1: no limit; auto: see run_length.
+        "max_epochs": (Index | Literal[-1, "auto"] | None, 10),
         "max_steps": (Count | Literal[-1], 1000),
         "max_time": (str | dict[str, Any] | None, "12h"),
         "min_epochs": (Count | None, 1),

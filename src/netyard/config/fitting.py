@@ -15,6 +15,8 @@ from netyard.config.catalog import family_of, option_file, variants
 
 PIXELS = "netyard.losses.likelihoods.Bernoulli"
 """The default likelihood of a VAE, which is one of pixels in [0, 1]."""
+LEVELS = ("loss=discretized_logistic",)
+"""That of pixels whose number of levels the data say: as probabilities, grey ones teach a VAE little (docs/log.md)."""
 COLUMNS = ("loss=gaussian", "loss.num_parameters=2")
 """That of the columns of a table or of a series: a Gaussian, whose standard deviation is learned."""
 
@@ -26,8 +28,12 @@ def overrides_for(config: DictConfig) -> list[str]:
     """What to add to the overrides of a composed config, so that its loss fits its data; empty if it does."""
     typed = {str(each).lstrip("+").partition("=")[0] for each in config.hydra.overrides.task}
     try:
-        if "loss" in typed or config.loss.get("_target_") != PIXELS or len(config.data.input_shape) == 3:
+        if "loss" in typed or config.loss.get("_target_") != PIXELS:
             return []
+        if len(config.data.input_shape) == 3:
+            # An experiment and a typed key of the default loss mean that loss.
+            meant = any(each.startswith("loss.") for each in typed) or config.hydra.runtime.choices.get("experiment")
+            return [] if meant or not config.data.get("max_value") else [*LEVELS]
     except (OmegaConfBaseException, TypeError, AttributeError):  # what is missing or no node is refused elsewhere
         return []
     return [each for each in COLUMNS if each.partition("=")[0] not in typed]

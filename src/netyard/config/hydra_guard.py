@@ -18,7 +18,7 @@ from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from netyard.config import allowlist, sweeper_files
+from netyard.config import allowlist, run_length, sweeper_files
 from netyard.config.fitting import overrides_for
 from netyard.config.hydra_internals import parse_flags, require_folders
 from netyard.config.overrides import free_keys_added
@@ -100,7 +100,7 @@ def require_hydra(hydra: DictConfig, allowed: Sequence[str] = ()) -> None:
 
 
 class Guarded(ConfigLoader):
-    """A config loader that fits options to the data, and checks every config before it returns it.
+    """A config loader that fits options and the number of epochs to the data, and checks every config that it returns.
 
     Launchers pickle it for their processes.
 
@@ -126,6 +126,7 @@ class Guarded(ConfigLoader):
         if run_mode == RunMode.RUN and (fitting := overrides_for(config)):
             added = [*added, *fitting]
             config = self.inner.load_configuration(config_name, added, run_mode, from_shell, validate_sweep_overrides)
+        run_length.choose(config)
         require_hydra(config.hydra, self.allowed)
         return config
 
@@ -134,6 +135,7 @@ class Guarded(ConfigLoader):
         config = self.inner.load_sweep_config(master_config, added)
         if fitting := overrides_for(config):
             config = self.inner.load_sweep_config(master_config, [*added, *fitting])
+        run_length.choose(config)
         # Overrides of a single job may change the node hydra again.
         require_hydra(config.hydra, self.allowed)
         defer_hydra_files(config)  # a job of a sweep: cli.train does it for a single run

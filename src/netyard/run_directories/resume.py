@@ -20,6 +20,7 @@ from netyard.errors import CheckpointError, ConfigError
 from netyard.io import redact
 from netyard.io.process import train_command
 from netyard.io.readable import listed, short_path
+from netyard.run_directories import former_defaults
 from netyard.run_directories.directory import RunDir, outputs
 
 PLACES = ("data.root", "data.path", "data.cache")
@@ -82,7 +83,7 @@ def expand_resume(overrides: Sequence[str], sources: Sources = DEFAULT) -> tuple
         # The run's own overrides replace those of this command, which make the same config.
         print(f"resume=auto: {short_path(found)}")
         wanted, overrides = str(found), [text for text in overrides if text.startswith("hydra.")]
-    remaining = continuation_overrides(RunDir(wanted), overrides)
+    remaining = continuation_overrides(RunDir(wanted), overrides, sources)
     return remaining, None if remaining else Path(wanted)
 
 
@@ -106,7 +107,7 @@ def find_newest(cfg: DictConfig, folder: Path) -> Path | None:
     return began[max(began)].path if began else None
 
 
-def continuation_overrides(run_dir: RunDir, overrides: Sequence[str]) -> list[str]:
+def continuation_overrides(run_dir: RunDir, overrides: Sequence[str], sources: Sources = DEFAULT) -> list[str]:
     """Return the overrides that continue a run in its own directory; none if it has finished and no override is new.
 
     Raises:
@@ -120,9 +121,10 @@ def continuation_overrides(run_dir: RunDir, overrides: Sequence[str]) -> list[st
     if run_dir.status().get("state") == "completed" and not new:
         return []
     # Hydra takes the last of several overrides of one key, so the new ones come after the saved ones.
+    older = [*_of_older_series(run_dir), *_of_older_texts(run_dir)]
     return [
-        *_of_older_series(run_dir),
-        *_of_older_texts(run_dir),
+        *former_defaults.overrides_of(run_dir, [*older, *saved], sources),
+        *older,
         *saved,
         *new,
         override("resume", run_dir.path),

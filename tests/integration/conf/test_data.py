@@ -16,13 +16,13 @@ from support.finished_runs import FinishedRuns
 
 
 def test_a_table_is_learned(train) -> None:
-    ran = train("data=iris", "logger=none", "callbacks.figures=null")
+    ran = train("data=iris", "trainer.max_epochs=5", "logger=none", "callbacks.figures=null")
     assert ran.code == 0, ran.err
     assert ran.json("results.json")["metrics"]["test/accuracy"] >= 0.9
 
 
 def test_diabetes_is_predicted_better_than_by_its_mean(train) -> None:
-    ran = train("data=diabetes", "logger=none", "callbacks=[default,early_stopping]")
+    ran = train("data=diabetes", "trainer.max_epochs=5", "logger=none", "callbacks=[default,early_stopping]")
     assert ran.code == 0, ran.err
     results = ran.json("results.json")
     assert results["task"] == "regression"

@@ -10,12 +10,18 @@ from netyard.config import catalog, compose, fitting
 from netyard.tasks.interfaces import lacks
 
 GAUSSIAN, BERNOULLI = "netyard.losses.likelihoods.Gaussian", "netyard.losses.likelihoods.Bernoulli"
+LOGISTIC = "netyard.losses.likelihoods.DiscretizedLogistic"
+NAMES = {GAUSSIAN: "gaussian", BERNOULLI: "bernoulli", LOGISTIC: "discretized_logistic"}
 
 
 @pytest.mark.parametrize(
     ("words", "target", "more"),
     [
-        (["model=vae"], BERNOULLI, {}),
+        (["model=vae"], LOGISTIC, {"max_value": 16}),
+        (["model=vae", "data=fashion_mnist"], LOGISTIC, {"max_value": 255}),
+        (["model=vae", "loss=bernoulli"], BERNOULLI, {}),
+        (["model=vae", "data=image_folder", "data.root=x", "data.channels=1", "data.image_size=8"], BERNOULLI, {}),
+        (["experiment=vae_fashion_mnist"], BERNOULLI, {"binarize": "sample"}),
         (["model=vae", "loss.binarize=sample"], BERNOULLI, {"binarize": "sample"}),
         (["model=vae", "data=iris"], GAUSSIAN, {"num_parameters": 2}),
         (["model=beta_vae", "data=csv", "data.path=x.csv", "data.target=null"], GAUSSIAN, {"num_parameters": 2}),
@@ -29,7 +35,7 @@ GAUSSIAN, BERNOULLI = "netyard.losses.likelihoods.Gaussian", "netyard.losses.lik
 def test_the_likelihood_fits_the_data(words: list[str], target: str, more: dict[str, object]) -> None:
     cfg, choices = compose.compose(words)
     assert cfg.loss._target_ == target
-    assert choices["loss"] == ("gaussian" if target == GAUSSIAN else "bernoulli")
+    assert choices["loss"] == NAMES[target]
     assert cfg.model.num_outputs_per_pixel == cfg.loss.num_parameters
     assert {key: cfg.loss[key] for key in more} == more
 
@@ -44,7 +50,7 @@ def test_each_job_of_a_sweep_has_its_own() -> None:
         jobs = [
             app.config_loader.load_sweep_config(master, ["model=vae", f"data={name}"]) for name in ("iris", "digits")
         ]
-    assert [job.loss._target_ for job in jobs] == [GAUSSIAN, BERNOULLI]
+    assert [job.loss._target_ for job in jobs] == [GAUSSIAN, LOGISTIC]
 
 
 @pytest.mark.parametrize(
