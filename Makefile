@@ -7,7 +7,7 @@ READY := .venv/.ready
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: help setup train test check campaign mutants fmt bench board report clean
+.PHONY: help setup train test check campaign mutants fmt bench defaults board report clean
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -42,6 +42,9 @@ fmt: $(READY)  ## format the code
 
 bench: $(READY)  ## measure the speed, beside bare loops
 	@for file in bench/*.py; do echo $$file; $(BIN)/python $$file; done
+
+defaults: $(READY)  ## what each default reaches, five seeds; goes on after an interruption: make defaults ARGS="model=mlp"
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/defaults.py $(ARGS)
 
 board: $(READY)  ## TensorBoard over outputs/, on localhost
 	@$(BIN)/netyard board

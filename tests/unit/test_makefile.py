@@ -12,7 +12,21 @@ MAKEFILE = (Path(__file__).resolve().parents[2] / "Makefile").read_text(encoding
 
 @pytest.mark.parametrize(
     "target",
-    ["help", "setup", "train", "test", "check", "campaign", "mutants", "fmt", "bench", "board", "report", "clean"],
+    [
+        "help",
+        "setup",
+        "train",
+        "test",
+        "check",
+        "campaign",
+        "mutants",
+        "fmt",
+        "bench",
+        "defaults",
+        "board",
+        "report",
+        "clean",
+    ],
 )
 def test_make_explains_every_target(target: str) -> None:
     assert re.search(rf"^{target}:.*  ## ", MAKEFILE, re.MULTILINE)

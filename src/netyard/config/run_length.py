@@ -39,15 +39,17 @@ def choose(config: DictConfig) -> None:
             del data[KEY]
     trainer = _node(config, "trainer")
     # As written: what an interpolation leads to may be missing.
-    if trainer._get_node("max_epochs") is not None and trainer._get_node("max_epochs")._value() == AUTO:  # type: ignore[union-attr]
+    written: Any = trainer._get_node("max_epochs", validate_access=False)
+    if written is not None and written._value() == AUTO:
         with read_write(trainer):
             trainer.max_epochs = max(round(epochs * catalog.epochs_factor(_model(config))), min(epochs, DEFAULT))
 
 
 def _node(config: DictConfig, group: str) -> DictConfig:
     """A group of a config; an empty one for what other checks refuse."""
-    node: Any = config._get_node(group)
-    return node if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing()) else DictConfig({})
+    node: Any = config._get_node(group, validate_access=False)
+    special = not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation()
+    return DictConfig({}) if special else node
 
 
 def _model(config: DictConfig) -> str:

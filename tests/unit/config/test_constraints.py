@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from netyard.config import catalog, compose, constraints, schema
+from netyard.config import catalog, compose, constraints, run_length, schema
 from netyard.errors import ConfigError
 from netyard.ranges import table
 from netyard.ranges.constraint import Constraint
@@ -71,7 +71,7 @@ def test_every_number_of_every_option_has_a_range(group: str) -> None:
             known = constraints.of(node["_target_"])
             for name, value in node.items():
                 items = value if isinstance(value, list) else [value]
-                if any(map(is_number, items)):
+                if any(map(is_number, items)) and (key, name) != ("data", run_length.KEY):
                     assert name in known, f"{group}={option} has {key}.{name} = {value} without a range"
             for name, each in known.items():
                 numbers = each.items if "list" in each.kinds and each.items else each
@@ -84,8 +84,8 @@ def test_every_key_of_every_option_has_a_type(group: str) -> None:
     for option in catalog.options(group):
         for key, node in nodes(group, option):
             known = {*constraints.of(node["_target_"]), *constraints.of_node_keys(), "defaults"}
-            # A table of variants is no key of a config.
-            assert {*node} - {"variants"} <= known, f"{group}={option}: {key} has keys without a type"
+            # A table of variants is no key of a config, and data.epochs none of a composed one.
+            assert {*node} - {"variants", run_length.KEY} <= known, f"{group}={option}: {key} has keys without a type"
 
 
 def test_the_example_that_is_proposed_is_admitted() -> None:

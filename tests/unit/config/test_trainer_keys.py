@@ -82,7 +82,10 @@ def test_an_argument_that_no_run_takes_is_answered(name: str, train) -> None:
         ("trainer.limit_test_batches=0.0", "try trainer.test=false, which trains without the test"),
         ("trainer.check_val_every_n_epoch=null", "try trainer.val_check_interval=1000 beside it"),
         ("trainer.max_epochs=null", "a run needs an end; try trainer.max_epochs=10"),
-        ("trainer.min_epochs=9", "min_epochs is 9, and trainer.max_epochs is 5; the least is not above the most;"),
+        (
+            "trainer.min_epochs=9 trainer.max_epochs=5",
+            "min_epochs is 9, and trainer.max_epochs is 5; the least is not above the most;",
+        ),
         ("trainer.min_steps=9 trainer.max_steps=8", "try trainer.max_steps=9."),
         ("optimizer=lbfgs trainer.accumulate_grad_batches=2", "the optimizer is L-BFGS;"),
         ("trainer.strategy=dpp", "it must be one of auto, ddp,"),
