@@ -37,7 +37,8 @@ def dead_units(task: L.LightningModule, data: L.LightningDataModule, trainer: L.
             for batch in islice(data.val_dataloader(), BATCHES):
                 counter.samples += len(batch[0])
                 counter.calls.clear()
-                task(trainer.precision_plugin.convert_input(batch[0].to(task.device)))
+                batch = data.transfer_batch_to_device(trainer.precision_plugin.convert_input(batch), task.device, 0)
+                task(data.on_after_batch_transfer(batch, 0)[0])  # pixels are stored as bytes
     finally:
         task.train(training)
         counter.remove()

@@ -6,6 +6,7 @@ import contextlib
 from types import SimpleNamespace
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 from torch import Tensor, nn
@@ -16,10 +17,11 @@ PRECISION = SimpleNamespace(forward_context=contextlib.nullcontext, convert_inpu
 TRAINER: Any = SimpleNamespace(strategy=None, precision_plugin=PRECISION)
 
 
-class Data:
+class Data(L.LightningDataModule):
     """``BATCHES`` batches of a validation part, and one more, whose sample wakes every unit."""
 
     def __init__(self, count: int = FEWEST_SAMPLES, shape: tuple[int, ...] = (3,)) -> None:
+        super().__init__()
         self.batches = [(torch.randn(-(-count // BATCHES), *shape).abs(), None) for _ in range(BATCHES)]
         self.batches.append((torch.full((1, *shape), -1.0), None))
 
@@ -65,6 +67,16 @@ def test_a_map_is_dead_if_it_is_zero_everywhere() -> None:
     net = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.ReLU())
     net[0].weight.data = torch.tensor([1.0, -1.0]).view(2, 1, 1, 1)
     assert measured(Task(net), Data(shape=(1, 4, 4))) == {"1": (1, 2)}
+
+
+def test_inputs_are_what_the_data_make_of_a_batch() -> None:
+    class Pixels(Data):
+        def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+            return batch[0] / 255, batch[1]
+
+    data = Pixels()
+    data.batches = [((255 * x).byte(), y) for x, y in data.batches[:BATCHES]]
+    assert measured(Task(linear(1.0, -1.0)), data) == {"1": (1, 2)}
 
 
 def test_each_call_of_a_module_counts_alone() -> None:
