@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netyard.api import Run as Run
     from netyard.api import RunList as RunList
     from netyard.api import Sweep as Sweep
+    from netyard.api import baseline as baseline
     from netyard.api import compose as compose
     from netyard.api import fit as fit
     from netyard.api import list_options as list  # noqa: F401  (under its own name)
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 _PUBLIC = {  # name -> module, and its name there
     "NetyardError": ("netyard.errors", "NetyardError"),
     "list": ("netyard.api", "list_options"),
-    **{name: ("netyard.api", name) for name in ("Run", "RunList", "Sweep", "compose", "fit", "load", "runs", "sweep")},
+    **{
+        name: ("netyard.api", name)
+        for name in ("Run", "RunList", "Sweep", "baseline", "compose", "fit", "load", "runs", "sweep")
+    },
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -139,7 +139,13 @@ class Run:
     # What can be done with it
 
     def predict(
-        self, given: Any = None, *, which: str = "best", column: str | None = None, codes: bool = False
+        self,
+        given: Any = None,
+        *,
+        which: str = "best",
+        column: str | None = None,
+        codes: bool = False,
+        model: str | None = None,
     ) -> Rows:
         """Return the predictions, one row for each input, as ``netyard predict`` writes them.
 
@@ -149,6 +155,7 @@ class Run:
             which: the checkpoint, ``best`` or ``last``; the same in the methods below.
             column: the column of texts of a table; None: that of training.
             codes: whether codes of an autoencoder or a VAE are columns, too.
+            model: of a run of ``netyard.baseline``, which of its models; None: the best on the validation part.
 
         Raises:
             ConfigError: the task makes no predictions.
@@ -160,7 +167,9 @@ class Run:
         # By batches of columns, as they are written to files; transposed to rows below.
         with _undisturbed():
             batches = [
-                columns for columns, _ in Predictor.of(self._directory, which, codes).columns(given, column) if columns
+                columns
+                for columns, _ in Predictor.of(self._directory, which, codes, model).columns(given, column)
+                if columns
             ]
         return Rows(
             dict(zip(columns, values, strict=True))
@@ -359,6 +368,22 @@ def fit(*overrides: str) -> Run:
 
     plugins.warn()  # the commands do this at their start
     return Run(train.run_one(_checked(overrides)).path)
+
+
+def baseline(*overrides: str) -> Run:
+    """Score models without a network, as ``netyard baseline OVERRIDES``: ``netyard.baseline("data=digits")``.
+
+    ``.baselines`` of the result has what each reaches, ``.metrics`` those of the best on the validation part, and
+    ``.predict(given, model=NAME)`` uses one of them.
+
+    Raises:
+        NetyardError: with the message of the command.
+    """
+    from netyard import plugins
+    from netyard.cli import baseline as command
+
+    plugins.warn()
+    return Run(command.run_baselines(_checked(overrides)))
 
 
 def sweep(*overrides: str) -> Sweep:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from netyard.baselines.rows import MOST_SCORED, MOST_TRAINED, MOST_VALIDATED, Part, has_rows, pixel_facts, rows_of
+from netyard.baselines.models import PredictionColumns
+from netyard.baselines.rows import (
+    MOST_SCORED,
+    MOST_TRAINED,
+    MOST_VALIDATED,
+    Part,
+    has_rows,
+    in_precision,
+    pixel_facts,
+    rows_of,
+    rows_of_inputs,
+)
 from netyard.baselines.scores import Scores
 from netyard.errors import first_line
 from netyard.metrics.ranked_areas import ranked_areas
@@ -112,3 +124,27 @@ def _mixture(train: np.ndarray, val: np.ndarray | None) -> tuple[Score, dict[str
     ]
     best = max(fits, key=lambda model: model.score(val)) if val is not None else fits[0]
     return lambda x: -best.score_samples(x), {"n_components": best.n_components}
+
+
+# Predictions
+
+
+def keep(task: Any, data: Any) -> dict[str, Any]:
+    """The normal training samples, from which ``predictor`` fits a model again: tensors and plain types."""
+    normal = task.normal_classes(data).tolist()
+    train = _normal(rows_of(data, "train", MOST_TRAINED * 2), normal).first(MOST_TRAINED)
+    val = _normal(rows_of(data, "val", MOST_VALIDATED), normal) if has_split(data, "val") else None
+    found = {"x": torch.from_numpy(train.x.copy()).float()}
+    return found | ({"val": torch.from_numpy(val.x.copy()).float()} if val is not None and len(val) else {})
+
+
+def predictor(kept: Mapping[str, Any], data: Any, name: str) -> PredictionColumns:
+    """The score of each sample, which is large for anomalies."""
+    x = kept["x"]
+    val = in_precision(kept["val"]) if "val" in kept else None
+    score, _ = fit(in_precision(x), val)[name]
+
+    def columns(inputs: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
+        return {"score": score(rows_of_inputs(data, inputs, x.numel())).tolist()}
+
+    return columns

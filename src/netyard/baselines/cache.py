@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from netyard.io.atomic import write_atomically
 
-SCHEMA = 1  # raised when the format of the files changes
+SCHEMA = 2  # raised when the format of the files changes
 
 log = logging.getLogger(__name__)
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from netyard.baselines import text
-from netyard.baselines.models import Fitted, Model, Sizes, fit_all, subset
-from netyard.baselines.rows import Part, Parts, has_rows, parts_of, pixel_facts
+from netyard.baselines.models import Fitted, Model, PredictionColumns, Sizes, fit_all, refitted, subset
+from netyard.baselines.rows import (
+    MOST_TRAINED,
+    Part,
+    Parts,
+    has_rows,
+    in_precision,
+    parts_of,
+    pixel_facts,
+    rows_of,
+    rows_of_inputs,
+)
 from netyard.baselines.scores import Scores
 from netyard.metrics import class_scores
 from netyard.tasks.interfaces import TextData
 
-VERSION = 1
+VERSION = 2
 _TREES = 120  # of gradient boosting, one for each class in an iteration; two classes need one
 _MOST_CLASSES = 30  # of gradient boosting and of the support vector machine, which has a model for each pair
 
@@ -42,7 +53,8 @@ def scores_of(parts: Parts, num_classes: int, of: Sequence[Model] | None = None)
         for metric, value in measured(each.estimator, parts.scored, num_classes).items():
             values.setdefault(metric, {})[each.name] = value
     chosen = {each.name: each.chosen for each in fitted if each.chosen}
-    return Scores(values, "max", subset(fitted, parts), parts.tested, chosen)
+    fits = {each.name: each.facts() for each in fitted}
+    return Scores(values, "max", subset(fitted, parts), parts.tested, chosen, fits)
 
 
 def fit(parts: Parts, num_classes: int, of: Sequence[Model] | None = None) -> list[Fitted]:
@@ -144,3 +156,50 @@ def certainties(estimator: Any, part: Part, num_classes: int) -> np.ndarray:
     found = np.zeros((len(part), num_classes))
     found[:, estimator.classes_.astype(int)] = values  # a class without a training sample has none
     return found
+
+
+# Predictions
+
+
+def keep(task: Any, data: Any) -> dict[str, Any]:
+    """The training samples, from which ``predictor`` fits a model again: tensors and plain types."""
+    if isinstance(data, TextData):
+        tokens, y, _ = text.texts_of(data, "train", MOST_TRAINED)
+        return {"outputs": task.num_outputs, "grams": text.grams_of(data), "x": tensor(tokens), "y": tensor(y)}
+    part = rows_of(data, "train", MOST_TRAINED)
+    return {"outputs": task.num_outputs, "x": tensor(part.x).float(), "y": tensor(part.y)}
+
+
+def predictor(kept: Mapping[str, Any], data: Any, name: str) -> PredictionColumns:
+    """The columns that a network of this task predicts; of a model without probabilities the class alone."""
+    x, y, outputs = kept["x"], kept["y"].numpy(), kept["outputs"]
+    if "grams" in kept:
+        grams = text.Grams(kept["grams"]).fit(x.numpy())
+        weights = text.weights_of(grams, x.numpy())
+        train = Part(weights.transform(grams.counts(x.numpy())), y, len(y))
+        found = text.models(outputs, len(y))
+    else:
+        train = Part(in_precision(x), y, len(y))
+        found = models(len(y), outputs)
+    model = next(each for each in found if each.name == name)
+    estimator = refitted(model, train, kept["chosen"].get(name, {}), kept["fits"][name]["samples"])
+
+    def columns(inputs: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
+        if "grams" in kept:
+            rows = weights.transform(grams.counts(inputs.numpy()))
+        else:
+            rows = rows_of_inputs(data, inputs, x.numel())
+        predicted = estimator.predict(rows).astype(int)
+        made: dict[str, list[Any]] = {"prediction": [labels[number] for number in predicted]}
+        if hasattr(estimator, "predict_proba"):
+            probabilities = certainties(estimator, Part(rows, predicted, len(predicted)), outputs)
+            made["probability"] = probabilities[np.arange(len(predicted)), predicted].tolist()
+            made |= {f"probability_{label}": each.tolist() for label, each in zip(labels, probabilities.T, strict=True)}
+        return made
+
+    return columns
+
+
+def tensor(values: np.ndarray) -> Tensor:
+    """An array as a tensor with memory of its own."""
+    return torch.from_numpy(np.ascontiguousarray(values).copy())

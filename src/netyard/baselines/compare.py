@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,14 @@ class Compared:
     chosen: Mapping[str, Any]
     seconds: float
     """The time that it took to compute them now; 0 if they were in the cache."""
+    fits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def best(self) -> str | None:
+        """The best on the validation part; None if there was none."""
+        sign = -1 if self.mode == "max" else 1
+        known = {name: each["validated"] for name, each in self.fits.items() if each.get("validated") is not None}
+        return min(known, key=lambda name: (sign * known[name], name)) if known else None
 
     @property
     def ranked(self) -> list[tuple[str, float]]:
@@ -61,31 +69,37 @@ def baselines_of(
         metrics: of the network, ``test/accuracy``; others are left out. None: all.
         place: the folder of the cache; None: see ``cache.folder``.
     """
-    kind = kind_of(task.baseline_kind) if isinstance(task, HasBaselines) else None
-    if kind is None:
-        return None
-    started = time.perf_counter()
-    computed = False
-
-    def compute() -> dict[str, Any]:
-        nonlocal computed
-        computed = True
-        return _scores(kind, task, data, stage)
-
-    try:
-        found = cache.cached(place or cache.folder(), _key(task.baseline_kind, kind, task, data, stage), compute)
-        values = {f"{stage}/{name}": each for name, each in found["values"].items()}
-        first = next(iter(values), "")
-        kept = {name: each for name, each in values.items() if metrics is None or name in metrics}
-        if first not in kept:
-            return None
-        facts = {key: found[key] for key in ("mode", "subset", "tested", "chosen")}
     # A comparison is an addition to a finished run, which it must not fail.
+    try:
+        return computed(task, data, stage, metrics, place)
     except Exception as error:
         log.warning("there are no baselines of this run: %s: %s", type(error).__name__, first_line(error))
         log.debug("the baselines failed", exc_info=error)
         return None
-    return Compared(first, values=kept, seconds=time.perf_counter() - started if computed else 0.0, **facts)
+
+
+def computed(
+    task: Any, data: Any, stage: str, metrics: Collection[str] | None = None, place: Path | None = None
+) -> Compared | None:
+    """The same, but errors are raised."""
+    kind = kind_of(task.baseline_kind) if isinstance(task, HasBaselines) else None
+    if kind is None:
+        return None
+    started, now = time.perf_counter(), False
+
+    def compute() -> dict[str, Any]:
+        nonlocal now
+        now = True
+        return _scores(kind, task, data, stage)
+
+    found = cache.cached(place or cache.folder(), _key(task.baseline_kind, kind, task, data, stage), compute)
+    values = {f"{stage}/{name}": each for name, each in found["values"].items()}
+    first = next(iter(values), "")
+    kept = {name: each for name, each in values.items() if metrics is None or name in metrics}
+    if first not in kept:
+        return None
+    facts = {key: found[key] for key in ("mode", "subset", "tested", "chosen", "fits")}
+    return Compared(first, values=kept, seconds=time.perf_counter() - started if now else 0.0, **facts)
 
 
 def _scores(kind: Kind, task: Any, data: Any, stage: str) -> dict[str, Any]:

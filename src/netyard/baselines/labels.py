@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from netyard.baselines import classes
-from netyard.baselines.models import Fitted, Model, fit_all, subset
-from netyard.baselines.rows import Part, Parts, has_rows, parts_of, pixel_facts
+from netyard.baselines import classes, numbers
+from netyard.baselines.models import Fitted, Model, PredictionColumns, fit_all, refitted, subset
+from netyard.baselines.rows import Part, Parts, has_rows, in_precision, parts_of, pixel_facts, rows_of_inputs
 from netyard.baselines.scores import Scores
 from netyard.metrics import label_scores
+from netyard.metrics.output_names import label_lists
 
-VERSION = 1
+VERSION = 2
 
 
 def settings(task: Any, data: Any) -> dict[str, Any]:
@@ -38,13 +39,16 @@ def scores_of(parts: Parts, threshold: Any) -> Scores:
     fitted = fit(parts)
     truth, values = torch.from_numpy(parts.scored.y) > 0, dict[str, dict[str, float]]()
     names = sorted(label_scores.NAMES, key=lambda name: name != "average_precision")
+    fits: dict[str, dict[str, Any]] = {}
     for each in fitted:
         probabilities = torch.from_numpy(each.estimator.predict_proba(parts.scored.x))
-        found = label_scores.scores(names, probabilities, truth, thresholds(each, parts.val, threshold))
+        decided = thresholds(each, parts.val, threshold).expand(probabilities.shape[1])
+        fits[each.name] = {**each.facts(), "thresholds": decided.tolist()}
+        found = label_scores.scores(names, probabilities, truth, decided)
         for metric, value in found.items():
             values.setdefault(metric, {})[each.name] = float(value)
     chosen = {each.name: each.chosen for each in fitted if each.chosen}
-    return Scores(values, "max", subset(fitted, parts), parts.tested, chosen)
+    return Scores(values, "max", subset(fitted, parts), parts.tested, chosen, fits)
 
 
 def thresholds(fitted: Fitted, val: Part | None, threshold: Any) -> Tensor:
@@ -105,3 +109,28 @@ def _average_precision(estimator: EachLabel, part: Part) -> float:
     probabilities = torch.from_numpy(estimator.predict_proba(part.x))
     found = label_scores.scores(["average_precision"], probabilities, torch.from_numpy(part.y) > 0, torch.tensor(0.5))
     return float(found.get("average_precision", 0.0))
+
+
+# Predictions
+
+
+def keep(task: Any, data: Any) -> dict[str, Any]:
+    """The training samples, from which ``predictor`` fits a model again: tensors and plain types."""
+    return numbers.keep(task, data)
+
+
+def predictor(kept: Mapping[str, Any], data: Any, name: str) -> PredictionColumns:
+    """The columns that a network of this task predicts."""
+    x, y = kept["x"], kept["y"].numpy()
+    model = next(_of_labels(each) for each in classes.models(len(y), 2) if each.name == name)
+    facts = kept["fits"][name]
+    estimator = refitted(model, Part(in_precision(x), y, len(y)), kept["chosen"].get(name, {}), facts["samples"])
+
+    def columns(inputs: Tensor, names: Sequence[str]) -> dict[str, list[Any]]:
+        probabilities = torch.from_numpy(estimator.predict_proba(rows_of_inputs(data, inputs, x.numel())))
+        return {
+            "prediction": label_lists(probabilities >= torch.tensor(facts["thresholds"]), names),
+            **{f"probability_{each}": part.tolist() for each, part in zip(names, probabilities.T, strict=True)},
+        }
+
+    return columns

@@ -8,8 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from netyard.baselines.rows import Part, Parts
 from netyard.errors import first_line
+
+PredictionColumns = Callable[[Tensor, Sequence[str]], Mapping[str, list[Any]]]
+"""Prepared inputs (B, ...) and the names of outputs -> columns by name, of B values each."""
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +56,12 @@ class Fitted:
     chosen: Mapping[str, Any] = field(default_factory=dict)
     rows: int = 0
     """The number of training samples."""
+    validated: float | None = None
+    """Its score on the validation part."""
+
+    def facts(self, sign: int = 1) -> dict[str, Any]:
+        """What ``Scores.fits`` has of it; ``sign`` is -1 where the score is a negative error."""
+        return {"samples": self.rows, "validated": None if self.validated is None else sign * self.validated}
 
 
 def fit_all(
@@ -82,9 +93,20 @@ def _fitted(model: Model, train: Part, val: Part | None, score: Callable[[Any, P
     nearest = sorted(range(len(model.grid)), key=lambda place: abs(place - model.default))
     grid = [model.grid[place] for place in nearest[: None if val is not None else 1]]
     fits = [(each, model.build(**each).fit(train.x, train.y)) for each in grid]
+    scored = [(estimator, each, score(estimator, val) if val is not None else None) for each, estimator in fits]
     # A few validation samples are often predicted equally well: max() takes the first.
-    chosen, estimator = max(fits, key=lambda fit: score(fit[1], val)) if val is not None and len(fits) > 1 else fits[0]
-    return Fitted(model.name, estimator, chosen, len(train))
+    estimator, chosen, validated = max(scored, key=lambda fit: fit[2] or 0.0)
+    return Fitted(model.name, estimator, chosen, len(train), validated)
+
+
+def refitted(model: Model, train: Part, chosen: Mapping[str, Any], samples: int) -> Any:
+    """The estimator that ``fit_all`` has chosen, fitted again on the same samples."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        part = train.first(samples)
+        return model.build(**chosen).fit(part.x, part.y)
 
 
 def subset(fitted: Sequence[Fitted], parts: Parts) -> int | None:

@@ -11,7 +11,7 @@ import numpy as np
 from netyard.baselines.scores import Scores
 from netyard.tasks.interfaces import HasSplits, TokenStream, has_split
 
-VERSION = 1
+VERSION = 2
 LONGEST = {"characters": 8}  # tokens of the longest n-grams; of words and byte pairs 4
 DISCOUNTS = (0.5, 0.75, 0.9)
 _MOST_TRAINED, _MOST_VALIDATED, _MOST_SCORED = 2_000_000, 200_000, 1_000_000  # tokens, from the beginning of a part
@@ -33,8 +33,7 @@ def scores(task: Any, data: Any, stage: str) -> Scores:
         return Scores({}, "min")
     parts = {name: data.split(name).x.cpu().numpy() for name in ("train", "val", stage) if has_split(data, name)}
     model = Ngrams(task.num_outputs, _longest(data)).fit(parts["train"][:_MOST_TRAINED])
-    if "val" in parts:
-        model.tune(parts["val"][:_MOST_VALIDATED])
+    validated = model.tune(parts["val"][:_MOST_VALIDATED]) if "val" in parts else None
     text = parts[stage][:_MOST_SCORED]
     nll = -np.log(model.probabilities(text)).mean()
     characters = data.token_lengths().numpy()[text[1:]].mean()
@@ -48,6 +47,7 @@ def scores(task: Any, data: Any, stage: str) -> Scores:
         trained if trained < total else None,
         len(text) - 1 if len(text) < len(parts[stage]) else None,
         {"ngram": {"n": model.order, "discount": model.discount}},
+        {"ngram": {"validated": validated}},
     )
 
 
@@ -103,15 +103,16 @@ class Ngrams:
         self.order = min(self.order, len(self.levels))
         return self
 
-    def tune(self, tokens: np.ndarray) -> None:
-        """Choose length and discount by the likelihood of a validation text, int64 (N,)."""
+    def tune(self, tokens: np.ndarray) -> float | None:
+        """Choose length and discount by the perplexity of a validation text, int64 (N,), and return it."""
         if len(tokens) < 2:
-            return
+            return None
         found = {}
         for discount in DISCOUNTS:
             for order, values in enumerate(self._by_order(tokens, discount), start=1):
                 found[order, discount] = float(np.log(values).mean())
         self.order, self.discount = max(found, key=found.__getitem__)
+        return math.exp(-found[self.order, self.discount])
 
     def probabilities(self, tokens: np.ndarray) -> np.ndarray:
         """The probability of each token of a text but the first, given those before it: float64 (N - 1,)."""

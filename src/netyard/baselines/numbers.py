@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from netyard.baselines.classes import most_of_kernel
-from netyard.baselines.models import Fitted, Model, fit_all, subset
-from netyard.baselines.rows import Part, Parts, has_rows, parts_of, pixel_facts
+from netyard.baselines.classes import most_of_kernel, tensor
+from netyard.baselines.models import Fitted, Model, PredictionColumns, fit_all, refitted, subset
+from netyard.baselines.rows import (
+    MOST_TRAINED,
+    Part,
+    Parts,
+    has_rows,
+    in_precision,
+    parts_of,
+    pixel_facts,
+    rows_of,
+    rows_of_inputs,
+)
 from netyard.baselines.scores import Scores
+from netyard.metrics.output_names import target_suffixes
 
-VERSION = 1
+VERSION = 2
 _MOST_TARGETS = 10  # of models that have one for each target
 _NO_SPREAD = 1e-6  # of standardised targets: what rounding makes of a constant one; as in tasks.regression
 
@@ -34,7 +47,8 @@ def scores_of(parts: Parts) -> Scores:
         for metric, value in measured(each.estimator, parts.scored).items():
             values.setdefault(metric, {})[each.name] = value
     chosen = {each.name: each.chosen for each in fitted if each.chosen}
-    return Scores(values, "min", subset(fitted, parts), parts.tested, chosen)
+    fits = {each.name: each.facts(-1) for each in fitted}
+    return Scores(values, "min", subset(fitted, parts), parts.tested, chosen, fits)
 
 
 def fit(parts: Parts) -> list[Fitted]:
@@ -143,3 +157,27 @@ def measured(estimator: Any, part: Part) -> dict[str, float]:
 
 def _negative_mae(estimator: Any, part: Part) -> float:
     return -float(np.abs(estimator.predict(part.x) - part.y).mean())
+
+
+# Predictions
+
+
+def keep(task: Any, data: Any) -> dict[str, Any]:
+    """The training samples, from which ``predictor`` fits a model again: tensors and plain types."""
+    part = rows_of(data, "train", MOST_TRAINED)
+    return {"x": tensor(part.x).float(), "y": tensor(part.y)}
+
+
+def predictor(kept: Mapping[str, Any], data: Any, name: str) -> PredictionColumns:
+    """The columns that a network of this task predicts."""
+    x, y = kept["x"], kept["y"].numpy()
+    model = next(each for each in models(len(y), y.shape[1]) if each.name == name)
+    train = Part(in_precision(x), y, len(y))
+    estimator = refitted(model, train, kept["chosen"].get(name, {}), kept["fits"][name]["samples"])
+
+    def columns(inputs: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
+        predicted = estimator.predict(rows_of_inputs(data, inputs, x.numel()))
+        suffixes = target_suffixes(predicted.shape[1], labels)
+        return {f"prediction{suffix}": each.tolist() for suffix, each in zip(suffixes, predicted.T, strict=True)}
+
+    return columns

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from netyard.ranges.image_size import height_and_width
 from netyard.tasks.interfaces import NormalizedImages, RealSamples, SampledData, has_split
 
 MOST_TRAINED, MOST_VALIDATED, MOST_SCORED = 10_000, 2_000, 5_000
@@ -77,16 +78,24 @@ def rows_of(data: Any, name: str, most: int) -> Part:
     most = min(most, total, max(1, _MOST_NUMBERS // max(1, torch.Size(data.input_shape or [1]).numel())))
     found = [(_flat(data, x.cpu()), y.cpu()) for x, y in data.real_samples(name, most, seed=_SEED)]
     x, y = torch.cat([each for each, _ in found]), torch.cat([each for _, each in found])
-    return Part(x.numpy().astype(np.float64 if x.numel() <= _DOUBLE else np.float32), y.numpy(), total)
+    return Part(in_precision(x), y.numpy(), total)
+
+
+def in_precision(x: Tensor) -> np.ndarray:
+    """float32 (N, F) as float64, or as it is if there are many numbers."""
+    found: np.ndarray = x.numpy().astype(np.float64 if x.numel() <= _DOUBLE else np.float32)
+    return found
 
 
 def _flat(data: Any, x: Tensor) -> Tensor:
     if x.ndim == 4 and isinstance(data, NormalizedImages):
-        if max(x.shape[2:]) > _SIDE:
-            x = F.adaptive_avg_pool2d(x, [min(side, _SIDE) for side in x.shape[2:]])
         mean, std = data.pixel_statistics()
-        x = (x - mean.cpu()) / std.cpu()
+        x = (_reduced(x) - mean.cpu()) / std.cpu()
     return x.flatten(1).float()
+
+
+def _reduced(x: Tensor) -> Tensor:
+    return F.adaptive_avg_pool2d(x, [min(side, _SIDE) for side in x.shape[2:]]) if max(x.shape[2:]) > _SIDE else x
 
 
 def pixel_facts(data: Any) -> dict[str, Any]:
@@ -95,3 +104,21 @@ def pixel_facts(data: Any) -> dict[str, Any]:
         return {}
     mean, std = data.pixel_statistics()
     return {"mean": mean.flatten().tolist(), "std": std.flatten().tolist()}
+
+
+def rows_of_inputs(data: Any, x: Tensor, numbers: int) -> np.ndarray:
+    """Prepared inputs of a network as the rows of ``rows_of``: (B, ...) -> (B, F).
+
+    Args:
+        numbers: of the training rows together, which decide their precision.
+    """
+    kept = np.float64 if numbers <= _DOUBLE else np.float32
+    if isinstance(data, NormalizedImages) and data.image_size is not None:
+        channels = len(data.pixel_statistics()[0])
+        if x.ndim == 3:  # read as a sequence of rows (B, H, C * W), or of pixels (B, H * W, C)
+            height, width = height_and_width(data.image_size)
+            by_row = x.shape[1] == height and x.shape[2] == channels * width
+            x = x.unflatten(2, (channels, width)).transpose(1, 2) if by_row else x.transpose(1, 2)
+            x = x.reshape(len(x), channels, height, width)
+        x = _reduced(x)
+    return x.flatten(1).float().numpy().astype(kept)

@@ -27,6 +27,10 @@ class Scores:
     chosen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The hyperparameters of each that were chosen on the validation part."""
 
+    fits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What is known of each fit: ``samples`` it learned from, and ``validated``, the first metric on the validation
+    part; what a kind needs to fit it again."""
+
     def state(self) -> dict[str, Any]:
         """The same in types of JSON: finite numbers, rounded to float32 as the metrics of a network are."""
         finite = {
@@ -39,4 +43,5 @@ class Scores:
             "subset": self.subset,
             "tested": self.tested,
             "chosen": {name: dict(each) for name, each in self.chosen.items()},
+            "fits": {name: dict(each) for name, each in self.fits.items()},
         }

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from netyard.baselines.models import PredictionColumns
 from netyard.baselines.scores import Scores
 from netyard.tasks.interfaces import RealSamples, has_split
 
-VERSION = 1
+VERSION = 2
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 _MOST_TRAINED, _MOST_SCORED = 10_000, 200_000  # windows
 
@@ -54,6 +57,18 @@ def scores(task: Any, data: Any, stage: str) -> Scores:
     val = windows_of(task, data, "val", _MOST_TRAINED) if has_split(data, "val") else None
     linear = LinearForecast().fit(train, val)
     forecasts["linear_regression"] = linear.predict(scored)
+    fits: dict[str, dict[str, Any]] = {name: {"validated": None} for name in forecasts}
+    if val is not None:
+        seen = {
+            "naive": naive(val.past, horizon),
+            "drift": drift(val.past, horizon),
+            "linear_regression": linear.predict(val),
+        }
+        if task.season > 1:
+            seen["seasonal_naive"] = seasonal_naive(val.past, horizon, task.season)
+        fits = {
+            name: {"validated": float((np.abs(made - val.future) / val.scale).mean())} for name, made in seen.items()
+        }
     values: dict[str, dict[str, float]] = {"mase": {}, "mae": {}, "rmse": {}}
     for name, forecast in forecasts.items():
         error = forecast - scored.future
@@ -64,7 +79,7 @@ def scores(task: Any, data: Any, stage: str) -> Scores:
     subset, tested = (
         len(each.past) // columns if len(each.past) // columns < each.total else None for each in (train, scored)
     )
-    return Scores(values, "min", subset, tested, {"linear_regression": {"alpha": linear.alpha}})
+    return Scores(values, "min", subset, tested, {"linear_regression": {"alpha": linear.alpha}}, fits)
 
 
 def windows_of(task: Any, data: Any, name: str, most: int) -> Windows:
@@ -80,8 +95,8 @@ def windows_of(task: Any, data: Any, name: str, most: int) -> Windows:
         number = x[:, 0, -1].long()
         std, scale = std[number], scale[number]
     std, scale = std.expand(len(x), columns), scale.expand(len(x), columns)
-    flat = (each.flatten(0, 1).numpy() for each in (past, future, scale[..., None], std[..., None]))
-    return Windows(*flat, len(data.split(name)))
+    flat = [each.flatten(0, 1).numpy() for each in (past, future, scale[..., None], std[..., None])]
+    return Windows(flat[0], flat[1], flat[2], flat[3], len(data.split(name)))
 
 
 def naive(past: np.ndarray, horizon: int) -> np.ndarray:
@@ -132,3 +147,46 @@ class LinearForecast:
 def _relative(windows: Windows) -> np.ndarray:
     found: np.ndarray = (windows.past - windows.past[:, -1:]) / windows.std
     return found
+
+
+# Predictions
+
+
+def keep(task: Any, data: Any) -> dict[str, Any]:
+    """The shape of a window; the linear forecast is fitted again on training windows, which are kept."""
+    train = windows_of(task, data, "train", _MOST_TRAINED)
+    names = ("num_columns", "num_future", "num_series", "horizon", "season")
+    parts = {name: torch.from_numpy(getattr(train, name).copy()) for name in ("past", "future", "std")}
+    _, std, _ = data.series_statistics()
+    return {**{name: int(getattr(task, name)) for name in names}, **parts, "deviation": std.cpu()}
+
+
+def predictor(kept: Mapping[str, Any], data: Any, name: str) -> PredictionColumns:
+    """The columns that a network of this task predicts: of each target the next steps."""
+    columns, horizon = kept["num_columns"], kept["horizon"]
+    linear = LinearForecast()
+    if name == "linear_regression":
+        past, future, std = (kept[each].numpy() for each in ("past", "future", "std"))
+        linear.alpha = kept["chosen"][name]["alpha"]
+        linear.fit(Windows(past, future, std, std, len(past)), None)
+
+    def forecast(x: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:
+        steps = x.shape[1] - (horizon if kept["num_future"] else 0)
+        past = x[:, :steps, :columns].double().transpose(1, 2)
+        deviation = kept["deviation"].double()
+        if deviation.ndim and kept["num_series"] > 1:
+            deviation = deviation[x[:, 0, -1].long()]
+        std = deviation.expand(len(x), columns).reshape(-1, 1).numpy()
+        flat = past.flatten(0, 1).numpy()
+        if name == "linear_regression":
+            made = linear.predict(Windows(flat, np.zeros((len(flat), horizon)), std, std, len(flat)))
+        elif name == "seasonal_naive":
+            made = seasonal_naive(flat, horizon, kept["season"])
+        else:
+            made = {"naive": naive, "drift": drift}[name](flat, horizon)
+        values = made.reshape(len(x), columns * horizon)
+        named = len(labels) == columns * horizon and columns > 1
+        names = labels if named else [f"step_{step}" for step in range(1, columns * horizon + 1)]
+        return {each: part.tolist() for each, part in zip(names, values.T, strict=True)}
+
+    return forecast

@@ -23,21 +23,26 @@ def grams_of(data: Any) -> int:
 
 def parts_of(data: Any, stage: str) -> Parts:
     """The texts of each part as sparse rows, by the n-grams and document frequencies of the training part."""
-    from sklearn.feature_extraction.text import TfidfTransformer
-
     names = {"train": MOST_TRAINED, "val": MOST_VALIDATED, stage: MOST_SCORED}
-    raw = {name: _texts(data, name, most) for name, most in names.items() if has_split(data, name)}
+    raw = {name: texts_of(data, name, most) for name, most in names.items() if has_split(data, name)}
     grams = Grams(grams_of(data)).fit(raw["train"][0])
-    weights = TfidfTransformer(sublinear_tf=True).fit(grams.counts(raw["train"][0]))
+    weights = weights_of(grams, raw["train"][0])
     parts = {name: Part(weights.transform(grams.counts(x)), y, total) for name, (x, y, total) in raw.items()}
     return Parts(parts["train"], parts.get("val"), parts[stage])
 
 
-def _texts(data: Any, name: str, most: int) -> tuple[np.ndarray, np.ndarray, int]:
+def texts_of(data: Any, name: str, most: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Tokens int64 (N, T) and classes (N,) of up to ``most`` texts in random order, and how many there are."""
     split = data.split(name)
     order = np.random.default_rng(_SEED).permutation(len(split))[:most]
     return split.x.cpu().numpy()[order], split.y.cpu().numpy()[order], len(split)
+
+
+def weights_of(grams: Grams, tokens: np.ndarray) -> Any:
+    """The weights of n-grams by the training texts, int64 (N, T), that they occur in."""
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    return TfidfTransformer(sublinear_tf=True).fit(grams.counts(tokens))
 
 
 class Grams:

@@ -130,7 +130,7 @@ def _of_command(
         return
     if name in OF_A_RUN and not sign and not any(_names_run(each) for each in before):
         yield from _run_dirs(word)
-    if name in ("train", "evaluate", "rerun"):
+    if name in ("train", "baseline", "evaluate", "rerun"):
         yield from (f"{each}=" for each in options)
         # Hydra composes the overrides before the word; options of netyard's own command would be unknown keys to it.
         yield from _by_hydra(

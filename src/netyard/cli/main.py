@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from netyard.cli import (
+    baseline,
     board,
     completion,
     doctor,
@@ -62,6 +63,7 @@ COMMANDS = {
     each.name: each
     for each in (
         training.COMMAND,
+        baseline.COMMAND,
         evaluate.COMMAND,
         predict.COMMAND,
         generate.COMMAND,

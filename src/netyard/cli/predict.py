@@ -48,7 +48,8 @@ def predict(arguments: Sequence[str]) -> str:
     with torch_import.torch():
         from netyard.inference import predict as predicting
 
-    return predicting.predict(run_dir, where, output, which, options.get("column"), codes == "true")
+    model = options.get("model")
+    return predicting.predict(run_dir, where, output, which, options.get("column"), codes == "true", model)
 
 
 COMMAND = Command(
@@ -74,6 +75,9 @@ COMMAND = Command(
             "codes=true", "columns code_1, code_2, ... of an autoencoder or a VAE, for netyard generate latent=FILE"
         ),
         Option("column=NAME", "the column of texts of a .csv file; default: that of training"),
+        Option(
+            "model=NAME", "of a directory of netyard baseline: which of them; default: the best on its validation part"
+        ),
         (
             "A network for images reads an image, a folder with all below it, or a pattern ('photos/*.png' in "
             "quotes): the central square, resized to the run's image size, in grayscale or colour. Brightness is "

@@ -10,7 +10,7 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,13 +156,27 @@ def train(arguments: Sequence[str]) -> int:
     return 0
 
 
-def run_one(overrides: Sequence[str], sources: Sources = DEFAULT, whole_process: bool = False) -> Finished:
+Work = Callable[[DictConfig, Mapping[str, Any], RunDir, distributed.RankCommand], float | None]
+"""What is done with a checked config in a locked run directory."""
+
+
+def _fit(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir, ranks: distributed.RankCommand) -> float | None:
+    with torch_import.torch():
+        from netyard.training import fit
+
+    return fit.fit(cfg, choices, run_dir, ranks).objective
+
+
+def run_one(
+    overrides: Sequence[str], sources: Sources = DEFAULT, whole_process: bool = False, work: Work = _fit
+) -> Finished:
     """Compose, check, claim a directory, write ``.hydra/``, train and test: the whole of a single run.
 
     Args:
         overrides: as they are typed, ``resume=`` included.
         sources: of configs.
         whole_process: the process has no other purpose, so that Hydra's logging may be set up in it.
+        work: what is done in the run directory.
 
     Raises:
         NetyardError: a mistake, a failure or an interruption, with a message for the user. It is recorded in
@@ -181,7 +195,7 @@ def run_one(overrides: Sequence[str], sources: Sources = DEFAULT, whole_process:
         # Secrets are masked in the recorded overrides of a resumed run, and have to be given again.
         typed = distributed.rank_overrides(redact.drop_masked(sweeping.with_full_names(typed, False)), False)
         hydra_guard.require_arguments(sources.flags, typed)
-        return _run(typed, sources, whole_process)
+        return _run(typed, sources, whole_process, work)
     except (Exception, KeyboardInterrupt) as error:
         _take_back()
         stopped = error if isinstance(error, Exception) else Interrupted(signal.SIGINT)
@@ -231,7 +245,7 @@ def launched_task() -> TaskFunction:
     return functools.update_wrapper(functools.partial(_launched, allowed=allowlist.allowed()), _launched)
 
 
-def _run(overrides: list[str], sources: Sources, whole_process: bool) -> Finished:
+def _run(overrides: list[str], sources: Sources, whole_process: bool, work: Work) -> Finished:
     """``run_one`` for overrides with full names: the steps of ``Hydra.run``, but composing the config only once."""
     with opened(sources) as app:
         try:
@@ -265,7 +279,7 @@ def _run(overrides: list[str], sources: Sources, whole_process: bool) -> Finishe
         def task(cfg: DictConfig) -> float | None:
             places.append(Path(HydraConfig.get().runtime.output_dir))
             try:
-                return _job(cfg, repeated)
+                return _job(cfg, repeated, work)
             except Exception as error:
                 errors.append(error)
                 raise
@@ -298,7 +312,7 @@ def _launched(cfg: DictConfig, allowed: Sequence[str] = ()) -> float | None:
     return _job(cfg, None)
 
 
-def _job(cfg: DictConfig, repeated: Sequence[str] | None) -> float | None:
+def _job(cfg: DictConfig, repeated: Sequence[str] | None, work: Work = _fit) -> float | None:
     """One run with a composed config: a single run, or a job of one of Hydra's launchers.
 
     Args:
@@ -318,13 +332,10 @@ def _job(cfg: DictConfig, repeated: Sequence[str] | None) -> float | None:
             device_check.check(cfg.trainer)
             data_check.check(cfg, choices)
             run_dir = distributed.shared_run_dir(run_dir, cfg.trainer)  # all ranks write into the directory of rank 0
-            with torch_import.torch():
-                from netyard.training import fit
-
             # The other ranks get the directory: by themselves they would choose one by their own clock.
             place = override("hydra.run.dir", run_dir.path.resolve())
             ranks = distributed.RankCommand((*arguments, place), hydra_cfg.runtime.cwd)
-            return fit.fit(cfg, choices, run_dir, ranks).objective
+            return work(cfg, choices, run_dir, ranks)
     except Pruned as pruned:
         run_dir.set_state("pruned", str(pruned))
         run_log.log.info("%s", pruned)

@@ -20,7 +20,7 @@ from netyard.io import table_writer
 from netyard.metrics.output_names import label_lists, target_suffixes
 from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import EncodesCodes, PairData, Predicts, PredictsText, has_split
-from netyard.training import checkpoint
+from netyard.training import baseline_run, checkpoint
 from netyard.training.performance import set_threads
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ def predict(
     which: str = "best",
     column: str | None = None,
     codes: bool = False,
+    baseline: str | None = None,
 ) -> str:
     """Write the predictions of a run's network, batch by batch; returns a message with the number of rows.
 
@@ -50,12 +51,13 @@ def predict(
         which: the checkpoint, ``best`` or ``last``.
         column: the column of texts of a CSV file; None: that of training.
         codes: whether codes of the inputs are columns, too.
+        baseline: of a directory of ``netyard baseline``, the one that predicts; None: the best on its validation part.
 
     Raises:
         ConfigError: the task predicts nothing, or the run is none of texts and has no such column.
         DataError: no input can be read.
     """
-    model = Predictor.of(run_dir, which, codes)
+    model = Predictor.of(run_dir, which, codes, baseline)
     written = refused = 0
     with table_writer.open_table(output) as add:
         # One batch at a time, so that memory does not grow with the number of files.
@@ -77,8 +79,16 @@ class Predictor:
     device: torch.device
 
     @classmethod
-    def of(cls, run_dir: RunDir, which: str = "best", codes: bool = False) -> Predictor:
-        """Load the best or the last checkpoint of a run; raises as ``predict`` does."""
+    def of(cls, run_dir: RunDir, which: str = "best", codes: bool = False, baseline: str | None = None) -> Predictor:
+        """Load the best or the last checkpoint of a run, or a baseline; raises as ``predict`` does."""
+        if run_dir.baselines.is_file() and not run_dir.has_checkpoint:
+            return cls(None, *baseline_run.load(run_dir, baseline), torch.device("cpu"))
+        if baseline is not None:
+            raise ConfigError(
+                f"model is {baseline}, and {run_dir.path} has a network;",
+                "directories of netyard baseline have several models;",
+                "leave model out.",
+            )
         recorded, config, choices = checkpoint.read_of(run_dir, which)
         task = checkpoint.rebuild(recorded, run_dir.checkpoint(which))
         data = checkpoint.build_data(recorded, config)

@@ -60,6 +60,11 @@ class RunDir:
     def last(self) -> Path:
         return self.checkpoints / "last.ckpt"
 
+    @property
+    def baselines(self) -> Path:
+        """The file of ``netyard baseline``, whose directories have no checkpoint."""
+        return self.path / "baselines.pt"
+
     def checkpoint(self, which: str) -> Path:
         """The path of the best or the last checkpoint.
 

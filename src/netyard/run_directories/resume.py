@@ -114,6 +114,12 @@ def continuation_overrides(run_dir: RunDir, overrides: Sequence[str], sources: S
         CheckpointError: the directory contains no run, or a sweep.
     """
     refuse_single(run_dir.path)
+    if run_dir.baselines.is_file() and not run_dir.has_checkpoint:
+        raise CheckpointError(
+            f"{run_dir.path} has baselines of netyard baseline, and no network;",
+            "only the training of a network is continued;",
+            f"start one by {train_command()}.",
+        )
     saved = run_dir.overrides()
     require_packages(run_dir)  # composing would fail on a missing class with a longer message
     new = [text for text in overrides if not text.startswith(("resume=", "hydra.run.dir="))]

@@ -49,7 +49,7 @@ def sentence(model: str, compared: Compared, value: float) -> str:
         said = f"{model} is as good as {name}, which needs no network: {compared.metric} {value:.4f}"
     else:
         said = f"{model} is better than every model without a network; the best of them is {name}"
-    return f"{said}{_parts(compared)}"
+    return f"{said}{parts_used(compared)}"
 
 
 def log_table(compared: Compared, most: int | None = None, network: tuple[str, float] | None = None) -> None:
@@ -64,17 +64,18 @@ def log_table(compared: Compared, most: int | None = None, network: tuple[str, f
         rows.append((f"{network[0]} (this run)", network[1]))
     sign = -1 if compared.mode == "max" else 1
     rows.sort(key=lambda row: sign * row[1])
-    table = Table("model", title="beside models without a network", title_justify="left")
+    title = "models without a network" if network is None else "beside models without a network"
+    table = Table("model", title=title, title_justify="left")
     table.add_column(compared.metric, justify="right")
-    for place, (name, value) in enumerate(rows):
-        table.add_row(name, f"{value:.4f}{' *' if place == 0 else '  '}")
+    for name, value in rows:
+        table.add_row(name, f"{value:.4f}{' *' if value == rows[0][1] else '  '}")
     console = Console(width=60)
     with console.capture() as text:
         console.print(table)
     log.info("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
-def _parts(compared: Compared) -> str:
+def parts_used(compared: Compared) -> str:
     """What of the data was used, if that is not all."""
     said = []
     if compared.subset is not None:

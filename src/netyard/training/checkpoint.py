@@ -192,6 +192,12 @@ def require_pretrained(pretrained: Any) -> None:
 
 def _require_saved(run_dir: RunDir, path: Path) -> None:
     if not run_dir.has_checkpoint and not path.is_file():
+        if run_dir.baselines.is_file():
+            raise CheckpointError(
+                f"{run_dir.path} has baselines of netyard baseline, and no network;",
+                "netyard predict uses them, and netyard runs lists them;",
+                f"train a network by {train_command()}.",
+            )
         status = run_dir.status()
         state, error = status.get("state", "in an unknown state"), status.get("error")
         raise CheckpointError(
