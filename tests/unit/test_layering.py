@@ -38,7 +38,10 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
         {"config", "io"},
     ),
     "tasks": ({"torch", "lightning", "torchmetrics", "numpy"}, {"losses", "optim", "metrics"}),
-    "baselines": ({"filelock", "numpy", "scipy", "sklearn", "threadpoolctl", "torch"}, {"io", "metrics", "tasks"}),
+    "baselines": (
+        {"filelock", "gymnasium", "numpy", "scipy", "sklearn", "threadpoolctl", "torch"},
+        {"io", "metrics", "tasks"},
+    ),
     "plots": ({*TORCH, "cycler", "matplotlib", "numpy", "PIL"}, {"io", "metrics"}),
     "diagnostics": (set(), {"metrics"}),
     "reports": (

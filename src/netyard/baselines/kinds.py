@@ -18,10 +18,14 @@ from typing import Any, Protocol, cast
 from netyard.baselines.scores import Scores
 
 KINDS: dict[str, str] = {
+    "agents": "netyard.baselines.agents",
     "anomalies": "netyard.baselines.anomalies",
     "classes": "netyard.baselines.classes",
+    "codes": "netyard.baselines.codes",
+    "densities": "netyard.baselines.densities",
     "labels": "netyard.baselines.labels",
     "numbers": "netyard.baselines.numbers",
+    "pairs": "netyard.baselines.pairs",
     "series": "netyard.baselines.series",
     "tokens": "netyard.baselines.ngrams",
 }

@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
-from torch import Tensor, nn
+from torch import Tensor
 
 from netyard.callbacks.attach import RunFacts
-from netyard.io.fingerprint import fingerprint
-from netyard.metrics.cache import cached
-from netyard.metrics.diversity import diversity
-from netyard.metrics.fid import frechet_distance
-from netyard.metrics.inception import Inception
-from netyard.metrics.kid import kernel_distance
-from netyard.metrics.precision_recall import manifold_scores
-from netyard.metrics.reference_classifier import BATCH_SIZE, SmallClassifier, accuracy, measure_norms, train_classifier
+from netyard.metrics.sample_scorer import PORTION, SEEDS, SampleScorer, compare
 from netyard.ranges.bounds import Classes, NotNegative
-from netyard.tasks.interfaces import (
-    DrawsImages,
-    DrawsRows,
-    RealSamples,
-    has_classes,
-    has_split,
-    shows_images,
-    shows_rows,
-)
+from netyard.tasks.interfaces import scored_as, shows_images
 
 log = logging.getLogger(__name__)
-
-PORTION = 256  # samples generated at once, each portion from its own seed
-# Far from the seeds that users choose, so that the samples differ from those of training.
-SEEDS = {"val": 1_000_000, "test": 2_000_000}
-NUM_MEASURED = 1024  # training images that the batch norms of an untrained network are measured on
-PER_REAL, FEWEST_OF_SMALL = 32, 1024  # generated for each real sample of a small split, and at least
-DETAILED_SAMPLES = 5000  # of the scores that compare all pairs of images, whose time grows with the square
 
 
 class SampleScores(Callback):
@@ -73,17 +49,13 @@ class SampleScores(Callback):
         diversity_threshold: NotNegative = 0.1,
         cache: str = "~/.cache/netyard/scores",
     ) -> None:
-        self.features = features
-        self.network: Any = None  # images (B, C, H, W) in [0, 1], or rows (B, F) -> features (B, D)
-        self.num_samples = {"val": num_val_samples, "test": num_test_samples}
+        self.scorer = SampleScorer(features, {"val": num_val_samples, "test": num_test_samples}, cache)
         self.diversity_threshold = diversity_threshold
-        self.cache = Path(cache).expanduser()
-        self._real: dict[str, tuple[Tensor, Tensor]] = {}  # by split: features (N, D), labels (N,)
         self._were_diverse = self._warned = False
 
     def attach(self, run: RunFacts) -> None:
-        if self.features not in ("auto", "inception"):
-            self.network = run.feature_network(self.features)
+        if self.scorer.features not in ("auto", "inception"):
+            self.scorer.network = run.feature_network(self.scorer.features)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._prepare(trainer, pl_module)
@@ -92,7 +64,7 @@ class SampleScores(Callback):
         self._prepare(trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.network is None:
+        if self.scorer.network is None:
             return
         if trainer.sanity_checking:  # the sanity check only needs the names of the metrics
             pl_module.log_dict({"val/frechet_distance": torch.nan, "val/diversity": torch.nan}, batch_size=1)
@@ -100,82 +72,17 @@ class SampleScores(Callback):
         self._score(trainer, pl_module, "val")
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.network is not None:
+        if self.scorer.network is not None:
             self._score(trainer, pl_module, "test")
 
-    # The network
-
-    def _prepare(self, trainer: Trainer, task: LightningModule) -> None:
-        """Make the feature network before the first batch, if the task generates samples; else set it to None."""
-        data: Any = trainer.datamodule
-        if not isinstance(data, RealSamples):
-            self.network = None
-            return
-        if isinstance(task, DrawsRows) and shows_rows(data):
-            self.network = nn.Identity()
-            return
-        if not isinstance(task, DrawsImages) or not shows_images(data):  # sequences are not compared
-            self.network = None
-            return
-        device = task.device  # type: ignore[attr-defined]  # mypy takes it for the protocol alone
-        if self.network is None and self.features == "auto":
-            self.network = self._classifier(data, device) if has_classes(data) else self._untrained(data, device)
-        elif self.network is None:
-            self.network = Inception(self.cache.parent / "inception")
-        self.network.to(device).eval()
-
-    @torch.inference_mode(False)  # a test runs in inference mode, whose tensors cannot require gradients
-    def _classifier(self, data: Any, device: torch.device) -> nn.Module:
-        """Return the small classifier of a data set: from the cache, or trained now, by one process for all."""
-        train = data.split("train")
-        with torch.random.fork_rng(devices=[]):  # the run's own random state stays as it is
-            torch.manual_seed(0)  # a fixed seed, not the run's: all runs on these data share the classifier
-            net = SmallClassifier(data.channels, data.num_classes)
-
-        def learn() -> dict[str, Tensor]:
-            log.info("training a small classifier on these images, once; samples are scored by its features")
-            train_classifier(
-                net.to(device),
-                lambda epoch: _on(device, data.real_samples("train", None, BATCH_SIZE, epoch)),
-                len(train),
-            )
-            if has_split(data, "val"):
-                score = accuracy(net, _on(device, data.real_samples("val")))
-                log.info("its validation accuracy is %.1f %%", 100 * score)
-            return net.state_dict()
-
-        # The key contains all that the weights depend on; ``classifier`` is the version of the training procedure.
-        key = fingerprint(classifier=1, classes=data.num_classes, channels=data.channels, **train.content)
-        net.load_state_dict(cached(self.cache, key, learn))
-        return net
-
-    @torch.inference_mode(False)
-    def _untrained(self, data: Any, device: torch.device) -> nn.Module:
-        """Return the network of the classifier with random weights, the same for all runs on data without classes.
-
-        Its batch norms are measured on training images: with random filters alone, features would hardly differ.
-        """
-        log.info(
-            "samples are scored by the features of an untrained network, as the data have no classes;"
-            " callbacks.scores.features=inception or RUN_DIR changes it"
-        )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            net = SmallClassifier(data.channels, 2)
-
-        def measure() -> dict[str, Tensor]:
-            batches = list(_on(device, data.real_samples("train", NUM_MEASURED, BATCH_SIZE)))
-            measure_norms(net.to(device), (x for x, _ in batches))
-            return net.state_dict()
-
-        key = fingerprint(untrained=1, channels=data.channels, **data.split("train").content)
-        net.load_state_dict(cached(self.cache, key, measure))
-        return net
+    def _prepare(self, trainer: Trainer, task: Any) -> None:
+        kind = scored_as(task, trainer.datamodule)
+        self.scorer.prepare(kind, trainer.datamodule, task.device if kind else torch.device("cpu"))
 
     # The scores
 
     def _score(self, trainer: Trainer, task: Any, stage: str) -> None:
-        real, labels = self._real_features(trainer.datamodule, task.device, stage)
+        real, labels = self.scorer.real_features(trainer.datamodule, task.device, stage)
         if len(real) < 2 and task.monitor != f"{stage}/frechet_distance":
             # A task with a monitor of its own needs no distance, which is refused below.
             log.info("samples are not scored: a distance from %d %s sample is undefined", len(real), stage)
@@ -186,12 +93,9 @@ class SampleScores(Callback):
         if not generated.isfinite().all():
             task.log(f"{stage}/frechet_distance", torch.nan)
             return
-        ratio = diversity(real, generated)
-        scores = {"frechet_distance": frechet_distance(real, generated), "diversity": ratio}
-        if stage == "test":
-            scores |= _detailed_scores(real, generated)
+        scores = compare(real, generated, stage)
         task.log_dict({f"{stage}/{name}": value.float() for name, value in scores.items()}, batch_size=1)
-        self._warn_of_collapse(float(ratio), stage)
+        self._warn_of_collapse(float(scores["diversity"]), stage)
 
     def _warn_of_collapse(self, ratio: float, stage: str) -> None:
         """Warn once of mode collapse: a generator that draws nearly the same image for all inputs."""
@@ -209,27 +113,9 @@ class SampleScores(Callback):
             )
 
     @torch.no_grad()
-    def _real_features(self, data: Any, device: torch.device, stage: str) -> tuple[Tensor, Tensor]:
-        """Return features (N, D) and labels (N,) of the real split, computed once for all runs with these data."""
-        if stage not in self._real:
-            most = self.num_samples["test"]
-
-            def compute() -> dict[str, Tensor]:
-                parts = [(self.network(x), y) for x, y in _on(device, data.real_samples(stage, most))]
-                features, labels = (torch.cat(part) for part in zip(*parts, strict=True))
-                return {"features": features.float(), "labels": labels}
-
-            # The weights are part of the key: features of another classifier are not comparable.
-            key = fingerprint(network=dict(self.network.state_dict()), most=most, **data.split(stage).content)
-            kept = cached(self.cache, key, compute)
-            self._real[stage] = kept["features"], kept["labels"]
-        return self._real[stage]
-
-    @torch.no_grad()
     def _generated_features(self, trainer: Trainer, task: Any, labels: Tensor, stage: str) -> Tensor:
         """Return features (M, D) of generated samples; the samples do not depend on the number of devices."""
-        # A distance from a few real samples is uncertain because of them: more generated ones do not make it better.
-        count = min(self.num_samples[stage], max(FEWEST_OF_SMALL, PER_REAL * len(labels)))
+        count = self.scorer.count(stage, len(labels))
         world = trainer.world_size
         num_rounds = -(-count // (PORTION * world))  # rounded up: all ranks need the same number for all_gather
         parts = []
@@ -240,24 +126,9 @@ class SampleScores(Callback):
             conditional = bool(getattr(task, "conditional", False))
             condition = {"label": labels[places % len(labels)]} if conditional else {}
             drawn = draw(PORTION, seed=SEEDS[stage] + portion, **condition)
-            parts.append(self.network(drawn.to(task.device)).float())
+            parts.append(self.scorer.network(drawn.to(task.device)).float())
         features = torch.stack(parts)  # (rounds, PORTION, D)
         if world > 1:
             # all_gather puts the ranks first; transposed, the portions are in their order again.
             features = task.all_gather(features).transpose(0, 1)  # (rounds, world, PORTION, D)
         return features.flatten(0, -2)[:count]
-
-
-def _on(device: torch.device, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Move batches to the device one at a time."""
-    return ((x.to(device), y.to(device)) for x, y in batches)
-
-
-def _detailed_scores(real: Tensor, generated: Tensor) -> dict[str, Tensor]:
-    """Compute the scores that take seconds, on real and generated sets of equal size."""
-    most = min(len(real), len(generated), DETAILED_SAMPLES)
-    real, generated = real[:most], generated[:most]
-    scores = {"kernel_distance": kernel_distance(real, generated).mean}
-    if most > 5:  # the radius of a sample is the distance to its fifth neighbour
-        scores |= manifold_scores(real, generated)._asdict()
-    return scores

@@ -65,6 +65,8 @@ class Likelihood(nn.Module):
     """Whether pixels must be in [0, 1]."""
     discrete = False
     """Whether it is a probability, which can be reported in bits per pixel, instead of a density."""
+    smallest_std: float | None = None
+    """Of a density, the smallest standard deviation of a pixel, which bounds it; None: it is no density."""
 
     def __init__(self, num_parameters: int) -> None:
         super().__init__()
@@ -133,6 +135,7 @@ class Gaussian(Likelihood):
         super().__init__(num_parameters)
         check(Gaussian, locals(), "loss")
         self.std, self.min_std = std, min_std
+        self.smallest_std = std if num_parameters == 1 else min_std
 
     def forward(self, parameters: Tensor, pixels: Tensor) -> Tensor:
         mean, std = self._mean_and_std(parameters.float())

@@ -69,15 +69,29 @@ class RunningMean:
         A function that returns None logs nothing.
         """
         if self._sums is not None:
-            sums = self._totals(task, self._sums)
-            means = dict(zip(self._names, (sums[:-1] / sums[-1]).unbind(), strict=True))
-            # Derived after averaging: the perplexity of an epoch is exp of its mean loss, not the mean of exp.
-            found = {name: derive(means) for name, derive in derived.items()}
-            means |= {name: value for name, value in found.items() if value is not None}
-            named = {f"{stage}/{name}": mean for name, mean in means.items() if not name.startswith("_")}
+            means = self._means(self._totals(task, self._sums), derived)
+            named = {f"{stage}/{name}": mean for name, mean in means.items()}
             # Without sync_dist: the values are already the same on all devices.
             task.log_dict(named, on_step=False, on_epoch=True, batch_size=1)
         self._names, self._sums, self._weight = (), None, 0
+
+    def values(self, **derived: Callable[[dict[str, Tensor]], Tensor | None]) -> dict[str, float]:
+        """Return what ``log`` logs, without the other devices; {} before the first batch."""
+        if self._sums is None:
+            return {}
+        weight = torch.as_tensor(self._weight, dtype=torch.float32, device=self._sums.device)
+        means = self._means(torch.cat([self._sums, weight[None]]), derived)
+        return {name: float(mean) for name, mean in means.items()}
+
+    def _means(
+        self, sums: Tensor, derived: Mapping[str, Callable[[dict[str, Tensor]], Tensor | None]]
+    ) -> dict[str, Tensor]:
+        """The means that are shown, and those derived of them, from sums that are followed by their weight."""
+        means = dict(zip(self._names, (sums[:-1] / sums[-1]).unbind(), strict=True))
+        # Derived after averaging: the perplexity of an epoch is exp of its mean loss, not the mean of exp.
+        found = {name: derive(means) for name, derive in derived.items()}
+        means |= {name: value for name, value in found.items() if value is not None}
+        return {name: mean for name, mean in means.items() if not name.startswith("_")}
 
     def _totals(self, task: LightningModule, sums: Tensor) -> Tensor:
         """Each sum over all devices, followed by the weight: float32 (number of scalars + 1,)."""

@@ -69,6 +69,7 @@ class Adversarial(Learner):
     """
 
     loss_shows_progress = False  # each network's loss depends on the other network, which changes too
+    baseline_kind = "densities"
 
     def __init__(
         self,

@@ -247,6 +247,16 @@ class Translates(Protocol):
     translations: Any
 
 
+# Features of callbacks
+
+
+@runtime_checkable
+class ScoresSamples(Protocol):
+    """A callback that compares generated samples with real ones by ``scorer``: see ``metrics.sample_scorer``."""
+
+    scorer: Any
+
+
 # How a task is trained; ``netyard.tasks.learner.Learner`` implements the first and the third
 
 
@@ -652,6 +662,16 @@ def shows_images(data: Any) -> bool:
 def shows_rows(data: Any) -> bool:
     """Whether samples are rows of a table, (F,)."""
     return isinstance(data, SampledData) and len(data.input_shape or ()) == 1
+
+
+def scored_as(task: Any, data: Any) -> str | None:
+    """As what generated samples are compared with those of the data: ``images`` or ``rows``; None if they are not."""
+    if not isinstance(data, RealSamples):
+        return None
+    if isinstance(task, DrawsRows) and shows_rows(data):
+        return "rows"
+    # Sequences are not compared.
+    return "images" if isinstance(task, DrawsImages) and shows_images(data) else None
 
 
 def mixes_samples(data: Any) -> bool:

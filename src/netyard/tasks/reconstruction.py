@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from netyard.losses.code_penalties import SPARSITIES, contraction, kl_sparsity, l1_sparsity
 from netyard.losses.probe import check_regression_loss
 from netyard.metrics.linear_probe import Reader
+from netyard.metrics.running_mean import RunningMean
 from netyard.ranges.bounds import Count, NotNegative, OneOf, Part
 from netyard.ranges.signature import check
 from netyard.tasks.interfaces import PlainTraining, has_classes, has_training
@@ -76,6 +77,7 @@ class Reconstruction(Learner):
     in_own_units = True  # whether a series is reconstructed in its own units
     reads_classes = True  # whether a test fits classifiers on the codes
     every_window = True  # of a series that is predicted, not the last one alone
+    baseline_kind = "codes"
 
     def __init__(
         self,
@@ -165,13 +167,26 @@ class Reconstruction(Learner):
         x = self.learned(batch)
         if not len(x):
             return
-        # Not seeded by the run: every epoch and every run is evaluated on the same noise.
-        given = self._corrupt(x, torch.Generator().manual_seed(batch_idx))
+        given = self._noisy(x, batch_idx)
         codes = self.net.encode(given)
         output = self.net.decode(codes)
         loss, metrics = self._compare(output, x)
         if self.sparsity != "none":
             metrics["sparsity"] = self._sparsity(codes)
+        metrics |= self._likeness(given, output, x)
+        if self.pixels.is_image and self.reconstructions is None:
+            most = self.NUM_PICTURES
+            shown, made = self._to_images(given[:most]), self._to_images(output[:most])
+            self.reconstructions = Reconstructions(shown.cpu(), made.cpu())
+        self.means.add(len(x), loss=loss, **metrics)
+
+    def _noisy(self, x: Tensor, batch_idx: int) -> Tensor:
+        # Not seeded by the run: every epoch and every run is evaluated on the same noise.
+        return self._corrupt(x, torch.Generator().manual_seed(batch_idx))
+
+    def _likeness(self, given: Tensor, output: Tensor, x: Tensor) -> dict[str, Tensor]:
+        """Return further metrics of images: of outputs, and of the inputs with their noise; x is without it."""
+        metrics: dict[str, Tensor] = {}
         if self.pixels.is_image:
             true, made, shown = self._to_images(x), self._to_images(output), self._to_images(given)
             compared = {"": made} if self.noise == "none" else {"": made, "_noisy": shown}
@@ -180,10 +195,24 @@ class Reconstruction(Learner):
                 metrics |= {f"ssim{name}": ssim(picture, true) for name, picture in compared.items()}
             if self.noise != "none":
                 metrics["_square_noisy"] = (shown - true).square().mean()
-            if self.reconstructions is None:
-                most = self.NUM_PICTURES
-                self.reconstructions = Reconstructions(shown[:most].cpu(), made[:most].cpu())
-        self.means.add(len(x), loss=loss, **metrics)
+        return metrics
+
+    @torch.no_grad()
+    def measured(self, reconstruct: Callable[[Tensor], Tensor], batches: Iterable[Tensor]) -> dict[str, float]:
+        """Return the metrics that a test has of the network, of another way to reconstruct.
+
+        Args:
+            reconstruct: normalised inputs (B, *input_shape), which may have noise -> outputs like them.
+            batches: normalised inputs without noise.
+        """
+        means = RunningMean()
+        for batch_idx, batch in enumerate(batches):
+            x = batch.to(self.device)
+            given = self._noisy(x, batch_idx)
+            output = reconstruct(given)
+            loss, metrics = self._compare(output, x)
+            means.add(len(x), loss=loss, **metrics, **self._likeness(given, output, x))
+        return means.values(**self._derived("test"))
 
     def learned(self, batch: Batch) -> Tensor:
         """Return the inputs of a batch that are reconstructed; a subclass may leave some out."""
@@ -212,11 +241,14 @@ class Reconstruction(Learner):
         return self.pixels(x).clamp(0, 1).float()
 
     def log_means(self, stage: str) -> None:
-        """Log PSNR from the epoch's mean squared error; the mean over batches of PSNR, a logarithm, would differ."""
+        self.means.log(self, stage, **self._derived(stage))
+
+    def _derived(self, stage: str) -> dict[str, Callable[[dict[str, Tensor]], Tensor]]:
+        """PSNR from the epoch's mean squared error; the mean over batches of PSNR, a logarithm, would differ."""
         of = {"psnr": "_square"} if self.pixels.is_image else {}
         if of and self.noise != "none" and stage != "train":
             of["psnr_noisy"] = "_square_noisy"
-        self.means.log(self, stage, **{name: partial(_psnr_of, name=square) for name, square in of.items()})
+        return {name: partial(_psnr_of, name=square) for name, square in of.items()}
 
     @torch.no_grad()
     def interpolation(self, rows: int = 4, columns: int = 9) -> Tensor | None:

@@ -75,6 +75,7 @@ class Translation(Learner):
     """
 
     NUM_TRANSLATIONS = 8
+    baseline_kind = "pairs"
 
     def __init__(
         self,
@@ -223,6 +224,17 @@ class Translation(Learner):
     def _log_sentences(self, stage: str) -> None:
         self.sentences.log(self, stage)
         self.log(f"{stage}/bleu", self._bleu.compute())
+
+    def measured(self, predicted: Tensor, true: Tensor) -> dict[str, float]:
+        """Return the metrics of whole sentences that a test has, of other translations: tokens (N, T) and (N, U)."""
+        width = max(true.shape[1], predicted.shape[1])
+        true, predicted = pad_to(true, width), pad_to(predicted, width)
+        bleu = BLEUScore(n_gram=self._bleu.n_gram)
+        bleu.update(self._as_words(predicted), [[words] for words in self._as_words(true)])
+        return {
+            "exact_match": float((true == predicted).all(dim=1).float().mean()),
+            "bleu": float(bleu.compute()),
+        }
 
     def _as_words(self, tokens: Tensor) -> list[str]:
         """Write each row's token ids as a sentence: torchmetrics splits texts at spaces, so each id is a word."""

@@ -74,6 +74,7 @@ class Variational(Learner):
 
     NUM_RECONSTRUCTIONS, NUM_CODES = 32, 1_000
     every_window = True  # of a series that is predicted, not the last one alone
+    baseline_kind = "densities"
     loss: Likelihood
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Literal, Protocol
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from netyard.errors import ArgumentError
 from netyard.losses.probe import check_regression_loss
+from netyard.metrics.running_mean import RunningMean
 from netyard.ranges.bounds import NotNegative
 from netyard.ranges.signature import check
 from netyard.tasks.interfaces import lacks
@@ -62,6 +63,7 @@ class VectorQuantized(Learner):
     """
 
     NUM_RECONSTRUCTIONS = 32
+    baseline_kind = "codes"
     code_counts: Tensor
 
     def __init__(
@@ -150,7 +152,18 @@ class VectorQuantized(Learner):
         return ExportSignature(self, reconstruct, [TensorSpec("input", "an image")], outputs, score=score)
 
     def log_means(self, stage: str) -> None:
-        self.means.log(self, stage, psnr=lambda means: psnr(means["mse"]))
+        self.means.log(self, stage, psnr=_psnr_of)
+
+    @torch.no_grad()
+    def measured(self, reconstruct: Callable[[Tensor], Tensor], batches: Iterable[Tensor]) -> dict[str, float]:
+        """Return the metrics that a test has of the network, of another way to reconstruct: see ``Reconstruction``."""
+        means = RunningMean()
+        for batch in batches:
+            x = batch.to(self.device)
+            output = reconstruct(x)
+            mse = (self._pixels(output) - self._pixels(x)).square().mean()
+            means.add(len(x), reconstruction=self.loss(output, x), mse=mse)
+        return means.values(psnr=_psnr_of)
 
     @torch.no_grad()
     def pictures(self, count: int, seed: int = 0) -> Tensor:
@@ -236,3 +249,7 @@ class VectorQuantized(Learner):
         frequencies = frequencies / frequencies.sum()
         # exp(entropy); entr(p) = -p log p is 0 for an unused code, where the logarithm alone is infinite.
         self.log(f"{stage}/perplexity", torch.special.entr(frequencies).sum().exp(), batch_size=1)
+
+
+def _psnr_of(means: dict[str, Tensor]) -> Tensor:
+    return psnr(means["mse"])

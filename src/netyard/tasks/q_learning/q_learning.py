@@ -90,6 +90,7 @@ class QLearning(Learner):
     """
 
     loss_shows_progress = False  # its targets come from the target network, which changes too
+    baseline_kind = "agents"
 
     def __init__(
         self,
@@ -359,6 +360,10 @@ class QLearning(Learner):
 
     def _log_returns(self, stage: str) -> None:
         self.log_dict({f"{stage}/{name}": value for name, value in scores(self.episodes).items()})
+
+    def measured(self, episodes: list[tuple[float, int]]) -> dict[str, float]:
+        """Return the metrics that a test has, of episodes of another policy."""
+        return {name: float(value) for name, value in scores(episodes).items()}
 
     # Checkpoints
 
