@@ -83,14 +83,41 @@ def measure(words: str, seed: int, config: str) -> dict[str, Any]:
             netyard.fit(*typed)
     results = json.loads((path / "results.json").read_text())
     name = f"test/{METRICS[results['task']]}"
-    pick = min if METRICS[results["task"]] in LESS else max
-    baselines = results.get("baselines", {}).get(name, {})
-    best = pick(baselines, key=baselines.get) if baselines else ""
     return {
         "words": words, "seed": seed, "config": config, "data": results["data"], "metric": name,
         "value": f"{results['metrics'][name]:.5g}", "seconds": round(time.process_time() - began, 1),
-        "epochs": results["epochs"], "baseline": best, "baseline_value": f"{baselines[best]:.5g}" if best else "",
+        "epochs": results["epochs"], **_best(name, results.get("baselines", {}).get(name, {})),
     }  # fmt: skip
+
+
+def with_baselines(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, of which those that were measured without baselines have got them."""
+    import netyard
+
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for row in rows:
+        key = (row["data"], row["metric"])
+        if row["baseline"] or key in found:
+            continue
+        path = RUNS / "baselines" / "-".join(key).replace("/", "-")
+        with contextlib.redirect_stdout(io.StringIO()):
+            results = path / "results.json"
+            run = None if results.exists() else netyard.baseline(*row["words"].split(), f"hydra.run.dir={path}")
+        every = run.baselines if run else json.loads(results.read_text())["baselines"]
+        found[key] = every.get(row["metric"], {})
+        print(*key, found[key], flush=True)
+    return [
+        row if row["baseline"] else {**row, **_best(row["metric"], found[row["data"], row["metric"]])} for row in rows
+    ]
+
+
+def _best(metric: str, baselines: dict[str, float]) -> dict[str, str]:
+    """The fields of a row for the best of its baselines, which are empty if there is none."""
+    if not baselines:
+        return {"baseline": "", "baseline_value": ""}
+    pick = min if metric.partition("/")[2] in LESS else max
+    name = pick(baselines, key=lambda each: baselines[each])
+    return {"baseline": name, "baseline_value": f"{baselines[name]:.5g}"}
 
 
 def read() -> list[dict[str, str]]:
@@ -121,10 +148,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no run after so many")
     parser.add_argument("--again", action="store_true", help="also what is measured already")
+    parser.add_argument("--baselines", action="store_true", help="only add baselines to rows that have none")
     parser.add_argument("--table", action="store_true", help="only write the tables")
     asked = parser.parse_args(arguments)
     began = time.monotonic()
+    if asked.baselines:
+        write(with_baselines(read()))
+    asked.table |= asked.baselines
     chosen = [words for words in commands() if not asked.words or _named(words, asked.words)]
+    if not asked.table:
+        import netyard.training.fit  # noqa: F401  (seconds that would be counted as those of the first run)
     configs = {} if asked.table else {words: fingerprint(words) for words in chosen}
     # All defaults with one seed before any with two: what is missing in the end is the spread.
     for seed in range(0 if asked.table else asked.seeds):
@@ -203,9 +236,8 @@ def headline(rows: Sequence[dict[str, Any]], named: bool) -> str:
     """The comment in the file of a family or of a data set."""
     parts = []
     for row in rows:
-        words = row["words"].split()
         metric = row["metric"].partition("/")[2].replace("_", " ")
-        what = words[0].partition("=")[2] if named else dict(word.split("=") for word in words).get("model", "mlp")
+        what = row["model"]
         where = f" on {row['data']}" if named else ""
         than = f", {baseline(row)}" if baseline(row) else ""
         parts.append(f"{what}{where} {metric} {score(row)} (n={row['n']}, {round(row['seconds'])} s{than})")
@@ -236,12 +268,12 @@ def pages(rows: Sequence[dict[str, str]], root: Path = ROOT) -> dict[Path, str]:
         found[path] = between(path.read_text(encoding="utf-8"), table(chosen))
     for row in every:
         model = dict(word.split("=") for word in row["words"].split()).get("model", "mlp")
-        row["family"] = catalog.family_of(model)
+        row |= {"model": model, "family": catalog.family_of(model)}
     for group, key in (("family", "family"), ("data", "data")):
         for path in sorted((root / "conf" / group).glob("*.yaml")):
             # A family says what its networks reach on their own data, a data set what its own network reaches.
             own = [row for row in every if row[key] == path.stem]
-            own = [row for row in own if row["words"] in FIRST or group == "family"][:4] or own[:1]
+            own = [row for row in own if row["words"] in FIRST or group == "family"][:2] or own[:1]
             text = path.read_text(encoding="utf-8")
             found[path] = with_headline(text, headline(own, named=group == "family") if own else None)
     return found

@@ -40,7 +40,7 @@ def test_a_row_has_mean_deviation_and_the_best_baseline() -> None:
 
 def test_a_line_in_a_file_of_conf_is_replaced() -> None:
     [row] = defaults.summaries([{**ROW, "baseline": "", "baseline_value": ""}])
-    line = defaults.headline([row], named=True)
+    line = defaults.headline([{**row, "model": "mlp"}], named=True)
     assert line == "# Default: mlp on digits accuracy 0.960 (n=1, 3 s)."
     text = defaults.with_headline("# An MLP.\nlr: 1\n", line)
     assert text == f"# An MLP.\n{line}\nlr: 1\n"
