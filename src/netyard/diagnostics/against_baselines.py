@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from netyard.diagnostics.facts import Diagnosis, Facts, Suggestion
 from netyard.diagnostics.margins import relative_error, share_interval
@@ -17,35 +16,41 @@ AREAS = ("balanced_accuracy", "f1", "average_precision", "auroc", "r2")  # up to
 def worse_than_a_baseline(facts: Facts) -> Diagnosis | None:
     """The best baseline is outside of the interval of what the network reached."""
     for metric, values in facts.baselines.items():
-        reached = facts.metrics.get(metric)
+        reached, interval = facts.metrics.get(metric, math.nan), _interval(facts, metric)
         known = {name: value for name, value in values.items() if isinstance(value, int | float)}
-        if reached is None or not known or not math.isfinite(reached):
+        if interval is None or not known:
             continue
-        name = _best(metric, known)
-        if _is_worse(facts, metric, reached, known[name]):
+        larger = _larger(metric)
+        name = (max if larger else min)(known, key=lambda each: known[each])
+        low, high = interval
+        if known[name] > high if larger else known[name] < low:
+            part, count = metric.partition("/")[0], facts.samples.get(metric.partition("/")[0], 0)
             sentence = (
-                f"{metric} is {reached:.4g}, and {name.replace('_', ' ')}, without a network, has {known[name]:.4g}"
+                f"{name} is better than this network beyond what {count:,} {part} samples leave open: it has {metric}"
+                f" {known[name]:.4g}, and {reached:.4g} lies between {low:.4g} and {high:.4g}"
             )
             return Diagnosis("worse_than_a_baseline", sentence, Suggestion("baseline"))
     return None
 
 
-def _best(metric: str, values: Mapping[str, float]) -> str:
-    return (max if _larger(metric) else min)(values, key=lambda name: values[name])
-
-
 def _larger(metric: str) -> bool:
-    return metric.rpartition("/")[2] in LARGER
+    name = metric.rpartition("/")[2]
+    return name in LARGER or name.endswith(SHARES)
 
 
-def _is_worse(facts: Facts, metric: str, reached: float, baseline: float) -> bool:
+def _interval(facts: Facts, metric: str) -> tuple[float, float] | None:
+    """The values that a metric of the network may have on other samples; None if that is not known."""
     part, _, name = metric.partition("/")
-    count = facts.samples.get(part, 0)
-    if not count:
-        return False
-    if name in SHARES or (name in AREAS and 0 <= reached <= 1):
-        return baseline > share_interval(reached, count)[1]
-    margin = relative_error(count, facts.horizon)
-    if _larger(metric):
-        return baseline - reached > margin * abs(baseline)
-    return reached - baseline > margin * abs(baseline)
+    reached, count = facts.metrics.get(metric, math.nan), facts.samples.get(part, 0)
+    if not math.isfinite(reached):
+        return None
+    if name == "return":  # of an agent, whose samples are episodes
+        spread, episodes = facts.metrics.get(f"{part}/return_std"), facts.setting(f"data.{part}_episodes")
+        half = 2 * spread / math.sqrt(episodes) if spread is not None and episodes else None
+    elif not count:
+        return None
+    elif name.endswith(SHARES) or (name in AREAS and 0 <= reached <= 1):
+        return share_interval(reached, count)
+    else:
+        half = relative_error(count, facts.horizon) * abs(reached)
+    return None if half is None else (reached - half, reached + half)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netyard.diagnostics.agents import forgetting, no_reward
+from netyard.diagnostics.against_baselines import worse_than_a_baseline
+from netyard.diagnostics.agents import no_reward
 from netyard.diagnostics.classes import like_the_majority, one_class
 from netyard.diagnostics.facts import Diagnosis, Facts
 from netyard.diagnostics.generators import collapsed_posterior, discriminator_won, similar_samples, unused_codes
@@ -20,17 +21,19 @@ FAILED: tuple[Check, ...] = (
     *(too_large, one_class, too_small, no_reward),
     *(collapsed_posterior, similar_samples, discriminator_won, unused_codes, like_the_majority),
 )
-LENGTH: tuple[Check, ...] = (over_fitted, still_improving, forgetting)
-CHECKS: tuple[tuple[Check, ...], ...] = (FAILED, LENGTH, (dead_units,))
+LENGTH: tuple[Check, ...] = (over_fitted, still_improving)
+BASELINES: tuple[Check, ...] = (worse_than_a_baseline,)
+UNITS: tuple[Check, ...] = (dead_units,)
 
 
 def diagnose(facts: Facts) -> list[Diagnosis]:
     """At most two findings, the most important first."""
     if not facts.history:
         return []
-    found = [_first(group, facts) for group in CHECKS]
-    if found[0] is not None:  # how long a training that failed lasted does not matter
-        found.remove(found[CHECKS.index(LENGTH)])
+    failed = _first(FAILED, facts)
+    # That a training that failed is worse than others, or could be longer, follows from that.
+    groups = (UNITS,) if failed else (BASELINES, LENGTH, UNITS)
+    found = [failed, *(_first(group, facts) for group in groups)]
     return [each for each in found if each is not None][:MOST]
 
 

@@ -35,6 +35,8 @@ def too_large(facts: Facts) -> Diagnosis | None:
     # The weight of a VAE's KL grows, and its loss with it.
     if not facts.loss_shows_progress or not losses or facts.setting("task.kl_warmup", 0):
         return None
+    if 1.0 in facts.values("val/accuracy"):  # whatever its loss, it makes no mistake
+        return None
     first, last = losses[0][1], losses[-1][1]
     epoch, highest = max(losses[1:], key=lambda each: each[1], default=losses[0])
     reference = _reference(facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -19,6 +20,9 @@ from netyard.tasks.interfaces import HasOutputs, depends_on_classes
 from netyard.training import checkpoint, performance, process_state, results, trainer_arguments
 from netyard.training.context import RunContext, count_parameters, resolve
 from netyard.training.devices import require_device
+from netyard.training.diagnosis import predicted_class
+
+log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -51,6 +55,12 @@ def evaluate(
         # verbose=False: Lightning's table is printed to standard output; ours below goes to the log.
         trainer.test(context.task, datamodule=context.datamodule, verbose=False)
         metrics = results.metrics_of(trainer)
+        if (name := predicted_class(context.task, context.datamodule)) is not None:
+            log.warning(
+                "class %s is predicted for every test sample, although they are of several classes; the accuracy is the"
+                " share of that class",
+                name,
+            )
         results.log_table(str(run_dir.path), {"metrics": metrics})
         return metrics, context.task, context.datamodule
 

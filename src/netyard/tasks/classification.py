@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
@@ -22,13 +21,11 @@ from netyard.metrics.class_scores import ClassScore, DecisionScore
 from netyard.optim.parameters import regularised_parameters
 from netyard.ranges.bounds import Count, NotNegative, Part
 from netyard.ranges.signature import check
-from netyard.tasks.interfaces import HasAuxiliaryHeads, NamedClasses, mixes_samples
+from netyard.tasks.interfaces import HasAuxiliaryHeads, mixes_samples
 from netyard.tasks.learner import Learner
 from netyard.tasks.parts.readers import check_reader
 from netyard.tasks.parts.training_targets import training_targets
 from netyard.tasks.signature import ExportSignature, Score, TensorSpec
-
-log = logging.getLogger(__name__)
 
 
 class Classifier(Protocol):
@@ -243,20 +240,6 @@ class Classification(Learner):
             self.log(f"test/{name}", value)
         if (self.confusion.sum(dim=1) > 0).all():  # undefined for a class without test samples
             self.log("test/auroc", self._auroc.compute())
-        self._warn_of_one_class()
-
-    def _warn_of_one_class(self) -> None:
-        assert self.confusion is not None
-        predicted = self.confusion.sum(dim=0).nonzero().flatten().tolist()
-        if len(predicted) > 1 or (self.confusion.sum(dim=1) > 0).sum() < 2:
-            return
-        data = getattr(self.trainer, "datamodule", None)
-        names = data.class_names if isinstance(data, NamedClasses) else None
-        log.warning(
-            "the network predicts class %s for every test sample, although they are of several classes; its accuracy is"
-            " the share of that class; try loss.class_weights=balanced or data.sampler=balanced",
-            names[predicted[0]] if names else predicted[0],
-        )
 
     def predict_step(self, batch: tuple[Tensor, ...] | Tensor, batch_idx: int) -> Tensor:
         """Return class probabilities (B, C). The softmax is applied here; losses take the net's logits."""

@@ -65,7 +65,7 @@ def facts_of(context: RunContext, trainer: L.Trainer, results: Mapping[str, Any]
         loss_shows_progress=isinstance(task, SaysHowItLearns) and task.loss_shows_progress,
         ended_early=trainer.current_epoch != context.config["trainer"]["max_epochs"],
         is_image=isinstance(data, ImageData) and data.image_size is not None,
-        predicted_class=_predicted_class(task, data),
+        predicted_class=predicted_class(task, data),
         dead_units=dead_units(task, data, trainer),
     )
 
@@ -89,7 +89,7 @@ def _is_partial(context: RunContext) -> bool:
     )
 
 
-def _predicted_class(task: L.LightningModule, data: L.LightningDataModule) -> str | None:
+def predicted_class(task: Any, data: Any) -> str | None:
     """The one class that a test predicted for samples of several; else None."""
     confusion = task.confusion if isinstance(task, CountsConfusion) else None
     if confusion is None or (confusion.sum(dim=1) > 0).sum() < 2:

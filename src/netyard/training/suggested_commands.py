@@ -37,9 +37,8 @@ def resume(run_dir: RunDir, *more: str) -> str:
 
 def again(run_dir: RunDir, changes: Sequence[str]) -> str:
     """Return the command that trains anew with a run's overrides and these; a key that is changed is named once."""
-    typed = [text for text in run_dir.overrides() if not _key(text).startswith(OF_THE_PLACE)]
     changed = {_key(text) for text in changes}
-    kept = [text for text in typed if _key(text) not in changed]
+    kept = [text for text in _typed(run_dir) if _key(text) not in changed]
     return _training(*(shlex.quote(text) for text in [*kept, *changes]))
 
 
@@ -50,16 +49,16 @@ def evaluate(run_dir: RunDir) -> str:
 
 def baseline(run_dir: RunDir) -> str:
     """Return the command that prints what models without a network reach on the data of a run."""
-    typed = run_dir.overrides()
-    chosen = [f"{group}={option}" for group in ("data", "task") if (option := run_dir.composed()[1].get(group))]
-    more = [text for text in typed if _key(text).startswith(("data.", "task."))]
-    words = [shlex.quote(text) for text in [*chosen, *more]]
-    return f"{program('netyard')} baseline {arguments(*typed_flags(), *words)}"
+    return f"{program('netyard')} baseline {arguments(*typed_flags(), *map(shlex.quote, _typed(run_dir)))}"
 
 
 def _training(*words: str) -> str:
     name, command = train_command().split()  # an installed netyard has no train.py
     return f"{program(name)} {command} {arguments(*typed_flags(), *words)}"
+
+
+def _typed(run_dir: RunDir) -> list[str]:
+    return [text for text in run_dir.overrides() if not _key(text).startswith(OF_THE_PLACE)]
 
 
 def _key(override: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from support.command_result import Ran
 
-FAST = ("logger=none", "trainer=cpu")
+FAST = ("logger=none", "trainer=cpu", "baselines=false")
 LARGE = ("model=mlp_tiny", "data=iris", "optimizer.lr=10", "trainer.max_epochs=4", *FAST)
 
 

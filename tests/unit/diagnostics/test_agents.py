@@ -1,4 +1,4 @@
-"""Agents that never met a reward, or lost what they had learned."""
+"""Agents that never met a reward."""
 
 from __future__ import annotations
 
@@ -37,24 +37,3 @@ def test_an_agent_has_met_no_reward_if_all_returns_are_equal(
     assert (found is not None) is said
     if found is not None:
         assert found.suggestion.overrides == ("trainer.max_epochs=20", "task.epsilon_end=0.1")
-
-
-@pytest.mark.parametrize(
-    ("returns", "spread", "scheduler", "said"),
-    [
-        ([20, 429, 131], 50, "constant", True),
-        ([20, 429, 131], 50, "cosine", False),  # what would be said is done already
-        ([20, 429, 300], 50, "constant", False),  # less than half of what it had learned
-        ([20, 429, 131], 600, "constant", False),  # within four standard errors of 50 episodes
-        ([20, 131, 429], 50, "constant", False),
-        ([429, 131], 50, "constant", False),
-    ],
-)
-def test_an_agent_forgets_if_the_last_return_is_far_below_the_best(
-    returns: Sequence[float], spread: float, scheduler: str, said: bool
-) -> None:
-    curves = {"val/return": returns, "val/return_std": [spread] * len(returns)}
-    found = agents.forgetting(made_facts(curves, objective=RETURN, chosen={"scheduler": scheduler}))
-    assert (found is not None) is said
-    if found is not None:
-        assert "from 429 in epoch 1, whose policy is kept, to 131" in found.sentence

@@ -39,6 +39,11 @@ def test_a_rate_is_too_large_where_the_training_loss_grows(losses: Sequence[floa
         assert found.check == "rate_too_large" and found.suggestion.overrides == ("optimizer.lr=0.0001",)
 
 
+def test_a_network_without_a_mistake_has_a_rate_that_works() -> None:
+    curves = {"train/loss": [34.8, 3.0, 2.8], "val/accuracy": [0.8, 1.0, 0.9]}
+    assert rate.too_large(made_facts(curves)) is None
+
+
 @pytest.mark.parametrize(
     ("changes", "facts"),
     [

@@ -26,8 +26,6 @@ def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         hydra = tmp_path / name / ".hydra"
         hydra.mkdir(parents=True)
         (hydra / "overrides.yaml").write_text(yaml.safe_dump(list(typed)), encoding="utf-8")
-        choices = {"data": "iris", "task": "classification"}
-        (hydra / "hydra.yaml").write_text(yaml.safe_dump({"hydra": {"runtime": {"choices": choices}}}))
         return RunDir(Path(name))
 
     return made
@@ -56,13 +54,6 @@ def test_sources_and_allowed_classes_are_named_again(run_dir, tmp_path: Path) ->
             assert (
                 suggested_commands.again(made, ["seed=1"]) == f"netyard train {flags[0]} model=mine seed=1 {flags[1]}"
             )
-            assert suggested_commands.baseline(made).startswith(f"netyard baseline {flags[0]} data=iris")
+            assert suggested_commands.baseline(made) == f"netyard baseline {flags[0]} model=mine {flags[1]}"
     finally:
         allowlist.allow([])
-
-
-def test_baselines_are_of_the_data_of_the_run(run_dir) -> None:
-    made = run_dir("data=iris", "data.subset=50", "model=mlp", "task.l1=0.1", "seed=3")
-    assert suggested_commands.baseline(made) == (
-        "netyard baseline data=iris task=classification data.subset=50 task.l1=0.1"
-    )
