@@ -26,8 +26,10 @@ from netyard.baselines.scores import Scores
 from netyard.metrics import class_scores
 from netyard.tasks.interfaces import TextData
 
-VERSION = 2
+VERSION = 3
 _TREES = 120  # of gradient boosting, one for each class in an iteration; two classes need one
+_MOST_COLUMNS = 200  # that a split of gradient boosting chooses from
+_WIDE = 1000  # columns, of which each tree takes long even with few rows
 _MOST_CLASSES = 30  # of gradient boosting and of the support vector machine, which has a model for each pair
 
 
@@ -59,11 +61,11 @@ def scores_of(parts: Parts, num_classes: int, of: Sequence[Model] | None = None)
 
 def fit(parts: Parts, num_classes: int, of: Sequence[Model] | None = None) -> list[Fitted]:
     """The models, fitted on the training part and tuned by the accuracy of the validation part."""
-    return [*fit_all(of or models(len(parts.train), num_classes), parts, num_classes, accuracy)]
+    return [*fit_all(of or models(parts.train, num_classes), parts, num_classes, accuracy)]
 
 
-def models(rows: int, num_classes: int) -> list[Model]:
-    """The models of classes, for ``rows`` training samples."""
+def models(train: Part, num_classes: int) -> list[Model]:
+    """The models of classes, for a training part of this size."""
     from sklearn.dummy import DummyClassifier
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
@@ -72,8 +74,9 @@ def models(rows: int, num_classes: int) -> list[Model]:
     from sklearn.tree import DecisionTreeClassifier
 
     forests = 1 if num_classes == 2 else num_classes
-    iterations = min(max(_TREES // forests, 10), 100)
-    neighbours = [{"n_neighbors": count} for count in (1, 3, 5, 15) if count <= rows] or [{"n_neighbors": 1}]
+    wide = train.x.shape[1] > _WIDE
+    iterations = min(max(_TREES // forests, 10), 100) // (2 if wide else 1)
+    neighbours = [{"n_neighbors": count} for count in (1, 3, 5, 15) if count <= len(train)] or [{"n_neighbors": 1}]
     found = [
         Model("majority", lambda: DummyClassifier(strategy="most_frequent")),
         Model(
@@ -95,7 +98,7 @@ def models(rows: int, num_classes: int) -> list[Model]:
             lambda **given: DecisionTreeClassifier(random_state=0, **given),
             [{"max_depth": depth} for depth in (4, 8, None)],
             1,
-            lambda sizes: 4e6 / sizes.columns,
+            lambda sizes: 2e6 / sizes.columns,
         ),
     ]
     if num_classes > _MOST_CLASSES:
@@ -105,11 +108,17 @@ def models(rows: int, num_classes: int) -> list[Model]:
         Model(
             "gradient_boosting",
             lambda **given: HistGradientBoostingClassifier(
-                max_iter=iterations, max_leaf_nodes=15, max_bins=63, early_stopping=False, random_state=0, **given
+                max_iter=iterations,
+                max_leaf_nodes=15,
+                max_bins=63,
+                max_features=share_of_columns(train),
+                early_stopping=False,
+                random_state=0,
+                **given,
             ),
             [{"learning_rate": 0.1 if iterations > 50 else 0.3}],
             0,
-            lambda sizes: 1.5e9 / (sizes.columns * iterations * forests),
+            lambda sizes: 1.5e9 / (min(sizes.columns, _MOST_COLUMNS) * iterations * forests),
         ),
         Model(
             "support_vector_machine",
@@ -119,6 +128,11 @@ def models(rows: int, num_classes: int) -> list[Model]:
             most_of_kernel,
         ),
     ]
+
+
+def share_of_columns(train: Part) -> float:
+    """The share of columns that a split of gradient boosting chooses from: of thousands, each tree takes seconds."""
+    return min(1.0, _MOST_COLUMNS / train.x.shape[1])
 
 
 def most_of_kernel(sizes: Sizes) -> float:
@@ -180,7 +194,7 @@ def predictor(kept: Mapping[str, Any], data: Any, name: str) -> PredictionColumn
         found = text.models(outputs, len(y))
     else:
         train = Part(in_precision(x), y, len(y))
-        found = models(len(y), outputs)
+        found = models(train, outputs)
     model = next(each for each in found if each.name == name)
     estimator = refitted(model, train, kept["chosen"].get(name, {}), kept["fits"][name]["samples"])
 

@@ -16,7 +16,7 @@ from netyard.baselines.scores import Scores
 from netyard.metrics import label_scores
 from netyard.metrics.output_names import label_lists
 
-VERSION = 2
+VERSION = 3
 
 
 def settings(task: Any, data: Any) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def thresholds(fitted: Fitted, val: Part | None, threshold: Any) -> Tensor:
 def fit(parts: Parts) -> list[Fitted]:
     """The models, fitted on the training part and tuned by the average precision of the validation part."""
     labels = parts.train.y.shape[1]
-    models = [_of_labels(each) for each in classes.models(len(parts.train), 2)]
+    models = [_of_labels(each) for each in classes.models(parts.train, 2)]
     return [*fit_all(models, parts, labels, _average_precision)]
 
 
@@ -122,9 +122,10 @@ def keep(task: Any, data: Any) -> dict[str, Any]:
 def predictor(kept: Mapping[str, Any], data: Any, name: str) -> PredictionColumns:
     """The columns that a network of this task predicts."""
     x, y = kept["x"], kept["y"].numpy()
-    model = next(_of_labels(each) for each in classes.models(len(y), 2) if each.name == name)
+    train = Part(in_precision(x), y, len(y))
+    model = next(_of_labels(each) for each in classes.models(train, 2) if each.name == name)
     facts = kept["fits"][name]
-    estimator = refitted(model, Part(in_precision(x), y, len(y)), kept["chosen"].get(name, {}), facts["samples"])
+    estimator = refitted(model, train, kept["chosen"].get(name, {}), facts["samples"])
 
     def columns(inputs: Tensor, names: Sequence[str]) -> dict[str, list[Any]]:
         probabilities = torch.from_numpy(estimator.predict_proba(rows_of_inputs(data, inputs, x.numel())))

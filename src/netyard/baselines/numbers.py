@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from netyard.baselines.classes import most_of_kernel, tensor
+from netyard.baselines.classes import most_of_kernel, share_of_columns, tensor
 from netyard.baselines.models import Fitted, Model, PredictionColumns, fit_all, refitted, subset
 from netyard.baselines.rows import (
     MOST_TRAINED,
@@ -24,7 +24,7 @@ from netyard.baselines.rows import (
 from netyard.baselines.scores import Scores
 from netyard.metrics.output_names import target_suffixes
 
-VERSION = 2
+VERSION = 3
 _MOST_TARGETS = 10  # of models that have one for each target
 _NO_SPREAD = 1e-6  # of standardised targets: what rounding makes of a constant one; as in tasks.regression
 
@@ -54,11 +54,11 @@ def scores_of(parts: Parts) -> Scores:
 def fit(parts: Parts) -> list[Fitted]:
     """The models, fitted on the training part and tuned by the MAE of the validation part."""
     targets = parts.train.y.shape[1]
-    return [*fit_all(models(len(parts.train), targets), parts, targets, _negative_mae)]
+    return [*fit_all(models(parts.train, targets), parts, targets, _negative_mae)]
 
 
-def models(rows: int, targets: int) -> list[Model]:
-    """The models of numbers, for ``rows`` training samples."""
+def models(train: Part, targets: int) -> list[Model]:
+    """The models of numbers, for a training part of this size."""
     from sklearn.dummy import DummyRegressor
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.linear_model import Ridge
@@ -67,7 +67,7 @@ def models(rows: int, targets: int) -> list[Model]:
     from sklearn.svm import SVR
     from sklearn.tree import DecisionTreeRegressor
 
-    neighbours = [{"n_neighbors": count} for count in (1, 3, 5, 15) if count <= rows] or [{"n_neighbors": 1}]
+    neighbours = [{"n_neighbors": count} for count in (1, 3, 5, 15) if count <= len(train)] or [{"n_neighbors": 1}]
     found = [
         Model("mean", lambda: Standardized(DummyRegressor())),
         Model(
@@ -90,7 +90,7 @@ def models(rows: int, targets: int) -> list[Model]:
             lambda **given: Standardized(DecisionTreeRegressor(random_state=0, **given)),
             [{"max_depth": depth} for depth in (2, 4, 8)],
             1,
-            lambda sizes: 4e6 / sizes.columns,
+            lambda sizes: 2e6 / sizes.columns,
         ),
     ]
     if targets > _MOST_TARGETS:
@@ -105,12 +105,19 @@ def models(rows: int, targets: int) -> list[Model]:
             "gradient_boosting",
             lambda **given: for_each(
                 HistGradientBoostingRegressor(
-                    max_iter=100, max_leaf_nodes=7, max_bins=63, early_stopping=False, random_state=0, **given
+                    max_iter=100,
+                    max_leaf_nodes=7,
+                    max_bins=63,
+                    max_features=share_of_columns(train),
+                    early_stopping=False,
+                    random_state=0,
+                    **given,
                 )
             ),
-            [{"learning_rate": rate} for rate in (0.03, 0.1)],
-            1,
-            lambda sizes: 1.5e9 / (sizes.columns * 100 * sizes.outputs),
+            # Each tree of many columns takes long even with few rows.
+            [{"learning_rate": 0.1}, *([{"learning_rate": 0.03}] if train.x.shape[1] <= 1000 else [])],
+            0,
+            lambda sizes: 1.5e9 / (min(sizes.columns, 200) * 100 * sizes.outputs),
         ),
         Model(
             "support_vector_machine",
@@ -171,8 +178,8 @@ def keep(task: Any, data: Any) -> dict[str, Any]:
 def predictor(kept: Mapping[str, Any], data: Any, name: str) -> PredictionColumns:
     """The columns that a network of this task predicts."""
     x, y = kept["x"], kept["y"].numpy()
-    model = next(each for each in models(len(y), y.shape[1]) if each.name == name)
     train = Part(in_precision(x), y, len(y))
+    model = next(each for each in models(train, y.shape[1]) if each.name == name)
     estimator = refitted(model, train, kept["chosen"].get(name, {}), kept["fits"][name]["samples"])
 
     def columns(inputs: Tensor, labels: Sequence[str]) -> dict[str, list[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 import lightning as L
 from rich.console import Console
@@ -33,10 +34,12 @@ def compare(context: RunContext, trainer: L.Trainer, metrics: Mapping[str, float
     return baselines_of(context.task, context.datamodule, stage, metrics)
 
 
-def log_comparison(model: str, compared: Compared, metrics: Mapping[str, float]) -> None:
-    """Log a table of the network and the best baselines, and which of them is better."""
-    log_table(compared, _SHOWN, (model, metrics[compared.metric]))
-    log.info("%s", sentence(model, compared, metrics[compared.metric]))
+def log_comparison(model: str, compared: Compared, results: Mapping[str, Any]) -> None:
+    """Log a table of the network and the best baselines, and which of them is better, unless a diagnosis tells it."""
+    value = results["metrics"][compared.metric]
+    log_table(compared, _SHOWN, (model, value))
+    if not any(each["check"] == "worse_than_a_baseline" for each in results.get("diagnostics", ())):
+        log.info("%s", sentence(model, compared, value))
 
 
 def sentence(model: str, compared: Compared, value: float) -> str:

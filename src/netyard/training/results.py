@@ -112,7 +112,7 @@ def log_finish(context: RunContext, results: Mapping[str, Any], compared: Compar
     path = context.run_dir.path
     log_table(f"{context.choices['model']} on {context.choices['data']}", results)
     if compared is not None:
-        baseline_results.log_comparison(context.choices["model"], compared, results["metrics"])
+        baseline_results.log_comparison(context.choices["model"], compared, results)
     log.info("results     %s", short_path(path / "results.json"))
     if next(path.glob("events.out.tfevents.*"), None) is not None:  # not with logger=csv or none
         log.info("dashboard   %s --logdir %s", suggested_commands.program("tensorboard"), shlex.quote(short_path(path)))

@@ -49,7 +49,7 @@ ALONE = ("gradient_boosting", "support_vector_machine")  # one for each target
 @pytest.mark.parametrize("name", GRIDS)
 def test_a_baseline_has_the_values_of_scikit_learn(name: str, targets: int, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = Parts(*(part(count, seed, targets) for seed, count in enumerate((80, 30, 40))))
-    models = [each for each in numbers.models(80, targets) if each.name == name]
+    models = [each for each in numbers.models(parts.train, targets) if each.name == name]
     monkeypatch.setattr(numbers, "models", lambda *_: models)
     found = {metric: values[name] for metric, values in numbers.scores_of(parts).values.items()}
 
