@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from netyard.config.catalog import family_of, option_file, variants
+from netyard.config.catalog import family_of, option_file, options, variants
 
 PIXELS = "netyard.losses.likelihoods.Bernoulli"
 """The default likelihood of a VAE, which is one of pixels in [0, 1]."""
@@ -55,6 +55,19 @@ def models_for(choices: Mapping[str, Any], group: str = "data") -> list[str]:
     fitting = [name for name, keys in asked.items() if keys <= set(chosen) and _has_methods(name, task)]
     # Models for the current task first: others choose a task of their own in their defaults.
     return sorted(fitting, key=lambda name: "/task@" in str(variants()[name].get("defaults")))
+
+
+def recipe_for(choices: Mapping[str, Any]) -> str | None:
+    """The first experiment for a data set and a task, as their options say it; None if there is none."""
+    for name in options("experiment"):
+        defaults = (each for each in option_file("experiment", name).get("defaults", []) if isinstance(each, dict))
+        chosen = {key.removeprefix("override /"): option for each in defaults for key, option in each.items()}
+        if chosen.get("data") != choices.get("data") or chosen.get("model") not in variants():
+            continue
+        own = _default_task(variants()[chosen["model"]]) or _default_task(option_file("data", chosen["data"]))
+        if (chosen.get("task") or own or "classification") == choices.get("task"):
+            return name
+    return None
 
 
 def _default_task(data: Mapping[str, Any]) -> str | None:

@@ -29,7 +29,7 @@ def worse_than_a_baseline(facts: Facts) -> Diagnosis | None:
                 f"{name} is better than this network beyond what {count:,} {part} samples leave open: it has {metric}"
                 f" {known[name]:.4g}, and {reached:.4g} lies between {low:.4g} and {high:.4g}"
             )
-            return Diagnosis("worse_than_a_baseline", sentence, Suggestion("baseline"))
+            return Diagnosis("worse_than_a_baseline", sentence, Suggestion("better"))
     return None
 
 

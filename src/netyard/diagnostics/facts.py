@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-Run = Literal["train", "resume", "baseline"]
+Run = Literal["train", "resume", "better"]
 
 
 class Suggestion(NamedTuple):
-    """A command: a new run with the same overrides and these, the same run continued, or models without a network."""
+    """A command: a new run with the same overrides and these, the same run continued, or what is better: a recipe."""
 
     run: Run
     overrides: tuple[str, ...] = ()

@@ -104,4 +104,4 @@ def _command(context: RunContext, suggestion: Suggestion) -> str:
         return suggested_commands.resume(context.run_dir, *suggestion.overrides)
     if suggestion.run == "train":
         return suggested_commands.again(context.run_dir, suggestion.overrides)
-    return suggested_commands.baseline(context.run_dir)
+    return suggested_commands.better(context.run_dir)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from netyard.config import allowlist, overrides
 from netyard.config.compose import typed_flags
+from netyard.config.fitting import recipe_for
 from netyard.io.process import train_command
 from netyard.io.readable import short_path
 from netyard.run_directories.directory import RunDir
@@ -45,6 +46,16 @@ def again(run_dir: RunDir, changes: Sequence[str]) -> str:
 def evaluate(run_dir: RunDir) -> str:
     """Return the command that tests a run again."""
     return f"{program('netyard')} evaluate {arguments(shlex.quote(f'run={short_path(run_dir.path)}'))}"
+
+
+def better(run_dir: RunDir) -> str:
+    """Return the command of the recipe for a run's data and task, or else of models without a network."""
+    recipe = recipe_for(run_dir.composed()[1])
+    typed = _typed(run_dir)
+    if recipe is None or f"experiment={recipe}" in typed:
+        return baseline(run_dir)
+    data = [shlex.quote(text) for text in typed if _key(text).startswith("data.")]
+    return _training(f"experiment={recipe}", *data)
 
 
 def baseline(run_dir: RunDir) -> str:

@@ -64,3 +64,20 @@ def test_models_that_are_proposed_have_the_methods_that_the_task_calls(data: str
         fits = not lacks(net, *methods) if methods else lacks(net, "encode")
         looks_ahead = data == "python_source" and node.get("bidirectional", False)
         assert (name in proposed) == (bool(fits) and not looks_ahead), name
+
+
+@pytest.mark.parametrize(
+    ("data", "task", "wanted"),
+    [
+        ("digits", "classification", "cnn_digits"),
+        ("digits", "variational", "vae_digits"),
+        ("digits", "adversarial", "gan_digits"),
+        ("digits_rows", "classification", "lstm_digits_rows"),
+        ("sunspots", "forecasting", "gru_sunspots"),
+        ("cartpole", "q_learning", "dqn_cartpole"),
+        ("iris", "classification", None),
+        ("digits", "anomaly", None),
+    ],
+)
+def test_a_recipe_is_one_for_the_data_and_the_task(data: str, task: str, wanted: str | None) -> None:
+    assert fitting.recipe_for({"data": data, "task": task}) == wanted

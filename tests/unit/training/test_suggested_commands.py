@@ -22,9 +22,12 @@ def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "argv", ["netyard"])
     monkeypatch.setattr(suggested_commands, "program", lambda name: name)
 
-    def made(*typed: str, name: str = "run") -> RunDir:
+    def made(*typed: str, name: str = "run", data: str = "iris") -> RunDir:
         hydra = tmp_path / name / ".hydra"
         hydra.mkdir(parents=True)
+        (hydra / "config.yaml").write_text("{}", encoding="utf-8")
+        choices = {"data": data, "task": "classification"}
+        (hydra / "hydra.yaml").write_text(yaml.safe_dump({"hydra": {"runtime": {"choices": choices}}}))
         (hydra / "overrides.yaml").write_text(yaml.safe_dump(list(typed)), encoding="utf-8")
         return RunDir(Path(name))
 
@@ -57,3 +60,12 @@ def test_sources_and_allowed_classes_are_named_again(run_dir, tmp_path: Path) ->
             assert suggested_commands.baseline(made) == f"netyard baseline {flags[0]} model=mine {flags[1]}"
     finally:
         allowlist.allow([])
+
+
+def test_what_is_better_is_the_recipe_of_the_data_or_models_without_a_network(run_dir) -> None:
+    better = suggested_commands.better
+    digits = run_dir("model=mlp", "data.subset=500", "seed=1", data="digits")
+    assert better(digits) == "netyard train experiment=cnn_digits data.subset=500"
+    assert compose(shlex.split(better(digits))[2:])[1]["model"] == "cnn"
+    assert better(run_dir("experiment=cnn_digits", name="recipe", data="digits")).startswith("netyard baseline")
+    assert better(run_dir("data=iris", name="other")) == "netyard baseline data=iris"
