@@ -353,8 +353,11 @@ def named(file: str) -> str:
     return file.partition(".")[0].lower()
 
 
-# About a whole folder: the source, the pages that run from top to bottom.
-OF_A_FOLDER = {"unit/test_layering.py", "unit/docs/test_guides.py", "system/docs/test_guides.py"}
+# About a whole folder: the source, the repository, the pages that run from top to bottom.
+OF_A_FOLDER = {
+    *("unit/test_layering.py", "unit/test_repository.py"),
+    *("unit/docs/test_guides.py", "system/docs/test_guides.py"),
+}
 
 
 @pytest.mark.parametrize("tier", MIRRORING)

@@ -6,9 +6,8 @@ import math
 
 from netyard.diagnostics.facts import Diagnosis, Facts, Suggestion
 from netyard.diagnostics.margins import relative_error, share_interval
+from netyard.metrics.directions import mode_of
 
-# Metrics whose larger values are better; of all others smaller ones are.
-LARGER = ("accuracy", "balanced_accuracy", "f1", "average_precision", "auroc", "r2", "return", "elbo", "psnr", "ssim")
 SHARES = ("accuracy",)  # of samples, whose interval is that of a proportion
 AREAS = ("balanced_accuracy", "f1", "average_precision", "auroc", "r2")  # up to 1; a proportion has the same error
 
@@ -18,9 +17,10 @@ def worse_than_a_baseline(facts: Facts) -> Diagnosis | None:
     for metric, values in facts.baselines.items():
         reached, interval = facts.metrics.get(metric, math.nan), _interval(facts, metric)
         known = {name: value for name, value in values.items() if isinstance(value, int | float)}
-        if interval is None or not known:
+        mode = mode_of(metric)
+        if interval is None or not known or mode is None:
             continue
-        larger = _larger(metric)
+        larger = mode == "max"
         name = (max if larger else min)(known, key=lambda each: known[each])
         low, high = interval
         if known[name] > high if larger else known[name] < low:
@@ -31,11 +31,6 @@ def worse_than_a_baseline(facts: Facts) -> Diagnosis | None:
             )
             return Diagnosis("worse_than_a_baseline", sentence, Suggestion("better"))
     return None
-
-
-def _larger(metric: str) -> bool:
-    name = metric.rpartition("/")[2]
-    return name in LARGER or name.endswith(SHARES)
 
 
 def _interval(facts: Facts, metric: str) -> tuple[float, float] | None:
