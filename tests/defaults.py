@@ -43,6 +43,7 @@ METRICS = {
     "classification": "accuracy", "regression": "rmse", "forecasting": "mase", "language": "bits_per_character",
     "translation": "exact_match", "reconstruction": "psnr", "variational": "frechet_distance",
     "vector_quantized": "psnr", "adversarial": "frechet_distance", "q_learning": "return",
+    "denoising": "psnr", "sparse_coding": "psnr", "contraction": "psnr", "wasserstein": "frechet_distance",
 }  # fmt: skip
 MARK = "# Default:"
 LESS = ("rmse", "mase", "bits_per_character", "frechet_distance")
@@ -70,6 +71,11 @@ def fingerprint(words: str) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:8]
 
 
+def metric_of(task: str) -> str:
+    """The name of the measure of a task, also of a variant: adversarial_r1, double_q_learning."""
+    return next(f"test/{metric}" for name, metric in METRICS.items() if name in task)
+
+
 def measure(words: str, seed: int, config: str) -> dict[str, Any]:
     """Train and test one default, or what is left of it; its row."""
     import netyard
@@ -82,7 +88,7 @@ def measure(words: str, seed: int, config: str) -> dict[str, Any]:
         with contextlib.redirect_stdout(io.StringIO()):
             netyard.fit(*typed)
     results = json.loads((path / "results.json").read_text())
-    name = f"test/{METRICS[results['task']]}"
+    name = metric_of(results["task"])
     return {
         "words": words, "seed": seed, "config": config, "data": results["data"], "metric": name,
         "value": f"{results['metrics'][name]:.5g}", "seconds": round(time.process_time() - began, 1),

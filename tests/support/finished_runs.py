@@ -39,6 +39,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "vector_quantized": ("model=vq_vae_tiny", "callbacks.scores=null", *SMOKE),
     "adversarial": (
         "model=gan_tiny",
+        "task=adversarial",
         "callbacks.scores.num_val_samples=64",
         "callbacks.scores.num_test_samples=64",
         *SMOKE,

@@ -33,6 +33,6 @@ def test_the_smallest_siblings_are_near_the_best_baseline(train, words: str) -> 
     ran = train(*words.split(), "logger=none", "callbacks.figures=null")
     assert ran.code == 0, ran.err
     results = ran.json("results.json")
-    metric = f"test/{defaults.METRICS[results['task']]}"
+    metric = defaults.metric_of(results["task"])
     pick = min if metric.partition("/")[2] in defaults.LESS else max
     assert shortfall(metric, results["metrics"][metric], pick(results["baselines"][metric].values())) <= TOLERANCE

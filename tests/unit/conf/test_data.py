@@ -78,5 +78,5 @@ def test_company_can_be_changed() -> None:
     assert chosen("data=diabetes", "loss=mae") == ("regression", "mae")
     # A model chooses its data, and these their task.
     assert chosen("model=seq2seq") == ("translation", "cross_entropy")
-    assert chosen("model=lstm", "data=sunspots") == ("forecasting", "mse")
+    assert chosen("model=lstm", "data=sunspots") == ("forecasting", "mae")
     assert chosen("model=lstm") == ("classification", "cross_entropy")

@@ -9,6 +9,7 @@ import pytest
 
 import defaults
 from netyard.config import catalog
+from netyard.config.compose import compose
 
 ROW = {
     "words": "model=mlp", "seed": "0", "config": "1", "data": "digits", "metric": "test/accuracy", "value": "0.96",
@@ -25,6 +26,18 @@ def test_every_network_has_a_row_to_measure() -> None:
     words = " ".join(defaults.commands()).split()
     assert {f"model={name}" for name in catalog.variants()} - {*words} == {"model=timm"}
     assert {catalog.file_of("data", word.partition("=")[2]) is not None for word in words if "data=" in word} == {True}
+
+
+def test_every_task_of_a_network_has_a_measure() -> None:
+    tasks = {
+        compose([f"model={name}"])[1]["task"] for name in ("mlp", "gan", "wgan_gp", "beta_vae", "rainbow", "vq_vae")
+    }
+    assert {defaults.metric_of(task) for task in tasks} == {
+        "test/accuracy",
+        "test/frechet_distance",
+        "test/return",
+        "test/psnr",
+    }
 
 
 def test_a_row_has_mean_deviation_and_the_best_baseline() -> None:
