@@ -24,7 +24,8 @@ def build(name: str, augmentation: str = "auto", **changes: Any) -> DataModule:
     by_task.register()
 
     data = OmegaConf.load(CONF / "data" / f"{name}.yaml")
-    data.pop("defaults", None)
+    for key in ("defaults", "epochs"):  # what composing takes out
+        data.pop(key, None)
     data.update(changes)
     augment = OmegaConf.load(CONF / "augmentation" / f"{augmentation}.yaml")
     return instantiate(OmegaConf.create({"seed": 0, "data": data, "augmentation": augment}).data, _convert_="all")

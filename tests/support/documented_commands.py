@@ -20,6 +20,7 @@ PAGES = [
 ]
 GUIDES = (
     "anomaly",
+    "baselines",
     "environments",
     "first_run",
     "honest_score",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -21,7 +20,7 @@ from netyard.errors import DataError
 from netyard.tasks.interfaces import EnvironmentData, Policy
 
 VERSION = 1
-_SECONDS = 15.0  # for the episodes of one policy; then those that have ended are scored
+_MOST_STEPS = 60_000  # of one policy, in all of its episodes; then those that have ended are scored
 _AT_ONCE = 10  # episodes
 _SEED = 0
 _PURPOSES = {"val": 1, "test": 2}  # of episodes, as in ``data.environments.vector``: each has its own seeds
@@ -41,7 +40,7 @@ def scores(task: Any, data: Any, stage: str) -> Scores:
     """The returns of each policy.
 
     Raises:
-        DataError: no episode ended in time.
+        DataError: the episodes do not end.
     """
     if not isinstance(data, EnvironmentData):
         return Scores({}, "max")
@@ -84,31 +83,34 @@ def policies(data: Any) -> Mapping[str, Policy]:
 
 
 def _episodes(data: Any, policy: Policy, purpose: int, count: int) -> list[tuple[float, int]]:
-    """Return and length of ``count`` episodes, or of those that ended in time."""
-    started = time.perf_counter()
+    """Return and length of ``count`` episodes, or of as many as end within the limit of steps."""
+    steps = 0
     found: list[tuple[float, int]] = []
 
     def limited(observations: Any, masks: Any = None) -> Any:
-        if time.perf_counter() - started > _SECONDS:
-            raise _OutOfTimeError
+        nonlocal steps
+        steps += len(observations)
+        # Steps and not seconds, so that all machines score the same episodes.
+        if steps > _MOST_STEPS:
+            raise _TooLongError
         return policy(observations) if masks is None else policy(observations, masks)
 
     for first in range(0, count, _AT_ONCE):
         try:
             # All of a group, or none: the short ones among those that have begun would not be a fair choice.
             found += data.run_episodes(limited, purpose, [*range(first, min(first + _AT_ONCE, count))])
-        except _OutOfTimeError:
+        except _TooLongError:
             break
     if not found:
         raise DataError(
-            f"no {min(_AT_ONCE, count)} episodes of {data.id} ended in {_SECONDS:g} seconds;",
+            f"{min(_AT_ONCE, count)} episodes of {data.id} did not end within {_MOST_STEPS:,} steps;",
             "a policy is scored on whole episodes;",
             "try data.max_episode_steps=1000.",
         )
     return found
 
 
-class _OutOfTimeError(Exception):
+class _TooLongError(Exception):
     """Raised by a policy in the middle of an episode."""
 
 

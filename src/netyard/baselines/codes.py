@@ -42,6 +42,8 @@ def scores(task: Any, data: Any, stage: str) -> Scores:
     """The errors of reconstructions, and of continuous codes the accuracy of classifiers on them."""
     if not has_rows(data):
         return Scores({}, "min")
+    if hasattr(task, "pixels"):
+        task.pixels.set_statistics(data)  # a task that was not trained has none
     if _is_discrete(task):
         return _of_patches(task, data, stage)
     return _of_components(task, data, stage)

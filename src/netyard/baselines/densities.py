@@ -26,7 +26,7 @@ from netyard.io.fingerprint import fingerprint
 from netyard.metrics.sample_scorer import SampleScorer
 from netyard.tasks.interfaces import ScoresSamples, has_split, scored_as, shows_images
 
-VERSION = 1
+VERSION = 2
 _MOST, _MOST_VALIDATED, _MOST_SCORED = 5_000, 2_000, 10_000
 _MOST_NUMBERS = 2**24  # of the training samples: 128 MiB
 _MOST_COMPONENTS = 64  # principal components that a mixture is fitted in; the rest has one deviation
@@ -172,7 +172,9 @@ class Components:
         from sklearn.decomposition import PCA
 
         count, features = x.shape
-        mean, most = x.mean(axis=0), min(_MOST_COMPONENTS, count - 1, features)
+        # All components of a few samples leave no variance outside, and so a density that is far too narrow there.
+        most = min(_MOST_COMPONENTS, features if count > features else max((count - 1) // 2, 1), count - 1)
+        mean = x.mean(axis=0)
         variance = float(x.var(axis=0).sum())
         if most < 1 or variance == 0:
             return Components(mean, np.zeros((features, 0)), 0.0, smallest_std)

@@ -96,6 +96,10 @@ COMMAND = Command(
         "  series           naive, seasonal_naive, drift, linear_regression",
         "  language models  ngram",
         "  anomalies        nearest_neighbours, isolation_forest, pca, gaussian_mixture",
+        "  translations     nearest_neighbours, by n-grams of the sources",
+        "  autoencoders     pca of the same size of code; k_means with as many discrete codes",
+        "  VAEs, GANs       gaussian, gaussian_mixture: densities, and samples drawn from them",
+        "  agents           random_policy, scripted_policy where a simple rule is known",
         (
             "Of large data a random part is used, which the log tells: at most 10,000 training samples, and fewer for "
             "models whose time grows faster. Values are kept in the folder of data sets and computed once."

@@ -110,33 +110,42 @@ def remark_on(run: Run, shown: Callable[[float], str]) -> str:
     )
 
 
-def charts_of(run: Run, shown: Callable[[float], str]) -> list[dict[str, Any]]:
-    """Return a bar chart of each metric of the baselines, the main one first, with the network among them."""
+def charts_of(run: Run, shown: Callable[[float], str], errors: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return a bar chart of the network and its baselines for each metric with a better end, the main one first.
+
+    Args:
+        run: with baselines.
+        shown: formats a value.
+        errors: standard errors of the main metric by name, where they are known.
+    """
     main = main_metric(run)
-    return [_chart(run, metric, shown) for metric in sorted(run.baselines, key=lambda metric: metric != main)]
+    return [
+        _chart(run, metric, shown, errors if metric == main else {})
+        for metric in sorted(run.baselines, key=lambda metric: metric != main)
+        if direction(metric, run) is not None
+    ]
 
 
-def _chart(run: Run, metric: str, shown: Callable[[float], str]) -> dict[str, Any]:
-    """Bars from zero, best first; of a metric without a direction the network is first."""
+def _chart(run: Run, metric: str, shown: Callable[[float], str], errors: Mapping[str, float]) -> dict[str, Any]:
+    """Bars from zero, best first."""
     mode = direction(metric, run)
     found = [(name, value, False) for name, value in run.baselines[metric].items()]
     if metric in run.scores:
         found.insert(0, (str(run.value("model")), run.scores[metric], True))
-    if mode is not None:
-        found.sort(key=lambda each: each[1], reverse=mode == "max")
+    found.sort(key=lambda each: each[1], reverse=mode == "max")
     low, high = (end([0.0, *(value for _, value, _ in found)]) for end in (min, max))
     whole = (high - low) or 1.0
     bars = [
         {
             "name": name,
             "own": own,
-            "text": shown(value),
+            "text": shown(value) + (f" ± {errors[name]:.2g}" if errors.get(name) and not own else ""),
             "start": f"{100 * (min(value, 0.0) - low) / whole:.2f}",
             "width": f"{100 * abs(value) / whole:.2f}",
         }
         for name, value, own in found
     ]
-    return {"metric": metric, "direction": {"max": "higher", "min": "lower"}.get(mode or "", ""), "bars": bars}
+    return {"metric": metric, "direction": "higher" if mode == "max" else "lower", "bars": bars}
 
 
 def _distinct(values: list[float]) -> list[float]:

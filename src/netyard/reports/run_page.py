@@ -81,7 +81,10 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
         "charts": charts,
         "left_out": left_out,
         "metrics": _metrics(results),
-        "baselines": {"charts": charts_of(run, four_digits), "remark": remark_on(run, four_digits)},
+        "baselines": {
+            "charts": charts_of(run, four_digits, _standard_errors(results)),
+            "remark": remark_on(run, four_digits),
+        },
         "data": list(_data(mapping(results.get("data_summary")))),
         "confusion": matrix,
         "pictures": list(_pictures(run.path, without=("test_confusion",) if matrix else ())),
@@ -146,15 +149,15 @@ def _tiles(
         yield Tile(str(objective.get("name")), score, f"objective, {epoch}", accent=True, score=True)
     # The test metric with the name of the objective first (test/accuracy for val/accuracy), the loss last.
     same_metric = f"test/{str(objective.get('name')).partition('/')[2]}"
+    compared = main_metric(run)
     tested = sorted(
         (name for name in metrics if name.startswith("test/")),
-        key=lambda name: (name != same_metric, name == "test/loss"),
+        key=lambda name: (name != same_metric, name != compared, name == "test/loss"),
     )
-    compared = main_metric(run)
     if compared is not None and compared == objective.get("name"):
         yield from _best_baseline(run, compared)
     for name in tested[:MAX_TILES]:
-        yield Tile(name, _brief(metrics[name]), score=name == same_metric)
+        yield Tile(name, _brief(metrics[name]), score=name in (same_metric, compared))
         if name == compared:
             yield from _best_baseline(run, name)
     if not results:
@@ -173,6 +176,13 @@ def _tiles(
     if isinstance(results.get("epochs"), int):
         steps = results.get("steps")
         yield Tile("epochs", f"{results['epochs']:,}", f"{steps:,} steps" if isinstance(steps, int) else "")
+
+
+def _standard_errors(results: Mapping[str, Any]) -> dict[str, float]:
+    """Standard errors of the baselines of an agent, by name."""
+    chosen = mapping(mapping(results.get("baseline_facts")).get("chosen"))
+    found = {name: mapping(each).get("standard_error") for name, each in chosen.items()}
+    return {name: value for name, value in found.items() if isinstance(value, float) and math.isfinite(value)}
 
 
 def _best_baseline(run: Run, metric: str) -> Iterator[Tile]:

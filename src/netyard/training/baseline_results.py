@@ -34,6 +34,19 @@ def compare(context: RunContext, trainer: L.Trainer, metrics: Mapping[str, float
     return baselines_of(context.task, context.datamodule, stage, metrics)
 
 
+def columns(compared: Compared, results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """A table of the network and all baselines in columns (head, cells): a metric each, the compared one first."""
+    names = [name for name, _ in compared.ranked]
+    names += [name for each in compared.values.values() for name in each if name not in names]
+    names = list(dict.fromkeys(names))
+    found = [("model", [f"{results['model']} (this run)", *names])]
+    for metric in sorted(compared.values, key=lambda metric: metric != compared.metric):
+        values = compared.values[metric]
+        cells = [f"{values[name]:.4f}" if name in values else "" for name in names]
+        found.append((metric, [f"{results['metrics'][metric]:.4f}", *cells]))
+    return found
+
+
 def log_comparison(model: str, compared: Compared, results: Mapping[str, Any]) -> None:
     """Log a table of the network and the best baselines, and which of them is better, unless a diagnosis tells it."""
     value = results["metrics"][compared.metric]

@@ -59,7 +59,7 @@ from netyard.training.distributed import RankCommand
 from netyard.training.lightning_internals import log_at_optimizer_steps
 from netyard.training.matching import check_data
 from netyard.training.results import FinishedRun
-from netyard.training.tensorboard import begin_results, log_hyperparameters
+from netyard.training.tensorboard import begin_results, log_baselines, log_hyperparameters
 
 log = logging.getLogger(__name__)
 
@@ -347,7 +347,6 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
     if "test" not in seconds:  # the metrics of the Trainer are those of the last epoch
         content["metrics"] = dict(assembly.best.best_metrics)
     if assembly.trainer.is_global_zero:
-        log_hyperparameters(assembly.logger, context.config, context.choices, content, context.run_dir.path)
         # The state comes after the results: a run that says "completed" always has a results.json.
         context.run_dir.write_results(content)
         # After the results are on the disk, for they may take seconds.
@@ -357,6 +356,9 @@ def record(context: RunContext, assembly: Assembly, seconds: Mapping[str, float]
             content["diagnostics"] = said
         if compared or said:
             context.run_dir.write_results(content)
+        if compared:
+            log_baselines(assembly.logger, baseline_results.columns(compared, content), content["steps"])
+        log_hyperparameters(assembly.logger, context.config, context.choices, content, context.run_dir.path)
         limit = trainer_arguments.time_limit(assembly.trainer)
         # Jobs of a sweep have the same time each, and are compared by what they reach in it.
         if limit is not None and not context.run_dir.is_sweep_job:

@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from torch.utils.tensorboard.summary import hparams
 from netyard.callbacks.attach import RunFacts
 from netyard.io import redact
 from netyard.io.buffered_writer import BufferedWriter
+from netyard.io.markdown import grid
 from netyard.run_directories.directory import RunDir
 from netyard.training.lightning_internals import OwningSummaryWriter
 
@@ -173,6 +174,13 @@ def begin_results(logger: Logger | None) -> None:
     """Separate what is logged after the training from the curves; see ``BufferedTensorBoardLogger.begin_results``."""
     if isinstance(logger, BufferedTensorBoardLogger):
         logger.begin_results()
+
+
+def log_baselines(logger: Logger | None, columns: Sequence[tuple[str, Sequence[str]]], step: int) -> None:
+    """Write a table of the network and its baselines as a text, in columns (head, cells)."""
+    if isinstance(logger, BufferedTensorBoardLogger):
+        logger.begin_results()  # of a run without a test it has not begun
+        logger.experiment.add_text("baselines", grid(columns), step)
 
 
 def log_hyperparameters(

@@ -9,6 +9,7 @@ import pytest
 
 from netyard.baselines import classes
 from netyard.cli import main
+from support.event_files import events
 
 RUN = ("model=mlp_tiny", "data=iris", "data.batch_size=20", "trainer=cpu", "logger=none")
 
@@ -18,7 +19,7 @@ def results(path: Path) -> dict:
 
 
 def test_a_run_has_baselines_and_a_resumed_one_the_same(train, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = train(*RUN, "trainer.max_epochs=1")
+    ran = train(*RUN, "trainer.max_epochs=1", "diagnostics=false")  # one of them says the same in other words
     assert ran.code == 0, ran.err
     found = results(ran.path)
     assert {*found["baselines"]["test/accuracy"]} >= {"majority", "nearest_neighbours", "support_vector_machine"}
@@ -48,3 +49,16 @@ def test_without_a_test_part_the_validation_part_is_compared(train) -> None:
     found = results(ran.path)
     assert found["baseline_facts"]["metric"] == "val/accuracy"
     assert all(name.startswith("val/") for name in found["baselines"])
+
+
+def test_a_task_without_labels_has_its_own_and_tensorboard_a_table_of_them(train) -> None:
+    ran = train("model=autoencoder", "model.latent_size=2", "data=iris", "trainer=cpu", "trainer.max_epochs=1")
+    found = results(ran.path)
+    assert found["baseline_facts"] | {"metric": "test/mse", "mode": "min", "best": "pca"} == found["baseline_facts"]
+    # The network's own metrics have the same PCA.
+    for name in ("knn_accuracy", "linear_accuracy"):
+        assert found["baselines"][f"test/{name}"]["pca"] == pytest.approx(found["metrics"][f"test/{name}_pca"])
+    (event,) = events(ran.path).Tensors("baselines/text_summary")
+    text = event.tensor_proto.string_val[0].decode()
+    assert [head.strip() for head in text.splitlines()[0].split("|")[1:3]] == ["model", "test/mse"]
+    assert "autoencoder (this run)" in text and "| pca " in text

@@ -100,18 +100,17 @@ def test_of_stacked_observations_a_rule_sees_the_newest() -> None:
     assert act(np.array([[0, 0, -1, -1, 0, 0, 1, 1]], np.float32)).tolist() == [1]
 
 
-def test_episodes_that_do_not_end_in_time_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter(range(10_000))
-    monkeypatch.setattr("netyard.baselines.agents.time.perf_counter", lambda: next(times))
-    monkeypatch.setattr(agents, "_SECONDS", 7.0)
-    data = Environments()
-    data.id = "other"
-    assert agents.scores(TASK, data, "test").tested == 10, "the first group takes 5 of 7 seconds"
+@pytest.mark.parametrize(("most", "tested"), [(125, None), (124, 20), (50, 10)])
+def test_episodes_beyond_the_limit_of_steps_are_left_out(
+    most: int, tested: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agents, "_MOST_STEPS", most)  # 25 episodes of 5 steps, 10 at once
+    assert agents.scores(TASK, Environments(), "test").tested == tested
 
 
 def test_an_environment_that_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "_SECONDS", -1.0)
-    with pytest.raises(DataError, match="no 10 episodes of CartPole-v1 ended in -1 seconds"):
+    monkeypatch.setattr(agents, "_MOST_STEPS", 49)
+    with pytest.raises(DataError, match="10 episodes of CartPole-v1 did not end within 49 steps"):
         agents.scores(TASK, Environments(), "test")
 
 

@@ -75,6 +75,14 @@ def test_a_few_samples_are_enough(count: int) -> None:
     assert np.isfinite(model.log_density(rows_of(20))).all() and np.isfinite(model.sample(5, 0)).all()
 
 
+def test_fewer_samples_than_numbers_leave_variance_in_every_direction() -> None:
+    x, asked = rows_of(8, 4).repeat(3, axis=1), rows_of(50, 4).repeat(3, axis=1)
+    generator = np.random.default_rng(0)
+    x, asked = (each + generator.standard_normal(each.shape) for each in (x, asked))
+    model = Mixture.fit(Components.of(x, 0.01), x, 1, "full")
+    assert model.log_density(asked).mean() > -100, "8 samples of 12 numbers"
+
+
 def test_one_sample_is_a_gaussian_of_the_smallest_deviation() -> None:
     x = rows_of(1)
     found = Mixture.fit(Components.of(x, 0.1), x, 1, "full").log_density(x)

@@ -100,7 +100,10 @@ def test_seeds_on_one_split_have_one_value_and_folds_several(tmp_path: Path) -> 
 def test_the_best_is_first_whichever_way_the_metric_is_better(tmp_path: Path, metric: str, order: list[str]) -> None:
     run = run_of(tmp_path, metrics={metric: 0.5}, baselines={metric: {"bad": 0.9, "good": 0.1}})
     assert [each.name for each in baselines_of([run])] == order
-    assert [bar["name"] for bar in charts_of(run, str)[0]["bars"]] in (["good", "mlp", "bad"], ["bad", "mlp", "good"])
+    assert [bar["name"] for bar in charts_of(run, str, {})[0]["bars"]] in (
+        ["good", "mlp", "bad"],
+        ["bad", "mlp", "good"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,10 +127,19 @@ def test_the_compared_metric_is_what_the_run_says(tmp_path: Path) -> None:
     assert main_metric(run) == "test/score" and "is better than" in remark_on(run, str)
 
 
+def test_a_standard_error_stands_behind_the_main_metric_of_its_baseline(tmp_path: Path) -> None:
+    values = {"test/length": {"random_policy": 9.0}, "test/return": {"random_policy": 20.0}}
+    run = run_of(tmp_path, objective=("val/return", "max"), metrics={"test/return": 1.0}, baselines=values)
+    charts = charts_of(run, str, {"random_policy": 1.25, "mlp": 9.0})
+    assert [[bar["text"] for bar in chart["bars"]] for chart in charts] == [["20.0 ± 1.2", "1.0"]], (
+        "a length is neither better nor worse"
+    )
+
+
 def test_bars_of_negative_values_end_at_zero(tmp_path: Path) -> None:
     values = {"test/return": {"random_policy": -500.0, "scripted_policy": -100.0}}
     run = run_of(tmp_path, metrics={"test/return": 100.0}, baselines=values)
-    bars = charts_of(run, str)[0]["bars"]
+    bars = charts_of(run, str, {})[0]["bars"]
     assert [(bar["name"], bar["start"], bar["width"]) for bar in bars] == [
         ("mlp", "83.33", "16.67"),
         ("scripted_policy", "66.67", "16.67"),
