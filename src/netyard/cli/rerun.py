@@ -50,6 +50,12 @@ def rerun(arguments: Sequence[str]) -> int:
             "a rerun takes one run, which may be a job of a sweep;",
             f"try netyard rerun {before.path / '0'}.",
         )
+    if before.baselines.is_file() and not before.has_checkpoint:
+        raise CheckpointError(
+            f"{before.path} has baselines of netyard baseline, and no network;",
+            "a rerun trains a network again;",
+            "try netyard baseline with the same words.",
+        )
     # New overrides come last, so that they win.
     overrides = [*(text for text in before.overrides() if text.partition("=")[0] not in _OF_THE_PLACE), *more]
     resume.require_packages(before)  # says what to install, before a confusing error about an unknown option

@@ -67,7 +67,7 @@ def _run(cfg: DictConfig, choices: Mapping[str, Any], run_dir: RunDir) -> float 
     if found is None:
         raise ConfigError(
             f"there are no baselines of task={choices['task']} with data={choices['data']};",
-            f"there are some of {listed(sorted(KINDS), 20)}, of data that can be read as rows, windows or tokens;",
+            f"there are some of {listed(sorted(KINDS), 20)}, where the data can be read by them;",
             "try data=digits.",
         )
     best = found.best

@@ -68,6 +68,13 @@ def test_what_needs_a_network_says_so(iris: netyard.Run, use: Any, answer: str) 
         use(iris)
 
 
+def test_the_commands_for_runs_say_so_or_work(iris: netyard.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["rerun", str(iris.path)]) == 4
+    assert "a rerun trains a network again" in capsys.readouterr().err
+    assert main.main(["runs", str(iris.path)]) == 0
+    assert iris.results["model"] in capsys.readouterr().out
+
+
 def test_a_run_with_a_network_has_no_models_to_choose(finished) -> None:
     with pytest.raises(netyard.NetyardError, match="leave model out"):
         netyard.load(finished("iris")).predict(model="majority")

@@ -30,6 +30,8 @@ def query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     ("line", "found"),
     [
         ("netyard ev", ["evaluate"]),
+        ("netyard bas", ["baseline"]),
+        ("netyard baseline data=dig", [f"data={name}" for name in catalog.options("data", "dig*")]),
         ("/somewhere/bin/netyard rep", ["report"]),
         ("netyard train model=vgg1", [f"model={name}" for name in catalog.options("model", "vgg1*")]),
         ("python train.py model=vgg11,res", [f"model=vgg11,{name}" for name in catalog.options("model", "res*")]),
