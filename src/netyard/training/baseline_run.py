@@ -22,7 +22,7 @@ from netyard.baselines.kinds import KINDS, kind_of
 from netyard.baselines.models import PredictionColumns
 from netyard.config import schema
 from netyard.config.instantiate import build
-from netyard.errors import CheckpointError, ConfigError
+from netyard.errors import CheckpointError, ConfigError, first_line
 from netyard.io.atomic import open_atomically
 from netyard.io.process import train_command
 from netyard.io.readable import listed, short_path
@@ -162,4 +162,12 @@ def load(run_dir: RunDir, model: str | None) -> tuple[LightningDataModule, Predi
         )
     data = checkpoint.build_data(content, config)
     kind: Any = kind_of(str(kept["kind"]))
-    return data, kind.predictor(kept, data, name)
+    try:
+        return data, kind.predictor(kept, data, name)
+    # The file may come from somebody else, or be of another version.
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, StopIteration) as error:
+        raise CheckpointError(
+            f"{run_dir.baselines} does not have what {name} was fitted on: {first_line(error)};",
+            "netyard baseline writes the samples and the hyperparameters;",
+            "make it again by netyard baseline.",
+        ) from error

@@ -88,6 +88,15 @@ def test_no_object_in_the_file_of_a_stranger_is_loaded(tmp_path: Path, iris: net
     assert not (tmp_path / "opened").exists()
 
 
+@pytest.mark.parametrize("changed", [{"x": None}, {"fits": {}}, {"x": torch.zeros(3, 4)}, {"outputs": "three"}])
+def test_a_file_that_was_changed_is_refused(tmp_path: Path, iris: netyard.Run, changed: dict[str, Any]) -> None:
+    path = RunDir(shutil.copytree(iris.path, tmp_path / "run")).baselines
+    content = torch.load(path, weights_only=True)
+    torch.save({**content, "baselines": {**content["baselines"], **changed}}, path)
+    with pytest.raises(netyard.NetyardError, match="does not have what nearest_neighbours was fitted on"):
+        netyard.load(path.parent).predict(model="nearest_neighbours")
+
+
 def test_without_a_validation_part_a_model_is_named(tmp_path: Path) -> None:
     run = netyard.baseline("data=iris", "data.val_fraction=0", f"hydra.run.dir={tmp_path / 'run'}")
     with pytest.raises(netyard.NetyardError, match="no model is named"):
