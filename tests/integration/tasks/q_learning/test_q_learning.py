@@ -258,7 +258,9 @@ def test_an_agent_finds_the_way_in_a_small_world(train, name: str) -> None:
 
 
 def test_a_run_says_what_an_agent_does(train, capsys: pytest.CaptureFixture[str]) -> None:
-    ran = train("model=dqn", "trainer.max_epochs=1", "data.steps_per_epoch=1000", "data.steps_per_batch=500")
+    ran = train(
+        "model=dqn", "baselines=false", "trainer.max_epochs=1", "data.steps_per_epoch=1000", "data.steps_per_batch=500"
+    )
     assert ran.code == 0, ran.err
     results = ran.json("results.json")
     assert results["task"] == "q_learning" and results["objective"]["name"] == "val/return" and results["steps"] == 1000
