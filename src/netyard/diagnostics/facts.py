@@ -43,6 +43,8 @@ class Facts:
     """Training samples of each class."""
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """As in ``results.json``."""
+    compared: str | None = None
+    """The metric by which network and baselines are compared; None: all that have a direction."""
     horizon: int = 1
     """Steps of a forecast: so many windows in a row share true values."""
     loss_shows_progress: bool = True

@@ -10,7 +10,7 @@ WON = 0.98  # accuracy of the discriminator on real and on generated samples, in
 SPAN = 0.25  # of the epochs, at the end
 FELL = 2.0  # times the threshold of diversity, which the samples had before
 DIVERSITY = 0.1  # of that of real samples; as callbacks.scores.diversity_threshold
-GROWS = 1.2  # factor of the KL in the second half of the run
+GROWS = 1.2  # factor of the KL, or of the perplexity of codes, in the second half of the run
 ACTIVE = 0.1  # part of the code's units
 CODES = 0.1  # part of the codebook: the perplexity over its size
 
@@ -77,6 +77,11 @@ def unused_codes(facts: Facts) -> Diagnosis | None:
     part = "test" if "test/perplexity" in facts.metrics else "val"
     used = facts.metrics.get(f"{part}/perplexity")
     if not isinstance(size, int) or used is None or used >= CODES * size:
+        return None
+    # Few samples have few codes, and codes come into use one after the other.
+    measured = facts.values("val/perplexity")
+    growing = len(measured) < EPOCHS or measured[-1] > GROWS * measured[len(measured) // 2]
+    if facts.samples.get(part, 0) < size or growing:
         return None
     sentence = f"the codes have a perplexity of {used:.3g}, as if {used:.0f} of the {size} were used equally often"
     rate = facts.setting("optimizer.lr")

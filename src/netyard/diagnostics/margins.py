@@ -16,6 +16,14 @@ def share_interval(share: float, samples: int) -> tuple[float, float]:
     return wilson(round(share * samples), samples)
 
 
+def difference_of_shares(one: float, other: float, samples: int) -> float:
+    """Two standard errors of the difference of two shares.
+
+    As if they were of different samples. Of the same it is less, by how much they agree, which is not known.
+    """
+    return 2 * math.sqrt((one * (1 - one) + other * (1 - other)) / samples)
+
+
 def relative_error(samples: int, horizon: int = 1) -> float:
     """Two standard errors of a mean error, as a part of it, where a single error varies as much as its mean.
 

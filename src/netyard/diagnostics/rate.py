@@ -18,7 +18,8 @@ EPOCHS = 3  # fewer have no course
 # Losses whose value for equal probabilities of C classes is log C.
 CROSS_ENTROPIES = ("cross_entropy",)
 # Targets are standardised by the training part: their mean has a squared error of 1, and of the others less.
-STANDARDIZED = ("regression", "reconstruction", "denoising", "forecasting")
+STANDARDIZED = ("regression", "forecasting")
+OF_IMAGES = ("reconstruction", "denoising")  # whose pixels are standardised; other samples are in units of their own
 OF_NUMBERS = ("mse", "mae", "huber")
 
 
@@ -80,7 +81,8 @@ def _reference(facts: Facts) -> Reference | None:
         value = math.log(outputs) if known else 0.0
         return Reference(value, f"equal probabilities of all classes have {value:.4g}") if known else None
     # Standardised by each window, targets have another scale.
-    if facts.choices.get("task") in STANDARDIZED and facts.setting("task.normalize", "series") == "series":
+    standardized = (*STANDARDIZED, *(OF_IMAGES if facts.is_image else ()))
+    if facts.choices.get("task") in standardized and facts.setting("task.normalize", "series") == "series":
         return Reference(1.0, "the mean of the targets has about 1") if loss in OF_NUMBERS else None
     return None
 

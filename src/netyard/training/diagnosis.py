@@ -61,6 +61,7 @@ def facts_of(context: RunContext, trainer: L.Trainer, results: Mapping[str, Any]
         samples={name: each["samples"] for name, each in parts.items()},
         classes=results["data_summary"].get("classes") or {},
         baselines=results.get("baselines") or {},
+        compared=results.get("baseline_facts", {}).get("metric"),
         horizon=task.horizon if isinstance(task, LooksAhead) else 1,
         loss_shows_progress=isinstance(task, SaysHowItLearns) and task.loss_shows_progress,
         ended_early=trainer.current_epoch != context.config["trainer"]["max_epochs"],

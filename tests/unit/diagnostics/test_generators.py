@@ -110,9 +110,23 @@ def test_codes_are_unused_by_their_perplexity(
     perplexity: float, changes: Mapping[str, Any], wanted: str | None
 ) -> None:
     changes = {"model.codebook_size": 128, "model.ema": True, **changes}
-    found = generators.unused_codes(made_facts({"train/loss": [1.0]}, changes, metrics={"test/perplexity": perplexity}))
+    curves = {"val/perplexity": [3.0, 9.0, 12.0, 12.0]}
+    found = generators.unused_codes(made_facts(curves, changes, metrics={"test/perplexity": perplexity}))
     assert (found.suggestion.overrides[0] if found else None) == wanted
 
 
 def test_the_perplexity_of_a_text_is_none_of_codes() -> None:
     assert generators.unused_codes(made_facts({"train/loss": [1.0]}, metrics={"test/perplexity": 3.0})) is None
+
+
+@pytest.mark.parametrize(
+    ("measured", "tested"), [([3.0, 9.0, 12.0], 359), ([3.0, 5.0, 6.0, 12.0], 359), ([3.0, 9.0, 12.0, 12.0], 127)]
+)
+def test_codes_of_few_samples_and_of_a_codebook_that_fills_say_nothing(measured: Sequence[float], tested: int) -> None:
+    facts = made_facts(
+        {"val/perplexity": measured},
+        {"model.codebook_size": 128},
+        metrics={"test/perplexity": 12.0},
+        samples={"test": tested},
+    )
+    assert generators.unused_codes(facts) is None

@@ -68,6 +68,7 @@ def test_a_loss_that_may_grow_says_nothing(changes: Mapping[str, Any], facts: Ma
         ({"loss": "mse", "task": "forecasting"}, {"task.normalize": "series"}, True),
         ({"loss": "mse", "task": "forecasting"}, {"task.normalize": "window"}, False),
         ({"loss": "mse", "task": "vector_quantized"}, {}, False),
+        ({"loss": "mse", "task": "reconstruction"}, {}, False),  # of a series, in its own units
     ],
 )
 def test_what_knowing_nothing_costs_is_known_of_some_losses(
@@ -75,6 +76,11 @@ def test_what_knowing_nothing_costs_is_known_of_some_losses(
 ) -> None:
     found = rate.too_large(made_facts({"train/loss": [9.0, 9.0, 9.0]}, changes, chosen=chosen))
     assert (found is not None) is said
+
+
+def test_pixels_are_standardised() -> None:
+    chosen = {"loss": "mse", "task": "reconstruction"}
+    assert rate.too_large(made_facts({"train/loss": [9.0, 9.0, 9.0]}, chosen=chosen, is_image=True)) is not None
 
 
 @pytest.mark.parametrize(
