@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
@@ -9,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -52,7 +54,10 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Run ``train.py`` in this process, into a directory of its own: seconds of imports are paid once."""
+    """Run ``train.py`` in this process, into a directory of its own: seconds of imports are paid once.
+
+    A run has baselines only where an override says so: those of each test's own data would take minutes together.
+    """
     from netyard.cli import main
 
     monkeypatch.chdir(tmp_path)
@@ -63,10 +68,13 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         where = (
             [] if any(text.startswith(("hydra.", "resume=", "-")) for text in overrides) else [f"hydra.run.dir={path}"]
         )
-        try:
-            code = main.train([*overrides, *where])
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
+        with contextlib.ExitStack() as stack:
+            if not any(text.startswith("baselines=") for text in overrides):
+                stack.enter_context(patch("netyard.training.baseline_results.baselines_of", return_value=None))
+            try:
+                code = main.train([*overrides, *where])
+            except SystemExit as exit_:
+                code = int(exit_.code or 0)
         said = capsys.readouterr()
         return Ran(code, said.out, said.err, path)
 

@@ -19,7 +19,9 @@ def results(path: Path) -> dict:
 
 
 def test_a_run_has_baselines_and_a_resumed_one_the_same(train, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = train(*RUN, "trainer.max_epochs=1", "diagnostics=false")  # one of them says the same in other words
+    ran = train(
+        *RUN, "trainer.max_epochs=1", "baselines=true", "diagnostics=false"
+    )  # one of them says the same in other words
     assert ran.code == 0, ran.err
     found = results(ran.path)
     assert {*found["baselines"]["test/accuracy"]} >= {"majority", "nearest_neighbours", "support_vector_machine"}
@@ -30,7 +32,7 @@ def test_a_run_has_baselines_and_a_resumed_one_the_same(train, monkeypatch: pyte
 
     # From the cache: nothing is computed again.
     monkeypatch.setattr(classes, "scores", None)
-    again = train(f"resume={ran.path}", "trainer.max_epochs=2", path=ran.path)
+    again = train(f"resume={ran.path}", "trainer.max_epochs=2", "baselines=true", path=ran.path)
     assert again.code == 0, again.err
     assert results(ran.path)["baselines"] == found["baselines"]
 
@@ -45,14 +47,16 @@ def test_they_are_off_by_one_word(train) -> None:
 
 
 def test_without_a_test_part_the_validation_part_is_compared(train) -> None:
-    ran = train(*RUN, "trainer.max_epochs=1", "data.test_fraction=0")
+    ran = train(*RUN, "trainer.max_epochs=1", "data.test_fraction=0", "baselines=true")
     found = results(ran.path)
     assert found["baseline_facts"]["metric"] == "val/accuracy"
     assert all(name.startswith("val/") for name in found["baselines"])
 
 
 def test_a_task_without_labels_has_its_own_and_tensorboard_a_table_of_them(train) -> None:
-    ran = train("model=autoencoder", "model.latent_size=2", "data=iris", "trainer=cpu", "trainer.max_epochs=1")
+    ran = train(
+        "model=autoencoder", "model.latent_size=2", "data=iris", "trainer=cpu", "trainer.max_epochs=1", "baselines=true"
+    )
     found = results(ran.path)
     assert found["baseline_facts"] | {"metric": "test/mse", "mode": "min", "best": "pca"} == found["baseline_facts"]
     # The network's own metrics have the same PCA.
