@@ -73,6 +73,6 @@ def test_the_best_of_them_is_named() -> None:
     baselines = {"test/accuracy": {"majority": 0.1, "nearest_neighbours": 0.98, "decision_tree": 0.85}}
     found = worse_than_a_baseline(made_facts(CURVES, metrics={"test/accuracy": 0.9}, baselines=baselines))
     assert found is not None and found.sentence.startswith(
-        "nearest_neighbours is better than this network: test/accuracy 0.98, not 0.9,"
+        "nearest_neighbours is better than this network: test/accuracy 0.98, not 0.9;"
     )
     assert worse_than_a_baseline(made_facts(CURVES, metrics={}, baselines=baselines)) is None
