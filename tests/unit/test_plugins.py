@@ -50,7 +50,7 @@ def test_a_family_offers_its_variants(install: Install) -> None:
     assert catalog.headline("model", "acme_net") == "Two sizes."
     assert catalog.parameters()["acme_net"] == 7 and catalog.parameters()["resnet50"] == 25_557_032
     assert catalog.owner("model", "acme_net") == "acme" and catalog.owner("model", "resnet50") == "netyard"
-    assert schema.variants()["acme_net"]["_target_"] == "acme.net.Net"
+    assert catalog.variants()["acme_net"]["_target_"] == "acme.net.Net"
 
 
 def test_uninstalled_package_has_no_options(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:

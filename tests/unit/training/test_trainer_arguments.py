@@ -16,7 +16,7 @@ from netyard.training import trainer_arguments
 
 
 def given(**keys: Any) -> dict[str, Any]:
-    return {**option_file("trainer", "auto"), **keys}
+    return {**option_file("trainer", "auto"), "max_epochs": 5, **keys}
 
 
 def test_keys_of_netyard_are_not_passed_on(tmp_path: Path) -> None:
