@@ -17,6 +17,7 @@ from typing import Any
 
 from netyard.config.catalog import GROUPS
 from netyard.config.flatten import leaves
+from netyard.io.process import train_command
 from netyard.io.readable import listed, short_path
 from netyard.reports import curves
 from netyard.reports.baselines import best_of, charts_of, direction, main_metric, remark_on
@@ -74,7 +75,7 @@ def run_page(run: Run, typed: Sequence[str], defaults: Defaults) -> str:
         "place": short_path(run.path),
         "tiles_found": list(_tiles(run, results, status, measured)),
         "diagnoses": list(_diagnoses(results)),
-        "typed": " ".join(["python train.py", *(shlex.quote(text) for text in typed)]),
+        "typed": f"{train_command()} {shlex.join(typed)}".rstrip(),
         "typed_words": list(typed),
         "rerun": f"netyard rerun {shlex.quote(str(run.path))}",
         "log": _log(run),
