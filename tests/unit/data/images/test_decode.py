@@ -71,7 +71,10 @@ def test_the_facts_of_the_digits_are_true() -> None:
     cfg, _ = compose(["data=digits_rows"])
     data = build(cfg.data)
     x, y = data.prepare(*next(iter(data.train_dataloader()))[:2])
-    assert list(x.shape) == [cfg.data.batch_size, cfg.data.sequence_length, cfg.data.input_size] and y.max() < cfg.data.num_classes
+    assert (
+        list(x.shape) == [cfg.data.batch_size, cfg.data.sequence_length, cfg.data.input_size]
+        and y.max() < cfg.data.num_classes
+    )
 
 
 def refused(path: Path) -> bool:
