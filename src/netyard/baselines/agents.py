@@ -6,9 +6,7 @@ They act in the same episodes as the network in its test, with the same seeds an
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,15 +47,14 @@ def scores(task: Any, data: Any, stage: str) -> Scores:
     values: dict[str, dict[str, float]] = {}
     chosen: dict[str, dict[str, Any]] = {}
     fewest = count
-    with _undisturbed():
-        for name, policy in policies(data_of).items():
-            episodes = _episodes(data_of, policy, _PURPOSES[stage], count)
-            fewest = min(fewest, len(episodes))
-            for metric, value in task.measured(episodes).items():
-                values.setdefault(metric, {})[name] = value
-            returns = np.array([total for total, _ in episodes])
-            error = float(returns.std(ddof=1) / math.sqrt(len(returns))) if len(returns) > 1 else None
-            chosen[name] = {"episodes": len(episodes), "standard_error": error}
+    for name, policy in policies(data_of).items():
+        episodes = _episodes(data_of, policy, _PURPOSES[stage], count)
+        fewest = min(fewest, len(episodes))
+        for metric, value in task.measured(episodes).items():
+            values.setdefault(metric, {})[name] = value
+        returns = np.array([total for total, _ in episodes])
+        error = float(returns.std(ddof=1) / math.sqrt(len(returns))) if len(returns) > 1 else None
+        chosen[name] = {"episodes": len(episodes), "standard_error": error}
     return Scores(values, "max", None, fewest if fewest < count else None, chosen)
 
 
@@ -112,18 +109,6 @@ def _episodes(data: Any, policy: Policy, purpose: int, count: int) -> list[tuple
 
 class _TooLongError(Exception):
     """Raised by a policy in the middle of an episode."""
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Restore the global random generators, which an environment may draw from."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
 
 
 def cart_pole(x: np.ndarray) -> np.ndarray:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from netyard.baselines import cache
 from netyard.baselines.kinds import Kind, kind_of
@@ -105,14 +108,21 @@ def computed(
 def _scores(kind: Kind, task: Any, data: Any, stage: str) -> dict[str, Any]:
     from threadpoolctl import threadpool_limits
 
-    # Estimators get seeds of their own; one that draws from the global generator all the same changes no run.
-    drawn = np.random.get_state()
+    # One thread: sums over several would round in another order, and differ between machines.
+    with _undisturbed(), threadpool_limits(1):
+        return kind.scores(task, data, stage).state()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Restore the global random generators: a model or an environment that draws from them changes no run."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
-        # One thread: sums over several would round in another order, and differ between machines.
-        with threadpool_limits(1):
-            return kind.scores(task, data, stage).state()
+        yield
     finally:
-        np.random.set_state(drawn)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
 
 
 def _key(name: str, kind: Kind, task: Any, data: Any, stage: str) -> str:
