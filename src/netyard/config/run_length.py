@@ -6,9 +6,7 @@ many it needs, ``epochs_factor`` in its file or in the row of a variant.
 
 from __future__ import annotations
 
-from typing import Any
-
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from netyard.config import catalog
 from netyard.errors import ConfigError
@@ -38,18 +36,17 @@ def choose(config: DictConfig) -> None:
         with read_write(data), open_dict(data):
             del data[KEY]
     trainer = _node(config, "trainer")
-    # As written: what an interpolation leads to may be missing.
-    written: Any = trainer._get_node("max_epochs", validate_access=False)
-    if written is not None and written._value() == AUTO:
+    given = "max_epochs" in trainer and not OmegaConf.is_interpolation(trainer, "max_epochs")
+    if given and trainer.max_epochs == AUTO:
         with read_write(trainer):
             trainer.max_epochs = max(round(epochs * catalog.epochs_factor(_model(config))), min(epochs, DEFAULT))
 
 
 def _node(config: DictConfig, group: str) -> DictConfig:
     """A group of a config; an empty one for what other checks refuse."""
-    node: Any = config._get_node(group, validate_access=False)
-    special = not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation()
-    return DictConfig({}) if special else node
+    told = group in config and not OmegaConf.is_interpolation(config, group)  # ??? is not in it
+    node = config[group] if told else None
+    return node if isinstance(node, DictConfig) else DictConfig({})
 
 
 def _model(config: DictConfig) -> str:
