@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import lightning as L
-from rich.console import Console
 from rich.table import Table
 
 from netyard.baselines.compare import Compared, baselines_of
 from netyard.tasks.interfaces import has_split
+from netyard.training.console_table import text_of
 from netyard.training.context import RunContext
 
 log = logging.getLogger(__name__)
@@ -57,9 +57,8 @@ def log_comparison(model: str, compared: Compared, results: Mapping[str, Any]) -
 
 def sentence(model: str, compared: Compared, value: float) -> str:
     """Whether the network or a baseline is better, in plain words."""
-    (name, best), ties = compared.ranked[0], compared.mode
-    better = best > value if ties == "max" else best < value
-    if better:
+    name, best = compared.ranked[0]
+    if best > value if compared.mode == "max" else best < value:
         said = f"{name} is better than {model}, and needs no network: {compared.metric} {best:.4f}, not {value:.4f}"
     elif best == value:
         said = f"{model} is as good as {name}, which needs no network: {compared.metric} {value:.4f}"
@@ -85,10 +84,7 @@ def log_table(compared: Compared, most: int | None = None, network: tuple[str, f
     table.add_column(compared.metric, justify="right")
     for name, value in rows:
         table.add_row(name, f"{value:.4f}{' *' if value == rows[0][1] else '  '}")
-    console = Console(width=60)
-    with console.capture() as text:
-        console.print(table)
-    log.info("\n".join(line.rstrip() for line in text.get().splitlines()))
+    log.info("%s", text_of(table))
 
 
 def parts_used(compared: Compared) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 
 import lightning as L
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from netyard import plugins
@@ -25,6 +24,7 @@ from netyard.io.version import __version__
 from netyard.run_directories.directory import RunDir
 from netyard.tasks.interfaces import has_split
 from netyard.training import baseline_results, data_summary, diagnosis, suggested_commands
+from netyard.training.console_table import text_of
 from netyard.training.context import RunContext
 
 log = logging.getLogger(__name__)
@@ -149,11 +149,7 @@ def log_table(title: str, results: Mapping[str, Any]) -> None:
         table.add_row(name, f"{value:.4f}")
     if results.get("objective", {}).get("epoch") is not None:
         table.add_row("best epoch", str(results["objective"]["epoch"]))
-    # Rendered to text first: the log goes to the console and to train.log, and both must get the same lines.
-    console = Console(width=60)
-    with console.capture() as text:
-        console.print(table)
-    log.info("\n".join(line.rstrip() for line in text.get().splitlines()))
+    log.info("%s", text_of(table))
 
 
 def _git_revision() -> str:
